@@ -1,0 +1,33 @@
+# Two commands: `make demo` and `make test`. Both set up everything they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: demo test lint browser clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	    hypothesis lxml-stubs mypy playwright pytest pytest-asyncio ruff
+	touch $(STAMP)
+
+demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep serving
+	$(BIN)/hie demo $(ARGS)
+
+test: $(STAMP) browser lint  ## every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+browser:  ## a real Chromium with a Chinese font for the page tests
+	@command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi -e wqy -e cjk || \
+	    (apt-get update -qq && apt-get install -y -qq chromium fonts-wqy-microhei fontconfig)
+
+clean:
+	rm -rf $(VENV) data .mypy_cache .ruff_cache

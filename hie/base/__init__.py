@@ -1,0 +1,1 @@
+"""What every stage may use: findings, error categories, clock, ids. Imports nothing from `hie`."""

@@ -1,0 +1,44 @@
+"""Time as an argument: the clock that is injected everywhere a "now" is needed."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Protocol
+
+CHINA = timezone(timedelta(hours=8))
+"""China standard time; a date without offset means this zone (common rules §5.2)."""
+
+
+class Clock(Protocol):
+    """Where "now" comes from."""
+
+    def now(self) -> datetime:
+        """The current instant, timezone-aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The current instant in UTC."""
+        return datetime.now(UTC)
+
+
+class FixedClock:
+    """A clock that a test sets; it moves only when told."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        """The instant it was set to."""
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward (or back, when negative)."""
+        self.at += timedelta(seconds=seconds)
+
+
+def instant(at: datetime) -> str:
+    """A FHIR `instant` with milliseconds in UTC: `2026-01-18T00:30:00.000Z`."""
+    at = at.astimezone(UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

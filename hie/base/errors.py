@@ -1,0 +1,90 @@
+"""Situations, as opposed to data problems: one error class, one table of categories.
+
+A bad *message* is a list of `Finding` values (`hie.base.finding`); a bad *situation* (no such resource, a
+conflict, a full disk) is an `HieError` whose category says what every interface answers.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What kind of situation it is; the key of `RESPONSES`."""
+
+    INVALID = "invalid"
+    UNPROCESSABLE = "unprocessable"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not-found"
+    GONE = "gone"
+    NOT_ALLOWED = "not-allowed"
+    NOT_ACCEPTABLE = "not-acceptable"
+    CONFLICT = "conflict"
+    VERSION_CONFLICT = "version-conflict"
+    MULTIPLE_MATCHES = "multiple-matches"
+    TOO_LARGE = "too-large"
+    UNSUPPORTED_MEDIA = "unsupported-media"
+    NOT_SUPPORTED = "not-supported"
+    TIMEOUT = "timeout"
+    BUSY = "busy"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What each interface answers for one category.
+
+    `status` HTTP status; `issue` FHIR IssueType code; `ack` HL7 acknowledgement code; `retry` whether the same
+    request may succeed later.
+    """
+
+    status: int
+    issue: str
+    ack: str
+    retry: bool
+
+
+RESPONSES: dict[Category, Response] = {
+    Category.INVALID: Response(400, "invalid", "AR", False),
+    Category.UNPROCESSABLE: Response(422, "processing", "AR", False),
+    Category.UNAUTHENTICATED: Response(401, "login", "AR", False),
+    Category.FORBIDDEN: Response(403, "forbidden", "AR", False),
+    Category.NOT_FOUND: Response(404, "not-found", "AR", False),
+    Category.GONE: Response(410, "deleted", "AR", False),
+    Category.NOT_ALLOWED: Response(405, "not-supported", "AR", False),
+    Category.NOT_ACCEPTABLE: Response(406, "not-supported", "AR", False),
+    Category.CONFLICT: Response(409, "conflict", "AE", True),
+    Category.VERSION_CONFLICT: Response(412, "conflict", "AE", False),
+    Category.MULTIPLE_MATCHES: Response(412, "multiple-matches", "AE", False),
+    Category.TOO_LARGE: Response(413, "too-long", "AR", False),
+    Category.UNSUPPORTED_MEDIA: Response(415, "not-supported", "AR", False),
+    Category.NOT_SUPPORTED: Response(501, "not-supported", "AR", False),
+    Category.TIMEOUT: Response(503, "timeout", "AE", True),
+    Category.BUSY: Response(503, "throttled", "AE", True),
+    Category.UNAVAILABLE: Response(503, "transient", "AE", True),
+    Category.INTERNAL: Response(500, "exception", "AE", True),
+}
+"""Category -> answers; `docs/generated/errors.md` is built from it."""
+
+
+class HieError(Exception):
+    """A situation in which a request cannot be served.
+
+    `message` is for the caller: a plain sentence without patient data. `expression` names the FHIRPath element
+    or parameter at fault, where there is one. `issue` overrides the FHIR issue code of the category.
+    """
+
+    def __init__(
+        self, category: Category, message: str, *, expression: str | None = None, issue: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.category = category
+        self.message = message
+        self.expression = expression
+        self.issue = issue or RESPONSES[category].issue
+
+    @property
+    def response(self) -> Response:
+        """The row of `RESPONSES` for this error."""
+        return RESPONSES[self.category]

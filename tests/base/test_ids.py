@@ -1,0 +1,16 @@
+"""Ids are a function of their parts and of nothing else."""
+
+from hie.base.ids import raw_item_id, resource_id, stable_id
+
+
+def test_ids_are_stable_across_runs() -> None:
+    assert stable_id("a", "bc") == "bfc4a4d1-f999-5950-b766-858c07e04ec5"
+    assert stable_id("a", "bc") != stable_id("ab", "c")
+
+
+def test_the_same_number_in_two_organisations_gives_two_resources() -> None:
+    assert resource_id("wujiang", "A", "Patient", "k", "1") != resource_id("wujiang", "B", "Patient", "k", "1")
+
+
+def test_the_same_bytes_on_one_feed_are_one_item() -> None:
+    assert raw_item_id("f", b"x") == raw_item_id("f", b"x") != raw_item_id("g", b"x")
