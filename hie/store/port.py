@@ -1,0 +1,156 @@
+"""The store port: what every store does, in one page. `tests/contract/` holds every implementation to it.
+
+Durability: when `write` returns, everything the job did is on disk (SQLite `synchronous=FULL`; MongoDB `w: majority,
+j: true`). Jobs are serial in effect; several may share one commit (group commit), and a job that raises leaves no trace
+while its neighbours in the same commit stay.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from hie.search.query import Plan
+from hie.store.table import Row, Table, Value, Where
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of one resource.
+
+    `version` counts from 1 without gaps; `last_updated` is microseconds since the epoch, UTC, never running backwards
+    in one store; `body` is the exact JSON that is served, with `id` and `meta` set, empty for a deletion;
+    `method` is the HTTP verb that made it (`POST`, `PUT`, `DELETE`), as history entries show it.
+    """
+
+    type: str
+    id: str
+    version: int
+    last_updated: int
+    body: bytes
+    method: str = "PUT"
+
+    @property
+    def deleted(self) -> bool:
+        """Whether this version is a deletion."""
+        return not self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of search results.
+
+    `matches` in order; `included` without duplicates and without the matches; `next` is an opaque keyset cursor or
+    None on the last page; `total` is None unless the plan asked for it.
+    """
+
+    matches: Sequence[Version]
+    included: Sequence[Version]
+    next: str | None
+    total: int | None
+    explain: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which versions: of one resource, one type or all; `since` and `at` in microseconds; newest first."""
+
+    type: str | None = None
+    id: str | None = None
+    since: int | None = None
+    at: int | None = None
+    count: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One page of history, newest first; `total` counts all versions that the query names."""
+
+    versions: Sequence[Version]
+    next: str | None
+    total: int
+
+
+class Reader(Protocol):
+    """What can be read, inside and outside of a transaction."""
+
+    async def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """The current version, a deletion included; None when there never was one."""
+        ...
+
+    async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
+        """One version; None when there is no such."""
+        ...
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        """Versions, newest first."""
+        ...
+
+    async def search(self, plan: Plan) -> Page:
+        """One page of the search that `plan` describes; raises `HieError(TIMEOUT)` past the plan's time limit."""
+        ...
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """One row by its primary key."""
+        ...
+
+    async def select(
+        self, table: Table, where: Where, *, order: Sequence[str] = (), limit: int | None = None, descending: bool = False
+    ) -> list[Row]:
+        """Rows that meet all conditions, in order of `order` (columns of the key or index that `where` uses)."""
+        ...
+
+    async def count(self, table: Table, where: Where) -> int:
+        """How many rows meet all conditions."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """Inside a job: reads see the job's own writes."""
+
+    async def put(self, resource: dict[str, Any], *, method: str = "PUT") -> Version:
+        """Write the next version of `resource` (its `resourceType` and `id` set; `meta.versionId` and
+        `meta.lastUpdated` are set here) and replace its index entries."""
+        ...
+
+    async def delete(self, resource_type: str, resource_id: str) -> Version:
+        """Write a deletion as the next version and drop the index entries; raises NOT_FOUND if never known."""
+        ...
+
+    async def insert(self, table: Table, row: Row) -> None:
+        """Add a row; raises `HieError(CONFLICT)` when its key or a unique index is taken."""
+        ...
+
+    async def upsert(self, table: Table, row: Row) -> None:
+        """Add or replace the row with the same key."""
+        ...
+
+    async def remove(self, table: Table, where: Where) -> int:
+        """Delete the rows that meet all conditions; returns how many."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """A store that is open."""
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run `job` in a transaction and return its result when it is durable.
+
+        The job may be run again from the start after a conflict, so it must not keep state of its own. Raises what the
+        job raises; BUSY when too many writes wait; UNAVAILABLE when the disk or the server refuses.
+        """
+        ...
+
+    def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+        """Every current, not deleted resource, in order of type and id, for export, re-index and verification."""
+        ...
+
+    async def ready(self) -> bool:
+        """Whether the store answers and accepts writes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and close."""
+        ...
