@@ -1,0 +1,1 @@
+"""Find: parameters, plans and index entries; pure, store-neutral."""
