@@ -1,0 +1,144 @@
+"""What mapping hands to the rest: contributions to resources, keyed and ordered, as plain values.
+
+A resource built from feeds is the fold of the contributions about it, sorted by order key, so the result does not
+depend on the order of arrival (common rules §8, design decision 4).
+
+**Slots.** A contribution states *slots*: names of places in a resource.
+
+- `birthDate`, `status`: one element. `period.start`: a nested element.
+- `name[]`: a repeating element; the value is one item or a list of items. `identifier[]#card`: one named share of a
+  repeating element; all shares of `identifier[]` are joined in the order in which they were first stated.
+- `value[x]`, `deceased[x]`: a choice; the value is a dict with the one chosen key, `{"valueQuantity": {...}}`.
+- `_gender`: the extensions of a primitive element.
+
+A slot that is absent states nothing. The value `None` deletes what earlier contributions stated.
+References between resources of a feed are literal (`Key.reference`), because ids follow from keys; whether a subject
+was merged or re-keyed is resolved when the resource is written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hie.base.finding import Finding
+from hie.base.ids import resource_id
+
+Slots = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The natural key of a resource built from feeds; equal keys are the same resource.
+
+    `organisation` is the USCC of the issuing organisation, `kind` an OID or local kind of common rules §4.
+    """
+
+    region: str
+    organisation: str
+    type: str
+    kind: str
+    value: str
+
+    @property
+    def id(self) -> str:
+        """The resource id: UUIDv5 of all parts."""
+        return resource_id(self.region, self.organisation, self.type, self.kind, self.value)
+
+    @property
+    def reference(self) -> str:
+        """`Type/id`."""
+        return f"{self.type}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A resource that lives with its root: an Observation of a report, a Condition of a document.
+
+    Its slots replace those of earlier contributions as a whole. `gone` takes it out: `entered-in-error`, and no longer
+    listed by the root. `listed` names the slot of the root that refers to it (`result[]`, `specimen[]`), if any.
+    """
+
+    key: Key
+    slots: Slots
+    gone: bool = False
+    listed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a visit, for the state machine of Encounter.
+
+    `code`: admit, register, preadmit, transfer, cancel-transfer, discharge, cancel-discharge, cancel, to-inpatient,
+    to-outpatient. `at` is the FHIR dateTime of the event; `location` an Encounter.location item without status and
+    period.
+    """
+
+    code: str
+    at: str | None = None
+    location: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one part states about one root resource and its members.
+
+    `order` sorts contributions about the same root (text, event time first). `tier`: what a higher tier states wins
+    whatever the order. `seed`: counts only where nothing else states a slot, and only the earliest seed counts.
+    `complete`: members of earlier contributions that this one does not restate are gone. `correcting`: a `final` status
+    becomes `corrected` when something was stated before and the content differs. `revoke`: everything stated so far is
+    taken back (`entered-in-error`, `active: false`); a younger statement starts afresh. `source`: the document that
+    states this; `withdraw` takes back all that the same source stated. `exists` False: a statement about a resource
+    that must not create it. `subject` and `encounter` are references (`Patient/id`, `Encounter/id`); `parent` is the
+    root this one hangs on and inherits from (Qingpu indicator -> report -> visit). `digest` recognises unchanged rows.
+    """
+
+    target: Key
+    order: str
+    slots: Slots = field(default_factory=dict)
+    members: tuple[Member, ...] = ()
+    events: tuple[Event, ...] = ()
+    tier: int = 0
+    seed: bool = False
+    complete: bool = False
+    correcting: bool = False
+    revoke: bool = False
+    withdraw: bool = False
+    exists: bool = True
+    source: str = ""
+    subject: str | None = None
+    encounter: str | None = None
+    parent: Key | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Two keys of one patient: records known only as `alias` belong to `target` (Jiashan §3.1).
+
+    `order` is the order key of the statement; among several targets the earliest statement counts.
+    """
+
+    alias: Key
+    target: Key
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What mapping makes of one part.
+
+    `message_id` is MSH-10, SOAP message id or PCH with the sender, for `control-id-reused`; `key` the key columns shown
+    in a receipt; `needs` are parents that must be known before the part may be stored (`orphan-reference`);
+    `unmapped` are source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes).
+    """
+
+    contributions: tuple[Contribution, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    needs: tuple[Key, ...] = ()
+    message_id: str = ""
+    order: str = ""
+    key: str = ""
+    used: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    binaries: tuple[tuple[Key, str, bytes], ...] = ()

@@ -1,0 +1,1 @@
+"""Parse: raw bytes to records, one per part; text decoded, nothing interpreted."""

@@ -1,0 +1,74 @@
+"""The one module that adapters import: what a region declares about itself.
+
+An adapter is a value, found through the entry-point group `hie.adapters`. Field maps (`mappings/fields/<feed>/*.toml`)
+and code maps (`mappings/codes/*.csv`) carry most of a region; the adapter names its feeds, its organisations, its
+samples, and the few local transforms that its maps call.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hie.base.draft import Alias, Contribution, Draft, Event, Key, Member
+from hie.base.finding import Finding, finding
+from hie.base.record import Delivery, Parsed, Record
+
+__all__ = [
+    "API_VERSION",
+    "Adapter",
+    "Alias",
+    "Contribution",
+    "Delivery",
+    "Draft",
+    "Event",
+    "Feed",
+    "Finding",
+    "Key",
+    "Member",
+    "Organisation",
+    "Parsed",
+    "Record",
+    "finding",
+]
+
+API_VERSION = 1
+"""Version of this interface; an adapter made for another one is disabled with a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An institution registered for a feed (common rules §3): short code, unified social credit code, name."""
+
+    code: str
+    uscc: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One stream of items with one set of keys (common rules §1).
+
+    `id` names it everywhere; `dialect` selects parser and answer (`hl7v2`, `cda`, `rows`); `doors` maps each HTTP path
+    name `POST /feeds/<door>` to its content type; `mllp` and `drop` say whether those transports serve it too.
+    """
+
+    id: str
+    dialect: str
+    title: str
+    doors: Mapping[str, str]
+    mllp: bool = False
+    drop: bool = False
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A region: its feeds, organisations, samples, and local transforms by the name that field maps use."""
+
+    region: str
+    title: str
+    feeds: tuple[Feed, ...]
+    organisations: tuple[Organisation, ...]
+    samples: Path
+    transforms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    api_version: int = API_VERSION
