@@ -97,7 +97,13 @@ class Reader(Protocol):
         ...
 
     async def select(
-        self, table: Table, where: Where, *, order: Sequence[str] = (), limit: int | None = None, descending: bool = False
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
     ) -> list[Row]:
         """Rows that meet all conditions, in order of `order` (columns of the key or index that `where` uses)."""
         ...

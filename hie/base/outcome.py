@@ -1,0 +1,58 @@
+"""Outcomes: what became of a raw item and of each of its parts; from them every answer is written."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hie.base.finding import Disposition, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class PartOutcome:
+    """One part: its number in the item, `label` (table name or message type), key and message id as the sender wrote
+    them, disposition, findings, and the resources it wrote as `Type/id`."""
+
+    part: int
+    label: str
+    key: str
+    message_id: str
+    disposition: Disposition
+    findings: tuple[Finding, ...] = ()
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemOutcome:
+    """One raw item: `findings` are those about the item as a whole; `parts` in the order of the envelope.
+
+    `charset` is what the item was read in and `context` what its parser keeps for the answer (the MSH of each message,
+    the batch header, the SOAP ids).
+    """
+
+    id: str
+    sha256: str
+    feed: str
+    door: str
+    disposition: Disposition
+    findings: tuple[Finding, ...] = ()
+    parts: tuple[PartOutcome, ...] = ()
+    charset: str = "UTF-8"
+    context: Any = None
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the item and of every part, in order."""
+        return self.findings + tuple(f for part in self.parts for f in part.findings)
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Everything written, in order, without repeats."""
+        return tuple(dict.fromkeys(r for part in self.parts for r in part.resources))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the sender: `status` is the HTTP status, `body` the bytes of any transport."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
