@@ -1,0 +1,361 @@
+"""The official FHIR R4 definitions, read lazily from `profiles/`.
+
+`load_definitions()` opens the indexes (a few milliseconds) and returns a `Definitions`; each type, value set and code
+system is decoded on first use and kept. A `Definitions` never changes what it answers; `with_parameters` makes a new
+one.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from hie.base.data import data_path
+from hie.fhir.element import (
+    Binding,
+    Component,
+    Constraint,
+    Element,
+    ElementType,
+    Property,
+    SearchParameter,
+    TypeDefinition,
+)
+
+Json = dict[str, Any]
+V = TypeVar("V")
+CORE = "http://hl7.org/fhir/StructureDefinition/"
+
+
+class _Lines:
+    """A `.jsonl` file with an index of offsets: one definition is read at a time."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._path = folder / f"{name}.jsonl"
+        self._index: dict[str, tuple[int, int]] = orjson.loads((folder / f"{name}.index.json").read_bytes())
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._index
+
+    def keys(self) -> Iterable[str]:
+        return self._index.keys()
+
+    def get(self, key: str) -> Json | None:
+        where = self._index.get(key)
+        if where is None:
+            return None
+        with self._path.open("rb") as lines:
+            lines.seek(where[0])
+            value: Json = orjson.loads(lines.read(where[1]))
+            return value
+
+
+class _Once:
+    """Values computed on first use, under one lock; what it holds depends on the key alone."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Any] = {}
+        self._lock = threading.RLock()
+
+    def get(self, kind: str, key: str, make: Callable[[str], V]) -> V:
+        try:
+            found: V = self._kept[kind, key]
+        except KeyError:
+            with self._lock:
+                found = self._kept[kind, key] = make(key)
+        return found
+
+
+class Definitions:
+    """Types, elements, search parameters, compartments and code sets of FHIR R4 4.0.1 and of this project."""
+
+    def __init__(self, folder: Path, parameters: Iterable[SearchParameter]) -> None:
+        self._folder = folder
+        self._types = _Lines(folder, "types")
+        self._once = _Once()
+        self._kinds: dict[str, Json] = {row["type"]: row for row in _array(folder, "type-names")}
+        self._parameters = tuple(parameters)
+        self._by_url = {parameter.url: parameter for parameter in self._parameters}
+        self.resource_types: tuple[str, ...] = tuple(
+            sorted(n for n, row in self._kinds.items() if row["kind"] == "resource" and not row.get("abstract"))
+        )
+        self._resources = frozenset(self.resource_types)
+
+    # -- types and elements ------------------------------------------------------------------------------------
+
+    def is_resource(self, name: str) -> bool:
+        """Whether `name` is one of the concrete resource types."""
+        return name in self._resources
+
+    def is_type(self, name: str) -> bool:
+        """Whether `name` is any FHIR type, abstract ones included."""
+        return name in self._kinds
+
+    def is_primitive(self, name: str) -> bool:
+        """Whether `name` is a primitive type (`string`, `code`, `xhtml`)."""
+        row = self._kinds.get(name)
+        return row is not None and row["kind"] == "primitive-type"
+
+    def base_of(self, name: str) -> str | None:
+        """The parent type: `Element` for `string`, `string` for `code`; None at a root."""
+        row = self._kinds.get(name)
+        return None if row is None else row.get("base")
+
+    def is_subtype(self, name: str, ancestor: str) -> bool:
+        """Whether type `name` is `ancestor` or derives from it."""
+        here: str | None = name
+        while here is not None and here != ancestor:
+            here = self.base_of(here)
+        return here is not None
+
+    def type(self, name: str) -> TypeDefinition | None:
+        """The definition of a type, None when there is none of that name."""
+        return self._once.get("type", name, lambda key: _type_definition(self._types.get(key)))
+
+    def profile(self, url: str) -> TypeDefinition | None:
+        """An official profile or extension definition by canonical URL (a version suffix is ignored)."""
+        lines = self._once.get("file", "profiles", lambda name: _Lines(self._folder, name))
+        return self._once.get("profile", url.split("|")[0], lambda key: _type_definition(lines.get(key)))
+
+    def element(self, type_name: str, path: str) -> Element | None:
+        """The element at a snapshot path, with or without the type in front: `element("Patient", "contact.name")`.
+
+        Stays inside one snapshot: `HumanName.family` is found under `HumanName`, not under `Patient`.
+        """
+        definition = self.type(type_name)
+        if definition is None:
+            return None
+        full = path if path == type_name or path.startswith(type_name + ".") else f"{type_name}.{path}"
+        return definition.elements.get(full) or definition.elements.get(full + "[x]")
+
+    def properties(self, node: str) -> Mapping[str, Property]:
+        """The JSON members of a node type by JSON key, in snapshot order; a choice has one member per type."""
+        return self._once.get("properties", node, self._read_properties)
+
+    def children(self, node: str) -> Mapping[str, tuple[Property, ...]]:
+        """The child elements of a node type by element name; a choice element lists a member per type."""
+        return self._once.get("children", node, self._group_children)
+
+    def _read_properties(self, node: str) -> dict[str, Property]:
+        definition = self.type(node.partition(".")[0])
+        if definition is None:
+            return {}
+        prefix = node + "."
+        found: dict[str, Property] = {}
+        for path, element in definition.elements.items():
+            if path.startswith(prefix) and "." not in path[len(prefix) :]:
+                found.update({member.key: member for member in self._members(element)})
+        return found
+
+    def _members(self, element: Element) -> Iterable[Property]:
+        if element.content_reference is not None:
+            target = element.content_reference
+            yield Property(element.name, element.name, "BackboneElement", target, element.is_list, False, element)
+            return
+        for kind in element.types:
+            key = element.name + kind.code[0].upper() + kind.code[1:] if element.is_choice else element.name
+            inline = kind.code in ("BackboneElement", "Element")
+            node = element.path if inline else kind.code
+            yield Property(key, element.name, kind.code, node, element.is_list, self.is_primitive(kind.code), element)
+
+    def _group_children(self, node: str) -> dict[str, tuple[Property, ...]]:
+        grouped: dict[str, tuple[Property, ...]] = {}
+        for member in self.properties(node).values():
+            grouped[member.name] = (*grouped.get(member.name, ()), member)
+        return grouped
+
+    def reference_targets(self, type_name: str, path: str) -> tuple[str, ...]:
+        """Resource types that the reference at `path` may point to; empty when it may point to any."""
+        element = self.element(type_name, path)
+        return () if element is None else element.reference_targets
+
+    def summary_keys(self, node: str) -> frozenset[str]:
+        """JSON keys of a node type that `_summary=true` keeps (FHIR R4 search §3.1.1.5.7)."""
+        return self._once.get(
+            "summary",
+            node,
+            lambda key: frozenset(m.key for m in self.properties(key).values() if m.element.is_summary),
+        )
+
+    def mandatory_keys(self, node: str) -> frozenset[str]:
+        """JSON keys of a node type with a minimum cardinality of 1, which `_elements` always keeps."""
+        return self._once.get(
+            "mandatory", node, lambda key: frozenset(m.key for m in self.properties(key).values() if m.element.min > 0)
+        )
+
+    # -- search ------------------------------------------------------------------------------------------------
+
+    def search_parameters(self, type_name: str) -> Mapping[str, SearchParameter]:
+        """The search parameters of a resource type by code, those of its ancestors included."""
+        return self._once.get("parameters", type_name, self._parameters_of)
+
+    def _parameters_of(self, type_name: str) -> dict[str, SearchParameter]:
+        bases = {name for name in (type_name, "DomainResource", "Resource") if self.is_subtype(type_name, name)}
+        found = (p for p in self._parameters if bases.intersection(p.base))
+        return dict(sorted((p.code, p) for p in found))
+
+    def search_parameter(self, url: str) -> SearchParameter | None:
+        """A search parameter by canonical URL."""
+        return self._by_url.get(url)
+
+    @property
+    def all_search_parameters(self) -> tuple[SearchParameter, ...]:
+        """Every search parameter known here."""
+        return self._parameters
+
+    def with_parameters(self, parameters: Iterable[SearchParameter]) -> "Definitions":
+        """A copy in which `parameters` are added; one with the URL of a present one replaces it."""
+        merged = {**self._by_url, **{parameter.url: parameter for parameter in parameters}}
+        return Definitions(self._folder, merged.values())
+
+    @property
+    def compartments(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+        """Compartment type -> resource type -> parameter codes (FHIR R4 CompartmentDefinition)."""
+        return self._once.get("file", "compartments", self._read_compartments)
+
+    def _read_compartments(self, name: str) -> dict[str, dict[str, tuple[str, ...]]]:
+        return {
+            row["code"]: {kind: tuple(codes) for kind, codes in row["resource"].items()}
+            for row in _array(self._folder, name)
+        }
+
+    def compartment_params(self, compartment: str, type_name: str) -> tuple[str, ...]:
+        """Codes of the parameters that put a `type_name` into a compartment; `{def}` means the type itself."""
+        return self.compartments.get(compartment, {}).get(type_name, ())
+
+    def patient_params(self, type_name: str) -> tuple[str, ...]:
+        """Codes of the parameters that put a `type_name` into a Patient compartment."""
+        return self.compartment_params("Patient", type_name)
+
+    # -- operations and terminology ----------------------------------------------------------------------------
+
+    @property
+    def operations(self) -> tuple[Json, ...]:
+        """The official OperationDefinitions, without their prose; not to be changed."""
+        return self._once.get("file", "operations", lambda name: tuple(_array(self._folder, name)))
+
+    def value_set(self, url: str) -> Json | None:
+        """An official ValueSet, with `codes` = {system: [[code, display]]} where its expansion is complete."""
+        lines = self._once.get("file", "value-sets", lambda name: _Lines(self._folder, name))
+        return self._once.get("value-set", url.split("|")[0], lines.get)
+
+    def code_system(self, url: str) -> Json | None:
+        """An official CodeSystem with its concepts."""
+        lines = self._once.get("file", "code-systems", lambda name: _Lines(self._folder, name))
+        return self._once.get("code-system", url.split("|")[0], lines.get)
+
+    def codes(self, value_set: str) -> frozenset[str] | None:
+        """The codes of a value set, whatever their system: what a required binding on `code` checks.
+
+        None when the set is not enumerated here (mime types, languages, UCUM).
+        """
+        return self._once.get("codes", value_set.split("|")[0], self._code_set)
+
+    def _code_set(self, url: str) -> frozenset[str] | None:
+        found = (self.value_set(url) or {}).get("codes")
+        return None if found is None else frozenset(row[0] for rows in found.values() for row in rows)
+
+    def codings(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        """(system, code) of every member of a value set; None when it is not enumerated here."""
+        return self._once.get("codings", value_set.split("|")[0], self._coding_set)
+
+    def _coding_set(self, url: str) -> frozenset[tuple[str, str]] | None:
+        found = (self.value_set(url) or {}).get("codes")
+        return None if found is None else frozenset((system, row[0]) for system, rows in found.items() for row in rows)
+
+
+def _array(folder: Path, name: str) -> list[Json]:
+    rows: list[Json] = orjson.loads((folder / f"{name}.json").read_bytes())
+    return rows
+
+
+def _element_type(row: Json) -> ElementType:
+    return ElementType(
+        row["code"], tuple(row.get("profile", ())), tuple(row.get("targetProfile", ())), row.get("regex")
+    )
+
+
+def _prefixed(row: Json, prefix: str) -> tuple[str, Any] | None:
+    return next(((key[len(prefix) :], value) for key, value in row.items() if key.startswith(prefix)), None)
+
+
+def _element(row: Json, constraints: Mapping[str, Constraint]) -> Element:
+    maximum = row["max"]
+    reference = row.get("contentReference")
+    lowest, highest = _prefixed(row, "minValue"), _prefixed(row, "maxValue")
+    return Element(
+        path=row["path"],
+        min=row["min"],
+        max=None if maximum == "*" else int(maximum),
+        types=tuple(_element_type(kind) for kind in row.get("type", ())),
+        content_reference=reference.rpartition("#")[2] if reference else None,
+        base=str(row.get("base") or row["path"]),
+        binding=Binding(*row["binding"]) if "binding" in row else None,
+        constraints=tuple(constraints[key] for key in row.get("constraint", ())),
+        is_modifier=row.get("isModifier", False),
+        is_summary=row.get("isSummary", False),
+        max_length=row.get("maxLength"),
+        fixed=_prefixed(row, "fixed"),
+        pattern=_prefixed(row, "pattern"),
+        min_value=lowest and lowest[1],
+        max_value=highest and highest[1],
+        slicing=row.get("slicing"),
+        slice_name=row.get("slice"),
+        id=str(row.get("id") or row["path"]),
+        xml_attribute=row.get("xmlAttr", False),
+    )
+
+
+def _type_definition(row: Json | None) -> TypeDefinition | None:
+    if row is None:
+        return None
+    constraints = {key: Constraint(key.split("@")[0], **value) for key, value in row["constraints"].items()}
+    elements = [_element(element, constraints) for element in row["elements"]]
+    return TypeDefinition(
+        name=row["name"],
+        url=row["url"],
+        kind=row["kind"],
+        abstract=row.get("abstract", False),
+        base=row.get("base"),
+        type=row["type"],
+        elements={element.id: element for element in elements},
+        title=row.get("title", ""),
+        context=tuple(row.get("context", ())),
+    )
+
+
+def search_parameter(resource: Mapping[str, Any]) -> SearchParameter:
+    """A `SearchParameter` from the FHIR resource of that name (official or posted at run time)."""
+    return SearchParameter(
+        code=resource["code"],
+        type=resource["type"],
+        expression=resource.get("expression", ""),
+        base=tuple(resource.get("base", ())),
+        target=tuple(resource.get("target", ())),
+        components=tuple(Component(c["definition"], c["expression"]) for c in resource.get("component", ())),
+        url=resource.get("url", ""),
+        description=resource.get("description", ""),
+        multiple_or=resource.get("multipleOr", True),
+        multiple_and=resource.get("multipleAnd", True),
+        comparators=tuple(resource.get("comparator", ())),
+        modifiers=tuple(resource.get("modifier", ())),
+        chains=tuple(resource.get("chain", ())),
+        usage=resource.get("xpathUsage", "normal"),
+    )
+
+
+def load_definitions(profiles: Path | None = None) -> Definitions:
+    """The official definitions and our own search parameters (`profiles/hie/SearchParameter-*.json`)."""
+    folder = profiles or data_path("profiles")
+    rows = _array(folder / "r4", "search-parameters")
+    rows += [orjson.loads(path.read_bytes()) for path in sorted((folder / "hie").glob("SearchParameter-*.json"))]
+    return Definitions(folder / "r4", [search_parameter(row) for row in rows])
+
+
+@cache
+def official() -> Definitions:
+    """The definitions that ship with this package, loaded once; they cannot change while the process runs."""
+    return load_definitions()
