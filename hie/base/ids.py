@@ -1,6 +1,7 @@
 """Deterministic ids: the same key always gives the same id, on every machine (design decision 4)."""
 
 import hashlib
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 NAMESPACE = UUID("6f6c1a52-0e0b-5a35-9d0c-6a2d0c1f7b11")
@@ -12,6 +13,7 @@ def stable_id(*parts: str) -> str:
     return str(uuid5(NAMESPACE, "\x1f".join(parts)))
 
 
+@lru_cache(maxsize=16384)
 def resource_id(region: str, organisation: str, resource_type: str, kind: str, value: str) -> str:
     """The id of a resource built from feeds: UUIDv5 of region, organisation, type and natural key."""
     return stable_id("resource", region, organisation, resource_type, kind, value)

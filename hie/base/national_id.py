@@ -1,0 +1,27 @@
+"""The resident identity number: shape, check digit, and what it says about its holder (GB 11643)."""
+
+import re
+
+_SHAPE = re.compile(r"\d{17}[\dX]")
+_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_CHECK = "10X98765432"
+
+
+def is_national_id(number: str) -> bool:
+    """Whether `number` (18 characters, upper case) has the right shape and check digit (GB 11643, ISO 7064 MOD 11-2).
+
+    Digits 1-6 (the county) are not checked (common rules §4.1).
+    """
+    if not _SHAPE.fullmatch(number):
+        return False
+    return _CHECK[sum(int(d) * w for d, w in zip(number, _WEIGHTS, strict=False)) % 11] == number[17]
+
+
+def birth_date(number: str) -> str:
+    """`YYYY-MM-DD` of digits 7-14 of a number for which `is_national_id` holds."""
+    return f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
+
+
+def gender(number: str) -> str:
+    """`male` or `female` by digit 17 (odd is male) of a number for which `is_national_id` holds."""
+    return "male" if int(number[16]) % 2 else "female"

@@ -1,0 +1,199 @@
+"""Finish: folded state to FHIR resources, with what they inherit from parents and owe to children."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hie.base.ids import resource_id
+from hie.fold.fold import Folded, MemberState
+from hie.fold.slots import assemble
+from hie.fold.visit import visit_elements
+
+Resource = dict[str, Any]
+Resolve = Callable[[str], str]
+ORGANISATION_OID = "2.16.156.10011.1.5"
+
+SUBJECT: Mapping[str, str] = {
+    "AllergyIntolerance": "patient",
+    "Composition": "subject",
+    "Condition": "subject",
+    "Coverage": "beneficiary",
+    "DiagnosticReport": "subject",
+    "DocumentReference": "subject",
+    "Encounter": "subject",
+    "ImagingStudy": "subject",
+    "MedicationRequest": "subject",
+    "Observation": "subject",
+    "Procedure": "subject",
+    "RelatedPerson": "patient",
+    "ServiceRequest": "subject",
+    "Specimen": "subject",
+}
+"""Resource type -> the element that names the patient."""
+
+ENCOUNTER = frozenset(
+    {
+        "AllergyIntolerance",
+        "Composition",
+        "Condition",
+        "DiagnosticReport",
+        "ImagingStudy",
+        "MedicationRequest",
+        "Observation",
+        "Procedure",
+        "ServiceRequest",
+    }
+)
+"""Resource types with an `encounter` element (DocumentReference has it in `context`)."""
+
+_WRONG = {
+    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "entered-in-error"}]
+}
+_WRONG_ALLERGY = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
+            "code": "entered-in-error",
+        }
+    ]
+}
+REVOKED: Mapping[str, Mapping[str, Any]] = {
+    "AllergyIntolerance": {"verificationStatus": _WRONG_ALLERGY, "clinicalStatus": None},
+    "Condition": {"verificationStatus": _WRONG, "clinicalStatus": None},
+    "Patient": {"active": False},
+    "RelatedPerson": {"active": False},
+}
+"""Resource type -> elements that say "taken back"; every other type has `status: entered-in-error`."""
+
+
+class Child(NamedTuple):
+    """A root that hangs on another: its reference, its order key, and whether it has been taken back."""
+
+    reference: str
+    order: str
+    revoked: bool
+
+
+def organisation_reference(region: str, uscc: str) -> str:
+    """`Organization/id` of an institution."""
+    return f"Organization/{resource_id(region, uscc, 'Organization', ORGANISATION_OID, uscc)}"
+
+
+def finish(
+    state: Folded, *, resolve: Resolve, parent: Resource | None = None, children: Sequence[Child] = ()
+) -> list[Resource]:
+    """The resources of one root, the root first: complete except for `meta`.
+
+    `resolve` follows merges and aliases of Patient references; `parent` is the current resource of `state.parent`;
+    `children` are the roots that hang on this one, in any order.
+    """
+    subject, encounter = _context(state, parent, resolve)
+    root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}
+    if state.type == "Encounter":
+        root.update(visit_elements(state.slots, state.events))
+    if parent is not None:
+        _inherit(root, parent)
+    _organisation(root, state)
+    _place(root, subject, encounter)
+    resources = [root]
+    for member in state.members.values():
+        resources.append(_member(member, root, subject, encounter, state.revoked))
+    _list_members(root, state)
+    _list_children(root, children)
+    if state.revoked:
+        _revoke(root)
+    return resources
+
+
+def _context(state: Folded, parent: Resource | None, resolve: Resolve) -> tuple[str | None, str | None]:
+    """The Patient and Encounter references of a root, stated or inherited."""
+    subject, encounter = state.subject, state.encounter
+    if state.type == "Patient":
+        subject = state.reference
+    elif subject is not None:
+        subject = resolve(subject)
+    if parent is not None:
+        subject = subject or (parent.get("subject") or {}).get("reference")
+        if parent["resourceType"] == "Encounter":
+            encounter = encounter or f"Encounter/{parent['id']}"
+        else:
+            encounter = encounter or (parent.get("encounter") or {}).get("reference")
+    return subject, encounter
+
+
+def _place(resource: Resource, subject: str | None, encounter: str | None) -> None:
+    kind = resource["resourceType"]
+    if subject is not None and kind in SUBJECT:
+        resource[SUBJECT[kind]] = {"reference": subject}
+    if encounter is None:
+        return
+    if kind in ENCOUNTER:
+        resource["encounter"] = {"reference": encounter}
+    elif kind == "DocumentReference":
+        resource.setdefault("context", {})["encounter"] = [{"reference": encounter}]
+
+
+def _member(
+    member: MemberState, root: Resource, subject: str | None, encounter: str | None, revoked: bool
+) -> Resource:
+    resource: Resource = {"resourceType": member.type, "id": member.id, **assemble(member.slots)}
+    if root["resourceType"] == "Encounter":
+        encounter = f"Encounter/{root['id']}"
+    _place(resource, subject, encounter)
+    if member.gone or revoked:
+        _revoke(resource)
+    return resource
+
+
+def _revoke(resource: Resource) -> None:
+    for element, value in REVOKED.get(resource["resourceType"], {"status": "entered-in-error"}).items():
+        if value is None:
+            resource.pop(element, None)
+        else:
+            resource[element] = value
+
+
+def _organisation(root: Resource, state: Folded) -> None:
+    reference = {"reference": organisation_reference(state.region, state.organisation)}
+    if state.type == "Patient":
+        root["managingOrganization"] = reference
+    elif state.type == "Encounter":
+        root["serviceProvider"] = reference
+    elif state.type == "DiagnosticReport":
+        root["performer"] = [*root.get("performer", ()), reference]
+    elif state.type in ("Composition", "DocumentReference"):
+        root["custodian"] = reference
+        if state.type == "Composition" and not root.get("author"):
+            root["author"] = [reference]
+
+
+def _list_members(root: Resource, state: Folded) -> None:
+    for member in state.members.values():
+        if member.listed is None or member.gone:
+            continue
+        name = member.listed.removesuffix("[]")
+        link = {"reference": f"{member.type}/{member.id}"}
+        if member.listed.endswith("[]"):
+            root.setdefault(name, []).append(link)
+        else:
+            root[name] = link
+
+
+def _list_children(root: Resource, children: Sequence[Child]) -> None:
+    if root["resourceType"] != "DiagnosticReport":
+        return
+    for child in sorted(children, key=lambda c: (c.order, c.reference)):
+        if child.reference.startswith("Observation/") and not child.revoked:
+            root.setdefault("result", []).append({"reference": child.reference})
+
+
+def _inherit(root: Resource, parent: Resource) -> None:
+    """What a root takes over from its parent (Qingpu §4.4, §4.6)."""
+    if root["resourceType"] == "Observation" and parent["resourceType"] == "DiagnosticReport":
+        if "effectiveDateTime" in parent:
+            root["effectiveDateTime"] = parent["effectiveDateTime"]
+        if parent.get("status") == "preliminary" and root.get("status") == "final":
+            root["status"] = "preliminary"
+    elif root["resourceType"] == "Composition" and parent["resourceType"] == "Encounter":
+        end = parent.get("period", {}).get("end")
+        if end:
+            root["date"] = end

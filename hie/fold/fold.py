@@ -1,0 +1,174 @@
+"""The fold: what all contributions about one root say together, in order of their order keys."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hie.base.draft import Contribution, Event, Slots
+
+FINAL = frozenset({"final", "corrected", "amended"})
+"""Statuses after which a change is a correction."""
+
+
+@dataclass(slots=True)
+class MemberState:
+    """A member after folding: its slots, whether it is out, and which slot of the root lists it."""
+
+    type: str
+    id: str
+    slots: dict[str, Any]
+    gone: bool
+    listed: str | None
+
+
+@dataclass(slots=True)
+class Folded:
+    """One root after folding.
+
+    `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
+    back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved.
+    """
+
+    type: str
+    id: str
+    region: str
+    organisation: str
+    exists: bool = False
+    revoked: bool = False
+    slots: dict[str, Any] = field(default_factory=dict)
+    members: dict[str, MemberState] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    subject: str | None = None
+    encounter: str | None = None
+    parent: str | None = None
+    last_order: str = ""
+    digest: str = ""
+
+    @property
+    def reference(self) -> str:
+        """`Type/id` of the root."""
+        return f"{self.type}/{self.id}"
+
+
+def fold(contributions: Sequence[Contribution]) -> Folded:
+    """Fold the contributions of one root; `contributions` is not empty and all have the same target.
+
+    Seeds come first and only the earliest counts; then lower tiers before higher ones, each in order of the order key.
+    """
+    key = contributions[0].target
+    state = Folded(key.type, key.id, key.region, key.organisation)
+    withdrawn = _withdrawn(contributions)
+    live = [c for c in contributions if not _is_withdrawn(c, withdrawn)]
+    spent = [c for c in contributions if _is_withdrawn(c, withdrawn)]
+    if withdrawn and not any(c.exists and not c.withdraw and not c.seed for c in live):
+        _replay(state, spent)
+        _replay(state, [c for c in live if c.withdraw and c.exists])
+        state.revoked = True
+        for member in state.members.values():
+            member.gone = True
+        _replay(state, [c for c in live if not c.exists])
+    else:
+        _members_of(state, spent)
+        _replay(state, [c for c in live if not c.withdraw])
+    state.last_order = max(c.order for c in contributions)
+    return state
+
+
+def _withdrawn(contributions: Iterable[Contribution]) -> dict[str, str]:
+    """Source -> the youngest order key at which it was withdrawn."""
+    found: dict[str, str] = {}
+    for contribution in contributions:
+        if contribution.withdraw:
+            found[contribution.source] = max(contribution.order, found.get(contribution.source, ""))
+    return found
+
+
+def _is_withdrawn(contribution: Contribution, withdrawn: dict[str, str]) -> bool:
+    return (
+        not contribution.withdraw
+        and bool(contribution.source)
+        and contribution.order <= withdrawn.get(contribution.source, "")
+    )
+
+
+def _members_of(state: Folded, spent: Sequence[Contribution]) -> None:
+    """Members that only a withdrawn source stated: known, but out."""
+    for contribution in spent:
+        for member in contribution.members:
+            state.members[member.key.reference] = MemberState(
+                member.key.type, member.key.id, dict(member.slots), True, member.listed
+            )
+
+
+def _sequence(contributions: Iterable[Contribution]) -> list[Contribution]:
+    seeds = sorted((c for c in contributions if c.seed), key=_order)
+    others = sorted((c for c in contributions if not c.seed), key=_order)
+    return seeds[:1] + others
+
+
+def _order(contribution: Contribution) -> tuple[int, str, str]:
+    return contribution.tier, contribution.order, contribution.digest
+
+
+def _replay(state: Folded, contributions: Sequence[Contribution]) -> None:
+    fresh = False
+    for contribution in _sequence(contributions):
+        if contribution.revoke:
+            state.revoked = fresh = True
+            state.digest = contribution.digest
+            continue
+        reissued = fresh and contribution.exists
+        if reissued:
+            state.slots.clear()
+            state.revoked = fresh = False
+        _state(state, contribution, reissued=reissued)
+
+
+def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None:
+    """Apply one statement."""
+    corrects = contribution.correcting and (state.exists or reissued)
+    _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport")
+    for event in contribution.events:
+        if event.code == "cancel-discharge":
+            state.slots.pop("period.end", None)
+            state.slots.pop("hospitalization.dischargeDisposition", None)
+        state.events.append(event)
+    if contribution.complete:
+        for member in state.members.values():
+            member.gone = True
+    for stated in contribution.members:
+        reference = stated.key.reference
+        slots = dict(stated.slots)
+        before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
+        if before is not None and contribution.correcting and _correction(before.slots, slots):
+            slots["status"] = "corrected"
+        state.members[reference] = MemberState(stated.key.type, stated.key.id, slots, stated.gone, stated.listed)
+    state.exists = state.exists or contribution.exists
+    state.subject = contribution.subject or state.subject
+    state.encounter = contribution.encounter or state.encounter
+    state.digest = contribution.digest or state.digest
+    if contribution.parent is not None:
+        state.parent = contribution.parent.reference
+
+
+def _merge(slots: dict[str, Any], stated: Slots, corrects: bool, reissued_report: bool) -> None:
+    changed = False
+    before = slots.get("status")
+    for slot, value in stated.items():
+        if value is None:
+            changed = slots.pop(slot, None) is not None or changed
+        elif slots.get(slot) != value:
+            changed = changed or slot != "status"
+            slots[slot] = value
+    correction = before == "corrected" or reissued_report or (before in FINAL and changed)
+    if corrects and correction and slots.get("status") == "final":
+        slots["status"] = "corrected"
+
+
+def _correction(before: Slots, after: Slots) -> bool:
+    """Whether `after` states other content than a final `before`, or restates a corrected one."""
+    if after.get("status") != "final" or before.get("status") not in FINAL:
+        return False
+    if before.get("status") == "corrected":
+        return True
+    return {k: v for k, v in before.items() if k != "status"} != {k: v for k, v in after.items() if k != "status"}

@@ -1,0 +1,86 @@
+"""The visit: status, period and location history of an Encounter as a table of events (Wujiang §3, §4.3)."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from hie.base.draft import Event
+
+
+class Step(NamedTuple):
+    """What an event does: the status it sets (None: leaves it), and what happens to the location history."""
+
+    status: str | None
+    location: str
+
+
+STEPS: Mapping[str, Step] = {
+    "preadmit": Step("planned", "none"),
+    "register": Step("in-progress", "enter"),
+    "admit": Step("in-progress", "enter"),
+    "transfer": Step(None, "enter"),
+    "cancel-transfer": Step(None, "back"),
+    "discharge": Step("finished", "complete"),
+    "cancel-discharge": Step("in-progress", "reopen"),
+    "cancel": Step("cancelled", "none"),
+    "to-inpatient": Step(None, "none"),
+    "to-outpatient": Step(None, "none"),
+}
+"""Event code -> step. `enter` adds a location entry, `back` takes the last transfer away, `complete` ends the last
+entry, `reopen` makes it current again."""
+
+_IMPLIED = {"transfer": "in-progress", "cancel-transfer": "in-progress"}
+
+
+def visit_elements(slots: Mapping[str, Any], events: list[Event]) -> dict[str, Any]:
+    """Encounter elements that follow from events: `status`, `period`, `location`; stated slots win over event times.
+
+    `events` are in order of the order key. Without any event the stated `status` counts, else `unknown`.
+    """
+    status: str | None = None
+    start: str | None = None
+    end: str | None = None
+    history: list[dict[str, Any]] = []
+    for event in events:
+        step = STEPS[event.code]
+        status = step.status or status or _IMPLIED.get(event.code)
+        if event.code in ("admit", "register"):
+            start = event.at
+        end = event.at if event.code == "discharge" else (None if event.code == "cancel-discharge" else end)
+        _move(history, step.location, event)
+    elements: dict[str, Any] = {"status": status or slots.get("status") or "unknown"}
+    period = {
+        "start": slots.get("period.start") or start,
+        "end": (slots.get("period.end") or end) if elements["status"] == "finished" else None,
+    }
+    if any(period.values()):
+        elements["period"] = {name: at for name, at in period.items() if at}
+    if history:
+        elements["location"] = [{k: v for k, v in entry.items() if k != "event"} for entry in history]
+    return elements
+
+
+def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
+    if how == "enter" and event.location:
+        _complete(history, event.at)
+        period = {"start": event.at} if event.at else {}
+        history.append({**event.location, "status": "active", "period": period, "event": event.code})
+    elif how == "back" and history and history[-1]["event"] == "transfer":
+        history.pop()
+        _reopen(history)
+    elif how == "complete":
+        _complete(history, event.at)
+    elif how == "reopen":
+        _reopen(history)
+
+
+def _complete(history: list[dict[str, Any]], at: str | None) -> None:
+    if history:
+        history[-1]["status"] = "completed"
+        if at:
+            history[-1]["period"] = {**history[-1]["period"], "end": at}
+
+
+def _reopen(history: list[dict[str, Any]]) -> None:
+    if history:
+        history[-1]["status"] = "active"
+        history[-1]["period"] = {k: v for k, v in history[-1]["period"].items() if k != "end"}

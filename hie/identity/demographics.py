@@ -1,0 +1,66 @@
+"""What identity looks at: the numbers and demographics of one local Patient, taken from its resource."""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from pypinyin import Style, lazy_pinyin
+
+from hie.base.national_id import is_national_id
+
+NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
+HEALTH_CARD = "urn:oid:2.16.156.10011.1.19"
+
+
+@dataclass(frozen=True, slots=True)
+class Demographics:
+    """One local Patient: `keys` are the numbers that identify a person (`system|value`), best first."""
+
+    patient: str
+    keys: tuple[str, ...]
+    name: str
+    birth_date: str
+    gender: str
+    phones: tuple[str, ...]
+    region: str = ""
+
+    @property
+    def birth_year(self) -> str:
+        """Four digits, or nothing."""
+        return self.birth_date[:4]
+
+
+def demographics(patient: dict[str, Any]) -> Demographics:
+    """Take them from a Patient resource; an inactive Patient has no keys and is never linked."""
+    active = patient.get("active", True)
+    return Demographics(
+        patient=f"Patient/{patient['id']}",
+        keys=tuple(_keys(patient)) if active else (),
+        name=fold_name(next((n.get("text", "") for n in patient.get("name", ())), "")),
+        birth_date=patient.get("birthDate", ""),
+        gender=patient.get("gender", ""),
+        phones=tuple(t["value"] for t in patient.get("telecom", ()) if t.get("system") == "phone" and t.get("value")),
+        region=next((t.get("code", "") for t in patient.get("meta", {}).get("tag", ())), ""),
+    )
+
+
+def _keys(patient: dict[str, Any]) -> list[str]:
+    """National ids with a right check digit, then resident health cards; each once, sorted."""
+    found: set[tuple[int, str]] = set()
+    for identifier in patient.get("identifier", ()):
+        system, value = identifier.get("system"), identifier.get("value", "")
+        if system == NATIONAL_ID and is_national_id(value):
+            found.add((0, f"{system}|{value}"))
+        elif system == HEALTH_CARD and value:
+            found.add((1, f"{system}|{value}"))
+    return [key for _, key in sorted(found)]
+
+
+def fold_name(name: str) -> str:
+    """Width, case and blanks folded; nothing else."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def sound(name: str) -> str:
+    """Pinyin without tones, so that variants of one character (岚, 嵐) compare equal."""
+    return " ".join(lazy_pinyin(name, style=Style.NORMAL))

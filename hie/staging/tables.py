@@ -1,0 +1,94 @@
+"""The tables of staging and of the fold, declared once for every store."""
+
+from hie.store.table import Table
+
+RAW_ITEM = Table(
+    "raw_item",
+    {
+        "id": str,
+        "feed": str,
+        "door": str,
+        "received": int,
+        "sha256": str,
+        "size": int,
+        "state": str,
+        "attempts": int,
+        "due": int,
+        "disposition": str,
+        "findings": bytes,
+        "answer": bytes,
+        "answer_type": str,
+        "answer_status": int,
+        "body": bytes,
+    },
+    key=("id",),
+    indexes=(("state", "due"), ("feed", "received")),
+)
+"""Raw items. `received` and `due` are microseconds since the epoch; `answer` is the saved answer."""
+
+PART = Table(
+    "part",
+    {
+        "item": str,
+        "part": int,
+        "feed": str,
+        "label": str,
+        "key": str,
+        "sha256": str,
+        "message": str,
+        "disposition": str,
+        "cause": str,
+        "findings": bytes,
+        "resources": bytes,
+        "waits": str,
+        "received": int,
+    },
+    key=("item", "part"),
+    indexes=(("feed", "sha256"), ("feed", "message"), ("disposition", "received", "item", "part"), ("waits",)),
+)
+"""Parts of raw items. `cause` is the code of the gravest finding, `waits` the root an orphan waits for."""
+
+CONTRIBUTION = Table(
+    "contribution",
+    {"root": str, "ord": str, "item": str, "part": int, "n": int, "body": bytes},
+    key=("root", "ord", "item", "part", "n"),
+    indexes=(("item", "part"),),
+)
+"""What each part stated about each root."""
+
+ROOT = Table(
+    "root",
+    {
+        "root": str,
+        "parent": str,
+        "subject": str,
+        "last_order": str,
+        "state": str,
+        "digest": str,
+    },
+    key=("root",),
+    indexes=(("parent",), ("subject",)),
+)
+"""Roots: `state` is live, revoked or pending; `parent` and `subject` as stated."""
+
+REDIRECT = Table(
+    "redirect",
+    {"source": str, "target": str, "ord": str, "kind": str},
+    key=("source", "target"),
+    indexes=(("target",),),
+)
+"""Patient references that stand for another: `alias` (one patient under two keys) or `merge`."""
+
+COUNTER = Table("counter", {"name": str, "n": int}, key=("name",))
+"""Counters kept at ingest: received, duplicates and dispositions by feed and day."""
+
+AUDIT = Table(
+    "audit",
+    {"id": str, "at": int, "action": str, "target": str, "principal": str, "reason": str},
+    key=("id",),
+    indexes=(("at",),),
+)
+"""What operators did to items: release, discard, replay."""
+
+TABLES = (RAW_ITEM, PART, CONTRIBUTION, ROOT, REDIRECT, COUNTER, AUDIT)
+"""All of them, for the store to create."""

@@ -1,0 +1,64 @@
+"""Records are linked by a shared number only, and only when nothing speaks against it."""
+
+from itertools import permutations
+
+import pytest
+
+from hie.identity.demographics import HEALTH_CARD, NATIONAL_ID, Demographics
+from hie.identity.match import Review, look_alike, match
+
+NI = f"{NATIONAL_ID}|320598196804175127"
+CARD = f"{HEALTH_CARD}|A800000517"
+
+
+def record(patient: str, *keys: str, name: str = "顾晓岚", birth: str = "1968-04-17", gender: str = "female") -> Demographics:
+    return Demographics(patient, keys, name, birth, gender, ())
+
+
+def test_two_numbers_chain_three_regions_into_one_person_in_any_order() -> None:
+    records = [record("Patient/a", NI), record("Patient/b", NI, CARD, name="顾晓嵐"), record("Patient/c", CARD, birth="")]
+    for order in permutations(records):
+        result = match(order)
+        assert [(p.key, p.patients) for p in result.persons] == [(NI, ("Patient/a", "Patient/b", "Patient/c"))]
+        assert result.reviews == ()
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (record("Patient/b", NI, birth="1986-04-17"), "birth-date-conflict"),
+        (record("Patient/b", NI, gender="male"), "gender-conflict"),
+        (record("Patient/b", NI, name="王建国"), "name-conflict"),
+    ],
+)
+def test_conflicting_demographics_stay_apart_and_are_listed(other: Demographics, reason: str) -> None:
+    result = match([record("Patient/a", NI), other])
+    assert result.persons == ()
+    assert result.reviews == (Review("Patient/a", "Patient/b", reason),)
+
+
+def test_one_bad_record_does_not_separate_the_good_ones() -> None:
+    bad = record("Patient/z", NI, birth="2001-01-01")
+    result = match([record("Patient/a", NI), record("Patient/b", NI), bad])
+    assert [p.patients for p in result.persons] == [("Patient/a", "Patient/b")]
+    assert {r.second for r in result.reviews} == {"Patient/z"}
+
+
+def test_a_partial_birth_date_conflicts_only_where_both_state_the_part() -> None:
+    assert match([record("Patient/a", NI, birth="1968"), record("Patient/b", NI)]).persons
+    assert not match([record("Patient/a", NI, birth="1969"), record("Patient/b", NI)]).persons
+
+
+def test_a_lent_health_card_does_not_join_two_national_ids() -> None:
+    other = f"{NATIONAL_ID}|310198197004045291"
+    result = match([record("Patient/a", NI, CARD), record("Patient/b", other, CARD)])
+    assert result.persons == ()
+    assert result.reviews[0].reason == "number-conflict"
+
+
+def test_look_alikes_without_a_shared_number() -> None:
+    first = record("Patient/a", NI, name="王建国", birth="1957-03-02", gender="male")
+    second = record("Patient/b", name="王建国", birth="1957-08-19", gender="male")
+    assert look_alike(first, second)
+    assert not look_alike(first, record("Patient/c", name="王建国", birth="1958-08-19", gender="male"))
+    assert match([first, second]).persons == ()
