@@ -54,12 +54,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """Which versions: of one resource, one type or all; `since` and `at` in microseconds; newest first."""
+    """Which versions: of one resource, one type or all; newest first (FHIR R4 http §3.1.0.13).
+
+    `since`: made at or after it; `at`: current at some moment of [`at`, `at_until`), `at_until` being `at` + 1 when not
+    given; all in microseconds since the epoch. `cursor` is `HistoryPage.next` of the page before.
+    """
 
     type: str | None = None
     id: str | None = None
     since: int | None = None
     at: int | None = None
+    at_until: int | None = None
     count: int = 50
     cursor: str | None = None
 
@@ -116,9 +121,13 @@ class Reader(Protocol):
 class Transaction(Reader, Protocol):
     """Inside a job: reads see the job's own writes."""
 
-    async def put(self, resource: dict[str, Any], *, method: str = "PUT") -> Version:
+    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
         """Write the next version of `resource` (its `resourceType` and `id` set; `meta.versionId` and
-        `meta.lastUpdated` are set here) and replace its index entries."""
+        `meta.lastUpdated` are set here) and replace its index entries.
+
+        With `unless_same` nothing is written, and the current version returned, when that is the same resource but for
+        `meta.versionId` and `meta.lastUpdated`. `resource` itself is not changed.
+        """
         ...
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
@@ -131,6 +140,11 @@ class Transaction(Reader, Protocol):
 
     async def upsert(self, table: Table, row: Row) -> None:
         """Add or replace the row with the same key."""
+        ...
+
+    async def update(self, table: Table, row: Row) -> bool:
+        """Change the other columns of `row` in the row that has its key columns; False when there is no such row.
+        Raises `HieError(CONFLICT)` when a unique index is taken."""
         ...
 
     async def remove(self, table: Table, where: Where) -> int:

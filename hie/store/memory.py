@@ -1,0 +1,206 @@
+"""The reference store: everything in dicts, nothing clever. It is the oracle of the contract and property tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hie.base.clock import Clock, SystemClock
+from hie.base.errors import Category, HieError
+from hie.search.query import Plan
+from hie.store.body import body, stamp
+from hie.store.port import HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.store.table import Row, Table, Value, Where, check_access, matches
+
+T = TypeVar("T")
+
+
+@dataclass
+class _State:
+    """All there is: `log` is every version in order of writing; `resources` (type, id) -> its versions."""
+
+    log: list[Version] = field(default_factory=list)
+    resources: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
+    rows: dict[str, dict[tuple[Value, ...], Row]] = field(default_factory=dict)
+    last: int = 0
+
+    def copy(self) -> "_State":
+        """A copy that shares only what never changes."""
+        resources = {key: list(versions) for key, versions in self.resources.items()}
+        return _State(list(self.log), resources, {name: dict(rows) for name, rows in self.rows.items()}, self.last)
+
+
+class _MemoryReader:
+    """Reading from one state."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+
+    async def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """See `Reader.read`."""
+        versions = self._state.resources.get((resource_type, resource_id))
+        return versions[-1] if versions else None
+
+    async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
+        """See `Reader.vread`."""
+        versions = self._state.resources.get((resource_type, resource_id), [])
+        return versions[version - 1] if 0 < version <= len(versions) else None
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        """See `Reader.history`."""
+        found = [(number, version) for number, version in enumerate(self._state.log) if self._named(version, query)]
+        before = int(query.cursor) if query.cursor else len(self._state.log)
+        page = [(number, version) for number, version in reversed(found) if number < before]
+        shown = page[: query.count]
+        more = str(shown[-1][0]) if shown and len(page) > query.count else None
+        return HistoryPage([version for _, version in shown], more, len(found))
+
+    def _named(self, version: Version, query: HistoryQuery) -> bool:
+        if query.type not in (None, version.type) or query.id not in (None, version.id):
+            return False
+        if query.since is not None and version.last_updated < query.since:
+            return False
+        if query.at is None:
+            return True
+        until = query.at + 1 if query.at_until is None else query.at_until
+        later = self._state.resources[version.type, version.id][version.version :]
+        return version.last_updated < until and not (later and later[0].last_updated <= query.at)
+
+    async def search(self, plan: Plan) -> Page:
+        """See `Reader.search`."""
+        raise HieError(Category.NOT_SUPPORTED, "Search is not there yet.")
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """See `Reader.get`."""
+        row = self._state.rows.get(table.name, {}).get(key)
+        return dict(row) if row else None
+
+    async def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """See `Reader.select`."""
+        check_access(table, where, order)
+        rows = [row for row in self._state.rows.get(table.name, {}).values() if matches(row, where)]
+        rows.sort(key=lambda row: [_sortable(row[column]) for column in order], reverse=descending)
+        return [dict(row) for row in rows[:limit]]
+
+    async def count(self, table: Table, where: Where) -> int:
+        """See `Reader.count`."""
+        check_access(table, where)
+        return sum(matches(row, where) for row in self._state.rows.get(table.name, {}).values())
+
+
+def _sortable(value: Value) -> tuple[bool, Value]:
+    return (value is not None, value)
+
+
+class _MemoryTransaction(_MemoryReader):
+    """Writing to a state that replaces the store's when the job is done."""
+
+    def __init__(self, state: _State, clock: Clock) -> None:
+        super().__init__(state)
+        self._clock = clock
+
+    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+        """See `Transaction.put`."""
+        resource = deepcopy(resource)
+        current = await self.read(resource["resourceType"], resource["id"])
+        if unless_same and current and body(resource, current.version, current.last_updated) == current.body:
+            return current
+        return self._append(resource["resourceType"], resource["id"], resource, method)
+
+    async def delete(self, resource_type: str, resource_id: str) -> Version:
+        """See `Transaction.delete`."""
+        current = await self.read(resource_type, resource_id)
+        if current is None:
+            raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
+        return current if current.deleted else self._append(resource_type, resource_id, None, "DELETE")
+
+    def _append(self, resource_type: str, resource_id: str, resource: dict[str, Any] | None, method: str) -> Version:
+        versions = self._state.resources.setdefault((resource_type, resource_id), [])
+        self._state.last = stamp(self._clock, self._state.last)
+        number = len(versions) + 1
+        content = body(resource, number, self._state.last) if resource is not None else b""
+        version = Version(resource_type, resource_id, number, self._state.last, content, method)
+        versions.append(version)
+        self._state.log.append(version)
+        return version
+
+    async def insert(self, table: Table, row: Row) -> None:
+        """See `Transaction.insert`."""
+        self._add(table, row, replace=False)
+
+    async def upsert(self, table: Table, row: Row) -> None:
+        """See `Transaction.upsert`."""
+        self._add(table, row, replace=True)
+
+    def _add(self, table: Table, row: Row, *, replace: bool) -> None:
+        full = table.full(row)
+        key = tuple(full[column] for column in table.key)
+        if None in key:
+            raise ValueError(f"table {table.name}: a key column is None")
+        rows = self._state.rows.setdefault(table.name, {})
+        others = (other for other_key, other in rows.items() if other_key != key)
+        if (key in rows and not replace) or any(_clash(full, other, table) for other in others):
+            raise HieError(Category.CONFLICT, "A row with the same key is there already.")
+        rows[key] = full
+
+    async def update(self, table: Table, row: Row) -> bool:
+        """See `Transaction.update`."""
+        current = self._state.rows.get(table.name, {}).get(tuple(row[column] for column in table.key))
+        if current is not None:
+            self._add(table, {**current, **row}, replace=True)
+        return current is not None
+
+    async def remove(self, table: Table, where: Where) -> int:
+        """See `Transaction.remove`."""
+        check_access(table, where)
+        rows = self._state.rows.get(table.name, {})
+        doomed = [key for key, row in rows.items() if matches(row, where)]
+        for key in doomed:
+            del rows[key]
+        return len(doomed)
+
+
+def _clash(row: Row, other: Row, table: Table) -> bool:
+    return any(
+        all(row[column] is not None and row[column] == other[column] for column in index) for index in table.unique
+    )
+
+
+class MemoryStore(_MemoryReader):
+    """See `hie.store.port.Store`. Jobs run one after the other, each on a copy of the state: slow, plainly right."""
+
+    def __init__(self, tables: Sequence[Table] = (), *, clock: Clock | None = None) -> None:
+        super().__init__(_State(rows={table.name: {} for table in tables}))
+        self._clock = clock or SystemClock()
+        self._lock = asyncio.Lock()
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """See `Store.write`."""
+        async with self._lock:
+            state = self._state.copy()
+            result = await job(_MemoryTransaction(state, self._clock))
+            self._state = state
+            return result
+
+    async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+        """See `Store.versions`."""
+        for key in sorted(self._state.resources):
+            version = self._state.resources[key][-1]
+            if resource_type in (None, version.type) and not version.deleted:
+                yield version
+
+    async def ready(self) -> bool:
+        """See `Store.ready`."""
+        return True
+
+    async def close(self) -> None:
+        """See `Store.close`."""

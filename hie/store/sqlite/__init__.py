@@ -1,0 +1,6 @@
+"""The SQLite store (`apsw`): the embedded default."""
+
+from hie.store.sqlite.store import SqliteStore
+from hie.store.sqlite.writer import Limits
+
+__all__ = ["Limits", "SqliteStore"]

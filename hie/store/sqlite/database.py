@@ -1,0 +1,49 @@
+"""Opening the file: pragmas, and what SQLite's refusals mean for a caller."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from hie.base.errors import Category, HieError
+
+PAGE_BYTES = 8192
+_REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
+
+STATEMENTS = 400
+"""Prepared statements kept per connection."""
+
+
+def connect(path: Path, *, cache_mib: int = 256, read_only: bool = False) -> apsw.Connection:
+    """A connection with the pragmas of this store: WAL, `synchronous=FULL`, foreign keys off.
+
+    `cache_mib` bounds the page cache. Raises UNAVAILABLE when the file cannot be opened.
+    """
+    mode = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    with translated():
+        connection = apsw.Connection(str(path), flags=mode, statementcachesize=STATEMENTS)
+        connection.set_busy_timeout(5000)
+        if not read_only:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL")
+        connection.execute(
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
+            f"PRAGMA cache_size = -{cache_mib * 1024}; PRAGMA mmap_size = {1 << 30};"
+            "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864"
+        )
+    return connection
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn SQLite's errors into situations: full or failing disk -> UNAVAILABLE, a taken key -> CONFLICT."""
+    try:
+        yield
+    except apsw.ConstraintError as error:
+        raise HieError(Category.CONFLICT, "A row with the same key is there already.") from error
+    except apsw.InterruptError as error:
+        raise HieError(Category.TIMEOUT, "The time limit of the query is used up.") from error
+    except apsw.FullError as error:
+        raise HieError(Category.UNAVAILABLE, "The disk of the store is full.") from error
+    except _REFUSED as error:
+        raise HieError(Category.UNAVAILABLE, f"The store refuses: {type(error).__name__}.") from error

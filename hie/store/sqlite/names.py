@@ -1,0 +1,102 @@
+"""Small integers for type, parameter, resource and concept names: looked up once, kept, forgotten with a rollback."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import apsw
+
+KEPT = 200_000
+"""Resource and concept numbers kept in memory at most, each."""
+
+
+class Names:
+    """The numbers of types and parameters (all in memory) and of resources and concepts (a bounded cache).
+
+    Reading methods return None for what was never written; `make_*` methods write it. What a failed job made is
+    forgotten by `rollback`, because its rows are gone.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._types: dict[str, int] = {}
+        self._type_names: dict[int, str] = {}
+        self._params: dict[tuple[int, str], int] = {}
+        self._resources: dict[tuple[int, str], int] = {}
+        self._concepts: dict[tuple[str | None, str | None, str | None], int] = {}
+        self._made: list[tuple[dict[Any, Any], Hashable]] = []
+        self._load()
+
+    def _load(self) -> None:
+        for pk, name in self._connection.execute("SELECT pk, name FROM type"):
+            self._types[name] = pk
+            self._type_names[pk] = name
+        for pk, type_pk, name in self._connection.execute("SELECT pk, type, name FROM param"):
+            self._params[type_pk, name] = pk
+
+    def mark(self) -> int:
+        """A point to roll back to."""
+        return len(self._made)
+
+    def rollback(self, mark: int = 0) -> None:
+        """Forget what was made since `mark`."""
+        for kept, key in self._made[mark:]:
+            kept.pop(key, None)
+        del self._made[mark:]
+
+    def committed(self) -> None:
+        """Keep what was made; drop a cache that has grown too large."""
+        self._made.clear()
+        for cache in (self._resources, self._concepts):
+            if len(cache) > KEPT:
+                cache.clear()
+
+    def _remember(self, kept: dict[Any, Any], key: Hashable, value: Any) -> None:
+        kept[key] = value
+        self._made.append((kept, key))
+
+    def type(self, name: str) -> int | None:
+        """The number of a resource type."""
+        return self._types.get(name)
+
+    def type_name(self, pk: int) -> str:
+        """The resource type with this number."""
+        return self._type_names[pk]
+
+    def types(self) -> dict[str, int]:
+        """All types that were ever written or referred to."""
+        return self._types
+
+    def make_type(self, name: str) -> int:
+        """The number of a resource type, given now if it has none."""
+        pk = self._types.get(name)
+        if pk is None:
+            self._connection.execute("INSERT INTO type (name) VALUES (?)", (name,))
+            pk = self._connection.last_insert_rowid()
+            self._remember(self._types, name, pk)
+            self._remember(self._type_names, pk, name)
+        return pk
+
+    def param(self, type_pk: int, name: str) -> int | None:
+        """The number of a search parameter of a type."""
+        return self._params.get((type_pk, name))
+
+    def make_param(self, type_pk: int, name: str) -> int:
+        """The number of a search parameter of a type, given now if it has none."""
+        pk = self._params.get((type_pk, name))
+        if pk is None:
+            self._connection.execute("INSERT INTO param (type, name) VALUES (?, ?)", (type_pk, name))
+            pk = self._connection.last_insert_rowid()
+            self._remember(self._params, (type_pk, name), pk)
+        return pk
+
+    def make_resource(self, type_pk: int, resource_id: str) -> int:
+        """The number of a resource, given now (as version 0) if it has none."""
+        key = (type_pk, resource_id)
+        pk = self._resources.get(key)
+        if pk is None:
+            pk = self._connection.execute("SELECT pk FROM resource WHERE type = ? AND id = ?", key).get
+            if pk is None:
+                self._connection.execute("INSERT INTO resource (type, id) VALUES (?, ?)", key)
+                pk = self._connection.last_insert_rowid()
+            self._remember(self._resources, key, pk)
+        return int(pk)

@@ -1,0 +1,118 @@
+"""The SQLite store: one file, one writing and one reading connection, behind the store port."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from hie.base.clock import Clock, SystemClock
+from hie.base.errors import Category, HieError
+from hie.search.query import Plan
+from hie.store.port import HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.store.sqlite import tables as sql_tables
+from hie.store.sqlite.database import connect, translated
+from hie.store.sqlite.names import Names
+from hie.store.sqlite.schema import migrate
+from hie.store.sqlite.transaction import SqliteTransaction
+from hie.store.sqlite.versions import VersionReading
+from hie.store.sqlite.writer import GroupWriter, Limits
+from hie.store.table import Row, Table, Value, Where
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """See `hie.store.port.Store`. Make it with `await SqliteStore.open(...)` on the event loop that uses it."""
+
+    def __init__(self, path: Path, tables: Sequence[Table], clock: Clock, limits: Limits) -> None:
+        self._writing = connect(path)
+        with translated():
+            migrate(self._writing)
+            for table in tables:
+                sql_tables.create(self._writing, table)
+        self._reading = connect(path, read_only=True)
+        self._names = Names(self._writing)
+        self._versions = VersionReading(self._reading, self._names)
+        self._tables = sql_tables.TableReading(self._reading, tables)
+        self._transaction = SqliteTransaction(self._writing, self._names, tables, clock)
+        self._writer = GroupWriter(self._writing, self._names, limits)
+
+    @classmethod
+    async def open(
+        cls, path: Path, tables: Sequence[Table] = (), *, clock: Clock | None = None, limits: Limits | None = None
+    ) -> "SqliteStore":
+        """Open or create the file; raises UNAVAILABLE when it cannot be, or was written by a newer program."""
+        return cls(path, tables, clock or SystemClock(), limits or Limits())
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """See `Store.write`."""
+        result: T = await self._writer.submit(lambda: job(self._transaction))
+        return result
+
+    async def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """See `Reader.read`."""
+        with translated():
+            return self._versions.read(resource_type, resource_id)
+
+    async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
+        """See `Reader.vread`."""
+        with translated():
+            return self._versions.vread(resource_type, resource_id, version)
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        """See `Reader.history`."""
+        with translated():
+            return self._versions.history(query)
+
+    async def search(self, plan: Plan) -> Page:
+        """See `Reader.search`."""
+        raise HieError(Category.NOT_SUPPORTED, "Search is not there yet.")
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """See `Reader.get`."""
+        with translated():
+            return self._tables.get(table, *key)
+
+    async def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """See `Reader.select`."""
+        with translated():
+            return self._tables.select(table, where, order=order, limit=limit, descending=descending)
+
+    async def count(self, table: Table, where: Where) -> int:
+        """See `Reader.count`."""
+        with translated():
+            return self._tables.count(table, where)
+
+    async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+        """See `Store.versions`."""
+        for chunk in self._versions.all(resource_type):
+            for version in chunk:
+                yield version
+
+    async def ready(self) -> bool:
+        """See `Store.ready`: after a failed commit a trial write tells whether the disk is back."""
+        try:
+            if self._writer.failing:
+                await self.write(_trial)
+            with translated():
+                return bool(self._reading.execute("SELECT 1").get)
+        except HieError:
+            return False
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await self._writer.close()
+        self._reading.close()
+        self._writing.close()
+
+
+async def _trial(transaction: Transaction) -> None:
+    assert isinstance(transaction, SqliteTransaction)
+    transaction.touch()

@@ -1,0 +1,142 @@
+"""What a job sees: reads on the writing connection (its own writes included) and the writes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from hie.base.clock import Clock
+from hie.base.errors import Category, HieError
+from hie.search.query import Plan
+from hie.store.body import body, stamp
+from hie.store.port import HistoryPage, HistoryQuery, Page, Version
+from hie.store.sqlite.database import translated
+from hie.store.sqlite.names import Names
+from hie.store.sqlite.tables import TableWriting
+from hie.store.sqlite.versions import VersionReading
+from hie.store.table import Row, Table, Value, Where
+
+_CURRENT = "SELECT version FROM resource WHERE pk = ?"
+_ADD = "INSERT INTO version (resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?)"
+_NEWEST = "SELECT last_updated FROM version ORDER BY seq DESC LIMIT 1"
+_POINT = "UPDATE resource SET version = ?, last_updated = ?, seq = ?, deleted = ? WHERE pk = ?"
+
+
+class SqliteTransaction:
+    """One job's view. Every method runs at once, inline; `async` is the port's shape."""
+
+    def __init__(self, connection: apsw.Connection, names: Names, tables: Sequence[Table], clock: Clock) -> None:
+        self._connection = connection
+        self._names = names
+        self._clock = clock
+        self._versions = VersionReading(connection, names)
+        self._tables = TableWriting(connection, tables)
+        self._last = int(connection.execute(_NEWEST).get or 0)
+
+    async def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """See `Reader.read`."""
+        with translated():
+            return self._versions.read(resource_type, resource_id)
+
+    async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
+        """See `Reader.vread`."""
+        with translated():
+            return self._versions.vread(resource_type, resource_id, version)
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        """See `Reader.history`."""
+        with translated():
+            return self._versions.history(query)
+
+    async def search(self, plan: Plan) -> Page:
+        """See `Reader.search`."""
+        raise HieError(Category.NOT_SUPPORTED, "Search is not there yet.")
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """See `Reader.get`."""
+        with translated():
+            return self._tables.get(table, *key)
+
+    async def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """See `Reader.select`."""
+        with translated():
+            return self._tables.select(table, where, order=order, limit=limit, descending=descending)
+
+    async def count(self, table: Table, where: Where) -> int:
+        """See `Reader.count`."""
+        with translated():
+            return self._tables.count(table, where)
+
+    async def insert(self, table: Table, row: Row) -> None:
+        """See `Transaction.insert`."""
+        with translated():
+            self._tables.insert(table, row)
+
+    async def upsert(self, table: Table, row: Row) -> None:
+        """See `Transaction.upsert`."""
+        with translated():
+            self._tables.upsert(table, row)
+
+    async def update(self, table: Table, row: Row) -> bool:
+        """See `Transaction.update`."""
+        with translated():
+            return self._tables.update(table, row)
+
+    async def remove(self, table: Table, where: Where) -> int:
+        """See `Transaction.remove`."""
+        with translated():
+            return self._tables.remove(table, where)
+
+    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+        """See `Transaction.put`."""
+        with translated():
+            if unless_same and (same := self._same(resource)):
+                return same
+            type_pk, pk, version = self._next(resource["resourceType"], resource["id"])
+            self._last = stamp(self._clock, self._last)
+            content = body(resource, version, self._last)
+            self._append(type_pk, pk, version, method, content)
+            return Version(resource["resourceType"], resource["id"], version, self._last, content, method)
+
+    async def delete(self, resource_type: str, resource_id: str) -> Version:
+        """See `Transaction.delete`; a resource that is deleted already stays as it is."""
+        with translated():
+            current = self._versions.read(resource_type, resource_id)
+            if current is None:
+                raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
+            if current.deleted:
+                return current
+            type_pk, pk, version = self._next(resource_type, resource_id)
+            self._last = stamp(self._clock, self._last)
+            self._append(type_pk, pk, version, "DELETE", b"")
+            return Version(resource_type, resource_id, version, self._last, b"", "DELETE")
+
+    def touch(self) -> None:
+        """Write something that changes nothing, to see whether the disk takes it."""
+        with translated():
+            self._connection.execute("INSERT INTO type (name) VALUES ('?'); DELETE FROM type WHERE name = '?'")
+
+    def _same(self, resource: dict[str, Any]) -> Version | None:
+        current = self._versions.read(resource["resourceType"], resource["id"])
+        if current is None or current.deleted:
+            return None
+        return current if body(resource, current.version, current.last_updated) == current.body else None
+
+    def _next(self, resource_type: str, resource_id: str) -> tuple[int, int, int]:
+        type_pk = self._names.make_type(resource_type)
+        pk = self._names.make_resource(type_pk, resource_id)
+        version = int(self._connection.execute(_CURRENT, (pk,)).get)
+        return type_pk, pk, version + 1
+
+    def _append(self, type_pk: int, pk: int, version: int, method: str, content: bytes) -> None:
+        connection = self._connection
+        connection.execute(_ADD, (pk, type_pk, version, self._last, method, content))
+        connection.execute(_POINT, (version, self._last, connection.last_insert_rowid(), int(not content), pk))

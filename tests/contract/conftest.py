@@ -1,0 +1,29 @@
+"""Every test in this folder runs on every store."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hie.base.clock import FixedClock
+from hie.store.memory import MemoryStore
+from hie.store.port import Store
+from hie.store.sqlite import SqliteStore
+from tests.contract.material import TABLES
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 1, 18, 0, 30, tzinfo=UTC))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> AsyncIterator[Store]:
+    opened: Store
+    if request.param == "memory":
+        opened = MemoryStore(TABLES, clock=clock)
+    else:
+        opened = await SqliteStore.open(tmp_path / "hie.sqlite", TABLES, clock=clock)
+    yield opened
+    await opened.close()

@@ -1,0 +1,116 @@
+"""Faults of the disk: nothing half done, no job left waiting, and the store works again as soon as the disk does."""
+
+import asyncio
+from pathlib import Path
+
+import apsw
+import pytest
+
+from hie.base.errors import Category, HieError
+from hie.store.port import Transaction
+from hie.store.sqlite import Limits, SqliteStore
+from hie.store.table import Table
+from tests.contract.material import patient
+
+
+def _note(resource_id: str, size: int) -> dict:
+    return patient(resource_id, text={"status": "generated", "div": "x" * size})
+
+
+async def _put(store: SqliteStore, resource: dict) -> None:
+    async def job(transaction: Transaction) -> None:
+        await transaction.put(resource)
+
+    await store.write(job)
+
+
+@pytest.fixture
+async def store(tmp_path: Path):
+    opened = await SqliteStore.open(tmp_path / "hie.sqlite")
+    yield opened
+    await opened.close()
+
+
+def _pages(store: SqliteStore, most: int) -> None:
+    store._writing.execute(f"PRAGMA max_page_count = {most}")
+
+
+async def test_a_full_disk_fails_the_job_and_the_store_recovers(store: SqliteStore) -> None:
+    await _put(store, _note("a", 10))
+    _pages(store, int(store._writing.pragma("page_count")) + 2)
+    results = await asyncio.gather(
+        *(_put(store, _note(f"big-{number}", 200_000)) for number in range(3)), return_exceptions=True
+    )
+    assert {result.category for result in results} == {Category.UNAVAILABLE}
+    assert [version.id async for version in store.versions()] == ["a"]
+    _pages(store, 1_000_000)
+    await _put(store, _note("big-0", 200_000))
+    assert [(v.id, v.version) async for v in store.versions()] == [("a", 1), ("big-0", 1)]
+
+
+async def test_a_failing_commit_fails_every_job_of_the_batch(store: SqliteStore) -> None:
+    await _put(store, patient("before"))
+    fail = [True]
+
+    def refuse() -> bool:
+        return fail[0]
+
+    store._writing.set_commit_hook(refuse)
+    results = await asyncio.gather(*(_put(store, patient(f"p{n}")) for n in range(3)), return_exceptions=True)
+    assert [getattr(result, "category", None) for result in results] == [Category.UNAVAILABLE] * 3
+    assert not await store.ready()
+    fail[0] = False
+    assert await store.ready()
+    await _put(store, patient("p1"))
+    assert [(v.id, v.version) async for v in store.versions()] == [("before", 1), ("p1", 1)]
+
+
+async def test_too_many_waiting_writes_are_busy(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "hie.sqlite", limits=Limits(waiting=2))
+    gate = asyncio.Event()
+
+    async def wait(_: Transaction) -> None:
+        await gate.wait()
+
+    jobs = [asyncio.create_task(store.write(wait)) for _ in range(4)]
+    done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.exception().category for task in done] == [Category.BUSY] * 2
+    gate.set()
+    await asyncio.gather(*(job for job in jobs if job not in done))
+    await store.close()
+
+
+async def test_closing_finishes_what_waits_and_a_reopened_file_has_it(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path / "hie.sqlite")
+    writes = [asyncio.create_task(_put(store, patient(f"p{n}"))) for n in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*writes)
+    with pytest.raises(HieError):
+        await _put(store, patient("late"))
+    again = await SqliteStore.open(tmp_path / "hie.sqlite")
+    assert len([v async for v in again.versions("Patient")]) == 20
+    await again.close()
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hie.sqlite"
+    apsw.Connection(str(path)).execute("PRAGMA user_version = 999")
+    with pytest.raises(HieError, match="schema version 999"):
+        await SqliteStore.open(path)
+
+
+async def test_a_table_grows_a_column(tmp_path: Path) -> None:
+    old = Table("job", {"id": str}, key=("id",))
+    new = Table("job", {"id": str, "tries": int}, key=("id",), indexes=(("tries",),), defaults={"tries": 3})
+    store = await SqliteStore.open(tmp_path / "hie.sqlite", [old])
+    await store.write(lambda transaction: transaction.insert(old, {"id": "a"}))
+    await store.close()
+    store = await SqliteStore.open(tmp_path / "hie.sqlite", [new])
+    assert await store.select(new, {"tries": 3}) == [{"id": "a", "tries": 3}]
+    await store.close()
+
+
+async def test_what_is_written_is_synced(store: SqliteStore) -> None:
+    assert store._writing.pragma("synchronous") == 2
+    assert store._writing.pragma("journal_mode") == "wal"
