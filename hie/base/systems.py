@@ -1,0 +1,19 @@
+"""URLs under which the exchange names its own things, and the OIDs of common rules §4."""
+
+BASE = "https://hie.example.org"
+EXTENSION = f"{BASE}/fhir/StructureDefinition"
+CODE_SYSTEM = f"{BASE}/fhir/CodeSystem"
+
+OID = "2.16.156.10011"
+GLOBAL_KINDS = frozenset(f"{OID}.1.{number}" for number in (1, 2, 3, 5, 15, 19))
+"""Numbers valid everywhere: document, health record, national id, organisation, insurance and health card."""
+
+NATIONAL_ID = f"urn:oid:{OID}.1.3"
+
+
+def identifier_system(organisation: str, kind: str) -> str:
+    """The identifier system of `kind` (an OID or a local kind) in an organisation (common rules §4, rule L).
+
+    Global OIDs give `urn:oid:`; all others are qualified with the organisation's USCC.
+    """
+    return f"urn:oid:{kind}" if kind in GLOBAL_KINDS else f"{BASE}/id/{organisation}/{kind}"

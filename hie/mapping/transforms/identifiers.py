@@ -1,0 +1,67 @@
+"""Identifiers: normalised values, systems by rule L, and the national id (common rules §4)."""
+
+from typing import Any
+
+from hie.base import gb11643
+from hie.base.systems import NATIONAL_ID
+from hie.mapping.transforms.notes import Notes
+from hie.mapping.transforms.texts import fits, half_width, present, trimmed
+
+_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+
+def number(value: Any, context: Notes) -> str | None:
+    """An identifier value: trimmed, full width made ASCII; null text is no value, over 64 characters too long."""
+    text = present(value, context)
+    if text is None:
+        return None
+    normal = trimmed(half_width(text))
+    return normal if normal and fits(normal, "code", context) else None
+
+
+def identifier(
+    value: Any,
+    context: Notes,
+    *,
+    kind: str | None = None,
+    system: str | None = None,
+    use: str | None = None,
+    type: str | None = None,
+    prefix: str = "",
+    suffix: str = "",
+) -> dict[str, Any] | None:
+    """An Identifier of `system`, or of `kind` in the sending organisation (OID or local kind, rule L).
+
+    `type` is a code of v2-0203; `prefix` and `suffix` surround the value (`<INSTANCEUID>:YXBX:1`).
+    """
+    text = number(value, context)
+    if text is None:
+        return None
+    found: dict[str, Any] = {"use": use} if use else {}
+    if type:
+        found["type"] = {"coding": [{"system": _TYPES, "code": type}]}
+    where = system if system is not None else context.local_system(kind or "")
+    return {**found, "system": where, "value": f"{prefix}{text}{suffix}"}
+
+
+def national_id(value: Any, context: Notes) -> dict[str, Any] | None:
+    """The Identifier of a national id with the findings of common rules §4.1; a masked number is left out."""
+    text = number(value, context)
+    if text is None:
+        return None
+    normal = text.upper()
+    if "*" in normal:
+        context.note("id-masked")
+        return None
+    if gb11643.is_legacy(normal):
+        context.note("id-legacy")
+    elif not gb11643.is_valid(normal):
+        context.note("id-checksum")
+    kind = {"coding": [{"system": _TYPES, "code": "NI"}]}
+    return {"type": kind, "system": NATIONAL_ID, "value": normal}
+
+
+def uscc(value: Any, context: Notes) -> str | None:
+    """A unified social credit code in upper case; whether it is registered is for the feed to decide."""
+    text = number(value, context)
+    return text.upper() if text else None

@@ -1,0 +1,107 @@
+"""Every form of common rules §5.2, and what becomes of values that are no date."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hie.mapping.transforms import dates
+from tests.mapping.transforms.notebook import Notebook
+
+RECEIVED = datetime(2026, 4, 2, 14, 0, tzinfo=UTC)
+
+DATE_TIMES = [
+    ("2026", "2026", ["date-partial"]),
+    ("202604", "2026-04", ["date-partial"]),
+    ("2026-04", "2026-04", ["date-partial"]),
+    ("20260402", "2026-04-02", []),
+    ("2026-04-02", "2026-04-02", []),
+    ("202604020815", "2026-04-02T08:15:00+08:00", []),
+    ("20260402081530", "2026-04-02T08:15:30+08:00", []),
+    ("2026-04-02 08:15:30", "2026-04-02T08:15:30+08:00", []),
+    ("2026-04-02 08:15", "2026-04-02T08:15:00+08:00", []),
+    ("2026-04-02T08:15:30", "2026-04-02T08:15:30+08:00", []),
+    ("20260402081530.1234", "2026-04-02T08:15:30.1234+08:00", []),
+    ("20260402081530+0900", "2026-04-02T08:15:30+09:00", []),
+    ("2026-04-02T08:15:30Z", "2026-04-02T08:15:30Z", []),
+    (" 2026-04-02 08:15:30 ", "2026-04-02T08:15:30+08:00", []),
+    ("２０２６０４０２", "2026-04-02", []),
+    ("20240229", "2024-02-29", []),
+    ("20260229", None, ["date-invalid"]),
+    ("20260431", None, ["date-invalid"]),
+    ("20261301", None, ["date-invalid"]),
+    ("2026040225", None, ["date-invalid"]),
+    ("20260402250000", None, ["date-invalid"]),
+    ("2026-0405", None, ["date-invalid"]),
+    ("2026-4-2", None, ["date-invalid"]),
+    ("20260402081530+9900", None, ["date-invalid"]),
+    ("00000000", None, ["date-invalid"]),
+    ("昨天", None, ["date-invalid"]),
+    ("19000101", None, ["date-sentinel"]),
+    ("1900-01-01", None, ["date-sentinel"]),
+    ("19000101000000", None, ["date-sentinel"]),
+    ("1900-01-01 00:00:00", None, ["date-sentinel"]),
+    ("1900-01-01 23:59:59", None, ["date-sentinel"]),
+    ("19000102", "1900-01-02", []),
+    ("1900", "1900", ["date-partial"]),
+    ("-", None, ["null-text"]),
+    ("", None, []),
+    (None, None, []),
+]
+
+
+@pytest.mark.parametrize(("sent", "expected", "codes"), DATE_TIMES)
+def test_date_time(sent: str | None, expected: str | None, codes: list[str]) -> None:
+    notes = Notebook(RECEIVED)
+    assert dates.date_time(sent, notes) == expected
+    assert notes.codes == codes
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "codes"),
+    [
+        ("19881002000000", "1988-10-02", []),
+        ("1988-10-02 23:59:59", "1988-10-02", []),
+        ("19881002", "1988-10-02", []),
+        ("199003", "1990-03", ["date-partial"]),
+        ("1990", "1990", ["date-partial"]),
+        ("19000101", None, ["date-sentinel"]),
+        ("19903", None, ["date-invalid"]),
+    ],
+)
+def test_birth_dates_drop_the_time(sent: str, expected: str | None, codes: list[str]) -> None:
+    notes = Notebook(RECEIVED)
+    assert dates.date(sent, notes) == expected
+    assert notes.codes == codes
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "codes"),
+    [
+        ("20260402093000", "2026-04-02T09:30:00+08:00", []),
+        ("202604020930", "2026-04-02T09:30:00+08:00", []),
+        ("20260402", None, ["date-partial"]),
+        ("202604", None, ["date-partial"]),
+        ("2026", None, ["date-partial"]),
+        ("x", None, ["date-invalid"]),
+    ],
+)
+def test_instants_need_a_full_time(sent: str, expected: str | None, codes: list[str]) -> None:
+    notes = Notebook(RECEIVED)
+    assert dates.instant(sent, notes) == expected
+    assert notes.codes == codes
+
+
+@pytest.mark.parametrize(
+    ("sent", "codes"),
+    [
+        ("2026-04-03 22:00:00", []),
+        ("2026-04-03 22:00:01", ["date-future"]),
+        ("20260403", []),
+        ("20260404", ["date-future"]),
+        ("2027", ["date-future", "date-partial"]),
+    ],
+)
+def test_more_than_a_day_ahead_is_kept_and_noted(sent: str, codes: list[str]) -> None:
+    notes = Notebook(RECEIVED)
+    assert dates.date_time(sent, notes) is not None
+    assert notes.codes == codes
