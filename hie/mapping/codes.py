@@ -1,0 +1,279 @@
+"""Code maps: `mappings/codes/*.csv`, loaded and checked at start; translation with findings (common rules §5.6).
+
+A file starts with `#` lines, then a CSV with the columns of `COLUMNS`. Header lines:
+
+- `# table: gender`: the name, equal to the file name without `.csv`; required.
+- `# kind: closed` or `open`; required. A code missing from a closed table is `code-unknown`, from an open one
+  `code-unmapped`.
+- `# system: urn:oid:…`: source system of rows whose column is empty, and of codes that are not in the table.
+- `# target: http://…`: target system of rows whose column is empty.
+- `# unknown: unknown` and, optional, `# unknown-display: …`: the target code a closed table gives for a code it does
+  not have. Without it such a code gives text only.
+- `# names: strict`: any name that differs from the display is `code-name-conflict`; without this line only a name that
+  belongs to another code of the table is.
+- `# unmapped: unit-unmapped`: the finding for a missing translation in an open table, when not `code-unmapped`.
+
+`display` may hold several names separated by `|`; the first is the display. An empty `target_code` means: known, but
+without translation. Any other `#` line is a comment.
+"""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hie.base.finding import CODES
+from hie.mapping.problem import BrokenTables, Problem
+
+if TYPE_CHECKING:
+    from hie.mapping.context import Context
+
+COLUMNS = (
+    "source_system",
+    "code",
+    "display",
+    "target_system",
+    "target_code",
+    "target_display",
+    "equivalence",
+    "note",
+)
+"""The columns of a code map, in order."""
+
+EQUIVALENCES = frozenset(
+    {
+        "relatedto",
+        "equivalent",
+        "equal",
+        "wider",
+        "subsumes",
+        "narrower",
+        "specializes",
+        "inexact",
+        "unmatched",
+        "disjoint",
+    }
+)
+"""FHIR R4 ConceptMapEquivalence; an empty cell means `equivalent`."""
+
+SOURCE_CODING = "https://hie.example.org/fhir/StructureDefinition/source-coding"
+"""Extension that keeps the source code on a plain `code` element (common rules §5.6)."""
+
+_HEADERS = frozenset({"table", "kind", "system", "target", "unknown", "unknown-display", "names", "unmapped"})
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """One code: its names (the first is the display), systems and target; `line` is where it stands."""
+
+    source_system: str
+    code: str
+    names: tuple[str, ...]
+    target_system: str
+    target_code: str
+    target_display: str
+    equivalence: str = "equivalent"
+    note: str = ""
+    line: int = 0
+
+    @property
+    def display(self) -> str:
+        """The first name; empty when the row has none."""
+        return self.names[0] if self.names else ""
+
+    @property
+    def target(self) -> dict[str, str] | None:
+        """The target Coding, `None` when the row has no translation."""
+        return _coding(self.target_system, self.target_code, self.target_display) if self.target_code else None
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """One code map. `rows` by source code; `names` are all names of all rows."""
+
+    name: str
+    closed: bool
+    rows: Mapping[str, CodeRow]
+    system: str = ""
+    target_system: str = ""
+    unknown: str = ""
+    unknown_display: str = ""
+    strict_names: bool = False
+    unmapped: str = "code-unmapped"
+    file: str = ""
+    names: frozenset[str] = field(default=frozenset())
+
+    def translate(self, code: str, name: str, context: "Context") -> "Translation":
+        """Look a code up and note `code-unknown`, `code-unmapped` or `code-name-conflict` at the current path."""
+        row = self.rows.get(code)
+        if row is None:
+            context.note("code-unknown" if self.closed else self.unmapped)
+            target = _coding(self.target_system, self.unknown, self.unknown_display) if self.unknown else None
+            return Translation(_coding(self.system, code, name), target, name or code)
+        if name and self.conflicts(row, name):
+            context.note("code-name-conflict")
+        if not row.target_code and not self.closed:
+            context.note(self.unmapped)
+        return Translation(_coding(row.source_system, code, row.display or name), row.target, name or row.display)
+
+    def conflicts(self, row: CodeRow, name: str) -> bool:
+        """Whether the name sent with the code of `row` contradicts it."""
+        if name in row.names or not row.names:
+            return False
+        return self.strict_names or name in self.names
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a code map makes of one code: the source Coding, the target Coding if any, and the text."""
+
+    source: dict[str, str]
+    target: dict[str, str] | None
+    text: str
+
+    @property
+    def concept(self) -> dict[str, Any]:
+        """A CodeableConcept: source coding first and `userSelected`, then the translation; text only without a code."""
+        found: dict[str, Any] = {}
+        codings: list[dict[str, Any]] = [dict(self.target)] if self.target else []
+        if self.source.get("code") and self.source.get("system"):
+            codings.insert(0, {**self.source, "userSelected": True})
+        if codings:
+            found["coding"] = codings
+        if self.text:
+            found["text"] = self.text
+        return found
+
+    @property
+    def coding(self) -> dict[str, Any] | None:
+        """The target Coding with the source coding as extension, for elements of type Coding; `None` without target."""
+        if self.target is None:
+            return None
+        return {"extension": self.extension, **self.target} if self.extension else dict(self.target)
+
+    @property
+    def code(self) -> str | None:
+        """The target code, for elements of type code."""
+        return self.target["code"] if self.target else None
+
+    @property
+    def extension(self) -> list[dict[str, Any]]:
+        """The source-coding extension for a plain `code` element; empty when no code was sent."""
+        if not self.source.get("code"):
+            return []
+        extension: dict[str, Any] = {"url": SOURCE_CODING, "valueCoding": dict(self.source)}
+        return [extension]
+
+
+def _coding(system: str, code: str, display: str) -> dict[str, str]:
+    parts = {"system": system, "code": code, "display": display}
+    return {name: value for name, value in parts.items() if value}
+
+
+def load_codes(folder: Path) -> dict[str, CodeTable]:
+    """Every code map of a folder by name. Raises `BrokenTables` with everything that is wrong in any of them."""
+    tables: dict[str, CodeTable] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*.csv")):
+        table, found = read_table(path.name, path.read_text(encoding="utf-8"))
+        problems += found
+        tables[table.name] = table
+    if problems:
+        raise BrokenTables(problems)
+    return tables
+
+
+def read_table(file: str, text: str) -> tuple[CodeTable, list[Problem]]:
+    """One code map from its text, and everything that is wrong with it."""
+    problems: list[Problem] = []
+    header, first = _read_header(file, text, problems)
+    rows: dict[str, CodeRow] = {}
+    lines = text.splitlines()[first:]
+    for number, cells in _cells(lines, first, file, problems):
+        row = _read_row(cells, header, number, file, problems)
+        if row.code in rows:
+            problems.append(Problem(file, number, f"code {row.code!r} stands twice"))
+        rows[row.code] = row
+    return _table(file, header, rows, problems), problems
+
+
+def _read_header(file: str, text: str, problems: list[Problem]) -> tuple[dict[str, str], int]:
+    header: dict[str, str] = {}
+    comments = list(takewhile(lambda line: line.startswith("#"), text.splitlines()))
+    for line in comments:
+        name, colon, value = line[1:].partition(":")
+        if colon and name.strip() in _HEADERS:
+            header[name.strip()] = value.strip()
+    checks = {
+        "table": header.get("table") == file.removesuffix(".csv"),
+        "kind": header.get("kind") in {"closed", "open"},
+        "names": header.get("names", "strict") == "strict",
+        "unmapped": header.get("unmapped", "code-unmapped") in CODES,
+    }
+    problems += [
+        Problem(file, 1, f"header line '# {name}:' is missing or wrong") for name, right in checks.items() if not right
+    ]
+    return header, len(comments)
+
+
+def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> list[tuple[int, dict[str, str]]]:
+    reader = csv.reader(lines)
+    columns = next(reader, [])
+    if tuple(columns) != COLUMNS:
+        problems.append(Problem(file, first + 1, f"the columns must be {','.join(COLUMNS)}"))
+        return []
+    found = []
+    for cells in reader:
+        number = first + reader.line_num
+        if not cells or cells[0].startswith("#"):
+            continue
+        if len(cells) != len(COLUMNS):
+            problems.append(Problem(file, number, f"{len(cells)} cells instead of {len(COLUMNS)}"))
+            continue
+        found.append((number, dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))))
+    return found
+
+
+def _read_row(
+    cells: dict[str, str], header: dict[str, str], number: int, file: str, problems: list[Problem]
+) -> CodeRow:
+    row = CodeRow(
+        source_system=cells["source_system"] or header.get("system", ""),
+        code=cells["code"],
+        names=tuple(name.strip() for name in cells["display"].split("|") if name.strip()),
+        target_system=cells["target_system"] or header.get("target", ""),
+        target_code=cells["target_code"],
+        target_display=cells["target_display"],
+        equivalence=cells["equivalence"] or "equivalent",
+        note=cells["note"],
+        line=number,
+    )
+    if not row.code:
+        problems.append(Problem(file, number, "the code is empty"))
+    if not row.source_system:
+        problems.append(Problem(file, number, "no source system in the row and no '# system:' above"))
+    if row.target_code and not row.target_system:
+        problems.append(Problem(file, number, "a target code without target system"))
+    if row.equivalence not in EQUIVALENCES:
+        problems.append(Problem(file, number, f"unknown equivalence {row.equivalence!r}"))
+    return row
+
+
+def _table(file: str, header: dict[str, str], rows: dict[str, CodeRow], problems: list[Problem]) -> CodeTable:
+    if header.get("unknown") and not header.get("target"):
+        problems.append(Problem(file, 1, "'# unknown:' needs '# target:'"))
+    return CodeTable(
+        name=header.get("table", file.removesuffix(".csv")),
+        closed=header.get("kind") == "closed",
+        rows=rows,
+        system=header.get("system", ""),
+        target_system=header.get("target", ""),
+        unknown=header.get("unknown", ""),
+        unknown_display=header.get("unknown-display", ""),
+        strict_names="names" in header,
+        unmapped=header.get("unmapped", "code-unmapped"),
+        file=file,
+        names=frozenset(name for row in rows.values() for name in row.names),
+    )

@@ -1,0 +1,68 @@
+"""What a transform may know and say besides its value: the part it works for, and the findings it makes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from hie.base.draft import Key
+from hie.base.finding import CODES, Finding
+from hie.base.systems import identifier_system
+from hie.mapping.codes import CodeRow, CodeTable
+
+
+class Context:
+    """The surroundings of one part while it is mapped.
+
+    `organisation` is the USCC that qualifies local numbers; `path` the source path at work, in the source's own
+    terms; `current` the key of the resource at work (for values that refer to it); `envelope` what the envelope of the
+    part says. Made new for each part; findings gather in `findings`, equal ones once.
+    """
+
+    __slots__ = ("codes", "current", "envelope", "feed", "organisation", "path", "received", "region", "seen", "type")
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        organisation: str,
+        feed: str,
+        received: datetime,
+        codes: Mapping[str, CodeTable] | None = None,
+        type: str = "",
+        envelope: Any = None,
+    ) -> None:
+        self.region = region
+        self.organisation = organisation
+        self.feed = feed
+        self.received = received
+        self.codes = codes if codes is not None else {}
+        self.type = type
+        self.envelope = envelope
+        self.path = ""
+        self.current: Key | None = None
+        self.seen: dict[Finding, None] = {}
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything noted so far, in order, each once."""
+        return tuple(self.seen)
+
+    def note(self, code: str, detail: str = "", path: str | None = None) -> None:
+        """Record a finding at the current source path (or at `path`); `detail` never holds a value of the patient.
+
+        Raises `KeyError` for a code that is not in `CODES`.
+        """
+        found = Finding(code, self.path if path is None else path, detail, CODES[code].severity)
+        self.seen.setdefault(found)
+
+    def local_system(self, kind: str) -> str:
+        """The identifier system of a number of that kind, an OID or a local kind (rule L; global OIDs stay global)."""
+        return identifier_system(self.organisation, kind)
+
+    def code(self, table: str, value: str) -> CodeRow | None:
+        """The row of a code map for the code as sent, `None` when it has none. `KeyError` for an unknown table."""
+        return self.codes[table].rows.get(value)
+
+    def key(self, type: str, kind: str, value: str) -> Key:
+        """The natural key of a resource of this organisation."""
+        return Key(self.region, self.organisation, type, kind, value)

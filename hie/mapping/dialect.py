@@ -1,0 +1,57 @@
+"""The protocol behind which source languages differ: how a path is read, a context walked, coverage counted.
+
+A *path* names values in a node (`PID-5.1`, an XPath, a column); a *context* names the nodes that a resource block loops
+over. Both are compiled once, when the tables are loaded.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+
+class Deleted:
+    """The type of `DELETED`."""
+
+    __slots__ = ()
+
+
+DELETED: Final = Deleted()
+"""A value that a path yields where the sender deletes a value on purpose (HL7 `""`)."""
+
+Value = Any
+"""What a path yields: a non-empty str, a tuple of str (components), `DELETED`, or a node of the dialect."""
+
+Mention = tuple[tuple[str, ...], str]
+"""A source path that a map mentions: the contexts around it from the outside in, and the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which populated places of one tree a map mentions.
+
+    `unmapped` are (source path, finding code) of what nobody mentions: `segment-unmapped` or `field-unmapped`.
+    """
+
+    used: tuple[str, ...] = ()
+    unmapped: tuple[tuple[str, str], ...] = ()
+
+
+class Dialect(Protocol):
+    """One source language. All three methods raise `ValueError` with a reason for a path they cannot read."""
+
+    @property
+    def name(self) -> str:
+        """The name field maps use: `hl7v2`, `cda`, `rows`."""
+        ...
+
+    def compile_path(self, path: str) -> Callable[[Any], Sequence[Value]]:
+        """A function from a node to the values at `path`, in source order; never empty strings."""
+        ...
+
+    def compile_context(self, path: str) -> Callable[[Any], Iterable[Any]]:
+        """A function from a tree or an outer node to the nodes at `path`, in source order."""
+        ...
+
+    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
+        """A function from a tree to its coverage by the paths mentioned; `ignored` paths count as neither."""
+        ...

@@ -1,0 +1,1 @@
+"""The source languages: one module per dialect (`hie.mapping.dialect`)."""

@@ -1,0 +1,30 @@
+"""The transforms that every field map may call, by the name it uses. Adapters add their own (`Adapter.transforms`)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hie.mapping.transforms import dates, elements, identifiers, names, texts
+
+Transform = Callable[..., Any]
+"""`transform(value, context, **options)`; None states nothing."""
+
+BUILTIN: Mapping[str, Transform] = {
+    "address": names.address,
+    "annotation": elements.annotation,
+    "concept-text": elements.concept_text,
+    "date": dates.date,
+    "date-time": dates.date_time,
+    "display": elements.display,
+    "human-name": names.human_name,
+    "identifier": identifiers.identifier,
+    "instant": dates.instant,
+    "lines": elements.lines,
+    "name-text": names.name_text,
+    "national-id": identifiers.national_id,
+    "number": identifiers.number,
+    "phone": names.phone,
+    "text": texts.text,
+    "uscc": identifiers.uscc,
+    "words": texts.words,
+}
+"""Name in a map -> function."""
