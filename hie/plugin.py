@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hie.base.draft import Alias, Contribution, Draft, Event, Key, Member
+from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Member
 from hie.base.finding import Finding, finding
 from hie.base.record import Delivery, Parsed, Record
 
@@ -18,6 +18,7 @@ __all__ = [
     "API_VERSION",
     "Adapter",
     "Alias",
+    "Claim",
     "Contribution",
     "Delivery",
     "Draft",

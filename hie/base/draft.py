@@ -124,18 +124,49 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a part says in passing about a resource that it does not state, to be held against the stored one.
+
+    `about` is that resource, or with `subject` the Patient that it belongs to; `element` its element as dotted names,
+    of repeating ones the first (`name.text`, `class.code`). The value must be one of `equals` (if any are given) and
+    none of `differs`; a resource without the element cannot contradict. `finding` is noted at `path` when it does.
+    """
+
+    about: Key
+    element: str
+    finding: str
+    path: str = ""
+    equals: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    subject: bool = False
+
+    def holds(self, resource: Mapping[str, Any] | None) -> bool:
+        """Whether `resource` (the one meant, None when it is not known) does not contradict the claim."""
+        value: Any = resource
+        for name in self.element.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+            if isinstance(value, list):
+                value = value[0] if value else None
+        if value is None:
+            return True
+        return (not self.equals or value in self.equals) and value not in self.differs
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What mapping makes of one part.
 
     `message_id` is MSH-10, SOAP message id or PCH with the sender, for `control-id-reused`; `key` the key columns shown
     in a receipt; `needs` are parents that must be known before the part may be stored (`orphan-reference`);
-    `unmapped` are source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes).
+    `claims` are held against what is stored once the parents are known; `unmapped` are source paths that no map
+    mentions; `binaries` are verbatim documents (key, content type, bytes).
     """
 
     contributions: tuple[Contribution, ...] = ()
     findings: tuple[Finding, ...] = ()
     aliases: tuple[Alias, ...] = ()
     needs: tuple[Key, ...] = ()
+    claims: tuple[Claim, ...] = ()
     message_id: str = ""
     order: str = ""
     key: str = ""

@@ -2,7 +2,8 @@
 
 import re
 
-_SHAPE = re.compile(r"\d{17}[\dX]")
+_SHAPE = re.compile(r"\d{17}[\dX]", re.ASCII)
+_LEGACY = re.compile(r"\d{15}", re.ASCII)
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
 
@@ -15,6 +16,11 @@ def is_national_id(number: str) -> bool:
     if not _SHAPE.fullmatch(number):
         return False
     return _CHECK[sum(int(d) * w for d, w in zip(number, _WEIGHTS, strict=False)) % 11] == number[17]
+
+
+def is_legacy(number: str) -> bool:
+    """Whether `number` has the 15-digit form issued before 1999, which has no check digit."""
+    return _LEGACY.fullmatch(number) is not None
 
 
 def birth_date(number: str) -> str:

@@ -1,107 +1,14 @@
-"""Dates and times of the feeds as FHIR date, dateTime and instant (common rules §5.2).
+"""Dates and times of the feeds as FHIR date, dateTime and instant, with the findings of common rules §5.2."""
 
-No offset means China Standard Time. Precision is kept and nothing is shifted: an offset that was sent stays.
-"""
-
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
-from enum import IntEnum
+from datetime import timedelta
 from typing import Any
 
+from hie.base.moment import SENTINEL, Moment, Precision, read
+from hie.base.text import half_width
 from hie.mapping.transforms.notes import Notes
-from hie.mapping.transforms.texts import half_width, present
+from hie.mapping.transforms.texts import present
 
-CHINA = timezone(timedelta(hours=8))
 _FUTURE = timedelta(hours=24)
-_SENTINEL = "1900-01-01"
-
-_COMPACT = re.compile(
-    r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)"
-    r"(?:[ T]?(?P<hour>\d\d)(?P<minute>\d\d)(?:(?P<second>\d\d)(?P<fraction>\.\d{1,9})?)?"
-    r"(?P<offset>Z|[+-]\d\d:?\d\d)?)?)?)?",
-    re.ASCII,
-)
-_DASHED = re.compile(
-    r"(?P<year>\d{4})-(?P<month>\d\d)(?:-(?P<day>\d\d)"
-    r"(?:[ T] *(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?P<fraction>\.\d{1,9})?)?"
-    r" ?(?P<offset>Z|[+-]\d\d:?\d\d)?)?)?",
-    re.ASCII,
-)
-
-
-class Precision(IntEnum):
-    """How much of a moment was sent."""
-
-    YEAR = 1
-    MONTH = 2
-    DAY = 3
-    TIME = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A date or time as sent: `start` is its first instant, `date` and `time` the FHIR texts of its two parts."""
-
-    precision: Precision
-    date: str
-    time: str
-    start: datetime
-
-    @property
-    def text(self) -> str:
-        """The FHIR dateTime."""
-        return f"{self.date}T{self.time}" if self.time else self.date
-
-
-def read(text: str) -> Moment | None:
-    """The moment written in `text` in any form of common rules §5.2, None when it is no date.
-
-    Accepted: `YYYY`, `YYYYMM`, `YYYYMMDD`, `YYYYMMDDHHMM`, `YYYYMMDDHHMMSS`, `YYYY-MM`, `YYYY-MM-DD`,
-    `YYYY-MM-DD HH:MM[:SS]` (blank or T), each time with a fraction and an offset if it was sent.
-    """
-    match = _COMPACT.fullmatch(text) or _DASHED.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second = (int(match[name] or default) for name, default in _FIELDS)
-    try:
-        start = datetime(year, month, day, hour, minute, second, tzinfo=_offset(match["offset"]))
-    except (ValueError, OverflowError):
-        return None
-    return Moment(_precision(match), _date(match), _time(match), start)
-
-
-_FIELDS = (("year", 1), ("month", 1), ("day", 1), ("hour", 0), ("minute", 0), ("second", 0))
-
-
-def _precision(match: re.Match[str]) -> Precision:
-    if match["hour"]:
-        return Precision.TIME
-    if match["day"]:
-        return Precision.DAY
-    return Precision.MONTH if match["month"] else Precision.YEAR
-
-
-def _date(match: re.Match[str]) -> str:
-    return "-".join(part for part in (match["year"], match["month"], match["day"]) if part)
-
-
-def _time(match: re.Match[str]) -> str:
-    if not match["hour"]:
-        return ""
-    clock = f"{match['hour']}:{match['minute']}:{match['second'] or '00'}{match['fraction'] or ''}"
-    sent = match["offset"] or "+08:00"
-    return clock + (sent if len(sent) != 5 else f"{sent[:3]}:{sent[3:]}")
-
-
-def _offset(sent: str | None) -> timezone:
-    if sent is None:
-        return CHINA
-    if sent == "Z":
-        return UTC
-    hours, minutes = int(sent[1:3]), int(sent[-2:])
-    size = timedelta(hours=hours, minutes=minutes)
-    return timezone(-size if sent[0] == "-" else size)
 
 
 def moment(value: Any, context: Notes) -> Moment | None:
@@ -113,7 +20,7 @@ def moment(value: Any, context: Notes) -> Moment | None:
     if found is None:
         context.note("date-invalid")
         return None
-    if found.date == _SENTINEL:
+    if found.date == SENTINEL:
         context.note("date-sentinel")
         return None
     if found.start > context.received + _FUTURE:

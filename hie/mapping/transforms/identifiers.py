@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from hie.base import gb11643
-from hie.base.systems import NATIONAL_ID
+from hie.base.national_id import is_legacy, is_national_id
+from hie.base.systems import GLOBAL_KINDS, NATIONAL_ID
+from hie.base.text import half_width, trimmed
 from hie.mapping.transforms.notes import Notes
-from hie.mapping.transforms.texts import fits, half_width, present, trimmed
+from hie.mapping.transforms.texts import fits, present
 
 _TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
@@ -40,8 +41,13 @@ def identifier(
     found: dict[str, Any] = {"use": use} if use else {}
     if type:
         found["type"] = {"coding": [{"system": _TYPES, "code": type}]}
-    where = system if system is not None else context.local_system(kind or "")
+    where = system if system is not None else system_of(kind or "", context)
     return {**found, "system": where, "value": f"{prefix}{text}{suffix}"}
+
+
+def system_of(kind: str, context: Notes) -> str:
+    """The identifier system of `kind`: `urn:oid:` for a number that is the same everywhere, else rule L."""
+    return f"urn:oid:{kind}" if kind in GLOBAL_KINDS else context.local_system(kind)
 
 
 def national_id(value: Any, context: Notes) -> dict[str, Any] | None:
@@ -53,9 +59,9 @@ def national_id(value: Any, context: Notes) -> dict[str, Any] | None:
     if "*" in normal:
         context.note("id-masked")
         return None
-    if gb11643.is_legacy(normal):
+    if is_legacy(normal):
         context.note("id-legacy")
-    elif not gb11643.is_valid(normal):
+    elif not is_national_id(normal):
         context.note("id-checksum")
     kind = {"coding": [{"system": _TYPES, "code": "NI"}]}
     return {"type": kind, "system": NATIONAL_ID, "value": normal}

@@ -4,27 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hie.base.text import half_width, is_han, whole_name, without_blanks
 from hie.mapping.transforms.notes import Notes
-from hie.mapping.transforms.texts import fits, half_width, is_han, present
+from hie.mapping.transforms.texts import fits, present
 
 COMPOUND_SURNAMES = frozenset(
     {"欧阳", "司马", "上官", "诸葛", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "令狐", "长孙", "宇文", "司徒", "东方"}
 )
 """Surnames of two characters; every other name of Han characters has a surname of one."""
 
-_BLANKS = re.compile(r"\s+")
 _MOBILE = re.compile(r"1\d{10}", re.ASCII)
 _PARTS = ("line", "city", "district", "state", "postalCode")
-
-
-def without_blanks(text: str) -> str:
-    """`text` without any blank in it."""
-    return _BLANKS.sub("", text)
-
-
-def whole_name(text: str) -> str:
-    """A full name as it is shown: blanks inside a name of Han characters go, others become one."""
-    return without_blanks(text) if is_han(text) else _BLANKS.sub(" ", text).strip()
 
 
 def split_name(name: str) -> tuple[str, str] | None:

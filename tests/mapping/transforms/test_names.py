@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from hie.base.text import NULL_TEXT
 from hie.mapping.transforms import names
-from hie.mapping.transforms.texts import NULL_TEXT
 from tests.mapping.transforms.notebook import Notebook
 
 

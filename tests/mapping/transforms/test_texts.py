@@ -2,12 +2,13 @@
 
 import pytest
 
+from hie.base.text import half_width, is_han
 from hie.mapping.transforms import texts
 from tests.mapping.transforms.notebook import Notebook
 
 
 def test_half_width_changes_ascii_forms_only() -> None:
-    assert texts.half_width("（１０^９／Ｌ）　～中") == "(10^9/L) ~中"
+    assert half_width("（１０^９／Ｌ）　～中") == "(10^9/L) ~中"
 
 
 @pytest.mark.parametrize("sent", ["-", "--", "—", "/", "无", "NULL", "null", "同上"])
@@ -28,4 +29,4 @@ def test_lengths(length: str, limit: int) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), [("张三", True), ("张 三", True), ("张·三", False), ("", False)])
 def test_is_han(text: str, expected: bool) -> None:
-    assert texts.is_han(text) is expected
+    assert is_han(text) is expected
