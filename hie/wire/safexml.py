@@ -1,0 +1,109 @@
+"""XML to an lxml tree without DTDs, entities, network or unbounded memory (common rules §2.4, §5.1).
+
+The bytes are decoded here, the prolog is scanned for a DOCTYPE, and only then a parser sees the text.
+"""
+
+import re
+from dataclasses import dataclass
+
+from lxml import etree
+
+from hie.base.finding import Finding, finding
+from hie.wire.charset import decode_xml
+
+
+@dataclass(frozen=True, slots=True)
+class XmlLimits:
+    """What a document may cost.
+
+    `bytes` of the body; `tags` counts `<`, `attributes` counts `=`: both bound the memory of the tree before it is
+    built. Depth is bounded by libxml2 at 256 elements, one text node at 10,000,000 bytes.
+    """
+
+    bytes: int = 16 * 1024 * 1024
+    tags: int = 1_000_000
+    attributes: int = 1_000_000
+
+
+LIMITS = XmlLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class XmlDocument:
+    """A parsed document. `root` is `None` when `findings` holds a reject; `charset` is the codec really used.
+
+    Comments and processing instructions are left out of the tree; `sourceline` counts the lines of the body.
+    """
+
+    root: etree._Element | None
+    charset: str
+    findings: tuple[Finding, ...] = ()
+
+
+_PROLOG_PART = re.compile(r"[ \t\r\n]+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_DECLARATION = re.compile(r"<\?xml[ \t\r\n].*?\?>", re.DOTALL)
+
+
+def parse_xml(body: bytes, limits: XmlLimits = LIMITS) -> XmlDocument:
+    """Parse a document from its bytes.
+
+    Findings: `too-large` (over a limit), `charset-undecodable`, `charset-mismatch`, `doctype-forbidden` (any
+    DOCTYPE, refused before anything is expanded), `message-malformed` (not well formed, cut off, too deep).
+    """
+    if len(body) > limits.bytes:
+        return XmlDocument(None, "utf-8", (finding("too-large"),))
+    decoded = decode_xml(body)
+    if any(found.code == "charset-undecodable" for found in decoded.findings):
+        return XmlDocument(None, decoded.charset, decoded.findings)
+    refused = _refusal(decoded.text, limits)
+    root: etree._Element | None = None
+    if refused is None:
+        root, refused = _tree(decoded.text)
+    findings = decoded.findings if refused is None else (*decoded.findings, refused)
+    return XmlDocument(root, decoded.charset, findings)
+
+
+def _refusal(text: str, limits: XmlLimits) -> Finding | None:
+    """What forbids giving the text to the parser at all."""
+    start = _prolog_end(text)
+    if text.startswith("<!DOCTYPE", start):
+        return finding("doctype-forbidden", detail=f"line {text.count(chr(10), 0, start) + 1}")
+    if text.count("<") > limits.tags or text.count("=") > limits.attributes:
+        return finding("too-large", detail="too many elements or attributes")
+    if not text.startswith("<", start) or text.startswith(("<!", "<?"), start):
+        return finding("message-malformed", detail="no root element")
+    return None
+
+
+def _prolog_end(text: str) -> int:
+    """Where the declaration, comments, processing instructions and blanks before the root end."""
+    position = 0
+    while match := _PROLOG_PART.match(text, position):
+        position = match.end()
+    return position
+
+
+def _tree(text: str) -> tuple[etree._Element | None, Finding | None]:
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        root = etree.fromstring(_without_declaration(text).encode("utf-8"), parser)
+    except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
+        line, column = getattr(error, "position", (0, 0))
+        return None, finding("message-malformed", detail=f"line {line}, column {column}")
+    if root.getroottree().docinfo.internalDTD is not None:
+        return None, finding("doctype-forbidden")
+    return root, None
+
+
+def _without_declaration(text: str) -> str:
+    """The text with its XML declaration replaced by as many line ends: its encoding is no longer true."""
+    match = _DECLARATION.match(text)
+    return text if match is None else "\n" * match[0].count("\n") + text[match.end() :]
