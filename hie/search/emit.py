@@ -1,0 +1,366 @@
+"""One small function per (parameter type, data type): a FHIR value to entries (FHIR R4 search §3.1.1.4).
+
+Each takes the list to fill, the parameter's code and the value, which is never None. `EMITTERS` is the table; the
+generated extractors call its functions, the general path looks them up at run time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from hie.base.pinyin import readings
+from hie.fhir.ucum import UCUM
+from hie.search.fold import fold, phonetic
+from hie.search.values import EARLIEST, HIGHEST, LATEST, LOWEST, canonical, date_range, number
+
+Out = list[Any]
+Emitter = Callable[[Out, str, Any], None]
+
+BOOLEAN_SYSTEM = "http://terminology.hl7.org/CodeSystem/special-values"
+CURRENCY_SYSTEM = "urn:iso:std:iso:4217"
+
+
+# -- token -----------------------------------------------------------------------------------------------------
+
+
+def token_coding(out: Out, code: str, value: Any) -> None:
+    get = value.get
+    display = get("display")
+    out.append((code, get("system") or "", get("code") or "", fold(display) if display else ""))
+
+
+def token_concept(out: Out, code: str, value: Any) -> None:
+    for coding in value.get("coding") or ():
+        get = coding.get
+        display = get("display")
+        out.append((code, get("system") or "", get("code") or "", fold(display) if display else ""))
+    text = value.get("text")
+    if text:
+        out.append((code, "", "", fold(text)))
+
+
+def token_identifier(out: Out, code: str, value: Any) -> None:
+    kind = value.get("type")
+    text = fold(kind.get("text") or "") if kind else ""
+    out.append((code, value.get("system") or "", value.get("value") or "", text))
+
+
+def of_type(out: Out, code: str, value: Any) -> None:
+    """Entries for `:of-type`; listed beside `token_identifier`."""
+    kind, text = value.get("type"), value.get("value")
+    if kind and text:
+        for coding in kind.get("coding") or ():
+            out.append((code, coding.get("system") or "", coding.get("code") or "", text))
+
+
+def token_contact(out: Out, code: str, value: Any) -> None:
+    text = value.get("value")
+    if text:
+        out.append((code, "", text, ""))
+
+
+def token_plain(out: Out, code: str, value: Any) -> None:
+    out.append((code, "", value, ""))
+
+
+def token_boolean(out: Out, code: str, value: Any) -> None:
+    out.append((code, BOOLEAN_SYSTEM, "true" if value else "false", ""))
+
+
+def token_number(out: Out, code: str, value: Any) -> None:
+    out.append((code, "", str(value), ""))
+
+
+# -- string ----------------------------------------------------------------------------------------------------
+
+
+def string_plain(out: Out, code: str, value: Any) -> None:
+    out.append((code, fold(value), value))
+
+
+def string_derived(out: Out, code: str, name: str, surname: bool) -> None:
+    """Pinyin forms of a Chinese name: found by plain search, not by `:exact`."""
+    if not name.isascii():
+        out.extend((code, form, "") for form in readings(name, surname))
+
+
+def string_family(out: Out, code: str, value: Any) -> None:
+    out.append((code, fold(value), value))
+    string_derived(out, code, value, True)
+
+
+def string_given(out: Out, code: str, value: Any) -> None:
+    out.append((code, fold(value), value))
+    string_derived(out, code, value, False)
+
+
+def string_name(out: Out, code: str, value: Any) -> None:
+    text, family = value.get("text"), value.get("family")
+    given = [part for part in value.get("given") or () if part is not None]
+    if text:
+        string_family(out, code, text)
+    if family:
+        string_family(out, code, family)
+    for part in given:
+        string_given(out, code, part)
+    for key in ("prefix", "suffix"):
+        for part in value.get(key) or ():
+            if part is not None:
+                out.append((code, fold(part), part))
+    if not text and family and given and not family.isascii():
+        string_derived(out, code, family + "".join(given), True)
+
+
+_ADDRESS = ("text", "city", "district", "state", "postalCode", "country")
+
+
+def string_address(out: Out, code: str, value: Any) -> None:
+    for key in _ADDRESS:
+        part = value.get(key)
+        if part:
+            out.append((code, fold(part), part))
+    for line in value.get("line") or ():
+        if line:
+            out.append((code, fold(line), line))
+
+
+def string_concept(out: Out, code: str, value: Any) -> None:
+    texts = [coding.get("display") for coding in value.get("coding") or ()]
+    for text in (value.get("text"), *texts):
+        if text:
+            out.append((code, fold(text), text))
+
+
+def phonetic_name(out: Out, code: str, value: Any) -> None:
+    """Soundex of each Latin word, pinyin of Chinese names; for parameters whose usage is `phonetic`."""
+    parts = [value.get("text"), value.get("family"), *(value.get("given") or ())]
+    for part in filter(None, parts):
+        string_derived(out, code, part, part is not parts[-1])
+        out.extend((code, fold(sound), "") for sound in map(phonetic, fold(part).split()) if sound)
+
+
+# -- reference -------------------------------------------------------------------------------------------------
+
+
+def split_reference(text: str) -> tuple[str, str, str, str]:
+    """(type, id, url, version) of a literal reference; see `Entries.reference`."""
+    base, _, version = text.partition("/_history/")
+    kind, slash, name = base.partition("/")
+    if slash and kind[:1].isupper() and "/" not in name and ":" not in kind:
+        return kind, name, "", version
+    if base.startswith(("http://", "https://")):
+        head = base.rsplit("/", 2)
+        shown = head[1] if len(head) == 3 and head[1][:1].isupper() and head[1].isalpha() else ""
+        return shown, "", base, version
+    return "", "", base, version
+
+
+def reference_target(value: Any) -> str:
+    """The resource type a Reference names in its text or its `type`, `""` when it does not show."""
+    text = value.get("reference")
+    return (split_reference(text)[0] if text else "") or value.get("type") or ""
+
+
+def reference_parts(value: Any) -> tuple[str, str, str, str, str, str] | None:
+    """A Reference as the members of its entry after the parameter; None when it names nothing."""
+    text, identifier = value.get("reference"), value.get("identifier")
+    if text:
+        kind, slash, name = text.partition("/")
+        url = version = ""
+        if not slash or "/" in name or not kind.isalpha():
+            kind, name, url, version = split_reference(text)
+        kind = kind or value.get("type") or ""
+    elif identifier:
+        kind, name, url, version = value.get("type") or "", "", "", ""
+    else:
+        return None
+    if identifier:
+        return kind, name, url, version, identifier.get("system") or "", identifier.get("value") or ""
+    return kind, name, url, version, "", ""
+
+
+def reference(out: Out, code: str, value: Any) -> None:
+    parts = reference_parts(value)
+    if parts is not None:
+        out.append((code, *parts))
+
+
+def reference_canonical(out: Out, code: str, value: Any) -> None:
+    url, _, version = value.partition("|")
+    out.append((code, "", "", url, version, "", ""))
+
+
+def reference_uri(out: Out, code: str, value: Any) -> None:
+    kind, name, url, version = split_reference(value)
+    out.append((code, kind, name, url, version, "", ""))
+
+
+def reference_inline(out: Out, code: str, value: Any) -> None:
+    if value.get("id"):
+        out.append((code, value.get("resourceType") or "", value["id"], "", "", "", ""))
+
+
+# -- date ------------------------------------------------------------------------------------------------------
+
+
+def date_plain(out: Out, code: str, value: Any) -> None:
+    found = date_range(value)
+    if found:
+        out.append((code, found[0], found[1]))
+
+
+def _period(value: Any) -> tuple[int, int] | None:
+    start, end = value.get("start"), value.get("end")
+    first, last = start and date_range(start), end and date_range(end)
+    if first:
+        return first[0], last[1] if last else LATEST
+    return (EARLIEST, last[1]) if last else None
+
+
+def date_period(out: Out, code: str, value: Any) -> None:
+    found = _period(value)
+    if found:
+        out.append((code, found[0], found[1]))
+
+
+def date_timing(out: Out, code: str, value: Any) -> None:
+    """One range over all events and the bounds, the outer limits of the schedule."""
+    ranges = [date_range(event) for event in value.get("event") or () if event]
+    bounds = (value.get("repeat") or {}).get("boundsPeriod")
+    ranges.append(_period(bounds) if bounds else None)
+    known = [found for found in ranges if found]
+    if known:
+        out.append((code, min(low for low, _ in known), max(high for _, high in known)))
+
+
+# -- number and quantity ---------------------------------------------------------------------------------------
+
+
+def number_plain(out: Out, code: str, value: Any) -> None:
+    found = number(value)
+    if found is not None:
+        out.append((code, float(found), float(found)))
+
+
+def _ends(value: Any) -> tuple[Any, Any]:
+    low, high = value.get("low") or {}, value.get("high") or {}
+    return low.get("value"), high.get("value")
+
+
+def number_range(out: Out, code: str, value: Any) -> None:
+    low, high = (number(end) for end in _ends(value))
+    if low is not None or high is not None:
+        out.append((code, LOWEST if low is None else float(low), HIGHEST if high is None else float(high)))
+
+
+def _canonical(value: Any, unit: str, open_end: float) -> tuple[float, str] | None:
+    if value is None:
+        known = canonical("0", unit)
+        return known and (open_end, known[1])
+    return canonical(value if isinstance(value, str) else str(value), unit)
+
+
+def _quantity(out: Out, code: str, low: Any, high: Any, value: Any) -> None:
+    system, unit = value.get("system") or "", value.get("code") or ""
+    first, last = number(low), number(high)
+    ends = (LOWEST if first is None else float(first), HIGHEST if last is None else float(last))
+    named = value.get("unit") or ""
+    if system == UCUM and unit:
+        bottom, top = _canonical(low, unit, LOWEST), _canonical(high, unit, HIGHEST)
+        if bottom and top:
+            out.append((code, *ends, system, unit, named, bottom[0], top[0], bottom[1]))
+            return
+    out.append((code, *ends, system, unit, named, None, None, None))
+
+
+def quantity(out: Out, code: str, value: Any) -> None:
+    amount = value.get("value")
+    if amount is None:
+        return
+    if "comparator" in value:
+        below = value["comparator"].startswith("<")
+        _quantity(out, code, None if below else amount, amount if below else None, value)
+        return
+    get = value.get
+    system, unit = get("system") or "", get("code") or ""
+    exact = float(amount)
+    if system == UCUM and unit:
+        found = canonical(str(amount), unit)
+        if found:
+            out.append((code, exact, exact, system, unit, get("unit") or "", found[0], found[0], found[1]))
+            return
+    out.append((code, exact, exact, system, unit, get("unit") or "", None, None, None))
+
+
+def quantity_money(out: Out, code: str, value: Any) -> None:
+    amount = number(value.get("value"))
+    if amount is not None:
+        currency = value.get("currency") or ""
+        exact = float(amount)
+        out.append((code, exact, exact, CURRENCY_SYSTEM, currency, currency, None, None, None))
+
+
+def quantity_range(out: Out, code: str, value: Any) -> None:
+    low, high = _ends(value)
+    if low is not None or high is not None:
+        _quantity(out, code, low, high, value.get("low") or value.get("high"))
+
+
+def quantity_sampled(out: Out, code: str, value: Any) -> None:
+    """The range that the samples span: origin + factor * sample."""
+    origin = value.get("origin") or {}
+    start = number(origin.get("value"))
+    samples = [found for found in map(number, (value.get("data") or "").split()) if found is not None]
+    if start is None or not samples:
+        return
+    factor = number(value.get("factor", 1)) or 1
+    ends = sorted((start + factor * min(samples), start + factor * max(samples)))
+    _quantity(out, code, ends[0], ends[1], origin)
+
+
+# -- uri and special -------------------------------------------------------------------------------------------
+
+
+def uri_plain(out: Out, code: str, value: Any) -> None:
+    out.append((code, value))
+
+
+def near(out: Out, code: str, value: Any) -> None:
+    latitude, longitude = number(value.get("latitude")), number(value.get("longitude"))
+    if latitude is not None and longitude is not None:
+        out.append((code, float(latitude), float(longitude)))
+
+
+_TEXTS = ("string", "markdown", "code", "id", "uri", "url", "canonical", "oid", "uuid", "dateTime", "date", "instant")
+
+EMITTERS: dict[tuple[str, str], Emitter] = {
+    ("token", "Coding"): token_coding,
+    ("token", "CodeableConcept"): token_concept,
+    ("token", "Identifier"): token_identifier,
+    ("token", "ContactPoint"): token_contact,
+    ("token", "boolean"): token_boolean,
+    **{("token", kind): token_plain for kind in _TEXTS},
+    **{("token", kind): token_number for kind in ("integer", "positiveInt", "unsignedInt", "decimal")},
+    ("string", "HumanName"): string_name,
+    ("string", "HumanName.family"): string_family,
+    ("string", "HumanName.given"): string_given,
+    ("string", "Address"): string_address,
+    ("string", "CodeableConcept"): string_concept,
+    **{("string", kind): string_plain for kind in _TEXTS},
+    ("reference", "Reference"): reference,
+    ("reference", "canonical"): reference_canonical,
+    ("reference", "uri"): reference_uri,
+    ("reference", "url"): reference_uri,
+    ("reference", "Resource"): reference_inline,
+    **{("date", kind): date_plain for kind in ("date", "dateTime", "instant")},
+    ("date", "Period"): date_period,
+    ("date", "Timing"): date_timing,
+    **{("number", kind): number_plain for kind in ("integer", "positiveInt", "unsignedInt", "decimal")},
+    ("number", "Range"): number_range,
+    **{("quantity", kind): quantity for kind in ("Quantity", "Age", "Duration", "Count", "Distance")},
+    ("quantity", "Money"): quantity_money,
+    ("quantity", "Range"): quantity_range,
+    ("quantity", "SampledData"): quantity_sampled,
+    **{("uri", kind): uri_plain for kind in ("uri", "url", "canonical", "oid", "uuid", "string")},
+    ("special", "Location.position"): near,
+}
+"""(parameter type, data type, node type or element path) -> emitter; a pair that is absent yields no entries."""
