@@ -1,0 +1,70 @@
+"""Rows of vendor tables as a source language.
+
+A path is a column name (`XM`), or `@order`, `@key`, `@digest`, `@batch`, `@uploaded` for what the row has from its
+envelope. There is one node, the row; the only context is `row`.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from hie.mapping.dialect import Coverage, Mention
+from hie.wire.row import Row
+
+_COLUMN = re.compile(r"[A-Z][A-Z0-9_]*")
+_ROW = ("order", "key", "digest", "batch", "uploaded", "organisation")
+
+
+class Rows:
+    """The dialect `rows`; nodes are `hie.wire.row.Row`. Columns without value are not in a row at all."""
+
+    name = "rows"
+
+    def compile_path(self, path: str) -> Callable[[Row], Sequence[str]]:
+        """`XM` or `@order`."""
+        if path.startswith("@"):
+            return _attribute(path[1:])
+        if not _COLUMN.fullmatch(path):
+            raise ValueError(f"{path!r} is no column name (XM) and none of @{', @'.join(_ROW)}")
+
+        def read(row: Row) -> Sequence[str]:
+            value = row.values.get(path)
+            return () if value is None else (value,)
+
+        return read
+
+    def compile_context(self, path: str) -> Callable[[Row], Iterable[Row]]:
+        """`row`: the row itself."""
+        if path != "row":
+            raise ValueError(f"{path!r} is no context of a row; the only one is 'row'")
+        return lambda row: (row,)
+
+    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Row], Coverage]:
+        """Columns that have a value; those that no map mentions or ignores are `field-unmapped`."""
+        known = frozenset(path for _, path in mentions)
+        skipped = frozenset(ignored)
+        for path in skipped:
+            if not _COLUMN.fullmatch(path):
+                raise ValueError(f"{path!r} cannot be ignored: it is no column name")
+
+        def cover(row: Row) -> Coverage:
+            used = tuple(column for column in row.values if column in known)
+            missed = (column for column in row.values if column not in known and column not in skipped)
+            return Coverage(used, tuple((column, "field-unmapped") for column in missed))
+
+        return cover
+
+    def locate(self, node: Any, path: str) -> str:
+        """The path of a finding: the column name."""
+        return path
+
+
+def _attribute(name: str) -> Callable[[Row], Sequence[str]]:
+    if name not in _ROW:
+        raise ValueError(f"a row has no @{name}, only @{', @'.join(_ROW)}")
+
+    def read(row: Row) -> Sequence[str]:
+        value = getattr(row, name)
+        return (value,) if value else ()
+
+    return read
