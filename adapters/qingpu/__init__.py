@@ -1,4 +1,4 @@
-"""Qingpu (青浦): rows of TB_* tables in an XML envelope, over HTTP and a drop folder (interface document qingpu-xml)."""
+"""Qingpu (青浦): rows of TB_* tables in an XML envelope, over HTTP and a drop folder (`qingpu-xml`)."""
 
 import csv
 from pathlib import Path
