@@ -1,6 +1,6 @@
 """What a transform may know and say besides its value: the part it works for, and the findings it makes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,24 @@ class Context:
 
     `organisation` is the USCC that qualifies local numbers; `path` the source path at work, in the source's own
     terms; `current` the key of the resource at work (for values that refer to it); `envelope` what the envelope of the
-    part says. Made new for each part; findings gather in `findings`, equal ones once.
+    part says; `node` the node at work and `locate` the function of the dialect that makes the path of a finding. Made
+    new for each part; findings gather in `findings`, equal ones once.
     """
 
-    __slots__ = ("codes", "current", "envelope", "feed", "organisation", "path", "received", "region", "seen", "type")
+    __slots__ = (
+        "codes",
+        "current",
+        "envelope",
+        "feed",
+        "locate",
+        "node",
+        "organisation",
+        "path",
+        "received",
+        "region",
+        "seen",
+        "type",
+    )
 
     def __init__(
         self,
@@ -40,6 +54,8 @@ class Context:
         self.envelope = envelope
         self.path = ""
         self.current: Key | None = None
+        self.node: Any = None
+        self.locate: Callable[[Any, str], str] = lambda node, path: path
         self.seen: dict[Finding, None] = {}
 
     @property
@@ -52,7 +68,7 @@ class Context:
 
         Raises `KeyError` for a code that is not in `CODES`.
         """
-        found = Finding(code, self.path if path is None else path, detail, CODES[code].severity)
+        found = Finding(code, self.locate(self.node, self.path if path is None else path), detail, CODES[code].severity)
         self.seen.setdefault(found)
 
     def local_system(self, kind: str) -> str:

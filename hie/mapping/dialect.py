@@ -37,7 +37,7 @@ class Coverage:
 
 
 class Dialect(Protocol):
-    """One source language. All three methods raise `ValueError` with a reason for a path they cannot read."""
+    """One source language. The `compile` methods raise `ValueError` with a reason for a path they cannot read."""
 
     @property
     def name(self) -> str:
@@ -54,4 +54,8 @@ class Dialect(Protocol):
 
     def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
         """A function from a tree to its coverage by the paths mentioned; `ignored` paths count as neither."""
+        ...
+
+    def locate(self, node: Any, path: str) -> str:
+        """Where a finding at `path` of `node` is, in the source's terms (`OBX[2]-5`); `path` itself will do."""
         ...

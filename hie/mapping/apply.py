@@ -1,0 +1,89 @@
+"""Applying field maps: a record becomes a draft. Pure and deterministic: the same record gives the same draft."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from hie.base.draft import Draft
+from hie.base.finding import Severity, finding
+from hie.base.record import Delivery, Record
+from hie.mapping.block import Run
+from hie.mapping.codes import CodeTable, load_codes
+from hie.mapping.context import Context
+from hie.mapping.dialect import DELETED, Dialect
+from hie.mapping.dialects.registry import DIALECTS
+from hie.mapping.fieldmap import Program, load_maps
+from hie.mapping.transforms.registry import BUILTIN
+from hie.plugin import Adapter
+
+
+class MapSet:
+    """Every field map and code map, compiled; made once when the server starts."""
+
+    def __init__(self, programs: Mapping[tuple[str, str], Program], codes: Mapping[str, CodeTable]) -> None:
+        self.programs = programs
+        self.codes = codes
+
+    @classmethod
+    def load(cls, folder: Path, adapters: Iterable[Adapter], dialects: Mapping[str, Dialect] = DIALECTS) -> "MapSet":
+        """Load `folder/fields` and `folder/codes`. Raises `BrokenTables` listing every mistake with file and line."""
+        codes = load_codes(folder / "codes")
+        transforms = {feed.id: {**BUILTIN, **adapter.transforms} for adapter in adapters for feed in adapter.feeds}
+        programs = load_maps(folder / "fields", dialects=dialects, transforms=transforms, codes=codes)
+        return cls(programs, codes)
+
+    def draft(self, record: Record, delivery: Delivery, adapter: Adapter) -> Draft:
+        """The draft of one record.
+
+        Findings of parsing come first. A reject among the findings leaves no contributions; a type without map is
+        `type-unknown`.
+        """
+        if any(found.severity is Severity.REJECT for found in record.findings) or record.tree is None:
+            return Draft(findings=record.findings, message_id=record.message_id, key=record.label)
+        program = self.programs.get((delivery.feed, record.type))
+        if program is None:
+            return Draft(findings=(*record.findings, finding("type-unknown")), message_id=record.message_id)
+        return _apply(program, record, delivery, adapter, self.codes)
+
+
+def _apply(
+    program: Program, record: Record, delivery: Delivery, adapter: Adapter, codes: Mapping[str, CodeTable]
+) -> Draft:
+    context = Context(
+        region=adapter.region,
+        organisation=record.organisation,
+        feed=delivery.feed,
+        received=delivery.received,
+        codes=codes,
+        type=record.type,
+        envelope=record.envelope,
+    )
+    tree = record.tree
+    context.node, context.locate = tree, program.dialect.locate
+    run = Run(context, record.body, program.order(tree, context))
+    for step in program.steps:
+        step(tree, run)
+    coverage = program.coverage(tree)
+    context.node = tree
+    for path, code in coverage.unmapped:
+        context.note(code, path=path)
+    findings = (*record.findings, *context.findings)
+    rejected = any(found.severity is Severity.REJECT for found in findings)
+    return Draft(
+        contributions=() if rejected else tuple(run.contributions),
+        findings=findings,
+        aliases=() if rejected else tuple(run.aliases),
+        needs=() if rejected else tuple(run.needs),
+        message_id=record.message_id or _message_id(program, record, context),
+        order=run.order,
+        key="|".join(_first(read(tree, context)) for read in program.label),
+        used=coverage.used,
+        unmapped=tuple(path for path, _ in coverage.unmapped),
+    )
+
+
+def _message_id(program: Program, record: Record, context: Context) -> str:
+    return _first(program.message_id(record.tree, context)) if program.message_id else ""
+
+
+def _first(values: list[object]) -> str:
+    return str(values[0]) if values and values[0] is not DELETED else ""

@@ -1,0 +1,146 @@
+"""HL7 v2 as a source language.
+
+Paths: `PID-5` gives the components of each repeat as a tuple; `PID-5.1` one component of each repeat as text;
+`OBX-5:text` each repeat whole and unsplit. Escapes are resolved. `""` gives `DELETED`. A path is looked up in the node
+at hand and then in those around it (`hie.wire.hl7v2_group`), so a result sees its OBR and its PID.
+Contexts: `OBR` the order groups of a message, `OBX` the results of an order, any other segment name one node each.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from hie.mapping.dialect import DELETED, Coverage, Mention, Value
+from hie.wire.hl7v2 import Delimiters, Segment, unescape
+from hie.wire.hl7v2_group import Group
+
+_SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
+_PATH = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)(?:\.(?P<component>[1-9]\d*)|(?P<text>:text))?")
+_IGNORED = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*|\*)")
+_DELETION = '""'
+
+Take = Callable[[str, Segment], Value]
+
+
+class Hl7v2:
+    """The dialect `hl7v2`; nodes are `hie.wire.hl7v2_group.Group`."""
+
+    name = "hl7v2"
+
+    def compile_path(self, path: str) -> Callable[[Group], Sequence[Value]]:
+        """`PID-5`, `PID-5.1`, `NTE-3:text`."""
+        match = _PATH.fullmatch(path)
+        if match is None:
+            raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, NTE-3:text)")
+        return _reader(match["segment"], int(match["field"]), _take(match["component"], match["text"]))
+
+    def compile_context(self, path: str) -> Callable[[Group], Iterable[Group]]:
+        """A segment name."""
+        if not re.fullmatch(_SEGMENT, path):
+            raise ValueError(f"{path!r} is no segment name")
+        return lambda group: group.each(path)
+
+    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Group], Coverage]:
+        """Fields by number; a segment of which no field is mentioned or ignored is `segment-unmapped`."""
+        known = _known({path for _, path in mentions}, ignored)
+        return lambda group: _cover(group, *known)
+
+    def locate(self, node: Group, path: str) -> str:
+        """The path of a finding: field level, with the number of the segment when it repeats (`OBX[2]-5`)."""
+        match = _PATH.fullmatch(path)
+        if match is None:
+            return path
+        name = match["segment"]
+        around: Group | None = node
+        while around is not None and around.parent is not None:
+            if name in around.segments and (name == around.segment.fields[0] or name in ("OBR", "ORC")):
+                return f"{name}[{around.position}]-{match['field']}"
+            around = around.parent
+        return f"{name}-{match['field']}"
+
+
+def _reader(name: str, field: int, take: Take) -> Callable[[Group], Sequence[Value]]:
+    def read(group: Group) -> Sequence[Value]:
+        found: list[Value] = []
+        for segment in group.find(name):
+            fields = segment.fields
+            raw = fields[field] if field < len(fields) else ""
+            if not raw:
+                continue
+            if raw == _DELETION:
+                found.append(DELETED)
+                continue
+            repeat = segment.delimiters.repeat
+            for part in raw.split(repeat) if repeat in raw else (raw,):
+                value = take(part, segment) if part else None
+                if value:
+                    found.append(value)
+        return found
+
+    return read
+
+
+def _take(component: str | None, text: str | None) -> Take:
+    if text:
+        return _text
+    if component is None:
+        return _components
+    index = int(component) - 1
+
+    def take(raw: str, segment: Segment) -> str:
+        separator = segment.delimiters.component
+        if separator not in raw:
+            return _text(raw, segment) if index == 0 else ""
+        parts = raw.split(separator)
+        return _text(parts[index], segment) if index < len(parts) else ""
+
+    return take
+
+
+def _text(raw: str, segment: Segment) -> str:
+    delimiters: Delimiters = segment.delimiters
+    return unescape(raw, delimiters, segment.charset) if delimiters.escape in raw else raw
+
+
+def _components(raw: str, segment: Segment) -> tuple[str, ...]:
+    parts = tuple(_text(part, segment) for part in raw.split(segment.delimiters.component))
+    return parts if any(parts) else ()
+
+
+def _known(paths: set[str], ignored: frozenset[str]) -> tuple[dict[str, set[int]], dict[str, set[int]], set[str]]:
+    """Mentioned fields and ignored fields by segment, and segments ignored as a whole."""
+    used: dict[str, set[int]] = {}
+    skipped: dict[str, set[int]] = {}
+    whole: set[str] = set()
+    for path in paths:
+        if match := _PATH.fullmatch(path):
+            used.setdefault(match["segment"], set()).add(int(match["field"]))
+    for path in ignored:
+        match = _IGNORED.fullmatch(path)
+        if match is None:
+            raise ValueError(f"{path!r} cannot be ignored (PID-1, MSH-*)")
+        if match["field"] == "*":
+            whole.add(match["segment"])
+        else:
+            skipped.setdefault(match["segment"], set()).add(int(match["field"]))
+    return used, skipped, whole
+
+
+def _cover(group: Group, used: dict[str, set[int]], skipped: dict[str, set[int]], whole: set[str]) -> Coverage:
+    seen: dict[str, None] = {}
+    missed: dict[tuple[str, str], None] = {}
+    for name, segment in group.flat:
+        mine, other = used.get(name), skipped.get(name)
+        if mine is None and other is None:
+            if name not in whole:
+                missed[name, "segment-unmapped"] = None
+            continue
+        for number in _populated(segment):
+            if mine is not None and number in mine:
+                seen[f"{name}-{number}"] = None
+            elif name not in whole and (other is None or number not in other):
+                missed[f"{name}-{number}", "field-unmapped"] = None
+    return Coverage(tuple(seen), tuple(missed))
+
+
+def _populated(segment: Segment) -> list[int]:
+    return [number for number, raw in enumerate(segment.fields) if raw and number]

@@ -1,0 +1,9 @@
+"""The dialects that field maps may name."""
+
+from collections.abc import Mapping
+
+from hie.mapping.dialect import Dialect
+from hie.mapping.dialects.hl7v2 import Hl7v2
+
+DIALECTS: Mapping[str, Dialect] = {"hl7v2": Hl7v2()}
+"""`dialect` of a map -> implementation."""

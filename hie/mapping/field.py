@@ -1,0 +1,233 @@
+"""Fields: the compiled form of `[[resource.field]]`, one function that states slots."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hie.base.draft import Key
+from hie.mapping.codes import CodeTable, Translation
+from hie.mapping.context import Context
+from hie.mapping.dialect import DELETED
+from hie.mapping.reader import Compiler, Raw, Reader, Switch, always, never
+from hie.mapping.schema import LIMITS
+from hie.mapping.toml import Table
+from hie.mapping.transforms.texts import half_width
+
+Slots = dict[str, Any]
+State = Callable[[Any, Context, Slots, Mapping[str, Key | None]], None]
+"""States what a field says about `node` in the slots; the mapping holds the keys of the named blocks."""
+
+_LIMITS_BY_ELEMENT: Mapping[str, str] = {
+    "identifier": "code",
+    "name": "name",
+    "value[x]": "long",
+    "conclusion": "long",
+    "note": "long",
+    "text": "long",
+    "section": "long",
+}
+"""First element of a target -> class of length, when the field gives no `limit`; any other is short text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A compiled field; `on_root` says that it states slots of the root its block belongs to."""
+
+    state: State
+    on_root: bool
+
+
+def compile_field(
+    table: Table, compiler: Compiler, codes: Mapping[str, CodeTable], names: frozenset[str], deletes: bool
+) -> Field | None:
+    """A field for the record type of the compiler, `None` when it is not meant for that type."""
+    if not compiler.applies(table.data):
+        return None
+    when = compiler.switch(table.data.get("when", True), table, "when")
+    if when is never:
+        return None
+    on_root = bool(table.get("on_root"))
+    target = table.get("target", "")
+    if "constant" in table.data:
+        return Field(_constant(target, table.data["constant"], when), on_root)
+    if "reference" in table.data:
+        return Field(_reference(target, _block(table, names, compiler), when), on_root)
+    if "codes" in table.data:
+        state = _coded(target, table, compiler, codes, when, deletes)
+    else:
+        read = compiler.value(_with_limit(table, target), table, "source")
+        state = _valued(target, read, when, table.get("required"), deletes)
+    return Field(state, on_root)
+
+
+def _with_limit(table: Table, target: str) -> Mapping[str, Any]:
+    element = target if target == "value[x]" else target.partition(".")[0].partition("[")[0]
+    data = {key: table.data[key] for key in table.data if key in _READ}
+    data.setdefault("limit", _LIMITS_BY_ELEMENT.get(element, "short"))
+    return data
+
+
+_READ = frozenset({"source", "parts", "transform", "options", "default", "limit", "all", "always"})
+
+
+def _block(table: Table, names: frozenset[str], compiler: Compiler) -> str:
+    name = str(table.data["reference"])
+    if name not in names:
+        compiler.problems.append(table.problem(f"no block or key {name!r} above", "reference"))
+    return name
+
+
+def _put(slots: Slots, target: str, values: list[Any], context: Context) -> None:
+    """State the values: all of them in a repeating slot, the first in any other."""
+    if "{id}" in target and context.current is not None:
+        target = target.replace("{id}", context.current.id)
+    if "[]" not in target:
+        slots[target] = values[0]
+        return
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    if flat:
+        slots[target] = flat
+
+
+def _constant(target: str, constant: Any, when: Switch) -> State:
+    repeats = "[]" in target
+
+    def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
+        if when is always or when(node, context):
+            value = _copy(constant)
+            slots[target] = value if isinstance(value, list) or not repeats else [value]
+
+    return state
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _copy(part) for name, part in value.items()}
+    return [_copy(part) for part in value] if isinstance(value, list) else value
+
+
+def _reference(target: str, name: str, when: Switch) -> State:
+    def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
+        key = keys.get(name)
+        if key is not None and when(node, context):
+            _put(slots, target, [{"reference": key.reference}], context)
+
+    return state
+
+
+def _valued(target: str, read: Reader, when: Switch, required: str | None, deletes: bool) -> State:
+    def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
+        if when is not always and not when(node, context):
+            return
+        values = read(node, context)
+        if not values:
+            if required:
+                context.note(required)
+        elif values[0] is DELETED:
+            if deletes and target:
+                slots[target] = None
+        elif target:
+            _put(slots, target, values, context)
+
+    return state
+
+
+def _coded(
+    target: str,
+    table: Table,
+    compiler: Compiler,
+    codes: Mapping[str, CodeTable],
+    when: Switch,
+    deletes: bool,
+) -> State:
+    code_table = codes.get(table.data["codes"])
+    if code_table is None:
+        compiler.problems.append(table.problem(f"no code map {table.data['codes']!r}", "codes"))
+        return lambda node, context, slots, keys: None
+    data = {key: table.data[key] for key in table.data if key in _READ and key != "default"}
+    data.setdefault("limit", "code")
+    read = compiler.value(data, table, "source")
+    read_name = _name_reader(table, compiler)
+    put = _FORMS[table.get("form", "concept")]
+    default, required = table.get("default"), table.get("required")
+    empty = bool(table.get("always"))
+
+    def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
+        if when is not always and not when(node, context):
+            return
+        values = read(node, context)
+        path = context.path
+        if values and values[0] is DELETED:
+            if deletes:
+                slots[target] = None
+            return
+        names = read_name(node, context)
+        _long_names(names, context)
+        context.path = path
+        pairs = [(half_width(str(code)).strip(), names[n] if n < len(names) else "") for n, code in enumerate(values)]
+        if not pairs and (empty or names):
+            pairs = [("", names[0] if names else "")]
+        found = [_translate(code_table, code, name, context, empty) for code, name in pairs]
+        put(slots, target, found, context)
+        if target not in slots:
+            if required:
+                context.note(required)
+            if default is not None:
+                slots[target] = _copy(default)
+
+    return state
+
+
+def _translate(table: CodeTable, code: str, name: str, context: Context, empty: bool) -> Translation:
+    if not code and not empty:
+        return Translation({}, None, name)
+    return table.translate(code, name, context)
+
+
+def _long_names(names: list[str], context: Context) -> None:
+    if any(len(name) > LIMITS["short"] for name in names):
+        context.note("field-too-long", f"more than {LIMITS['short']} characters")
+
+
+def _name_reader(table: Table, compiler: Compiler) -> Callable[[Any, Context], list[str]]:
+    spec = table.data.get("name", [])
+    reads: list[Raw] = [compiler.path(path, table, "name") for path in (spec if isinstance(spec, list) else [spec])]
+
+    def read(node: Any, context: Context) -> list[str]:
+        for raw in reads:
+            found = [value.strip() for value in raw(node, context) if isinstance(value, str) and value.strip()]
+            if found:
+                return found
+        return []
+
+    return read
+
+
+def _put_concept(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
+    concepts = [concept for translation in found if (concept := translation.concept)]
+    if concepts:
+        _put(slots, target, concepts, context)
+
+
+def _put_coding(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
+    codings = [coding for translation in found if (coding := translation.coding)]
+    if codings:
+        _put(slots, target, codings, context)
+
+
+def _put_code(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
+    """A code and, beside it, the source code as extension of the primitive (`_gender`)."""
+    if not found or found[0].code is None:
+        return
+    slots[target] = found[0].code
+    outer, dot, inner = target.rpartition(".")
+    extension = found[0].extension
+    if extension:
+        slots[f"{outer}{dot}_{inner}"] = {"extension": extension}
+
+
+_FORMS: Mapping[str, Callable[[Slots, str, list[Translation], Context], None]] = {
+    "code": _put_code,
+    "coding": _put_coding,
+    "concept": _put_concept,
+}

@@ -1,0 +1,209 @@
+"""Field maps: `mappings/fields/<feed>/*.toml`, read, checked and compiled to one program per feed and record type."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hie.mapping.block import BlockCompiler, Step
+from hie.mapping.codes import CodeTable
+from hie.mapping.context import Context
+from hie.mapping.dialect import Coverage, Dialect, Mention
+from hie.mapping.problem import BrokenTables, Problem
+from hie.mapping.reader import Compiler, Reader
+from hie.mapping.schema import check_table
+from hie.mapping.toml import Source, Table, read
+from hie.mapping.transforms.registry import Transform
+
+
+@dataclass(frozen=True)
+class Program:
+    """A field map compiled for one record type.
+
+    `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used.
+    """
+
+    feed: str
+    type: str
+    file: str
+    dialect: Dialect
+    steps: tuple[Step, ...]
+    order: Callable[[Any, Context], str]
+    message_id: Reader | None
+    label: tuple[Reader, ...]
+    coverage: Callable[[Any], Coverage]
+    mentions: frozenset[Mention]
+    ignored: frozenset[str]
+    clause: str
+
+
+@dataclass(frozen=True)
+class FieldMap:
+    """One map file with the files it includes, not yet compiled."""
+
+    head: Table
+    sources: tuple[Source, ...]
+
+    def all(self, name: str) -> list[Table]:
+        """The tables of that header in all files, included ones first."""
+        return [table for source in self.sources for table in source.all(name)]
+
+    def resources(self) -> list[tuple[Table, Sequence[Table], Sequence[Table]]]:
+        """Every resource block with its fields and events."""
+        return [
+            (table, source.nested("resource.field", n), source.nested("resource.event", n))
+            for source in self.sources
+            for n, table in enumerate(source.all("resource"))
+        ]
+
+
+def load_maps(
+    folder: Path,
+    *,
+    dialects: Mapping[str, Dialect],
+    transforms: Mapping[str, Mapping[str, Transform]],
+    codes: Mapping[str, CodeTable],
+) -> dict[tuple[str, str], Program]:
+    """Every field map below `folder` (`<feed>/*.toml`), by feed and record type.
+
+    `transforms` gives the transforms of each feed. Raises `BrokenTables` with everything that is wrong.
+    """
+    programs: dict[tuple[str, str], Program] = {}
+    problems: list[Problem] = []
+    for path in sorted(folder.glob("*/*.toml")):
+        found, fieldmap = _read_map(path, folder)
+        if fieldmap is not None and not found:
+            found = list(_add(fieldmap, programs, dialects, transforms, codes))
+        problems += found
+    if problems:
+        raise BrokenTables(dict.fromkeys(problems))
+    return programs
+
+
+def _add(
+    fieldmap: FieldMap,
+    programs: dict[tuple[str, str], Program],
+    dialects: Mapping[str, Dialect],
+    transforms: Mapping[str, Mapping[str, Transform]],
+    codes: Mapping[str, CodeTable],
+) -> Iterable[Problem]:
+    head = fieldmap.head
+    feed, dialect = head.data["feed"], dialects.get(head.data["dialect"])
+    if dialect is None:
+        yield head.problem(f"no dialect {head.data['dialect']!r}", "dialect")
+        return
+    if feed not in transforms:
+        yield head.problem(f"no adapter has a feed {feed!r}", "feed")
+        return
+    for type in head.data["types"]:
+        if (feed, type) in programs:
+            yield head.problem(f"{type!r} has a map already: {programs[feed, type].file}", "types")
+            continue
+        program, problems = compile_map(fieldmap, type, dialect, transforms[feed], codes)
+        programs[feed, type] = program
+        yield from problems
+
+
+def compile_map(
+    fieldmap: FieldMap,
+    type: str,
+    dialect: Dialect,
+    transforms: Mapping[str, Transform],
+    codes: Mapping[str, CodeTable],
+) -> tuple[Program, list[Problem]]:
+    """Compile a map for one record type; the program is only to be used when there are no problems."""
+    compiler = Compiler(dialect, transforms, type)
+    blocks = BlockCompiler(compiler, codes)
+    head = fieldmap.head
+    order = blocks.order(head.data["order"], head)
+    message_id = compiler.value(head.data["message_id"], head, "message_id") if "message_id" in head.data else None
+    label = tuple(compiler.value(path, head, "label") for path in head.get("label", ()))
+    steps = [blocks.key_block(table) for table in fieldmap.all("key")]
+    resources = fieldmap.resources()
+    for table, fields, events in resources:
+        if "root" not in table.data:
+            steps.append(blocks.resource(table, fields, events, lambda name: _members_of(resources, name)))
+    steps += [blocks.alias(table) for table in fieldmap.all("alias")]
+    mentions = frozenset(compiler.mentions)
+    ignored = frozenset(path for table in fieldmap.all("map") for path in table.get("ignore", ()))
+    problems = [*compiler.problems, *_orphans(resources)]
+    try:
+        coverage = dialect.compile_coverage(mentions, ignored)
+    except ValueError as error:
+        problems.append(head.problem(str(error), "ignore"))
+        coverage = _no_coverage
+    made = tuple(step for step in steps if step is not None)
+    program = Program(
+        head.data["feed"],
+        type,
+        head.file,
+        dialect,
+        made,
+        order,
+        message_id,
+        label,
+        coverage,
+        mentions,
+        ignored,
+        head.get("clause", ""),
+    )
+    return program, problems
+
+
+def _no_coverage(tree: Any) -> Coverage:
+    return Coverage()
+
+
+_Resources = Sequence[tuple[Table, Sequence[Table], Sequence[Table]]]
+
+
+def _members_of(resources: _Resources, name: str) -> list[tuple[Table, Sequence[Table]]]:
+    return [(table, fields) for table, fields, _ in resources if table.get("root") == name]
+
+
+def _orphans(resources: _Resources) -> Iterable[Problem]:
+    """Member blocks whose root does not exist."""
+    roots = {table.get("name") for table, _, _ in resources if "root" not in table.data}
+    for table, _, _ in resources:
+        if "root" in table.data and table.data["root"] not in roots:
+            yield table.problem(f"no root block {table.data['root']!r}", "root")
+
+
+def _read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]:
+    """One map file and its includes, with the mistakes that can be seen without compiling."""
+    file = path.relative_to(folder).as_posix()
+    source, problems = read(file, path.read_text(encoding="utf-8"))
+    heads = source.all("map")
+    if not heads:
+        return problems or [Problem(file, 1, "no [map] table")], None
+    sources = [source]
+    for name in heads[0].get("include", ()):
+        included = path.parent / name
+        if not included.is_file():
+            problems.append(heads[0].problem(f"no file {name!r} to include", "include"))
+            continue
+        part, found = read(included.relative_to(folder).as_posix(), included.read_text(encoding="utf-8"))
+        sources.insert(len(sources) - 1, part)
+        problems += found
+    for part in sources:
+        problems += _check(part)
+    return problems, FieldMap(heads[0], tuple(sources))
+
+
+_HEADERS = ("map", "key", "alias", "resource")
+
+
+def _check(source: Source) -> Iterable[Problem]:
+    for header in _HEADERS:
+        for table in source.all(header):
+            is_include = header == "map" and "types" not in table.data and "feed" not in table.data
+            yield from [] if is_include else check_table(header, table)
+    for (header, _), tables in source.children.items():
+        for table in tables:
+            if header in ("resource.field", "resource.event"):
+                yield from check_table(header, table)
+            else:
+                yield table.problem(f"unknown table [{header}]")
+    for header, tables in source.tables.items():
+        if header not in _HEADERS:
+            yield tables[0].problem(f"unknown table [{header}]")

@@ -1,0 +1,236 @@
+"""Readers: the compiled form of everything in a field map that reads a value or decides something.
+
+A reader is `read(node, context) -> values`: it tries the source paths in order, takes the first that carries data, sets
+`context.path`, checks lengths (common rules §5.5) and runs the transform on each value.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from hie.mapping.context import Context
+from hie.mapping.dialect import DELETED, Dialect, Mention, Value
+from hie.mapping.problem import Problem
+from hie.mapping.schema import LIMITS, VALUE_KEYS
+from hie.mapping.toml import Table
+from hie.mapping.transforms.registry import Transform
+
+Raw = Callable[[Any, Context], Sequence[Value]]
+Reader = Callable[[Any, Context], list[Any]]
+Switch = Callable[[Any, Context], bool]
+
+ENVELOPE = "envelope:"
+"""Prefix of paths that are looked up in `Record.envelope` (a mapping) instead of the tree."""
+
+
+def always(node: Any, context: Context) -> bool:
+    """The condition that holds everywhere."""
+    return True
+
+
+def never(node: Any, context: Context) -> bool:
+    """The condition that holds nowhere."""
+    return False
+
+
+class Compiler:
+    """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`."""
+
+    def __init__(self, dialect: Dialect, transforms: Mapping[str, Transform], type: str) -> None:
+        self.dialect = dialect
+        self.transforms = transforms
+        self.type = type
+        self.problems: list[Problem] = []
+        self.mentions: set[Mention] = set()
+        self.contexts: tuple[str, ...] = ()
+
+    def applies(self, data: Mapping[str, Any]) -> bool:
+        """Whether a table without `types`, or with ours among them, is meant."""
+        return "types" not in data or self.type in data["types"]
+
+    def path(self, path: Any, table: Table, key: str) -> Raw:
+        """One source path."""
+        if not isinstance(path, str):
+            self.problems.append(table.problem(f"{path!r} is no source path", key))
+            return lambda node, context: ()
+        if path.startswith(ENVELOPE):
+            name = path.removeprefix(ENVELOPE)
+            return lambda node, context: (value,) if (value := context.envelope.get(name)) else ()
+        try:
+            read = self.dialect.compile_path(path)
+        except ValueError as error:
+            self.problems.append(table.problem(str(error), key))
+            return lambda node, context: ()
+        self.mentions.add((self.contexts, path))
+        return lambda node, context: read(node)
+
+    def transform(self, name: str, options: Mapping[str, Any], table: Table) -> Callable[[Any, Context], Any]:
+        """A transform with its options."""
+        function = self.transforms.get(name)
+        if function is None:
+            self.problems.append(table.problem(f"no transform {name!r}", "transform"))
+            return lambda value, context: None
+        try:
+            inspect.signature(function).bind("", None, **options)
+        except TypeError as error:
+            self.problems.append(table.problem(f"transform {name!r}: {error}", "options"))
+        return partial(function, **options) if options else function
+
+    def value(self, spec: Any, table: Table, key: str, transform: str | None = None) -> Reader:
+        """Anything that reads values: a path, a list of alternative paths, or a table with the keys of `VALUE_KEYS`.
+
+        `transform` is used when the table names none; without any the text is taken, trimmed.
+        """
+        data: Mapping[str, Any] = spec if isinstance(spec, dict) else {"source": spec}
+        if spec is not table.data:
+            for name in data.keys() - VALUE_KEYS.keys():
+                self.problems.append(table.problem(f"unknown key {name!r} in {key!r}", key))
+        raw, first = self._raw(data, table, key)
+        limit = LIMITS.get(data.get("limit", "short"), LIMITS["short"])
+        name = data.get("transform", transform)
+        change = self.transform(name, data.get("options", {}), table) if name else _plain
+        run = _run_all if data.get("all") else _run_each
+        return _reader(raw, first, change, run, limit, _default(data), bool(data.get("always")))
+
+    def _raw(self, data: Mapping[str, Any], table: Table, key: str) -> tuple[list[tuple[str, Raw]], str]:
+        if ("source" in data) == ("parts" in data):
+            self.problems.append(table.problem("give either 'source' or 'parts'", key))
+            return [], ""
+        if "parts" in data:
+            paths = data["parts"]
+            reads = [self.path(path, table, "parts") for path in paths]
+            return [(str(paths[0]) if paths else "", _parts(reads))], str(paths[0]) if paths else ""
+        source = data["source"]
+        paths = source if isinstance(source, list) else [source]
+        if not paths:
+            self.problems.append(table.problem("no source path", key))
+        return [(str(p), self.path(p, table, key if _is_text(source) else "source")) for p in paths], str(paths[0])
+
+    def switch(self, spec: Any, table: Table, key: str) -> Switch:
+        """True, false, a condition, or a list of conditions that must all hold."""
+        if isinstance(spec, bool):
+            return always if spec else never
+        conditions = [self._condition(part, table, key) for part in (spec if isinstance(spec, list) else [spec])]
+        if never in conditions:
+            return never
+        real = [condition for condition in conditions if condition is not always]
+        if not real:
+            return always
+        return real[0] if len(real) == 1 else lambda node, context: all(check(node, context) for check in real)
+
+    def _condition(self, spec: Any, table: Table, key: str) -> Switch:
+        if not isinstance(spec, dict) or not spec or spec.keys() - {"source", "absent", "in", "not_in", "types"}:
+            reason = f"{key!r} must have 'source' (with 'in' or 'not_in'), 'absent' or 'types'"
+            self.problems.append(table.problem(reason, key))
+            return never
+        if not self.applies(spec):
+            return never
+        if "absent" in spec:
+            read = self.path(spec["absent"], table, key)
+            return lambda node, context: not _first(read(node, context))
+        if "source" not in spec:
+            return always
+        read = self.path(spec["source"], table, key)
+        if "in" in spec:
+            wanted = frozenset(spec["in"])
+            return lambda node, context: _first(read(node, context)) in wanted
+        if "not_in" in spec:
+            unwanted = frozenset(spec["not_in"])
+            return lambda node, context: _first(read(node, context)) not in unwanted
+        return lambda node, context: bool(_first(read(node, context)))
+
+
+def _is_text(spec: Any) -> bool:
+    """Whether a source is written as plain text."""
+    return isinstance(spec, str)
+
+
+def _default(data: Mapping[str, Any]) -> list[Any]:
+    return [data["default"]] if "default" in data else []
+
+
+def _plain(value: Value, context: Context) -> Any:
+    """No transform: text trimmed; of components the first that is not empty; anything else as it is."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, tuple):
+        return next((part.strip() for part in value if part.strip()), None)
+    return value
+
+
+def _first(values: Sequence[Value]) -> str:
+    value = values[0] if values else ""
+    if isinstance(value, tuple):
+        value = value[0] if value else ""
+    return value.strip() if isinstance(value, str) else ("" if value is DELETED else str(value))
+
+
+def _part(values: Sequence[Value]) -> Value:
+    """One part: text as `_first` gives it, a node of the dialect as it is."""
+    value = values[0] if values else ""
+    return _first(values) if value is DELETED or isinstance(value, (str, tuple)) else value
+
+
+def _parts(reads: Sequence[Raw]) -> Raw:
+    """The first value of each path, as one tuple; no value when all are empty."""
+
+    def read(node: Any, context: Context) -> Sequence[Value]:
+        found = tuple(_part(part(node, context)) for part in reads)
+        return (found,) if any(part != "" for part in found) else ()
+
+    return read
+
+
+def _too_long(value: Value, limit: int) -> bool:
+    if isinstance(value, str):
+        return len(value) > limit
+    return isinstance(value, tuple) and any(len(part) > limit for part in value if isinstance(part, str))
+
+
+Run = Callable[[Callable[[Any, Context], Any], Sequence[Value], Context], list[Any]]
+
+
+def _run_each(change: Callable[[Any, Context], Any], values: Sequence[Value], context: Context) -> list[Any]:
+    return [found for value in values if (found := change(value, context)) is not None]
+
+
+def _run_all(change: Callable[[Any, Context], Any], values: Sequence[Value], context: Context) -> list[Any]:
+    found = change(tuple(values), context)
+    return [] if found is None else [found]
+
+
+def _reader(
+    sources: Iterable[tuple[str, Raw]],
+    first: str,
+    change: Callable[[Any, Context], Any],
+    run: Run,
+    limit: int,
+    default: list[Any],
+    empty: bool,
+) -> Reader:
+    alternatives = tuple(sources)
+
+    def read(node: Any, context: Context) -> list[Any]:
+        for path, raw in alternatives:
+            values = raw(node, context)
+            if not values:
+                continue
+            context.path = path
+            if DELETED in values:
+                return [DELETED]
+            for value in values:
+                if _too_long(value, limit):
+                    context.note("field-too-long", f"more than {limit} characters")
+            found = run(change, values, context)
+            if found:
+                return found
+        if empty and not any(raw(node, context) for _, raw in alternatives):
+            context.path = first
+            return run(change, ("",), context) or default
+        if default:
+            return default
+        context.path = first
+        return []
+
+    return read

@@ -1,0 +1,186 @@
+"""Which keys the tables of a field map have, and of what kind; `docs/adapters.md` explains them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hie.base.finding import CODES
+from hie.mapping.problem import Problem
+from hie.mapping.toml import Table
+
+Kinds = tuple[type, ...]
+
+TEXT: Kinds = (str,)
+LIST: Kinds = (list,)
+FLAG: Kinds = (bool,)
+NUMBER: Kinds = (int,)
+TABLE: Kinds = (dict,)
+PATHS: Kinds = (str, list)
+CONDITION: Kinds = (dict, list)
+SWITCH: Kinds = (bool, dict, list)
+VALUE: Kinds = (str, list, dict)
+ANY: Kinds = (str, int, float, bool, list, dict)
+
+_NOTES: dict[str, Kinds] = {"note": TEXT, "clause": TEXT, "example": TEXT}
+
+VALUE_KEYS: dict[str, Kinds] = {
+    "source": PATHS,
+    "parts": LIST,
+    "transform": TEXT,
+    "options": TABLE,
+    "default": ANY,
+    "limit": TEXT,
+    "all": FLAG,
+    "always": FLAG,
+}
+"""Keys of everything that reads a value: fields, parts of keys and of order keys, event times."""
+
+TABLES: Mapping[str, Mapping[str, Kinds]] = {
+    "map": {
+        **_NOTES,
+        "feed": TEXT,
+        "dialect": TEXT,
+        "types": LIST,
+        "include": LIST,
+        "order": LIST,
+        "message_id": VALUE,
+        "label": LIST,
+        "ignore": LIST,
+    },
+    "key": {
+        **_NOTES,
+        "name": TEXT,
+        "type": TEXT,
+        "kind": TEXT,
+        "value": VALUE,
+        "join": TEXT,
+        "any": LIST,
+        "required": TEXT,
+        "need": SWITCH,
+        "types": LIST,
+        "when": CONDITION,
+    },
+    "alias": {**_NOTES, "of": TEXT, "kind": TEXT, "value": VALUE, "join": TEXT, "types": LIST, "when": CONDITION},
+    "resource": {
+        **_NOTES,
+        "name": TEXT,
+        "type": TEXT,
+        "key": CONDITION,
+        "context": TEXT,
+        "types": LIST,
+        "when": CONDITION,
+        "order": LIST,
+        "tier": NUMBER,
+        "seed": SWITCH,
+        "complete": SWITCH,
+        "correcting": SWITCH,
+        "revoke": SWITCH,
+        "withdraw": SWITCH,
+        "exists": SWITCH,
+        "document": VALUE,
+        "digest": FLAG,
+        "subject": TEXT,
+        "encounter": TEXT,
+        "parent": TEXT,
+        "root": TEXT,
+        "listed": TEXT,
+        "gone": SWITCH,
+        "deletes": FLAG,
+    },
+    "resource.field": {
+        **_NOTES,
+        **VALUE_KEYS,
+        "name": PATHS,
+        "target": TEXT,
+        "codes": TEXT,
+        "form": TEXT,
+        "required": TEXT,
+        "types": LIST,
+        "when": CONDITION,
+        "constant": ANY,
+        "on_root": FLAG,
+        "reference": TEXT,
+    },
+    "resource.event": {
+        **_NOTES,
+        "code": TEXT,
+        "types": LIST,
+        "when": CONDITION,
+        "at": VALUE,
+        "location": VALUE,
+    },
+}
+"""Header -> key -> kinds of value it may have."""
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "map": ("feed", "dialect", "types", "order"),
+    "key": ("name", "type"),
+    "alias": ("of", "kind", "value"),
+    "resource": ("type", "key"),
+    "resource.field": (),
+    "resource.event": ("code",),
+}
+"""Header -> keys that must be there."""
+
+EVENTS = frozenset(
+    {
+        "admit",
+        "register",
+        "preadmit",
+        "transfer",
+        "cancel-transfer",
+        "discharge",
+        "cancel-discharge",
+        "cancel",
+        "to-inpatient",
+        "to-outpatient",
+    }
+)
+"""Codes of `hie.base.draft.Event`."""
+
+FORMS = frozenset({"concept", "coding", "code"})
+"""What a field with `codes` becomes: a CodeableConcept, a Coding, a code with its source-coding extension."""
+
+LIMITS: Mapping[str, int] = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
+"""Most characters of a source value by class (common rules §5.5)."""
+
+TARGET = re.compile(r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:\[x\]|\[\](?:#(?:[A-Za-z0-9_:.-]+|\{id\})+)?)?")
+"""The form of a slot (`hie.base.draft`)."""
+
+
+def check_table(header: str, table: Table) -> list[Problem]:
+    """What is wrong with the keys of one table, without looking at what they refer to."""
+    known = TABLES[header]
+    found = [table.problem(f"[{header}] has no key {key!r}", key) for key in table.data if key not in known]
+    found += [
+        table.problem(f"{key!r} must be {_kinds(known[key])}", key)
+        for key, value in table.data.items()
+        if key in known and not _is(value, known[key])
+    ]
+    found += [table.problem(f"[{header}] needs {key!r}") for key in NEEDED[header] if key not in table.data]
+    if header == "resource.field" and "target" not in table.data and "transform" not in table.data:
+        found.append(table.problem("a field needs 'target', or 'transform' when it only checks"))
+    return found + list(_values(table))
+
+
+def _values(table: Table) -> Iterable[Problem]:
+    target = table.get("target")
+    if isinstance(target, str) and not TARGET.fullmatch(target):
+        yield table.problem(f"{target!r} is no slot", "target")
+    if isinstance(table.get("required"), str) and table.get("required") not in CODES:
+        yield table.problem(f"{table.get('required')!r} is no finding code", "required")
+    if table.get("limit", "code") not in LIMITS:
+        yield table.problem(f"'limit' must be one of {sorted(LIMITS)}", "limit")
+    if table.get("form", "code") not in FORMS:
+        yield table.problem(f"'form' must be one of {sorted(FORMS)}", "form")
+
+
+def _is(value: Any, kinds: Kinds) -> bool:
+    if isinstance(value, bool) and bool not in kinds:
+        return False
+    return isinstance(value, kinds)
+
+
+def _kinds(kinds: Kinds) -> str:
+    names = {str: "text", list: "a list", dict: "a table", bool: "true or false", int: "a number", float: "a number"}
+    return " or ".join(dict.fromkeys(names[kind] for kind in kinds))

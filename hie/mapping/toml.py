@@ -1,0 +1,93 @@
+"""TOML tables that know the line they stand on, so that a mistake is reported where it was made."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hie.mapping.problem import Problem
+
+_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_.-]+)\s*\]\]?\s*(?:#.*)?")
+_KEY = re.compile(r"\s*([A-Za-z_-]+)\s*=")
+_AT = re.compile(r"at line (\d+)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of a file: its content, and the lines of its header and keys."""
+
+    file: str
+    line: int
+    data: Mapping[str, Any]
+    lines: Mapping[str, int]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key."""
+        return self.data.get(key, default)
+
+    def problem(self, reason: str, key: str = "") -> Problem:
+        """A problem at a key, or at the header when the key is not written."""
+        return Problem(self.file, self.lines.get(key, self.line), reason)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file taken apart: tables by header name, in order. `nested` gives the tables below the n-th of a name."""
+
+    file: str
+    tables: Mapping[str, tuple[Table, ...]]
+    children: Mapping[tuple[str, int], tuple[Table, ...]]
+
+    def all(self, name: str) -> tuple[Table, ...]:
+        """The tables under a header such as `resource`."""
+        return self.tables.get(name, ())
+
+    def nested(self, name: str, index: int) -> tuple[Table, ...]:
+        """The tables under `resource.field` that belong to the resource number `index` (from 0)."""
+        return self.children.get((name, index), ())
+
+
+def read(file: str, text: str) -> tuple[Source, list[Problem]]:
+    """Read one file. Text that is no TOML gives an empty source and the problem."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _AT.search(str(error))
+        return Source(file, {}, {}), [Problem(file, int(at[1]) if at else 1, f"not TOML: {error}")]
+    tables: dict[str, list[Table]] = {}
+    children: dict[tuple[str, int], list[Table]] = {}
+    problems: list[Problem] = []
+    for name, line, lines in _headers(text):
+        outer, dot, inner = name.rpartition(".")
+        index = len(tables.get(outer, ())) - 1 if dot else -1
+        siblings = children.setdefault((name, index), []) if dot else tables.setdefault(name, [])
+        content = _content(data, outer, index, inner, len(siblings))
+        if content is None:
+            problems.append(Problem(file, line, f"[{name}] does not stand where it can be read"))
+            continue
+        siblings.append(Table(file, line, content, lines))
+    return Source(file, {k: tuple(v) for k, v in tables.items()}, {k: tuple(v) for k, v in children.items()}), problems
+
+
+def _headers(text: str) -> Iterator[tuple[str, int, dict[str, int]]]:
+    """Every header with its line and the lines of the keys below it."""
+    lines = text.splitlines()
+    starts = [(number, match[1]) for number, line in enumerate(lines) if (match := _HEADER.fullmatch(line))]
+    ends = [number for number, _ in starts[1:]] + [len(lines)]
+    for (start, name), end in zip(starts, ends, strict=True):
+        keys = {m[1]: n + 1 for n in range(end - 1, start, -1) if (m := _KEY.match(lines[n]))}
+        yield name, start + 1, keys
+
+
+def _content(data: Mapping[str, Any], outer: str, index: int, inner: str, number: int) -> Mapping[str, Any] | None:
+    place: Any = data
+    if outer:
+        place = data.get(outer)
+        if not isinstance(place, list) or not 0 <= index < len(place):
+            return None
+        place = place[index]
+    found = place.get(inner)
+    if isinstance(found, list):
+        found = found[number] if number < len(found) else None
+    return found if isinstance(found, dict) else None

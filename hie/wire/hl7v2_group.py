@@ -1,0 +1,119 @@
+"""Grouping of HL7 v2 segments: which result belongs to which order, which note to which result (HL7 v2.5.1 §7.3.1).
+
+An order group starts at ORC, or at OBR when the group at hand has one already; SPM and OBX belong to it; NTE belongs to
+what precedes it. Any other segment (Z segments, unknown ones) stays at the level of the message and ends nothing.
+"""
+
+from collections.abc import Sequence
+
+from hie.wire.hl7v2 import Message, Segment
+
+ORDER = "OBR"
+"""Name of the order groups of a message; each has its OBR, the ORC before it, its SPM and its results."""
+
+RESULT = "OBX"
+"""Name of the result groups of an order (or of a message without orders); each has its OBX and the NTE after it."""
+
+
+class Group:
+    """A node: its own segments by name, the groups below it, and the node around it.
+
+    `segment` is the one the group is named after (the first one of a message), `position` its number among the
+    segments of that name in the message, counted from 1. `flat`, of the message node only, are all segments with the
+    name under which they are found: `NTE` for notes of orders and results, `PID/NTE` for those of other segments.
+    """
+
+    __slots__ = ("flat", "groups", "parent", "position", "segment", "segments")
+
+    def __init__(self, segment: Segment, parent: "Group | None" = None, position: int = 1) -> None:
+        self.segment = segment
+        self.parent = parent
+        self.position = position
+        self.segments: dict[str, list[Segment]] = {segment.fields[0]: [segment]}
+        self.groups: dict[str, list[Group]] = {}
+        self.flat: list[tuple[str, Segment]] = []
+
+    def find(self, name: str) -> Sequence[Segment]:
+        """The segments of that name here, else in the nearest node around; a note is never taken from around."""
+        node: Group | None = self
+        while node is not None:
+            found = node.segments.get(name)
+            if found:
+                return found
+            node = node.parent if name != "NTE" else None
+        return ()
+
+    def each(self, name: str) -> Sequence["Group"]:
+        """The groups of that name; for other segments one node for each, made on the fly."""
+        if name in (ORDER, RESULT):
+            return self.groups.get(name, ())
+        return [Group(segment, self, n) for n, segment in enumerate(self.segments.get(name, ()), 1)]
+
+    def add(self, name: str, segment: Segment) -> None:
+        """Put a segment into this node."""
+        self.segments.setdefault(name, []).append(segment)
+
+
+def group(message: Message) -> Group:
+    """The message as a tree. A message without segments raises `ValueError`."""
+    if not message.segments:
+        raise ValueError("no segments")
+    walk = _Walk(Group(message.segments[0]))
+    walk.root.flat.append(("MSH", message.segments[0]))
+    for segment in message.segments[1:]:
+        walk.take(segment)
+    return walk.root
+
+
+class _Walk:
+    """The state of one pass over the segments."""
+
+    __slots__ = ("before", "counts", "order", "result", "root")
+
+    def __init__(self, root: Group) -> None:
+        self.root = root
+        self.order: Group | None = None
+        self.result: Group | None = None
+        self.before = "MSH"
+        self.counts = {ORDER: 0, RESULT: 0}
+
+    def take(self, segment: Segment) -> None:
+        """Put one segment in its place."""
+        name = segment.name
+        if name == "OBX":
+            self._result(segment)
+        elif name in ("ORC", "OBR"):
+            self._order(name, segment)
+        elif name == "NTE":
+            name = self._note(segment)
+        elif name == "SPM" and self.order is not None:
+            self.order.add(name, segment)
+        else:
+            self.root.add(name, segment)
+        if name[0] != "Z" and not name.endswith("NTE"):
+            self.before = name
+        self.root.flat.append((name, segment))
+
+    def _order(self, name: str, segment: Segment) -> None:
+        current = self.order
+        if name == "OBR" and current is not None and "OBR" not in current.segments:
+            current.add(name, segment)
+        else:
+            current = self.order = Group(segment, self.root, len(self.root.groups.get(ORDER, ())) + 1)
+            self.root.groups.setdefault(ORDER, []).append(current)
+        self.result = None
+
+    def _result(self, segment: Segment) -> None:
+        self.counts[RESULT] += 1
+        owner = self.order or self.root
+        self.result = Group(segment, owner, self.counts[RESULT])
+        owner.groups.setdefault(RESULT, []).append(self.result)
+
+    def _note(self, segment: Segment) -> str:
+        owner = {"OBX": self.result, "OBR": self.order}.get(self.before)
+        if owner is not None:
+            owner.add("NTE", segment)
+            return "NTE"
+        name = f"{self.before}/NTE"
+        self.root.add(name, segment)
+        return name
