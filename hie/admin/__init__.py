@@ -1,1 +1,0 @@
-"""Admin: what operators ask of a running server over HTTP; the command line uses the same doors."""

@@ -1,0 +1,81 @@
+"""The JSON receipt of a raw item, and the HTTP status that goes with a disposition (common rules §2.3, §2.5)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from hie.base.finding import Disposition, Finding, Severity
+from hie.base.outcome import Answer, ItemOutcome
+from hie.base.systems import CODE_SYSTEM
+
+FINDINGS = f"{CODE_SYSTEM}/finding"
+"""Code system of finding codes (common rules §2.3)."""
+
+CONTENT_TYPE = "application/json"
+
+HTTP_STATUS: Mapping[Disposition, int] = {
+    Disposition.ACCEPTED: 200,
+    Disposition.ACCEPTED_WITH_WARNINGS: 200,
+    Disposition.DUPLICATE: 200,
+    Disposition.QUARANTINED: 202,
+    Disposition.REJECTED: 422,
+}
+"""Disposition -> HTTP status of a JSON or XML receipt (common rules §2.5)."""
+
+SPECIAL_STATUS: Mapping[str, int] = {"internal-error": 503, "too-large": 413}
+"""Finding code -> HTTP status that wins over that of the disposition."""
+
+_ISSUE_SEVERITY: Mapping[Severity, str] = {
+    Severity.INFO: "information",
+    Severity.WARN: "warning",
+    Severity.QUARANTINE: "error",
+    Severity.REJECT: "error",
+}
+
+
+def http_status(outcome: ItemOutcome) -> int:
+    """The HTTP status of a receipt for `outcome`."""
+    special = [SPECIAL_STATUS[f.code] for f in outcome.all_findings if f.code in SPECIAL_STATUS]
+    return special[0] if special else HTTP_STATUS[outcome.disposition]
+
+
+def operation_outcome(findings: tuple[Finding, ...]) -> dict[str, Any]:
+    """An OperationOutcome with one issue for each finding, or one that says there is none."""
+    issues = [_issue(found) for found in findings]
+    nothing = {"severity": "information", "code": "informational", "details": {"text": "No findings"}}
+    return {"resourceType": "OperationOutcome", "issue": issues or [nothing]}
+
+
+def _issue(found: Finding) -> dict[str, Any]:
+    """`location` says where in the source's own terms: it is no FHIRPath, so it is not `expression`."""
+    issue: dict[str, Any] = {
+        "severity": _ISSUE_SEVERITY[found.severity],
+        "code": found.row.issue,
+        "details": {"coding": [{"system": FINDINGS, "code": found.code, "display": found.row.zh}], "text": found.text},
+    }
+    return {**issue, "location": [found.path]} if found.path else issue
+
+
+def json_receipt(outcome: ItemOutcome) -> bytes:
+    """The receipt: id and hash of the item, its disposition, what it wrote, and its findings."""
+    return orjson.dumps(
+        {
+            "id": outcome.id,
+            "sha256": outcome.sha256,
+            "status": outcome.disposition.value,
+            "resources": list(outcome.resources),
+            "outcome": operation_outcome(outcome.all_findings),
+        }
+    )
+
+
+def as_duplicate(saved: bytes) -> bytes:
+    """A saved receipt for the same bytes again: `status` becomes `duplicate`, all else stays (common rules §2.2)."""
+    return orjson.dumps({**orjson.loads(saved), "status": Disposition.DUPLICATE.value})
+
+
+def answer(outcome: ItemOutcome, now: datetime) -> Answer:
+    """The answer of a door that gives JSON receipts; `now` is not used, every answer writer takes it."""
+    return Answer(json_receipt(outcome), CONTENT_TYPE, http_status(outcome))

@@ -1,0 +1,146 @@
+"""CDA documents (WS/T 500) from both doors: plain, and in a SOAP DocumentRegister (Jiashan interface §1-3, §8).
+
+Both doors give the same record: its `body` is the document itself, so the second copy is a duplicate whichever way it
+came. Elements lose their namespace, and results sent as flat entries are grouped, before mapping sees the tree.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hie.base import moment
+from hie.base.finding import Finding, Severity, finding, gravest
+from hie.base.record import Delivery, Parsed, Record
+from hie.base.text import NULL_TEXT, half_width, trimmed
+from hie.parse.cda_pairing import pair_results
+from hie.parse.cda_register import Register, SoapContext, compare, read_register
+from hie.wire.safexml import parse_xml
+
+NAMESPACE = "urn:hl7-org:v3"
+SOAP_DOOR = "jiashan-soap"
+LAST_TYPE = 53
+"""Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
+
+_ID_LENGTHS = range(32, 37)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header says about the document itself, each as sent and trimmed, empty when missing.
+
+    `order` sorts the versions of a document: effective time, then version, then id (Jiashan interface §5).
+    """
+
+    id: str
+    type: str
+    effective: str
+    organisation: str
+    version: str
+    set_id: str
+    parent: str
+
+
+def parse(delivery: Delivery, organisations: Collection[str]) -> Parsed:
+    """The one record of a delivery; `organisations` are the social credit codes registered for the feed.
+
+    Never raises for bad data: a reject among the findings says what is wrong.
+    """
+    if delivery.door == SOAP_DOOR:
+        return _parse_register(delivery, organisations)
+    document = parse_xml(delivery.body)
+    if document.root is None:
+        return Parsed((), document.findings, document.charset)
+    return Parsed((_record(delivery.body, document.root, document.findings, organisations),), (), document.charset)
+
+
+def _parse_register(delivery: Delivery, organisations: Collection[str]) -> Parsed:
+    register = read_register(delivery.body)
+    if register.document is None or gravest(register.findings) is Severity.REJECT:
+        return Parsed((), register.findings, register.charset, register.context)
+    document = parse_xml(register.document)
+    if document.root is None:
+        return Parsed((), (*register.findings, *document.findings), register.charset, register.context)
+    record = _record(register.document, document.root, document.findings, organisations)
+    findings = (*register.findings, *record.findings, *_compared(register, record))
+    record = replace(record, findings=findings, message_id=register.context.message_id, envelope=register.envelope)
+    return Parsed((record,), (), register.charset, register.context)
+
+
+def _compared(register: Register, record: Record) -> tuple[Finding, ...]:
+    return compare(register.envelope, record.tree) if record.tree is not None and register.envelope else ()
+
+
+def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations: Collection[str]) -> Record:
+    _drop_namespaces(root)
+    if root.tag != "ClinicalDocument":
+        return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
+    header = read_header(root)
+    findings = (*earlier, *_must_haves(header, organisations), *_paired(header, root))
+    return Record(1, header.type, root, body, findings, organisation=header.organisation, label=header.type)
+
+
+def _paired(header: Header, root: Any) -> tuple[Finding, ...]:
+    return pair_results(root) if header.type == "C0007" else ()
+
+
+def _drop_namespaces(root: Any) -> None:
+    for element in root.iter():
+        if isinstance(element.tag, str) and element.tag.startswith("{"):
+            element.tag = element.tag.partition("}")[2]
+
+
+def read_header(root: Any) -> Header:
+    """The header of a ClinicalDocument whose elements have no namespace."""
+    custodian = root.find("custodian")
+    identified = custodian.find(".//id") if custodian is not None else None
+    return Header(
+        id=_attribute(root.find("id"), "extension"),
+        type=_attribute(root.find("code"), "code"),
+        effective=_attribute(root.find("effectiveTime"), "value"),
+        organisation=half_width(_attribute(identified, "extension")).upper(),
+        version=half_width(_text(root.find("versionNumber")) or _attribute(root.find("versionNumber"), "value")),
+        set_id=_text(root.find("setId")) or _attribute(root.find("setId"), "extension"),
+        parent=_parent(root.find("relatedDocument/parentDocument/id")),
+    )
+
+
+def _parent(element: Any) -> str:
+    return _text(element) or _attribute(element, "extension")
+
+
+def _attribute(element: Any, name: str) -> str:
+    return _given(element.get(name)) if element is not None else ""
+
+
+def _text(element: Any) -> str:
+    return _given("".join(element.itertext())) if element is not None else ""
+
+
+def _given(value: str | None) -> str:
+    text = trimmed(value) or ""
+    return "" if text in NULL_TEXT else half_width(text)
+
+
+def is_known_type(code: str) -> bool:
+    """Whether `code` is C0001 to C0053."""
+    return len(code) == 5 and code[0] == "C" and code[1:].isdecimal() and 1 <= int(code[1:]) <= LAST_TYPE
+
+
+def _must_haves(header: Header, organisations: Collection[str]) -> tuple[Finding, ...]:
+    """Findings about the fields without which a document has no place (Jiashan interface §2, §3)."""
+    found: list[Finding] = []
+    if not is_known_type(header.type):
+        found.append(finding("type-unknown", "code/@code"))
+    if not header.id:
+        found.append(finding("key-missing", "id/@extension"))
+    elif len(header.id) not in _ID_LENGTHS:
+        found.append(finding("value-missing", "id/@extension", "32 to 36 characters expected"))
+    effective = moment.read(header.effective)
+    if effective is None or effective.date == moment.SENTINEL:
+        found.append(finding("key-missing", "effectiveTime/@value"))
+    if header.organisation not in organisations:
+        found.append(finding("org-unknown", "custodian//id/@extension"))
+    return tuple(found)
+
+
+__all__ = ["Header", "SoapContext", "is_known_type", "parse", "read_header"]
