@@ -42,3 +42,16 @@ def instant(at: datetime) -> str:
     """A FHIR `instant` with milliseconds in UTC: `2026-01-18T00:30:00.000Z`."""
     at = at.astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since the epoch."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(at: int) -> datetime:
+    """The instant that lies `at` microseconds after the epoch, in UTC."""
+    return _EPOCH + timedelta(microseconds=at)

@@ -90,6 +90,7 @@ class Contribution:
     states this; `withdraw` takes back all that the same source stated. `exists` False: a statement about a resource
     that must not create it. `subject` and `encounter` are references (`Patient/id`, `Encounter/id`); `parent` is the
     root this one hangs on and inherits from (Qingpu indicator -> report -> visit). `digest` recognises unchanged rows.
+    `creates` is the finding to note when this statement is the first about its root (`visit-created`).
     """
 
     target: Key
@@ -109,6 +110,7 @@ class Contribution:
     encounter: str | None = None
     parent: Key | None = None
     digest: str = ""
+    creates: str = ""
 
 
 @dataclass(frozen=True, slots=True)

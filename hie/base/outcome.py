@@ -9,7 +9,8 @@ from hie.base.finding import Disposition, Finding
 @dataclass(frozen=True, slots=True)
 class PartOutcome:
     """One part: its number in the item, `label` (table name or message type), key and message id as the sender wrote
-    them, disposition, findings, and the resources it wrote as `Type/id`."""
+    them, disposition, findings, and the resources it wrote as `Type/id`. A part whose bytes are known is a `duplicate`;
+    `original` is then the disposition it got the first time, which HL7 and SOAP answers repeat."""
 
     part: int
     label: str
@@ -18,6 +19,7 @@ class PartOutcome:
     disposition: Disposition
     findings: tuple[Finding, ...] = ()
     resources: tuple[str, ...] = ()
+    original: Disposition | None = None
 
 
 @dataclass(frozen=True, slots=True)

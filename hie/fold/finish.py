@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hie.base.finding import finding
 from hie.base.ids import resource_id
 from hie.fold.fold import Folded, MemberState
 from hie.fold.slots import assemble
@@ -90,6 +91,9 @@ def finish(
     root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}
     if state.type == "Encounter":
         root.update(visit_elements(state.slots, state.events))
+        _forwards(root, state)
+    elif state.type == "Observation":
+        _value_or_reason(root)
     if parent is not None:
         _inherit(root, parent)
     _organisation(root, state)
@@ -164,6 +168,29 @@ def _organisation(root: Resource, state: Folded) -> None:
         root["custodian"] = reference
         if state.type == "Composition" and not root.get("author"):
             root["author"] = [reference]
+
+
+def _forwards(root: Resource, state: Folded) -> None:
+    """A Period must not run backwards: the end is left out (common rules §5.2)."""
+    period = root.get("period", {})
+    if "start" in period and "end" in period and _precedes(period["end"], period["start"]):
+        del period["end"]
+        state.findings.append(finding("time-order", "Encounter.period"))
+
+
+def _precedes(first: str, second: str) -> bool:
+    """Whether one dateTime lies before another, compared to the precision that both have (one zone, +08:00)."""
+    n = min(len(first), len(second), 19)
+    return first[:n] < second[:n]
+
+
+def _value_or_reason(root: Resource) -> None:
+    """An Observation has a value or the reason why not (common rules §7.1.6)."""
+    if any(name.startswith("value") for name in root):
+        root.pop("dataAbsentReason", None)
+    elif "component" not in root and "dataAbsentReason" not in root:
+        system = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+        root["dataAbsentReason"] = {"coding": [{"system": system, "code": "unknown"}]}
 
 
 def _list_members(root: Resource, state: Folded) -> None:

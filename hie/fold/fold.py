@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hie.base.draft import Contribution, Event, Slots
+from hie.base.finding import Finding
 
 FINAL = frozenset({"final", "corrected", "amended"})
 """Statuses after which a change is a correction."""
@@ -26,7 +27,8 @@ class Folded:
     """One root after folding.
 
     `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
-    back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved.
+    back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved. `findings` are those
+    that show only when statements come together.
     """
 
     type: str
@@ -43,6 +45,7 @@ class Folded:
     parent: str | None = None
     last_order: str = ""
     digest: str = ""
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def reference(self) -> str:
@@ -50,13 +53,14 @@ class Folded:
         return f"{self.type}/{self.id}"
 
 
-def fold(contributions: Sequence[Contribution]) -> Folded:
-    """Fold the contributions of one root; `contributions` is not empty and all have the same target.
+def fold(root: str, contributions: Sequence[Contribution]) -> Folded:
+    """Fold the contributions about `root` (`Type/id`); at least one, perhaps some of its aliases.
 
     Seeds come first and only the earliest counts; then lower tiers before higher ones, each in order of the order key.
     """
     key = contributions[0].target
-    state = Folded(key.type, key.id, key.region, key.organisation)
+    resource_type, _, resource_id = root.partition("/")
+    state = Folded(resource_type, resource_id, key.region, key.organisation)
     withdrawn = _withdrawn(contributions)
     live = [c for c in contributions if not _is_withdrawn(c, withdrawn)]
     spent = [c for c in contributions if _is_withdrawn(c, withdrawn)]

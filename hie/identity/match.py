@@ -15,6 +15,11 @@ class Review:
     reason: str
 
 
+def review(one: str, other: str, reason: str) -> Review:
+    """A `Review` of two patients in their fixed order."""
+    return Review(min(one, other), max(one, other), reason)
+
+
 REASONS: dict[str, tuple[str, str]] = {
     "birth-date-conflict": ("证件或健康卡相同, 出生日期不同", "Same number, different birth dates"),
     "gender-conflict": ("证件或健康卡相同, 性别不同", "Same number, different genders"),
@@ -102,7 +107,7 @@ def _partition(sharing: Sequence[Demographics]) -> tuple[list[list[str]], list[R
             against = [(other, why) for other in group if (why := conflict(record, other))]
             if not against and home is None:
                 home = group
-            reviews.extend(Review(*sorted((record.patient, other.patient)), why) for other, why in against)
+            reviews.extend(review(record.patient, other.patient, why) for other, why in against)
         if home is None:
             groups.append([record])
         else:

@@ -11,12 +11,15 @@ NI = f"{NATIONAL_ID}|320598196804175127"
 CARD = f"{HEALTH_CARD}|A800000517"
 
 
-def record(patient: str, *keys: str, name: str = "顾晓岚", birth: str = "1968-04-17", gender: str = "female") -> Demographics:
+def record(
+    patient: str, *keys: str, name: str = "顾晓岚", birth: str = "1968-04-17", gender: str = "female"
+) -> Demographics:
     return Demographics(patient, keys, name, birth, gender, ())
 
 
 def test_two_numbers_chain_three_regions_into_one_person_in_any_order() -> None:
-    records = [record("Patient/a", NI), record("Patient/b", NI, CARD, name="顾晓嵐"), record("Patient/c", CARD, birth="")]
+    middle = record("Patient/b", NI, CARD, name="顾晓嵐")
+    records = [record("Patient/a", NI), middle, record("Patient/c", CARD, birth="")]
     for order in permutations(records):
         result = match(order)
         assert [(p.key, p.patients) for p in result.persons] == [(NI, ("Patient/a", "Patient/b", "Patient/c"))]

@@ -1,0 +1,1 @@
+"""Admin: what operators ask of a running server over HTTP; the command line uses the same doors."""

@@ -1,0 +1,128 @@
+"""Admin routes: ledger, quarantine, replay, verification, persons to review. No patient data in any answer."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from hie.base.errors import Category, HieError
+from hie.identity.match import REASONS
+from hie.identity.tables import REVIEW
+from hie.pipeline.operate import Held, Operator
+from hie.pipeline.verify import verify
+from hie.staging.ledger import counters, ledger
+from hie.staging.states import State
+from hie.store.port import Store
+
+
+class Discard(BaseModel):
+    """Why something is discarded."""
+
+    reason: str
+
+
+class Changed(BaseModel):
+    """The state of an item after an action."""
+
+    item: str
+    state: str
+
+
+def admin_router(store: Store, operator: Callable[[], Operator]) -> APIRouter:
+    """The routes under `/admin`."""
+    router = APIRouter(prefix="/admin", tags=["admin"])
+
+    @router.get("/ledger")
+    async def get_ledger() -> dict[str, Any]:
+        """The ledger equation and all counters."""
+        books = await ledger(store)
+        return {
+            "received": books.received,
+            "stored": books.stored,
+            "quarantined": books.quarantined,
+            "rejected": books.rejected,
+            "inFlight": books.in_flight,
+            "balanced": books.balanced,
+            "counters": await counters(store),
+        }
+
+    @router.post("/verify")
+    async def post_verify() -> dict[str, Any]:
+        """Check the ledger, every stored hash and every body."""
+        result = await verify(store, operator())
+        return {
+            "sound": result.sound,
+            "items": result.items,
+            "resources": result.resources,
+            "problems": list(result.problems),
+        }
+
+    @router.get("/quarantine")
+    async def get_quarantine(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
+        """What lies in quarantine, oldest first."""
+        return [held_json(one) for one in await operator().held(feed=feed, cause=cause)]
+
+    @router.get("/quarantine/{item}")
+    async def show_quarantine(item: str) -> dict[str, Any]:
+        """One raw item: what is known of it and of its parts, without its content."""
+        row = await operator().item(item)
+        parts = [one for one in await operator().held() if one.item == row["id"]]
+        shown = {name: row[name] for name in ("id", "feed", "door", "received", "sha256", "size", "state", "attempts")}
+        return {**shown, "parts": [held_json(one) for one in parts]}
+
+    @router.post("/quarantine/{item}/release")
+    async def post_release(item: str, part: int | None = None) -> Changed:
+        """Process a quarantined item, or one part, in spite of its quarantine findings."""
+        return Changed(item=item, state=await operator().release(item, part))
+
+    @router.post("/quarantine/{item}/discard")
+    async def post_discard(item: str, body: Discard, part: int | None = None) -> Changed:
+        """Decide that a quarantined item, or one part, will never be processed."""
+        return Changed(item=item, state=await operator().discard(item, body.reason, part))
+
+    @router.post("/replay")
+    async def post_replay(item: str | None = None, feed: str | None = None, state: str | None = None) -> dict[str, int]:
+        """Run one item again, or all of a feed or state, from their bytes; returns how many ended in which state."""
+        states = (State(state),) if state in set(State) else tuple(State)
+        if item is None and feed is None and state is None:
+            raise HieError(Category.INVALID, "Name an item, a feed or a state to replay.")
+        found: dict[str, int] = {}
+        if item is not None:
+            return {await operator().replay(item): 1}
+        names = [str(row["id"]) async for row in operator().items(feed=feed, states=states)]
+        for name in names:
+            end = await operator().replay(name)
+            found[end] = found.get(end, 0) + 1
+        return found
+
+    @router.get("/reviews")
+    async def get_reviews() -> list[dict[str, Any]]:
+        """Pairs of Patients left apart for a person to look at."""
+        return [
+            {
+                "first": row["first"],
+                "second": row["second"],
+                "reason": row["reason"],
+                "text": dict(zip(("zh", "en"), REASONS[str(row["reason"])], strict=True)),
+            }
+            for row in await store.select(REVIEW, {}, order=("first",))
+        ]
+
+    return router
+
+
+def held_json(one: Held) -> dict[str, Any]:
+    """A held part for JSON and for the command line."""
+    return {
+        "item": one.item,
+        "part": one.part,
+        "feed": one.feed,
+        "label": one.label,
+        "received": one.received,
+        "cause": one.cause,
+        "findings": [
+            {"code": f.code, "severity": f.severity.value, "path": f.path, "zh": f.row.zh, "en": f.text}
+            for f in one.findings
+        ],
+    }

@@ -1,0 +1,125 @@
+"""Settings: every one once, with name, type, default and a line for the documents.
+
+A setting comes from the command line, else from the environment (`HIE_<NAME>`), else from the TOML file that `--config`
+names, else from its default. `docs/generated/settings.md` is built from `SETTINGS`.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hie.base.errors import Category, HieError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: `type` is str, int, float or bool."""
+
+    name: str
+    type: type
+    default: Any
+    doc: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", str, "127.0.0.1", "Address of the HTTP server. Anything but loopback needs authentication."),
+    Setting("port", int, 8080, "Port of the HTTP server; 0 takes a free one."),
+    Setting("data", str, "data", "Directory for the database and the drop folders."),
+    Setting("store", str, "", "Store URL: sqlite:///PATH. Default: hie.sqlite in the data directory."),
+    Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
+    Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
+    Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
+    Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes."),
+    Setting("drop_poll_seconds", float, 1.0, "How often the drop folders are looked at; 0 turns them off."),
+    Setting("retry_poll_seconds", float, 5.0, "How often items that failed are looked at."),
+    Setting("log_level", str, "INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR."),
+)
+"""Every setting of the server."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of one server, checked."""
+
+    host: str
+    port: int
+    data: Path
+    store: str
+    mllp_port: int
+    mllp_connections: int
+    mllp_frame_seconds: float
+    max_body: int
+    drop_poll_seconds: float
+    retry_poll_seconds: float
+    log_level: str
+
+    @property
+    def store_path(self) -> Path:
+        """The SQLite file that `store` names; raises NOT_SUPPORTED for a URL of another kind."""
+        if not self.store:
+            return self.data / "hie.sqlite"
+        if self.store.startswith("sqlite:///"):
+            return Path(self.store.removeprefix("sqlite:///"))
+        scheme = self.store.partition("://")[0]
+        raise HieError(Category.NOT_SUPPORTED, f"Stores of kind {scheme!r} are not supported; use sqlite:///PATH.")
+
+
+def load_config(
+    given: Mapping[str, Any], environment: Mapping[str, str] | None = None, file: Path | None = None
+) -> Config:
+    """Settings from the command line (`given`, None meaning not given), the environment and a TOML file.
+
+    Raises INVALID for an unknown setting, a value of the wrong type, or a host that is not loopback.
+    """
+    environment = os.environ if environment is None else environment
+    from_file = _read(file) if file is not None else {}
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        value: Any = setting.default
+        if setting.name in from_file:
+            value = from_file[setting.name]
+        if (text := environment.get(f"HIE_{setting.name.upper()}")) is not None:
+            value = text
+        if given.get(setting.name) is not None:
+            value = given[setting.name]
+        values[setting.name] = _typed(setting, value)
+    values["data"] = Path(values["data"])
+    _check_host(values["host"])
+    return Config(**{f.name: values[f.name] for f in fields(Config)})
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HieError(Category.INVALID, f"The configuration file {file} cannot be read: {error}") from error
+    unknown = set(table) - {setting.name for setting in SETTINGS}
+    if unknown:
+        raise HieError(Category.INVALID, f"{file}: unknown setting {min(unknown)!r}.")
+    return table
+
+
+def _typed(setting: Setting, value: Any) -> Any:
+    try:
+        return setting.type(value)
+    except (TypeError, ValueError):
+        raise HieError(Category.INVALID, f"Setting {setting.name!r} must be a {setting.type.__name__}.") from None
+
+
+def _check_host(host: str) -> None:
+    """Without authentication only this machine may reach the server (design §4)."""
+    if host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise HieError(
+            Category.INVALID,
+            f"Host {host!r} is not loopback, and authentication is off: use 127.0.0.1, ::1 or localhost.",
+        )

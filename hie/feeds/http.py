@@ -1,0 +1,87 @@
+"""The HTTP doors: `POST /feeds/{door}` (common rules §1, §2.5)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hie.base.errors import RESPONSES, Category, HieError
+from hie.base.outcome import Answer
+
+Receive = Callable[[str, bytes], Awaitable[Answer]]
+TooLarge = Callable[[str], Answer]
+
+
+class HttpFeeds:
+    """Serves `POST /feeds/{door}` and `GET /feeds`.
+
+    `doors` maps each door to its content type, `receive` takes an item in, `too_large` gives the answer of a door to an
+    item over `max_body` bytes.
+    """
+
+    def __init__(self, doors: Mapping[str, str], receive: Receive, too_large: TooLarge, max_body: int) -> None:
+        self._doors = doors
+        self._receive = receive
+        self._too_large = too_large
+        self._max_body = max_body
+
+    def routes(self) -> list[Route]:
+        """The routes, for the application to include."""
+        return [
+            Route("/feeds", self.list, methods=["GET"]),
+            Route("/feeds/{door}", self.post, methods=["POST"]),
+        ]
+
+    async def list(self, _: Request) -> Response:
+        """The doors there are, with their content types."""
+        return JSONResponse({"feeds": [{"path": f"/feeds/{d}", "contentType": t} for d, t in self._doors.items()]})
+
+    async def post(self, request: Request) -> Response:
+        """Take one item in and answer as its door does; problems of the request get `application/problem+json`."""
+        door = request.path_params["door"]
+        try:
+            self._check_type(door, request.headers.get("content-type", ""))
+            body = await self._body(request)
+            answer = self._too_large(door) if body is None else await self._receive(door, body)
+        except HieError as error:
+            return problem(error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = {"Content-Type": answer.content_type}
+        if answer.status == 503:
+            headers["Retry-After"] = "5"
+        if answer.status == 413:
+            headers["Connection"] = "close"
+        return Response(answer.body, answer.status, headers)
+
+    def _check_type(self, door: str, content_type: str) -> None:
+        """A `charset` parameter is ignored (Jiashan §1); XML is taken under both of its names."""
+        expected = self._doors.get(door)
+        if expected is None:
+            raise HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are.")
+        given = content_type.partition(";")[0].strip().lower()
+        accepted = {"text/xml", "application/xml", "application/soap+xml"} if expected.endswith("xml") else {expected}
+        if given not in accepted:
+            raise HieError(Category.UNSUPPORTED_MEDIA, f"This feed takes Content-Type: {expected}.")
+
+    async def _body(self, request: Request) -> bytes | None:
+        """The whole body; None as soon as it is longer than allowed."""
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_body:
+            return None
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > self._max_body:
+                return None
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def problem(error: HieError) -> Response:
+    """An `HieError` as `application/problem+json` (RFC 9457), with `Retry-After` where trying again may help."""
+    row = RESPONSES[error.category]
+    body = {"status": row.status, "title": error.category.value, "detail": error.message}
+    headers = {"Retry-After": "5"} if row.retry else {}
+    return JSONResponse(body, row.status, headers, media_type="application/problem+json")

@@ -1,0 +1,27 @@
+"""From the dispositions of parts to that of the item (common rules §2.1, Qingpu §3)."""
+
+from collections.abc import Sequence
+
+from hie.base.finding import Disposition, Finding, Severity, disposition, gravest
+from hie.base.outcome import PartOutcome
+
+_D = Disposition
+STORED = frozenset({_D.ACCEPTED, _D.ACCEPTED_WITH_WARNINGS, _D.DUPLICATE})
+
+
+def item_disposition(findings: Sequence[Finding], parts: Sequence[PartOutcome]) -> Disposition:
+    """The disposition of an item: its own reject or quarantine decides; else what became of its parts.
+
+    A single part gives its own disposition. Of several: anything stored makes it accepted, with warnings when any part
+    was not simply accepted; nothing stored and something quarantined makes it quarantined; else rejected.
+    """
+    worst = gravest(findings)
+    if worst in (Severity.REJECT, Severity.QUARANTINE) or not parts:
+        return disposition(findings)
+    kinds = {part.disposition for part in parts}
+    if len(parts) == 1 and _D.DUPLICATE not in kinds and worst is Severity.INFO:
+        return parts[0].disposition
+    if kinds & STORED:
+        clean = kinds <= {_D.ACCEPTED, _D.DUPLICATE} and worst is Severity.INFO
+        return _D.ACCEPTED if clean else _D.ACCEPTED_WITH_WARNINGS
+    return _D.QUARANTINED if _D.QUARANTINED in kinds else _D.REJECTED

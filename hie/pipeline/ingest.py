@@ -1,0 +1,138 @@
+"""Ingest: one delivery from bytes to answer. Raw bytes, resources and answer become durable in one commit.
+
+Parse, mapping and quality are pure and run first. One store job then keeps the raw item, folds, identifies, writes the
+resources and saves the answer. A job that fails leaves nothing behind; the raw bytes are then kept on their own, in
+state `retry`, and the sender is told to send again.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from hie.base.clock import Clock, micros
+from hie.base.errors import Category, HieError
+from hie.base.finding import Disposition, disposition, finding
+from hie.base.ids import raw_item_id, sha256
+from hie.base.outcome import Answer, ItemOutcome
+from hie.base.record import Delivery, Parsed
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.items import blob, number, outcome_of, raw_row
+from hie.pipeline.prepare import Prepared, prepare
+from hie.pipeline.settle import Settler
+from hie.staging.ledger import count
+from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
+from hie.staging.tables import RAW_ITEM
+from hie.store.port import Store, Transaction
+from hie.store.table import Row
+
+log = logging.getLogger("hie.pipeline")
+
+
+class Ingest:
+    """The pipeline over one store. `feeds` maps every door to the feed it belongs to."""
+
+    def __init__(self, store: Store, feeds: Sequence[FeedRuntime], clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self.feeds: Mapping[str, FeedRuntime] = {f.feed.id: f for f in feeds}
+        self.doors: Mapping[str, FeedRuntime] = {door: f for f in feeds for door in f.feed.doors}
+        self.settler = Settler(self.feeds)
+
+    async def receive(self, door: str, body: bytes) -> Answer:
+        """Take in one delivery and return its answer, after everything is durable.
+
+        Raises `HieError`: NOT_FOUND for an unknown door, BUSY or UNAVAILABLE when nothing could be kept.
+        """
+        runtime = self.doors.get(door)
+        if runtime is None:
+            raise HieError(Category.NOT_FOUND, "There is no such feed.")
+        item = raw_item_id(runtime.feed.id, body)
+        known = await self._store.get(RAW_ITEM, item)
+        if known is not None and State(str(known["state"])) not in IN_FLIGHT:
+            return await self._repeat(runtime, known, door)
+        delivery = Delivery(item, runtime.feed.id, door, self._clock.now(), body)
+        try:
+            parsed, parts = prepare(runtime, delivery)
+            return await self._store.write(lambda tx: self._take_in(tx, runtime, delivery, parsed, parts))
+        except HieError as error:
+            if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
+                raise
+            return await self._stage(runtime, delivery, error.category)
+        except Exception as error:
+            return await self._stage(runtime, delivery, type(error).__name__)
+
+    async def _repeat(self, runtime: FeedRuntime, row: Row, door: str) -> Answer:
+        """The saved answer of a known item (common rules §2.2)."""
+
+        async def job(tx: Transaction) -> Answer:
+            await count(tx, self._clock.now(), runtime.feed.id, "duplicate")
+            return await self._saved(tx, runtime, row, door)
+
+        return await self._store.write(job)
+
+    async def _saved(self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str) -> Answer:
+        """The answer to bytes that are known; made anew from what is stored when they came through another door."""
+        if row["door"] == door and row["answer"] is not None:
+            saved = Answer(blob(row["answer"]), str(row["answer_type"]), number(row["answer_status"]))
+            return runtime.repeat(saved, door)
+        return runtime.answers[door](await outcome_of(tx, row, door), self._clock.now())
+
+    async def _take_in(
+        self, tx: Transaction, runtime: FeedRuntime, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
+    ) -> Answer:
+        row = await tx.get(RAW_ITEM, delivery.id)
+        if row is not None and State(str(row["state"])) not in IN_FLIGHT:
+            return await self._saved(tx, runtime, row, delivery.door)
+        if row is None:
+            await count(tx, delivery.received, delivery.feed, "received")
+            row = raw_row(delivery)
+        outcome = await self.settler.settle(tx, delivery, parsed, parts, row)
+        answer = runtime.answers[delivery.door](outcome, delivery.received)
+        row.update(answer=answer.body, answer_type=answer.content_type, answer_status=answer.status)
+        await tx.upsert(RAW_ITEM, row)
+        return answer
+
+    async def _stage(self, runtime: FeedRuntime, delivery: Delivery, reason: str) -> Answer:
+        """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`."""
+        log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, reason)
+
+        async def job(tx: Transaction) -> None:
+            row = await tx.get(RAW_ITEM, delivery.id)
+            if row is None:
+                await count(tx, delivery.received, delivery.feed, "received")
+                row = raw_row(delivery)
+            attempts = number(row["attempts"]) + 1
+            due = micros(delivery.received) + backoff_seconds(attempts) * 1_000_000
+            state = advance(advance(State(str(row["state"])), Event.CLAIM), Event.FAIL)
+            await tx.upsert(RAW_ITEM, {**row, "state": state.value, "attempts": attempts, "due": due})
+
+        await self._store.write(job)
+        return failure(runtime, delivery)
+
+    def refuse(self, door: str, code: str) -> Answer:
+        """The answer of a door to an item that is not taken in at all, for the finding `code`; nothing is kept."""
+        runtime = self.doors[door]
+        found = finding(code)
+        outcome = ItemOutcome("", "", runtime.feed.id, door, disposition((found,)), (found,))
+        answer = runtime.answers[door](outcome, self._clock.now())
+        return replace(answer, status=413) if code == "too-large" else answer
+
+
+def failure(runtime: FeedRuntime, delivery: Delivery) -> Answer:
+    """The answer when the exchange failed: `internal-error`, HL7 AE, HTTP 503 (common rules §9)."""
+    context = None
+    with suppress(Exception):
+        context = runtime.parse(delivery).context
+    outcome = ItemOutcome(
+        delivery.id,
+        sha256(delivery.body),
+        delivery.feed,
+        delivery.door,
+        Disposition.QUARANTINED,
+        (finding("internal-error"),),
+        context=context,
+    )
+    return replace(runtime.answers[delivery.door](outcome, delivery.received), status=503)
+
+

@@ -1,0 +1,89 @@
+"""Retry: items that failed inside the exchange are tried again, each time later, and given up in the end."""
+
+import logging
+
+from hie.base.clock import Clock, micros
+from hie.base.finding import finding
+from hie.pipeline.codec import encode_findings
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.items import delivery_of, number
+from hie.pipeline.prepare import prepare
+from hie.pipeline.settle import Settler
+from hie.staging.states import LEASE_SECONDS, MAX_ATTEMPTS, Event, State, advance, backoff_seconds
+from hie.staging.tables import RAW_ITEM
+from hie.store.port import Store, Transaction
+from hie.store.table import AtMost, Row
+
+log = logging.getLogger("hie.pipeline")
+
+
+async def try_again(store: Store, feeds: dict[str, FeedRuntime], clock: Clock, limit: int = 20) -> int:
+    """Try the items that are due, `limit` at the most; returns how many were tried.
+
+    An item is leased first, so that two processes never try the same one, and a lease that ran out counts as a failure.
+    """
+    now = micros(clock.now())
+    tried = 0
+    for state in (State.RETRY, State.LEASED, State.RECEIVED):
+        for row in await store.select(RAW_ITEM, {"state": state.value, "due": AtMost(now)}, limit=limit):
+            leased = await _lease(store, row, now)
+            if leased is not None:
+                tried += 1
+                await _try(store, feeds, leased, clock)
+    return tried
+
+
+async def _lease(store: Store, row: Row, now: int) -> Row | None:
+    """Claim an item; None when someone else was faster."""
+
+    async def job(tx: Transaction) -> Row | None:
+        current = await tx.get(RAW_ITEM, row["id"])
+        if current is None or current["state"] != row["state"] or number(current["due"]) > now:
+            return None
+        state = State(str(current["state"]))
+        if state is State.LEASED:
+            state = advance(state, Event.EXPIRE)
+        leased: Row = {
+            **current,
+            "state": advance(state, Event.CLAIM).value,
+            "attempts": number(current["attempts"]) + 1,
+            "due": now + LEASE_SECONDS * 1_000_000,
+        }
+        await tx.upsert(RAW_ITEM, leased)
+        return leased
+
+    return await store.write(job)
+
+
+async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock) -> None:
+    delivery = delivery_of(row)
+    settler = Settler(feeds)
+
+    async def job(tx: Transaction) -> None:
+        current = await tx.get(RAW_ITEM, row["id"])
+        if current is None or current["state"] != State.LEASED:
+            return
+        runtime = feeds[delivery.feed]
+        parsed, parts = prepare(runtime, delivery)
+        waiting: Row = {**current, "state": State.RETRY.value}
+        outcome = await settler.settle(tx, delivery, parsed, parts, waiting)
+        answer = runtime.answers[delivery.door](outcome, delivery.received)
+        saved: Row = {"answer": answer.body, "answer_type": answer.content_type, "answer_status": answer.status}
+        await tx.upsert(RAW_ITEM, {**waiting, **saved})
+
+    try:
+        await store.write(job)
+    except Exception as error:
+        log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, type(error).__name__)
+        await store.write(lambda tx: _failed(tx, row, micros(clock.now())))
+
+
+async def _failed(tx: Transaction, row: Row, now: int) -> None:
+    attempts = number(row["attempts"])
+    if attempts >= MAX_ATTEMPTS:
+        state = advance(State.LEASED, Event.GIVE_UP)
+        findings = encode_findings((finding("internal-error"),))
+        await tx.upsert(RAW_ITEM, {**row, "state": state.value, "disposition": "quarantined", "findings": findings})
+        return
+    due = now + backoff_seconds(attempts) * 1_000_000
+    await tx.upsert(RAW_ITEM, {**row, "state": advance(State.LEASED, Event.FAIL).value, "due": due})

@@ -1,0 +1,151 @@
+"""Roots in one transaction: their contributions, what is known of them, and what hangs on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hie.base.draft import Contribution
+from hie.fold.finish import Child
+from hie.fold.fold import Folded, fold
+from hie.pipeline.codec import decode, encode
+from hie.staging.tables import CONTRIBUTION, REDIRECT, ROOT
+from hie.store.port import Transaction
+from hie.store.table import Row
+
+LIVE, REVOKED, PENDING = "live", "revoked", "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a root without folding it; `state` is live, revoked or pending (stated but not asserted)."""
+
+    state: str
+    parent: str | None
+    subject: str | None
+    last_order: str
+    digest: str
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a resource: a revoked parent is still a parent (Qingpu §3.1)."""
+        return self.state != PENDING
+
+
+class Roots:
+    """The roots that one transaction touches; reads each row once, writes each once."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._known: dict[str, Known | None] = {}
+        self._redirects: dict[str, str | None] = {}
+        self._stated: dict[str, list[Contribution]] = {}
+
+    async def known(self, root: str) -> Known | None:
+        """The row of a root, None when nothing was ever stated about it."""
+        if root not in self._known:
+            row = await self._tx.get(ROOT, root)
+            self._known[root] = None if row is None else _known(row)
+            if row is None:
+                self._stated[root] = []
+        return self._known[root]
+
+    async def exists(self, root: str) -> bool:
+        """Whether the root is there to hang on."""
+        known = await self.known(root)
+        return known is not None and known.exists
+
+    def expect(self, root: str, known: Known) -> None:
+        """Remember the state that a contribution of this transaction will bring about."""
+        self._known[root] = known
+
+    async def state(self, item: str, part: int, number: int, root: str, contribution: Contribution) -> None:
+        """Keep one contribution; those about a root that is new need not be read back."""
+        if root in self._stated:
+            self._stated[root].append(contribution)
+        row: Row = {"root": root, "ord": contribution.order, "item": item, "part": part, "n": number}
+        await self._tx.upsert(CONTRIBUTION, {**row, "body": encode(contribution)})
+
+    async def fold(self, root: str) -> Folded | None:
+        """Fold all that is stated about a root, aliases included; None when nothing is left."""
+        stated = await self._contributions(root)
+        if root.startswith("Patient/"):
+            for alias in await self._tx.select(REDIRECT, {"target": root}):
+                if alias["kind"] == "alias" and await self.resolve(str(alias["source"])) == root:
+                    stated = stated + await self._contributions(str(alias["source"]))
+        return fold(root, stated) if stated else None
+
+    async def _contributions(self, root: str) -> list[Contribution]:
+        if root in self._stated:
+            return self._stated[root]
+        return [decode(row["body"]) for row in await self._tx.select(CONTRIBUTION, {"root": root})]
+
+    def forget(self) -> None:
+        """Read everything anew: rows were removed."""
+        self._stated.clear()
+        self._known.clear()
+
+    async def save(self, state: Folded) -> Known:
+        """Write what is known of a root after folding it."""
+        how = PENDING if not state.exists and not state.revoked else (REVOKED if state.revoked else LIVE)
+        if state.revoked and not state.exists and not state.slots:
+            how = PENDING
+        known = Known(how, state.parent, state.subject, state.last_order, state.digest)
+        self._known[state.reference] = known
+        await self._tx.upsert(
+            ROOT,
+            {
+                "root": state.reference,
+                "parent": known.parent,
+                "subject": known.subject,
+                "last_order": known.last_order,
+                "state": known.state,
+                "digest": known.digest,
+            },
+        )
+        return known
+
+    async def children(self, root: str) -> Sequence[Child]:
+        """The roots that hang on `root` and exist."""
+        rows = await self._tx.select(ROOT, {"parent": root})
+        return [
+            Child(str(row["root"]), str(row["last_order"]), row["state"] == REVOKED)
+            for row in rows
+            if row["state"] != PENDING
+        ]
+
+    async def about(self, subject: str) -> list[str]:
+        """The roots whose stated subject is `subject`."""
+        return [str(row["root"]) for row in await self._tx.select(ROOT, {"subject": subject})]
+
+    async def resolve(self, patient: str) -> str:
+        """Follow aliases and merges of a Patient reference to the end; a ring ends where it began."""
+        seen = {patient}
+        while (target := await self._redirect(patient)) is not None and target not in seen:
+            seen.add(target)
+            patient = target
+        return patient
+
+    async def _redirect(self, patient: str) -> str | None:
+        if patient not in self._redirects:
+            rows = await self._tx.select(REDIRECT, {"source": patient})
+            best = min(rows, key=lambda row: (str(row["ord"]), str(row["target"])), default=None)
+            self._redirects[patient] = None if best is None else str(best["target"])
+        return self._redirects[patient]
+
+    async def redirect(self, source: str, target: str, order: str, kind: str) -> bool:
+        """State that `source` stands for `target`; whether that changes where it leads."""
+        before = await self._redirect(source)
+        row = await self._tx.get(REDIRECT, source, target)
+        if row is None or str(row["ord"]) > order:
+            await self._tx.upsert(REDIRECT, {"source": source, "target": target, "ord": order, "kind": kind})
+        del self._redirects[source]
+        return before != await self._redirect(source)
+
+
+def _known(row: Row) -> Known:
+    return Known(
+        str(row["state"]),
+        None if row["parent"] is None else str(row["parent"]),
+        None if row["subject"] is None else str(row["subject"]),
+        str(row["last_order"]),
+        str(row["digest"]),
+    )

@@ -1,0 +1,202 @@
+"""Settle: what the pure stages made of an item, into the store, inside one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hie.base.clock import instant, micros
+from hie.base.finding import Disposition, Finding, Severity, disposition, gravest
+from hie.base.ids import sha256
+from hie.base.outcome import ItemOutcome, PartOutcome
+from hie.base.record import Delivery, Parsed, Record
+from hie.pipeline.codec import encode_findings
+from hie.pipeline.disposition import STORED, item_disposition
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.items import delivery_of, number, part_outcome, part_row
+from hie.pipeline.persons import Persons
+from hie.pipeline.prepare import Prepared, prepare
+from hie.pipeline.provenance import provenance, provenance_id
+from hie.pipeline.roots import Roots
+from hie.pipeline.work import PartWork, Work, region_tag
+from hie.staging.ledger import count
+from hie.staging.states import SETTLES, Event, State, advance
+from hie.staging.tables import PART, RAW_ITEM
+from hie.store.port import Transaction
+from hie.store.table import Row
+from hie.wire.safejson import loads
+
+
+@dataclass(slots=True)
+class _Partial:
+    """A part under way inside the transaction: worked on, or recognised as a copy of a known one."""
+
+    prepared: Prepared
+    work: PartWork | None = None
+    copy_of: PartOutcome | None = None
+
+
+class Settler:
+    """Settles items of the given feeds (feed id -> runtime) in transactions that callers open."""
+
+    def __init__(self, feeds: Mapping[str, FeedRuntime]) -> None:
+        self._feeds = feeds
+
+    async def settle(
+        self,
+        tx: Transaction,
+        delivery: Delivery,
+        parsed: Parsed,
+        parts: Sequence[Prepared],
+        row: Row,
+        *,
+        again: bool = False,
+    ) -> ItemOutcome:
+        """Process a prepared item; writes its parts, and state and disposition into `row`.
+
+        `again`: what the item stated before is taken back first (replay).
+        """
+        work = self._work(tx, delivery)
+        if again:
+            await work.forget()
+        partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
+        outcomes = await self._finish(tx, work, delivery, partials, copies=len(parts) > 1)
+        how = item_disposition(parsed.findings, outcomes)
+        claimed = State(str(row["state"]))
+        if claimed is not State.LEASED:
+            claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
+        row.update(
+            state=advance(claimed, SETTLES[how]).value,
+            disposition=how.value,
+            findings=encode_findings(parsed.findings),
+            due=0,
+        )
+        await count(tx, delivery.received, delivery.feed, how.value)
+        return ItemOutcome(
+            delivery.id,
+            str(row["sha256"]),
+            delivery.feed,
+            delivery.door,
+            how,
+            parsed.findings,
+            tuple(sorted(outcomes, key=lambda o: o.part)),
+            parsed.charset,
+            parsed.context,
+        )
+
+    async def release(self, tx: Transaction, item: Row, parts: frozenset[int], *, waited: bool = False) -> None:
+        """Process single quarantined parts of an item again: by an operator, in spite of quarantine findings, or
+        because the parent they `waited` for came."""
+        delivery = delivery_of(item)
+        parsed, prepared = prepare(self._feeds[delivery.feed], delivery)
+        work = self._work(tx, delivery, held=waited)
+        chosen = [one for one in prepared if one.record.part in parts]
+        partials = [await self._contribute(tx, work, delivery, one, released=not waited) for one in chosen]
+        await self._finish(tx, work, delivery, partials, copies=True)
+        rows = await tx.select(PART, {"item": delivery.id})
+        how = item_disposition(parsed.findings, [part_outcome(row) for row in rows])
+        state = advance(advance(State(str(item["state"])), Event.RELEASE), SETTLES[how])
+        await tx.upsert(RAW_ITEM, {**item, "state": state.value, "disposition": how.value})
+
+    def _work(self, tx: Transaction, delivery: Delivery, *, held: bool = True) -> Work:
+        return Work(
+            tx,
+            Roots(tx),
+            Persons(tx, micros(delivery.received)),
+            item=delivery.id,
+            feed=delivery.feed,
+            region=self._feeds[delivery.feed].region,
+            held=held,
+        )
+
+    async def _contribute(
+        self, tx: Transaction, work: Work, delivery: Delivery, prepared: Prepared, *, released: bool
+    ) -> _Partial:
+        known = await self._known_part(tx, delivery, prepared.record)
+        if known is not None:
+            return _Partial(prepared, copy_of=known)
+        worst = gravest(prepared.findings)
+        if prepared.draft is None or worst is Severity.REJECT or (worst is Severity.QUARANTINE and not released):
+            return _Partial(prepared)
+        if released:
+            prepared = replace(prepared, findings=tuple(_lowered(f) for f in prepared.findings))
+        return _Partial(prepared, await work.contribute(prepared.record.part, prepared.draft))  # type: ignore[arg-type]
+
+    async def _known_part(self, tx: Transaction, delivery: Delivery, record: Record) -> PartOutcome | None:
+        """The outcome of an earlier part of this feed with the same bytes, in another item (common rules §2.2)."""
+        if not record.body:
+            return None
+        for row in await tx.select(PART, {"feed": delivery.feed, "sha256": sha256(record.body)}, limit=2):
+            if row["item"] != delivery.id:
+                return part_outcome(row)
+        return None
+
+    async def _finish(
+        self, tx: Transaction, work: Work, delivery: Delivery, partials: Sequence[_Partial], *, copies: bool
+    ) -> list[PartOutcome]:
+        """Complete the work, write Provenance and part rows, release what waited; `copies` get rows as well."""
+        await work.complete()
+        await self._trace(tx, delivery, work)
+        outcomes = [_outcome(partial, work) for partial in partials]
+        received = micros(delivery.received)
+        for partial, outcome in zip(partials, outcomes, strict=True):
+            if copies or partial.copy_of is None:
+                waits = partial.work.waits if partial.work is not None else None
+                one = partial.prepared
+                await tx.upsert(PART, part_row(delivery, one.record, one.draft, outcome, received, waits))
+        for root in work.born:
+            await self._release_waiting(tx, root)
+        return outcomes
+
+    async def _release_waiting(self, tx: Transaction, root: str) -> None:
+        """Process the orphans that waited for `root`; each may release further ones (Qingpu §3.1)."""
+        for part in await tx.select(PART, {"waits": root}):
+            item = await tx.get(RAW_ITEM, part["item"])
+            if item is not None and part["disposition"] == Disposition.QUARANTINED:
+                await self.release(tx, item, frozenset({number(part["part"])}), waited=True)
+
+    async def _trace(self, tx: Transaction, delivery: Delivery, work: Work) -> None:
+        """Write or extend the Provenance of the item."""
+        if not work.written:
+            return
+        runtime = self._feeds[delivery.feed]
+        targets = list(work.written)
+        before = await tx.read("Provenance", provenance_id(delivery.id))
+        if before is not None and not before.deleted:
+            targets = [target["reference"] for target in loads(before.body)["target"]] + targets
+        await tx.put(
+            provenance(
+                item=delivery.id,
+                feed=delivery.feed,
+                region_tag=region_tag(runtime.region),
+                recorded=instant(delivery.received),
+                targets=dict.fromkeys(targets),
+                agent=work.agent,
+                maps=runtime.maps,
+            )
+        )
+
+
+def _outcome(partial: _Partial, work: Work) -> PartOutcome:
+    record, draft = partial.prepared.record, partial.prepared.draft
+    if partial.copy_of is not None:
+        known = partial.copy_of
+        first = known.original or known.disposition
+        return replace(known, part=record.part, disposition=Disposition.DUPLICATE, original=first)
+    findings = partial.prepared.findings
+    resources: tuple[str, ...] = ()
+    how = disposition(findings)
+    if partial.work is not None:
+        late = [f for root in partial.work.roots for f in work.findings.get(root, ())]
+        findings = tuple(dict.fromkeys((*findings, *partial.work.findings, *late)))
+        how = disposition(findings)
+        if partial.work.duplicate and how in STORED:
+            how = Disposition.DUPLICATE
+        resources = work.resources_of(partial.work) if how in STORED else ()
+    key = draft.key if draft is not None else ""
+    return PartOutcome(
+        record.part, record.label or record.type, key, record.message_id, how, findings, resources
+    )
+
+
+def _lowered(found: Finding) -> Finding:
+    """A quarantine finding that an operator has overruled."""
+    return replace(found, severity=Severity.WARN) if found.severity is Severity.QUARANTINE else found

@@ -1,0 +1,58 @@
+"""Verify: proves that nothing was lost: the ledger equation, every stored hash, every version chain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hie.base.ids import raw_item_id, sha256
+from hie.pipeline.items import blob
+from hie.pipeline.operate import Operator
+from hie.staging.ledger import Ledger, ledger
+from hie.store.port import Store
+from hie.wire.safejson import loads
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked and what is wrong; `problems` are sentences with ids of items and resources only."""
+
+    ledger: Ledger
+    items: int
+    resources: int
+    problems: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+async def verify(store: Store, operator: Operator, progress: Callable[[int], None] | None = None) -> Verification:
+    """Read every raw item and every current resource; `progress` is told how many were read."""
+    problems = []
+    books = await ledger(store)
+    if not books.balanced:
+        problems.append(
+            f"ledger: received {books.received} is not stored {books.stored} + quarantined {books.quarantined}"
+            f" + rejected {books.rejected} + in flight {books.in_flight}"
+        )
+    items = resources = 0
+    async for row in operator.items():
+        items += 1
+        body = blob(row["body"])
+        if sha256(body) != row["sha256"] or len(body) != row["size"]:
+            problems.append(f"raw item {row['id']!s}: the bytes do not match their hash")
+        elif raw_item_id(str(row["feed"]), body) != row["id"]:
+            problems.append(f"raw item {row['id']!s}: the id does not belong to the bytes")
+        if progress is not None:
+            progress(items)
+    if items != books.received:
+        problems.append(f"ledger: received {books.received}, but {items} raw items are there")
+    async for version in store.versions():
+        resources += 1
+        resource = loads(version.body)
+        named = (resource.get("resourceType"), resource.get("id"), resource.get("meta", {}).get("versionId"))
+        if named != (version.type, version.id, str(version.version)):
+            problems.append(f"{version.type}/{version.id}: the body names another resource or version")
+        if progress is not None:
+            progress(items + resources)
+    return Verification(books, items, resources, tuple(problems))

@@ -1,0 +1,263 @@
+"""The work on one item inside a transaction: contributions in, resources and outcomes out."""
+
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hie.base.draft import Claim, Contribution, Draft, Key
+from hie.base.finding import Finding, Severity, finding, gravest
+from hie.fold.finish import finish, organisation_reference
+from hie.fold.fold import Folded
+from hie.fold.slots import assemble
+from hie.pipeline.persons import Persons
+from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
+from hie.staging.tables import CONTRIBUTION, PART
+from hie.store.port import Transaction
+from hie.wire.safejson import dumps, loads
+
+REGION_SYSTEM = "https://hie.example.org/fhir/CodeSystem/region"
+RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
+"""Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
+
+Resource = dict[str, Any]
+
+
+def region_tag(region: str) -> dict[str, str]:
+    """The tag that every resource written from a feed carries (common rules §4.2)."""
+    return {"system": REGION_SYSTEM, "code": region}
+
+
+@dataclass(slots=True)
+class PartWork:
+    """What the work on one part came to: findings of this stage, and whether the part changed anything it said before.
+
+    `waits` is the root that must come first, `duplicate` says that all columns equal the row last applied.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    roots: list[str] = field(default_factory=list)
+    waits: str | None = None
+    duplicate: bool = False
+
+
+class Work:
+    """One item's unit of work. Call `contribute` for each part, then `complete` once.
+
+    Afterwards `written` holds the references of what changed, `born` the roots that are new, `findings` by root those
+    that showed only in the fold, `agent` the Organization that sent the item.
+    """
+
+    def __init__(
+        self, tx: Transaction, roots: Roots, persons: Persons, *, item: str, feed: str, region: str, held: bool = True
+    ) -> None:
+        self._tx = tx
+        self._roots = roots
+        self._persons = persons
+        self._item = item
+        self._region = region
+        self._held = held
+        self._feed = feed
+        self._meta = {
+            "source": f"https://hie.example.org/feeds/{feed}#{item}",
+            "tag": [region_tag(region)],
+        }
+        self.agent = ""
+        self._binaries: list[tuple[Key, str, bytes]] = []
+        self._dirty: dict[str, None] = {}
+        self._fresh: set[str] = set()
+        self._resources: dict[str, list[str]] = {}
+        self.written: dict[str, None] = {}
+        self.born: list[str] = []
+        self.findings: dict[str, list[Finding]] = {}
+
+    async def contribute(self, part: int, draft: Draft) -> PartWork:
+        """Keep what a part states, unless a parent is missing; finds what only stored state can show."""
+        result = PartWork()
+        if draft.message_id and await self._reused(draft.message_id, part):
+            result.findings.append(finding("control-id-reused"))
+        if self._held:
+            for key in draft.needs:
+                if not await self._roots.exists(key.reference):
+                    result.findings.append(finding("orphan-reference", key.type))
+                    result.waits = key.reference
+                    return result
+        for claim in draft.claims:
+            if not claim.holds(await self._meant(claim)):
+                result.findings.append(finding(claim.finding, claim.path))
+        if gravest(result.findings).rank >= Severity.QUARANTINE.rank and self._held:
+            return result
+        self._binaries += draft.binaries
+        for alias in draft.aliases:
+            await self._alias(alias.alias.reference, alias.target.reference, alias.order)
+        stale = False
+        digests = []
+        for number, contribution in enumerate(draft.contributions):
+            key = contribution.target
+            self.agent = self.agent or organisation_reference(key.region, key.organisation)
+            known = await self._roots.known(contribution.target.reference)
+            stale = stale or self._is_stale(contribution, known)
+            digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
+            result.findings += self._about(contribution, known)
+            result.findings += await self._cancelled(contribution, known)
+            await self._state(part, number, contribution, known)
+            result.roots.append(contribution.target.reference)
+        if stale:
+            result.findings.append(finding("stale-update"))
+        result.duplicate = bool(digests) and digests[0]
+        return result
+
+    async def complete(self) -> None:
+        """Fold and finish every root that was touched, parents first, and write what changed."""
+        for key, content_type, body in self._binaries:
+            data = b64encode(body).decode("ascii")
+            await self._put({"resourceType": "Binary", "id": key.id, "contentType": content_type, "data": data})
+        while self._dirty:
+            batch = sorted(self._dirty, key=lambda root: (RANK.get(root.partition("/")[0], 3), root))
+            self._dirty = {}
+            states = {root: await self._fold(root) for root in batch}
+            for root in batch:
+                state = states[root]
+                if state is not None:
+                    await self._finish(state)
+
+    def resources_of(self, part: PartWork) -> tuple[str, ...]:
+        """The resources that the roots of a part consist of."""
+        return tuple(dict.fromkeys(r for root in part.roots for r in self._resources.get(root, ())))
+
+    async def forget(self) -> None:
+        """Take back everything this item stated (before a replay); its roots are folded anew by `complete`."""
+        for row in await self._tx.select(CONTRIBUTION, {"item": self._item}):
+            self._dirty[str(row["root"])] = None
+        await self._tx.remove(CONTRIBUTION, {"item": self._item})
+        self._roots.forget()
+
+    async def _reused(self, message_id: str, part: int) -> bool:
+        rows = await self._tx.select(PART, {"feed": self._feed, "message": message_id}, limit=2)
+        return any((row["item"], row["part"]) != (self._item, part) for row in rows)
+
+    async def _meant(self, claim: Claim) -> Resource | None:
+        """The resource that a claim is about, as it stands with what this item has stated so far."""
+        state = await self._roots.fold(claim.about.reference)
+        if state is not None and claim.subject:
+            state = await self._roots.fold(await self._roots.resolve(state.subject)) if state.subject else None
+        return None if state is None else assemble(state.slots)
+
+    async def _alias(self, alias: str, target: str, order: str) -> None:
+        if alias == target or not await self._roots.redirect(alias, target, order, "alias"):
+            return
+        self._dirty[target] = None
+        for root in await self._roots.about(alias):
+            self._dirty[root] = None
+        version = await self._tx.read("Patient", alias.partition("/")[2])
+        if version is not None and not version.deleted:
+            await self._persons.remove(alias)
+            await self._tx.delete("Patient", version.id)
+
+    def _is_stale(self, contribution: Contribution, known: Known | None) -> bool:
+        return (
+            known is not None
+            and known.exists
+            and contribution.exists
+            and not contribution.seed
+            and contribution.order < known.last_order
+        )
+
+    def _about(self, contribution: Contribution, known: Known | None) -> Iterable[Finding]:
+        unknown = known is None or not known.exists
+        if unknown and contribution.creates:
+            yield finding(contribution.creates)
+        if unknown and (contribution.revoke or contribution.withdraw):
+            yield finding("nothing-to-cancel")
+
+    async def _cancelled(self, contribution: Contribution, known: Known | None) -> list[Finding]:
+        """A cancellation of something that is not in that state (Wujiang §4.3)."""
+        codes = {event.code for event in contribution.events}
+        if not codes & {"cancel", "cancel-discharge", "cancel-transfer"}:
+            return []
+        state = await self._roots.fold(contribution.target.reference) if known is not None else None
+        if state is not None and _cancellable(state, codes):
+            return []
+        return [finding("nothing-to-cancel")]
+
+    async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
+        root = contribution.target.reference
+        await self._roots.state(self._item, part, number, root, contribution)
+        if root.startswith("Patient/"):
+            root = await self._roots.resolve(root)
+        self._dirty[root] = None
+        if known is not None and known.parent is not None:
+            self._dirty[known.parent] = None
+        if contribution.parent is not None and contribution.target.type == "Observation":
+            self._dirty[contribution.parent.reference] = None
+        exists = (known is not None and known.exists) or (contribution.exists and not contribution.revoke)
+        if exists and (known is None or not known.exists):
+            self._fresh.add(contribution.target.reference)
+        self._roots.expect(
+            contribution.target.reference,
+            Known(
+                (REVOKED if contribution.revoke else LIVE) if exists else "pending",
+                contribution.parent.reference if contribution.parent else (known.parent if known else None),
+                contribution.subject or (known.subject if known else None),
+                max(contribution.order, known.last_order if known else ""),
+                contribution.digest or (known.digest if known else ""),
+            ),
+        )
+
+    async def _fold(self, root: str) -> Folded | None:
+        state = await self._roots.fold(root)
+        if state is not None:
+            await self._roots.save(state)
+        return state
+
+    async def _finish(self, state: Folded) -> None:
+        root = state.reference
+        known = await self._roots.known(root)
+        if known is None or not known.exists:
+            return
+        if root in self._fresh:
+            self._fresh.discard(root)
+            self.born.append(root)
+        parent = await self._current(state.parent) if state.parent else None
+        children = await self._roots.children(root)
+        subject = await self._roots.resolve(state.subject) if state.subject else None
+        resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children)
+        self.findings.setdefault(root, []).extend(state.findings)
+        self._resources[root] = [f"{r['resourceType']}/{r['id']}" for r in resources]
+        changed = False
+        for resource in resources:
+            if resource["resourceType"] == "Patient":
+                resource = await self._persons.place(resource, self._region)
+            changed = await self._put(resource) or changed
+        if changed:
+            for child in children:
+                if RANK.get(child.reference.partition("/")[0], 3) > RANK.get(root.partition("/")[0], 3):
+                    self._dirty[child.reference] = None
+
+    async def _current(self, reference: str) -> Resource | None:
+        resource_type, _, resource_id = reference.partition("/")
+        version = await self._tx.read(resource_type, resource_id)
+        return None if version is None or version.deleted else loads(version.body)
+
+    async def _put(self, resource: Resource) -> bool:
+        """Write a resource if anything but `meta` differs from what is stored; whether it did."""
+        before = await self._current(f"{resource['resourceType']}/{resource['id']}")
+        if before is not None:
+            before.pop("meta", None)
+            if before == resource and dumps(before) == dumps(resource):
+                return False
+        kind, identity = resource.pop("resourceType"), resource.pop("id")
+        await self._tx.put({"resourceType": kind, "id": identity, "meta": self._meta, **resource})
+        self.written[f"{kind}/{identity}"] = None
+        return True
+
+
+def _cancellable(state: Folded, codes: set[str]) -> bool:
+    events = [event.code for event in state.events]
+    if "cancel" in codes:
+        return bool(events) and events[-1] != "cancel"
+    if "cancel-discharge" in codes:
+        status = [code for code in events if code in ("discharge", "cancel-discharge")]
+        return bool(status) and status[-1] == "discharge"
+    moves = [code for code in events if code in ("transfer", "cancel-transfer")]
+    return bool(moves) and moves[-1] == "transfer"

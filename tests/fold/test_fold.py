@@ -1,0 +1,196 @@
+"""The fold gives one result for any order of arrival."""
+
+from itertools import permutations
+from typing import Any
+
+from hie.base.draft import Contribution, Event, Key, Member
+from hie.fold.finish import Child, finish
+from hie.fold.fold import Folded, fold
+
+REPORT = Key("jiashan", "ORG", "DiagnosticReport", "report", "R1")
+VISIT = Key("wujiang", "ORG", "Encounter", "visit", "V1")
+
+
+def result(code: str) -> Key:
+    return Key("jiashan", "ORG", "Observation", "observation", f"R1:{code}:1")
+
+
+def member(code: str, value: str, status: str = "final") -> Member:
+    return Member(result(code), {"status": status, "value[x]": {"valueString": value}}, listed="result[]")
+
+
+def folded(key: Key, *contributions: Contribution) -> Folded:
+    """Fold in every order and check that the order does not matter."""
+    states = [fold(key.reference, order) for order in permutations(contributions)]
+    assert all(_view(state) == _view(states[0]) for state in states)
+    return states[0]
+
+
+def _view(state: Folded) -> list[dict[str, Any]]:
+    return finish(state, resolve=lambda patient: patient)
+
+
+def resources(state: Folded, **options: Any) -> dict[str, dict[str, Any]]:
+    return {f"{r['resourceType']}/{r['id']}": r for r in finish(state, resolve=lambda patient: patient, **options)}
+
+
+def test_a_younger_statement_wins_and_absence_clears_nothing() -> None:
+    state = folded(
+        REPORT,
+        Contribution(REPORT, "1", {"status": "final", "conclusion": "old", "issued": "x"}),
+        Contribution(REPORT, "2", {"status": "corrected", "conclusion": "new"}),
+    )
+    assert state.slots == {"status": "corrected", "conclusion": "new", "issued": "x"}
+
+
+def test_a_younger_deletion_beats_an_older_value() -> None:
+    state = folded(
+        REPORT, Contribution(REPORT, "1", {"conclusion": "x"}), Contribution(REPORT, "2", {"conclusion": None})
+    )
+    assert state.slots == {}
+
+
+def test_a_partial_correction_replaces_its_results_and_keeps_the_others() -> None:
+    state = folded(
+        REPORT,
+        Contribution(REPORT, "1", {"status": "final"}, (member("K", "6.9"), member("CRP", "1"))),
+        Contribution(REPORT, "2", {"status": "corrected"}, (member("K", "4.2", "corrected"),)),
+    )
+    found = resources(state)
+    assert found[result("K").reference]["valueString"] == "4.2"
+    assert found[result("CRP").reference]["status"] == "final"
+    report = found[REPORT.reference]
+    assert [r["reference"] for r in report["result"]] == [result("K").reference, result("CRP").reference]
+
+
+def test_a_complete_new_version_takes_out_what_it_does_not_restate() -> None:
+    state = folded(
+        REPORT,
+        Contribution(
+            REPORT, "1", {"status": "final"}, (member("K", "6.9"), member("CRP", "1")), complete=True, source="d"
+        ),
+        Contribution(REPORT, "2", {"status": "corrected"}, (member("K", "4.2"),), complete=True, source="d"),
+    )
+    found = resources(state)
+    assert found[result("CRP").reference]["status"] == "entered-in-error"
+    assert [r["reference"] for r in found[REPORT.reference]["result"]] == [result("K").reference]
+
+
+def test_withdrawal_takes_back_all_of_one_source_and_nothing_of_another() -> None:
+    first = Contribution(REPORT, "1", {"status": "final", "conclusion": "a"}, (member("K", "1"),), source="d1")
+    second = Contribution(REPORT, "3", {"status": "final", "conclusion": "b"}, (member("CRP", "2"),), source="d2")
+    withdrawal = Contribution(REPORT, "4", source="d1", withdraw=True, exists=False)
+    alone = resources(folded(REPORT, first, withdrawal))
+    assert alone[REPORT.reference]["status"] == "entered-in-error"
+    assert alone[result("K").reference]["status"] == "entered-in-error"
+    both = resources(folded(REPORT, first, second, withdrawal))
+    assert both[REPORT.reference]["status"] == "final"
+    assert both[REPORT.reference]["conclusion"] == "b"
+    assert both[result("K").reference]["status"] == "entered-in-error"
+    assert both[result("CRP").reference]["status"] == "final"
+
+
+def test_an_unknown_thing_withdrawn_is_not_revived_by_its_late_arrival() -> None:
+    withdrawal = Contribution(REPORT, "4", {"status": "final"}, source="d1", withdraw=True)
+    late = Contribution(REPORT, "1", {"status": "final"}, source="d1")
+    assert resources(folded(REPORT, withdrawal, late))[REPORT.reference]["status"] == "entered-in-error"
+
+
+def test_revoke_and_restate() -> None:
+    row = Contribution(REPORT, "1", {"status": "final", "conclusion": "a"}, correcting=True)
+    revoked = Contribution(REPORT, "2", revoke=True)
+    again = Contribution(REPORT, "3", {"status": "final"}, correcting=True)
+    assert resources(folded(REPORT, row, revoked))[REPORT.reference]["status"] == "entered-in-error"
+    valid = resources(folded(REPORT, row, revoked, again))[REPORT.reference]
+    assert valid["status"] == "corrected"
+    assert "conclusion" not in valid
+
+
+def test_a_changed_final_row_becomes_corrected_and_an_unchanged_one_does_not() -> None:
+    row = Contribution(REPORT, "1", {"status": "final", "conclusion": "a"}, correcting=True)
+    same = Contribution(REPORT, "2", {"status": "final", "conclusion": "a"}, correcting=True)
+    other = Contribution(REPORT, "3", {"status": "final", "conclusion": "b"}, correcting=True)
+    assert folded(REPORT, row, same).slots["status"] == "final"
+    assert folded(REPORT, row, same, other).slots["status"] == "corrected"
+
+
+def test_only_the_earliest_seed_counts_and_any_statement_beats_it() -> None:
+    patient = Key("wujiang", "ORG", "Patient", "k", "1")
+    state = folded(
+        patient,
+        Contribution(patient, "5", {"gender": "male", "birthDate": "1990"}, seed=True),
+        Contribution(patient, "3", {"gender": "female", "deceased[x]": {"deceasedBoolean": True}}, seed=True),
+        Contribution(patient, "1", {"gender": "unknown"}, tier=1),
+    )
+    assert state.slots == {"gender": "unknown", "deceased[x]": {"deceasedBoolean": True}}
+
+
+def visit(*events: tuple[str, str, Event]) -> dict[str, Any]:
+    """Events given as (order, time, event), folded in every order."""
+    contributions = [Contribution(VISIT, order, events=(event,), subject="Patient/p") for order, _, event in events]
+    return resources(folded(VISIT, *contributions))[VISIT.reference]
+
+
+def at(code: str, time: str, ward: str | None = None) -> tuple[str, str, Event]:
+    return time, time, Event(code, time, {"location": {"display": ward}} if ward else None)
+
+
+def test_admission_transfer_discharge() -> None:
+    encounter = visit(at("admit", "2026-01-01", "A"), at("transfer", "2026-01-03", "B"), at("discharge", "2026-01-05"))
+    assert encounter["status"] == "finished"
+    assert encounter["period"] == {"start": "2026-01-01", "end": "2026-01-05"}
+    assert [(e["location"]["display"], e["status"], e["period"]) for e in encounter["location"]] == [
+        ("A", "completed", {"start": "2026-01-01", "end": "2026-01-03"}),
+        ("B", "completed", {"start": "2026-01-03", "end": "2026-01-05"}),
+    ]
+    assert encounter["subject"] == {"reference": "Patient/p"}
+
+
+def test_cancelled_discharge_reopens_the_visit() -> None:
+    encounter = visit(
+        at("admit", "2026-01-01", "A"), at("discharge", "2026-01-05"), at("cancel-discharge", "2026-01-06")
+    )
+    assert encounter["status"] == "in-progress"
+    assert encounter["period"] == {"start": "2026-01-01"}
+    assert encounter["location"][0]["status"] == "active"
+
+
+def test_a_cancellation_counts_even_when_it_comes_before_what_it_cancels() -> None:
+    assert visit(at("cancel", "2026-01-02"), at("admit", "2026-01-01", "A"))["status"] == "cancelled"
+    assert visit(at("cancel", "2026-01-02"))["status"] == "cancelled"
+
+
+def test_a_period_never_runs_backwards() -> None:
+    state = fold(
+        VISIT.reference,
+        [
+            Contribution(VISIT, "1", events=(Event("admit", "2026-01-05"),)),
+            Contribution(VISIT, "2", events=(Event("discharge", "2026-01-01"),)),
+        ],
+    )
+    encounter = resources(state)[VISIT.reference]
+    assert encounter["status"] == "finished"
+    assert encounter["period"] == {"start": "2026-01-05"}
+    assert [f.code for f in state.findings] == ["time-order"]
+
+
+def test_a_child_inherits_from_its_parent_and_is_listed_by_it() -> None:
+    row = Key("qingpu", "ORG", "Observation", "jyzblsh", "I1")
+    state = fold(row.reference, [Contribution(row, "1", {"status": "final"}, parent=REPORT)])
+    parent = {
+        "resourceType": "DiagnosticReport",
+        "id": REPORT.id,
+        "status": "preliminary",
+        "effectiveDateTime": "2026-04-02",
+        "subject": {"reference": "Patient/p"},
+        "encounter": {"reference": "Encounter/e"},
+    }
+    child = resources(state, parent=parent)[row.reference]
+    assert child["status"] == "preliminary"
+    assert child["effectiveDateTime"] == "2026-04-02"
+    assert child["subject"] == {"reference": "Patient/p"}
+    assert child["encounter"] == {"reference": "Encounter/e"}
+    assert child["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    report = fold(REPORT.reference, [Contribution(REPORT, "1", {"status": "final"})])
+    children = [Child(row.reference, "2", False), Child("Observation/gone", "1", True)]
+    assert resources(report, children=children)[REPORT.reference]["result"] == [{"reference": row.reference}]

@@ -1,0 +1,176 @@
+"""From bytes to answer: durable, once, and with the truth about what happened."""
+
+import logging
+
+import pytest
+
+from hie.staging.ledger import ledger
+from hie.staging.tables import RAW_ITEM
+from tests.pipeline.world import World, key, patient
+
+SECRET = b'"explode"'
+
+
+async def test_what_is_stated_is_stored_with_source_tag_and_provenance(world: World) -> None:
+    answer = await world.send(patient("1", birthDate="1968-04-17"))
+    assert answer["status"] == "accepted"
+    assert answer["resources"] == [key("Patient", "1").reference]
+    stored = await world.resource("Patient", "1")
+    assert stored is not None
+    assert stored["birthDate"] == "1968-04-17"
+    assert stored["meta"]["source"] == f"https://hie.example.org/feeds/test#{answer['id']}"
+    assert stored["meta"]["tag"] == [{"system": "https://hie.example.org/fhir/CodeSystem/region", "code": "test"}]
+    traces = [v async for v in world.store.versions("Provenance")]
+    assert len(traces) == 1
+    assert key("Patient", "1").reference.encode() in traces[0].body
+
+
+async def test_the_same_bytes_again_change_nothing_and_get_the_saved_answer(world: World) -> None:
+    first = await world.send(patient("1", birthDate="1968-04-17"))
+    again = await world.send(patient("1", birthDate="1968-04-17"))
+    assert again == {**first, "status": "duplicate"}
+    version = await world.store.read("Patient", key("Patient", "1").id)
+    assert version is not None
+    assert version.version == 1
+    assert (await ledger(world.store)).received == 1
+
+
+async def test_unchanged_content_makes_no_new_version(world: World) -> None:
+    await world.send(patient("1", "1", birthDate="1968-04-17"))
+    await world.send(patient("1", "2", birthDate="1968-04-17"))
+    version = await world.store.read("Patient", key("Patient", "1").id)
+    assert version is not None
+    assert version.version == 1
+
+
+async def test_an_older_item_is_put_in_its_place_and_flagged(world: World) -> None:
+    await world.send(patient("1", "2", birthDate="1968-04-17"))
+    answer = await world.send(patient("1", "1", birthDate="1900-01-01", gender="female"))
+    assert answer["findings"] == ["stale-update"]
+    assert answer["status"] == "accepted-with-warnings"
+    stored = await world.resource("Patient", "1")
+    assert stored is not None
+    assert (stored["birthDate"], stored["gender"]) == ("1968-04-17", "female")
+
+
+async def test_malformed_items_are_kept_and_counted(world: World) -> None:
+    answer = await world.send_bytes(b"[not json")
+    assert (answer["status"], answer["findings"]) == ("rejected", ["message-malformed"])
+    row = await world.store.get(RAW_ITEM, answer["id"])
+    assert row is not None
+    assert row["body"] == b"[not json"
+    books = await ledger(world.store)
+    assert (books.received, books.rejected, books.balanced) == (1, 1, True)
+
+
+async def test_one_bad_part_does_not_sink_the_others(world: World) -> None:
+    answer = await world.send(patient("1"), {"findings": ["key-missing"]}, patient("2"))
+    assert answer["parts"] == ["accepted", "rejected", "accepted"]
+    assert answer["status"] == "accepted-with-warnings"
+    assert await world.resource("Patient", "2") is not None
+
+
+async def test_a_message_id_used_for_other_bytes_is_flagged(world: World) -> None:
+    await world.send({**patient("1"), "id": "M1"})
+    answer = await world.send({**patient("2"), "id": "M1"})
+    assert answer["findings"] == ["control-id-reused"]
+
+
+async def test_a_part_known_from_another_item_is_a_duplicate(world: World) -> None:
+    part = {**patient("1"), "hash": True}
+    first = await world.send(part)
+    answer = await world.send(part, {**patient("2"), "hash": True})
+    assert answer["parts"] == ["duplicate", "accepted"]
+    assert first["resources"][0] in answer["resources"]
+    traces = [v async for v in world.store.versions("Provenance")]
+    assert len(traces) == 2
+
+
+async def test_orphans_wait_for_their_parents_step_by_step(world: World) -> None:
+    visit = {"target": ["Encounter", "v"], "order": "1", "slots": {"status": "finished"}, "subject": "Patient/p"}
+    report = {
+        "target": ["DiagnosticReport", "r"],
+        "order": "1",
+        "slots": {"status": "preliminary", "effectiveDateTime": "2026-04-02"},
+        "parent": ["Encounter", "v"],
+    }
+    result = {
+        "target": ["Observation", "o"],
+        "order": "1",
+        "slots": {"status": "final"},
+        "parent": ["DiagnosticReport", "r"],
+    }
+    first = await world.send({"says": [result], "needs": [["DiagnosticReport", "r"]]})
+    second = await world.send({"says": [report], "needs": [["Encounter", "v"]]})
+    assert (first["status"], second["status"]) == ("quarantined", "quarantined")
+    assert [held.cause for held in await world.operator.held()] == ["orphan-reference", "orphan-reference"]
+    assert (await world.send({"says": [visit]}))["status"] == "accepted"
+    assert await world.operator.held() == []
+    stored = await world.resource("Observation", "o")
+    assert stored is not None
+    assert (stored["status"], stored["effectiveDateTime"]) == ("preliminary", "2026-04-02")
+    assert stored["encounter"] == {"reference": key("Encounter", "v").reference}
+    parent = await world.resource("DiagnosticReport", "r")
+    assert parent is not None
+    assert parent["result"] == [{"reference": key("Observation", "o").reference}]
+    books = await ledger(world.store)
+    assert (books.stored, books.quarantined, books.balanced) == (3, 0, True)
+
+
+async def test_a_parent_that_changes_takes_its_children_along(world: World) -> None:
+    report = {"target": ["DiagnosticReport", "r"], "order": "1", "slots": {"status": "preliminary"}}
+    result = {
+        "target": ["Observation", "o"],
+        "order": "1",
+        "slots": {"status": "final"},
+        "parent": ["DiagnosticReport", "r"],
+    }
+    await world.send({"says": [report]}, {"says": [result], "needs": [["DiagnosticReport", "r"]]})
+    await world.send({"says": [{**report, "order": "2", "slots": {"status": "final"}}]})
+    stored = await world.resource("Observation", "o")
+    assert stored is not None
+    assert stored["status"] == "final"
+
+
+async def test_a_row_equal_to_the_last_applied_is_a_duplicate(world: World) -> None:
+    row = {"target": ["Patient", "1"], "order": "1", "slots": {"gender": "male"}, "digest": "d"}
+    await world.send({"says": [row]})
+    answer = await world.send({"says": [{**row, "order": "2"}]})
+    assert answer["parts"] == ["duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("history", "flagged"),
+    [
+        ([], True),
+        ([["admit", "2026-01-01"]], False),
+        ([["admit", "2026-01-01"], ["cancel", "2026-01-02"]], True),
+    ],
+)
+async def test_a_cancellation_without_anything_to_cancel_is_flagged(
+    world: World, history: list[list[str]], flagged: bool
+) -> None:
+    for n, event in enumerate(history):
+        await world.send({"says": [{"target": ["Encounter", "v"], "order": str(n), "events": [event]}]})
+    answer = await world.send({"says": [{"target": ["Encounter", "v"], "order": "9", "events": [["cancel", None]]}]})
+    assert answer["findings"] == (["nothing-to-cancel"] if flagged else [])
+    stored = await world.resource("Encounter", "v")
+    assert stored is not None
+    assert stored["status"] == "cancelled"
+
+
+async def test_a_failure_inside_keeps_the_bytes_and_says_so(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        answer = await world.send_bytes(SECRET)
+    assert answer["findings"] == ["internal-error"]
+    assert "secret" not in caplog.text
+    row = await world.store.get(RAW_ITEM, answer["id"])
+    assert row is not None
+    assert (row["state"], row["attempts"], row["body"]) == ("retry", 1, SECRET)
+    books = await ledger(world.store)
+    assert (books.in_flight, books.balanced) == (1, True)
+
+
+async def test_neighbours_of_a_poison_item_are_served(world: World) -> None:
+    await world.send_bytes(SECRET)
+    assert (await world.send(patient("1")))["status"] == "accepted"

@@ -1,0 +1,82 @@
+"""Operators: quarantine, release, discard, replay, retry, verify."""
+
+import pytest
+
+from hie.base.errors import HieError
+from hie.pipeline.retry import try_again
+from hie.pipeline.verify import verify
+from hie.staging.ledger import ledger
+from hie.staging.states import MAX_ATTEMPTS
+from hie.staging.tables import AUDIT, RAW_ITEM
+from tests.pipeline.world import World, key, patient
+
+
+async def test_release_processes_in_spite_of_the_finding(world: World) -> None:
+    answer = await world.send({**patient("1"), "findings": ["field-too-long"]})
+    assert answer["status"] == "quarantined"
+    assert await world.resource("Patient", "1") is None
+    assert await world.operator.release(answer["id"]) == "stored"
+    assert await world.operator.release(answer["id"]) == "stored"
+    assert await world.resource("Patient", "1") is not None
+    assert await world.operator.held() == []
+    assert [row["action"] for row in await world.store.select(AUDIT, {})] == ["release"]
+
+
+async def test_discard_needs_a_reason_and_keeps_the_bytes(world: World) -> None:
+    answer = await world.send({**patient("1"), "findings": ["envelope-mismatch"]})
+    with pytest.raises(HieError):
+        await world.operator.discard(answer["id"], " ")
+    assert await world.operator.discard(answer["id"], "sent by mistake") == "rejected"
+    row = await world.store.get(RAW_ITEM, answer["id"])
+    assert row is not None
+    assert row["body"]
+    books = await ledger(world.store)
+    assert (books.rejected, books.quarantined, books.balanced) == (1, 0, True)
+
+
+async def test_replay_yields_what_a_fresh_run_would(world: World) -> None:
+    first = await world.send(patient("1", "1", gender="male"))
+    await world.send(patient("1", "2", birthDate="1968-04-17"))
+    before = await world.all()
+    assert await world.operator.replay(first["id"]) == "stored"
+    assert await world.all() == before
+    result = await verify(world.store, world.operator)
+    assert (result.sound, result.items, result.problems) == (True, 2, ())
+
+
+async def test_a_failing_item_is_retried_and_given_up_in_the_end(world: World) -> None:
+    answer = await world.send_bytes(b'"explode"')
+    assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == 0
+    tries = 0
+    for _ in range(MAX_ATTEMPTS + 2):
+        world.clock.advance(2000)
+        tries += await try_again(world.store, dict(world.ingest.feeds), world.clock)
+    assert tries == MAX_ATTEMPTS - 1
+    row = await world.store.get(RAW_ITEM, answer["id"])
+    assert row is not None
+    assert row["state"] == "quarantined"
+    assert [held.cause for held in await world.operator.held()] == ["internal-error"]
+    assert (await ledger(world.store)).balanced
+
+
+async def test_verify_finds_a_changed_byte_and_a_lost_item(world: World) -> None:
+    answer = await world.send(patient("1"))
+    other = await world.send(patient("2"))
+    row = await world.store.get(RAW_ITEM, answer["id"])
+    assert row is not None
+    assert isinstance(row["body"], bytes)
+    spoilt = {**row, "body": row["body"].replace(b"Patient", b"Pat1ent")}
+    await world.store.write(lambda tx: tx.upsert(RAW_ITEM, spoilt))
+    await world.store.write(lambda tx: tx.remove(RAW_ITEM, {"id": other["id"]}))
+    result = await verify(world.store, world.operator)
+    assert not result.sound
+    assert any("do not match their hash" in problem for problem in result.problems)
+    assert any(problem.startswith("ledger:") for problem in result.problems)
+
+
+async def test_an_item_is_found_by_a_prefix_of_its_id(world: World) -> None:
+    answer = await world.send(patient("1"))
+    assert (await world.operator.item(answer["id"][:8]))["id"] == answer["id"]
+    with pytest.raises(HieError):
+        await world.operator.item("00000000")
+    assert key("Patient", "1").reference in answer["resources"]

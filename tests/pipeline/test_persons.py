@@ -1,0 +1,108 @@
+"""Persons: linked by shared numbers, kept in step, the same for every order of arrival."""
+
+from itertools import permutations
+from typing import Any
+
+from hie.identity.tables import REVIEW
+from hie.pipeline.persons import linked
+from hie.store.memory import MemoryStore
+from tests.pipeline.world import TABLES, World, key, number, patient
+
+NI = number("urn:oid:2.16.156.10011.1.3", "320598196804175127")
+CARD = number("urn:oid:2.16.156.10011.1.19", "A800000517")
+
+
+def person(value: str, *numbers: dict[str, str], name: str = "顾晓岚", birth: str = "1968-04-17") -> dict[str, Any]:
+    slots = {"identifier[]": list(numbers), "name[]": {"text": name}, "gender": "female", "birthDate": birth}
+    return patient(value, "1", **slots)
+
+
+async def golden_of(world: World, value: str) -> str | None:
+    resource = await world.resource("Patient", value)
+    assert resource is not None
+    links = [link["other"]["reference"] for link in resource.get("link", ()) if link["type"] == "refer"]
+    return links[0] if links else None
+
+
+async def test_three_records_become_one_person(world: World) -> None:
+    await world.send(person("wj", NI))
+    assert await golden_of(world, "wj") is None
+    await world.send(person("js", NI, CARD, name="顾晓嵐"))
+    await world.send(person("qp", CARD))
+    goldens = {await golden_of(world, value) for value in ("wj", "js", "qp")}
+    assert len(goldens) == 1
+    golden = str(goldens.pop()).partition("/")[2]
+    ids = sorted(key("Patient", value).id for value in ("wj", "js", "qp"))
+    assert list(await linked(world.store, golden)) == ids
+    version = await world.store.read("Patient", golden)
+    assert version is not None
+    assert b"tag" not in version.body
+    assert b"seealso" in version.body
+
+
+async def test_any_order_of_arrival_gives_the_same_store() -> None:
+    parts = [
+        person("wj", NI),
+        person("js", NI, CARD, name="顾晓嵐"),
+        person("qp", CARD),
+        person("other", birth="1968-01-01"),
+    ]
+    results = []
+    for order in permutations(parts):
+        world = World(MemoryStore(TABLES))
+        for part in order:
+            await world.send(part)
+        results.append(await world.all())
+    assert all(result == results[0] for result in results)
+
+
+async def test_conflicts_and_look_alikes_are_listed_and_not_linked(world: World) -> None:
+    await world.send(person("a", NI))
+    await world.send(person("b", NI, birth="1999-01-01"))
+    await world.send(person("c", birth="1968-12-31"))
+    assert {await golden_of(world, value) for value in "abc"} == {None}
+    rows = await world.store.select(REVIEW, {})
+    assert sorted(str(row["reason"]) for row in rows) == ["birth-date-conflict", "look-alike"]
+
+
+async def test_a_corrected_number_unlinks(world: World) -> None:
+    await world.send(person("a", NI))
+    await world.send(person("b", NI))
+    golden = await golden_of(world, "a")
+    assert golden is not None
+    other = number("urn:oid:2.16.156.10011.1.3", "310198197004045291")
+    await world.send(patient("b", "2", **{"identifier[]": [other]}))
+    assert await golden_of(world, "a") is None
+    assert await golden_of(world, "b") is None
+    version = await world.store.read("Patient", golden.partition("/")[2])
+    assert version is not None
+    assert version.deleted
+
+
+async def test_a_patient_known_by_a_visit_number_only_becomes_the_known_one() -> None:
+    """Jiashan §3.1: no second Patient arises, whatever the order of arrival."""
+    by_visit = {
+        "says": [
+            {"target": ["Patient", "visit"], "order": "1", "slots": {"gender": "female"}},
+            {"target": ["DiagnosticReport", "r"], "order": "1", "slots": {"status": "final"},
+             "subject": key("Patient", "visit").reference},
+        ]
+    }  # fmt: skip
+    by_number = {
+        "says": [{"target": ["Patient", "strong"], "order": "2", "slots": {"identifier[]": [NI]}}],
+        "aliases": [[["Patient", "visit"], ["Patient", "strong"], "2"]],
+    }
+    results = []
+    for order in permutations([by_visit, by_number]):
+        world = World(MemoryStore(TABLES))
+        for part in order:
+            await world.send(part)
+        results.append(await world.all())
+        assert await world.resource("Patient", "visit") is None
+        strong = await world.resource("Patient", "strong")
+        assert strong is not None
+        assert (strong["gender"], strong["identifier"]) == ("female", [NI])
+        report = await world.resource("DiagnosticReport", "r")
+        assert report is not None
+        assert report["subject"] == {"reference": key("Patient", "strong").reference}
+    assert results[0] == results[1]
