@@ -1,0 +1,291 @@
+"""The drop folder: files in, receipts out (Qingpu interface §1).
+
+A file is read from `incoming/`, handled, and moved to `done/` or `error/`; its receipt lies there before it moves.
+Between handling and moving, a *note* in `.pending/` says where the file goes and what its receipt is, so that a
+restart at any point goes on instead of beginning again. A file name never decides a path outside the three folders.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import stat
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from pathlib import Path
+
+from hie.feeds.limits import DropLimits
+
+INCOMING, DONE, ERROR, PENDING = "incoming", "done", "error", ".pending"
+RECEIPT_SUFFIX = ".receipt.xml"
+
+_LOG = logging.getLogger("hie.feeds.filedrop")
+_LONGEST_NAME = 200
+"""Bytes of a name that leave room for suffixes within the 255 of common file systems."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropAnswer:
+    """The receipt of a file, and whether it goes to `done/` (accepted) or `error/`."""
+
+    receipt: bytes
+    accepted: bool
+
+
+Handler = Callable[[str, bytes], Awaitable[DropAnswer]]
+"""Name and bytes of a file in; the same bytes again must give the same `accepted` (they are a duplicate)."""
+
+OversizeHandler = Callable[[str, int], Awaitable[DropAnswer]]
+"""Name and size of a file that is too large, which is not read."""
+
+
+class Step(StrEnum):
+    """What has just become true for a file; told to `reached`."""
+
+    READ = "read"
+    HANDLED = "handled"
+    NOTED = "noted"
+    RECEIPT_VISIBLE = "receipt-visible"
+    MOVED = "moved"
+    FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as it was read; `key` stands for its name and content."""
+
+    name: str
+    body: bytes
+    status: os.stat_result
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Where a handled file goes, under which name, with which receipt."""
+
+    name: str
+    folder: str
+    target: str
+    receipt: bytes
+
+    def encode(self) -> bytes:
+        """One JSON line, then the receipt."""
+        return json.dumps([self.name, self.folder, self.target]).encode("ascii") + b"\n" + self.receipt
+
+    @classmethod
+    def decode(cls, raw: bytes) -> "_Note":
+        """The note of `encode`."""
+        head, _, receipt = raw.partition(b"\n")
+        name, folder, target = json.loads(head)
+        return cls(name, folder, target, receipt)
+
+
+def _nothing(_: Step) -> None:
+    return
+
+
+class DropFolder:
+    """One feed's folder (`DIR/drop/{feed}`), the only reader of its `incoming/`.
+
+    `reached` is called after every step of a file; an exception from it stops the scan (for tests of crashes).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        handler: Handler,
+        oversize: OversizeHandler,
+        limits: DropLimits | None = None,
+        reached: Callable[[Step], None] = _nothing,
+    ) -> None:
+        self._folder = folder
+        self._handler = handler
+        self._oversize = oversize
+        self._limits = limits or DropLimits()
+        self._reached = reached
+        self._refused = 0
+
+    def prepare(self) -> None:
+        """Make the folders and clear away notes that a crash left behind; raises `OSError` when it cannot."""
+        for name in (INCOMING, DONE, ERROR, PENDING):
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+        for path in (self._folder / PENDING).iterdir():
+            note = self._read_note(path)
+            if note is None or not os.path.lexists(self._folder / INCOMING / note.name):
+                path.unlink()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Scan again and again until `stop` is set; the file in progress is finished first."""
+        while not stop.is_set():
+            await self.scan(stop)
+            try:
+                async with asyncio.timeout(self._limits.poll_seconds):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def scan(self, stop: asyncio.Event | None = None) -> int:
+        """Take every `*.xml` file of `incoming/` in the order of the names; returns how many were moved.
+
+        A file whose handling fails stays for the next scan and does not hold up the others.
+        """
+        moved = 0
+        for name in await asyncio.to_thread(self._names):
+            if stop is not None and stop.is_set():
+                break
+            try:
+                moved += await self._process(name)
+            except Exception as error:
+                _LOG.error("a file stays in incoming: %s", type(error).__name__)
+        return moved
+
+    def _names(self) -> list[str]:
+        """Names of plain files that are ready. Links, folders, pipes and files with a second name are left alone."""
+        ready, refused = [], 0
+        with os.scandir(self._folder / INCOMING) as entries:
+            for entry in entries:
+                if not entry.name.endswith(".xml") or entry.name.startswith("."):
+                    continue
+                if _is_plain(entry.stat(follow_symlinks=False)):
+                    ready.append(entry.name)
+                else:
+                    refused += 1
+        if refused > self._refused:
+            _LOG.warning("%d entries of incoming are no plain files and are not read", refused)
+        self._refused = refused
+        return sorted(ready)
+
+    async def _process(self, name: str) -> bool:
+        """Take one file through all steps; `False` when it is not there (any more) as a stable plain file."""
+        file = await asyncio.to_thread(self._read, name)
+        if file is None:
+            return False
+        self._reached(Step.READ)
+        note = await asyncio.to_thread(self._recall, file)
+        if note is None:
+            answer = await self._answer(file)
+            self._reached(Step.HANDLED)
+            note = await asyncio.to_thread(self._write_note, file, answer)
+            self._reached(Step.NOTED)
+        return await asyncio.to_thread(self._settle, file, note)
+
+    async def _answer(self, file: _File) -> DropAnswer:
+        if file.status.st_size > self._limits.file_bytes:
+            return await self._oversize(file.name, file.status.st_size)
+        return await self._handler(file.name, file.body)
+
+    def _read(self, name: str) -> _File | None:
+        """The file, if it is plain and does not change while it is read; of a large one only the beginning."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self._folder / INCOMING / name, flags)
+        except OSError as error:
+            _LOG.warning("a file of incoming cannot be opened: errno %s", error.errno)
+            return None
+        with os.fdopen(descriptor, "rb") as stream:
+            before = os.fstat(descriptor)
+            if not _is_plain(before):
+                return None
+            body = stream.read(self._limits.file_bytes + 1)
+            after = os.fstat(descriptor)
+        if not _same(before, after) or len(body) != min(before.st_size, self._limits.file_bytes + 1):
+            return None
+        digest = hashlib.sha256(os.fsencode(name) + b"\0%d\0" % before.st_size + body)
+        return _File(name, body, before, digest.hexdigest())
+
+    def _recall(self, file: _File) -> _Note | None:
+        """The note that an interrupted run left for this very file."""
+        return self._read_note(self._folder / PENDING / file.key)
+
+    def _read_note(self, path: Path) -> _Note | None:
+        """A note that is still to be carried out: complete, and its target not taken."""
+        try:
+            note = _Note.decode(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return None if os.path.lexists(self._folder / note.folder / note.target) else note
+
+    def _write_note(self, file: _File, answer: DropAnswer) -> _Note:
+        folder = DONE if answer.accepted else ERROR
+        note = _Note(file.name, folder, self._free_name(folder, file.name), answer.receipt)
+        _write_durably(self._folder / PENDING / file.key, note.encode())
+        return note
+
+    def _free_name(self, folder: str, name: str) -> str:
+        """The first name of which neither file nor receipt exists: nothing is ever overwritten."""
+        return next(
+            candidate
+            for candidate in _candidates(name)
+            if not os.path.lexists(self._folder / folder / candidate)
+            and not os.path.lexists(self._folder / folder / (candidate + RECEIPT_SUFFIX))
+        )
+
+    def _settle(self, file: _File, note: _Note) -> bool:
+        """Show the receipt, move the file, forget the note.
+
+        A file that was replaced by its sender meanwhile stays: it is another file and gets its own receipt.
+        """
+        source = self._folder / INCOMING / file.name
+        folder = self._folder / note.folder
+        receipt = folder / (note.target + RECEIPT_SUFFIX)
+        if not receipt.exists():
+            _write_durably(receipt, note.receipt, f".{file.key}.tmp")
+        self._reached(Step.RECEIPT_VISIBLE)
+        unchanged = _same(source.lstat(), file.status)
+        if unchanged:
+            source.rename(folder / note.target)
+            _sync_folder(folder)
+            _sync_folder(source.parent)
+            self._reached(Step.MOVED)
+        else:
+            receipt.unlink()
+        (self._folder / PENDING / file.key).unlink()
+        self._reached(Step.FORGOTTEN)
+        return unchanged
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """`a.xml`, `a.1.xml`, `a.2.xml` and so on; a name too long for suffixes is replaced by its digest."""
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest() + ".xml"
+    yield name
+    stem = name.removesuffix(".xml")
+    yield from (f"{stem}.{number}.xml" for number in count(1))
+
+
+def _is_plain(status: os.stat_result) -> bool:
+    """A regular file with one name: a second hard link could be a file of somebody else."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether two looks at a file saw the same content."""
+    return (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) == (
+        other.st_dev,
+        other.st_ino,
+        other.st_size,
+        other.st_mtime_ns,
+    )
+
+
+def _write_durably(path: Path, content: bytes, temporary: str | None = None) -> None:
+    """Make `path` appear complete and on the disk: temporary file, fsync, rename, fsync of the folder."""
+    draft = path.with_name(temporary or f"{path.name}.tmp")
+    with draft.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
