@@ -49,6 +49,21 @@ class Moment:
         """The FHIR dateTime."""
         return f"{self.date}T{self.time}" if self.time else self.date
 
+    @property
+    def end(self) -> datetime:
+        """The first instant after it; of a full time the instant itself."""
+        start = self.start
+        if self.precision is Precision.TIME:
+            return start
+        if self.precision is Precision.DAY:
+            return start + timedelta(days=1)
+        months = start.year * 12 + start.month - 1 + (1 if self.precision is Precision.MONTH else 12)
+        return start.replace(year=months // 12, month=months % 12 + 1)
+
+    def is_before(self, other: "Moment") -> bool:
+        """Whether it is over before `other` begins, whatever the precision of both."""
+        return self.start < other.start and self.end <= other.start
+
 
 def read(text: str) -> Moment | None:
     """The moment written in `text` in any form of common rules §5.2, None when it is no date.
@@ -61,7 +76,8 @@ def read(text: str) -> Moment | None:
         return None
     year, month, day, hour, minute, second = (int(match[name] or default) for name, default in _FIELDS)
     try:
-        start = datetime(year, month, day, hour, minute, second, tzinfo=_offset(match["offset"]))
+        micros = int((match["fraction"] or ".0")[1:7].ljust(6, "0"))
+        start = datetime(year, month, day, hour, minute, second, micros, tzinfo=_offset(match["offset"]))
     except (ValueError, OverflowError):
         return None
     return Moment(_precision(match), _date(match), _time(match), start)

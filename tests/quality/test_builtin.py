@@ -1,0 +1,183 @@
+"""Every rule that is checked on drafts: examples that hold and examples that do not."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from hie.base.data import data_path
+from hie.base.draft import Contribution, Draft, Event, Key, Member
+from hie.base.finding import Finding, finding
+from hie.base.record import Record
+from hie.quality.rules import load_rules
+from hie.quality.stage import Quality, with_findings
+
+RULES = load_rules(data_path("mappings", "quality") / "rules.toml")
+QUALITY = Quality(RULES)
+RECORD = Record(1, "TB", None, b"")
+FULL = {"name[]": [{"text": "柯宁"}], "gender": "male", "birthDate": "1951-11-11"}
+
+
+def key(resource_type: str, region: str = "qingpu", value: str = "1") -> Key:
+    return Key(region, "12310118MBHE03010J", resource_type, "kind", value)
+
+
+def draft(resource_type: str, slots: Mapping[str, Any], region: str = "qingpu", **more: Any) -> Draft:
+    return Draft((Contribution(key(resource_type, region), "1", slots, **more),))
+
+
+def patient(number: str = "310198195111115254", **slots: Any) -> Draft:
+    identifier = {"system": "urn:oid:2.16.156.10011.1.3", "value": number}
+    return draft("Patient", {**FULL, "identifier[]#ni": identifier, **slots})
+
+
+def result(value: str | None, low: str | None, high: str | None, flag: str, text: str = "", **quantity: Any) -> Draft:
+    limits: dict[str, Any] = {name: {"value": Decimal(v)} for name, v in (("low", low), ("high", high)) if v}
+    slots: dict[str, Any] = {
+        "referenceRange[]": [{**limits, "text": text or f"{low}-{high}"}],
+        "interpretation[]": [{"coding": [{"system": INTERPRETATION, "code": flag}]}],
+    }
+    if value is not None:
+        slots["value[x]"] = {"valueQuantity": {"value": Decimal(value), **quantity}}
+    return draft("Observation", slots)
+
+
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+START, END = "2026-04-03T10:20:00+08:00", "2026-04-11T15:30:00+08:00"
+
+
+def visit(start: str | None, end: str | None, **more: Any) -> Draft:
+    slots = {"period.start": start, "period.end": end, "status": "finished"}
+    return draft("Encounter", {name: value for name, value in slots.items() if value}, **more)
+
+
+def report(effective: str | None, issued: str | None, collected: str | None = None) -> Draft:
+    slots = {"effectiveDateTime": effective, "issued": issued}
+    members = (Member(key("Specimen"), {"collection.collectedDateTime": collected}),) if collected else ()
+    return draft("DiagnosticReport", {n: v for n, v in slots.items() if v}, members=members)
+
+
+HOLDS: dict[str, list[Draft]] = {
+    "name-present": [
+        draft("Patient", FULL),
+        draft("Patient", {**{k: v for k, v in FULL.items() if k != "name[]"}, "name[]#official": {"text": "柯宁"}}),
+        draft("Patient", {}, revoke=True),
+        draft("Patient", {}, exists=False),
+        draft("Patient", {"active": False}),
+        draft("Encounter", {}),
+    ],
+    "gender-present": [draft("Patient", FULL), draft("Patient", {**FULL, "gender": "unknown"})],
+    "birth-date-present": [draft("Patient", FULL), draft("Patient", {**FULL, "birthDate": "1951"})],
+    "id-says-birth-date": [
+        patient(),
+        patient(birthDate="1951-11"),
+        patient("310198195111115255", birthDate="1951-11-12"),
+        patient("310198511111525", birthDate="1951-11-12"),
+    ],
+    "id-says-gender": [patient(), patient(gender="unknown"), patient("310198195111115255", gender="female")],
+    "visit-forward": [
+        visit(START, END),
+        visit(START, START),
+        visit("2026-04-11T16:00:00+08:00", "2026-04-11"),
+        visit(None, END),
+        visit(START, None),
+    ],
+    "report-after-sampling": [report(START, END), report(START, None), report(None, END), report("2026-04-11", END)],
+    "range-and-flag": [
+        result("6.20", "3.5", "9.5", "N"),
+        result("99", "115", "150", "L"),
+        result("9.5", "3.5", "9.5", "N"),
+        result("5.0", None, "5.0", "H", "<5.0"),
+        result("90", "90", None, "N", "≥90"),
+        result("0.5", None, "10", "H", "<10", comparator="<"),
+        result("6.20", "3.5", "9.5", "A"),
+        result(None, "3.5", "9.5", "H"),
+        result("6.20", None, None, "H", "阴性"),
+    ],
+    "critical-noted": [result("6.8", "3.5", "5.3", "H"), result("6.8", "3.5", "5.3", "A")],
+}
+"""Rule id -> drafts that keep it."""
+
+BROKEN: dict[str, list[Draft]] = {
+    "name-present": [
+        draft("Patient", {n: v for n, v in FULL.items() if n != "name[]"}),
+        draft("Patient", {"name[]": []}),
+    ],
+    "gender-present": [draft("Patient", {n: v for n, v in FULL.items() if n != "gender"})],
+    "birth-date-present": [draft("Patient", {n: v for n, v in FULL.items() if n != "birthDate"})],
+    "id-says-birth-date": [patient(birthDate="1951-11-12")],
+    "id-says-gender": [patient(gender="female"), patient("310198197004045296", birthDate="1970-04-04", gender="female")],
+    "visit-forward": [visit(END, START), visit("2026-04-12", "2026-04-11T15:30:00+08:00")],
+    "report-after-sampling": [report(END, START), report(None, START, END)],
+    "range-and-flag": [
+        result("9.6", "3.5", "9.5", "N"),
+        result("6.2", "3.5", "9.5", "H"),
+        result("6.2", "3.5", "9.5", "LL"),
+        result("5.0", None, "5.0", "N", "<5.0"),
+        result("90", "90", None, "L", "≥90"),
+    ],
+    "critical-noted": [
+        result("6.8", "3.5", "5.3", "HH"),
+        result("1", "3.5", "5.3", "LL"),
+        result("1", None, None, "AA"),
+    ],
+}
+"""Rule id -> drafts that break it."""
+
+CHECKED = {rule.id: rule for rule in RULES if rule.stage == "quality"}
+
+
+def expected(rule_id: str) -> Finding:
+    return finding(CHECKED[rule_id].finding, CHECKED[rule_id].path["qingpu"])
+
+
+def test_every_checked_rule_has_examples() -> None:
+    assert set(HOLDS) == set(BROKEN) == set(CHECKED)
+
+
+@pytest.mark.parametrize(("rule_id", "example"), [(r, d) for r, drafts in HOLDS.items() for d in drafts])
+def test_holds(rule_id: str, example: Draft) -> None:
+    assert expected(rule_id) not in QUALITY.run(example, RECORD).findings
+
+
+@pytest.mark.parametrize(("rule_id", "example"), [(r, d) for r, drafts in BROKEN.items() for d in drafts])
+def test_broken(rule_id: str, example: Draft) -> None:
+    assert expected(rule_id) in QUALITY.run(example, RECORD).findings
+
+
+def test_an_end_before_the_start_is_left_out_and_the_status_stays() -> None:
+    checked = QUALITY.run(visit(END, START), RECORD)
+    assert checked.draft.contributions[0].slots == {"period.start": END, "status": "finished"}
+    assert with_findings(checked).findings == (finding("time-order", "CYSJ"),)
+
+
+def test_a_discharge_event_before_the_start_loses_its_time() -> None:
+    early = draft("Encounter", {"period.start": END}, "wujiang", events=(Event("discharge", START),))
+    checked = QUALITY.run(early, RECORD)
+    assert checked.draft.contributions[0].events == (Event("discharge", None),)
+    assert checked.findings == (finding("time-order", "PV1-45"),)
+
+
+def test_members_are_checked_and_those_taken_out_are_not() -> None:
+    slots = result("9.6", "3.5", "9.5", "N").contributions[0].slots
+    for gone, count in ((False, 1), (True, 0)):
+        members = (Member(key("Observation"), slots, gone=gone),)
+        assert len(QUALITY.run(draft("DiagnosticReport", {}, members=members), RECORD).findings) == count
+
+
+def test_a_rule_is_silent_about_what_mapping_has_noted() -> None:
+    example = result("6.8", "3.5", "5.3", "HH")
+    noted = Draft(example.contributions, (finding("critical-value", "WJZBZ"),))
+    assert QUALITY.run(noted, RECORD).findings == ()
+    parsed = Record(1, "TB", None, b"", (finding("value-missing", "XM"),))
+    assert QUALITY.run(draft("Patient", {"gender": "male", "birthDate": "1951-11-11"}), parsed).findings == ()
+
+
+def test_rules_are_for_their_regions_only() -> None:
+    nameless = draft("Patient", {"name[]": [{"text": "柯宁"}], "gender": "male"}, "jiashan")
+    assert QUALITY.run(nameless, RECORD).findings == ()
+
+
+def test_a_draft_without_contributions_breaks_nothing() -> None:
+    assert QUALITY.run(Draft(), RECORD).findings == ()
