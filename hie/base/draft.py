@@ -126,6 +126,18 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """The patient `prior` is the same as `target`, in one organisation (HL7 ADT^A40; Wujiang §6).
+
+    The prior one is retired: its resources get the target as subject, whenever they come.
+    """
+
+    prior: Key
+    target: Key
+    order: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """What a part says in passing about a resource that it does not state, to be held against the stored one.
 
@@ -160,8 +172,8 @@ class Draft:
 
     `message_id` is MSH-10, SOAP message id or PCH with the sender, for `control-id-reused`; `key` the key columns shown
     in a receipt; `needs` are parents that must be known before the part may be stored (`orphan-reference`);
-    `claims` are held against what is stored once the parents are known; `unmapped` are source paths that no map
-    mentions; `binaries` are verbatim documents (key, content type, bytes).
+    `claims` are held against what is stored once the parents are known, `merges` join two patients; `unmapped` are
+    source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes).
     """
 
     contributions: tuple[Contribution, ...] = ()
@@ -169,6 +181,7 @@ class Draft:
     aliases: tuple[Alias, ...] = ()
     needs: tuple[Key, ...] = ()
     claims: tuple[Claim, ...] = ()
+    merges: tuple[Merge, ...] = ()
     message_id: str = ""
     order: str = ""
     key: str = ""

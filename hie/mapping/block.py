@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.base.draft import Alias, Contribution, Event, Key, Member
+from hie.base.draft import Alias, Claim, Contribution, Event, Key, Member, Merge
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
@@ -33,6 +33,9 @@ class Run:
     contributions: list[Contribution] = field(default_factory=list)
     needs: list[Key] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    binaries: list[tuple[Key, str, bytes]] = field(default_factory=list)
 
 
 MakeKey = Callable[[Any, Run], Key | None]
@@ -65,7 +68,7 @@ class BlockCompiler:
         reads = [self.compiler.value(item, table, "order") for item in items]
 
         def order(node: Any, context: Context) -> str:
-            return ORDER_SEPARATOR.join(_text(read(node, context)) for read in reads)
+            return ORDER_SEPARATOR.join(text_of(read(node, context)) for read in reads)
 
         return order
 
@@ -84,22 +87,6 @@ class BlockCompiler:
             run.keys[name] = key = make(node, run) if when(node, run.context) else None
             if key is not None and need(node, run.context):
                 run.needs.append(key)
-
-        return step
-
-    def alias(self, table: Table) -> Step | None:
-        """`[[alias]]`: another key under which the resource `of` is known."""
-        if not self.compiler.applies(table.data):
-            return None
-        when = self.compiler.switch(table.data.get("when", True), table, "when")
-        of = self._known(table, "of")
-        make = self.key(table.data, "Patient", table, of, None)
-
-        def step(node: Any, run: Run) -> None:
-            target = run.keys.get(of)
-            other = make(node, run) if target is not None and when(node, run.context) else None
-            if target is not None and other is not None and other != target:
-                run.aliases.append(Alias(other, target, run.order))
 
         return step
 
@@ -208,7 +195,7 @@ class BlockCompiler:
 
     def _key_part(self, part: Any, table: Table, name: str) -> Callable[[Any, Run, list[str]], str | None]:
         if isinstance(part, dict) and "block" in part:
-            block = self._known(table, "block", str(part["block"]))
+            block = self.known(table, "block", str(part["block"]))
             return lambda node, run, texts: key.value if (key := run.keys.get(block)) is not None else None
         if isinstance(part, dict) and "text" in part:
             text = str(part["text"])
@@ -225,7 +212,7 @@ class BlockCompiler:
             self.compiler.problems.append(table.problem(f"{part!r} is no part of a key", "key"))
             return lambda node, run, texts: None
         reader = read
-        return lambda node, run, texts: _text(reader(node, run.context)) or ("" if optional else None)
+        return lambda node, run, texts: text_of(reader(node, run.context)) or ("" if optional else None)
 
     def _kind(self, kind: str, table: Table) -> Callable[[Any, Context], str]:
         """A kind with `{path}` in it is filled in; empty when a path has no value."""
@@ -235,7 +222,7 @@ class BlockCompiler:
         reads = [self.compiler.value(path, table, "key", transform="number") for path in paths]
 
         def named(node: Any, context: Context) -> str:
-            texts = [_text(read(node, context)) for read in reads]
+            texts = [text_of(read(node, context)) for read in reads]
             return _KIND_PATH.sub("{}", kind).format(*texts) if all(texts) else ""
 
         return named
@@ -272,7 +259,7 @@ class BlockCompiler:
                 return None
             place = location(node, context) if location else []
             stated = place[0] if place and place[0] is not DELETED else None
-            return Event(code, _text(at(node, context)) or None if at else None, stated)
+            return Event(code, text_of(at(node, context)) or None if at else None, stated)
 
         return event
 
@@ -287,9 +274,9 @@ class BlockCompiler:
         document = compiler.value(data["document"], table, "document", "number") if "document" in data else None
         tier = int(data.get("tier", 0))
         subject, encounter, parent = (
-            self._known(table, name) if name in data else "" for name in ("subject", "encounter", "parent")
+            self.known(table, name) if name in data else "" for name in ("subject", "encounter", "parent")
         )
-        digest = bool(data.get("digest"))
+        digest, creates = bool(data.get("digest")), str(data.get("creates", ""))
 
         def finish(
             node: Any, run: Run, key: Key, slots: Slots, members: tuple[Member, ...], events: tuple[Event, ...]
@@ -303,17 +290,19 @@ class BlockCompiler:
                 members=members,
                 events=events,
                 tier=0 if switches.get("seed") else tier,
-                source=_text(document(node, context)) if document else "",
+                source=text_of(document(node, context)) if document else "",
                 subject=_reference(run.keys.get(subject)),
                 encounter=_reference(run.keys.get(encounter)),
                 parent=run.keys.get(parent),
                 digest=hashlib.sha256(run.body).hexdigest() if digest else "",
+                creates=creates,
                 **switches,
             )
 
         return finish
 
-    def _known(self, table: Table, key: str, name: str = "") -> str:
+    def known(self, table: Table, key: str, name: str = "") -> str:
+        """The name of a block or key above that a table refers to under `key`."""
         name = name or str(table.get(key))
         if name not in self.names:
             self.compiler.problems.append(table.problem(f"no block or key {name!r} above", key))
@@ -352,7 +341,7 @@ def _ordinal(read: Reader | None, name: str) -> Callable[[Any, Run, list[str]], 
     """The value of the path when it has one, else 1, 2, … among the resources with the same key so far."""
 
     def part(node: Any, run: Run, texts: list[str]) -> str | None:
-        stated = _text(read(node, run.context)) if read else ""
+        stated = text_of(read(node, run.context)) if read else ""
         if stated:
             return stated
         prefix = (name, ":".join(texts))
@@ -362,7 +351,8 @@ def _ordinal(read: Reader | None, name: str) -> Callable[[Any, Run, list[str]], 
     return part
 
 
-def _text(values: list[Any]) -> str:
+def text_of(values: list[Any]) -> str:
+    """The first value of a reader as text, empty without one."""
     return str(values[0]) if values and values[0] is not DELETED else ""
 
 

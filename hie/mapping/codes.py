@@ -91,7 +91,8 @@ class CodeRow:
 
 @dataclass(frozen=True)
 class CodeTable:
-    """One code map. `rows` by source code; `names` are all names of all rows."""
+    """One code map. `rows` by source code; `names` are all names of all rows; `translates` is False
+    for a table without any target, which only names codes: there a missing translation is no finding."""
 
     name: str
     closed: bool
@@ -104,17 +105,21 @@ class CodeTable:
     unmapped: str = "code-unmapped"
     file: str = ""
     names: frozenset[str] = field(default=frozenset())
+    translates: bool = True
 
     def translate(self, code: str, name: str, context: "Context") -> "Translation":
         """Look a code up and note `code-unknown`, `code-unmapped` or `code-name-conflict` at the current path."""
         row = self.rows.get(code)
         if row is None:
-            context.note("code-unknown" if self.closed else self.unmapped)
+            if self.closed:
+                context.note("code-unknown")
+            elif self.translates:
+                context.note(self.unmapped)
             target = _coding(self.target_system, self.unknown, self.unknown_display) if self.unknown else None
             return Translation(_coding(self.system, code, name), target, name or code)
         if name and self.conflicts(row, name):
             context.note("code-name-conflict")
-        if not row.target_code and not self.closed:
+        if not row.target_code and not self.closed and self.translates:
             context.note(self.unmapped)
         return Translation(_coding(row.source_system, code, row.display or name), row.target, name or row.display)
 
@@ -137,9 +142,12 @@ class Translation:
     def concept(self) -> dict[str, Any]:
         """A CodeableConcept: source coding first and `userSelected`, then the translation; text only without a code."""
         found: dict[str, Any] = {}
-        codings: list[dict[str, Any]] = [dict(self.target)] if self.target else []
-        if self.source.get("code") and self.source.get("system"):
-            codings.insert(0, {**self.source, "userSelected": True})
+        source, target = self.source, self.target
+        codings: list[dict[str, Any]] = []
+        if source.get("code") and source.get("system"):
+            codings.append({**source, "userSelected": True})
+        if target and (source.get("system"), source.get("code")) != (target.get("system"), target["code"]):
+            codings.append(dict(target))
         if codings:
             found["coding"] = codings
         if self.text:
@@ -276,4 +284,5 @@ def _table(file: str, header: dict[str, str], rows: dict[str, CodeRow], problems
         unmapped=header.get("unmapped", "code-unmapped"),
         file=file,
         names=frozenset(name for row in rows.values() for name in row.names),
+        translates=bool(header.get("target")) or any(row.target_code for row in rows.values()),
     )

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.base.draft import Key
+from hie.base.text import half_width
 from hie.mapping.codes import CodeTable, Translation
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.reader import Compiler, Raw, Reader, Switch, always, never
-from hie.mapping.schema import LIMITS
+from hie.mapping.schema import LIMITS, SEVERAL
 from hie.mapping.toml import Table
-from hie.mapping.transforms.texts import half_width
 
 Slots = dict[str, Any]
 State = Callable[[Any, Context, Slots, Mapping[str, Key | None]], None]
 """States what a field says about `node` in the slots; the mapping holds the keys of the named blocks."""
+
+Put = Callable[[Slots, str, list[Any], Context], None]
 
 _LIMITS_BY_ELEMENT: Mapping[str, str] = {
     "identifier": "code",
@@ -56,7 +58,8 @@ def compile_field(
         state = _coded(target, table, compiler, codes, when, deletes)
     else:
         read = compiler.value(_with_limit(table, target), table, "source")
-        state = _valued(target, read, when, table.get("required"), deletes)
+        put = _choice(table.data["choice"]) if "choice" in table.data else _put
+        state = _valued(target, read, when, table.get("required"), deletes, put)
     return Field(state, on_root)
 
 
@@ -81,12 +84,21 @@ def _put(slots: Slots, target: str, values: list[Any], context: Context) -> None
     """State the values: all of them in a repeating slot, the first in any other."""
     if "{id}" in target and context.current is not None:
         target = target.replace("{id}", context.current.id)
+    if target == SEVERAL:
+        for value in values:
+            slots.update(value)
+        return
     if "[]" not in target:
         slots[target] = values[0]
         return
     flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
     if flat:
         slots[target] = flat
+
+
+def _delete(slots: Slots, target: str) -> None:
+    if target != SEVERAL:
+        slots[target] = None
 
 
 def _constant(target: str, constant: Any, when: Switch) -> State:
@@ -115,7 +127,16 @@ def _reference(target: str, name: str, when: Switch) -> State:
     return state
 
 
-def _valued(target: str, read: Reader, when: Switch, required: str | None, deletes: bool) -> State:
+def _choice(name: str) -> Put:
+    """The value becomes the chosen element of a choice: `{"deceasedBoolean": true}`."""
+
+    def put(slots: Slots, target: str, values: list[Any], context: Context) -> None:
+        slots[target] = {name: values[0]}
+
+    return put
+
+
+def _valued(target: str, read: Reader, when: Switch, required: str | None, deletes: bool, put: Put) -> State:
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is not always and not when(node, context):
             return
@@ -125,9 +146,9 @@ def _valued(target: str, read: Reader, when: Switch, required: str | None, delet
                 context.note(required)
         elif values[0] is DELETED:
             if deletes and target:
-                slots[target] = None
+                _delete(slots, target)
         elif target:
-            _put(slots, target, values, context)
+            put(slots, target, values, context)
 
     return state
 
@@ -148,7 +169,7 @@ def _coded(
     data.setdefault("limit", "code")
     read = compiler.value(data, table, "source")
     read_name = _name_reader(table, compiler)
-    put = _FORMS[table.get("form", "concept")]
+    put = _extension(table.data["url"]) if "url" in table.data else _FORMS[table.get("form", "concept")]
     default, required = table.get("default"), table.get("required")
     empty = bool(table.get("always"))
 
@@ -159,7 +180,7 @@ def _coded(
         path = context.path
         if values and values[0] is DELETED:
             if deletes:
-                slots[target] = None
+                _delete(slots, target)
             return
         names = read_name(node, context)
         _long_names(names, context)
@@ -207,6 +228,17 @@ def _put_concept(slots: Slots, target: str, found: list[Translation], context: C
     concepts = [concept for translation in found if (concept := translation.concept)]
     if concepts:
         _put(slots, target, concepts, context)
+
+
+def _extension(url: str) -> Callable[[Slots, str, list[Translation], Context], None]:
+    """Concepts as extensions of that URL."""
+
+    def put(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
+        concepts = [concept for translation in found if (concept := translation.concept)]
+        if concepts:
+            _put(slots, target, [{"url": url, "valueCodeableConcept": concept} for concept in concepts], context)
+
+    return put
 
 
 def _put_coding(slots: Slots, target: str, found: list[Translation], context: Context) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hie.mapping.beside import compile_alias, compile_binary, compile_claim, compile_merge
 from hie.mapping.block import BlockCompiler, Step
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
@@ -119,11 +120,14 @@ def compile_map(
     message_id = compiler.value(head.data["message_id"], head, "message_id") if "message_id" in head.data else None
     label = tuple(compiler.value(path, head, "label") for path in head.get("label", ()))
     steps = [blocks.key_block(table) for table in fieldmap.all("key")]
+    steps += [compile_binary(blocks, table) for table in fieldmap.all("binary")]
     resources = fieldmap.resources()
     for table, fields, events in resources:
         if "root" not in table.data:
             steps.append(blocks.resource(table, fields, events, lambda name: _members_of(resources, name)))
-    steps += [blocks.alias(table) for table in fieldmap.all("alias")]
+    steps += [compile_alias(blocks, table) for table in fieldmap.all("alias")]
+    steps += [compile_claim(blocks, table) for table in fieldmap.all("claim")]
+    steps += [compile_merge(blocks, table) for table in fieldmap.all("merge")]
     mentions = frozenset(compiler.mentions)
     ignored = frozenset(path for table in fieldmap.all("map") for path in table.get("ignore", ()))
     problems = [*compiler.problems, *_orphans(resources)]
@@ -190,7 +194,7 @@ def _read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]
     return problems, FieldMap(heads[0], tuple(sources))
 
 
-_HEADERS = ("map", "key", "alias", "resource")
+_HEADERS = ("map", "key", "alias", "binary", "claim", "merge", "resource")
 
 
 def _check(source: Source) -> Iterable[Problem]:

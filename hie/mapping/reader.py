@@ -99,13 +99,25 @@ class Compiler:
             return [], ""
         if "parts" in data:
             paths = data["parts"]
-            reads = [self.path(path, table, "parts") for path in paths]
-            return [(str(paths[0]) if paths else "", _parts(reads))], str(paths[0]) if paths else ""
+            reads = [self._part(path, table) for path in paths]
+            first = _path_of(paths[0]) if paths else ""
+            return [(first, _parts(reads))], first
         source = data["source"]
         paths = source if isinstance(source, list) else [source]
         if not paths:
             self.problems.append(table.problem("no source path", key))
         return [(str(p), self.path(p, table, key if _is_text(source) else "source")) for p in paths], str(paths[0])
+
+    def _part(self, part: Any, table: Table) -> Raw:
+        """One of several parts: a path, or `{source, join}` for all values of a path joined into one text."""
+        if not isinstance(part, dict):
+            return self.path(part, table, "parts")
+        read, join = self.path(part.get("source"), table, "parts"), str(part.get("join", "\n"))
+        if part.keys() - {"source", "join"}:
+            self.problems.append(table.problem("a part has 'source' and 'join'", "parts"))
+        return lambda node, context: (
+            (join.join(v for v in found if isinstance(v, str)),) if (found := read(node, context)) else ()
+        )
 
     def switch(self, spec: Any, table: Table, key: str) -> Switch:
         """True, false, a condition, or a list of conditions that must all hold."""
@@ -128,9 +140,12 @@ class Compiler:
             return never
         if "absent" in spec:
             read = self.path(spec["absent"], table, key)
-            return lambda node, context: not _first(read(node, context))
+            return lambda node, context: not _there(read(node, context))
         if "source" not in spec:
             return always
+        if isinstance(spec["source"], list):
+            reads = [self.path(path, table, key) for path in spec["source"]]
+            return lambda node, context: any(_there(one(node, context)) for one in reads)
         read = self.path(spec["source"], table, key)
         if "in" in spec:
             wanted = frozenset(spec["in"])
@@ -138,7 +153,7 @@ class Compiler:
         if "not_in" in spec:
             unwanted = frozenset(spec["not_in"])
             return lambda node, context: _first(read(node, context)) not in unwanted
-        return lambda node, context: bool(_first(read(node, context)))
+        return lambda node, context: _there(read(node, context))
 
 
 def _is_text(spec: Any) -> bool:
@@ -164,6 +179,14 @@ def _first(values: Sequence[Value]) -> str:
     if isinstance(value, tuple):
         value = value[0] if value else ""
     return value.strip() if isinstance(value, str) else ("" if value is DELETED else str(value))
+
+
+def _path_of(part: Any) -> str:
+    return str(part.get("source", "")) if isinstance(part, dict) else str(part)
+
+
+def _there(values: Sequence[Value]) -> bool:
+    return bool(values) and values[0] is not DELETED
 
 
 def _part(values: Sequence[Value]) -> Value:

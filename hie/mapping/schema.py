@@ -60,6 +60,29 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "types": LIST,
         "when": CONDITION,
     },
+    "claim": {
+        **_NOTES,
+        **VALUE_KEYS,
+        "about": TEXT,
+        "element": TEXT,
+        "finding": TEXT,
+        "equals": LIST,
+        "differs": LIST,
+        "subject": FLAG,
+        "types": LIST,
+        "when": CONDITION,
+    },
+    "binary": {
+        **_NOTES,
+        "name": TEXT,
+        "kind": TEXT,
+        "value": VALUE,
+        "join": TEXT,
+        "content_type": TEXT,
+        "types": LIST,
+        "when": CONDITION,
+    },
+    "merge": {**_NOTES, "target": TEXT, "prior": TEXT, "types": LIST, "when": CONDITION},
     "alias": {**_NOTES, "of": TEXT, "kind": TEXT, "value": VALUE, "join": TEXT, "types": LIST, "when": CONDITION},
     "resource": {
         **_NOTES,
@@ -85,6 +108,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "root": TEXT,
         "listed": TEXT,
         "gone": SWITCH,
+        "creates": TEXT,
         "deletes": FLAG,
     },
     "resource.field": {
@@ -100,6 +124,8 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "constant": ANY,
         "on_root": FLAG,
         "reference": TEXT,
+        "choice": TEXT,
+        "url": TEXT,
     },
     "resource.event": {
         **_NOTES,
@@ -116,6 +142,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "map": ("feed", "dialect", "types", "order"),
     "key": ("name", "type"),
     "alias": ("of", "kind", "value"),
+    "binary": ("name", "kind", "value", "content_type"),
+    "claim": ("about", "element", "finding"),
+    "merge": ("target", "prior"),
     "resource": ("type", "key"),
     "resource.field": (),
     "resource.event": ("code",),
@@ -141,6 +170,9 @@ EVENTS = frozenset(
 FORMS = frozenset({"concept", "coding", "code"})
 """What a field with `codes` becomes: a CodeableConcept, a Coding, a code with its source-coding extension."""
 
+SEVERAL = "*"
+"""The target of a field whose transform states several slots at once, as a mapping."""
+
 LIMITS: Mapping[str, int] = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
 """Most characters of a source value by class (common rules §5.5)."""
 
@@ -165,10 +197,11 @@ def check_table(header: str, table: Table) -> list[Problem]:
 
 def _values(table: Table) -> Iterable[Problem]:
     target = table.get("target")
-    if isinstance(target, str) and not TARGET.fullmatch(target):
+    if isinstance(target, str) and target != SEVERAL and not TARGET.fullmatch(target):
         yield table.problem(f"{target!r} is no slot", "target")
-    if isinstance(table.get("required"), str) and table.get("required") not in CODES:
-        yield table.problem(f"{table.get('required')!r} is no finding code", "required")
+    for key in ("required", "finding", "creates"):
+        if isinstance(table.get(key), str) and table.get(key) not in CODES:
+            yield table.problem(f"{table.get(key)!r} is no finding code", key)
     if table.get("limit", "code") not in LIMITS:
         yield table.problem(f"'limit' must be one of {sorted(LIMITS)}", "limit")
     if table.get("form", "code") not in FORMS:
