@@ -53,8 +53,12 @@ class ItemOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the sender: `status` is the HTTP status, `body` the bytes of any transport."""
+    """What goes back to the sender: `status` is the HTTP status, `body` the bytes of any transport.
+
+    `frames` are set where MLLP sends the same answer as several frames (enhanced mode, Wujiang §8.2).
+    """
 
     body: bytes
     content_type: str
     status: int = 200
+    frames: tuple[bytes, ...] = ()

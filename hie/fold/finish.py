@@ -108,6 +108,24 @@ def finish(
     return resources
 
 
+def link_merged(patient: Resource, target: str | None, merged: Sequence[str]) -> None:
+    """State the merges of a Patient: `target` replaced it, it replaced `merged` (Wujiang §6.1).
+
+    A retired Patient is inactive, and the number it was known by is `old`.
+    """
+    links = [{"other": {"reference": reference}, "type": "replaces"} for reference in merged]
+    if target is not None:
+        patient["active"] = False
+        links.append({"other": {"reference": target}, "type": "replaced-by"})
+        local = "2.16.156.10011.2.5.1.4"
+        patient["identifier"] = [
+            {**identifier, "use": "old"} if identifier.get("system", "").endswith(local) else identifier
+            for identifier in patient.get("identifier", ())
+        ]
+    if links:
+        patient["link"] = [*patient.get("link", ()), *links]
+
+
 def _context(state: Folded, parent: Resource | None, resolve: Resolve) -> tuple[str | None, str | None]:
     """The Patient and Encounter references of a root, stated or inherited."""
     subject, encounter = state.subject, state.encounter

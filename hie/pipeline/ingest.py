@@ -51,7 +51,7 @@ class Ingest:
         known = await self._store.get(RAW_ITEM, item)
         if known is not None and State(str(known["state"])) not in IN_FLIGHT:
             return await self._repeat(runtime, known, door)
-        delivery = Delivery(item, runtime.feed.id, door, self._clock.now(), body)
+        delivery = self.delivery(door, body)
         try:
             parsed, parts = prepare(runtime, delivery)
             return await self._store.write(lambda tx: self._take_in(tx, runtime, delivery, parsed, parts))
@@ -61,6 +61,11 @@ class Ingest:
             return await self._stage(runtime, delivery, error.category)
         except Exception as error:
             return await self._stage(runtime, delivery, type(error).__name__)
+
+    def delivery(self, door: str, body: bytes) -> Delivery:
+        """Bytes that came in through a door just now."""
+        feed = self.doors[door].feed.id
+        return Delivery(raw_item_id(feed, body), feed, door, self._clock.now(), body)
 
     async def _repeat(self, runtime: FeedRuntime, row: Row, door: str) -> Answer:
         """The saved answer of a known item (common rules §2.2)."""

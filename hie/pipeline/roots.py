@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hie.base.draft import Contribution
 from hie.fold.finish import Child
@@ -30,13 +31,21 @@ class Known:
         return self.state != PENDING
 
 
+class Redirect(NamedTuple):
+    """A Patient reference that stands for `target`, since `order`; `kind` is `alias` or `merge`."""
+
+    target: str
+    order: str
+    kind: str
+
+
 class Roots:
     """The roots that one transaction touches; reads each row once, writes each once."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
         self._known: dict[str, Known | None] = {}
-        self._redirects: dict[str, str | None] = {}
+        self._redirects: dict[str, Redirect | None] = {}
         self._stated: dict[str, list[Contribution]] = {}
 
     async def known(self, root: str) -> Known | None:
@@ -65,12 +74,19 @@ class Roots:
         await self._tx.upsert(CONTRIBUTION, {**row, "body": encode(contribution)})
 
     async def fold(self, root: str) -> Folded | None:
-        """Fold all that is stated about a root, aliases included; None when nothing is left."""
+        """Fold all that is stated about a root, aliases included; None when nothing is left.
+
+        What is stated about a merged-away Patient after its merge is not applied (Wujiang §6.7).
+        """
         stated = await self._contributions(root)
         if root.startswith("Patient/"):
-            for alias in await self._tx.select(REDIRECT, {"target": root}):
-                if alias["kind"] == "alias" and await self.resolve(str(alias["source"])) == root:
-                    stated = stated + await self._contributions(str(alias["source"]))
+            for alias in await self.sources(root):
+                redirect = await self.redirect_of(alias)
+                if redirect is not None and redirect.kind == "alias":
+                    stated = stated + await self._contributions(alias)
+            retired = await self.redirect_of(root)
+            if retired is not None and retired.kind == "merge":
+                stated = [c for c in stated if c.order <= retired.order]
         return fold(root, stated) if stated else None
 
     async def _contributions(self, root: str) -> list[Contribution]:
@@ -113,32 +129,46 @@ class Roots:
         ]
 
     async def about(self, subject: str) -> list[str]:
-        """The roots whose stated subject is `subject`."""
-        return [str(row["root"]) for row in await self._tx.select(ROOT, {"subject": subject})]
+        """The roots whose stated subject is `subject` or leads there."""
+        found = [str(row["root"]) for row in await self._tx.select(ROOT, {"subject": subject})]
+        for source in await self.sources(subject):
+            found += await self.about(source)
+        return found
+
+    async def sources(self, patient: str) -> list[str]:
+        """The Patient references that stand for `patient` directly."""
+        rows = await self._tx.select(REDIRECT, {"target": patient})
+        found = []
+        for source in sorted(str(row["source"]) for row in rows):
+            redirect = await self.redirect_of(source)
+            if redirect is not None and redirect.target == patient:
+                found.append(source)
+        return found
 
     async def resolve(self, patient: str) -> str:
-        """Follow aliases and merges of a Patient reference to the end; a ring ends where it began."""
+        """Follow aliases and merges of a Patient reference to the end."""
         seen = {patient}
-        while (target := await self._redirect(patient)) is not None and target not in seen:
-            seen.add(target)
-            patient = target
+        while (redirect := await self.redirect_of(patient)) is not None and redirect.target not in seen:
+            patient = redirect.target
+            seen.add(patient)
         return patient
 
-    async def _redirect(self, patient: str) -> str | None:
+    async def redirect_of(self, patient: str) -> Redirect | None:
+        """Where a Patient reference leads in one step; of several statements the earliest counts."""
         if patient not in self._redirects:
             rows = await self._tx.select(REDIRECT, {"source": patient})
-            best = min(rows, key=lambda row: (str(row["ord"]), str(row["target"])), default=None)
-            self._redirects[patient] = None if best is None else str(best["target"])
+            found = [Redirect(str(row["target"]), str(row["ord"]), str(row["kind"])) for row in rows]
+            self._redirects[patient] = min(found, key=lambda r: (r.order, r.target), default=None)
         return self._redirects[patient]
 
     async def redirect(self, source: str, target: str, order: str, kind: str) -> bool:
         """State that `source` stands for `target`; whether that changes where it leads."""
-        before = await self._redirect(source)
+        before = await self.resolve(source)
         row = await self._tx.get(REDIRECT, source, target)
         if row is None or str(row["ord"]) > order:
             await self._tx.upsert(REDIRECT, {"source": source, "target": target, "ord": order, "kind": kind})
         del self._redirects[source]
-        return before != await self._redirect(source)
+        return before != await self.resolve(source)
 
 
 def _known(row: Row) -> Known:

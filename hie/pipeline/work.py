@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.base.draft import Claim, Contribution, Draft, Key
+from hie.base.draft import Claim, Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.fold.finish import finish, organisation_reference
+from hie.base.systems import identifier_system
+from hie.fold.finish import finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.slots import assemble
 from hie.pipeline.persons import Persons
@@ -19,6 +20,9 @@ from hie.wire.safejson import dumps, loads
 REGION_SYSTEM = "https://hie.example.org/fhir/CodeSystem/region"
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
 """Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
+
+MERGE_NUMBER = 1000
+"""Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
 
 Resource = dict[str, Any]
 
@@ -85,6 +89,8 @@ class Work:
         for claim in draft.claims:
             if not claim.holds(await self._meant(claim)):
                 result.findings.append(finding(claim.finding, claim.path))
+        for merge in draft.merges:
+            result.findings += await self._merge(part, merge)
         if gravest(result.findings).rank >= Severity.QUARANTINE.rank and self._held:
             return result
         self._binaries += draft.binaries
@@ -99,6 +105,7 @@ class Work:
             stale = stale or self._is_stale(contribution, known)
             digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
             result.findings += self._about(contribution, known)
+            result.findings += await self._retired(contribution)
             result.findings += await self._cancelled(contribution, known)
             await self._state(part, number, contribution, known)
             result.roots.append(contribution.target.reference)
@@ -143,12 +150,28 @@ class Work:
             state = await self._roots.fold(await self._roots.resolve(state.subject)) if state.subject else None
         return None if state is None else assemble(state.slots)
 
+    async def _merge(self, part: int, merge: Merge) -> list[Finding]:
+        """Retire a patient in favour of another (Wujiang §6); returns what is to be said about it."""
+        prior, target = merge.prior.reference, merge.target.reference
+        if await self._roots.resolve(target) == prior or prior == target:
+            return [finding("merge-inverse")]
+        if await self._roots.resolve(prior) == await self._roots.resolve(target):
+            return [finding("merge-repeat")]
+        known = await self._roots.exists(prior)
+        await self._roots.redirect(prior, target, merge.order, "merge")
+        identifier = {
+            "system": identifier_system(merge.prior.organisation, merge.prior.kind),
+            "value": merge.prior.value,
+        }
+        stub = Contribution(merge.prior, merge.order, {"identifier[]#prior": identifier}, seed=True)
+        await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
+        self._dirty.update(dict.fromkeys((prior, target, *await self._roots.about(prior))))
+        return [] if known else [finding("merge-stub")]
+
     async def _alias(self, alias: str, target: str, order: str) -> None:
         if alias == target or not await self._roots.redirect(alias, target, order, "alias"):
             return
-        self._dirty[target] = None
-        for root in await self._roots.about(alias):
-            self._dirty[root] = None
+        self._dirty.update(dict.fromkeys((target, *await self._roots.about(alias))))
         version = await self._tx.read("Patient", alias.partition("/")[2])
         if version is not None and not version.deleted:
             await self._persons.remove(alias)
@@ -170,6 +193,14 @@ class Work:
         if unknown and (contribution.revoke or contribution.withdraw):
             yield finding("nothing-to-cancel")
 
+    async def _retired(self, contribution: Contribution) -> list[Finding]:
+        """Whether a statement about a patient comes under an id that was merged away before (Wujiang §6.7)."""
+        if contribution.target.type != "Patient":
+            return []
+        redirect = await self._roots.redirect_of(contribution.target.reference)
+        late = redirect is not None and redirect.kind == "merge" and contribution.order > redirect.order
+        return [finding("retired-id")] if late else []
+
     async def _cancelled(self, contribution: Contribution, known: Known | None) -> list[Finding]:
         """A cancellation of something that is not in that state (Wujiang §4.3)."""
         codes = {event.code for event in contribution.events}
@@ -184,7 +215,9 @@ class Work:
         root = contribution.target.reference
         await self._roots.state(self._item, part, number, root, contribution)
         if root.startswith("Patient/"):
-            root = await self._roots.resolve(root)
+            redirect = await self._roots.redirect_of(root)
+            if redirect is not None and redirect.kind == "alias":
+                root = redirect.target
         self._dirty[root] = None
         if known is not None and known.parent is not None:
             self._dirty[known.parent] = None
@@ -222,6 +255,8 @@ class Work:
         children = await self._roots.children(root)
         subject = await self._roots.resolve(state.subject) if state.subject else None
         resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children)
+        if state.type == "Patient":
+            await self._link_merged(resources[0])
         self.findings.setdefault(root, []).extend(state.findings)
         self._resources[root] = [f"{r['resourceType']}/{r['id']}" for r in resources]
         changed = False
@@ -233,6 +268,16 @@ class Work:
             for child in children:
                 if RANK.get(child.reference.partition("/")[0], 3) > RANK.get(root.partition("/")[0], 3):
                     self._dirty[child.reference] = None
+
+    async def _link_merged(self, patient: Resource) -> None:
+        reference = f"Patient/{patient['id']}"
+        retired = await self._roots.redirect_of(reference)
+        merged = [s for s in await self._roots.sources(reference) if await self._is_merged(s)]
+        link_merged(patient, retired.target if retired is not None and retired.kind == "merge" else None, merged)
+
+    async def _is_merged(self, patient: str) -> bool:
+        redirect = await self._roots.redirect_of(patient)
+        return redirect is not None and redirect.kind == "merge"
 
     async def _current(self, reference: str) -> Resource | None:
         resource_type, _, resource_id = reference.partition("/")

@@ -106,3 +106,44 @@ async def test_a_patient_known_by_a_visit_number_only_becomes_the_known_one() ->
         assert report is not None
         assert report["subject"] == {"reference": key("Patient", "strong").reference}
     assert results[0] == results[1]
+
+
+def merge(prior: str, target: str, order: str) -> dict[str, Any]:
+    return {"merges": [[["Patient", prior], ["Patient", target], order]], **patient(target, order, gender="female")}
+
+
+async def test_a_merge_moves_everything_to_the_survivor_before_and_after(world: World) -> None:
+    report = {"target": ["DiagnosticReport", "r"], "order": "1", "slots": {"status": "final"}}
+    late = {**report, "target": ["DiagnosticReport", "late"], "order": "9"}
+    subject = key("Patient", "a").reference
+    await world.send({"says": [{**report, "subject": subject}]}, patient("a", "1", gender="male"))
+    assert (await world.send(merge("a", "b", "5")))["findings"] == []
+    answer = await world.send({"says": [{**late, "subject": subject}]}, patient("a", "9", birthDate="1990-01-01"))
+    assert answer["findings"] == ["retired-id"]
+    for value in ("r", "late"):
+        found = await world.resource("DiagnosticReport", value)
+        assert found is not None
+        assert found["subject"] == {"reference": key("Patient", "b").reference}
+    prior = await world.resource("Patient", "a")
+    assert prior is not None
+    assert (prior["active"], prior["gender"]) == (False, "male")
+    assert "birthDate" not in prior
+    assert prior["link"] == [{"other": {"reference": key("Patient", "b").reference}, "type": "replaced-by"}]
+    survivor = await world.resource("Patient", "b")
+    assert survivor is not None
+    assert survivor["link"] == [{"other": {"reference": subject}, "type": "replaces"}]
+
+
+async def test_merges_of_unknown_repeated_inverse_and_chained(world: World) -> None:
+    assert (await world.send(merge("a", "b", "1")))["findings"] == ["merge-stub"]
+    assert (await world.send(merge("a", "b", "2")))["findings"] == ["merge-repeat"]
+    inverse = await world.send(merge("b", "a", "3"))
+    assert (inverse["findings"], inverse["status"]) == (["merge-inverse"], "quarantined")
+    assert (await world.send(merge("b", "c", "4")))["findings"] == []
+    ring = await world.send(merge("c", "a", "5"))
+    assert ring["findings"] == ["merge-inverse"]
+    report = {"target": ["DiagnosticReport", "r"], "order": "6", "slots": {}, "subject": key("Patient", "a").reference}
+    await world.send({"says": [report]})
+    found = await world.resource("DiagnosticReport", "r")
+    assert found is not None
+    assert found["subject"] == {"reference": key("Patient", "c").reference}

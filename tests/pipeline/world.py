@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.clock import FixedClock
-from hie.base.draft import Alias, Contribution, Draft, Event, Key
+from hie.base.draft import Alias, Contribution, Draft, Event, Key, Merge
 from hie.base.finding import Disposition, Finding, finding
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed, Record
@@ -55,6 +55,7 @@ def draft(record: Record, _: Delivery) -> Draft:
         contributions=tuple(contributions),
         findings=tuple(finding(code) for code in part.get("findings", ())),
         aliases=tuple(Alias(key(*a), key(*t), order) for a, t, order in part.get("aliases", ())),
+        merges=tuple(Merge(key(*p), key(*t), order) for p, t, order in part.get("merges", ())),
         needs=tuple(key(*one) for one in part.get("needs", ())),
         message_id=part.get("id", ""),
         key=part.get("key", ""),
