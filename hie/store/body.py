@@ -1,12 +1,10 @@
 """The bytes of a version: `id` and `meta` set once, at write time, the same way in every store (design decision 1)."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from hie.base.clock import Clock, instant
+from hie.wire.safejson import dumps
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Where microseconds are counted from."""
@@ -26,12 +24,4 @@ def body(resource: dict[str, Any], version: int, last_updated: int) -> bytes:
     updated = instant(EPOCH + last_updated * _MICROSECOND)
     meta = {**(resource.get("meta") or {}), "versionId": str(version), "lastUpdated": updated}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
-    whole = {**head, **{key: value for key, value in resource.items() if key not in head}}
-    return orjson.dumps(whole, default=_exact)
-
-
-def _exact(value: object) -> orjson.Fragment:
-    """A decimal with the digits it was written with (FHIR R4 datatypes: precision is significant)."""
-    if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
-    raise TypeError(type(value).__name__)
+    return dumps({**head, **{key: value for key, value in resource.items() if key not in head}})

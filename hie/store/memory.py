@@ -1,16 +1,19 @@
 """The reference store: everything in dicts, nothing clever. It is the oracle of the contract and property tests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
-from hie.search.query import Plan
+from hie.search.entries import Entries, no_entries
+from hie.search.match import Subject
+from hie.search.plan import Plan
 from hie.store.body import body, stamp
-from hie.store.port import HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.store.memory_search import search
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where, check_access, matches
 
 T = TypeVar("T")
@@ -23,19 +26,43 @@ class _State:
     log: list[Version] = field(default_factory=list)
     resources: dict[tuple[str, str], list[Version]] = field(default_factory=dict)
     rows: dict[str, dict[tuple[Value, ...], Row]] = field(default_factory=dict)
+    entries: dict[tuple[str, str], Entries] = field(default_factory=dict)
     last: int = 0
 
     def copy(self) -> "_State":
         """A copy that shares only what never changes."""
         resources = {key: list(versions) for key, versions in self.resources.items()}
-        return _State(list(self.log), resources, {name: dict(rows) for name, rows in self.rows.items()}, self.last)
+        return _State(list(self.log), resources, _copies(self.rows), dict(self.entries), self.last)
+
+    def find(self, resource_type: str, resource_id: str) -> Subject | None:
+        """A live resource as matching sees it."""
+        versions = self.resources.get((resource_type, resource_id))
+        if versions is None or versions[-1].deleted:
+            return None
+        current = versions[-1]
+        entries = self.entries[resource_type, resource_id]
+        return Subject(current.type, current.id, current.last_updated, current.body, entries)
+
+    def all(self, resource_type: str) -> Iterable[Subject]:
+        """The live resources of a type, in order of their first version."""
+        found = (self.find(*key) for key in self.resources if key[0] == resource_type)
+        return [subject for subject in found if subject is not None]
+
+    def types(self) -> list[str]:
+        """The types of all resources there ever were."""
+        return list(dict.fromkeys(key[0] for key in self.resources))
+
+
+def _copies(rows: dict[str, dict[tuple[Value, ...], Row]]) -> dict[str, dict[tuple[Value, ...], Row]]:
+    return {name: dict(table) for name, table in rows.items()}
 
 
 class _MemoryReader:
     """Reading from one state."""
 
-    def __init__(self, state: _State) -> None:
+    def __init__(self, state: _State, secret: bytes) -> None:
         self._state = state
+        self._secret = secret
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:
         """See `Reader.read`."""
@@ -69,7 +96,9 @@ class _MemoryReader:
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
-        raise HieError(Category.NOT_SUPPORTED, "Search is not there yet.")
+        return search(
+            plan, self._state, self._secret, lambda subject: self._state.resources[subject.type, subject.id][-1]
+        )
 
     async def get(self, table: Table, *key: Value) -> Row | None:
         """See `Reader.get`."""
@@ -104,8 +133,9 @@ def _sortable(value: Value) -> tuple[bool, Value]:
 class _MemoryTransaction(_MemoryReader):
     """Writing to a state that replaces the store's when the job is done."""
 
-    def __init__(self, state: _State, clock: Clock) -> None:
-        super().__init__(state)
+    def __init__(self, state: _State, extract: Extract, clock: Clock, secret: bytes) -> None:
+        super().__init__(state, secret)
+        self._extract = extract
         self._clock = clock
 
     async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
@@ -130,6 +160,7 @@ class _MemoryTransaction(_MemoryReader):
         content = body(resource, number, self._state.last) if resource is not None else b""
         version = Version(resource_type, resource_id, number, self._state.last, content, method)
         versions.append(version)
+        self._state.entries[resource_type, resource_id] = self._extract(resource) if resource else no_entries()
         self._state.log.append(version)
         return version
 
@@ -178,8 +209,16 @@ def _clash(row: Row, other: Row, table: Table) -> bool:
 class MemoryStore(_MemoryReader):
     """See `hie.store.port.Store`. Jobs run one after the other, each on a copy of the state: slow, plainly right."""
 
-    def __init__(self, tables: Sequence[Table] = (), *, clock: Clock | None = None) -> None:
-        super().__init__(_State(rows={table.name: {} for table in tables}))
+    def __init__(
+        self,
+        tables: Sequence[Table] = (),
+        *,
+        extract: Extract = unindexed,
+        clock: Clock | None = None,
+        secret: bytes = b"memory",
+    ) -> None:
+        super().__init__(_State(rows={table.name: {} for table in tables}), secret)
+        self._extract = extract
         self._clock = clock or SystemClock()
         self._lock = asyncio.Lock()
 
@@ -187,7 +226,7 @@ class MemoryStore(_MemoryReader):
         """See `Store.write`."""
         async with self._lock:
             state = self._state.copy()
-            result = await job(_MemoryTransaction(state, self._clock))
+            result = await job(_MemoryTransaction(state, self._extract, self._clock, self._secret))
             self._state = state
             return result
 

@@ -5,14 +5,23 @@ j: true`). Jobs are serial in effect; several may share one commit (group commit
 while its neighbours in the same commit stay.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from hie.search.query import Plan
+from hie.search.entries import Entries, no_entries
+from hie.search.plan import Plan
 from hie.store.table import Row, Table, Value, Where
 
 T = TypeVar("T")
+
+Extract = Callable[[Mapping[str, Any]], Entries]
+"""A resource -> its index entries; `hie.search.extract.Extractors.extract`."""
+
+
+def unindexed(resource: Mapping[str, Any]) -> Entries:
+    """The extraction of a store that indexes nothing: it reads and keeps history; searches go by id and time only."""
+    return no_entries()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from hie.base.clock import FixedClock
+from hie.fhir.definitions import official
+from hie.search.extract import Extractors
 from hie.store.memory import MemoryStore
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
@@ -18,12 +20,19 @@ def clock() -> FixedClock:
     return FixedClock(datetime(2026, 1, 18, 0, 30, tzinfo=UTC))
 
 
+@pytest.fixture(scope="session")
+def extractors() -> Extractors:
+    return Extractors(official())
+
+
 @pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> AsyncIterator[Store]:
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock, extractors: Extractors
+) -> AsyncIterator[Store]:
     opened: Store
     if request.param == "memory":
-        opened = MemoryStore(TABLES, clock=clock)
+        opened = MemoryStore(TABLES, extract=extractors.extract, clock=clock)
     else:
-        opened = await SqliteStore.open(tmp_path / "hie.sqlite", TABLES, clock=clock)
+        opened = await SqliteStore.open(tmp_path / "hie.sqlite", TABLES, extract=extractors.extract, clock=clock)
     yield opened
     await opened.close()

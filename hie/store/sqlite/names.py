@@ -5,6 +5,8 @@ from typing import Any
 
 import apsw
 
+_CONCEPT = "SELECT pk FROM concept WHERE system = ? AND code = ? AND text = ?"
+
 KEPT = 200_000
 """Resource and concept numbers kept in memory at most, each."""
 
@@ -22,7 +24,9 @@ class Names:
         self._type_names: dict[int, str] = {}
         self._params: dict[tuple[int, str], int] = {}
         self._resources: dict[tuple[int, str], int] = {}
-        self._concepts: dict[tuple[str | None, str | None, str | None], int] = {}
+        self._systems: dict[str, int] = {"": 0}
+        self._concepts: dict[tuple[str, str, str], int] = {}
+        self._said: dict[tuple[int, int], bool] = {}
         self._made: list[tuple[dict[Any, Any], Hashable]] = []
         self._load()
 
@@ -30,6 +34,8 @@ class Names:
         for pk, name in self._connection.execute("SELECT pk, name FROM type"):
             self._types[name] = pk
             self._type_names[pk] = name
+        for pk, uri in self._connection.execute("SELECT pk, uri FROM system"):
+            self._systems[uri] = pk
         for pk, type_pk, name in self._connection.execute("SELECT pk, type, name FROM param"):
             self._params[type_pk, name] = pk
 
@@ -46,7 +52,7 @@ class Names:
     def committed(self) -> None:
         """Keep what was made; drop a cache that has grown too large."""
         self._made.clear()
-        for cache in (self._resources, self._concepts):
+        for cache in (self._resources, self._concepts, self._said):
             if len(cache) > KEPT:
                 cache.clear()
 
@@ -63,8 +69,8 @@ class Names:
         return self._type_names[pk]
 
     def types(self) -> dict[str, int]:
-        """All types that were ever written or referred to."""
-        return self._types
+        """All types that were ever written or referred to; "" is that of what lies elsewhere."""
+        return dict(self._types)
 
     def make_type(self, name: str) -> int:
         """The number of a resource type, given now if it has none."""
@@ -100,3 +106,34 @@ class Names:
                 pk = self._connection.last_insert_rowid()
             self._remember(self._resources, key, pk)
         return int(pk)
+
+    def system(self, uri: str) -> int | None:
+        """The number of a code system; 0 is none."""
+        return self._systems.get(uri)
+
+    def _make_system(self, uri: str) -> int:
+        pk = self._systems.get(uri)
+        if pk is None:
+            self._connection.execute("INSERT INTO system (uri) VALUES (?)", (uri,))
+            pk = self._connection.last_insert_rowid()
+            self._remember(self._systems, uri, pk)
+        return pk
+
+    def make_concept(self, system: str, code: str, text: str = "") -> int:
+        """The number of (system, code), or of a text that has no code, given now if it has none."""
+        key = (system, code, text)
+        pk = self._concepts.get(key)
+        if pk is None:
+            row = (self._make_system(system), code, text)
+            pk = self._connection.execute(_CONCEPT, row).get
+            if pk is None:
+                self._connection.execute("INSERT INTO concept (system, code, text) VALUES (?, ?, ?)", row)
+                pk = self._connection.last_insert_rowid()
+            self._remember(self._concepts, key, pk)
+        return int(pk)
+
+    def say(self, phrase: int, concept: int) -> None:
+        """Note that the text `phrase` was used for `concept`."""
+        if (phrase, concept) not in self._said:
+            self._connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?)", (phrase, concept))
+            self._remember(self._said, (phrase, concept), True)

@@ -2,7 +2,12 @@
 
 A resource gets one row in `resource` when it is first written *or first referred to* (then `version` is 0), so that a
 reference is a small integer and a chain is a join of integers. Bodies are only ever appended to `version`; its key is
-the order of all writes, which is the order of history. `concept` holds each distinct (system, code) once.
+the order of all writes, which is the order of history.
+
+Entries are kept per kind in tables clustered by resource (so they are appended, found again for a change, and probed
+when a set of candidates is there) with one covering index by value (so a value is a range scan). `concept` holds each
+distinct (system, code) once, and each text as a concept without code; URIs are concepts without system. `said` tells
+which texts were ever used for a coded concept, so that `:text` finds the concepts first. See `docs/decisions/`.
 """
 
 import apsw
@@ -24,6 +29,60 @@ CREATE TABLE version (
 );
 CREATE UNIQUE INDEX version_of_resource ON version (resource, version);
 CREATE INDEX version_of_type ON version (type);
+CREATE INDEX resource_live ON resource (type) WHERE deleted = 0;
+CREATE INDEX resource_updated ON resource (type, last_updated) WHERE deleted = 0;
+
+CREATE TABLE system (pk INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE);
+CREATE TABLE concept (pk INTEGER PRIMARY KEY, system INTEGER NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL);
+CREATE UNIQUE INDEX concept_code ON concept (code, system, text);
+CREATE INDEX concept_system ON concept (system);
+CREATE INDEX concept_text ON concept (text) WHERE text <> '';
+CREATE TABLE said (phrase INTEGER, concept INTEGER, PRIMARY KEY (phrase, concept)) WITHOUT ROWID;
+
+CREATE TABLE token (
+    resource INTEGER, param INTEGER, concept INTEGER, phrase INTEGER, PRIMARY KEY (resource, param, concept, phrase)
+) WITHOUT ROWID;
+CREATE INDEX token_by ON token (param, concept, resource);
+CREATE TABLE string (
+    resource INTEGER, param INTEGER, text TEXT, exact TEXT, PRIMARY KEY (resource, param, text, exact)
+) WITHOUT ROWID;
+CREATE INDEX string_by ON string (param, text, resource);
+CREATE TABLE reference (
+    resource INTEGER, param INTEGER, target INTEGER, version TEXT, PRIMARY KEY (resource, param, target, version)
+) WITHOUT ROWID;
+CREATE INDEX reference_by ON reference (param, target, resource);
+CREATE TABLE date (
+    resource INTEGER, param INTEGER, low INTEGER, high INTEGER, PRIMARY KEY (resource, param, low, high)
+) WITHOUT ROWID;
+CREATE INDEX date_by ON date (param, low, high, resource);
+CREATE INDEX date_long ON date (param, high, low, resource) WHERE high - low > 86400000000;
+CREATE TABLE number (
+    resource INTEGER, param INTEGER, low REAL, high REAL, PRIMARY KEY (resource, param, low, high)
+) WITHOUT ROWID;
+CREATE INDEX number_by ON number (param, low, high, resource);
+CREATE TABLE quantity (
+    resource INTEGER, param INTEGER, low REAL, high REAL, unit INTEGER,
+    canonical_low REAL, canonical_high REAL, canonical INTEGER,
+    PRIMARY KEY (resource, param, low, high, unit)
+) WITHOUT ROWID;
+CREATE INDEX quantity_by ON quantity (param, low, high, resource);
+CREATE INDEX quantity_canonical ON quantity (param, canonical, canonical_low, canonical_high, resource)
+    WHERE canonical IS NOT NULL;
+CREATE TABLE near (
+    resource INTEGER, param INTEGER, latitude REAL, longitude REAL, PRIMARY KEY (resource, param, latitude, longitude)
+) WITHOUT ROWID;
+CREATE INDEX near_by ON near (param, latitude, longitude, resource);
+CREATE TABLE composite (
+    resource INTEGER, param INTEGER, tuple INTEGER, part INTEGER,
+    key INTEGER, phrase INTEGER, text TEXT, exact TEXT, low NUMERIC, high NUMERIC, unit INTEGER,
+    canonical_low REAL, canonical_high REAL, canonical INTEGER,
+    PRIMARY KEY (resource, param, tuple, part)
+) WITHOUT ROWID;
+CREATE INDEX composite_by ON composite (param, key, resource) WHERE part = 0;
+CREATE TABLE compartment (
+    patient INTEGER, type INTEGER, resource INTEGER, PRIMARY KEY (patient, type, resource)
+) WITHOUT ROWID;
+CREATE INDEX compartment_of ON compartment (resource);
 """
 
 MIGRATIONS: tuple[str, ...] = (_FIRST,)

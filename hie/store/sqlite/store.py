@@ -1,17 +1,23 @@
 """The SQLite store: one file, one writing and one reading connection, behind the store port."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from secrets import token_bytes
 from typing import TypeVar
 
+import apsw
+
 from hie.base.clock import Clock, SystemClock
-from hie.base.errors import Category, HieError
-from hie.search.query import Plan
-from hie.store.port import HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.base.errors import HieError
+from hie.search.plan import Plan
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.schema import migrate
+from hie.store.sqlite.searching import Searching, prepare
 from hie.store.sqlite.transaction import SqliteTransaction
 from hie.store.sqlite.versions import VersionReading
 from hie.store.sqlite.writer import GroupWriter, Limits
@@ -19,11 +25,20 @@ from hie.store.table import Row, Table, Value, Where
 
 T = TypeVar("T")
 
+INLINE = 0.025
+"""Seconds that a search may hold the event loop."""
+
 
 class SqliteStore:
-    """See `hie.store.port.Store`. Make it with `await SqliteStore.open(...)` on the event loop that uses it."""
+    """See `hie.store.port.Store`. Make it with `await SqliteStore.open(...)` on the event loop that uses it.
 
-    def __init__(self, path: Path, tables: Sequence[Table], clock: Clock, limits: Limits) -> None:
+    A search runs inline first, as most take well under a millisecond; one that takes longer than `INLINE` starts again
+    in a thread, on a connection of its own, so that it holds up nobody.
+    """
+
+    def __init__(
+        self, path: Path, tables: Sequence[Table], extract: Extract, clock: Clock, secret: bytes, limits: Limits
+    ) -> None:
         self._writing = connect(path)
         with translated():
             migrate(self._writing)
@@ -33,15 +48,32 @@ class SqliteStore:
         self._names = Names(self._writing)
         self._versions = VersionReading(self._reading, self._names)
         self._tables = sql_tables.TableReading(self._reading, tables)
-        self._transaction = SqliteTransaction(self._writing, self._names, tables, clock)
+        self._transaction = SqliteTransaction(self._writing, self._names, tables, extract, clock, secret)
+        self._patient = connect(path, cache_mib=64, read_only=True)
+        for connection in (self._writing, self._reading, self._patient):
+            prepare(connection)
+        self._quick = Searching(self._reading, self._names, secret)
+        self._slow = Searching(self._patient, self._names, secret)
+        self._thread = ThreadPoolExecutor(1, "hie-search")
         self._writer = GroupWriter(self._writing, self._names, limits)
 
     @classmethod
     async def open(
-        cls, path: Path, tables: Sequence[Table] = (), *, clock: Clock | None = None, limits: Limits | None = None
+        cls,
+        path: Path,
+        tables: Sequence[Table] = (),
+        *,
+        extract: Extract = unindexed,
+        clock: Clock | None = None,
+        secret: bytes | None = None,
+        limits: Limits | None = None,
     ) -> "SqliteStore":
-        """Open or create the file; raises UNAVAILABLE when it cannot be, or was written by a newer program."""
-        return cls(path, tables, clock or SystemClock(), limits or Limits())
+        """Open or create the file; raises UNAVAILABLE when it cannot be, or was written by a newer program.
+
+        `extract` gives the index entries of a resource, `secret` signs page cursors (without one they end with the
+        process).
+        """
+        return cls(path, tables, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
@@ -65,7 +97,12 @@ class SqliteStore:
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
-        raise HieError(Category.NOT_SUPPORTED, "Search is not there yet.")
+        with translated():
+            try:
+                return self._quick.search(plan, min(INLINE, plan.seconds))
+            except apsw.InterruptError:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._thread, self._slow.search, plan, plan.seconds)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
         """See `Reader.get`."""
@@ -109,6 +146,8 @@ class SqliteStore:
     async def close(self) -> None:
         """See `Store.close`."""
         await self._writer.close()
+        self._thread.shutdown()
+        self._patient.close()
         self._reading.close()
         self._writing.close()
 

@@ -28,7 +28,7 @@ def create(connection: apsw.Connection, table: Table) -> None:
     there = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
     for column in table.columns.keys() - there:
         connection.execute(f"ALTER TABLE {name} ADD COLUMN {column} {_TYPES[table.columns[column]]}")
-        connection.execute(f"UPDATE {name} SET {column} = ?", (table.defaults.get(column),))  # noqa: S608
+        connection.execute(f"UPDATE {name} SET {column} = ?", (table.defaults.get(column),))
     for kind, indexes in (("UNIQUE INDEX", table.unique), ("INDEX", table.indexes)):
         for index in indexes:
             label = f"{name}__{'__'.join(index)}"
@@ -64,7 +64,7 @@ class TableReading:
         direction = " DESC" if descending else ""
         ordered = f" ORDER BY {', '.join(column + direction for column in order)}" if order else ""
         limited = " LIMIT ?" if limit is not None else ""
-        sql = f"SELECT {self._columns[table.name]} FROM {sql_name(table)}{condition}{ordered}{limited}"  # noqa: S608
+        sql = f"SELECT {self._columns[table.name]} FROM {sql_name(table)}{condition}{ordered}{limited}"
         rows = self._connection.execute(sql, (*values, limit) if limit is not None else values)
         return [dict(zip(table.columns, row, strict=True)) for row in rows]
 
@@ -72,7 +72,7 @@ class TableReading:
         """How many rows meet `where`."""
         check_access(table, where)
         condition, values = _condition(where)
-        sql = f"SELECT count(*) FROM {sql_name(table)}{condition}"  # noqa: S608
+        sql = f"SELECT count(*) FROM {sql_name(table)}{condition}"
         return int(self._connection.execute(sql, values).get)
 
 
@@ -96,7 +96,7 @@ class TableWriting(TableReading):
             raise ValueError(f"table {table.name}: nothing to change, or an unknown column")
         assigned = ", ".join(f"{column} = ?" for column in changes)
         condition, values = _condition({column: row[column] for column in table.key})
-        sql = f"UPDATE {sql_name(table)} SET {assigned}{condition}"  # noqa: S608
+        sql = f"UPDATE {sql_name(table)} SET {assigned}{condition}"
         self._connection.execute(sql, (*changes.values(), *values))
         return self._connection.changes() > 0
 
@@ -104,7 +104,7 @@ class TableWriting(TableReading):
         """Delete the rows that meet `where`; returns how many."""
         check_access(table, where)
         condition, values = _condition(where)
-        self._connection.execute(f"DELETE FROM {sql_name(table)}{condition}", values)  # noqa: S608
+        self._connection.execute(f"DELETE FROM {sql_name(table)}{condition}", values)
         return self._connection.changes()
 
     def _put(self, verb: str, table: Table, row: Row, conflict: str = "") -> None:

@@ -7,16 +7,18 @@ import apsw
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.search.query import Plan
+from hie.search.plan import Plan
 from hie.store.body import body, stamp
-from hie.store.port import HistoryPage, HistoryQuery, Page, Version
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Version
 from hie.store.sqlite.database import translated
+from hie.store.sqlite.index import Index
 from hie.store.sqlite.names import Names
+from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
 from hie.store.sqlite.versions import VersionReading
 from hie.store.table import Row, Table, Value, Where
 
-_CURRENT = "SELECT version FROM resource WHERE pk = ?"
+_CURRENT = "SELECT version, deleted FROM resource WHERE pk = ?"
 _ADD = "INSERT INTO version (resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?)"
 _NEWEST = "SELECT last_updated FROM version ORDER BY seq DESC LIMIT 1"
 _POINT = "UPDATE resource SET version = ?, last_updated = ?, seq = ?, deleted = ? WHERE pk = ?"
@@ -25,8 +27,19 @@ _POINT = "UPDATE resource SET version = ?, last_updated = ?, seq = ?, deleted = 
 class SqliteTransaction:
     """One job's view. Every method runs at once, inline; `async` is the port's shape."""
 
-    def __init__(self, connection: apsw.Connection, names: Names, tables: Sequence[Table], clock: Clock) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        names: Names,
+        tables: Sequence[Table],
+        extract: Extract,
+        clock: Clock,
+        secret: bytes,
+    ) -> None:
         self._connection = connection
+        self._extract = extract
+        self._index = Index(connection, names)
+        self._searching = Searching(connection, names, secret)
         self._names = names
         self._clock = clock
         self._versions = VersionReading(connection, names)
@@ -50,7 +63,8 @@ class SqliteTransaction:
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
-        raise HieError(Category.NOT_SUPPORTED, "Search is not there yet.")
+        with translated():
+            return self._searching.search(plan, plan.seconds)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
         """See `Reader.get`."""
@@ -100,10 +114,15 @@ class SqliteTransaction:
         with translated():
             if unless_same and (same := self._same(resource)):
                 return same
-            type_pk, pk, version = self._next(resource["resourceType"], resource["id"])
+            entries = self._extract(resource)
+            type_pk, pk, version, indexed = self._next(resource["resourceType"], resource["id"])
             self._last = stamp(self._clock, self._last)
             content = body(resource, version, self._last)
             self._append(type_pk, pk, version, method, content)
+            if indexed:
+                self._index.replace(pk, type_pk, entries)
+            else:
+                self._index.add(pk, type_pk, entries)
             return Version(resource["resourceType"], resource["id"], version, self._last, content, method)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
@@ -114,9 +133,10 @@ class SqliteTransaction:
                 raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
             if current.deleted:
                 return current
-            type_pk, pk, version = self._next(resource_type, resource_id)
+            type_pk, pk, version, _ = self._next(resource_type, resource_id)
             self._last = stamp(self._clock, self._last)
             self._append(type_pk, pk, version, "DELETE", b"")
+            self._index.remove(pk)
             return Version(resource_type, resource_id, version, self._last, b"", "DELETE")
 
     def touch(self) -> None:
@@ -130,11 +150,11 @@ class SqliteTransaction:
             return None
         return current if body(resource, current.version, current.last_updated) == current.body else None
 
-    def _next(self, resource_type: str, resource_id: str) -> tuple[int, int, int]:
+    def _next(self, resource_type: str, resource_id: str) -> tuple[int, int, int, bool]:
         type_pk = self._names.make_type(resource_type)
         pk = self._names.make_resource(type_pk, resource_id)
-        version = int(self._connection.execute(_CURRENT, (pk,)).get)
-        return type_pk, pk, version + 1
+        version, deleted = self._connection.execute(_CURRENT, (pk,)).get
+        return type_pk, pk, version + 1, not deleted
 
     def _append(self, type_pk: int, pk: int, version: int, method: str, content: bytes) -> None:
         connection = self._connection

@@ -12,10 +12,10 @@ _COLUMNS = "t.name, r.id, v.version, v.last_updated, v.body, v.method"
 _JOIN = "version v JOIN resource r ON r.pk = v.resource JOIN type t ON t.pk = v.type"
 
 _CURRENT = f"""SELECT {_COLUMNS} FROM resource r JOIN version v ON v.seq = r.seq JOIN type t ON t.pk = r.type
-WHERE r.type = ? AND r.id = ?"""  # noqa: S608
-_ONE = f"SELECT {_COLUMNS} FROM {_JOIN} WHERE r.type = ? AND r.id = ? AND v.version = ?"  # noqa: S608
+WHERE r.type = ? AND r.id = ?"""
+_ONE = f"SELECT {_COLUMNS} FROM {_JOIN} WHERE r.type = ? AND r.id = ? AND v.version = ?"
 _ALL = f"""SELECT {_COLUMNS} FROM resource r JOIN version v ON v.seq = r.seq JOIN type t ON t.pk = r.type
-WHERE r.type = ? AND r.id > ? AND r.deleted = 0 ORDER BY r.id LIMIT 500"""  # noqa: S608
+WHERE r.type = ? AND r.id > ? AND r.deleted = 0 ORDER BY r.id LIMIT 500"""
 
 _LATER = "SELECT 1 FROM version n WHERE n.resource = v.resource AND n.version = v.version + 1 AND n.last_updated <= ?"
 
@@ -45,11 +45,10 @@ class VersionReading:
     def history(self, query: HistoryQuery) -> HistoryPage:
         """Versions, newest first; the cursor is the number of the last write that was shown."""
         condition, values = self._condition(query)
-        total = int(self._connection.execute(f"SELECT count(*) FROM version v WHERE {condition}", values).get)  # noqa: S608
+        total = int(self._connection.execute(f"SELECT count(*) FROM version v WHERE {condition}", values).get)
         before = int(query.cursor) if query.cursor else 1 << 62
         rows: list[Any] = self._connection.execute(
-            f"SELECT v.seq, {_COLUMNS} FROM {_JOIN} WHERE {condition} AND v.seq < ? "  # noqa: S608
-            "ORDER BY v.seq DESC LIMIT ?",
+            f"SELECT v.seq, {_COLUMNS} FROM {_JOIN} WHERE {condition} AND v.seq < ? ORDER BY v.seq DESC LIMIT ?",
             (*values, before, query.count + 1),
         ).fetchall()
         shown = rows[: query.count]

@@ -1,0 +1,31 @@
+"""`_include` and `_revinclude` (FHIR R4 search §3.1.1.5.3)."""
+
+from hie.base.errors import HieError
+from hie.search import params
+from hie.search.params import Setting, invalid
+from hie.search.plan import Include, Kind
+
+
+def parse_include(setting: Setting, name: str, text: str) -> Include:
+    """`_include[:iterate]=[source]:[parameter][:target]`, `[source]:*` or `*`; INVALID for anything else."""
+    word, _, modifier = name.partition(":")
+    if modifier not in ("", "iterate", "recurse"):
+        raise invalid(name, "the only modifier is iterate")
+    reverse, iterate = word == "_revinclude", bool(modifier)
+    if text == "*":
+        return Include(None, None, None, iterate, reverse)
+    parts = text.split(":")
+    if not 2 <= len(parts) <= 3 or not setting.definitions.is_resource(parts[0]):
+        raise invalid(name, "is [type]:[reference parameter][:target type]")
+    source, code, target = parts[0], parts[1], parts[2] if len(parts) == 3 else None
+    if target is not None and not setting.definitions.is_resource(target):
+        raise invalid(name, "the target is not a resource type")
+    if code == "*":
+        return Include(source, None, target, iterate, reverse)
+    try:
+        definition = params.parameter(setting, (source,), code)
+    except HieError as error:
+        raise invalid(name, f"{source} has no parameter of that name") from error
+    if definition.type != Kind.REFERENCE:
+        raise invalid(name, f"{code} is not a reference parameter")
+    return Include(source, code, target, iterate, reverse)

@@ -1,0 +1,326 @@
+"""One search parameter with its modifier and values -> a clause (FHIR R4 search §3.1.1.4, §3.1.1.5)."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hie.base.errors import Category, HieError
+from hie.fhir.definitions import Definitions
+from hie.fhir.element import SearchParameter
+from hie.fhir.ucum import UCUM
+from hie.search import literal, values
+from hie.search.fold import fold
+from hie.search.plan import (
+    Clause,
+    Compare,
+    CompositeMatch,
+    IdentifierTest,
+    IdIs,
+    Kind,
+    Match,
+    Near,
+    Not,
+    OfTypeTest,
+    Or,
+    Present,
+    QuantityTest,
+    RangeTest,
+    ReferenceTest,
+    StringTest,
+    Test,
+    TokenPrefixTest,
+    TokenTest,
+    TokenTextTest,
+    UpdatedIs,
+    UriCompare,
+    UriTest,
+    Words,
+)
+
+Terminology = Callable[[str, str], Sequence[tuple[str, str]]]
+"""(modifier `in`, `above` or `below`, value set URL or `system|code`) -> (system, code) of all that are meant."""
+
+_LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?")
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_TYPED_AT_MOST = 10
+"""A bare id is looked up under each target type when a parameter has no more targets than this."""
+
+_KM = {"km": 1.0, "m": 0.001, "[mi_us]": 1.609347219, "[mi_i]": 1.609344, "mi": 1.609344, "": 1.0}
+_NEAR_KM = 10.0
+"""The distance of `near` when none is given."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What parsing needs beside the text: definitions, now (microseconds), our own base URL, terminology."""
+
+    definitions: Definitions
+    now: int
+    base: str | None = None
+    terminology: Terminology | None = None
+
+
+def invalid(name: str, why: str) -> HieError:
+    """A parameter that cannot be honoured; the message has its name, never its value."""
+    return HieError(Category.INVALID, f"Search parameter {name}: {why}.", expression=name)
+
+
+def parameter(setting: Setting, types: Sequence[str], name: str) -> SearchParameter:
+    """The parameter `name` of all `types`; INVALID when one of them has none."""
+    found = [setting.definitions.search_parameters(kind).get(name) for kind in types or ("Resource",)]
+    first = found[0]
+    if first is None or any(other is None or other.type != first.type for other in found):
+        raise invalid(name, f"not known for {', '.join(types) or 'all types'}")
+    return first
+
+
+def clause(setting: Setting, types: Sequence[str], name: str, modifier: str | None, text: str) -> Clause:
+    """What `name:modifier=text` asks for, `text` holding all alternatives."""
+    definition = parameter(setting, types, name)
+    kind = Kind(definition.type)
+    label = f"{name}:{modifier}" if modifier else name
+    texts = [part for part in literal.split(text, ",") if part]
+    if not texts:
+        raise invalid(label, "has no value")
+    if modifier == "missing":
+        return _missing(name, kind, label, texts)
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(setting, label, modifier, texts)
+    if modifier in ("not", "not-in") and kind is Kind.TOKEN:
+        positive = "in" if modifier == "not-in" else None
+        return Not(Match(name, kind, _tests(setting, definition, kind, label, positive, texts)))
+    if kind is Kind.COMPOSITE:
+        _no_modifier(label, modifier)
+        return _composite(setting, definition, label, texts)
+    return Match(name, kind, _tests(setting, definition, kind, label, modifier, texts))
+
+
+def _missing(name: str, kind: Kind, label: str, texts: Sequence[str]) -> Clause:
+    if texts not in (["true"], ["false"]) or name in _SPECIAL or kind is Kind.SPECIAL:
+        raise invalid(label, "takes true or false, on a parameter with entries")
+    return Not(Present(name, kind)) if texts == ["true"] else Present(name, kind)
+
+
+def _tests(
+    setting: Setting, definition: SearchParameter, kind: Kind, label: str, modifier: str | None, texts: Sequence[str]
+) -> tuple[Test, ...]:
+    parse = _PARSERS[kind]
+    try:
+        return tuple(test for value in texts for test in parse(setting, definition, label, modifier, value))
+    except ValueError as error:
+        raise invalid(label, str(error)) from error
+
+
+def _no_modifier(label: str, modifier: str | None) -> None:
+    if modifier is not None:
+        raise invalid(label, "the modifier is not defined for this type of parameter")
+
+
+# -- one value of each type ------------------------------------------------------------------------------------------
+
+
+def _ordered(kind: Kind) -> Callable[..., Sequence[Test]]:
+    def parse(
+        setting: Setting, definition: SearchParameter, label: str, modifier: str | None, text: str
+    ) -> Sequence[Test]:
+        _no_modifier(label, modifier)
+        return [_range(setting, kind, text)]
+
+    return parse
+
+
+def _range(setting: Setting, kind: Kind, text: str) -> RangeTest:
+    return literal.date_range(text, setting.now) if kind is Kind.DATE else literal.number_range(text)
+
+
+def _string(
+    setting: Setting, definition: SearchParameter, label: str, modifier: str | None, text: str
+) -> Sequence[Test]:
+    text = literal.unescape(text)
+    if modifier == "exact":
+        return [StringTest(text, Compare.EXACT)]
+    if modifier not in (None, "contains"):
+        _no_modifier(label, modifier)
+    return [StringTest(fold(text), Compare.CONTAINS if modifier else Compare.STARTS)]
+
+
+def _token(
+    setting: Setting, definition: SearchParameter, label: str, modifier: str | None, text: str
+) -> Sequence[Test]:
+    if modifier is None:
+        return [_token_test(text)]
+    if modifier == "text":
+        return [TokenTextTest(fold(literal.unescape(text)))]
+    if modifier in ("in", "above", "below"):
+        return _expanded(setting, label, modifier, literal.unescape(text))
+    if modifier == "of-type":
+        return [_of_type(text)]
+    raise invalid(label, "the modifier is not defined for this type of parameter")
+
+
+def _token_test(text: str) -> TokenTest:
+    parts = [literal.unescape(part) for part in literal.split(text, "|")]
+    if len(parts) == 1:
+        return TokenTest(None, parts[0])
+    if len(parts) > 2 or parts == ["", ""]:
+        raise ValueError("is [system]|[code]")
+    return TokenTest(parts[0], parts[1] or None)
+
+
+def _of_type(text: str) -> OfTypeTest:
+    parts = [literal.unescape(part) for part in literal.split(text, "|")]
+    if len(parts) != 3 or not all(parts):
+        raise ValueError("is [system]|[code]|[value]")
+    return OfTypeTest(*parts)
+
+
+def _expanded(setting: Setting, label: str, modifier: str, text: str) -> Sequence[Test]:
+    if modifier == "below" and re.fullmatch(r"[a-z]+(/[\w.+-]*)?", text) and setting.terminology is None:
+        return [TokenPrefixTest(text)]
+    if setting.terminology is None:
+        raise HieError(Category.NOT_SUPPORTED, f"Search parameter {label}: no terminology service.", expression=label)
+    return [TokenTest(system, code) for system, code in setting.terminology(modifier, text)]
+
+
+def _reference(
+    setting: Setting, definition: SearchParameter, label: str, modifier: str | None, text: str
+) -> Sequence[Test]:
+    if modifier == "identifier":
+        token = _token_test(text)
+        return [IdentifierTest(token.system, token.code)]
+    text = literal.unescape(text)
+    if modifier in ("above", "below"):
+        raise HieError(Category.NOT_SUPPORTED, f"Search parameter {label}: no hierarchies.", expression=label)
+    if modifier is not None:
+        return [_typed(setting, definition, label, modifier, text)]
+    if setting.base and text.startswith(setting.base.rstrip("/") + "/"):
+        text = text[len(setting.base.rstrip("/")) + 1 :]
+    local = _LOCAL.fullmatch(text)
+    if local and setting.definitions.is_resource(local[1]):
+        return [ReferenceTest(local[1], local[2], None, local[3])]
+    if _ID.fullmatch(text):
+        few = definition.target if 0 < len(definition.target) <= _TYPED_AT_MOST else (None,)
+        return [ReferenceTest(kind, text) for kind in few]
+    url, _, version = text.partition("|")
+    return [ReferenceTest(url=url, version=version or None)]
+
+
+def _typed(setting: Setting, definition: SearchParameter, label: str, kind: str, text: str) -> ReferenceTest:
+    local = _LOCAL.fullmatch(text)
+    if not setting.definitions.is_resource(kind) or (definition.target and kind not in definition.target):
+        raise invalid(label, "the modifier is neither defined nor a type this can refer to")
+    if (local and local[1] != kind) or not (local or _ID.fullmatch(text)):
+        raise invalid(label, f"is the id of a {kind}")
+    return ReferenceTest(kind, local[2] if local else text)
+
+
+def _quantity(
+    setting: Setting, definition: SearchParameter, label: str, modifier: str | None, text: str
+) -> Sequence[Test]:
+    _no_modifier(label, modifier)
+    parts = [literal.unescape(part) for part in literal.split(text, "|")]
+    if len(parts) not in (1, 3):
+        raise ValueError("is [number] or [number]|[system]|[code]")
+    found = literal.number_range(parts[0])
+    if len(parts) == 1:
+        return [QuantityTest(found)]
+    canonical = _canonical(parts[0], parts[2]) if parts[1] == UCUM else None
+    return [QuantityTest(found, parts[1] or None, parts[2] or None, *(canonical or ()))]
+
+
+def _canonical(text: str, code: str) -> tuple[RangeTest, str] | None:
+    """The range in base units and their name; None when `code` is not UCUM."""
+    op, value = literal.number(text)
+    ends = [values.canonical(str(end), code) for end in literal.number_bounds(op, value)]
+    if ends[0] is None or ends[1] is None:
+        return None
+    return RangeTest(op, ends[0][0], ends[1][0]), ends[0][1]
+
+
+def _uri(setting: Setting, definition: SearchParameter, label: str, modifier: str | None, text: str) -> Sequence[Test]:
+    if modifier not in (None, "above", "below"):
+        _no_modifier(label, modifier)
+    return [UriTest(literal.unescape(text), UriCompare(modifier) if modifier else UriCompare.EXACT)]
+
+
+_PARSERS: dict[Kind, Callable[..., Sequence[Test]]] = {
+    Kind.NUMBER: _ordered(Kind.NUMBER),
+    Kind.DATE: _ordered(Kind.DATE),
+    Kind.STRING: _string,
+    Kind.TOKEN: _token,
+    Kind.REFERENCE: _reference,
+    Kind.QUANTITY: _quantity,
+    Kind.URI: _uri,
+}
+
+
+def _composite(setting: Setting, definition: SearchParameter, label: str, texts: Sequence[str]) -> Clause:
+    components = [setting.definitions.search_parameter(component.definition) for component in definition.components]
+    kinds = tuple(Kind(component.type) for component in components if component is not None)
+    alternatives: list[tuple[Test, ...]] = []
+    for value in texts:
+        parts = literal.split(value, "$")
+        if len(parts) != len(kinds) or not all(parts):
+            raise invalid(label, f"has {len(kinds)} parts with $ between them")
+        combined: list[tuple[Test, ...]] = [()]
+        for component, kind, part in zip(components, kinds, parts, strict=True):
+            assert component is not None
+            tests = _tests(setting, component, kind, label, None, [part])
+            combined = [(*done, test) for done in combined for test in tests]
+        alternatives += combined
+    return CompositeMatch(definition.code, kinds, tuple(alternatives))
+
+
+# -- parameters with a meaning of their own --------------------------------------------------------------------------
+
+
+def _id(setting: Setting, label: str, modifier: str | None, texts: Sequence[str]) -> Clause:
+    if modifier not in (None, "not"):
+        _no_modifier(label, modifier)
+    named = IdIs(tuple(literal.unescape(value) for value in texts))
+    return Not(named) if modifier else named
+
+
+def _updated(setting: Setting, label: str, modifier: str | None, texts: Sequence[str]) -> Clause:
+    _no_modifier(label, modifier)
+    try:
+        return UpdatedIs(tuple(_range(setting, Kind.DATE, value) for value in texts))
+    except ValueError as error:
+        raise invalid(label, str(error)) from error
+
+
+def _words(narrative: bool) -> Callable[..., Clause]:
+    def parse(setting: Setting, label: str, modifier: str | None, texts: Sequence[str]) -> Clause:
+        _no_modifier(label, modifier)
+        found = tuple(Words(tuple(fold(literal.unescape(value)).split()), narrative) for value in texts)
+        return found[0] if len(found) == 1 else Or(found)
+
+    return parse
+
+
+def _near(setting: Setting, label: str, modifier: str | None, texts: Sequence[str]) -> Clause:
+    _no_modifier(label, modifier)
+    try:
+        points = tuple(_near_one(value) for value in texts)
+    except ValueError as error:
+        raise invalid(label, "is [latitude]|[longitude]|[distance]|[units]") from error
+    return points[0] if len(points) == 1 else Or(points)
+
+
+def _near_one(text: str) -> Near:
+    parts = [literal.unescape(part) for part in literal.split(text, "|")]
+    latitude, longitude = float(parts[0]), float(parts[1] if len(parts) > 1 else "")
+    unit = _KM.get(parts[3] if len(parts) > 3 else "")
+    if unit is None or len(parts) > 4 or not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise ValueError
+    return Near(latitude, longitude, float(parts[2]) * unit if len(parts) > 2 and parts[2] else _NEAR_KM)
+
+
+_SPECIAL: dict[str, Callable[..., Clause]] = {
+    "_id": _id,
+    "_lastUpdated": _updated,
+    "_text": _words(True),
+    "_content": _words(False),
+    "near": _near,
+}

@@ -1,0 +1,238 @@
+"""Tests -> SQL conditions on one row of an entry table (`hie.store.sqlite.schema`); values are always bound."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from hie.search.fold import fold
+from hie.search.match import above
+from hie.search.plan import (
+    Compare,
+    IdentifierTest,
+    Kind,
+    OfTypeTest,
+    Op,
+    QuantityTest,
+    RangeTest,
+    ReferenceTest,
+    StringTest,
+    Test,
+    TokenPrefixTest,
+    TokenTest,
+    TokenTextTest,
+    UriCompare,
+    UriTest,
+)
+from hie.store.sqlite.names import Names
+
+DAY = 86_400_000_000
+"""Date ranges longer than this (microseconds) have an index of their own, by their end."""
+
+_LAST = "\U0010ffff"
+"""Sorts after every text that continues a prefix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL and the values for its `?`, in order."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+
+NEVER = Sql("0")
+
+
+def joined(parts: Sequence[Sql], word: str) -> Sql:
+    """The parts with AND or OR between them, in brackets."""
+    if len(parts) == 1:
+        return parts[0]
+    text = f" {word} ".join(part.text for part in parts)
+    return Sql(f"({text})", tuple(value for part in parts for value in part.values))
+
+
+def one_of(column: str, numbers: Sequence[int]) -> Sql:
+    """`column` is one of `numbers`."""
+    if not numbers:
+        return NEVER
+    if len(numbers) == 1:
+        return Sql(f"{column} = ?", (numbers[0],))
+    return Sql(f"{column} IN ({', '.join('?' * len(numbers))})", tuple(numbers))
+
+
+class Conditions:
+    """Conditions for tests, for the state of one connection: names are looked up on it."""
+
+    def __init__(self, connection: apsw.Connection, names: Names) -> None:
+        self._connection = connection
+        self._names = names
+
+    def condition(self, test: Test, kind: Kind, prefix: str = "", key: str | None = None) -> Sql:
+        """`test` on the row; `prefix` (like `c0.`) is put before each column, `key` is the column of concepts."""
+        return _MAKERS[type(test)](self, test, kind, prefix, prefix + (key or _KEY_COLUMN.get(kind, "")))
+
+    def _concepts(self, where: str, values: tuple[Any, ...], column: str, most: int = 64) -> Sql:
+        """Concepts by a condition: their numbers when few, which keeps an index scan in order, else a subquery."""
+        sql = f"SELECT pk FROM concept WHERE {where}"
+        found = [row[0] for row in self._connection.execute(f"{sql} LIMIT {most + 1}", values)]
+        return one_of(column, found) if len(found) <= most else Sql(f"{column} IN ({sql})", values)
+
+    def token(self, test: TokenTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """`[system]|[code]`."""
+        if test.system is None:
+            return self._concepts("code = ? AND text = ''", (test.code,), key)
+        system = self._names.system(test.system)
+        if system is None:
+            return NEVER
+        if test.code is None:
+            return self._concepts("system = ? AND code <> ''", (system,), key)
+        return self._concepts("code = ? AND system = ? AND text = ''", (test.code, system), key)
+
+    def of_type(self, test: OfTypeTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """`:of-type`."""
+        return self.token(TokenTest(f"{test.system}|{test.code}", test.value), kind, prefix, key)
+
+    def identifier(self, test: IdentifierTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """`:identifier`."""
+        return self.token(TokenTest(test.system, test.value), kind, prefix, key)
+
+    def token_text(self, test: TokenTextTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """`:text`: concepts that the text was ever used for, then the rows where it is."""
+        phrases = "SELECT pk FROM concept WHERE text >= ? AND text < ? AND text <> '' AND code = '' AND system = 0"
+        values = (test.text, test.text + _LAST)
+        concepts = f"SELECT concept FROM said WHERE phrase IN ({phrases}) UNION ALL {phrases}"
+        return Sql(f"({key} IN ({concepts}) AND {prefix}phrase IN ({phrases}))", values * 3)
+
+    def token_prefix(self, test: TokenPrefixTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """Codes that begin with a text."""
+        return self._concepts("code >= ? AND code < ? AND text = ''", (test.prefix, test.prefix + _LAST), key)
+
+    def uri(self, test: UriTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """URIs: equal, below, above."""
+        if test.compare is UriCompare.EXACT:
+            return self._concepts("code = ? AND system = 0 AND text = ''", (test.uri,), key)
+        if test.compare is UriCompare.ABOVE:
+            found = above(test.uri)
+            marks = ", ".join("?" * len(found))
+            return self._concepts(f"code IN ({marks}) AND system = 0 AND text = ''", tuple(found), key)
+        below = test.uri.rstrip("/") + "/"
+        where = "(code = ? OR code >= ? AND code < ?) AND system = 0 AND text = ''"
+        return self._concepts(where, (test.uri, below, below + _LAST), key)
+
+    def string(self, test: StringTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """Strings: an index range where the beginning is known."""
+        text, column = test.text, f"{prefix}text"
+        match test.compare:
+            case Compare.STARTS:
+                return Sql(f"({column} >= ? AND {column} < ?)", (text, text + _LAST))
+            case Compare.EQUALS:
+                return Sql(f"{column} = ?", (text,))
+            case Compare.EXACT:
+                return Sql(f"({column} = ? AND {prefix}exact = ?)", (fold(text), text))
+            case Compare.CONTAINS:
+                return Sql(f"instr({column}, ?) > 0", (text,))
+            case Compare.ENDS:
+                return Sql(f"substr({column}, -length(?)) = ?", (text, text))
+
+    def reference(self, test: ReferenceTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """References: resources here are looked up by type and id, others by URL."""
+        if test.url is not None:
+            keys = [("", test.url)]
+        elif test.type is not None:
+            keys = [(test.type, test.id or "")]
+        else:
+            keys = [(name, test.id or "") for name in self._names.types() if name]
+        found = [pk for name, value in keys if (pk := self.resource(name, value)) is not None]
+        target = one_of(key, found)
+        if test.version is None or prefix:
+            return target
+        return joined([target, Sql(f"{prefix}version = ?", (test.version,))], "AND")
+
+    def resource(self, resource_type: str, resource_id: str) -> int | None:
+        """The number of a resource on this connection; None when it was never written or referred to."""
+        type_pk = self._names.type(resource_type)
+        row = self._connection.execute("SELECT pk FROM resource WHERE type = ? AND id = ?", (type_pk, resource_id)).get
+        return None if row is None else int(row)
+
+    def range(self, test: RangeTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """Dates and numbers."""
+        if kind is Kind.DATE:
+            return date_condition(test, f"{prefix}low", f"{prefix}high")
+        return _range(_NUMBERS, test, f"{prefix}low", f"{prefix}high")
+
+    def quantity(self, test: QuantityTest, kind: Kind, prefix: str, key: str) -> Sql:
+        """Quantities: in canonical units where both sides have them, else as written."""
+        parts = [_range(_NUMBERS, test.range, f"{prefix}low", f"{prefix}high")]
+        if test.system is not None or test.code is not None:
+            parts.append(self._unit(test, f"{prefix}unit"))
+        if test.canonical is None:
+            return joined(parts, "AND")
+        parts.append(Sql(f"{prefix}canonical IS NULL"))
+        unit = self._concepts("code = ? AND system = 0 AND text = ''", (test.unit,), f"{prefix}canonical")
+        columns = f"{prefix}canonical_low", f"{prefix}canonical_high"
+        return joined([joined([unit, _range(_NUMBERS, test.canonical, *columns)], "AND"), joined(parts, "AND")], "OR")
+
+    def _unit(self, test: QuantityTest, column: str) -> Sql:
+        if test.system is None:
+            return self._concepts("code = ? OR text <> '' AND text = ?", (test.code, test.code), column)
+        system = self._names.system(test.system)
+        if system is None:
+            return NEVER
+        if test.code is None:
+            return self._concepts("system = ?", (system,), column)
+        return self._concepts("code = ? AND system = ?", (test.code, system), column)
+
+
+def date_condition(test: RangeTest, low: str, high: str) -> Sql:
+    """A date test on [`low`, `high`), two SQL expressions."""
+    return _range(_DATES, test, low, high)
+
+
+def _range(table: dict[Op, tuple[str, str]], test: RangeTest, low: str, high: str) -> Sql:
+    text, ends = table[test.op]
+    values = tuple(test.low if end == "l" else test.high for end in ends)
+    return Sql(text.replace("LOW", low).replace("HIGH", high), values)
+
+
+_DATES: dict[Op, tuple[str, str]] = {
+    Op.EQ: ("(LOW >= ? AND LOW < ? AND HIGH <= ?)", "lhh"),
+    Op.NE: ("(LOW < ? OR HIGH > ?)", "lh"),
+    Op.GT: ("HIGH > ?", "h"),
+    Op.LT: ("LOW < ?", "l"),
+    Op.GE: ("HIGH > ?", "l"),
+    Op.LE: ("LOW < ?", "h"),
+    Op.SA: ("LOW >= ?", "h"),
+    Op.EB: ("HIGH <= ?", "l"),
+    Op.AP: ("(LOW < ? AND HIGH > ?)", "hl"),
+}
+"""Condition on [LOW, HIGH) of a date; `l` and `h` are the ends of the searched range, in the order of the `?`."""
+
+_NUMBERS: dict[Op, tuple[str, str]] = {
+    Op.EQ: ("(LOW >= ? AND LOW < ? AND HIGH < ?)", "lhh"),
+    Op.NE: ("(LOW < ? OR HIGH >= ?)", "lh"),
+    Op.GT: ("HIGH > ?", "h"),
+    Op.LT: ("LOW < ?", "l"),
+    Op.GE: ("HIGH >= ?", "l"),
+    Op.LE: ("LOW <= ?", "h"),
+    Op.SA: ("LOW > ?", "h"),
+    Op.EB: ("HIGH < ?", "l"),
+    Op.AP: ("(LOW <= ? AND HIGH >= ?)", "hl"),
+}
+"""The same for numbers, whose ends are exact."""
+
+_KEY_COLUMN = {Kind.TOKEN: "concept", Kind.URI: "concept", Kind.REFERENCE: "target"}
+
+_MAKERS: dict[type, Callable[..., Sql]] = {
+    TokenTest: Conditions.token,
+    OfTypeTest: Conditions.of_type,
+    IdentifierTest: Conditions.identifier,
+    TokenTextTest: Conditions.token_text,
+    TokenPrefixTest: Conditions.token_prefix,
+    UriTest: Conditions.uri,
+    StringTest: Conditions.string,
+    ReferenceTest: Conditions.reference,
+    RangeTest: Conditions.range,
+    QuantityTest: Conditions.quantity,
+}

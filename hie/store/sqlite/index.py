@@ -1,0 +1,180 @@
+"""Entries -> rows: what of a resource goes into which table, and how a change touches only what changed."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import apsw
+
+from hie.search.entries import Entries
+from hie.store.sqlite.names import Names
+
+Rows = dict[str, set[tuple[Any, ...]]]
+"""Table -> its rows for one resource, without the resource itself."""
+
+WIDTHS = {
+    "token": 4,
+    "string": 4,
+    "reference": 4,
+    "date": 4,
+    "number": 4,
+    "quantity": 8,
+    "near": 4,
+    "composite": 14,
+}
+"""Columns of the tables that are clustered by resource."""
+
+_INSERT = {table: f"INSERT INTO {table} VALUES ({', '.join('?' * width)})" for table, width in WIDTHS.items()}
+_KEY = {
+    "token": "param = ? AND concept = ? AND phrase = ?",
+    "string": "param = ? AND text = ? AND exact = ?",
+    "reference": "param = ? AND target = ? AND version = ?",
+    "date": "param = ? AND low = ? AND high = ?",
+    "number": "param = ? AND low = ? AND high = ?",
+    "quantity": "param = ? AND low = ? AND high = ? AND unit = ?",
+    "near": "param = ? AND latitude = ? AND longitude = ?",
+    "composite": "param = ? AND tuple = ? AND part = ?",
+}
+_DELETE = {table: f"DELETE FROM {table} WHERE resource = ? AND {key}" for table, key in _KEY.items()}
+_KEYS = {table: key.count("?") for table, key in _KEY.items()}
+
+IDENTIFIER = ":identifier"
+"""Logical identifiers of references are tokens of the parameter with this behind its code."""
+OF_TYPE = ":of-type"
+"""Typed identifiers are tokens of the parameter with this behind its code, system `type system|type code`."""
+
+
+class Index:
+    """Writes the entries of resources."""
+
+    def __init__(self, connection: apsw.Connection, names: Names) -> None:
+        self._connection = connection
+        self._names = names
+
+    def add(self, resource: int, type_pk: int, entries: Entries) -> None:
+        """Index a resource that has no rows yet."""
+        for table, rows in self._rows(type_pk, entries).items():
+            if rows:
+                self._insert(table, resource, rows)
+        self._insert_compartments(resource, type_pk, self._patients(entries))
+
+    def replace(self, resource: int, type_pk: int, entries: Entries) -> None:
+        """Index a resource anew: rows that stay the same are not touched."""
+        for table, rows in self._rows(type_pk, entries).items():
+            there = self._there(table, resource)
+            if there != rows:
+                self._delete(table, resource, there - rows)
+                self._insert(table, resource, rows - there)
+        there_patients = self._there_patients(resource)
+        patients = self._patients(entries)
+        if there_patients != patients:
+            self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
+            self._insert_compartments(resource, type_pk, patients)
+
+    def remove(self, resource: int) -> None:
+        """Drop all rows of a resource."""
+        for table in WIDTHS:
+            self._connection.execute(f"DELETE FROM {table} WHERE resource = ?", (resource,))
+        self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
+
+    def _there(self, table: str, resource: int) -> set[tuple[Any, ...]]:
+        rows = self._connection.execute(f"SELECT * FROM {table} WHERE resource = ?", (resource,))
+        return {row[1:] for row in rows}
+
+    def _insert(self, table: str, resource: int, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._connection.executemany(_INSERT[table], [(resource, *row) for row in rows])
+
+    def _delete(self, table: str, resource: int, rows: Iterable[tuple[Any, ...]]) -> None:
+        width = _KEYS[table]
+        self._connection.executemany(_DELETE[table], [(resource, *row[:width]) for row in rows])
+
+    def _there_patients(self, resource: int) -> set[int]:
+        return {row[0] for row in self._connection.execute(_PATIENTS, (resource,))}
+
+    def _insert_compartments(self, resource: int, type_pk: int, patients: set[int]) -> None:
+        rows = [(patient, type_pk, resource) for patient in patients]
+        if rows:
+            self._connection.executemany("INSERT INTO compartment VALUES (?, ?, ?)", rows)
+
+    # -- entries to rows -----------------------------------------------------------------------------------------
+
+    def _patients(self, entries: Entries) -> set[int]:
+        if not entries.compartments:
+            return set()
+        patient = self._names.make_type("Patient")
+        return {self._names.make_resource(patient, name) for kind, name in entries.compartments if kind == "Patient"}
+
+    def _rows(self, type_pk: int, entries: Entries) -> Rows:
+        names = self._names
+        token = {self._token(type_pk, entry) for entry in entries.token if entry[0] != "_id"}
+        for code, system, type_code, value in entries.of_type:
+            param = names.make_param(type_pk, code + OF_TYPE)
+            token.add((param, names.make_concept(f"{system}|{type_code}", value), 0))
+        for code, value in entries.uri:
+            token.add((names.make_param(type_pk, code), names.make_concept("", value), 0))
+        for entry in entries.reference:
+            if entry[5] or entry[6]:
+                param = names.make_param(type_pk, entry[0] + IDENTIFIER)
+                token.add((param, names.make_concept(entry[5], entry[6]), 0))
+        return {
+            "token": token,
+            "string": {(names.make_param(type_pk, code), text, exact) for code, text, exact in entries.string},
+            "reference": {self._reference(type_pk, entry) for entry in entries.reference},
+            "date": {(names.make_param(type_pk, e[0]), e[1], e[2]) for e in entries.date if e[0] != "_lastUpdated"},
+            "number": {(names.make_param(type_pk, code), low, high) for code, low, high in entries.number},
+            "quantity": {self._quantity(type_pk, entry) for entry in entries.quantity},
+            "near": {(names.make_param(type_pk, code), *point) for code, *point in entries.near},
+            "composite": set(self._composites(type_pk, entries)),
+        }
+
+    def _token(self, type_pk: int, entry: Any) -> tuple[int, int, int]:
+        code, system, value, text = entry
+        names = self._names
+        phrase = names.make_concept("", "", text) if text else 0
+        concept = phrase
+        if value or system:
+            concept = names.make_concept(system, value)
+            if phrase:
+                names.say(phrase, concept)
+        return names.make_param(type_pk, code), concept, phrase
+
+    def _reference(self, type_pk: int, entry: Any) -> tuple[int, int, str]:
+        code, kind, name, url, version, _, _ = entry
+        names = self._names
+        target = names.make_resource(names.make_type(kind if name else ""), name or url)
+        return names.make_param(type_pk, code), target, version
+
+    def _quantity(self, type_pk: int, entry: Any) -> tuple[Any, ...]:
+        code, low, high, system, unit_code, unit, canonical_low, canonical_high, canonical = entry
+        names = self._names
+        written = names.make_concept(system, unit_code, unit)
+        base = None if canonical is None else names.make_concept("", canonical)
+        return names.make_param(type_pk, code), low, high, written, canonical_low, canonical_high, base
+
+    def _composites(self, type_pk: int, entries: Entries) -> Iterable[tuple[Any, ...]]:
+        number: dict[str, int] = {}
+        for code, parts in dict.fromkeys(entries.composite):
+            number[code] = number.get(code, -1) + 1
+            param = self._names.make_param(type_pk, code)
+            for part, entry in enumerate(parts):
+                yield (param, number[code], part, *self._part(type_pk, entry))
+
+    def _part(self, type_pk: int, entry: Any) -> tuple[Any, ...]:
+        """The columns from `key` on; which kind an entry is shows in its length (`hie.search.entries`)."""
+        match len(entry):
+            case 4:
+                _, concept, phrase = self._token(type_pk, entry)
+                return concept, phrase, *([None] * 8)
+            case 7:
+                _, target, _ = self._reference(type_pk, entry)
+                return target, *([None] * 9)
+            case 2:
+                return self._names.make_concept("", entry[1]), *([None] * 9)
+            case 9:
+                _, low, high, unit, canonical_low, canonical_high, canonical = self._quantity(type_pk, entry)
+                return None, None, None, None, low, high, unit, canonical_low, canonical_high, canonical
+        if isinstance(entry[1], str):
+            return None, None, entry[1], entry[2], *([None] * 6)
+        return None, None, None, None, entry[1], entry[2], *([None] * 4)
+
+
+_PATIENTS = "SELECT patient FROM compartment WHERE resource = ?"

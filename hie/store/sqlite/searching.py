@@ -1,0 +1,259 @@
+"""Runs a plan on one connection: choose what drives, probe the rest, one page, its includes, the total."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import apsw
+import orjson
+
+from hie.base.errors import Category, HieError
+from hie.search import match, page
+from hie.search.plan import And, Clause, Include, Not, Plan, Present, SortKey, Total
+from hie.store.port import Page, Version
+from hie.store.sqlite.compile import Arm, Compiler, Scope, checked
+from hie.store.sqlite.conditions import Sql, joined, one_of
+from hie.store.sqlite.names import Names
+from hie.store.sqlite.sorting import WALKS, after, order, walk, with_keys
+
+DENSE = 2000
+"""A set of this size is not sorted; the index of the sort key is walked instead, where there is one."""
+
+MOST_INCLUDED = 5000
+"""Included resources of a page at most; more is TOO_LARGE."""
+
+_STEPS = 2000
+"""SQLite instructions between looks at the clock."""
+
+_BODIES = """SELECT t.name, r.id, v.version, v.last_updated, v.body, v.method
+FROM resource r JOIN version v ON v.seq = r.seq JOIN type t ON t.pk = r.type WHERE r.pk = ?"""
+
+Position = list[Any]
+Found = list[tuple[Any, ...]]
+"""Rows of (resource number, sort values...)."""
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Register the functions that conditions use; once for each connection that searches."""
+
+    def words(*values: Any) -> bool:
+        body, wanted, narrative = values
+        return match.has_words(body, orjson.loads(wanted), bool(narrative))
+
+    def km(*values: Any) -> float:
+        return match.distance(*values)
+
+    connection.create_scalar_function("hie_words", words, 3, deterministic=True)
+    connection.create_scalar_function("hie_km", km, 4, deterministic=True)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What drives, and what is probed. `arms` are live; `best` and `rest` are for explaining."""
+
+    arms: list[Arm]
+    probes: list[Clause]
+    best: Clause | None
+    counts: list[tuple[Clause, int, bool]]
+
+
+class Searching:
+    """Search on one connection; `secret` signs the cursors."""
+
+    def __init__(self, connection: apsw.Connection, names: Names, secret: bytes) -> None:
+        self._connection = connection
+        self._names = names
+        self._secret = secret
+        self._compiler = Compiler(connection, names)
+
+    def search(self, plan: Plan, seconds: float) -> Page:
+        """One page; TIMEOUT (apsw.InterruptError) when it takes longer than `seconds`."""
+        until = monotonic() + seconds
+        self._connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
+        try:
+            return self._search(plan)
+        finally:
+            self._connection.set_progress_handler(None)
+
+    def _search(self, plan: Plan) -> Page:
+        position = page.decode(self._secret, plan)
+        scope = self._compiler.scope(plan.types)
+        source = self._source(plan.clause, scope)
+        total = None if plan.total is Total.NONE else self._total(source, scope)
+        found: Found = []
+        if plan.count > 0:
+            found = self._page(plan, scope, source, position)
+        shown = found[: plan.count]
+        more = None
+        if len(found) > plan.count > 0:
+            more = page.encode(self._secret, plan, [*shown[-1][1:], shown[-1][0]])
+        matches = [self._version(row[0]) for row in shown]
+        included = self._included(plan.includes, [row[0] for row in shown]) if plan.includes else []
+        explained = self._explain(plan, scope, source) if plan.explain else None
+        return Page(matches, included, more, total, explained)
+
+    # -- the set of matches --------------------------------------------------------------------------------------
+
+    def _source(self, clause: Clause, scope: Scope) -> _Source:
+        clauses = _flat(clause)
+        best, arms, counts = self._compiler.choose(clauses, scope)
+        if arms is None:
+            return _Source([self._everything(scope)], clauses, None, [])
+        live = [checked(arm, scope) for arm in arms]
+        return _Source(live, [part for part in clauses if part is not best], best, counts)
+
+    def _everything(self, scope: Scope) -> Arm:
+        if set(scope) == set(self._compiler.scope(())):
+            return Arm(Sql("SELECT pk AS resource FROM resource WHERE deleted = 0"), True)
+        types = one_of("type", scope)
+        text = f"SELECT pk AS resource FROM resource WHERE {types.text} AND deleted = 0"
+        return Arm(Sql(text, types.values), len(scope) == 1)
+
+    def _set(self, source: _Source, scope: Scope, more: Sequence[Sql] = ()) -> Sql:
+        """SELECT of each matching `resource` once."""
+        arms = " UNION ALL ".join(arm.sql.text for arm in source.arms) or "SELECT NULL AS resource WHERE 0"
+        values = tuple(value for arm in source.arms for value in arm.sql.values)
+        probes = [*more, *(self._compiler.probe(part, scope, "d.resource") for part in source.probes)]
+        where = joined(probes or [Sql("1")], "AND")
+        text = f"SELECT DISTINCT d.resource AS resource FROM ({arms}) d WHERE {where.text}"
+        return Sql(text, values + where.values)
+
+    def _total(self, source: _Source, scope: Scope) -> int:
+        found = self._set(source, scope)
+        return int(self._connection.execute(f"SELECT count(*) FROM ({found.text})", found.values).get)
+
+    # -- one page ------------------------------------------------------------------------------------------------
+
+    def _page(self, plan: Plan, scope: Scope, source: _Source, position: Position | None) -> Found:
+        limit = plan.count + 1
+        if not plan.sort:
+            return self._unsorted(source, scope, position, limit)
+        if self._walks(plan.sort, scope, source):
+            return self._walked(plan, scope, source, position, limit)
+        return self._sorted(plan.sort, scope, source, position, limit)
+
+    def _unsorted(self, source: _Source, scope: Scope, position: Position | None, limit: int) -> Found:
+        beyond = [Sql("d.resource > ?", (position[0],))] if position else []
+        found = self._set(source, scope, beyond)
+        rows = self._connection.execute(f"{found.text} ORDER BY 1 LIMIT ?", (*found.values, limit))
+        return rows.fetchall()
+
+    def _sorted(
+        self, keys: Sequence[SortKey], scope: Scope, source: _Source, position: Position | None, limit: int
+    ) -> Found:
+        """All matches with their sort values, sorted."""
+        keyed = with_keys(keys, scope, self._compiler, self._set(source, scope))
+        beyond = after(keys, position) if position else Sql("1")
+        text = f"SELECT * FROM ({keyed.text}) WHERE {beyond.text} ORDER BY {order(keys)} LIMIT ?"
+        return self._connection.execute(text, (*keyed.values, *beyond.values, limit)).fetchall()
+
+    def _walks(self, keys: Sequence[SortKey], scope: Scope, source: _Source) -> bool:
+        if len(keys) > 1 or len(scope) != 1 or (keys[0].kind not in WALKS and keys[0].param != "_lastUpdated"):
+            return False
+        return self._compiler.estimate(source.arms, DENSE) >= DENSE
+
+    def _walked(self, plan: Plan, scope: Scope, source: _Source, position: Position | None, limit: int) -> Found:
+        """Matches in the order of the sort key's index; then those without a value."""
+        key = plan.sort[0]
+        found: Found = []
+        if position is None or position[0] is not None:
+            clauses = _flat(plan.clause)
+            probes = [self._compiler.probe(part, scope, "x.resource") for part in clauses]
+            sql = walk(key, scope, self._compiler, probes, position)
+            if sql is not None:
+                found = self._connection.execute(f"{sql.text} LIMIT ?", (*sql.values, limit)).fetchall()
+        if len(found) >= limit or key.param == "_lastUpdated":
+            return found
+        rest = self._source(And((plan.clause, Not(Present(key.param, key.kind)))), scope)
+        start = [position[1]] if position is not None and position[0] is None else None
+        return found + [(row[0], None) for row in self._unsorted(rest, scope, start, limit - len(found))]
+
+    def _version(self, pk: int) -> Version:
+        row: Any = self._connection.execute(_BODIES, (pk,)).fetchone()
+        return Version(*row)
+
+    # -- includes ------------------------------------------------------------------------------------------------
+
+    def _included(self, includes: Sequence[Include], matches: list[int]) -> list[Version]:
+        seen = set(matches)
+        fresh = matches
+        found: list[int] = []
+        first = True
+        while fresh:
+            wave: list[int] = []
+            for include in includes:
+                if first or include.iterate:
+                    wave += [pk for pk in self._follow(include, fresh) if pk not in seen]
+                    seen.update(wave)
+            fresh = list(dict.fromkeys(wave))
+            found += fresh
+            first = False
+            if len(found) > MOST_INCLUDED:
+                raise HieError(Category.TOO_LARGE, f"More than {MOST_INCLUDED} resources to include; ask for less.")
+        return [self._version(pk) for pk in found]
+
+    def _follow(self, include: Include, pks: Sequence[int]) -> list[int]:
+        """Current resources at the other end of the references that `include` names."""
+        compiler = self._compiler
+        sources = compiler.scope((include.source,) if include.source else ())
+        targets = compiler.scope((include.target,) if include.target else ())
+        near, far = ("target", "resource") if include.reverse else ("resource", "target")
+        params = compiler.params(sources, include.param) if include.param else self._reference_params(sources)
+        ends = (one_of("n.type", targets), one_of("f.type", sources))
+        if not include.reverse:
+            ends = (one_of("n.type", sources), one_of("f.type", targets))
+        where = joined([one_of("x.param", params), *ends], "AND")
+        text = (
+            f"SELECT DISTINCT x.{far} FROM resource n CROSS JOIN reference x ON x.{near} = n.pk "
+            f"CROSS JOIN resource f ON f.pk = x.{far} WHERE n.pk = ? AND {where.text} AND f.deleted = 0 ORDER BY 1"
+        )
+        rows: list[list[Any]] = [self._connection.execute(text, (pk, *where.values)).fetchall() for pk in pks]
+        return [row[0] for chunk in rows for row in chunk]
+
+    def _reference_params(self, scope: Scope) -> list[int]:
+        types = one_of("type", scope)
+        sql = f"SELECT pk FROM param p WHERE {types.text} AND EXISTS (SELECT 1 FROM reference WHERE param = p.pk)"
+        rows: list[Any] = self._connection.execute(sql, types.values).fetchall()
+        return [row[0] for row in rows]
+
+    # -- explaining ----------------------------------------------------------------------------------------------
+
+    def _explain(self, plan: Plan, scope: Scope, source: _Source) -> dict[str, Any]:
+        """What drove the search and how many rows each step left; counting them runs the steps again."""
+        steps = []
+        for number in range(len(source.probes) + 1):
+            partial = _Source(source.arms, source.probes[:number], source.best, [])
+            name = _name(source.best) if number == 0 else _name(source.probes[number - 1])
+            steps.append(
+                {"step": "drive" if number == 0 else "probe", "clause": name, "rows": self._total(partial, scope)}
+            )
+        return {
+            "types": list(plan.types),
+            "estimates": [{"clause": _name(c), "rows": rows, "capped": capped} for c, rows, capped in source.counts],
+            "steps": steps,
+            "sort": "walk"
+            if plan.sort and self._walks(plan.sort, scope, source)
+            else "sort"
+            if plan.sort
+            else "number",
+        }
+
+
+def _flat(clause: Clause) -> list[Clause]:
+    if isinstance(clause, And):
+        return [part for inner in clause.clauses for part in _flat(inner)]
+    return [clause]
+
+
+def _name(clause: Clause | None) -> str:
+    """A clause without its values: they may be a patient's."""
+    if clause is None:
+        return "all resources of the types"
+    param = getattr(clause, "param", None)
+    inner = getattr(clause, "clause", None)
+    parts = [part for part in (param, _name(inner) if inner is not None else None) if part]
+    nested = getattr(clause, "clauses", None)
+    if nested is not None:
+        parts = [_name(part) for part in nested]
+    return f"{type(clause).__name__}({', '.join(parts)})"

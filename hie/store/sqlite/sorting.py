@@ -1,0 +1,116 @@
+"""Sort keys as SQL: values, order, and where a page begins. Resources without a value come last either way."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hie.search.plan import Kind, SortKey
+from hie.store.sqlite.compile import Compiler, Scope
+from hie.store.sqlite.conditions import Sql, joined, one_of
+
+_VALUES: dict[Kind, str] = {
+    Kind.DATE: "SELECT low AS v FROM date x WHERE {where}",
+    Kind.STRING: "SELECT text AS v FROM string x WHERE {where}",
+    Kind.NUMBER: "SELECT low AS v FROM number x WHERE {where}",
+    Kind.QUANTITY: (
+        "SELECT CASE WHEN canonical IS NULL THEN low ELSE canonical_low END AS v FROM quantity x WHERE {where}"
+    ),
+    Kind.TOKEN: "SELECT c.code AS v FROM token x JOIN concept c ON c.pk = x.concept WHERE {where} AND c.code <> ''",
+    Kind.URI: "SELECT c.code AS v FROM token x JOIN concept c ON c.pk = x.concept WHERE {where}",
+    Kind.REFERENCE: (
+        "SELECT CASE t.name WHEN '' THEN r.id ELSE t.name || '/' || r.id END AS v FROM reference x "
+        "JOIN resource r ON r.pk = x.target JOIN type t ON t.pk = r.type WHERE {where} AND r.id <> ''"
+    ),
+}
+"""The values of one resource that a key of each kind is the least or greatest of."""
+
+_OWN = {"_id": "SELECT id FROM resource WHERE pk = s.resource",
+        "_lastUpdated": "SELECT last_updated FROM resource WHERE pk = s.resource"}  # fmt: skip
+
+WALKS: dict[Kind, tuple[str, str, str, str]] = {
+    Kind.DATE: ("date", "date_by", "low", "high"),
+    Kind.STRING: ("string", "string_by", "text", "exact"),
+}
+"""Kinds whose index is in sort order: table, index, value column, the column that tells equal values apart."""
+
+
+def with_keys(keys: Sequence[SortKey], scope: Scope, compiler: Compiler, found: Sql) -> Sql:
+    """SELECT of `pk`, `k0`, `k1`, ... for each `resource` of `found`."""
+    columns = [_column(key, scope, compiler) for key in keys]
+    listed = "".join(f", ({column.text}) AS k{number}" for number, column in enumerate(columns))
+    values = tuple(value for column in columns for value in column.values)
+    return Sql(f"SELECT s.resource AS pk{listed} FROM ({found.text}) s", values + found.values)
+
+
+def _column(key: SortKey, scope: Scope, compiler: Compiler) -> Sql:
+    if key.param in _OWN:
+        return Sql(_OWN[key.param])
+    params = one_of("x.param", compiler.params(scope, key.param))
+    chosen = "max" if key.descending else "min"
+    inner = _VALUES[key.kind].format(where=f"x.resource = s.resource AND {params.text}")
+    return Sql(f"SELECT {chosen}(v) FROM ({inner})", params.values)
+
+
+def order(keys: Sequence[SortKey]) -> str:
+    """The ORDER BY list."""
+    parts = [f"k{number} IS NULL, k{number}{' DESC' if key.descending else ''}" for number, key in enumerate(keys)]
+    return ", ".join([*parts, "pk"])
+
+
+def after(keys: Sequence[SortKey], position: list[Any]) -> Sql:
+    """What lies behind `position` (sort values, then the number of the last resource shown)."""
+    condition = Sql("pk > ?", (position[-1],))
+    for number in reversed(range(len(keys))):
+        column, value = f"k{number}", position[number]
+        if value is None:
+            condition = Sql(f"({column} IS NULL AND {condition.text})", condition.values)
+            continue
+        sign = "<" if keys[number].descending else ">"
+        text = f"({column} IS NULL OR {column} {sign} ? OR ({column} = ? AND {condition.text}))"
+        condition = Sql(text, (value, value, *condition.values))
+    return condition
+
+
+def walk(
+    key: SortKey, scope: Scope, compiler: Compiler, probes: Sequence[Sql], position: list[Any] | None
+) -> Sql | None:
+    """SELECT of (resource, value) straight from the index of the key, in order; None when nothing has a value."""
+    down = " DESC" if key.descending else ""
+    if key.param == "_lastUpdated":
+        return _walk_updated(scope, probes, position, down)
+    params = compiler.params(scope, key.param)
+    if not params:
+        return None
+    table, index, value, other = WALKS[key.kind]
+    # A resource stands where its least (greatest) value does, once.
+    first = (
+        f"SELECT {value}, {other} FROM {table} WHERE resource = x.resource AND param = x.param "
+        f"ORDER BY {value}{down}, {other} LIMIT 1"
+    )
+    where = joined(
+        [one_of("x.param", params), *_beyond(f"x.{value}", "x.resource", position, down), *probes,
+         Sql(f"(x.{value}, x.{other}) = ({first})")], "AND"
+    )  # fmt: skip
+    text = (
+        f"SELECT x.resource, x.{value} FROM {table} x INDEXED BY {index} WHERE {where.text} "
+        f"ORDER BY x.{value}{down}, x.resource"
+    )
+    return Sql(text, where.values)
+
+
+def _walk_updated(scope: Scope, probes: Sequence[Sql], position: list[Any] | None, down: str) -> Sql:
+    parts = [one_of("type", scope), Sql("deleted = 0"), *_beyond("last_updated", "pk", position, down)]
+    inner = joined(parts, "AND")
+    where = joined(list(probes) or [Sql("1")], "AND")
+    text = (
+        f"SELECT x.resource, x.value FROM (SELECT pk AS resource, last_updated AS value FROM resource "
+        f"INDEXED BY resource_updated WHERE {inner.text}) x WHERE {where.text} ORDER BY x.value{down}, x.resource"
+    )
+    return Sql(text, inner.values + where.values)
+
+
+def _beyond(value: str, pk: str, position: list[Any] | None, down: str) -> list[Sql]:
+    if position is None:
+        return []
+    sign = "<" if down else ">"
+    last, number = position
+    return [Sql(f"{value} {sign}= ?", (last,)), Sql(f"({value} {sign} ? OR {pk} > ?)", (last, number))]
