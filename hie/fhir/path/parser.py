@@ -46,7 +46,7 @@ _PRECEDENCE: dict[str, int] = {
     "div": 10,
     "mod": 10,
 }
-_DEPTH = 200
+_DEPTH = 60
 """How deep brackets and chains of signs may nest."""
 
 
