@@ -1,0 +1,1 @@
+"""The record browser: one person's history from all regions, as server-rendered pages. Reads, never writes."""

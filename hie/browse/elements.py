@@ -1,0 +1,68 @@
+"""Reading FHIR JSON that may lack anything: every function answers with an empty value rather than raising."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Resource = Mapping[str, Any]
+
+EMPTY: Resource = {}
+
+
+def items(resource: Resource, name: str) -> list[Resource]:
+    """The object items of a repeating element; a single object counts as one item."""
+    value = resource.get(name)
+    if isinstance(value, Mapping):
+        return [value]
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def first(resource: Resource, name: str) -> Resource:
+    """The first item of an element, or an empty object."""
+    found = items(resource, name)
+    return found[0] if found else EMPTY
+
+
+def text_of(resource: Resource, name: str) -> str:
+    """A primitive element as text; empty when absent or not a primitive."""
+    value = resource.get(name)
+    return "" if value is None or isinstance(value, Mapping | list) else str(value)
+
+
+def codings(concept: Resource) -> list[Resource]:
+    """The codings of a CodeableConcept."""
+    return items(concept, "coding")
+
+
+def concept_text(concept: Resource) -> str:
+    """What the source wrote (`text`), else the first display, else the first code."""
+    if text := text_of(concept, "text"):
+        return text
+    for name in ("display", "code"):
+        for coding in codings(concept):
+            if found := text_of(coding, name):
+                return found
+    return ""
+
+
+def code_in(concept: Resource, system: str) -> str:
+    """The code of the coding of one system, or empty."""
+    return next((text_of(c, "code") for c in codings(concept) if c.get("system") == system), "")
+
+
+def target(reference: Resource) -> tuple[str, str]:
+    """Type and id of a literal reference; empty texts for any other kind."""
+    parts = text_of(reference, "reference").split("/")
+    return (parts[-2], parts[-1]) if len(parts) >= 2 else ("", "")
+
+
+def targets(resource: Resource, name: str, resource_type: str) -> Iterator[str]:
+    """Ids of the references of one element that point to `resource_type`."""
+    for reference in items(resource, name):
+        kind, ident = target(reference)
+        if kind == resource_type:
+            yield ident
+
+
+def extension(resource: Resource, name: str) -> Resource:
+    """The extension whose URL ends in `/name`, or an empty object."""
+    return next((e for e in items(resource, "extension") if text_of(e, "url").endswith(f"/{name}")), EMPTY)

@@ -1,0 +1,266 @@
+"""The pages of the record browser, as an ASGI application to be mounted at `/browse`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from hie.base.clock import CHINA, Clock
+from hie.base.errors import Category, HieError
+from hie.browse.dates import months_old, today, years_old
+from hie.browse.document import binary, document
+from hie.browse.elements import Resource
+from hie.browse.filters import cut, read_filter
+from hie.browse.person import Person
+from hie.browse.plain import PLAIN_TYPES, plain
+from hie.browse.provenance import provenance
+from hie.browse.record import digest
+from hie.browse.render import HEADERS, Renderer, link_maker
+from hie.browse.report import report
+from hie.browse.search import find_people, people
+from hie.browse.source import Chart, Find, Linked, Source, finder
+from hie.browse.timeline import Event, event_of, original_of, results_of, timeline, withdrawn
+from hie.browse.trend import Series, all_series, draw
+from hie.browse.visit import visit
+from hie.store.port import Reader
+from hie.wire.safejson import loads
+
+Silent = Callable[[], Awaitable[Mapping[str, str]]]
+"""Regions whose feed is late, each with the time since when, as it is shown."""
+
+_FORM_LIMIT = 4096
+
+
+def browse_app(
+    store: Reader,
+    definitions: Any,
+    linked: Linked,
+    clock: Clock,
+    *,
+    find: Find | None = None,
+    silent: Silent | None = None,
+) -> ASGIApp:
+    """The record browser over a store.
+
+    `definitions` are those that `parse_query` takes; `linked` gives all Patient ids of one person. `find` replaces the
+    search, `silent` tells of feeds that are late.
+    """
+    pages = Pages(Source(store, find or finder(store, definitions), linked), clock, silent)
+    routes = [
+        Route("/", pages.home, methods=["GET"]),
+        Route("/", pages.search, methods=["POST"]),
+        Route("/found", pages.found, methods=["GET"]),
+        Route("/static/{name}", pages.static, methods=["GET"]),
+        Route("/record/{person}", pages.record, methods=["GET"]),
+        Route("/record/{person}/identity", pages.identity, methods=["POST"]),
+        Route("/record/{person}/trend/{slug}", pages.trend, methods=["GET"]),
+        Route("/record/{person}/Binary/{ident}", pages.original, methods=["GET"]),
+        Route("/record/{person}/{kind}/{ident}", pages.detail, methods=["GET"]),
+    ]
+    handlers: Any = {HieError: pages.trouble, 404: pages.not_found, 405: pages.not_found, Exception: pages.broken}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class Pages:
+    """One method per page."""
+
+    def __init__(self, source: Source, clock: Clock, silent: Silent | None) -> None:
+        self._source = source
+        self._clock = clock
+        self._silent = silent
+        self._render = Renderer()
+
+    async def home(self, request: Request) -> Response:
+        """The empty search form."""
+        return self._page(request, "find.html")
+
+    async def search(self, request: Request) -> Response:
+        """Find a person; what was typed is in the body and goes no further. Answers with a list of ids."""
+        form = await _form(request)
+        found = await find_people(self._source, form.get("q", ""), form.get("born", ""))
+        link = link_maker(request)
+        if len(found.ids) == 1:
+            return RedirectResponse(link(f"record/{found.ids[0]}"), 303, headers=dict(HEADERS))
+        query = link("found", p=",".join(found.ids) or "-", more="1" if found.more else "")
+        return RedirectResponse(query, 303, headers=dict(HEADERS))
+
+    async def found(self, request: Request) -> Response:
+        """The persons of a list of ids."""
+        ids = request.query_params.get("p", "").split(",")
+        rows = await people(self._source, [i for i in ids if i != "-"])
+        ages = {p.id: self._age(p) for p in rows}
+        return self._page(request, "found.html", people=rows, ages=ages, more=request.query_params.get("more") == "1")
+
+    async def record(self, request: Request) -> Response:
+        """The record of one person: banner, alerts, summary, one page of the timeline."""
+        chart = await self._chart(request)
+        if chart.person.id != request.path_params["person"]:
+            return self._to_golden(request, chart.person)
+        now = self._clock.now()
+        events = timeline(chart)
+        chosen = read_filter(request.query_params, events, now)
+        size = len(events) if request.query_params.get("size") == "all" else 0
+        part = cut(events, chosen, now, request.query_params.get("after", ""), size)
+        values: dict[str, Any] = {
+            "chart": chart,
+            "person": chart.person,
+            "part": part,
+            "root": f"record/{chart.person.id}",
+        }
+        if request.query_params.get("part") == "rows":
+            return self._page(request, "_rows.html", **values)
+        late = dict(await self._silent()) if self._silent else {}
+        summary = digest(chart, events, now, late)
+        return self._page(request, "record.html", digest=summary, age=self._age(chart.person), **values)
+
+    async def detail(self, request: Request) -> Response:
+        """One event: a report, a visit, a prescription, a document; as a page, or as a part for the drawer."""
+        chart = await self._chart(request)
+        kind, ident = request.path_params["kind"], request.path_params["ident"]
+        resource = chart.get(kind, ident)
+        events = timeline(chart)
+        event = event_of(chart, events, kind, ident)
+        if resource is None or event is None:
+            raise HieError(Category.NOT_FOUND, "no such entry in this record")
+        values = await self._detail(chart, resource, event, events)
+        origin = await provenance(self._source, chart, resource)
+        template = "_detail.html" if request.query_params.get("part") else "detail.html"
+        return self._page(
+            request,
+            template,
+            chart=chart,
+            person=chart.person,
+            age=self._age(chart.person),
+            event=event,
+            origin=origin,
+            root=f"record/{chart.person.id}",
+            **values,
+        )
+
+    async def trend(self, request: Request) -> Response:
+        """All values of one analyte as a chart and as a table."""
+        chart = await self._chart(request)
+        found = {s.slug: s for s in _series(chart)}.get(request.path_params["slug"])
+        if found is None:
+            raise HieError(Category.NOT_FOUND, "no such indicator in this record")
+        template = "_trend.html" if request.query_params.get("part") else "trend.html"
+        return self._page(
+            request,
+            template,
+            chart=chart,
+            person=chart.person,
+            age=self._age(chart.person),
+            series=found,
+            drawing=draw(found),
+            root=f"record/{chart.person.id}",
+        )
+
+    async def identity(self, request: Request) -> Response:
+        """Numbers of a person in full; a POST, so that every look at them is a request of its own."""
+        chart = await self._chart(request)
+        template = "_identity.html" if request.query_params.get("part") else "identity.html"
+        return self._page(
+            request,
+            template,
+            chart=chart,
+            person=chart.person,
+            age=self._age(chart.person),
+            root=f"record/{chart.person.id}",
+        )
+
+    async def original(self, request: Request) -> Response:
+        """The verbatim document, as a download and nothing else."""
+        chart = await self._chart(request)
+        ident = request.path_params["ident"]
+        if not any(original_of(d) == ident for d in chart.all("DocumentReference")):
+            raise HieError(Category.NOT_FOUND, "no such document in this record")
+        body = await self._source.body("Binary", ident)
+        if not body:
+            raise HieError(Category.NOT_FOUND, "no such document in this record")
+        content_type, data = binary(loads(body))
+        name = "xml" if "xml" in content_type else "bin"
+        headers = {
+            **HEADERS,
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            "Content-Disposition": f'attachment; filename="{ident}.{name}"',
+        }
+        return Response(data, media_type="application/octet-stream", headers=headers)
+
+    async def static(self, request: Request) -> Response:
+        """One of our own files."""
+        asset = self._render.assets.get(request.path_params["name"])
+        if asset is None:
+            raise HieError(Category.NOT_FOUND, "no such file")
+        fresh = request.query_params.get("v") == asset.digest
+        cache = "public, max-age=31536000, immutable" if fresh else "no-cache"
+        headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Content-Type": asset.content_type}
+        return Response(asset.body, headers=headers)
+
+    async def trouble(self, request: Request, error: HieError) -> Response:
+        """The page for a situation; it never repeats what was asked for."""
+        key = {404: "missing", 410: "missing"}.get(error.response.status, "trouble")
+        return self._page(request, "trouble.html", error.response.status, kind=key)
+
+    async def not_found(self, request: Request, error: Exception) -> Response:
+        """The page for an address that does not exist."""
+        return self._page(request, "trouble.html", 404, kind="missing")
+
+    async def broken(self, request: Request, error: Exception) -> Response:
+        """The page for a failure of ours."""
+        return self._page(request, "trouble.html", 500, kind="trouble")
+
+    async def _chart(self, request: Request) -> Chart:
+        return await self._source.chart(request.path_params["person"])
+
+    async def _detail(
+        self, chart: Chart, resource: Resource, event: Event, events: tuple[Event, ...]
+    ) -> dict[str, Any]:
+        if event.type == "DiagnosticReport":
+            return {"shape": "report", "report": await report(self._source, chart, resource, event)}
+        if event.type == "Encounter":
+            return {"shape": "visit", "visit": visit(chart, resource, event, events)}
+        if event.type == "DocumentReference":
+            body = await self._source.body("Binary", original_of(resource))
+            return {"shape": "document", "document": document(binary(loads(body))[1] if body else b"")}
+        if event.type in PLAIN_TYPES:
+            return {"shape": "plain", "plain": plain(chart, resource, event)}
+        raise HieError(Category.NOT_FOUND, "no such entry in this record")
+
+    def _to_golden(self, request: Request, person: Person) -> Response:
+        params = {k: v for k, v in request.query_params.items() if k != "lang"}
+        return RedirectResponse(link_maker(request)(f"record/{person.id}", **params), 303, headers=dict(HEADERS))
+
+    def _age(self, person: Person) -> tuple[str, int] | None:
+        """Key of the word and number of years, or of months below three years; None when unknown."""
+        on = today(self._clock.now())
+        years = years_old(person.birth_date, on)
+        if years is None:
+            return None
+        return ("banner.years", years) if years >= 3 else ("banner.months", months_old(person.birth_date, on))
+
+    def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        now = self._clock.now().astimezone(CHINA)
+        watermark = (request.client.host if request.client else "", now.strftime("%Y-%m-%d %H:%M"))
+        return self._render.page(request, template, status, watermark=watermark, **values)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a small urlencoded form."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _FORM_LIMIT:
+            raise HieError(Category.TOO_LARGE, "the form is too large")
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _series(chart: Chart) -> list[Series]:
+    """All series of a chart."""
+    results = (r for d in chart.all("DiagnosticReport") if not withdrawn(d) for r in results_of(chart, d))
+    return list(all_series(results).values())

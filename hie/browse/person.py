@@ -1,0 +1,191 @@
+"""Who: one person out of the Patient resources of several organisations."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hie.browse.elements import Resource, extension, first, items, target, text_of
+from hie.browse.place import SHAPES, region_of, uscc_of
+
+NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
+KINDS: Mapping[str, str] = {
+    "2.16.156.10011.1.2": "health-file",
+    "2.16.156.10011.1.3": "national-id",
+    "2.16.156.10011.1.15": "insurance-card",
+    "2.16.156.10011.1.19": "health-card",
+    "2.16.156.10011.1.11": "outpatient-number",
+    "2.16.156.10011.1.12": "inpatient-number",
+    "2.16.156.10011.1.13": "chart-number",
+    "2.16.156.10011.2.5.1.4": "patient-index",
+    "passport": "passport",
+    "card": "hospital-card",
+}
+"""Last part of an identifier system -> the word that names it (common rules §4)."""
+
+_HAN_NAME = re.compile(r"(?<=[㐀-鿿])\s+(?=[㐀-鿿])")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One identifier: what kind, its value, and who issued it."""
+
+    kind: str
+    value: str
+    uscc: str
+
+    @property
+    def masked(self) -> str:
+        """The value with its middle hidden."""
+        return masked(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One Patient resource of one organisation."""
+
+    id: str
+    region: str
+    shape: str
+    uscc: str
+    name: str
+    gender: str
+    birth_date: str
+    active: bool
+    numbers: tuple[Number, ...]
+    phones: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person: `id` is that of the golden Patient, or of the only one; `identities` are the local records.
+
+    `other_names`, `genders`, `birth_dates` hold what the organisations state differently; the first one is shown.
+    """
+
+    id: str
+    name: str
+    genders: tuple[str, ...]
+    birth_dates: tuple[str, ...]
+    other_names: tuple[str, ...]
+    national_ids: tuple[str, ...]
+    deceased: str
+    identities: tuple[Identity, ...]
+    linked: bool
+    ethnicity: str
+
+    @property
+    def gender(self) -> str:
+        """FHIR gender code; `unknown` when nobody states one."""
+        return self.genders[0] if self.genders else "unknown"
+
+    @property
+    def birth_date(self) -> str:
+        """The most precise birth date stated, or empty."""
+        return self.birth_dates[0] if self.birth_dates else ""
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions that know the person, in the order of the marks."""
+        known = {i.region for i in self.identities}
+        return tuple(r for r in SHAPES if r in known) + tuple(sorted(known - SHAPES.keys() - {""}))
+
+    @property
+    def masked_id(self) -> str:
+        """The national id with its middle hidden, or empty."""
+        return masked(self.national_ids[0]) if self.national_ids else ""
+
+
+def masked(number: str) -> str:
+    """`3205**********1234`: enough to compare with a card in the hand, not enough to copy."""
+    if len(number) >= 15:
+        return number[:4] + "*" * (len(number) - 8) + number[-4:]
+    if len(number) > 4:
+        return number[:1] + "*" * (len(number) - 3) + number[-2:]
+    return "*" * len(number)
+
+
+def name_of(patient: Resource) -> str:
+    """The name as it is written: text, else family and given."""
+    name = first(patient, "name")
+    given = name.get("given")
+    parts = [text_of(name, "family"), *(given if isinstance(given, list) else [])]
+    return _HAN_NAME.sub("", text_of(name, "text") or "".join(str(p) for p in parts if p))
+
+
+def identity(patient: Resource) -> Identity:
+    """One local record."""
+    numbers = []
+    for entry in items(patient, "identifier"):
+        system = text_of(entry, "system")
+        tail = system.removeprefix("urn:oid:").rsplit("/", 1)[-1]
+        kind = KINDS.get(tail) or KINDS.get(tail.split("-")[0], "other-number")
+        if value := text_of(entry, "value"):
+            numbers.append(Number(kind, value, uscc_of({"identifier": [entry]})))
+    region = region_of(patient)
+    return Identity(
+        id=text_of(patient, "id"),
+        region=region,
+        shape=SHAPES.get(region, "◆"),
+        uscc=uscc_of(patient),
+        name=name_of(patient),
+        gender=text_of(patient, "gender"),
+        birth_date=text_of(patient, "birthDate"),
+        active=patient.get("active") is not False,
+        numbers=tuple(numbers),
+        phones=tuple(v for t in items(patient, "telecom") if (v := text_of(t, "value"))),
+        addresses=tuple(v for a in items(patient, "address") if (v := text_of(a, "text"))),
+    )
+
+
+def is_golden(patient: Resource) -> bool:
+    """Whether the Patient is the exchange's own link between local ones (common rules §4.2)."""
+    return not region_of(patient) and any(link.get("type") == "seealso" for link in items(patient, "link"))
+
+
+def person(patients: list[Resource]) -> Person:
+    """One person out of all their Patient resources; `patients[0]` is the one that was asked for."""
+    golden = next((p for p in patients if is_golden(p)), None)
+    local = [p for p in patients if p is not golden] or patients
+    local.sort(key=lambda p: (list(SHAPES).index(region_of(p)) if region_of(p) in SHAPES else 9, text_of(p, "id")))
+    identities = tuple(identity(p) for p in local)
+    ordered = [*([golden] if golden else []), *(p for p in local if p.get("active") is not False), *local]
+    names = _distinct(name_of(p) for p in ordered)
+    births = sorted(_distinct(text_of(p, "birthDate") for p in ordered), key=len, reverse=True)
+    genders = _distinct(text_of(p, "gender") for p in ordered)
+    numbers = _distinct(
+        text_of(i, "value") for p in ordered for i in items(p, "identifier") if i.get("system") == NATIONAL_ID
+    )
+    return Person(
+        id=text_of(golden or patients[0], "id"),
+        name=names[0] if names else "",
+        genders=tuple(g for g in genders if g != "unknown") or tuple(genders),
+        birth_dates=tuple(b for n, b in enumerate(births) if not any(x.startswith(b) for x in births[:n])),
+        other_names=tuple(names[1:]),
+        national_ids=tuple(numbers),
+        deceased=next((d for p in ordered if (d := _deceased(p))), ""),
+        identities=identities,
+        linked=golden is not None,
+        ethnicity=next((e for p in ordered if (e := _ethnicity(p))), ""),
+    )
+
+
+def golden_id(patient: Resource) -> str:
+    """The id of the golden Patient that a local one refers to, else of the survivor of a merge, else its own id."""
+    links = {text_of(link, "type"): target(first(link, "other"))[1] for link in items(patient, "link")}
+    return links.get("refer") or links.get("replaced-by") or text_of(patient, "id")
+
+
+def _deceased(patient: Resource) -> str:
+    """The date of death, `true` when only the fact is known, else empty."""
+    return text_of(patient, "deceasedDateTime") or ("true" if patient.get("deceasedBoolean") is True else "")
+
+
+def _ethnicity(patient: Resource) -> str:
+    concept = first(extension(patient, "ethnicity"), "valueCodeableConcept")
+    coding = first(extension(patient, "ethnicity"), "valueCoding") or first(concept, "coding")
+    return text_of(concept, "text") or text_of(coding, "display")
+
+
+def _distinct(values: object) -> list[str]:
+    return [v for v in dict.fromkeys(values) if v]  # type: ignore[call-overload]

@@ -1,0 +1,117 @@
+"""Everything that opens without a page of its own: prescriptions, procedures, diagnoses, single results, summaries."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hie.browse.dates import shown
+from hie.browse.document import div_text
+from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
+from hie.browse.record import dose_text, ends
+from hie.browse.result import Result, number_text, result, unit_text
+from hie.browse.source import Chart
+from hie.browse.timeline import Event, performed, prescriptions
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One drug of a prescription: name, specification, dose, last day, quantity, group mark, whether taken back."""
+
+    name: str
+    specification: str
+    dose: str
+    until: str
+    quantity: str
+    group: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One section of a document: its title and text."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A detail of facts and lists; what does not apply is empty."""
+
+    event: Event
+    facts: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...] = ()
+    rows: tuple[Result, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+def plain(chart: Chart, resource: Resource, event: Event) -> Plain:
+    """The detail of a resource by its type."""
+    return _PLAIN[event.type](chart, resource, event)
+
+
+def _prescription(chart: Chart, resource: Resource, event: Event) -> Plain:
+    group = next((g for g in prescriptions(chart).values() if resource in g), [resource])
+    facts = (
+        ("fact.authored", shown(text_of(resource, "authoredOn"))),
+        ("fact.doctor", text_of(first(resource, "requester"), "display")),
+        ("fact.prescription", text_of(first(resource, "groupIdentifier"), "value")),
+    )
+    return Plain(event, _filled(facts), lines=tuple(_line(r) for r in group))
+
+
+def _line(request: Resource) -> Line:
+    quantity = first(first(request, "dispenseRequest"), "quantity")
+    return Line(
+        name=concept_text(first(request, "medicationCodeableConcept")),
+        specification=text_of(extension(request, "drug-specification"), "valueString"),
+        dose=dose_text(request),
+        until=ends(request),
+        quantity=f"{number_text(quantity.get('value'))}{unit_text(quantity)}",
+        group=text_of(extension(request, "rx-group"), "valueString"),
+        status=text_of(request, "status"),
+    )
+
+
+def _procedure(chart: Chart, resource: Resource, event: Event) -> Plain:
+    facts = (
+        ("fact.performed", shown(performed(resource))),
+        ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
+        ("fact.note", "\n".join(text_of(n, "text") for n in items(resource, "note"))),
+    )
+    return Plain(event, _filled(facts))
+
+
+def _condition(chart: Chart, resource: Resource, event: Event) -> Plain:
+    facts = (
+        ("fact.recorded", shown(text_of(resource, "recordedDate") or text_of(resource, "onsetDateTime"))),
+        ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
+    )
+    return Plain(event, _filled(facts))
+
+
+def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
+    return Plain(event, (), rows=(result(resource, event.place),))
+
+
+def _composition(chart: Chart, resource: Resource, event: Event) -> Plain:
+    parts = tuple(
+        Part(text_of(s, "title") or concept_text(first(s, "code")), div_text(text_of(first(s, "text"), "div")))
+        for s in items(resource, "section")
+    )
+    facts = (("fact.authored", shown(text_of(resource, "date"))),)
+    return Plain(event, _filled(facts), parts=parts)
+
+
+def _filled(facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, value) for key, value in facts if value)
+
+
+_PLAIN: Mapping[str, Callable[[Chart, Resource, Event], Plain]] = {
+    "MedicationRequest": _prescription,
+    "Procedure": _procedure,
+    "Condition": _condition,
+    "Observation": _observation,
+    "Composition": _composition,
+}
+PLAIN_TYPES = frozenset(_PLAIN)
+"""Resource types that `plain` opens."""

@@ -1,0 +1,300 @@
+"""The digest of one person: what a doctor must know before reading on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from hie.browse.dates import day, days_before, local, today
+from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.browse.place import SHAPES, Place
+from hie.browse.result import Result, number_text, unit_text
+from hie.browse.source import Chart
+from hie.browse.timeline import Event, prescriptions, results_of, withdrawn
+from hie.browse.trend import Series, all_series, key_series
+
+_NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
+_NO_ALLERGY = frozenset(
+    {"无", "无过敏史", "无已知过敏", "无药物过敏", "无药物过敏史", "否认", "否认过敏史", "否认药物过敏史"}
+)
+_OVER = frozenset({"resolved", "inactive", "remission"})
+_CRITICAL_DAYS = 365
+_RECENT_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """One allergy: what, how it showed, how grave, since when, who says so."""
+
+    text: str
+    reaction: str
+    grave: bool
+    at: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Allergies:
+    """`state`: `list`, `none-known`, `not-recorded` or `unreachable`. The four never look alike."""
+
+    state: str
+    items: tuple[Allergy, ...] = ()
+    denied: tuple[Allergy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Critical:
+    """A critical result, its report, and the next result of the same analyte, if there is one."""
+
+    result: Result
+    report: str
+    later: Result | None
+
+
+@dataclass(slots=True)
+class Problem:
+    """A diagnosis merged over all sources."""
+
+    text: str
+    code: str
+    at: str
+    condition: str
+    places: list[Place] = field(default_factory=list)
+    count: int = 0
+    provisional: bool = False
+
+
+@dataclass(slots=True)
+class Drug:
+    """A medicine merged over all prescriptions: the newest dose, all prescribers."""
+
+    text: str
+    dose: str
+    at: str
+    until: str
+    current: bool
+    request: str
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether more than one organisation prescribes it."""
+        return len({p.uscc for p in self.places}) > 1
+
+
+@dataclass(frozen=True)
+class RegionState:
+    """What one region gave: how many events, the newest date; `silent` since when its feed is late, else empty."""
+
+    region: str
+    shape: str
+    count: int
+    newest: str
+    known: bool
+    silent: str
+
+
+@dataclass(frozen=True)
+class Digest:
+    """The summary of one chart. `failed` are types that could not be read."""
+
+    allergies: Allergies
+    criticals: tuple[Critical, ...]
+    problems: tuple[Problem, ...]
+    drugs: tuple[Drug, ...]
+    past_drugs: tuple[Drug, ...]
+    indicators: tuple[Series, ...]
+    stays: tuple[Event, ...]
+    procedures: tuple[Event, ...]
+    regions: tuple[RegionState, ...]
+    failed: frozenset[str]
+
+
+def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[str, str] | None = None) -> Digest:
+    """The digest of a chart; `silent` names regions whose feed is late and since when."""
+    late = silent or {}
+    pairs = [
+        (r, text_of(report, "id"))
+        for report in chart.all("DiagnosticReport")
+        if not withdrawn(report)
+        for r in results_of(chart, report)
+        if not r.withdrawn
+    ]
+    series = all_series(r for r, _ in pairs)
+    drugs = _drugs(chart, now)
+    return Digest(
+        allergies=allergies(chart, bool(late)),
+        criticals=_criticals(pairs, series, now),
+        problems=_problems(chart),
+        drugs=tuple(d for d in drugs if d.current),
+        past_drugs=tuple(d for d in drugs if not d.current),
+        indicators=tuple(key_series(series)),
+        stays=tuple(e for e in events if e.kind == "stay"),
+        procedures=tuple(e for e in events if e.kind == "procedure" and "withdrawn" not in e.marks),
+        regions=_regions(chart, events, late),
+        failed=chart.failed,
+    )
+
+
+def allergies(chart: Chart, late: bool = False) -> Allergies:
+    """The allergies of a chart in one of four states."""
+    found: dict[str, list[Allergy]] = {}
+    denied: list[Allergy] = []
+    for resource in chart.all("AllergyIntolerance"):
+        if withdrawn(resource):
+            continue
+        one = _allergy(chart, resource)
+        if _denies(resource, one.text):
+            denied.append(one)
+        else:
+            found.setdefault(one.text, []).append(one)
+    merged = tuple(_merge_allergy(group) for group in found.values())
+    if merged:
+        state = "list"
+    elif "AllergyIntolerance" in chart.failed or late:
+        state = "unreachable"
+    else:
+        state = "none-known" if denied else "not-recorded"
+    return Allergies(state, merged, tuple(sorted(denied, key=lambda a: a.at, reverse=True)))
+
+
+def _denies(resource: Resource, text: str) -> bool:
+    codes = {text_of(c, "code") for c in items(first(resource, "code"), "coding")}
+    return bool(codes & _NO_ALLERGY_CODES) or text.strip("。. ") in _NO_ALLERGY
+
+
+def _allergy(chart: Chart, resource: Resource) -> Allergy:
+    reactions = [
+        concept_text(m) or text_of(r, "description")
+        for r in items(resource, "reaction")
+        for m in (items(r, "manifestation") or [{}])
+    ]
+    severe = any(text_of(r, "severity") == "severe" for r in items(resource, "reaction"))
+    return Allergy(
+        text=concept_text(first(resource, "code")),
+        reaction="、".join(r for r in reactions if r),
+        grave=severe or text_of(resource, "criticality") == "high",
+        at=local(text_of(resource, "recordedDate") or text_of(resource, "onsetDateTime")),
+        places=(chart.directory.place(resource),),
+    )
+
+
+def _merge_allergy(group: list[Allergy]) -> Allergy:
+    newest = max(group, key=lambda a: a.at)
+    return Allergy(
+        text=newest.text,
+        reaction=next((a.reaction for a in group if a.reaction), ""),
+        grave=any(a.grave for a in group),
+        at=newest.at,
+        places=tuple(dict.fromkeys(p for a in group for p in a.places)),
+    )
+
+
+def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: datetime) -> tuple[Critical, ...]:
+    since = days_before(now, _CRITICAL_DAYS)
+    found = []
+    for result, report in pairs:
+        if not result.flag.critical or local(result.at) < since:
+            continue
+        line = series.get(result.loinc or result.name)
+        later = line.last if line and (local(line.last.at), line.last.id) > (local(result.at), result.id) else None
+        found.append(Critical(result, report, later))
+    return tuple(sorted(found, key=lambda c: local(c.result.at), reverse=True))
+
+
+def _problems(chart: Chart) -> tuple[Problem, ...]:
+    problems: dict[str, Problem] = {}
+    for condition in chart.all("Condition"):
+        states = {text_of(c, "code") for c in items(first(condition, "clinicalStatus"), "coding")}
+        if withdrawn(condition) or states & _OVER:
+            continue
+        concept = first(condition, "code")
+        code = next((text_of(c, "code") for c in items(concept, "coding")), "")
+        text = concept_text(concept)
+        at = _condition_date(chart, condition)
+        problem = problems.setdefault(code or text, Problem(text, code, "", ""))
+        problem.count += 1
+        if at >= problem.at:
+            verification = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
+            problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")
+            problem.provisional = bool(verification & {"provisional", "differential", "unconfirmed"})
+        place = chart.directory.place(condition)
+        if place not in problem.places:
+            problem.places.append(place)
+    return tuple(sorted(problems.values(), key=lambda p: (p.at, p.code), reverse=True))
+
+
+def _condition_date(chart: Chart, condition: Resource) -> str:
+    encounter = chart.get("Encounter", text_of(first(condition, "encounter"), "reference").rsplit("/", 1)[-1]) or {}
+    return local(
+        text_of(condition, "recordedDate")
+        or text_of(condition, "onsetDateTime")
+        or text_of(first(encounter, "period"), "start")
+    )
+
+
+def _drugs(chart: Chart, now: datetime) -> list[Drug]:
+    drugs: dict[str, Drug] = {}
+    requests = [r for group in prescriptions(chart).values() for r in group]
+    for request in sorted(requests, key=lambda r: local(text_of(r, "authoredOn"))):
+        if text_of(request, "status") not in ("active", "completed", "on-hold", "unknown"):
+            continue
+        text = concept_text(first(request, "medicationCodeableConcept"))
+        at, until = local(text_of(request, "authoredOn")), ends(request)
+        current = _is_current(request, until, at, now)
+        drug = drugs.setdefault(text, Drug(text, "", at, until, False, ""))
+        if current and not drug.current:
+            drug.places.clear()
+        drug.dose, drug.at, drug.until, drug.request = dose_text(request), at, until, text_of(request, "id")
+        drug.current = drug.current or current
+        place = chart.directory.place(request)
+        if place not in drug.places and (current or not drug.current):
+            drug.places.append(place)
+    return sorted(drugs.values(), key=lambda d: d.at, reverse=True)
+
+
+def _is_current(request: Resource, until: str, at: str, now: datetime) -> bool:
+    """Active and within its days; without stated days, not older than 90 days."""
+    if text_of(request, "status") != "active":
+        return False
+    return until >= today(now).isoformat() if until else at >= days_before(now, _RECENT_DAYS)
+
+
+def ends(request: Resource) -> str:
+    """The last day of a prescription with stated days (UCUM `d`, `wk`, `mo`), or empty."""
+    repeat = first(first(first(request, "dosageInstruction"), "timing"), "repeat")
+    bounds = first(repeat, "boundsDuration")
+    factor = {"d": 1, "wk": 7, "mo": 30}.get(text_of(bounds, "code"))
+    start = day(text_of(request, "authoredOn"))
+    try:
+        days = int(float(number_text(bounds.get("value")) or 0)) * (factor or 0)
+        return (date.fromisoformat(start) + timedelta(days=days)).isoformat() if days else ""
+    except (ValueError, OverflowError):
+        return ""
+
+
+def dose_text(request: Resource) -> str:
+    """Dose, frequency and route as the source has them: `0.5 g 2次/日 口服`."""
+    dosage = first(request, "dosageInstruction")
+    dose = first(first(dosage, "doseAndRate"), "doseQuantity")
+    timing = first(dosage, "timing")
+    repeat = first(timing, "repeat")
+    often = text_of(repeat, "frequency")
+    unit = {"d": "日", "wk": "周", "h": "小时"}.get(text_of(repeat, "periodUnit"), text_of(repeat, "periodUnit"))
+    period = number_text(repeat.get("period"))
+    each = f"{often}次/{'' if period in ('', '1') else period}{unit}" if often else concept_text(first(timing, "code"))
+    amount = f"{number_text(dose.get('value'))}{unit_text(dose)}" if dose else text_of(dosage, "text")
+    return " ".join(p for p in (amount, each, concept_text(first(dosage, "route"))) if p)
+
+
+def _regions(chart: Chart, events: Iterable[Event], late: dict[str, str]) -> tuple[RegionState, ...]:
+    counts: dict[str, list[str]] = {}
+    for event in events:
+        counts.setdefault(event.place.region, []).append(event.at)
+    known = set(chart.person.regions)
+    names = [*SHAPES, *sorted((known | counts.keys()) - SHAPES.keys() - {""})]
+    return tuple(
+        RegionState(
+            r, SHAPES.get(r, "◆"), len(counts.get(r, ())), max(counts.get(r, [""]))[:10], r in known, late.get(r, "")
+        )
+        for r in names
+    )

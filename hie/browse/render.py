@@ -1,0 +1,127 @@
+"""Turning values into pages: templates, links, headers. Nothing in a template runs or styles inline."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+from pypinyin import Style, lazy_pinyin
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from hie.browse.dates import day, shown
+from hie.browse.place import SHAPES
+from hie.browse.trend import spark
+from hie.browse.words import LANGUAGES, Words, catalogues
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
+"""Content-Security-Policy of every page; `connect-src` lets the page's own script fetch a drawer or more rows."""
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One static file: its bytes, content type and a hash of its content for the URL."""
+
+    body: bytes
+    content_type: str
+    digest: str
+
+
+def assets() -> dict[str, Asset]:
+    """All static files by name."""
+    found = {}
+    for entry in resources.files("hie.browse").joinpath("static").iterdir():
+        suffix = entry.name.rsplit(".", 1)[-1]
+        if suffix in _TYPES:
+            body = entry.read_bytes()
+            found[entry.name] = Asset(body, _TYPES[suffix], hashlib.sha256(body).hexdigest()[:12])
+    return found
+
+
+class Renderer:
+    """Renders the templates of this package in either language."""
+
+    def __init__(self) -> None:
+        self.assets = assets()
+        self._words = catalogues()
+        self._templates = Environment(
+            loader=PackageLoader("hie.browse", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {"shown": shown, "day": day, "lines": _lines}
+        self._templates.globals |= {"spark": spark, "SHAPES": SHAPES, "initials": initials}
+
+    def words(self, request: Request) -> Words:
+        """The catalogue that the URL asks for with `lang`."""
+        return self._words.get(request.query_params.get("lang", ""), self._words[LANGUAGES[0]])
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """One page, with the security headers."""
+        words = self.words(request)
+        body = self._templates.get_template(template).render(
+            t=words,
+            lang=words.language,
+            link=link_maker(request),
+            asset=self._asset_url(request),
+            other_language=_other_language(request, words.language),
+            **values,
+        )
+        return HTMLResponse(body, status, headers=dict(HEADERS))
+
+    def _asset_url(self, request: Request) -> Callable[[str], str]:
+        root = request.scope.get("root_path", "")
+        return lambda name: f"{root}/static/{name}?v={self.assets[name].digest}"
+
+
+def link_maker(request: Request) -> Callable[..., str]:
+    """A function that makes URLs inside the browser: path parts, then parameters. The language is kept."""
+    root = request.scope.get("root_path", "")
+    language = request.query_params.get("lang", "")
+
+    def link(path: str = "", **params: str) -> str:
+        kept = {name: value for name, value in params.items() if value}
+        if language in LANGUAGES[1:]:
+            kept.setdefault("lang", language)
+        return f"{root}/{path}" + (f"?{urlencode(kept)}" if kept else "")
+
+    return link
+
+
+def _other_language(request: Request, language: str) -> str:
+    """URL of this page in the other language; only the filters of a URL are kept, and it holds nothing else."""
+    params = [(k, v) for k, v in request.query_params.multi_items() if k not in ("lang", "part")]
+    if language == LANGUAGES[0]:
+        params.append(("lang", LANGUAGES[1]))
+    query = f"?{urlencode(params)}" if params else ""
+    return f"{request.scope['path'] if request.method == 'GET' else request.scope.get('root_path', '') + '/'}{query}"
+
+
+def initials(title: str) -> str:
+    """Pinyin initials for the search box: 血常规 -> `xcg`."""
+    return "".join(part[:1] for part in lazy_pinyin(title[:40], style=Style.FIRST_LETTER)).lower()
+
+
+def _lines(text: str) -> Markup:
+    """Text with its line breaks kept."""
+    return Markup("<br>").join(escape(line) for line in text.splitlines())

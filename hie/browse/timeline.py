@@ -1,0 +1,415 @@
+"""The timeline: every event of a chart as one stream, newest first."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from hie.browse.dates import local
+from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
+from hie.browse.place import Place, feed_of
+from hie.browse.result import AMENDED, WITHDRAWN, Result, result
+from hie.browse.source import Chart
+
+KINDS = ("visit", "stay", "lab", "imaging", "document", "medication", "procedure", "other")
+"""Kinds of events, in the order of their filter chips."""
+
+_INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS"})
+_IMAGING = frozenset({"CT", "NMR", "RAD", "RUS", "SP", "EC", "OTH", "NMS", "CUS", "IMG"})
+_UNFINISHED = frozenset({"registered", "partial", "preliminary"})
+_ENDED = {"entered-in-error": "withdrawn", "cancelled": "cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row. `type` and `id` name the resource that opens; `at` is China time and sorts; `until` ends a stay.
+
+    `marks` are keys of words: amended, preliminary, withdrawn, cancelled, open. `results` are the abnormal ones, the
+    gravest first; `normal` and `unmarked` count the rest. `copies` are other resources about the same event.
+    `original` is the Binary of the document it came from, `visit` the Encounter it belongs to.
+    """
+
+    kind: str
+    type: str
+    id: str
+    at: str
+    place: Place
+    title: str
+    text: str = ""
+    label: str = ""
+    until: str = ""
+    results: tuple[Result, ...] = ()
+    normal: int = 0
+    unmarked: int = 0
+    marks: tuple[str, ...] = ()
+    copies: tuple[tuple[str, str], ...] = ()
+    original: str = ""
+    visit: str = ""
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether a result is marked abnormal."""
+        return bool(self.results)
+
+    @property
+    def critical(self) -> bool:
+        """Whether a result is critical."""
+        return any(r.flag.critical for r in self.results)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Sorts the stream; equal times are ordered by id, so pages never overlap."""
+        return (self.at, self.type, self.id)
+
+    @property
+    def year(self) -> str:
+        """Year of the event, empty when it has no date."""
+        return self.at[:4]
+
+
+def timeline(chart: Chart) -> tuple[Event, ...]:
+    """All events of a chart, newest first."""
+    documents = _documents_by_item(chart)
+    shown_with: set[str] = set()
+    events: list[Event] = []
+    for report in chart.all("DiagnosticReport"):
+        document = documents.get(feed_of(report)[1])
+        if document is not None:
+            shown_with.add(text_of(document, "id"))
+        events.append(_report(chart, report, document))
+    events = _merge_copies(events, chart)
+    events += [_visit(chart, e) for e in chart.all("Encounter")]
+    events += _prescriptions(chart, documents, shown_with)
+    events += _documents(chart, shown_with)
+    events += [_procedure(chart, p) for p in chart.all("Procedure")]
+    events += _diagnoses(chart)
+    events += _single_results(chart)
+    return tuple(sorted(events, key=lambda e: e.key, reverse=True))
+
+
+def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Event | None:
+    """The row that shows a resource: its own, one that it is a copy of, its prescription; a diagnosis of a visit has
+    none and gets an event of its own. None for anything else."""
+    wanted = (kind, ident)
+    if kind == "MedicationRequest":
+        group = next((g for g in prescriptions(chart).values() if any(text_of(r, "id") == ident for r in g)), None)
+        wanted = (kind, text_of(group[0], "id")) if group else wanted
+    for event in events:
+        if (event.type, event.id) == wanted or wanted in event.copies:
+            return event
+    condition = chart.get(*wanted) if kind == "Condition" else None
+    return None if condition is None else _diagnosis(chart, condition)
+
+
+def results_of(chart: Chart, report: Resource) -> list[Result]:
+    """The results of a report in source order."""
+    place = chart.directory.place(report)
+    found = (chart.get("Observation", ident) for ident in targets(report, "result", "Observation"))
+    return [result(o, place) for o in found if o is not None]
+
+
+def report_kind(report: Resource) -> str:
+    """`imaging` for a report whose category (v2-0074) is an examination, else `lab`."""
+    codes = {text_of(c, "code") for concept in items(report, "category") for c in items(concept, "coding")}
+    if "LAB" in codes:
+        return "lab"
+    return "imaging" if codes & _IMAGING or "imagingStudy" in report else "lab"
+
+
+def original_of(document: Resource) -> str:
+    """Id of the Binary with the verbatim document, or empty."""
+    for content in items(document, "content"):
+        kind, ident = target({"reference": text_of(first(content, "attachment"), "url")})
+        if kind == "Binary":
+            return ident
+    return ""
+
+
+def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
+    kind = report_kind(report)
+    everything = results_of(chart, report)
+    valid = [r for r in everything if not r.withdrawn]
+    abnormal = sorted((r for r in valid if r.flag.abnormal), key=lambda r: r.flag.rank)
+    status = text_of(report, "status")
+    conclusion = text_of(report, "conclusion")
+    if kind == "imaging" and not conclusion:
+        conclusion = next((r.value for r in valid if r.value), "")
+    return Event(
+        kind=kind,
+        type="DiagnosticReport",
+        id=text_of(report, "id"),
+        at=local(text_of(report, "effectiveDateTime") or text_of(report, "issued")),
+        place=chart.directory.place(report),
+        title=concept_text(first(report, "code")),
+        text=conclusion,
+        label=_category(report) if kind == "imaging" else "",
+        results=tuple(r for r in abnormal if not r.long) if status not in _ENDED else (),
+        normal=sum(r.flag.code == "N" for r in valid),
+        unmarked=sum(r.flag.code == "unknown" and not r.long for r in valid),
+        marks=_marks(status, everything),
+        original=original_of(document) if document else "",
+        visit=target(first(report, "encounter"))[1],
+    )
+
+
+def _category(report: Resource) -> str:
+    return concept_text(first(report, "category"))
+
+
+def _marks(status: str, results: Iterable[Result]) -> tuple[str, ...]:
+    if status in _ENDED:
+        return (_ENDED[status],)
+    marks = []
+    if status in AMENDED or any(r.amended or r.withdrawn for r in results):
+        marks.append("amended")
+    if status in _UNFINISHED:
+        marks.append("preliminary")
+    return tuple(marks)
+
+
+def _merge_copies(events: list[Event], chart: Chart) -> list[Event]:
+    """One row for reports that several feeds sent: same full identifier, same day, same title (§2.3 of the screen).
+
+    Equal values and times alone never merge. Report numbers may start again every day, hence the day.
+    """
+    groups: dict[tuple[str, ...], list[Event]] = defaultdict(list)
+    for event in events:
+        report = chart.get(event.type, event.id) or {}
+        identifier = first(report, "identifier")
+        value = text_of(identifier, "value")
+        key = (text_of(identifier, "system"), value, event.at[:10], event.title) if value else (event.id,)
+        groups[key].append(event)
+    merged = []
+    for group in groups.values():
+        group.sort(key=lambda e: ("withdrawn" in e.marks, e.id))
+        merged.append(replace(group[0], copies=tuple((e.type, e.id) for e in group[1:])))
+    return merged
+
+
+def _visit(chart: Chart, encounter: Resource) -> Event:
+    inpatient = text_of(first(encounter, "class"), "code") in _INPATIENT
+    ident = text_of(encounter, "id")
+    period = first(encounter, "period")
+    status = text_of(encounter, "status")
+    diagnoses = _distinct(concept_text(first(c, "code")) for c in conditions_of(chart, encounter))
+    reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
+    ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
+    marks = (_ENDED[status],) if status in _ENDED else ("open",) if inpatient and status == "in-progress" else ()
+    return Event(
+        kind="stay" if inpatient else "visit",
+        type="Encounter",
+        id=ident,
+        at=local(text_of(period, "start")) or _fallback_date(chart, encounter),
+        until=local(text_of(period, "end")),
+        place=chart.directory.place(encounter),
+        title=concept_text(first(encounter, "serviceType")) or ward,
+        text=" · ".join(diagnoses or reason),
+        label=text_of(first(encounter, "class"), "code"),
+        marks=marks,
+        visit=ident,
+    )
+
+
+def _fallback_date(chart: Chart, encounter: Resource) -> str:
+    """The first date of anything that belongs to a visit without period (made from a report or document)."""
+    ident = text_of(encounter, "id")
+    dates = [
+        local(text_of(r, name))
+        for kind, name in (("DiagnosticReport", "effectiveDateTime"), ("MedicationRequest", "authoredOn"))
+        for r in chart.all(kind)
+        if target(first(r, "encounter"))[1] == ident
+    ]
+    dates += [
+        local(text_of(d, "date"))
+        for d in chart.all("DocumentReference")
+        if ident in targets(first(d, "context"), "encounter", "Encounter")
+    ]
+    return min((d for d in dates if d), default="")
+
+
+def conditions_of(chart: Chart, encounter: Resource) -> list[Resource]:
+    """Diagnoses of a visit: those it lists by rank, then those that point to it; withdrawn ones left out."""
+    ident = text_of(encounter, "id")
+    listed = sorted(items(encounter, "diagnosis"), key=lambda d: int(text_of(d, "rank") or 99))
+    ids = [i for d in listed for i in targets(d, "condition", "Condition")]
+    ids += [text_of(c, "id") for c in chart.all("Condition") if target(first(c, "encounter"))[1] == ident]
+    found = (chart.get("Condition", i) for i in dict.fromkeys(ids))
+    return [c for c in found if c is not None and not withdrawn(c)]
+
+
+def withdrawn(resource: Resource) -> bool:
+    """Whether the issuer has taken it back."""
+    if text_of(resource, "status") == WITHDRAWN:
+        return True
+    codes = items(first(resource, "verificationStatus"), "coding")
+    return any(text_of(c, "code") == WITHDRAWN for c in codes)
+
+
+def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
+    """Raw item id -> the DocumentReference it wrote, for those with an original."""
+    return {feed_of(d)[1]: d for d in chart.all("DocumentReference") if original_of(d) and feed_of(d)[1]}
+
+
+def prescriptions(chart: Chart) -> dict[str, list[Resource]]:
+    """MedicationRequests by prescription: the group identifier, else the request itself."""
+    groups: dict[str, list[Resource]] = defaultdict(list)
+    for request in chart.all("MedicationRequest"):
+        group = first(request, "groupIdentifier")
+        groups[f"{text_of(group, 'system')}|{text_of(group, 'value')}" if group else text_of(request, "id")].append(
+            request
+        )
+    for group_items in groups.values():
+        group_items.sort(key=lambda r: _number_at_end(text_of(first(r, "identifier"), "value")))
+    return groups
+
+
+def _number_at_end(value: str) -> tuple[int, str]:
+    tail = value.rsplit(":", 1)[-1]
+    return (int(tail) if tail.isdecimal() else 0, value)
+
+
+def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: set[str]) -> list[Event]:
+    events = []
+    for group in prescriptions(chart).values():
+        lead = group[0]
+        document = documents.get(feed_of(lead)[1])
+        if document is not None:
+            shown_with.add(text_of(document, "id"))
+        taken_back = all(text_of(r, "status") in _ENDED for r in group)
+        events.append(
+            Event(
+                kind="medication",
+                type="MedicationRequest",
+                id=text_of(lead, "id"),
+                at=local(text_of(lead, "authoredOn")),
+                place=chart.directory.place(lead),
+                title="",
+                text=" · ".join(concept_text(first(r, "medicationCodeableConcept")) for r in group),
+                marks=(_ENDED[text_of(lead, "status")],) if taken_back else (),
+                original=original_of(document) if document else "",
+                visit=target(first(lead, "encounter"))[1],
+            )
+        )
+    return events
+
+
+def _documents(chart: Chart, shown_with: set[str]) -> list[Event]:
+    """Documents that no report or prescription already shows, and Compositions that came without a document."""
+    events = []
+    items_with_document = set()
+    for document in chart.all("DocumentReference"):
+        items_with_document.add(feed_of(document)[1])
+        if text_of(document, "id") in shown_with or text_of(document, "status") == "superseded":
+            continue
+        attachment = first(first(document, "content"), "attachment")
+        events.append(
+            Event(
+                kind="document",
+                type="DocumentReference",
+                id=text_of(document, "id"),
+                at=local(text_of(document, "date")),
+                place=chart.directory.place(document),
+                title=text_of(attachment, "title") or concept_text(first(document, "type")),
+                marks=("withdrawn",) if text_of(document, "status") == WITHDRAWN else (),
+                original=original_of(document),
+                visit=next(targets(first(document, "context"), "encounter", "Encounter"), ""),
+            )
+        )
+    for composition in chart.all("Composition"):
+        if feed_of(composition)[1] in items_with_document - {""}:
+            continue
+        events.append(
+            Event(
+                kind="document",
+                type="Composition",
+                id=text_of(composition, "id"),
+                at=local(text_of(composition, "date")),
+                place=chart.directory.place(composition),
+                title=text_of(composition, "title") or concept_text(first(composition, "type")),
+                text=" · ".join(t for s in items(composition, "section") if (t := text_of(s, "title"))),
+                marks=("withdrawn",) if text_of(composition, "status") == WITHDRAWN else (),
+                visit=target(first(composition, "encounter"))[1],
+            )
+        )
+    return events
+
+
+def _procedure(chart: Chart, procedure: Resource) -> Event:
+    return Event(
+        kind="procedure",
+        type="Procedure",
+        id=text_of(procedure, "id"),
+        at=performed(procedure),
+        place=chart.directory.place(procedure),
+        title=concept_text(first(procedure, "code")),
+        text=concept_text(extension(procedure, "body-site")),
+        marks=("withdrawn",) if withdrawn(procedure) else (),
+        visit=target(first(procedure, "encounter"))[1],
+    )
+
+
+def performed(procedure: Resource) -> str:
+    """When a procedure was done."""
+    period = first(procedure, "performedPeriod")
+    return local(text_of(procedure, "performedDateTime") or text_of(period, "start"))
+
+
+def _diagnoses(chart: Chart) -> list[Event]:
+    """Diagnoses that belong to no visit of the chart."""
+    events = []
+    listed = {
+        i for e in chart.all("Encounter") for d in items(e, "diagnosis") for i in targets(d, "condition", "Condition")
+    }
+    for condition in chart.all("Condition"):
+        visit = target(first(condition, "encounter"))[1]
+        if text_of(condition, "id") in listed or chart.get("Encounter", visit):
+            continue
+        events.append(_diagnosis(chart, condition))
+    return events
+
+
+def _diagnosis(chart: Chart, condition: Resource) -> Event:
+    visit = target(first(condition, "encounter"))[1]
+    period = first(chart.get("Encounter", visit) or {}, "period")
+    dates = (text_of(condition, "recordedDate"), text_of(condition, "onsetDateTime"), text_of(period, "start"))
+    return Event(
+        kind="other",
+        type="Condition",
+        id=text_of(condition, "id"),
+        at=local(next((d for d in dates if d), "")),
+        place=chart.directory.place(condition),
+        title=concept_text(first(condition, "code")),
+        label="diagnosis",
+        marks=("withdrawn",) if withdrawn(condition) else (),
+        visit=visit,
+    )
+
+
+def _single_results(chart: Chart) -> list[Event]:
+    """Results that belong to no report, such as a blood group."""
+    listed = {i for r in chart.all("DiagnosticReport") for i in targets(r, "result", "Observation")}
+    keyed = {text_of(first(r, "identifier"), "value") for r in chart.all("DiagnosticReport")}
+    events = []
+    for observation in chart.all("Observation"):
+        number = text_of(first(observation, "identifier"), "value").split(":", 1)[0]
+        if text_of(observation, "id") in listed or (withdrawn(observation) and number in keyed):
+            continue
+        one = result(observation, chart.directory.place(observation))
+        events.append(
+            Event(
+                kind="other",
+                type="Observation",
+                id=one.id,
+                at=local(one.at),
+                place=one.place,
+                title=one.name,
+                text=f"{one.value} {one.unit}".strip(),
+                label="observation",
+                results=(one,) if one.flag.abnormal and not one.withdrawn else (),
+                marks=("withdrawn",) if one.withdrawn else ("amended",) if one.amended else (),
+            )
+        )
+    return events
+
+
+def _distinct(values: Iterable[str]) -> list[str]:
+    return [v for v in dict.fromkeys(values) if v]

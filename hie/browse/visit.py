@@ -1,0 +1,99 @@
+"""One visit or stay as it opens: dates, wards, people, diagnoses, and everything that happened in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hie.browse.dates import shown
+from hie.browse.elements import Resource, concept_text, extension, first, items, targets, text_of
+from hie.browse.source import Chart
+from hie.browse.timeline import Event, conditions_of
+
+_PROVISIONAL = frozenset({"provisional", "differential", "unconfirmed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One diagnosis of a visit: words, ICD-10 code, `use` (AD, DD, CM or empty), whether only suspected."""
+
+    text: str
+    code: str
+    use: str
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One location of a visit and its time."""
+
+    name: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An Encounter with what belongs to it; `facts` are pairs of word key and text."""
+
+    event: Event
+    facts: tuple[tuple[str, str], ...]
+    diagnoses: tuple[Diagnosis, ...]
+    stops: tuple[Stop, ...]
+    events: tuple[Event, ...]
+
+
+def visit(chart: Chart, encounter: Resource, event: Event, events: Sequence[Event]) -> Visit:
+    """The visit `encounter`; `events` is the whole timeline."""
+    uses = {
+        ident: text_of(first(first(d, "use"), "coding"), "code")
+        for d in items(encounter, "diagnosis")
+        for ident in targets(d, "condition", "Condition")
+    }
+    return Visit(
+        event=event,
+        facts=_facts(encounter, event),
+        diagnoses=tuple(_diagnosis(c, uses) for c in conditions_of(chart, encounter)),
+        stops=tuple(_stop(place) for place in items(encounter, "location")),
+        events=tuple(e for e in events if e.visit == event.id and e.type != "Encounter"),
+    )
+
+
+def _diagnosis(condition: Resource, uses: dict[str, str]) -> Diagnosis:
+    concept = first(condition, "code")
+    states = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
+    return Diagnosis(
+        concept_text(concept),
+        text_of(first(concept, "coding"), "code"),
+        uses.get(text_of(condition, "id"), ""),
+        bool(states & _PROVISIONAL),
+    )
+
+
+def _stop(place: Resource) -> Stop:
+    period = first(place, "period")
+    location = first(place, "location")
+    name = text_of(location, "display") or text_of(first(location, "identifier"), "value")
+    return Stop(name, shown(text_of(period, "start")), shown(text_of(period, "end")))
+
+
+def _facts(encounter: Resource, event: Event) -> tuple[tuple[str, str], ...]:
+    stay = first(encounter, "hospitalization")
+    condition = extension(stay, "discharge-condition")
+    inpatient = event.kind == "stay"
+    people = (first(p, "individual") for p in items(encounter, "participant"))
+    facts = (
+        ("fact.admitted" if inpatient else "fact.visited", shown(event.at)),
+        ("fact.discharged", shown(event.until) if inpatient else ""),
+        ("fact.department", concept_text(first(encounter, "serviceType"))),
+        ("fact.reason", "、".join(t for c in items(encounter, "reasonCode") if (t := concept_text(c)))),
+        ("fact.doctor", "、".join(t for p in people if (t := text_of(p, "display")))),
+        ("fact.admit-source", concept_text(first(stay, "admitSource"))),
+        ("fact.disposition", concept_text(first(stay, "dischargeDisposition"))),
+        (
+            "fact.discharge-condition",
+            text_of(condition, "valueString")
+            or concept_text(first(condition, "valueCodeableConcept"))
+            or text_of(first(condition, "valueCoding"), "display"),
+        ),
+        ("fact.visit-number", text_of(first(encounter, "identifier"), "value")),
+    )
+    return tuple((key, value) for key, value in facts if value)

@@ -1,0 +1,146 @@
+"""The pages over HTTP, without a browser."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from hie.store.memory import MemoryStore
+from tests.browse import seed
+from tests.browse.conftest import Finder, mounted
+
+GU = seed.uid("golden", "gu")
+RECORD = f"/browse/record/{GU}"
+
+
+@pytest.fixture
+async def client(store: MemoryStore, find: Finder) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the mounted browser."""
+    transport = httpx.ASGITransport(mounted(store, find), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as found:
+        yield found
+
+
+async def test_every_page_forbids_inline_script_and_style(client: httpx.AsyncClient) -> None:
+    for path in ("/browse/", RECORD, "/browse/nowhere"):
+        answer = await client.get(path)
+        policy = answer.headers["content-security-policy"]
+        for part in (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'self'",
+            "form-action 'self'",
+            "img-src 'self' data:",
+        ):
+            assert part in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<style|<script(?! type=\"module\" src=)|\sstyle=|\son\w+=", answer.text)
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_number_never_stands_in_an_address(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/browse/", data={"q": seed.GU_ID})
+    assert (answer.status_code, answer.headers["location"]) == (303, RECORD)
+    answer = await client.post("/browse/", data={"q": "王建国"})
+    assert "%" not in answer.headers["location"].replace("%2C", "")
+    assert not re.search(r"\d{15}", answer.headers["location"])
+    for path in (RECORD, answer.headers["location"]):
+        page = await client.get(path)
+        assert page.status_code == 200
+        assert seed.GU_ID not in page.text
+
+
+async def test_nobody_found_says_so(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/browse/", data={"q": "查无此人"}, follow_redirects=True)
+    assert "没有找到患者" in answer.text
+
+
+async def test_the_number_is_shown_on_a_post_only(client: httpx.AsyncClient) -> None:
+    assert (await client.get(f"{RECORD}/identity")).status_code == 404
+    shown = await client.post(f"{RECORD}/identity", data={})
+    assert seed.GU_ID in shown.text
+    assert "A800000517" in shown.text
+
+
+async def test_a_local_record_leads_to_the_whole_person(client: httpx.AsyncClient) -> None:
+    local = seed.uid(seed.QPZS, "Patient", "KH820001")
+    answer = await client.get(f"/browse/record/{local}?kind=lab&lang=en")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{RECORD}?kind=lab&lang=en")
+
+
+async def test_another_persons_report_does_not_open(client: httpx.AsyncClient) -> None:
+    report = seed.uid(seed.WJYY, "DiagnosticReport", "B800001A")
+    other = seed.no_allergy()[0]["id"]
+    assert (await client.get(f"{RECORD}/DiagnosticReport/{report}")).status_code == 200
+    assert (await client.get(f"/browse/record/{other}/DiagnosticReport/{report}")).status_code == 404
+    original = seed.uid(seed.JSYY, "Binary", "doc1")
+    assert (await client.get(f"/browse/record/{other}/Binary/{original}")).status_code == 404
+
+
+async def test_every_event_opens(client: httpx.AsyncClient) -> None:
+    page = await client.get(f"{RECORD}?span=all")
+    links = re.findall(r'<a class="open" href="([^"]+)"', page.text)
+    assert len(links) == 11
+    for link in [*links, *re.findall(r'href="([^"]+)" data-open', page.text)]:
+        assert (await client.get(link)).status_code == 200, link
+        assert (await client.get(f"{link}?part=1")).status_code == 200, link
+
+
+async def test_the_original_is_a_download_of_the_exact_bytes(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"{RECORD}/Binary/{seed.uid(seed.JSYY, 'Binary', 'doc1')}")
+    assert answer.content == seed.CDA.encode()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+async def test_hostile_text_is_text(client: httpx.AsyncClient) -> None:
+    who = seed.hostile()[0]["id"]
+    page = await client.get(f"/browse/record/{who}")
+    assert "&lt;script&gt;alert" in page.text
+    assert "<script>alert" not in page.text
+    for link in re.findall(r'<a class="open" href="([^"]+)"', page.text):
+        detail = (await client.get(link)).text
+        assert "<script>alert" not in detail
+        assert "<img" not in detail
+        assert "javascript:" not in detail
+
+
+async def test_a_failing_source_is_named_and_the_rest_is_shown(client: httpx.AsyncClient, find: Finder) -> None:
+    find.broken |= {"AllergyIntolerance", "Condition"}
+    page = await client.get(RECORD)
+    assert page.status_code == 200
+    assert 'data-state="unreachable"' in page.text
+    assert "以下内容暂时无法读取: 过敏、诊断" in page.text
+    assert "血常规" in page.text
+
+
+async def test_english_has_no_chinese_around_the_data(client: httpx.AsyncClient) -> None:
+    home = await client.get("/browse/?lang=en")
+    assert re.findall("[㐀-鿿]+", home.text) == ["中文"]
+    page = (await client.get(f"{RECORD}?lang=en")).text
+    assert "Allergy" in page
+    assert "lang=en" in page
+    assert not re.search(r">\s*[a-z]+(\.[a-zA-Z-]+)+\s*<", page)
+
+
+async def test_static_files_are_served_and_kept(client: httpx.AsyncClient) -> None:
+    home = await client.get("/browse/")
+    for path in re.findall(r'(?:src|href)="(/browse/static/[^"]+)"', home.text):
+        answer = await client.get(path)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+    assert (await client.get("/browse/static/..%2Fpages.py")).status_code == 404
+
+
+async def test_a_giant_form_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/browse/", data={"q": "x" * 5000})).status_code == 413
+
+
+@pytest.mark.parametrize("path", ["/browse/record/none", f"{RECORD}/Patient/x", f"{RECORD}/trend/abc", "/browse/xyz"])
+async def test_what_is_not_there_is_404_without_an_echo(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    assert "没有这份档案或记录" in answer.text

@@ -1,0 +1,141 @@
+"""The digest: alerts, problems, medication, indicators."""
+
+import pytest
+
+from hie.browse.record import Digest, allergies, digest
+from hie.browse.source import Source
+from hie.browse.timeline import timeline
+from hie.browse.trend import all_series, draw
+from tests.browse import seed
+from tests.browse.conftest import NOW, Finder, Links, filled
+
+GU = seed.uid("golden", "gu")
+
+
+async def digest_of(source: Source, patient: str = GU) -> Digest:
+    """The digest of one person."""
+    chart = await source.chart(patient)
+    return digest(chart, timeline(chart), NOW)
+
+
+async def test_allergies_are_listed_with_source(source: Source) -> None:
+    found = (await digest_of(source)).allergies
+    assert found.state == "list"
+    assert [(a.text, a.reaction, a.grave, a.places[0].name) for a in found.items] == [
+        ("青霉素过敏", "休克", True, "嘉善县第一人民医院")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("people", "broken", "state"),
+    [
+        (seed.no_allergy, False, "none-known"),
+        (seed.unknown_allergy, False, "not-recorded"),
+        (seed.unknown_allergy, True, "unreachable"),
+        (seed.no_allergy, True, "unreachable"),
+    ],
+)
+async def test_no_allergy_has_three_different_states(people: object, broken: bool, state: str) -> None:
+    resources = people()  # type: ignore[operator]
+    store = await filled(seed.organizations(), resources)
+    find = Finder(store)
+    if broken:
+        find.broken.add("AllergyIntolerance")
+    chart = await Source(store, find, Links(store)).chart(resources[0]["id"])
+    assert allergies(chart).state == state
+
+
+async def test_one_failing_type_leaves_the_others(source: Source, find: Finder) -> None:
+    find.broken |= {"Condition", "MedicationRequest"}
+    found = await digest_of(source)
+    assert found.failed == {"Condition", "MedicationRequest"}
+    assert (found.problems, found.drugs) == ((), ())
+    assert found.criticals
+    assert found.stays
+
+
+async def test_a_critical_value_names_what_came_later(source: Source) -> None:
+    (critical,) = (await digest_of(source)).criticals
+    assert (critical.result.name, critical.result.value, critical.result.flag.arrow) == ("钾", "6.9", "↑↑")
+    assert critical.later is not None
+    assert (critical.later.value, critical.later.place.region) == ("4.2", "qingpu")
+
+
+async def test_problems_are_merged_by_code(source: Source) -> None:
+    found = (await digest_of(source)).problems
+    assert [(p.text, p.count, sorted((x.region for x in p.places), reverse=True)) for p in found] == [
+        ("高血压病3级", 2, ["wujiang", "qingpu"]),
+        ("2型糖尿病", 1, ["qingpu"]),
+        ("支气管炎", 1, ["jiashan"]),
+        ("肺炎", 1, ["wujiang"]),
+    ]
+
+
+async def test_medication_is_current_while_its_days_last(source: Source) -> None:
+    found = await digest_of(source)
+    assert [(d.text, d.dose, d.until) for d in found.drugs] == [("硝苯地平控释片", "30mg 1次/日 口服", "2026-04-30")]
+    assert [d.text for d in found.past_drugs] == ["阿奇霉素片"]
+
+
+async def test_a_trend_converts_only_by_the_table_and_keeps_the_original(source: Source) -> None:
+    found = await digest_of(source)
+    series = next(s for s in found.indicators if s.name == "肌酐")
+    assert [(p.result.value, p.result.unit, str(p.y)) for p in series.points] == [
+        ("96.0", "umol/L", "96.0"),
+        ("1.02", "mg/dL", "90.168"),
+        ("88.0", "μmol/L", "88.0"),
+    ]
+    assert [m.result.place.region for m in draw(series).marks] == ["wujiang", "jiashan", "qingpu"]
+
+
+async def test_a_comparator_or_a_strange_unit_is_listed_not_drawn() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    rows = [
+        seed.observation(
+            who,
+            seed.WJYY,
+            "R1",
+            "CRP",
+            "C反应蛋白",
+            "2026-01-01",
+            loinc="1988-5",
+            valueQuantity=seed.quantity("5", "mg/L", "mg/L"),
+        ),
+        seed.observation(
+            who,
+            seed.WJYY,
+            "R2",
+            "CRP",
+            "C反应蛋白",
+            "2026-01-02",
+            loinc="1988-5",
+            valueQuantity=seed.quantity("0.5", "mg/L", "mg/L", "<"),
+        ),
+        seed.observation(
+            who,
+            seed.WJYY,
+            "R3",
+            "CRP",
+            "C反应蛋白",
+            "2026-01-03",
+            loinc="1988-5",
+            valueQuantity=seed.quantity("7", "AU"),
+        ),
+    ]
+    reports = [seed.lab(who, seed.WJYY, f"R{n}", "CRP", f"2026-01-0{n}", [row]) for n, row in enumerate(rows, 1)]
+    store = await filled([who, *rows, *reports])
+    chart = await Source(store, Finder(store), Links(store)).chart(who["id"])
+    events = timeline(chart)
+    series = all_series(r for e in events for r in e.results)
+    assert series == {}
+    one = digest(chart, events, NOW).indicators[0]
+    assert ([p.result.value for p in one.drawn], [p.result.value for p in one.undrawn]) == (["5"], ["<0.5", "7"])
+
+
+async def test_regions_say_what_they_gave(source: Source) -> None:
+    found = (await digest_of(source)).regions
+    assert [(r.region, r.count, r.newest) for r in found] == [
+        ("wujiang", 3, "2026-01-19"),
+        ("jiashan", 5, "2026-03-02"),
+        ("qingpu", 3, "2026-04-02"),
+    ]

@@ -1,0 +1,91 @@
+"""One report, its corrections and its source."""
+
+from hie.browse.provenance import provenance
+from hie.browse.report import Report, report
+from hie.browse.source import Source
+from hie.browse.timeline import timeline
+from hie.browse.visit import visit
+from tests.browse import seed
+
+GU = seed.uid("golden", "gu")
+
+
+async def report_of(source: Source, number: str) -> Report:
+    """The report with this number."""
+    chart = await source.chart(GU)
+    resource = next(r for r in chart.all("DiagnosticReport") if r["identifier"][0]["value"] == number)
+    event = next(e for e in timeline(chart) if e.id == resource["id"])
+    return await report(source, chart, resource, event)
+
+
+async def test_rows_in_source_order_with_values_as_written(source: Source) -> None:
+    found = await report_of(source, "B800001B")
+    assert [(r.name, r.value, r.unit, r.range) for r in found.rows] == [
+        ("钾", "6.9", "mmol/L", "3.5-5.3"),
+        ("肌酐", "96.0", "umol/L", "41-73"),
+        ("C反应蛋白", "<0.5", "mg/L", "≤10"),
+        ("肌钙蛋白I", "0.004", "ng/mL", "≤0.04"),
+        ("乙肝表面抗原", "阴性", "", "阴性"),
+        ("吴江自定义项目", "7", "AU/管", ""),
+        ("钠", "133.10", "mmol/L", "137-147"),
+    ]
+    assert found.conclusion == "标本轻度溶血"
+
+
+async def test_a_corrected_result_shows_what_it_said_before(source: Source) -> None:
+    found = await report_of(source, "JY810002")
+    (before,) = found.before.values()
+    assert [b.value for b in before] == ["21.2000 10^9/L"]
+    assert found.rows[0].value == "11.2000"
+
+
+async def test_imaging_shows_findings_and_conclusion(source: Source) -> None:
+    found = await report_of(source, "1.2.156.820008.1")
+    assert found.kind == "imaging"
+    assert [r.value for r in (*found.texts, *found.rows)] == ["右叶低回声结节。"]
+    assert found.conclusion == "甲状腺结节，TI-RADS 3类。"
+
+
+async def test_a_result_taken_out_of_its_report_is_still_listed() -> None:
+    from tests.browse.conftest import Finder, Links, filled
+
+    who = seed.patient(seed.WJYY, "P", "某人")
+    gone = seed.observation(who, seed.WJYY, "R1", "K", "钾", "2026-03-01", status="entered-in-error", valueString="9")
+    kept = seed.observation(who, seed.WJYY, "R1", "NA", "钠", "2026-03-01", valueString="140")
+    one = seed.lab(who, seed.WJYY, "R1", "生化", "2026-03-01", [kept])
+    store = await filled([who, gone, kept, one])
+    source = Source(store, Finder(store), Links(store))
+    chart = await source.chart(who["id"])
+    events = timeline(chart)
+    found = await report(source, chart, chart.all("DiagnosticReport")[0], events[0])
+    assert [r.name for r in found.rows] == ["钠"]
+    assert [r.name for r in found.withdrawn] == ["钾"]
+    assert len(events) == 1
+
+
+async def test_the_source_names_feed_item_codes_and_versions(source: Source) -> None:
+    chart = await source.chart(GU)
+    corrected = next(r for r in chart.all("Observation") if r["status"] == "corrected")
+    origin = await provenance(source, chart, corrected)
+    assert [(v.version, v.feed, v.status, v.received) for v in origin.versions] == [
+        (2, "jiashan-cda", "corrected", "2026-04-08 10:30:00"),
+        (1, "jiashan-cda", "final", "2026-04-08 10:30:00"),
+    ]
+    assert origin.place.name == "嘉善县第一人民医院"
+    assert ("白细胞计数", "6690-2") in [(c.text, c.code) for c in origin.codings]
+
+
+async def test_a_stay_lists_wards_diagnoses_and_its_reports(source: Source) -> None:
+    chart = await source.chart(GU)
+    events = timeline(chart)
+    event = next(e for e in events if e.kind == "stay")
+    resource = chart.get("Encounter", event.id)
+    assert resource is not None
+    found = visit(chart, resource, event, events)
+    assert [(d.text, d.code, d.use) for d in found.diagnoses] == [
+        ("肺炎", "J18.900", "DD"),
+        ("高血压病3级", "I10.x05", "DD"),
+    ]
+    assert [s.name for s in found.stops] == ["呼吸内科病区", "心内科病区"]
+    assert sorted(e.title for e in found.events) == ["生化", "血常规"]
+    assert ("fact.discharged", "2026-01-27 10:00") in found.facts

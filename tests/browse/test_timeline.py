@@ -1,0 +1,137 @@
+"""One stream out of three regions."""
+
+from hie.browse.filters import Filter, cut, read_filter
+from hie.browse.source import Source
+from hie.browse.timeline import Event, timeline
+from tests.browse import seed
+from tests.browse.conftest import NOW, Finder, Links, filled
+
+GU = seed.uid("golden", "gu")
+
+
+async def events_of(source: Source, patient: str = GU) -> tuple[Event, ...]:
+    """The timeline of one person."""
+    return timeline(await source.chart(patient))
+
+
+async def test_newest_first_from_all_regions(source: Source) -> None:
+    events = await events_of(source)
+    assert [(e.at[:16], e.place.region, e.kind) for e in events] == [
+        ("2026-04-02T10:00", "qingpu", "imaging"),
+        ("2026-04-02T08:40", "qingpu", "lab"),
+        ("2026-04-02T08:15", "qingpu", "visit"),
+        ("2026-03-02T14:00", "jiashan", "imaging"),
+        ("2026-03-02T10:15", "jiashan", "lab"),
+        ("2026-03-01T10:00", "jiashan", "medication"),
+        ("2026-03-01T10:00", "jiashan", "document"),
+        ("2026-03-01T09:10", "jiashan", "visit"),
+        ("2026-01-19T08:00", "wujiang", "lab"),
+        ("2026-01-19T08:00", "wujiang", "lab"),
+        ("2026-01-18T08:20", "wujiang", "stay"),
+    ]
+    assert {e.place.name for e in events} == {"吴江区第一人民医院", "嘉善县第一人民医院", "青浦区中山医院"}
+
+
+async def test_a_report_row_names_the_abnormal_gravest_first_and_counts_the_rest(source: Source) -> None:
+    row = next(e for e in await events_of(source) if e.title == "生化")
+    assert [(r.name, r.value, r.flag.arrow) for r in row.results] == [
+        ("钾", "6.9", "↑↑"),
+        ("肌酐", "96.0", "↑"),
+        ("钠", "133.10", "↓"),
+    ]
+    assert (row.normal, row.unmarked, row.critical) == (3, 1, True)
+
+
+async def test_a_corrected_report_is_marked(source: Source) -> None:
+    marked = [e for e in await events_of(source) if e.marks]
+    assert [(e.title, e.marks) for e in marked] == [("血常规", ("amended",))]
+
+
+async def test_a_document_of_a_report_is_shown_with_the_report() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+    result = seed.observation(who, seed.JSYY, "R1", "K", "钾", "2026-03-01", valueString="4")
+    report = seed.lab(who, seed.JSYY, "R1", "生化", "2026-03-01", [result], item="one")
+    document, binary = seed.cda(who, "one", "C0007", "检验报告", "2026-03-01", seed.CDA)
+    store = await filled(seed.organizations(), [who, result, report, document, binary])
+    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    assert [(e.kind, e.original) for e in events] == [("lab", binary["id"])]
+
+
+async def test_the_same_report_from_two_feeds_is_one_row_equal_values_are_two() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+    at = "2026-03-01T08:00:00+08:00"
+    reports = [seed.lab(who, seed.JSYY, "R1", "生化", at, []), seed.lab(who, seed.JSYY, "R1", "生化", at, [])]
+    reports[1]["id"] = seed.uid("copy")
+    other = seed.lab(who, seed.JSYY, "R2", "生化", at, [])
+    another_day = seed.lab(who, seed.JSYY, "R1", "生化", "2026-03-02T08:00:00+08:00", []) | {"id": seed.uid("day")}
+    store = await filled(seed.organizations(), [who, *reports, other, another_day])
+    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    assert sorted(len(e.copies) for e in events) == [0, 0, 1]
+
+
+async def test_withdrawn_and_cancelled_stay_visible_without_values() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    high = seed.observation(who, seed.WJYY, "R1", "K", "钾", "2026-03-01", flag="HH", valueString="9")
+    report = seed.lab(who, seed.WJYY, "R1", "生化", "2026-03-01", [high], status="entered-in-error")
+    visit = seed.encounter(who, seed.WJYY, "V1", "IMP", "2026-02-01T08:00:00+08:00", status="cancelled")
+    store = await filled(seed.organizations(), [who, high, report, visit])
+    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    assert [(e.kind, e.marks, e.results) for e in events] == [("lab", ("withdrawn",), ()), ("stay", ("cancelled",), ())]
+
+
+async def test_a_resource_with_nothing_in_it_does_not_break_the_record() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    bare = [
+        {"resourceType": kind, "id": seed.uid("bare", kind), "subject": seed.ref(who)}
+        for kind in (
+            "Encounter",
+            "DiagnosticReport",
+            "Observation",
+            "Condition",
+            "MedicationRequest",
+            "Procedure",
+            "DocumentReference",
+            "Composition",
+        )
+    ]
+    store = await filled([who, *bare])
+    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    assert len(events) == 8
+
+
+async def test_filters_narrow_and_count(source: Source) -> None:
+    events = await events_of(source)
+    part = cut(events, Filter(region="jiashan", span="all"), NOW)
+    assert {e.place.region for e in part.events} == {"jiashan"}
+    assert (part.matching, part.total) == (5, 11)
+    assert part.counts["region"] == {"": 11, "wujiang": 3, "jiashan": 5, "qingpu": 3}
+    assert part.counts["kind"]["lab"] == 1
+    assert part.counts["span"] == {"30d": 0, "1y": 5, "3y": 5, "all": 5}
+    abnormal = cut(events, Filter(abnormal="1", span="all"), NOW)
+    assert all(e.results for e in abnormal.events)
+    assert abnormal.matching == 4
+
+
+async def test_unknown_filter_values_narrow_nothing(source: Source) -> None:
+    events = await events_of(source)
+    assert read_filter({"region": "mars", "kind": "x", "org": "y", "span": "z"}, events, NOW) == Filter(span="all")
+
+
+async def test_paging_by_cursor_shows_every_event_once() -> None:
+    store = await filled(seed.organizations(), seed.long_record(300))
+    events = await events_of(Source(store, Finder(store), Links(store)), seed.uid("golden", "long"))
+    chosen = Filter(span="all")
+    part = cut(events, chosen, NOW)
+    seen = [e.id for e in part.events]
+    assert len(seen) == 30
+    while part.next:
+        part = cut(events, chosen, NOW, part.next)
+        seen += [e.id for e in part.events]
+    assert seen == [e.id for e in events]
+    assert len(set(seen)) == 300
+
+
+async def test_the_default_is_one_year_when_that_is_enough() -> None:
+    store = await filled(seed.long_record(1500))
+    events = await events_of(Source(store, Finder(store), Links(store)), seed.uid("golden", "long"))
+    assert read_filter({}, events, NOW).span == "1y"
