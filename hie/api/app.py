@@ -1,0 +1,225 @@
+"""The transport of the FHIR API: plain ASGI, mounted at `/fhir` (design decision 9).
+
+Receives the body within limits of size and time, negotiates the format, runs the handler, and sends ready bytes.
+"""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from hie.api.asgi import Receive, Scope, Send, pairs_of, path_of, received, sent
+from hie.api.dispatch import handle
+from hie.api.exports import Exports
+from hie.api.faults import answer_of, log_place
+from hie.api.message import Answer, Request
+from hie.api.negotiation import (
+    CONTENT_TYPE,
+    FORM,
+    JSON,
+    XML,
+    answer_format,
+    deflate,
+    inflate,
+    media_type,
+    preference,
+    takes_gzip,
+)
+from hie.api.presentation import pretty_json, pretty_xml
+from hie.api.service import (
+    Authenticate,
+    Linked,
+    Service,
+    Validate,
+    local_operator,
+    nobody_linked,
+    nothing_wrong,
+)
+from hie.api.settings import FhirSettings
+from hie.api.shape import shape_of
+from hie.base.clock import Clock
+from hie.base.errors import Category, HieError
+from hie.fhir.definitions import Definitions
+from hie.security.policy import Policy
+from hie.store.port import Store
+
+_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+_READING = frozenset({"GET", "HEAD"})
+_CORS = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, Authorization, Content-Type, If-Match, If-None-Match, If-None-Exist, "
+    "If-Modified-Since, Prefer, X-Request-Id",
+    "Access-Control-Max-Age": "600",
+}
+_EXPOSED = "Content-Location, ETag, Last-Modified, Location, X-Request-Id"
+
+
+def fhir_app(
+    store: Store,
+    definitions: Definitions,
+    settings: FhirSettings,
+    policy: Policy,
+    clock: Clock,
+    *,
+    linked: Linked = nobody_linked,
+    validate: Validate = nothing_wrong,
+    authenticate: Authenticate = local_operator,
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+) -> "FhirApp":
+    """The FHIR API as an ASGI application.
+
+    `linked` gives all Patient ids of one person; `validate` what is wrong with a resource; `authenticate` the
+    principal of a request from its headers.
+    """
+    exports = Exports(settings.export_folder, log_place) if settings.export_folder else None
+    service = Service(store, store, definitions, settings, policy, clock, new_id, linked, validate, exports)
+    return FhirApp(service, authenticate)
+
+
+@dataclass(frozen=True)
+class FhirApp:
+    """See `fhir_app`."""
+
+    service: Service
+    authenticate: Authenticate
+
+    async def close(self) -> None:
+        """Stop exports that are under way."""
+        if self.service.exports is not None:
+            await self.service.exports.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        wanted = _Wanted()
+        try:
+            answer = await self._answer(scope, receive, headers, wanted)
+            ready = self._presented(answer, wanted, headers)
+        except Exception as error:
+            ready = self._presented(answer_of(error), wanted, headers)
+        self._frame(headers, ready.headers)
+        await sent(send, scope["method"], ready)
+
+    async def _answer(self, scope: Scope, receive: Receive, headers: Mapping[str, str], wanted: "_Wanted") -> Answer:
+        if scope["method"] == "OPTIONS":
+            return Answer(204)
+        query = pairs_of(scope["query_string"])
+        path = path_of(scope)
+        _negotiate(wanted, path, dict(query), headers)
+        principal = await self.authenticate(headers)
+        method = scope["method"]
+        body = b"" if method in _READING else await self._body(receive, headers)
+        if method == "POST" and media_type(headers.get("content-type")) == FORM:
+            query = (*query, *pairs_of(body))
+            body = b""
+            _negotiate(wanted, path, dict(query), headers)
+        request = Request(
+            method,
+            path,
+            query,
+            headers,
+            body,
+            self._base(scope, headers),
+            principal,
+            preference(headers.get("prefer")),
+            wanted.format,
+            wanted.pretty,
+        )
+        wanted.request = request
+        return await self._in_time(request)
+
+    async def _in_time(self, request: Request) -> Answer:
+        """Reading stops at the time limit. A write is not interrupted: it would be unknown whether it happened."""
+        if request.method not in _READING:
+            return await handle(self.service, request)
+        try:
+            async with asyncio.timeout(self.service.settings.seconds):
+                return await handle(self.service, request)
+        except TimeoutError:
+            raise HieError(Category.TIMEOUT, "The request took longer than this server allows") from None
+
+    async def _body(self, receive: Receive, headers: Mapping[str, str]) -> bytes:
+        limit = self.service.settings.max_body
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared[:18]) > limit:
+            raise HieError(Category.TOO_LARGE, "The body is too large")
+        try:
+            async with asyncio.timeout(self.service.settings.body_seconds):
+                body = await received(receive, limit)
+        except TimeoutError:
+            raise HieError(Category.TIMEOUT, "The body did not arrive in time") from None
+        return inflate(body, headers.get("content-encoding"), limit)
+
+    def _base(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        if self.service.settings.base_url:
+            return self.service.settings.base_url
+        host = headers.get("host", "")
+        if not _HOST.fullmatch(host):
+            server = scope.get("server") or ("localhost", 80)
+            host = f"{server[0]}:{server[1]}"
+        return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
+
+    def _presented(self, answer: Answer, wanted: "_Wanted", headers: Mapping[str, str]) -> Answer:
+        """The answer with its body in the negotiated form."""
+        body, content_type = answer.body, answer.content_type
+        if body and content_type is None:
+            body = self._formatted(answer, wanted)
+            content_type = CONTENT_TYPE[wanted.format]
+        out = dict(answer.headers)
+        if body or answer.file:
+            out["Content-Type"] = content_type or "application/octet-stream"
+        if len(body) >= self.service.settings.gzip_minimum and takes_gzip(headers.get("accept-encoding")):
+            body = deflate(body)
+            out["Content-Encoding"] = "gzip"
+        return Answer(answer.status, body, out, file=answer.file)
+
+    def _formatted(self, answer: Answer, wanted: "_Wanted") -> bytes:
+        body = answer.body
+        if answer.shaped and wanted.request is not None and answer.status == 200:
+            request = wanted.request
+            shape = shape_of(self.service.definitions, request.parameter("_summary"), request.parameter("_elements"))
+            body = shape(body) if shape else body
+        if wanted.format == XML:
+            return pretty_xml(self.service.definitions, body, wanted.pretty)
+        return pretty_json(body) if wanted.pretty else body
+
+    def _frame(self, headers: Mapping[str, str], out: dict[str, str]) -> None:
+        """Headers of every answer: request id, cache rules, CORS."""
+        given = headers.get("x-request-id", "")
+        out["X-Request-Id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        out.setdefault("Cache-Control", "private, no-cache")
+        out["Vary"] = "Accept, Accept-Encoding, Origin, Prefer"
+        origin = headers.get("origin")
+        origins = self.service.settings.cors_origins
+        if origin and ("*" in origins or origin in origins):
+            out["Access-Control-Allow-Origin"] = "*" if "*" in origins else origin
+            out["Access-Control-Expose-Headers"] = _EXPOSED
+            if "access-control-request-method" in headers:
+                out.update(_CORS)
+
+
+@dataclass
+class _Wanted:
+    """What is known about the answer's form so far; an error may come before all of it is."""
+
+    format: str = JSON
+    pretty: bool = False
+    request: Request | None = None
+
+
+def _negotiate(wanted: _Wanted, path: tuple[str, ...], query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+    wanted.pretty = query.get("_pretty") == "true"
+    try:
+        wanted.format = answer_format(query.get("_format"), headers.get("accept"))
+    except HieError:
+        if "_format" in query or not _may_be_raw(path):
+            raise
+
+
+def _may_be_raw(path: tuple[str, ...]) -> bool:
+    """A Binary is also served as its own media type, a bulk file as NDJSON; the handler decides."""
+    return bool(path) and (path[0] == "Binary" or path[-1].startswith("$"))

@@ -1,0 +1,105 @@
+"""The CapabilityStatement, generated from what is really served (FHIR R4 capabilitystatement)."""
+
+from typing import Any
+
+import orjson
+
+from hie.api.message import Answer, Request
+from hie.api.operations import OPERATIONS
+from hie.api.operations.operation import Level
+from hie.api.router import ROUTES, Route
+from hie.api.service import Service
+from hie.base.clock import instant
+
+Json = dict[str, Any]
+_OF_TYPE = ("Type", "Type/id", "Type/id/_history", "Type/id/_history/vid", "Type/_history")
+_OF_SYSTEM = ("", "_history")
+
+
+async def capabilities(service: Service, request: Request, route: Route) -> Answer:
+    """The statement about this server; `mode=terminology` and the like have no other document here."""
+    statement = {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": instant(service.clock.now()),
+        "kind": "instance",
+        "software": {"name": service.settings.software, "version": service.settings.version},
+        "implementation": {"description": "Health information exchange", "url": request.base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
+        "rest": [_rest(service)],
+    }
+    return Answer(200, orjson.dumps(statement), {"Cache-Control": "no-cache"}, shaped=True)
+
+
+def _rest(service: Service) -> Json:
+    types, reverse = service.definitions.resource_types, _reverse(service)
+    system = [{"code": code} for code in _interactions(_OF_SYSTEM)]
+    return {
+        "mode": "server",
+        "security": {"cors": bool(service.settings.cors_origins)},
+        "resource": [_resource(service, kind, reverse.get(kind, [])) for kind in types],
+        "interaction": [*system, {"code": "transaction"}],
+        "searchParam": _parameters(service, "Resource"),
+        "operation": _operations(service, None),
+    }
+
+
+def _interactions(shapes: tuple[str, ...]) -> list[str]:
+    codes = {interaction.value for shape in shapes for _, interaction in ROUTES[shape].values()}
+    return sorted(codes)
+
+
+def _resource(service: Service, kind: str, reverse: list[str]) -> Json:
+    references = [
+        parameter.code
+        for parameter in service.definitions.search_parameters(kind).values()
+        if parameter.type == "reference"
+    ]
+    row = {
+        "type": kind,
+        "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "interaction": [{"code": code} for code in _interactions(_OF_TYPE)],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": True,
+        "conditionalCreate": True,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": True,
+        "conditionalDelete": "single",
+        "referencePolicy": ["literal", "logical", *(["enforced"] if service.settings.check_references else [])],
+        "searchInclude": ["*", *(f"{kind}:{code}" for code in references)],
+        "searchRevInclude": reverse,
+        "searchParam": _parameters(service, kind),
+    }
+    operations = _operations(service, kind)
+    if operations:
+        row["operation"] = operations
+    return {key: value for key, value in row.items() if value != []}
+
+
+def _reverse(service: Service) -> dict[str, list[str]]:
+    """Target type -> `Type:code` of the parameters that may point to it."""
+    found: dict[str, list[str]] = {}
+    for kind in service.definitions.resource_types:
+        for parameter in service.definitions.search_parameters(kind).values():
+            if parameter.type != "reference":
+                continue
+            for target in parameter.target or service.definitions.resource_types:
+                found.setdefault(target, []).append(f"{kind}:{parameter.code}")
+    return found
+
+
+def _parameters(service: Service, kind: str) -> list[Json]:
+    return [
+        {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
+        for parameter in service.definitions.search_parameters(kind).values()
+    ]
+
+
+def _operations(service: Service, kind: str | None) -> list[Json]:
+    """The operations that can be called on a type or its instances; on the system when `kind` is None."""
+    wanted = {Level.SYSTEM} if kind is None else {Level.TYPE, Level.INSTANCE}
+    rows = (row for row in OPERATIONS if row.available(service) and row.levels & wanted and row.listed(kind))
+    return [{"name": row.name, "definition": row.url(kind or "Resource")} for row in rows if row.definition]

@@ -1,0 +1,76 @@
+"""Resources in request bodies: bytes to a checked dict."""
+
+from typing import Any
+
+from hie.api.message import Request
+from hie.api.negotiation import XML, body_format
+from hie.api.router import ID
+from hie.api.service import Service
+from hie.base.errors import Category, HieError
+from hie.fhir.outcome import Issue
+from hie.wire.safejson import dumps, loads
+
+Json = dict[str, Any]
+
+
+class Rejected(HieError):
+    """A resource that validation refuses: several issues instead of one."""
+
+    def __init__(self, issues: list[Issue]) -> None:
+        super().__init__(Category.UNPROCESSABLE, "The resource is not valid")
+        self.issues = issues
+
+
+def decoded(service: Service, request: Request) -> Json:
+    """The resource in the body of a request; raises INVALID when it is none."""
+    if request.resource is not None:
+        return request.resource
+    if not request.body:
+        raise HieError(Category.INVALID, "The body must hold a resource", issue="required")
+    if body_format(request.header("content-type")) == XML:
+        raise HieError(Category.UNSUPPORTED_MEDIA, "FHIR XML is not there yet")
+    return checked_shape(service, loads(request.body))
+
+
+def checked_shape(service: Service, value: Any, expression: str | None = None) -> Json:
+    """`value` when it looks like a resource of a known type with a legal id; raises INVALID."""
+    kind = value.get("resourceType") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or not service.definitions.is_resource(kind):
+        at = f"{expression}.resourceType" if expression else "resourceType"
+        raise HieError(Category.INVALID, "This is no resource of a known type", issue="structure", expression=at)
+    identity = value.get("id")
+    if identity is not None and not (isinstance(identity, str) and ID.fullmatch(identity)):
+        raise HieError(
+            Category.INVALID,
+            "An id has 1 to 64 letters, digits, hyphens and dots",
+            issue="value",
+            expression=f"{expression or kind}.id",
+        )
+    if not isinstance(value.get("meta", {}), dict):
+        raise HieError(
+            Category.INVALID, "meta is an object", issue="structure", expression=f"{expression or kind}.meta"
+        )
+    return value  # type: ignore[no-any-return]
+
+
+def of_type(resource: Json, expected: str) -> Json:
+    """`resource` when it is of the type that the URL names; raises INVALID."""
+    if resource["resourceType"] != expected:
+        raise HieError(
+            Category.INVALID, "The resource is not of the type in the URL", issue="invalid", expression="resourceType"
+        )
+    return resource
+
+
+def validated(service: Service, resource: Json) -> Json:
+    """`resource` when it passes validation; raises `Rejected` with what is wrong."""
+    issues = service.validate(resource, None)
+    if any(issue.fails for issue in issues):
+        raise Rejected(issues)
+    return resource
+
+
+def encoded(resource: Json) -> bytes:
+    """The JSON of a resource that the server makes up."""
+    written: bytes = dumps(resource)
+    return written

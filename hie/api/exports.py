@@ -1,0 +1,131 @@
+"""Bulk exports: jobs that write NDJSON files, and what is known about them (Bulk Data Access v1.0.1).
+
+Each job is a folder: `request.json` when it begins, one `<Type>.ndjson` a type, `manifest.json` when it is complete.
+A folder without manifest whose job is not running was interrupted.
+"""
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from hie.base.errors import Category, HieError
+from hie.store.port import Version
+
+_JOB = re.compile(r"[A-Za-z0-9\-]{1,64}")
+_FILE = re.compile(r"[A-Z][A-Za-z]+\.ndjson")
+_BREATH = 200
+Failed = Callable[[BaseException], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is exported and for whom: `url` the kick-off request, `owner` the principal, `began` an instant."""
+
+    url: str
+    owner: str
+    began: str
+
+
+@dataclass(slots=True)
+class _Running:
+    task: asyncio.Task[None]
+    written: int = 0
+
+
+@dataclass
+class Exports:
+    """All jobs below one folder."""
+
+    folder: Path
+    failed: Failed
+    running: dict[str, _Running] = field(default_factory=dict)
+
+    def start(self, job: str, asked: Asked, versions: AsyncIterator[Version]) -> None:
+        """Begin a job."""
+        place = self.folder / job
+        place.mkdir(parents=True)
+        request = {"url": asked.url, "owner": asked.owner, "began": asked.began}
+        (place / "request.json").write_bytes(orjson.dumps(request))
+        self.running[job] = _Running(asyncio.create_task(self._run(job, place, versions)))
+
+    async def _run(self, job: str, place: Path, versions: AsyncIterator[Version]) -> None:
+        counts: dict[str, int] = {}
+        files: dict[str, BinaryIO] = {}
+        try:
+            async for version in versions:
+                if version.type not in files:
+                    files[version.type] = (place / f"{version.type}.ndjson").open("wb")
+                files[version.type].write(version.body + b"\n")
+                counts[version.type] = counts.get(version.type, 0) + 1
+                self.running[job].written += 1
+                if self.running[job].written % _BREATH == 0:
+                    await asyncio.sleep(0)
+            for file in files.values():
+                file.close()
+            (place / "manifest.json").write_bytes(orjson.dumps(counts))
+        except Exception as error:
+            self.failed(error)
+        finally:
+            for file in files.values():
+                file.close()
+            self.running.pop(job, None)
+
+    def request(self, job: str, owner: str) -> dict[str, Any]:
+        """What was asked; raises NOT_FOUND for a job that is unknown or somebody else's."""
+        place = self._place(job)
+        try:
+            request: dict[str, Any] = orjson.loads((place / "request.json").read_bytes())
+        except (OSError, ValueError):
+            raise _unknown() from None
+        if request["owner"] != owner:
+            raise _unknown()
+        return request
+
+    def progress(self, job: str) -> int | None:
+        """Resources written so far; None when the job does not run."""
+        running = self.running.get(job)
+        return None if running is None else running.written
+
+    def counts(self, job: str) -> dict[str, int]:
+        """Type -> resources of a complete job; raises INTERNAL for one that was interrupted."""
+        try:
+            counts: dict[str, int] = orjson.loads((self._place(job) / "manifest.json").read_bytes())
+        except (OSError, ValueError):
+            raise HieError(Category.INTERNAL, "The export was interrupted; start it again") from None
+        return counts
+
+    def file(self, job: str, name: str) -> Path:
+        """The path of a file of a job; raises NOT_FOUND."""
+        path = self._place(job) / name
+        if not _FILE.fullmatch(name) or not path.is_file():
+            raise _unknown()
+        return path
+
+    def remove(self, job: str) -> None:
+        """Stop a job and delete its files."""
+        running = self.running.pop(job, None)
+        if running is not None:
+            running.task.cancel()
+        shutil.rmtree(self._place(job), ignore_errors=True)
+
+    async def close(self) -> None:
+        """Stop all jobs."""
+        tasks = [running.task for running in self.running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _place(self, job: str) -> Path:
+        if not _JOB.fullmatch(job):
+            raise _unknown()
+        return self.folder / job
+
+
+def _unknown() -> HieError:
+    return HieError(Category.NOT_FOUND, "There is no such export")

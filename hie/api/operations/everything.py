@@ -1,0 +1,134 @@
+"""`$everything` of a Patient and of an Encounter (FHIR R4 operation-patient-everything, -encounter-everything)."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from hie.api.history import count_of
+from hie.api.instants import interval
+from hie.api.message import Answer, Request
+from hie.api.operations.operation import Inputs, inputs
+from hie.api.planning import in_compartment, with_linked
+from hie.api.read import current
+from hie.api.router import Route
+from hie.api.search import permitted
+from hie.api.service import Service
+from hie.base.clock import instant
+from hie.base.errors import Category, HieError
+from hie.fhir.bundle import Link, bundle, searchset_entry
+from hie.fhir.definitions import Definitions
+from hie.search.plan import And, Clause, Include, Kind, Match, Not, Op, Or, Plan, Present, RangeTest, TypeIs, UpdatedIs
+from hie.store.port import Version
+
+KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor"})
+DATES = (
+    "authoredon", "authored", "authored-on", "onset-date", "date", "occurrence", "period", "effective-time",
+    "effective", "created", "sent", "whenhandedover", "started", "start-date", "collected", "recorded", "datetime",
+    "datewritten", "identified",
+)  # fmt: skip
+"""Search parameters that tell when care happened, the first that a type has counts."""
+
+
+async def everything(service: Service, request: Request, route: Route) -> Answer:
+    """A page of all that is in the compartment, the focal resources first, with what they refer to.
+
+    Without `_count` the page is as large as the server allows. All Patients of the same person are covered.
+    """
+    asked = inputs(service, request)
+    asked.only(KNOWN, request.prefer.lenient)
+    focus = await current(service, request, route)
+    plan = service.policy.narrow(_plan(service, request, route, asked), request.principal)
+    page = await service.reader.search(await with_linked(service, plan))
+    entries = []
+    wanted = asked.names("_type")
+    if plan.cursor is None:
+        focal = await _focal(service, request, focus)
+        entries = [_entry(request, version, "match") for version in focal if not wanted or version.type in wanted]
+    entries += [_entry(request, version, "match") for version in permitted(service, request.principal, page.matches)]
+    supporting = [version for version in page.included if not wanted or version.type in wanted]
+    entries += [
+        _entry(request, version, "include")
+        for version in permitted(service, request.principal, _outside(service.definitions, supporting))
+    ]
+    links = [Link("self", _url(request, [pair for pair in asked.pairs if pair[0] in KNOWN]))]
+    if page.next is not None:
+        rest = [pair for pair in asked.pairs if pair[0] in KNOWN - {"_cursor"}]
+        links.append(Link("next", _url(request, [*rest, ("_cursor", page.next)])))
+    return Answer(200, bundle("searchset", entries, links=links, updated=instant(service.clock.now())))
+
+
+async def _focal(service: Service, request: Request, focus: Version) -> list[Version]:
+    """The resource itself and the Patients of the same person."""
+    found = [focus]
+    if focus.type == "Patient":
+        for identity in await service.linked(focus.id):
+            version = await service.reader.read("Patient", identity) if identity != focus.id else None
+            if version is not None and not version.deleted:
+                found.append(version)
+    return permitted(service, request.principal, found)
+
+
+def _plan(service: Service, request: Request, route: Route, asked: Inputs) -> Plan:
+    kind = route.type or ""
+    members = service.definitions.compartments[kind]
+    wanted = asked.names("_type")
+    if not all(service.definitions.is_resource(name) for name in wanted):
+        raise HieError(Category.INVALID, "_type names resource types", expression="http._type", issue="value")
+    types = [name for name, codes in members.items() if codes and name != kind and (not wanted or name in wanted)]
+    count = asked.text("_count")
+    plan = Plan(
+        types=(),
+        includes=(Include(None, None),),
+        count=count_of(service, count) if count else service.settings.max_count,
+        cursor=asked.text("_cursor"),
+        seconds=service.settings.seconds,
+    )
+    plan = in_compartment(service, plan, kind, route.id or "", types)
+    plan = _during(service, plan, asked)
+    since = asked.text("_since")
+    if since:
+        low, high = interval(since, "_since")
+        plan = plan.narrowed(UpdatedIs((RangeTest(Op.GE, low, high),)))
+    return plan
+
+
+def _during(service: Service, plan: Plan, asked: Inputs) -> Plan:
+    """Restricted to care between `start` and `end`; what has no date of care stays."""
+    tests = []
+    for name, op in (("start", Op.GE), ("end", Op.LE)):
+        text = asked.text(name)
+        if text:
+            low, high = interval(text, name)
+            tests.append(RangeTest(op, low, high))
+    if not tests:
+        return plan
+    by_parameter: dict[str | None, list[str]] = {}
+    for kind in plan.types:
+        by_parameter.setdefault(_date(service.definitions, kind), []).append(kind)
+    clauses: list[Clause] = []
+    for code, kinds in by_parameter.items():
+        here = TypeIs(tuple(kinds))
+        if code is None:
+            clauses.append(here)
+            continue
+        inside = And(tuple(Match(code, Kind.DATE, (test,)) for test in tests))
+        clauses.append(And((here, Or((inside, Not(Present(code, Kind.DATE)))))))
+    return plan.narrowed(Or(tuple(clauses)))
+
+
+def _date(definitions: Definitions, kind: str) -> str | None:
+    known = definitions.search_parameters(kind)
+    return next((code for code in DATES if code in known and known[code].type == "date"), None)
+
+
+def _outside(definitions: Definitions, versions: Sequence[Version]) -> list[Version]:
+    """Those that are about no patient: a reference must not pull in the record of somebody else."""
+    return [version for version in versions if not definitions.patient_params(version.type)]
+
+
+def _entry(request: Request, version: Version, mode: str) -> bytes:
+    return searchset_entry(request.base, version.type, version.id, version.body, mode)
+
+
+def _url(request: Request, pairs: Sequence[tuple[str, str]]) -> str:
+    path = "/".join((request.base, *request.path))
+    return f"{path}?{urlencode(pairs)}" if pairs else path

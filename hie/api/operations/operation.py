@@ -1,0 +1,113 @@
+"""One operation: where it may be called, how, and its parameters (FHIR R4 operations §3.2.0)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from hie.api.content import Json, decoded
+from hie.api.message import Answer, Request
+from hie.api.router import Route
+from hie.api.service import Service
+from hie.base.errors import Category, HieError
+
+_HL7 = "http://hl7.org/fhir/OperationDefinition/"
+_BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"
+
+
+class Level(StrEnum):
+    """What an operation is called on."""
+
+    SYSTEM = "system"
+    TYPE = "type"
+    INSTANCE = "instance"
+
+
+def level_of(route: Route) -> Level:
+    """What a route calls its operation on."""
+    if route.id is not None:
+        return Level.INSTANCE
+    return Level.SYSTEM if route.type is None else Level.TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row of the table.
+
+    `types` it is for (empty: all); `definition` the end of its OperationDefinition's URL, None when it has none (parts
+    of the bulk protocol); `bulk` those of Bulk Data Access, there only when exports are switched on.
+    """
+
+    name: str
+    run: Callable[[Service, Request, Route], Awaitable[Answer]]
+    levels: frozenset[Level]
+    types: tuple[str, ...]
+    methods: tuple[str, ...]
+    definition: str | None = None
+    bulk: bool = False
+
+    def serves(self, service: Service, route: Route) -> bool:
+        """Whether it may be called where `route` does."""
+        return self.available(service) and level_of(route) in self.levels and self.listed(route.type)
+
+    def available(self, service: Service) -> bool:
+        """Whether it is switched on."""
+        return not self.bulk or service.exports is not None
+
+    def listed(self, kind: str | None) -> bool:
+        """Whether it is for this type."""
+        return kind is None or not self.types or kind in self.types
+
+    def url(self, kind: str | None) -> str | None:
+        """The canonical URL of its definition."""
+        if self.definition is None:
+            return None
+        return (_BULK if self.bulk else _HL7) + self.definition.format(type=kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The parameters of a call, from the URL and from a posted Parameters resource."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+    def first(self, name: str) -> Any:
+        """The first value of that name, None when there is none."""
+        return next((value for key, value in self.pairs if key == name), None)
+
+    def text(self, name: str) -> str | None:
+        """The first value as text; raises INVALID when it is a structure."""
+        value = self.first(name)
+        if isinstance(value, dict | list):
+            raise HieError(Category.INVALID, "This parameter is a simple value", expression=name)
+        return None if value is None else str(value)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """All values, each a list with commas."""
+        values = [str(value) for key, value in self.pairs if key == name and not isinstance(value, dict | list)]
+        return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+    def only(self, known: frozenset[str], lenient: bool) -> None:
+        """Raise INVALID for a parameter that the operation does not know, unless handling is lenient."""
+        unknown = next((name for name, _ in self.pairs if name not in known | {"_format", "_pretty"}), None)
+        if unknown is not None and not lenient:
+            raise HieError(Category.INVALID, "Unknown parameter of this operation", expression=f"http.{unknown[:64]}")
+
+
+def inputs(service: Service, request: Request) -> Inputs:
+    """What a call is given; raises INVALID for a body that is no Parameters."""
+    if request.method != "POST" or not (request.body or request.resource):
+        return Inputs(request.query)
+    posted = decoded(service, request)
+    if posted["resourceType"] != "Parameters":
+        return Inputs((*request.query, ("resource", posted)))
+    rows = posted.get("parameter", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise HieError(Category.INVALID, "parameter is an array of objects", expression="Parameters.parameter")
+    return Inputs((*request.query, *((str(row.get("name")), _value(row)) for row in rows)))
+
+
+def _value(row: Json) -> Any:
+    if "resource" in row:
+        return row["resource"]
+    return next((value for key, value in row.items() if key.startswith("value")), None)

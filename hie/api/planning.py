@@ -1,0 +1,79 @@
+"""From a request to the plan that the store runs: parameters read, policy applied, linked Patients included."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hie.api.instants import microseconds
+from hie.api.service import Service
+from hie.base.errors import Category, HieError
+from hie.search.plan import And, Clause, IdIs, InCompartment, Kind, Match, Or, Plan, ReferenceTest, TypeIs
+from hie.search.query import parse_query
+from hie.security.principal import Principal
+
+Pairs = Sequence[tuple[str, str]]
+PRESENTATION = frozenset({"_format", "_pretty"})
+"""Query parameters that say nothing about what is searched."""
+
+
+def planned(
+    service: Service, principal: Principal, kind: str | None, pairs: Pairs, *, base: str = "", lenient: bool = False
+) -> Plan:
+    """The plan of a search on a type (None: the system), narrowed by policy; INVALID for what it cannot honour."""
+    criteria = [pair for pair in pairs if pair[0] not in PRESENTATION]
+    if not any(name == "_count" for name, _ in criteria):
+        criteria.insert(0, ("_count", str(service.settings.default_count)))
+    try:
+        plan = parse_query(
+            kind,
+            criteria,
+            service.definitions,
+            strict=not lenient,
+            now=microseconds(service.clock.now()),
+            base=base or None,
+        )
+    except (ValueError, OverflowError):
+        raise HieError(Category.INVALID, "A search value cannot be read", issue="value") from None
+    plan = replace(plan, count=min(plan.count, service.settings.max_count), seconds=service.settings.seconds)
+    return service.policy.narrow(plan, principal)
+
+
+async def with_linked(service: Service, plan: Plan) -> Plan:
+    """The plan in which a Patient stands for every Patient of the same person."""
+    named: set[str] = set()
+
+    def note(kind: str, identity: str) -> Sequence[tuple[str, str]]:
+        if kind == "Patient":
+            named.add(identity)
+        return [(kind, identity)]
+
+    plan.with_references(note)
+    linked = {identity: await service.linked(identity) for identity in named}
+    if not any(linked.values()):
+        return plan
+
+    def stand_for(kind: str, identity: str) -> Sequence[tuple[str, str]]:
+        others = linked.get(identity, ()) if kind == "Patient" else ()
+        return [(kind, name) for name in dict.fromkeys((identity, *others))]
+
+    return plan.with_references(stand_for)
+
+
+def in_compartments(plan: Plan, patients: Sequence[str]) -> Plan:
+    """The plan restricted to the compartments of several Patients."""
+    return plan.narrowed(InCompartment(tuple(patients)))
+
+
+def in_compartment(service: Service, plan: Plan, kind: str, identity: str, targets: Sequence[str]) -> Plan:
+    """The plan on `targets`, restricted to one compartment (FHIR R4 compartmentdefinition)."""
+    plan = replace(plan, types=tuple(targets))
+    if kind == "Patient":
+        return plan.narrowed(InCompartment((identity,)))
+    test = (ReferenceTest(kind, identity),)
+    members: list[Clause] = []
+    for target in targets:
+        codes = service.definitions.compartment_params(kind, target)
+        own: list[Clause] = [
+            IdIs((identity,)) if code == "{def}" else Match(code, Kind.REFERENCE, test) for code in codes
+        ]
+        members.append(And((TypeIs((target,)), Or(tuple(own)))))
+    return plan.narrowed(Or(tuple(members)))

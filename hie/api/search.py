@@ -1,0 +1,111 @@
+"""search on a type, in a compartment and on the system, by GET and POST (FHIR R4 search)."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+import orjson
+
+from hie.api.message import Answer, Request
+from hie.api.planning import in_compartment, planned, with_linked
+from hie.api.router import Route
+from hie.api.service import Service
+from hie.api.shape import Shape, shape_of
+from hie.base.clock import instant
+from hie.base.errors import Category, HieError
+from hie.fhir.bundle import Link, bundle, outcome_entry, searchset_entry
+from hie.fhir.outcome import Issue, outcome_bytes
+from hie.search.plan import Plan, Summary
+from hie.security.policy import Interaction
+from hie.security.principal import Principal
+from hie.store.port import Page, Version
+
+SUBSETTED = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBSETTED")
+
+
+async def search(service: Service, request: Request, route: Route) -> Answer:
+    """A searchset Bundle, spliced from stored bodies."""
+    plan = planned(
+        service,
+        request.principal,
+        None if route.target == "*" else route.target or route.type,
+        request.query,
+        base=request.base,
+        lenient=request.prefer.lenient,
+    )
+    if route.target is not None:
+        targets = _members(service, route)
+        plan = in_compartment(service, plan, route.type or "", route.id or "", targets)
+    plan = await with_linked(service, plan)
+    page = await service.reader.search(plan)
+    return Answer(200, searchset(service, request, plan, page))
+
+
+def _members(service: Service, route: Route) -> tuple[str, ...]:
+    """The types that a compartment search covers; raises NOT_FOUND for what is no compartment, or not in it."""
+    compartment = service.definitions.compartments.get(route.type or "", {})
+    types = tuple(kind for kind, codes in compartment.items() if codes)
+    wanted = types if route.target == "*" else tuple(kind for kind in types if kind == route.target)
+    if not wanted:
+        raise HieError(Category.NOT_FOUND, "There is no such compartment", issue="not-supported")
+    return wanted
+
+
+def searchset(service: Service, request: Request, plan: Plan, page: Page) -> bytes:
+    """The Bundle of a page; every resource passes policy once more."""
+    summary = None if plan.summary in (Summary.FALSE, Summary.COUNT) else plan.summary.value
+    shape = shape_of(service.definitions, summary, ",".join(plan.elements) or None)
+    entries = _entries(service, request, page.matches, "match", shape)
+    entries += _entries(service, request, page.included, "include", shape)
+    remarks = _remarks(plan, page)
+    if remarks:
+        entries.append(outcome_entry(outcome_bytes(remarks)))
+    return bundle(
+        "searchset",
+        entries,
+        links=_links(request, plan, page.next),
+        total=page.total,
+        updated=instant(service.clock.now()),
+        tags=[SUBSETTED] if shape else (),
+    )
+
+
+def _links(request: Request, plan: Plan, cursor: str | None) -> list[Link]:
+    """The links self, first and next, with the parameters that were honoured; the store signs the cursor."""
+    path = "/".join((request.base, *(part for part in request.path if part != "_search")))
+    asked = {name for name, _ in request.query}
+    applied = [pair for pair in plan.applied if pair[0] in asked]
+    first = [pair for pair in applied if pair[0] != "_cursor"]
+    links = [Link("self", _url(path, applied)), Link("first", _url(path, first))]
+    if cursor is not None:
+        links.append(Link("next", _url(path, [*first, ("_cursor", cursor)])))
+    return links
+
+
+def _url(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs, safe=':,|$/')}" if pairs else path
+
+
+def _entries(
+    service: Service, request: Request, versions: Sequence[Version], mode: str, shape: Shape | None
+) -> list[bytes]:
+    return [
+        searchset_entry(request.base, version.type, version.id, shape(version.body) if shape else version.body, mode)
+        for version in permitted(service, request.principal, versions)
+    ]
+
+
+def permitted(service: Service, principal: Principal, versions: Sequence[Version]) -> list[Version]:
+    """The versions that policy lets leave in a search."""
+    permits = service.policy.permits
+    return [version for version in versions if permits(version, principal, Interaction.SEARCH_TYPE)]
+
+
+def _remarks(plan: Plan, page: Page) -> list[Issue]:
+    """What the caller must know about the search: parameters left out, and the plan when it was asked for."""
+    remarks = [
+        Issue("warning", "not-supported", f"Left out: {reason}", (f"http.{name[:64]}",))
+        for name, reason in plan.ignored
+    ]
+    if page.explain is not None:
+        remarks.append(Issue("information", "informational", orjson.dumps(page.explain).decode()))
+    return remarks

@@ -1,0 +1,65 @@
+"""What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app.py`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hie.api.exports import Exports
+from hie.api.settings import FhirSettings
+from hie.base.clock import Clock
+from hie.base.errors import Category, HieError
+from hie.fhir.definitions import Definitions
+from hie.fhir.outcome import Issue
+from hie.security.policy import Interaction, Outgoing, Policy
+from hie.security.principal import LOCAL_OPERATOR, Principal
+from hie.store.port import Reader, Store
+
+Linked = Callable[[str], Awaitable[tuple[str, ...]]]
+"""All Patient ids of the same person as a Patient id, itself included; empty when it is linked to nobody."""
+
+Validate = Callable[[dict[str, Any], str | None], list[Issue]]
+"""What is wrong with a resource, against a profile URL where one is given."""
+
+Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
+"""Who asks, from the request headers (lower-case names); raises UNAUTHENTICATED."""
+
+
+async def nobody_linked(patient_id: str) -> tuple[str, ...]:
+    """The `Linked` of a server without identity stage: nobody is linked."""
+    return ()
+
+
+async def local_operator(headers: Mapping[str, str]) -> Principal:
+    """The `Authenticate` of a server on loopback without authentication."""
+    return LOCAL_OPERATOR
+
+
+def nothing_wrong(resource: dict[str, Any], profile: str | None) -> list[Issue]:
+    """The `Validate` of a server without validator."""
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything a handler needs. `reader` is the store, or the transaction that a Bundle entry runs in."""
+
+    store: Store
+    reader: Reader
+    definitions: Definitions
+    settings: FhirSettings
+    policy: Policy
+    clock: Clock
+    new_id: Callable[[], str]
+    linked: Linked = nobody_linked
+    validate: Validate = nothing_wrong
+    exports: Exports | None = None
+
+    def gate(self, principal: Principal, interaction: Interaction, resource_type: str | None) -> None:
+        """Raise FORBIDDEN when policy does not let this principal use the interaction."""
+        if not self.policy.allows(principal, interaction, resource_type):
+            raise HieError(Category.FORBIDDEN, "You may not use this interaction here")
+
+    def check(self, version: Outgoing, principal: Principal, interaction: Interaction) -> None:
+        """Raise FORBIDDEN when policy does not let this resource leave, or be written."""
+        if not self.policy.permits(version, principal, interaction):
+            raise HieError(Category.FORBIDDEN, "You may not use this resource")

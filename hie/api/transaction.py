@@ -1,0 +1,243 @@
+"""transaction: all entries or none, in the order of FHIR R4 http §3.1.0.11.2.
+
+1. Every entry is read and validated before the write begins.
+2. Inside the write: what conditional entries mean is looked up, ids are given, references are rewritten.
+3. DELETE, POST, PUT, PATCH, GET, in this order. Any failure undoes all of it and names the entry.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hie.api.conditional import Pairs, match_one, pairs_of
+from hie.api.content import Rejected, of_type, validated
+from hie.api.entries import METHODS, Entry, answer_entry, entry_of, rows_of
+from hie.api.message import Answer, Request
+from hie.api.patch import Change, Patching, apply, change_in
+from hie.api.references import resolve_all, rewritten
+from hie.api.router import Route, route
+from hie.api.service import Service
+from hie.api.write import Written, conditions, insert, put, remove, target_of_update, told
+from hie.base.errors import Category, HieError
+from hie.fhir.bundle import bundle as bundled
+from hie.fhir.outcome import Issue
+from hie.store.port import Transaction, Version
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry that is ready to run: its route, and the resource or change it carries."""
+
+    entry: Entry
+    route: Route
+    resource: Json | None = None
+    change: Change | None = None
+
+    @property
+    def method(self) -> str:
+        """The verb, HEAD counted as GET."""
+        return "GET" if self.entry.request.method == "HEAD" else self.entry.request.method
+
+
+@dataclass(slots=True)
+class _Resolved:
+    """What the entries mean: place -> id written to (None: nothing there), place -> resource that a conditional create
+    found, and the names that references may use."""
+
+    ids: dict[int, str | None] = field(default_factory=dict)
+    found: dict[int, Version] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    created: dict[tuple[str, Pairs], str] = field(default_factory=dict)
+
+
+async def transaction(service: Service, request: Request, posted: Json) -> Answer:
+    """Run a transaction; the answer has an entry for each, in the order given."""
+    steps = [_step(service, request, place, row) for place, row in enumerate(rows_of(service, posted))]
+
+    async def job(tx: Transaction) -> list[bytes]:
+        return await _run(replace(service, reader=tx), tx, steps)
+
+    answers = await (service.store.write(job) if any(step.method != "GET" for step in steps) else _read(service, steps))
+    return Answer(200, bundled("transaction-response", answers))
+
+
+async def _read(service: Service, steps: Sequence[Step]) -> list[bytes]:
+    return [await _get(service, step) for step in steps]
+
+
+# -- before the write ----------------------------------------------------------------------------------------------
+
+
+def _step(service: Service, request: Request, place: int, row: Any) -> Step:
+    entry = entry_of(service, request, place, row)
+    inner = entry.request
+    try:
+        found = route(service.definitions, inner.method, inner.path)
+        service.gate(inner.principal, found.interaction, found.target or found.type)
+        if found.name not in _ALLOWED:
+            raise HieError(Category.INVALID, "This interaction cannot be part of a transaction")
+        if found.name in ("patch", "conditional_patch"):
+            return Step(entry, found, change=change_in(inner.resource or {}))
+        if inner.method in ("POST", "PUT") and found.name != "search":
+            resource = validated(service, of_type(inner.resource or {}, found.type or ""))
+            if found.id is not None and resource.get("id") not in (None, found.id):
+                raise HieError(Category.INVALID, "The body must carry the id of the URL", expression="resource.id")
+            return Step(entry, found, resource)
+        return Step(entry, found)
+    except HieError as error:
+        raise _at(entry, error) from None
+
+
+_ALLOWED = frozenset(
+    {
+        "create", "update", "conditional_update", "patch", "conditional_patch", "delete", "conditional_delete",
+        "read", "vread", "search", "history", "operation",
+    }
+)  # fmt: skip
+
+
+def _at(entry: Entry, error: HieError) -> HieError:
+    """The same error, with the entry it is about."""
+    if isinstance(error, Rejected):
+        return Rejected([_issue_at(entry, issue) for issue in error.issues])
+    expression = f"{entry.at}.{error.expression}" if _element(error.expression) else entry.at
+    if (error.expression or "").startswith("Bundle."):
+        expression = error.expression or ""
+    return HieError(error.category, error.message, issue=error.issue, expression=expression)
+
+
+def _element(expression: str | None) -> bool:
+    return expression in ("resource.id", "resourceType")
+
+
+def _issue_at(entry: Entry, issue: Issue) -> Issue:
+    inside = tuple(f"{entry.at}.resource.{path.partition('.')[2]}".rstrip(".") for path in issue.expression)
+    return replace(issue, expression=inside or (entry.at,))
+
+
+# -- inside the write ----------------------------------------------------------------------------------------------
+
+
+async def _run(service: Service, tx: Transaction, steps: Sequence[Step]) -> list[bytes]:
+    resolved = _Resolved()
+    for step in steps:
+        try:
+            await _resolve(service, tx, step, resolved)
+        except HieError as error:
+            raise _at(step.entry, error) from None
+    _refuse_overlap(steps, resolved)
+    resources = [step.resource for step in steps if step.resource is not None]
+    if steps:
+        principal = steps[0].entry.request.principal
+        resolved.names |= await resolve_all(service, tx, principal, resources, resolved.names)
+    answers = [b""] * len(steps)
+    for step in sorted(steps, key=lambda step: METHODS.index(step.method)):
+        try:
+            answers[step.entry.place] = await _perform(service, tx, step, resolved)
+        except HieError as error:
+            raise _at(step.entry, error) from None
+    return answers
+
+
+async def _resolve(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> None:
+    """Find out which resource an entry is about, and by which names others may refer to it."""
+    request, kind, place = step.entry.request, step.route.type or "", step.entry.place
+    if step.method == "GET":
+        return
+    identity = step.route.id
+    if step.route.name == "create":
+        identity = await _created(service, tx, step, resolved)
+    elif step.route.name == "conditional_update":
+        given = (step.resource or {}).get("id")
+        identity = await target_of_update(service, tx, request.principal, kind, request.query, given)
+        identity = resolved.created.setdefault((kind, request.query), identity)
+    elif step.route.name in ("conditional_delete", "conditional_patch"):
+        match = await match_one(service, tx, request.principal, kind, request.query)
+        identity = match.id if match else None
+    resolved.ids[place] = identity
+    if identity is not None and step.method != "DELETE":
+        resolved.names |= _names(step, f"{kind}/{identity}")
+
+
+async def _created(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> str:
+    """The id of a create. Entries of one Bundle with the same criteria make one resource."""
+    request, kind, place = step.entry.request, step.route.type or "", step.entry.place
+    condition = request.header("if-none-exist")
+    if condition is None:
+        return service.new_id()
+    criteria = pairs_of(condition)
+    twin = resolved.created.get((kind, criteria))
+    if twin is not None:
+        return twin
+    found = await match_one(service, tx, request.principal, kind, criteria)
+    if found is not None:
+        resolved.found[place] = found
+    identity = found.id if found else service.new_id()
+    resolved.created[kind, criteria] = identity
+    return identity
+
+
+def _names(step: Step, reference: str) -> dict[str, str]:
+    """What references to the resource of an entry may look like, besides what they should."""
+    names = {}
+    full_url, request, kind = step.entry.full_url, step.entry.request, step.route.type
+    if full_url:
+        names[full_url] = reference
+        tail = "/".join(full_url.rsplit("/", 2)[-2:])
+        if "://" in full_url and tail.startswith(f"{kind}/"):
+            names[tail] = reference
+    condition = request.header("if-none-exist")
+    if condition is not None:
+        names[f"{kind}?{condition.rpartition('?')[2]}"] = reference
+    return {name: reference for name in names if name != reference}
+
+
+def _refuse_overlap(steps: Sequence[Step], resolved: _Resolved) -> None:
+    """A resource may be written once in a transaction (FHIR R4 http §3.1.0.11.2)."""
+    seen: set[tuple[str | None, str]] = set()
+    for step in steps:
+        identity = resolved.ids.get(step.entry.place)
+        if identity is None or (step.method == "POST" and step.entry.request.header("if-none-exist") is not None):
+            continue
+        key = (step.route.type, identity)
+        if key in seen:
+            raise HieError(
+                Category.INVALID, "Two entries write the same resource", issue="duplicate", expression=step.entry.at
+            )
+        seen.add(key)
+
+
+async def _perform(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> bytes:
+    if step.method == "GET" or step.route.name in ("search", "operation"):
+        return await _get(service, step)
+    request = step.entry.request
+    return answer_entry(request, told(request, await _write(service, tx, step, resolved)))
+
+
+async def _write(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> Written:
+    request, place, kind = step.entry.request, step.entry.place, step.route.type or ""
+    identity = resolved.ids[place]
+    if identity is None:
+        if step.method == "PATCH":
+            raise HieError(Category.NOT_FOUND, "Nothing meets the criteria")
+        return Written(204, None)
+    if step.method == "DELETE":
+        return await remove(service, tx, request.principal, kind, identity, conditions(request))
+    if step.change is not None:
+        return await apply(service, tx, Patching(step.change, request.principal, conditions(request)), kind, identity)
+    if place in resolved.found:
+        return Written(200, resolved.found[place])
+    resource = rewritten(step.resource, resolved.names) if resolved.names else dict(step.resource or {})
+    resource["id"] = identity
+    if step.method == "PUT":
+        return await put(service, tx, request.principal, resource, conditions(request))
+    twin = await tx.read(kind, identity) if request.header("if-none-exist") is not None else None
+    return Written(200, twin) if twin else await insert(service, tx, request.principal, resource)
+
+
+async def _get(service: Service, step: Step) -> bytes:
+    from hie.api.dispatch import handle
+
+    return answer_entry(step.entry.request, await handle(service, step.entry.request))

@@ -1,0 +1,1 @@
+"""Who asks, and what they may see: principals and policy. Pure functions of values; no I/O."""

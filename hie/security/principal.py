@@ -1,0 +1,33 @@
+"""The principal: on whose behalf a request is made. Every request carries one (design decision 14)."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PrincipalKind(StrEnum):
+    """What sort of caller it is."""
+
+    OPERATOR = "operator"
+    PRACTITIONER = "practitioner"
+    PATIENT = "patient"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks.
+
+    `id` is stable and unique (it is part of the signature of a paging link); `organisation` is the USCC of the
+    institution they act for; `patient` the Patient id of a patient who asks about themself; `scopes` what an access
+    token grants (SMART scopes), empty for the local operator.
+    """
+
+    id: str
+    kind: PrincipalKind
+    organisation: str | None = None
+    patient: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+LOCAL_OPERATOR = Principal("local-operator", PrincipalKind.OPERATOR)
+"""Who asks on loopback while authentication is off."""

@@ -1,0 +1,32 @@
+"""delete and conditional delete."""
+
+import httpx
+
+from tests.api.conftest import PATIENT
+
+
+async def test_delete_once_or_twice(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    first = await client.delete("Patient/p1")
+    assert (first.status_code, first.headers["etag"], first.content) == (204, 'W/"2"', b"")
+    assert (await client.delete("Patient/p1")).status_code == 204
+    assert (await client.delete("Patient/never")).status_code == 204
+    assert (await client.get("Patient/p1/_history")).json()["total"] == 2
+
+
+async def test_delete_with_if_match(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    assert (await client.delete("Patient/p1", headers={"If-Match": 'W/"9"'})).status_code == 412
+    assert (await client.delete("Patient/p1", headers={"If-Match": 'W/"1"'})).status_code == 204
+
+
+async def test_conditional_delete(client: httpx.AsyncClient) -> None:
+    url = "Patient?identifier=urn:test:id|A1"
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    assert (await client.delete(url)).status_code == 204
+    assert (await client.get("Patient/p1")).status_code == 410
+    assert (await client.delete(url)).status_code == 204
+    for name in ("p2", "p3"):
+        await client.put(f"Patient/{name}", json={**PATIENT, "id": name})
+    assert (await client.delete(url)).status_code == 412
+    assert (await client.delete("Patient")).status_code == 412

@@ -1,0 +1,103 @@
+"""Bulk $export: kick-off, status, files, cancel."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hie.api.app import FhirApp
+from hie.security.principal import Principal, PrincipalKind
+from tests.api.conftest import PATIENT, SETTINGS, client_of
+from tests.api.test_search import observation
+
+ASYNC = {"Prefer": "respond-async"}
+
+
+@pytest.fixture
+async def app(make_app: Callable[..., FhirApp], tmp_path: Path) -> AsyncIterator[FhirApp]:
+    made = make_app(replace(SETTINGS, export_folder=tmp_path / "export"))
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def bulk(app: FhirApp) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
+        for name in ("p1", "p2"):
+            await client.put(f"Patient/{name}", json={**PATIENT, "id": name})
+            await client.put(f"Observation/o-{name}", json=observation(f"o-{name}", name))
+        await client.put("Organization/org", json={"resourceType": "Organization", "id": "org", "name": "H"})
+        member = [{"entity": {"reference": "Patient/p1"}}]
+        group = {"resourceType": "Group", "id": "g", "type": "person", "actual": True, "member": member}
+        await client.put("Group/g", json=group)
+        yield client
+
+
+async def exported(client: httpx.AsyncClient, url: str) -> dict[str, list[str]]:
+    started = await client.get(url, headers=ASYNC)
+    assert started.status_code == 202, started.text
+    status = started.headers["content-location"]
+    answer = await client.get(status)
+    while answer.status_code == 202:
+        assert "resources" in answer.headers["x-progress"]
+        await asyncio.sleep(0)
+        answer = await client.get(status)
+    files = {}
+    for row in answer.json()["output"]:
+        file = await client.get(row["url"])
+        assert file.headers["content-type"] == "application/fhir+ndjson"
+        files[row["type"]] = [json.loads(line)["id"] for line in file.text.splitlines()]
+        assert len(files[row["type"]]) == row["count"]
+    return files
+
+
+async def test_system(bulk: httpx.AsyncClient) -> None:
+    assert await exported(bulk, "$export") == {
+        "Group": ["g"], "Observation": ["o-p1", "o-p2"], "Organization": ["org"], "Patient": ["p1", "p2"],
+    }  # fmt: skip
+    assert await exported(bulk, "$export?_type=Organization") == {"Organization": ["org"]}
+    assert await exported(bulk, "$export?_since=2027-01-01") == {}
+
+
+async def test_patients_and_group(bulk: httpx.AsyncClient) -> None:
+    found = await exported(bulk, "Patient/$export")
+    assert {kind: sorted(names) for kind, names in found.items() if kind != "Group"} == {
+        "Observation": ["o-p1", "o-p2"], "Patient": ["p1", "p2"],
+    }  # fmt: skip
+    group = await exported(bulk, "Group/g/$export?_type=Patient,Observation")
+    assert group == {"Observation": ["o-p1"], "Patient": ["p1"]}
+
+
+async def test_refusals(bulk: httpx.AsyncClient) -> None:
+    assert (await bulk.get("$export")).status_code == 400
+    for query in ("_type=Nonsense", "_since=x", "_outputFormat=csv", "_typeFilter=x"):
+        assert (await bulk.get(f"$export?{query}", headers=ASYNC)).status_code == 400, query
+    for url in ("$export-status?job=none", "$export-status?job=../x", "$export-file?job=none&file=x"):
+        assert (await bulk.get(url)).status_code == 404, url
+
+
+async def test_cancel_removes_the_files(bulk: httpx.AsyncClient, tmp_path: Path) -> None:
+    status = (await bulk.get("$export", headers=ASYNC)).headers["content-location"]
+    assert (await bulk.delete(status)).status_code == 202
+    assert (await bulk.get(status)).status_code == 404
+    assert list((tmp_path / "export").iterdir()) == []
+
+
+async def test_another_principal_sees_nothing(bulk: httpx.AsyncClient, app: FhirApp) -> None:
+    async def authenticate(headers: object) -> Principal:
+        return Principal("someone", PrincipalKind.SYSTEM)
+
+    status = (await bulk.get("$export", headers=ASYNC)).headers["content-location"]
+    async with client_of(FhirApp(app.service, authenticate)) as other:
+        assert (await other.get(status)).status_code == 404
+
+
+async def test_a_job_of_a_dead_process_says_so(bulk: httpx.AsyncClient, tmp_path: Path) -> None:
+    folder = tmp_path / "export" / "dead"
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text('{"url":"x","owner":"local-operator","began":"x"}')
+    assert (await bulk.get("$export-status?job=dead")).status_code == 500

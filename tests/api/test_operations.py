@@ -1,0 +1,128 @@
+"""$everything, $meta, $lastn, $document, $validate."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import PATIENT, issue
+from tests.api.test_search import ids, link, observation
+
+
+@pytest.fixture
+async def chart(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    resources: list[dict[str, Any]] = [
+        {**PATIENT, "id": "p1", "managingOrganization": {"reference": "Organization/org"}},
+        {**PATIENT, "id": "p2"},
+        {"resourceType": "Organization", "id": "org", "name": "Hospital"},
+        {"resourceType": "Practitioner", "id": "doc", "name": [{"family": "Li"}]},
+        {"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"},
+         "subject": {"reference": "Patient/p1"}, "period": {"start": "2026-01-02", "end": "2026-01-03"}},
+        {**observation("o1", "p1", "K", "2026-01-02"), "encounter": {"reference": "Encounter/e1"},
+         "performer": [{"reference": "Practitioner/doc"}, {"reference": "Patient/p2"}]},
+        observation("o2", "p1", "K", "2026-02-01"),
+        observation("o3", "p1", "Na", "2026-01-15"),
+        observation("stranger", "p2"),
+        {"resourceType": "Composition", "id": "c1", "status": "final", "type": {"text": "t"}, "date": "2026-01-03",
+         "title": "t", "subject": {"reference": "Patient/p1"}, "author": [{"reference": "Practitioner/doc"}],
+         "section": [{"entry": [{"reference": "Observation/o1"}]}]},
+    ]  # fmt: skip
+    for resource in resources:
+        made = await client.put(f"{resource['resourceType']}/{resource['id']}", json=resource)
+        assert made.status_code == 201
+    return client
+
+
+async def test_everything_of_a_patient(chart: httpx.AsyncClient) -> None:
+    bundle = (await chart.get("Patient/p1/$everything")).json()
+    assert bundle["type"] == "searchset"
+    found = ids(bundle)
+    assert (found[0], sorted(found)) == ("p1", ["c1", "e1", "o1", "o2", "o3", "p1"])
+    assert "doc" in ids(bundle, "include")
+    assert "p2" not in ids(bundle, "include")
+    assert (await chart.get("Patient/none/$everything")).status_code == 404
+
+
+async def test_everything_by_posted_parameters(chart: httpx.AsyncClient) -> None:
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "_type", "valueString": "Encounter"}]}
+    answer = await chart.post("Patient/p1/$everything", json=parameters)
+    assert ids(answer.json()) == ["e1"]
+
+
+async def test_everything_is_restricted(chart: httpx.AsyncClient) -> None:
+    async def found(query: str) -> list[str]:
+        return sorted(ids((await chart.get(f"Patient/p1/$everything?{query}")).json()))
+
+    assert await found("_type=Observation") == ["o1", "o2", "o3"]
+    assert await found("start=2026-01-10&_type=Observation") == ["o2", "o3"]
+    assert await found("start=2026-01-10&end=2026-01-20&_type=Observation") == ["o3"]
+    assert await found("_since=2026-01-19&_type=Observation") == []
+    for query in ("nonsense=1", "_type=Nonsense", "start=x", "_count=x"):
+        assert (await chart.get(f"Patient/p1/$everything?{query}")).status_code == 400, query
+
+
+async def test_everything_comes_in_pages(chart: httpx.AsyncClient) -> None:
+    url: str | None = "Patient/p1/$everything?_count=2"
+    seen: list[str] = []
+    while url:
+        bundle = (await chart.get(url)).json()
+        seen += ids(bundle)
+        url = link(bundle, "next")
+    assert sorted(seen) == ["c1", "e1", "o1", "o2", "o3", "p1"]
+
+
+async def test_everything_of_an_encounter(chart: httpx.AsyncClient) -> None:
+    found = ids((await chart.get("Encounter/e1/$everything")).json())
+    assert sorted(found) == ["e1", "o1"]
+
+
+async def test_meta(chart: httpx.AsyncClient) -> None:
+    tag = {"system": "urn:t", "code": "a"}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [tag]}}]}
+    added = await chart.post("Patient/p1/$meta-add", json=parameters)
+    assert (added.status_code, added.headers["etag"]) == (200, 'W/"2"')
+    assert added.json()["parameter"][0]["valueMeta"]["tag"] == [tag]
+    again = await chart.post("Patient/p1/$meta-add", json=parameters)
+    assert again.json()["parameter"][0]["valueMeta"]["tag"] == [tag]
+    for url in ("Patient/p1/$meta", "Patient/$meta", "$meta", "Patient/p1/_history/2/$meta"):
+        assert (await chart.get(url)).json()["parameter"][0]["valueMeta"]["tag"] == [tag], url
+    gone = await chart.post("Patient/p1/$meta-delete", json=parameters)
+    assert "tag" not in gone.json()["parameter"][0]["valueMeta"]
+    assert "tag" not in (await chart.get("Patient/p1/_history/1/$meta")).json()["parameter"][0]["valueMeta"]
+    assert (await chart.post("Patient/p1/$meta-add", json={"resourceType": "Parameters"})).status_code == 400
+    assert (await chart.get("Patient/p1/$meta-add")).status_code == 405
+
+
+async def test_lastn(chart: httpx.AsyncClient) -> None:
+    assert sorted(ids((await chart.get("Observation/$lastn?patient=p1")).json())) == ["o2", "o3"]
+    both = (await chart.get("Observation/$lastn?patient=p1&code=K&max=2")).json()
+    assert ids(both) == ["o2", "o1"]
+    for query in ("", "?code=K", "?patient=p1&max=0", "?patient=p1&nonsense=1"):
+        assert (await chart.get(f"Observation/$lastn{query}")).status_code == 400, query
+    assert (await chart.get("Patient/$lastn?patient=p1")).status_code == 404
+
+
+async def test_document(chart: httpx.AsyncClient) -> None:
+    bundle = (await chart.get("Composition/c1/$document")).json()
+    assert (bundle["type"], bundle["timestamp"]) == ("document", "2026-01-18T00:30:00.000Z")
+    assert bundle["entry"][0]["resource"]["id"] == "c1"
+    members = {entry["resource"]["id"] for entry in bundle["entry"]}
+    assert members >= {"c1", "p1", "doc", "o1", "e1"}
+    assert (await chart.get(f"Bundle/{bundle['id']}")).status_code == 404
+    kept = (await chart.get("Composition/c1/$document?persist=true")).json()
+    assert (await chart.get(f"Bundle/{kept['id']}")).json()["type"] == "document"
+
+
+async def test_validate(chart: httpx.AsyncClient) -> None:
+    fine = await chart.post("Patient/$validate", json=PATIENT)
+    assert (fine.status_code, issue(fine)["severity"]) == (200, "information")
+    inside = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": PATIENT}]}
+    assert (await chart.post("Patient/$validate", json=inside)).status_code == 200
+    assert (await chart.get("Patient/p1/$validate")).status_code == 200
+    assert (await chart.get("Patient/$validate")).status_code == 400
+    assert (await chart.post("Observation/$validate", json=PATIENT)).status_code == 400
+
+
+async def test_unknown_operations(chart: httpx.AsyncClient) -> None:
+    for url in ("$nonsense", "Patient/$everything", "Observation/o1/$everything", "$export"):
+        assert (await chart.get(url)).status_code == 404, url

@@ -1,0 +1,217 @@
+"""transaction: order, atomicity, references, conditions; batch."""
+
+from typing import Any
+
+import httpx
+
+from tests.api.conftest import BASE, PATIENT, issue
+
+MOTHER, CHILD = "urn:uuid:0b8d3c6e-0000-4000-8000-000000000001", "urn:uuid:0b8d3c6e-0000-4000-8000-000000000002"
+
+
+def entry(method: str, url: str, resource: Any = None, full_url: str | None = None, **request: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"request": {"method": method, "url": url, **request}}
+    if resource is not None:
+        made["resource"] = resource
+    if full_url is not None:
+        made["fullUrl"] = full_url
+    return made
+
+
+def bundle(*entries: Any, kind: str = "transaction") -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+def observation(subject: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "K"},
+        "subject": {"reference": subject},
+    }
+
+
+async def test_references_are_rewritten_everywhere(client: httpx.AsyncClient) -> None:
+    observed = {
+        **observation(MOTHER),
+        "text": {
+            "status": "generated",
+            "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{MOTHER}">m</a></div>',
+        },
+        "extension": [{"url": "urn:x", "valueUri": MOTHER}],
+        "identifier": [{"system": "urn:ietf:rfc:3986", "value": MOTHER}],
+        "contained": [{"resourceType": "Basic", "id": "c", "code": {"text": "x"}, "subject": {"reference": MOTHER}}],
+    }
+    posted = bundle(entry("POST", "Observation", observed, CHILD), entry("POST", "Patient", PATIENT, MOTHER))
+    answer = await client.post("", json=posted)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["type"] == "transaction-response"
+    assert [e["response"]["status"] for e in body["entry"]] == ["201 Created", "201 Created"]
+    assert body["entry"][0]["response"]["location"] == f"{BASE}/Observation/new-1/_history/1"
+    stored = (await client.get("Observation/new-1")).json()
+    assert stored["subject"]["reference"] == "Patient/new-2"
+    assert stored["extension"][0]["valueUri"] == "Patient/new-2"
+    assert stored["contained"][0]["subject"]["reference"] == "Patient/new-2"
+    assert 'href="Patient/new-2"' in stored["text"]["div"]
+    assert stored["identifier"][0]["value"] == MOTHER
+
+
+async def test_restful_full_urls_are_rewritten_too(client: httpx.AsyncClient) -> None:
+    posted = bundle(
+        entry("POST", "Patient", PATIENT, "http://elsewhere/fhir/Patient/77"),
+        entry("POST", "Observation", observation("Patient/77")),
+        entry("POST", "Observation", observation("http://elsewhere/fhir/Patient/77")),
+    )
+    await client.post("", json=posted)
+    for made in ("new-2", "new-3"):
+        assert (await client.get(f"Observation/{made}")).json()["subject"]["reference"] == "Patient/new-1"
+
+
+async def test_all_or_nothing_and_the_entry_at_fault_is_named(client: httpx.AsyncClient) -> None:
+    posted = bundle(
+        entry("POST", "Patient", PATIENT),
+        entry("PUT", "Patient/p2", {**PATIENT, "id": "p2"}, ifMatch='W/"3"'),
+    )
+    answer = await client.post("", json=posted)
+    assert answer.status_code == 412
+    assert issue(answer)["expression"] == ["Bundle.entry[1]"]
+    assert (await client.get("_history")).json()["total"] == 0
+
+
+async def test_the_order_is_delete_post_put_get(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/old", json={**PATIENT, "id": "old"})
+    posted = bundle(
+        entry("GET", "Patient/p1"),
+        entry("GET", "Patient/old"),
+        entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"}),
+        entry("DELETE", "Patient/old"),
+    )
+    failed = await client.post("", json=posted)
+    assert (failed.status_code, issue(failed)["expression"]) == (410, ["Bundle.entry[1]"])
+    del posted["entry"][1]
+    body = (await client.post("", json=posted)).json()
+    assert body["entry"][0]["resource"]["id"] == "p1"
+    assert [e["response"]["status"] for e in body["entry"]] == ["200 OK", "201 Created", "204 No Content"]
+
+
+async def test_one_resource_is_written_once(client: httpx.AsyncClient) -> None:
+    posted = bundle(
+        entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"}),
+        entry("DELETE", "Patient/p1"),
+    )
+    answer = await client.post("", json=posted)
+    assert (answer.status_code, issue(answer)["code"]) == (400, "duplicate")
+
+
+async def test_a_deleted_id_can_come_back(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    await client.delete("Patient/p1")
+    body = (await client.post("", json=bundle(entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"})))).json()
+    assert body["entry"][0]["response"]["etag"] == 'W/"3"'
+
+
+async def test_conditional_entries(client: httpx.AsyncClient) -> None:
+    criteria = "identifier=urn:test:id|A1"
+    posted = bundle(
+        entry("POST", "Patient", PATIENT, MOTHER, ifNoneExist=criteria),
+        entry("POST", "Observation", observation(MOTHER)),
+        entry("POST", "Observation", observation(f"Patient?{criteria}")),
+    )
+    first = (await client.post("", json=posted)).json()
+    again = (await client.post("", json=posted)).json()
+    assert [e["response"]["status"] for e in first["entry"]] == ["201 Created"] * 3
+    assert [e["response"]["status"] for e in again["entry"]] == ["200 OK", "201 Created", "201 Created"]
+    patient = first["entry"][0]["response"]["location"].split("/")[-3]
+    for made in (*first["entry"][1:], *again["entry"][1:]):
+        stored = (await client.get(made["response"]["location"])).json()
+        assert stored["subject"]["reference"] == f"Patient/{patient}"
+
+
+async def test_twin_conditional_creates_in_one_bundle_make_one(client: httpx.AsyncClient) -> None:
+    twin = entry("POST", "Patient", PATIENT, ifNoneExist="identifier=urn:test:id|A1")
+    body = (await client.post("", json=bundle(twin, twin))).json()
+    assert [e["response"]["status"] for e in body["entry"]] == ["201 Created", "200 OK"]
+    assert (await client.get("Patient/_history")).json()["total"] == 1
+
+
+async def test_twin_conditional_updates_in_one_bundle_are_refused(client: httpx.AsyncClient) -> None:
+    twin = entry("PUT", "Patient?identifier=urn:test:id|A1", PATIENT)
+    answer = await client.post("", json=bundle(twin, twin))
+    assert (answer.status_code, issue(answer)["code"]) == (400, "duplicate")
+
+
+async def test_conditional_references(client: httpx.AsyncClient) -> None:
+    posted = bundle(entry("POST", "Observation", observation("Patient?identifier=urn:test:id|A1")))
+    missing = await client.post("", json=posted)
+    assert (missing.status_code, issue(missing)["code"]) == (412, "not-found")
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    made = (await client.post("", json=posted)).json()["entry"][0]["response"]["location"]
+    assert (await client.get(made)).json()["subject"]["reference"] == "Patient/p1"
+
+
+async def test_conditional_update_and_delete(client: httpx.AsyncClient) -> None:
+    url = "Patient?identifier=urn:test:id|A1"
+    posted = bundle(entry("PUT", url, PATIENT, MOTHER), entry("POST", "Observation", observation(MOTHER)))
+    await client.post("", json=posted)
+    body = (await client.post("", json=bundle(entry("DELETE", url)))).json()
+    assert body["entry"][0]["response"]["status"] == "204 No Content"
+    assert (await client.get("Patient/new-1")).status_code == 410
+
+
+async def test_prefer_representation_sends_the_resources(client: httpx.AsyncClient) -> None:
+    posted = bundle(entry("POST", "Patient", PATIENT))
+    assert "resource" not in (await client.post("", json=posted)).json()["entry"][0]
+    whole = await client.post("", json=posted, headers={"Prefer": "return=representation"})
+    assert whole.json()["entry"][0]["resource"]["name"] == PATIENT["name"]
+
+
+async def test_patch_in_a_transaction(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    change = "W3sib3AiOiJyZXBsYWNlIiwicGF0aCI6Ii9nZW5kZXIiLCJ2YWx1ZSI6Im1hbGUifV0="
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": change}
+    answer = await client.post("", json=bundle(entry("PATCH", "Patient/p1", binary)))
+    assert answer.status_code == 200
+    assert (await client.get("Patient/p1")).json()["gender"] == "male"
+
+
+async def test_malformed_bundles(client: httpx.AsyncClient) -> None:
+    for posted in (
+        {"resourceType": "Bundle", "type": "collection"},
+        {"resourceType": "Bundle", "type": "transaction", "entry": {}},
+        bundle(1),
+        bundle({}),
+        bundle({"request": {"method": "BREW", "url": "Patient"}}),
+        bundle({"request": {"method": "GET"}}),
+        bundle(entry("POST", "Patient")),
+        bundle(entry("POST", "Patient", {"resourceType": "Nonsense"})),
+        bundle(entry("PUT", "Patient/p1", {**PATIENT, "id": "p2"})),
+        bundle(entry("GET", "http://elsewhere/Patient/1")),
+        bundle(entry("POST", "", bundle())),
+        PATIENT,
+    ):
+        answer = await client.post("", json=posted)
+        assert answer.status_code == 400, posted
+        assert issue(answer)["severity"] == "error"
+
+
+async def test_an_empty_transaction_is_empty(client: httpx.AsyncClient) -> None:
+    answer = await client.post("", json={"resourceType": "Bundle", "type": "transaction"})
+    assert answer.json() == {"resourceType": "Bundle", "type": "transaction-response"}
+
+
+async def test_entries_of_a_batch_stand_alone(client: httpx.AsyncClient) -> None:
+    posted = bundle(
+        entry("GET", "Patient/p1"),
+        entry("PUT", "Patient/p1", {**PATIENT, "id": "p1"}),
+        entry("PUT", "Patient/p2", {**PATIENT, "id": "no"}),
+        entry("GET", "Patient/none"),
+        entry("POST", "", bundle()),
+        1,
+        kind="batch",
+    )
+    body = (await client.post("", json=posted)).json()
+    statuses = [e["response"]["status"][:3] for e in body["entry"]]
+    assert statuses == ["200", "201", "400", "404", "400", "400"]
+    assert body["entry"][0]["resource"]["id"] == "p1"
+    assert body["entry"][2]["response"]["outcome"]["issue"][0]["expression"] == ["Patient.id"]
