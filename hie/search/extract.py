@@ -15,7 +15,8 @@ from hie.fhir.definitions import Definitions
 from hie.fhir.element import Component, Element, SearchParameter
 from hie.fhir.path.parser import parse
 from hie.search.emit import EMITTERS
-from hie.search.entries import Entries
+from hie.search.entries import KINDS, Entries
+from hie.search.general import Writer, general_writer
 from hie.search.generate import Composite, Leaf, Part, Systems, Tree, write_function
 from hie.search.route import Indirect, Route, Router
 
@@ -61,6 +62,7 @@ class _Builder:
         self._definitions = definitions
         self._router = Router(definitions, type_name)
         self._tree = Tree()
+        self._general: list[tuple[Writer, str]] = []
         self._done: list[str] = []
         self._unindexed: dict[str, str] = {}
 
@@ -75,9 +77,9 @@ class _Builder:
                 self._add_composite(parameter, routes)
             else:
                 self._add_plain(self._tree, parameter, routes)
-        except Indirect as reason:
-            self._unindexed[parameter.code] = f"not straight: {reason}"
-            return
+        except Indirect:
+            writer = general_writer(parameter, self._definitions)
+            self._general.append((writer, KINDS[parameter.type]))
         self._done.append(parameter.code)
 
     def _add_plain(self, tree: Tree, parameter: SearchParameter, routes: Iterable[Route]) -> None:
@@ -105,8 +107,8 @@ class _Builder:
         return _Frozen((row[0], system) for system, rows in systems.items() for row in rows) if systems else ""
 
     def _add_composite(self, parameter: SearchParameter, routes: Iterable[Route]) -> None:
-        for route in routes:
-            parts = tuple(self._part(component, route) for component in parameter.components)
+        ready = [(route, tuple(self._part(part, route) for part in parameter.components)) for route in routes]
+        for route, parts in ready:
             self._tree.at(route.steps).composites.append(Composite(parameter.code, parts))
 
     def _part(self, component: Component, route: Route) -> Part:
@@ -129,7 +131,7 @@ class _Builder:
 
     def build(self) -> Extractor:
         own = self._type if self._type in self._definitions.compartments else None
-        source, constants = write_function(self._tree, self._members(), own)
+        source, constants = write_function(self._tree, self._general, self._members(), own)
         exec(compile(source, f"<extract {self._type}>", "exec"), constants)  # noqa: S102 - our own source
         return Extractor(self._type, constants["extract"], tuple(self._done), self._unindexed, source)
 

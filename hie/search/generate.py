@@ -233,11 +233,17 @@ def _write_composites(source: Source, depth: int, composites: list[Composite], v
 # -- the function ------------------------------------------------------------------------------------------------
 
 
-def write_function(tree: Tree, members: Mapping[str, frozenset[str]], own: str | None) -> tuple[str, dict[str, Any]]:
+def write_function(
+    tree: Tree,
+    general: Iterable[tuple[Callable[..., None], str]],
+    members: Mapping[str, frozenset[str]],
+    own: str | None,
+) -> tuple[str, dict[str, Any]]:
     """Source of `extract(r)` and its constants.
 
-    `members` maps reference parameters to the compartment types they put the resource into; `own` names the type when
-    it is itself a compartment.
+    `general` holds writers for what the tree cannot express, each with the list it fills; `members` maps reference
+    parameters to the compartment types they put the resource into; `own` names the type when it is itself a
+    compartment.
     """
     source = Source()
     source.constants.update({"Entries": Entries, "MEMBERS": dict(members)})
@@ -245,6 +251,10 @@ def write_function(tree: Tree, members: Mapping[str, frozenset[str]], own: str |
     for name in LISTS:
         source.line(1, f"{name} = []")
     write_tree(source, 1, tree, "r", {**{name: name for name in LISTS}, "special": "near"})
+    for writer, kind in general:
+        name = source.name("general")
+        source.constants[name] = writer
+        source.line(1, f"{name}(r, {kind})")
     if own is not None:
         source.line(1, f"if 'id' in r: compartments.append(({own!r}, r['id']))")
     if members:

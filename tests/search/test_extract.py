@@ -27,7 +27,7 @@ def of(entries: list[Any], code: str) -> list[Any]:
 def test_every_official_parameter_compiles_or_has_its_reason() -> None:
     extractors = Extractors(official())
     left = {code for name in official().resource_types for code in extractors.of(name).unindexed}
-    assert left == set(UNINDEXED) | {"deceased", "item-subject"}
+    assert left == set(UNINDEXED)
 
 
 def test_patient() -> None:
@@ -153,6 +153,16 @@ def test_open_periods_timings_and_bad_dates() -> None:
     assert high is not None
     assert of(timing.date, "occurrence") == [(low[0], high[1])]
     assert of(extract({"resourceType": "Patient", "birthDate": "1980-02-30"}).date, "birthdate") == []
+
+
+def test_deceased_is_a_date_a_boolean_or_absent() -> None:
+    assert of(extract({"resourceType": "Patient", "deceasedDateTime": "2020"}).token, "deceased") == [
+        (SPECIAL, "true", "")
+    ]
+    assert of(extract({"resourceType": "Patient", "deceasedBoolean": False}).token, "deceased") == [
+        (SPECIAL, "false", "")
+    ]
+    assert of(extract({"resourceType": "Patient"}).token, "deceased") == [(SPECIAL, "false", "")]
 
 
 def test_near_and_bundle_composition() -> None:
