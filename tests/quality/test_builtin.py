@@ -107,7 +107,10 @@ BROKEN: dict[str, list[Draft]] = {
     "gender-present": [draft("Patient", {n: v for n, v in FULL.items() if n != "gender"})],
     "birth-date-present": [draft("Patient", {n: v for n, v in FULL.items() if n != "birthDate"})],
     "id-says-birth-date": [patient(birthDate="1951-11-12")],
-    "id-says-gender": [patient(gender="female"), patient("310198197004045296", birthDate="1970-04-04", gender="female")],
+    "id-says-gender": [
+        patient(gender="female"),
+        patient("310198197004045296", birthDate="1970-04-04", gender="female"),
+    ],
     "visit-forward": [visit(END, START), visit("2026-04-12", "2026-04-11T15:30:00+08:00")],
     "report-after-sampling": [report(END, START), report(None, START, END)],
     "range-and-flag": [
