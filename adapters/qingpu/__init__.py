@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from adapters.qingpu.transforms import TRANSFORMS
 from hie.plugin import Adapter, Feed, Organisation
 
 _HERE = Path(__file__).resolve().parent
@@ -27,4 +28,5 @@ adapter = Adapter(
     ),
     organisations=_organisations(),
     samples=_HERE / "samples",
+    transforms=TRANSFORMS,
 )

@@ -14,7 +14,7 @@ class Record:
     `type` selects the field map (`ADT^A01`, `C0007`, `TB_LIS_REPORT`); `tree` is the dialect's own tree (an HL7
     message, an XML element, a row); `envelope` holds what the surrounding envelope says (header columns, SOAP fields);
     `body` are the exact bytes of the part, by which duplicates are recognised; `findings` are those of parsing: a
-    reject among them means that `tree` may be None.
+    reject among them means that `tree` may be None. `key` is what an answer shows as the key of a part.
     """
 
     part: int
@@ -26,6 +26,7 @@ class Record:
     message_id: str = ""
     envelope: Any = None
     label: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,7 +276,8 @@ class BlockCompiler:
         subject, encounter, parent = (
             self.known(table, name) if name in data else "" for name in ("subject", "encounter", "parent")
         )
-        digest, creates = bool(data.get("digest")), str(data.get("creates", ""))
+        creates = str(data.get("creates", ""))
+        digest = self._digest(table)
 
         def finish(
             node: Any, run: Run, key: Key, slots: Slots, members: tuple[Member, ...], events: tuple[Event, ...]
@@ -294,12 +295,20 @@ class BlockCompiler:
                 subject=_reference(run.keys.get(subject)),
                 encounter=_reference(run.keys.get(encounter)),
                 parent=run.keys.get(parent),
-                digest=hashlib.sha256(run.body).hexdigest() if digest else "",
+                digest=digest(node, run),
                 creates=creates,
                 **switches,
             )
 
         return finish
+
+    def _digest(self, table: Table) -> Callable[[Any, Run], str]:
+        """What recognises an unchanged part: the value of a path, or with `true` the hash of its bytes."""
+        spec = table.data.get("digest")
+        if isinstance(spec, str):
+            read = self.compiler.value(spec, table, "digest")
+            return lambda node, run: text_of(read(node, run.context))
+        return lambda node, run: hashlib.sha256(run.body).hexdigest() if spec else ""
 
     def known(self, table: Table, key: str, name: str = "") -> str:
         """The name of a block or key above that a table refers to under `key`."""

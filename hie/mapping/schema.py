@@ -101,7 +101,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "withdraw": SWITCH,
         "exists": SWITCH,
         "document": VALUE,
-        "digest": FLAG,
+        "digest": (bool, str),
         "subject": TEXT,
         "encounter": TEXT,
         "parent": TEXT,
@@ -110,6 +110,8 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "gone": SWITCH,
         "creates": TEXT,
         "deletes": FLAG,
+        "field": LIST,
+        "event": LIST,
     },
     "resource.field": {
         **_NOTES,

@@ -34,7 +34,8 @@ def parse(delivery: Delivery, organisations: Collection[str], tables: RowTables)
 
     Findings of the whole: those of XML reading, `message-malformed`, `version-unsupported`, `key-missing`,
     `type-unknown`, `org-unknown`, `count-mismatch`; each of them refuses the envelope. `Parsed.context` holds the batch
-    number and the `seq` of every row, in order, for the receipt.
+    number and the `seq` of every row, in order, for the receipt. Records have no `body`: a row is a duplicate only of
+    the row last applied for its key, by its digest (§3), never of any earlier row.
     """
     document = parse_xml(delivery.body)
     if document.root is None:
@@ -136,8 +137,8 @@ def _records(
 def _record(
     part: int, name: str, values: dict[str, str], order: str, header: Header, tables: RowTables
 ) -> Record:
-    body = "\x1e".join(f"{column}\x1f{values[column]}" for column in sorted(values)).encode()
-    digest = hashlib.sha256(name.encode() + b"\x1d" + body).hexdigest()
+    content = "\x1e".join((name, *(f"{column}\x1f{values[column]}" for column in sorted(values))))
+    digest = hashlib.sha256(content.encode()).hexdigest()
     table = tables.tables.get(name)
     revoking = tables.revokes(values)
     key = "|".join(values.get(column, "") for column in table.key) if table else ""
@@ -147,11 +148,12 @@ def _record(
         part=part,
         type=name,
         tree=row,
-        body=body,
+        body=b"",
         findings=findings,
         organisation=header.organisation,
         envelope=header,
         label=name,
+        key=key,
     )
 
 
@@ -178,5 +180,5 @@ def _in_order(records: list[tuple[int, Record]], tables: RowTables) -> tuple[Rec
     first = next((n for n, record in enumerate(ordered) if gravest(record.findings) is not Severity.REJECT), None)
     if first is not None:
         header: Header = ordered[first].envelope
-        ordered[first] = replace(ordered[first], message_id=f"{header.organisation}|{header.batch}")
+        ordered[first] = replace(ordered[first], message_id=header.batch)
     return tuple(ordered)

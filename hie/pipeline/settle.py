@@ -191,7 +191,7 @@ def _outcome(partial: _Partial, work: Work) -> PartOutcome:
         if partial.work.duplicate and how in STORED:
             how = Disposition.DUPLICATE
         resources = work.resources_of(partial.work) if how in STORED else ()
-    key = draft.key if draft is not None else ""
+    key = draft.key if draft is not None else record.key
     return PartOutcome(
         record.part, record.label or record.type, key, record.message_id, how, findings, resources
     )

@@ -32,6 +32,11 @@ class Row:
     header: Header
 
     @property
+    def source(self) -> str:
+        """Table and key: what this row and later rows about the same thing have in common."""
+        return f"{self.table}|{self.key}"
+
+    @property
     def batch(self) -> str:
         """The batch number."""
         return self.header.batch

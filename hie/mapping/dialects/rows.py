@@ -1,7 +1,8 @@
 """Rows of vendor tables as a source language.
 
-A path is a column name (`XM`), or `@order`, `@key`, `@digest`, `@batch`, `@uploaded` for what the row has from its
-envelope. There is one node, the row; the only context is `row`.
+A path is a column name (`XM`), several with `|` between them (the first that has a value), or `@` and what the row has
+from its envelope: `@order`, `@key`, `@source`, `@digest`, `@batch`, `@uploaded`, `@organisation`. There is one node,
+the row; the only context is `row`.
 """
 
 import re
@@ -12,7 +13,7 @@ from hie.mapping.dialect import Coverage, Mention
 from hie.wire.row import Row
 
 _COLUMN = re.compile(r"[A-Z][A-Z0-9_]*")
-_ROW = ("order", "key", "digest", "batch", "uploaded", "organisation")
+_ROW = ("order", "key", "source", "digest", "batch", "uploaded", "organisation")
 
 
 class Rows:
@@ -21,15 +22,19 @@ class Rows:
     name = "rows"
 
     def compile_path(self, path: str) -> Callable[[Row], Sequence[str]]:
-        """`XM` or `@order`."""
+        """`XM`, `CJSJ|JYSJ` or `@order`."""
         if path.startswith("@"):
             return _attribute(path[1:])
-        if not _COLUMN.fullmatch(path):
+        columns = path.split("|")
+        if not all(_COLUMN.fullmatch(column) for column in columns):
             raise ValueError(f"{path!r} is no column name (XM) and none of @{', @'.join(_ROW)}")
 
         def read(row: Row) -> Sequence[str]:
-            value = row.values.get(path)
-            return () if value is None else (value,)
+            for column in columns:
+                value = row.values.get(column)
+                if value is not None:
+                    return (value,)
+            return ()
 
         return read
 
@@ -41,7 +46,7 @@ class Rows:
 
     def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Row], Coverage]:
         """Columns that have a value; those that no map mentions or ignores are `field-unmapped`."""
-        known = frozenset(path for _, path in mentions)
+        known = frozenset(column for _, path in mentions for column in path.split("|"))
         skipped = frozenset(ignored)
         for path in skipped:
             if not _COLUMN.fullmatch(path):

@@ -4,16 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 from hie.base.moment import SENTINEL, Moment, Precision, read
-from hie.base.text import half_width
+from hie.base.text import NULL_TEXT, half_width, trimmed
+from hie.mapping.transforms import texts
 from hie.mapping.transforms.notes import Notes
-from hie.mapping.transforms.texts import present
 
 _FUTURE = timedelta(hours=24)
 
 
 def moment(value: Any, context: Notes) -> Moment | None:
     """The moment that `value` states, with the findings of common rules §5.2; None when it states none."""
-    text = present(value, context)
+    text = texts.present(value, context)
     if text is None:
         return None
     found = read(half_width(text))
@@ -40,6 +40,15 @@ def date_time(value: Any, context: Notes) -> str | None:
     """A FHIR `dateTime` in the precision that was sent; minutes without seconds get `:00`."""
     found = moment(value, context)
     return found.text if found else None
+
+
+def presence(value: Any, context: Notes, *, present: str, absent: str) -> str:
+    """`present` when a date was sent, `absent` when there is none or one that means "no value" (Qingpu CYSJ, SHSJ)."""
+    text = trimmed(value)
+    if text is None or text in NULL_TEXT:
+        return absent
+    found = read(half_width(text))
+    return absent if found is not None and found.date == SENTINEL else present
 
 
 def instant(value: Any, context: Notes) -> str | None:

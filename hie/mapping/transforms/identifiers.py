@@ -1,5 +1,6 @@
 """Identifiers: normalised values, systems by rule L, and the national id (common rules §4)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hie.base.national_id import is_legacy, is_national_id
@@ -43,6 +44,22 @@ def identifier(
         found["type"] = {"coding": [{"system": _TYPES, "code": type}]}
     where = system if system is not None else system_of(kind or "", context)
     return {**found, "system": where, "value": f"{prefix}{text}{suffix}"}
+
+
+def qualified_identifier(
+    value: Sequence[str], context: Notes, *, kind: str, type: str | None = None
+) -> dict[str, Any] | None:
+    """An Identifier of a number whose kind depends on another value: `value` is (number, qualifier), `kind` has `{}`
+    for the qualifier (`card-{}`)."""
+    text, qualifier = value
+    name = trimmed(half_width(qualifier))
+    return identifier(text, context, kind=kind.format(name), type=type) if name else None
+
+
+def identifier_reference(value: Any, context: Notes, *, kind: str) -> dict[str, Any] | None:
+    """A logical Reference to somebody or something known by a number only."""
+    found = identifier(value, context, kind=kind)
+    return {"identifier": found} if found else None
 
 
 def system_of(kind: str, context: Notes) -> str:

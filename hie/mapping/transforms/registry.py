@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hie.mapping.transforms import dates, elements, identifiers, names, texts
+from hie.mapping.transforms import coded, dates, elements, identifiers, names, narrative, row_result, texts
 
 Transform = Callable[..., Any]
 """`transform(value, context, **options)`; None states nothing."""
@@ -11,18 +11,25 @@ Transform = Callable[..., Any]
 BUILTIN: Mapping[str, Transform] = {
     "address": names.address,
     "annotation": elements.annotation,
+    "check-code": coded.check_code,
     "concept-text": elements.concept_text,
     "date": dates.date,
     "date-time": dates.date_time,
     "display": elements.display,
     "human-name": names.human_name,
     "identifier": identifiers.identifier,
+    "identifier-reference": identifiers.identifier_reference,
     "instant": dates.instant,
     "lines": elements.lines,
+    "local-concept": coded.local_concept,
     "name-text": names.name_text,
     "national-id": identifiers.national_id,
     "number": identifiers.number,
     "phone": names.phone,
+    "presence": dates.presence,
+    "qualified-identifier": identifiers.qualified_identifier,
+    "row-result": row_result.row_result,
+    "sections": narrative.sections,
     "text": texts.text,
     "uscc": identifiers.uscc,
     "words": texts.words,

@@ -96,6 +96,11 @@ def unit_parts(unit: str, context: Context) -> dict[str, str]:
     return {"unit": sent, "system": row.target_system, "code": row.target_code}
 
 
+def absent() -> dict[str, Any]:
+    """The `dataAbsentReason` of a result without value (§7.1.6)."""
+    return {"coding": [{"system": _ABSENT, "code": "unknown", "display": "Unknown"}]}
+
+
 def result_value(value: Any, context: Context, *, unit: Any = None, numeric: bool = False) -> dict[str, Any] | None:
     """A choice `value[x]` by the rules of §7.1; None when there is no value.
 
@@ -191,7 +196,7 @@ def observation_result(
     chosen = result_value(value, context, unit=unit, numeric=numeric)
     slots: dict[str, Any] = {}
     if chosen is None:
-        slots["dataAbsentReason"] = {"coding": [{"system": _ABSENT, "code": "unknown", "display": "Unknown"}]}
+        slots["dataAbsentReason"] = absent()
     else:
         slots["value[x]"] = chosen
     sent = trimmed(reference)

@@ -1,0 +1,113 @@
+"""The few transforms that only Qingpu's maps need; everything else is in the maps and in the shared transforms."""
+
+from collections.abc import Sequence
+from typing import Any
+
+RANK_MAIN = "1"
+"""CYZDBZ of the main diagnosis."""
+
+_ROLE = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
+_OTHER_ROLE = {"system": _ROLE, "code": "CM", "display": "Comorbidity diagnosis"}
+_YB_ITEM = "https://hie.example.org/fhir/CodeSystem/qingpu-yb-item"
+
+
+def report_day(value: str, context: Any) -> str | None:
+    """BGRQ as part of a key: `20260402` also when it was sent as `2026-04-02`; anything else as sent."""
+    text = value.strip()
+    if len(text) == len("2026-04-02") and text[4] == text[7] == "-":
+        text = text.replace("-", "")
+    if len(text) != len("20260402") or not (text.isascii() and text.isdigit()):
+        context.note("date-invalid")
+    return text or None
+
+
+def report_key(value: Sequence[str], context: Any) -> dict[str, str]:
+    """The second identifier of a laboratory report: `<BGRQ>:<BGDH>` (§4.3), because BGDH starts again every day."""
+    day, number = value
+    return {"system": context.local_system("lis-report"), "value": f"{report_day(day, context)}:{number.strip()}"}
+
+
+def lab_item(value: Sequence[str], context: Any) -> dict[str, Any]:
+    """Observation.code of (JYZBDM, JYZBMC, MXXMBM, MXXMBMYB): the zone's item with LOINC, then the hospital's and the
+    insurance's number (§4.4)."""
+    code, name, hospital, insurance = (part.strip() for part in value)
+    concept: dict[str, Any] = {"text": name} if name else {}
+    if code:
+        concept = context.codes["qingpu-lab-item"].translate(code, name, context).concept
+    more = [(context.local_system("mxxmbm"), hospital), (_YB_ITEM, insurance)]
+    codings = [*concept.get("coding", ()), *({"system": system, "code": code} for system, code in more if code)]
+    found = {"coding": codings} if codings else {}
+    return found | ({"text": concept["text"]} if concept.get("text") else {})
+
+
+def device(value: Sequence[str], context: Any) -> dict[str, Any] | None:
+    """Observation.device of (YQBH, YQMC): named by the name, or the number when there is no name."""
+    number, name = (part.strip() for part in value)
+    found: dict[str, Any] = {"display": name or number}
+    if number:
+        found["identifier"] = {"system": context.local_system("yqbh"), "value": number}
+    return found
+
+
+def nationality(value: str, context: Any) -> dict[str, Any] | None:
+    """The nationality extension of R4; GJ is a three-letter country code."""
+    code = value.strip()
+    country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": code}]}
+    return {
+        "url": "http://hl7.org/fhir/StructureDefinition/patient-nationality",
+        "extension": [{"url": "code", "valueCodeableConcept": country}],
+    }
+
+
+def body_site(value: str, context: Any) -> dict[str, Any] | None:
+    """The body site of an examination as text (R4 DiagnosticReport has no element for it)."""
+    return {"url": "https://hie.example.org/fhir/StructureDefinition/body-site", "valueString": value.strip()}
+
+
+def requester(value: str, context: Any) -> dict[str, Any] | None:
+    """Who asked for a report (R4 DiagnosticReport has no element for it): staff number as logical reference."""
+    identifier = {"system": context.local_system("2.16.156.10011.1.4"), "value": value.strip()}
+    return {
+        "url": "https://hie.example.org/fhir/StructureDefinition/requester",
+        "valueReference": {"identifier": identifier},
+    }
+
+
+def participant(value: str, context: Any) -> dict[str, Any] | None:
+    """Encounter.participant known by name only."""
+    return {"individual": {"display": value.strip()}}
+
+
+def study_uid(value: str, context: Any) -> dict[str, str] | None:
+    """ImagingStudy.identifier of a DICOM study UID."""
+    return {"system": "urn:dicom:uid", "value": f"urn:oid:{value.strip()}"}
+
+
+def diagnosis(value: Sequence[str], context: Any) -> dict[str, Any]:
+    """The share of Encounter.diagnosis that one row of (ZYZDLSH, ZDLB, CYZDBZ) states: condition, use and rank."""
+    number, kind, main = (part.strip() for part in value)
+    condition = context.key("Condition", "zyzdlsh", number)
+    row = context.code("qingpu-diagnosis-class", kind)
+    target = row.target if row is not None else None
+    found: dict[str, Any] = {
+        "condition": {"reference": condition.reference},
+        "use": {"coding": [target or _OTHER_ROLE]},
+    }
+    if main == RANK_MAIN:
+        found["rank"] = 1
+    return {f"diagnosis[]#{condition.id}": [found]}
+
+
+TRANSFORMS = {
+    "body-site": body_site,
+    "device": device,
+    "diagnosis": diagnosis,
+    "lab-item": lab_item,
+    "nationality": nationality,
+    "participant": participant,
+    "report-day": report_day,
+    "report-key": report_key,
+    "requester": requester,
+    "study-uid": study_uid,
+}
+"""Transforms of this adapter by the name its maps use."""

@@ -1,0 +1,23 @@
+"""Narrative: plain text as XHTML (FHIR R4 §2.4), and sections of a Composition made of it."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from hie.mapping.context import Context
+
+_XHTML = "http://www.w3.org/1999/xhtml"
+
+
+def narrative(text: str) -> dict[str, str]:
+    """A Narrative of plain text; line ends become `<br/>`."""
+    lines = (escape(line.strip(), quote=False) for line in text.strip().splitlines())
+    return {"status": "generated", "div": f'<div xmlns="{_XHTML}">{"<br/>".join(lines)}</div>'}
+
+
+def sections(value: Sequence[str], context: Context, *, titles: Sequence[str]) -> list[dict[str, Any]] | None:
+    """Composition.section of several texts with their titles, in order; those without text are left out."""
+    found = [
+        {"title": title, "text": narrative(text)} for title, text in zip(titles, value, strict=True) if text.strip()
+    ]
+    return found or None

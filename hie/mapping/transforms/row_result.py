@@ -1,0 +1,57 @@
+"""The result of a table row: value, unit, range, flag and critical mark of one indicator (Qingpu §4.4, common §7)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hie.base.text import trimmed
+from hie.mapping.context import Context
+from hie.mapping.transforms import results
+
+CRITICAL = "1"
+"""The mark of a critical result."""
+
+
+def row_result(
+    value: Sequence[str], context: Context, *, paths: Sequence[str], flags: str, critical: str
+) -> dict[str, Any]:
+    """The slots that (value, unit, range, flag, critical mark) state.
+
+    `paths` are the source paths of the five, for findings; `flags` is the code map of the flag, `critical` that from an
+    interpretation to the critical one. No flag: no interpretation, unless the result is marked critical (AA).
+    """
+    number, unit, limits, flag, mark = value
+    context.path = paths[1]
+    chosen = results.result_value(number, context, unit=unit)
+    slots: dict[str, Any] = {"value[x]": chosen} if chosen else {"dataAbsentReason": results.absent()}
+    if trimmed(limits):
+        quantity = (chosen or {}).get("valueQuantity") or {}
+        parts = {name: quantity[name] for name in ("unit", "system", "code") if name in quantity}
+        context.path = paths[2]
+        slots["referenceRange[]"] = [results.reference_range(limits, context, unit=parts)]
+    concept = _interpretation(flag, trimmed(mark) == CRITICAL, context, paths, flags, critical)
+    if concept:
+        slots["interpretation[]"] = [concept]
+        context.path = paths[3]
+        sent = trimmed(limits)
+        codes = [str(coding.get("code")) for coding in concept.get("coding", ()) if "userSelected" not in coding]
+        results.judge(results.read_number(number.strip()), results.read_range(sent) if sent else None, codes, context)
+    return slots
+
+
+def _interpretation(
+    flag: str, is_critical: bool, context: Context, paths: Sequence[str], flags: str, critical: str
+) -> dict[str, Any] | None:
+    context.path = paths[3]
+    found = results.interpretation(flag, context, table=flags)
+    if not is_critical:
+        return found
+    context.note("critical-value", path=paths[4])
+    raised = context.codes[critical].rows
+    if found is None:
+        target = raised["A"].target
+        return {"coding": [target]} if target else None
+    codings = []
+    for coding in found.get("coding", ()):
+        row = raised.get(coding["code"]) if "userSelected" not in coding else None
+        codings.append(row.target if row is not None and row.target else coding)
+    return {**found, "coding": codings} if codings else found
