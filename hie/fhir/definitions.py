@@ -72,11 +72,13 @@ class _Once:
 class Definitions:
     """Types, elements, search parameters, compartments and code sets of FHIR R4 4.0.1 and of this project."""
 
-    def __init__(self, folder: Path, parameters: Iterable[SearchParameter]) -> None:
+    def __init__(self, folder: Path, parameters: Iterable[SearchParameter], like: "Definitions | None" = None) -> None:
         self._folder = folder
-        self._types = _Lines(folder, "types")
-        self._once = _Once()
-        self._kinds: dict[str, Json] = {row["type"]: row for row in _array(folder, "type-names")}
+        self._types: _Lines = _Lines(folder, "types") if like is None else like._types
+        self._once: _Once = _Once() if like is None else like._once
+        self._searched = _Once()
+        kinds = {row["type"]: row for row in _array(folder, "type-names")} if like is None else like._kinds
+        self._kinds: dict[str, Json] = kinds
         self._parameters = tuple(parameters)
         self._by_url = {parameter.url: parameter for parameter in self._parameters}
         self.resource_types: tuple[str, ...] = tuple(
@@ -190,7 +192,7 @@ class Definitions:
 
     def search_parameters(self, type_name: str) -> Mapping[str, SearchParameter]:
         """The search parameters of a resource type by code, those of its ancestors included."""
-        return self._once.get("parameters", type_name, self._parameters_of)
+        return self._searched.get("parameters", type_name, self._parameters_of)
 
     def _parameters_of(self, type_name: str) -> dict[str, SearchParameter]:
         bases = {name for name in (type_name, "DomainResource", "Resource") if self.is_subtype(type_name, name)}
@@ -207,9 +209,9 @@ class Definitions:
         return self._parameters
 
     def with_parameters(self, parameters: Iterable[SearchParameter]) -> "Definitions":
-        """A copy in which `parameters` are added; one with the URL of a present one replaces it."""
+        """A copy with `parameters` added; one with the URL of a present one replaces it. What is decoded is shared."""
         merged = {**self._by_url, **{parameter.url: parameter for parameter in parameters}}
-        return Definitions(self._folder, merged.values())
+        return Definitions(self._folder, merged.values(), self)
 
     @property
     def compartments(self) -> Mapping[str, Mapping[str, tuple[str, ...]]]:

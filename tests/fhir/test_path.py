@@ -164,3 +164,11 @@ def test_the_input_is_never_changed() -> None:
     before = repr(OBSERVATION)
     evaluate("descendants().count()", OBSERVATION)
     assert repr(OBSERVATION) == before
+
+
+def test_a_node_knows_where_it_stands() -> None:
+    found = compile("contained.gender | component.value.ofType(Quantity).unit").nodes(OBSERVATION)
+    assert [node.location for node in found] == [
+        "Observation.contained[0].gender",
+        "Observation.component[0].valueQuantity.unit",
+    ]

@@ -6,10 +6,9 @@ from hie.base.errors import Category, HieError
 from hie.fhir.path import collections, fhir, numbers, strings
 from hie.fhir.path.arithmetic import calculate, negate
 from hie.fhir.path.collections import sort
-from hie.fhir.path.compare import all_alike, all_equal, distinct, distinct_set, ordered
-from hie.fhir.path.convert import CONVERSIONS
 from hie.fhir.path.function import Closure, Function, one, truth, whole
-from hie.fhir.path.node import Node, TypeInfo, Value, Values, child, type_info
+from hie.fhir.path.node import Node, TypeInfo, Value, Values, child
+from hie.fhir.path.operators import DECIDED, LOGIC, OPERATORS
 from hie.fhir.path.parser import type_name_of
 from hie.fhir.path.scope import Evaluation, PathError, single
 from hie.fhir.path.syntax import (
@@ -26,6 +25,7 @@ from hie.fhir.path.syntax import (
     Unary,
     Variable,
 )
+from hie.fhir.path.types import is_a
 
 Applied = Callable[[Evaluation, Values, Values], Values]
 """A step after a dot: (evaluation, items before the dot, items of the outer context) -> items."""
@@ -256,26 +256,6 @@ def _index(tree: Index) -> Closure:
 # -- types -------------------------------------------------------------------------------------------------------
 
 
-def is_a(value: Value, name: str, evaluation: Evaluation, exact: bool = False) -> bool:
-    """Whether `value` is of type `name` (`Quantity`, `System.String`, `FHIR.code`).
-
-    `exact` is the rule of `as` and `ofType`: a primitive must be of just that type, not of one derived from it.
-    """
-    namespace, _, bare = name.rpartition(".")
-    definitions = evaluation.definitions
-    known = definitions.is_type(bare), bare in CONVERSIONS
-    if namespace not in ("", "FHIR", "System") or not (any(known) or namespace == "System"):
-        raise PathError(f"unknown type {name}")
-    info = type_info(value)
-    if info.namespace == "System":
-        return namespace != "FHIR" and info.name == bare
-    if namespace == "System":
-        return False
-    if exact and definitions.is_primitive(bare):
-        return info.name == bare
-    return definitions.is_subtype(info.name, bare)
-
-
 def _as(tree: TypeTest | Call, name: str) -> Closure:
     function = isinstance(tree, Call)
 
@@ -346,64 +326,11 @@ _SPECIAL_CALLS: dict[str, Callable[[Call], Applied]] = {
 # -- operators ---------------------------------------------------------------------------------------------------
 
 
-def _and(left: bool | None, right: bool | None) -> bool | None:
-    if left is False or right is False:
-        return False
-    return None if left is None or right is None else True
-
-
-def _or(left: bool | None, right: bool | None) -> bool | None:
-    if left is True or right is True:
-        return True
-    return None if left is None or right is None else False
-
-
-def _xor(left: bool | None, right: bool | None) -> bool | None:
-    return None if left is None or right is None else left != right
-
-
-def _implies(left: bool | None, right: bool | None) -> bool | None:
-    return _or(None if left is None else not left, right)
-
-
-_LOGIC = {"and": _and, "or": _or, "xor": _xor, "implies": _implies}
-_DECIDED = {"and": False, "or": True}
-
-
-def _not(value: bool | None) -> bool | None:
-    return None if value is None else not value
-
-
-def _contains(left: Values, right: Values) -> Values:
-    item = single(right)
-    return [] if item is None else [item in distinct_set(left)]
-
-
-def _compare(sign: str) -> Callable[[Values, Values], Values]:
-    def run(left: Values, right: Values) -> Values:
-        first, second = single(left), single(right)
-        return [] if first is None or second is None else one(ordered(sign, first, second))
-
-    return run
-
-
-_OPERATORS: dict[str, Callable[[Values, Values], Values]] = {
-    "=": lambda left, right: one(all_equal(left, right)),
-    "!=": lambda left, right: one(_not(all_equal(left, right))),
-    "~": lambda left, right: [all_alike(left, right)],
-    "!~": lambda left, right: [not all_alike(left, right)],
-    "|": lambda left, right: distinct(left + right),
-    "contains": _contains,
-    "in": lambda left, right: _contains(right, left),
-    **{sign: _compare(sign) for sign in ("<", ">", "<=", ">=")},
-}
-
-
 def _binary(tree: Binary) -> Closure:
     left, right, sign = compile_tree(tree.left), compile_tree(tree.right), tree.operator
-    if sign in _LOGIC:
+    if sign in LOGIC:
         return _placed(tree.position, _logic(sign, left, right))
-    work = _OPERATORS.get(sign) or (lambda a, b: calculate(sign, a, b))
+    work = OPERATORS.get(sign) or (lambda a, b: calculate(sign, a, b))
 
     def run(evaluation: Evaluation, items: Values) -> Values:
         found = work(left(evaluation, items), right(evaluation, items))
@@ -414,7 +341,7 @@ def _binary(tree: Binary) -> Closure:
 
 
 def _logic(sign: str, left: Closure, right: Closure) -> Closure:
-    table, decided = _LOGIC[sign], _DECIDED.get(sign)
+    table, decided = LOGIC[sign], DECIDED.get(sign)
 
     def run(evaluation: Evaluation, items: Values) -> Values:
         first = truth(left(evaluation, items))

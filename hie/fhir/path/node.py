@@ -21,18 +21,41 @@ Values = list[Value]
 
 
 class Node:
-    """One FHIR element: its JSON `value`, data `type` (`code`, `HumanName`), `node` type (see `hie.fhir.element`)."""
+    """One FHIR element: its JSON `value`, data `type` (`code`, `HumanName`), `node` type (see `hie.fhir.element`).
 
-    __slots__ = ("node", "sibling", "type", "value")
+    Where it stands: member `key` of `parent`'s value, item `index` when that is an array; no parent at the root.
+    """
 
-    def __init__(self, value: Any, type: str, node: str, sibling: Mapping[str, Any] | None = None) -> None:
+    __slots__ = ("index", "key", "node", "parent", "sibling", "type", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        type: str,
+        node: str,
+        sibling: Mapping[str, Any] | None = None,
+        parent: "Node | None" = None,
+        key: str = "",
+        index: int | None = None,
+    ) -> None:
         self.value = value
         self.type = type
         self.node = node
         self.sibling = sibling
+        self.parent = parent
+        self.key = key
+        self.index = index
 
     def __repr__(self) -> str:
-        return f"Node({self.type})"
+        return f"Node({self.location})"
+
+    @property
+    def location(self) -> str:
+        """Where the element is, in terms of JSON members: `Patient.name[0].given[1]`."""
+        if self.parent is None:
+            return self.type
+        place = f"{self.parent.location}.{self.key}"
+        return place if self.index is None else f"{place}[{self.index}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +140,29 @@ def type_info(value: Value) -> TypeInfo:
     return next((TypeInfo("System", name) for kind, name in _SYSTEM if isinstance(value, kind)), TypeInfo("", ""))
 
 
-def _member_nodes(value: Mapping[str, Any], member: Property) -> Iterator[Node]:
-    found = value.get(member.key)
+def _member_nodes(parent: Node, raw: Mapping[str, Any], member: Property) -> Iterator[Node]:
+    found = raw.get(member.key)
     if member.is_primitive:
-        yield from _primitive_nodes(found, value.get("_" + member.key), member)
+        yield from _primitive_nodes(found, raw.get("_" + member.key), member, parent)
     elif isinstance(found, list):
-        for item in found:
+        for index, item in enumerate(found):
             if item is not None:
-                yield _complex(item, member)
+                yield _complex(item, member, parent, index)
     elif found is not None:
-        yield _complex(found, member)
+        yield _complex(found, member, parent, None)
 
 
-def _complex(item: Any, member: Property) -> Node:
+def _complex(item: Any, member: Property, parent: Node, index: int | None) -> Node:
     if member.node == "Resource" and isinstance(item, Mapping):
-        return resource_node(item, "Resource")
-    return Node(item, member.type, member.node)
+        name = str(item.get("resourceType", "Resource"))
+        return Node(item, name, name, None, parent, member.key, index)
+    return Node(item, member.type, member.node, None, parent, member.key, index)
 
 
-def _primitive_nodes(found: Any, extra: Any, member: Property) -> Iterator[Node]:
+def _primitive_nodes(found: Any, extra: Any, member: Property, parent: Node) -> Iterator[Node]:
     if not isinstance(found, list) and not isinstance(extra, list):
         if found is not None or extra is not None:
-            yield Node(found, member.type, member.node, extra)
+            yield Node(found, member.type, member.node, extra, parent, member.key)
         return
     values = found if isinstance(found, list) else []
     extras = extra if isinstance(extra, list) else []
@@ -146,7 +170,7 @@ def _primitive_nodes(found: Any, extra: Any, member: Property) -> Iterator[Node]
         item = values[index] if index < len(values) else None
         more = extras[index] if index < len(extras) else None
         if item is not None or more is not None:
-            yield Node(item, member.type, member.node, more)
+            yield Node(item, member.type, member.node, more, parent, member.key, index)
 
 
 _PRIMITIVE_PARTS = ("id", "extension")
@@ -162,7 +186,7 @@ def child(node: Node, name: str, definitions: Definitions) -> Values | None:
         out: Values = []
         for member in members:
             if member.key in raw or "_" + member.key in raw:
-                out.extend(_member_nodes(raw, member))
+                out.extend(_member_nodes(node, raw, member))
         return out
     if name == "value" and raw is not None:
         return [system(node)]
@@ -174,16 +198,22 @@ def child(node: Node, name: str, definitions: Definitions) -> Values | None:
 def _of_sibling(node: Node, name: str, definitions: Definitions) -> Values:
     if not isinstance(node.sibling, Mapping) or name not in node.sibling:
         return []
-    return list(_member_nodes(node.sibling, definitions.properties("Element")[name]))
+    return list(_member_nodes(node, node.sibling, definitions.properties("Element")[name]))
 
 
 def children(node: Node, definitions: Definitions) -> Values:
-    """All children of a node, in the order of the definition."""
+    """All children of a node, in the order of the JSON."""
     raw = node.value
     if not isinstance(raw, Mapping):
+        if node.sibling is None:
+            return []
         return [item for name in _PRIMITIVE_PARTS for item in _of_sibling(node, name, definitions)]
+    members = definitions.properties(node.node)
     out: Values = []
-    for member in definitions.properties(node.node).values():
-        if member.key in raw or "_" + member.key in raw:
-            out.extend(_member_nodes(raw, member))
+    for key in raw:
+        member = members.get(key)
+        if member is None and key[:1] == "_" and key[1:] not in raw:
+            member = members.get(key[1:])
+        if member is not None:
+            out.extend(_member_nodes(node, raw, member))
     return out

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions, official
-from hie.fhir.path.node import Node, Value, Values
+from hie.fhir.path.node import Value, Values
 
 Resource = Mapping[str, Any]
 Resolver = Callable[[str], Resource | None]
@@ -41,7 +42,7 @@ class Scope:
 class Evaluation:
     """The state of one evaluation: variables, `$this`, `$index`, `$total`, and the steps left."""
 
-    __slots__ = ("index", "left", "now", "root", "scope", "this", "total", "traced", "variables")
+    __slots__ = ("_now", "index", "left", "root", "scope", "this", "total", "traced", "variables")
 
     def __init__(self, scope: Scope, root: Value, variables: dict[str, Values]) -> None:
         self.scope = scope
@@ -51,7 +52,7 @@ class Evaluation:
         self.total: Values = []
         self.variables = variables
         self.left = scope.limit if scope.limit is not None else -1
-        self.now = scope.clock.now()
+        self._now: datetime | None = None
         self.traced: list[tuple[str, Values]] = []
 
     def spend(self, steps: int) -> None:
@@ -60,6 +61,13 @@ class Evaluation:
             self.left -= steps
             if self.left < 0:
                 raise HieError(Category.TIMEOUT, "FHIRPath: the expression takes too many steps", issue="too-costly")
+
+    @property
+    def now(self) -> datetime:
+        """The instant of this evaluation: the same however often it is asked."""
+        if self._now is None:
+            self._now = self.scope.clock.now()
+        return self._now
 
     @property
     def definitions(self) -> Definitions:
@@ -72,8 +80,3 @@ def single(values: Values, what: str = "one value") -> Value | None:
     if len(values) > 1:
         raise PathError(f"{what} expected, found {len(values)}")
     return values[0] if values else None
-
-
-def root_resource(value: Value) -> Resource | None:
-    """The resource JSON of a root node."""
-    return value.value if isinstance(value, Node) and isinstance(value.value, Mapping) else None
