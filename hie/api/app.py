@@ -26,7 +26,7 @@ from hie.api.negotiation import (
     preference,
     takes_gzip,
 )
-from hie.api.presentation import pretty_json, pretty_xml
+from hie.api.presentation import as_xml, pretty_json
 from hie.api.service import (
     Authenticate,
     Linked,
@@ -184,7 +184,7 @@ class FhirApp:
             shape = shape_of(self.service.definitions, request.parameter("_summary"), request.parameter("_elements"))
             body = shape(body) if shape else body
         if wanted.format == XML:
-            return pretty_xml(self.service.definitions, body, wanted.pretty)
+            return as_xml(self.service.definitions, body, wanted.pretty)
         return pretty_json(body) if wanted.pretty else body
 
     def _frame(self, headers: Mapping[str, str], out: dict[str, str]) -> None:

@@ -8,6 +8,7 @@ from hie.api.router import ID
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
 from hie.fhir.outcome import Issue
+from hie.fhir.xml import from_xml
 from hie.wire.safejson import dumps, loads
 
 Json = dict[str, Any]
@@ -28,7 +29,7 @@ def decoded(service: Service, request: Request) -> Json:
     if not request.body:
         raise HieError(Category.INVALID, "The body must hold a resource", issue="required")
     if body_format(request.header("content-type")) == XML:
-        raise HieError(Category.UNSUPPORTED_MEDIA, "FHIR XML is not there yet")
+        return checked_shape(service, from_xml(request.body, service.definitions))
     return checked_shape(service, loads(request.body))
 
 

@@ -4,8 +4,11 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
+from lxml import etree
 
+from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
+from hie.fhir.xml import to_xml
 from hie.wire.safejson import loads
 
 
@@ -20,6 +23,18 @@ def pretty_json(body: bytes) -> bytes:
     return orjson.dumps(loads(body), default=_exact, option=orjson.OPT_INDENT_2)
 
 
-def pretty_xml(definitions: Definitions, body: bytes, indent: bool) -> bytes:
-    """The same resource as FHIR XML."""
-    raise NotImplementedError
+def as_xml(definitions: Definitions, body: bytes, indent: bool) -> bytes:
+    """The same resource as FHIR XML; raises NOT_ACCEPTABLE for content that R4 has no element for."""
+    try:
+        written = to_xml(loads(body), definitions)
+    except HieError as error:
+        raise HieError(Category.NOT_ACCEPTABLE, "This resource can only be shown as JSON") from error
+    if not indent:
+        return written
+    tree = etree.fromstring(written, _PARSER)
+    etree.indent(tree)
+    return etree.tostring(tree, xml_declaration=True, encoding="UTF-8")
+
+
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+"""For XML that this server has just written."""
