@@ -31,6 +31,10 @@ class MapSet:
         programs = load_maps(folder / "fields", dialects=dialects, transforms=transforms, codes=codes)
         return cls(programs, codes)
 
+    def needs(self, feed: str) -> dict[str, tuple[str, ...]]:
+        """The record types of a feed, each with what a record of it needs (`[map] needs`)."""
+        return {type: program.needs for (of, type), program in self.programs.items() if of == feed}
+
     def draft(self, record: Record, delivery: Delivery, adapter: Adapter) -> Draft:
         """The draft of one record.
 
@@ -76,7 +80,7 @@ def _apply(
         claims=() if rejected else tuple(run.claims),
         merges=() if rejected else tuple(run.merges),
         binaries=() if rejected else tuple(run.binaries),
-        message_id=record.message_id or _message_id(program, record, context),
+        message_id=_message_id(program, record, context),
         order=run.order,
         key="|".join(_first(read(tree, context)) for read in program.label),
         used=coverage.used,
@@ -85,7 +89,11 @@ def _apply(
 
 
 def _message_id(program: Program, record: Record, context: Context) -> str:
-    return _first(program.message_id(record.tree, context)) if program.message_id else ""
+    """The message id with its sender: two organisations may use the same one."""
+    found = record.message_id
+    if not found and program.message_id is not None:
+        found = _first(program.message_id(record.tree, context))
+    return f"{record.organisation}|{found}" if found else ""
 
 
 def _first(values: list[object]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hie.base.draft import Alias, Claim, Contribution, Event, Key, Member, Merge
+from hie.base.finding import CODES
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
@@ -276,8 +277,7 @@ class BlockCompiler:
         subject, encounter, parent = (
             self.known(table, name) if name in data else "" for name in ("subject", "encounter", "parent")
         )
-        creates = str(data.get("creates", ""))
-        digest = self._digest(table)
+        digest, creates = self._digest(table), self._creates(table)
 
         def finish(
             node: Any, run: Run, key: Key, slots: Slots, members: tuple[Member, ...], events: tuple[Event, ...]
@@ -296,7 +296,7 @@ class BlockCompiler:
                 encounter=_reference(run.keys.get(encounter)),
                 parent=run.keys.get(parent),
                 digest=digest(node, run),
-                creates=creates,
+                creates=creates(node, context),
                 **switches,
             )
 
@@ -309,6 +309,16 @@ class BlockCompiler:
             read = self.compiler.value(spec, table, "digest")
             return lambda node, run: text_of(read(node, run.context))
         return lambda node, run: hashlib.sha256(run.body).hexdigest() if spec else ""
+
+    def _creates(self, table: Table) -> Callable[[Any, Context], str]:
+        """The finding for a resource that is not known yet; a table `{finding, when}` restricts it."""
+        spec = table.get("creates", "")
+        data = spec if isinstance(spec, dict) else {"finding": spec}
+        code = str(data.get("finding", ""))
+        if code and code not in CODES:
+            self.compiler.problems.append(table.problem(f"{code!r} is no finding code", "creates"))
+        when = self.compiler.switch(data.get("when", True), table, "creates")
+        return lambda node, context: code if when(node, context) else ""
 
     def known(self, table: Table, key: str, name: str = "") -> str:
         """The name of a block or key above that a table refers to under `key`."""

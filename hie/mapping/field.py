@@ -52,6 +52,8 @@ def compile_field(
     target = table.get("target", "")
     if "constant" in table.data:
         return Field(_constant(target, table.data["constant"], when), on_root)
+    if table.get("own"):
+        return Field(_own(target, when), on_root)
     if "reference" in table.data:
         return Field(_reference(target, _block(table, names, compiler), when), on_root)
     if "codes" in table.data:
@@ -116,6 +118,17 @@ def _copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _copy(part) for name, part in value.items()}
     return [_copy(part) for part in value] if isinstance(value, list) else value
+
+
+def _own(target: str, when: Switch) -> State:
+    """The key of the resource at work, as Identifier."""
+
+    def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
+        key = context.current
+        if key is not None and when(node, context):
+            _put(slots, target, [{"system": context.local_system(key.kind), "value": key.value}], context)
+
+    return state
 
 
 def _reference(target: str, name: str, when: Switch) -> State:

@@ -21,7 +21,8 @@ from hie.mapping.transforms.registry import Transform
 class Program:
     """A field map compiled for one record type.
 
-    `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used.
+    `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used;
+    `needs` the segments that a message of this type must have (HL7 v2).
     """
 
     feed: str
@@ -36,6 +37,7 @@ class Program:
     mentions: frozenset[Mention]
     ignored: frozenset[str]
     clause: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def compile_map(
         mentions,
         ignored,
         head.get("clause", ""),
+        tuple(head.get("needs", ())),
     )
     return program, problems
 

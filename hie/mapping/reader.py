@@ -131,6 +131,12 @@ class Compiler:
             return always
         return real[0] if len(real) == 1 else lambda node, context: all(check(node, context) for check in real)
 
+    def _any(self, source: Any, table: Table, key: str) -> Raw:
+        """One path, or the first of several that carries data."""
+        if not isinstance(source, list):
+            return self.path(source, table, key)
+        return _either([self.path(path, table, key) for path in source])
+
     def _condition(self, spec: Any, table: Table, key: str) -> Switch:
         if not isinstance(spec, dict) or not spec or spec.keys() - {"source", "absent", "in", "not_in", "types"}:
             reason = f"{key!r} must have 'source' (with 'in' or 'not_in'), 'absent' or 'types'"
@@ -143,10 +149,7 @@ class Compiler:
             return lambda node, context: not _there(read(node, context))
         if "source" not in spec:
             return always
-        if isinstance(spec["source"], list):
-            reads = [self.path(path, table, key) for path in spec["source"]]
-            return lambda node, context: any(_there(one(node, context)) for one in reads)
-        read = self.path(spec["source"], table, key)
+        read = self._any(spec["source"], table, key)
         if "in" in spec:
             wanted = frozenset(spec["in"])
             return lambda node, context: _first(read(node, context)) in wanted
@@ -154,6 +157,11 @@ class Compiler:
             unwanted = frozenset(spec["not_in"])
             return lambda node, context: _first(read(node, context)) not in unwanted
         return lambda node, context: _there(read(node, context))
+
+
+def _either(reads: Sequence[Raw]) -> Raw:
+    """The values of the first path that carries data."""
+    return lambda node, context: next((found for read in reads if (found := read(node, context))), ())
 
 
 def _is_text(spec: Any) -> bool:

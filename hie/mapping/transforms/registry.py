@@ -3,12 +3,25 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hie.mapping.transforms import coded, dates, elements, identifiers, names, narrative, row_result, texts
+from hie.mapping.transforms import (
+    coded,
+    dates,
+    elements,
+    hl7v2,
+    identifiers,
+    names,
+    narrative,
+    results,
+    row_result,
+    texts,
+)
 
 Transform = Callable[..., Any]
 """`transform(value, context, **options)`; None states nothing."""
 
 BUILTIN: Mapping[str, Transform] = {
+    **hl7v2.TRANSFORMS,
+    **results.TRANSFORMS,
     "address": names.address,
     "annotation": elements.annotation,
     "check-code": coded.check_code,

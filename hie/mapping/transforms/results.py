@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -219,7 +219,7 @@ def _codes(flag: Mapping[str, Any]) -> list[str]:
     return [c["code"] for c in flag.get("coding", ()) if c.get("system", "").endswith("/v3-ObservationInterpretation")]
 
 
-TRANSFORMS = {
+TRANSFORMS: dict[str, Callable[..., Any]] = {
     "interpretation": interpretation,
     "reference-range": reference_range,
     "result-value": result_value,

@@ -1,0 +1,54 @@
+"""PV1-3 of the Wujiang hospitals: which component of PL means what (Wujiang §4.3)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+WARD = "2.16.156.10011.1.27"
+BED = "2.16.156.10011.1.22"
+_EXTENSION = "https://hie.example.org/fhir/StructureDefinition"
+_MOST = 100
+_NULL = frozenset({"-", "--", "—", "/", "无", "NULL", "null", "同上"})
+
+
+class Layout(NamedTuple):
+    """Component numbers of PL; 0: not sent."""
+
+    ward: int
+    room: int
+    bed: int
+    name: int
+
+
+USUAL = Layout(ward=1, room=2, bed=3, name=9)
+
+LAYOUTS: Mapping[str, Layout] = {
+    "12320509MBHE010236": Layout(ward=4, room=0, bed=1, name=5),
+}
+"""USCC -> layout, where it is not the usual one."""
+
+
+def location(value: Sequence[str], context: Any) -> dict[str, Any] | None:
+    """An Encounter.location item: the ward with code and name, room and bed as extensions; None without any of them."""
+    layout = LAYOUTS.get(context.organisation, USUAL)
+    ward, room, bed, name = (_part(value, number, context) for number in layout)
+    if len(name) > _MOST:
+        context.note("field-too-long", f"more than {_MOST} characters")
+    place: dict[str, Any] = {}
+    if ward:
+        place["identifier"] = {"system": context.local_system(WARD), "value": ward}
+    if name or ward:
+        place["display"] = name or ward
+    if not place and not bed:
+        return None
+    extensions = [
+        {"url": f"{_EXTENSION}/{kind}", "valueString": text} for kind, text in (("room", room), ("bed", bed)) if text
+    ]
+    return {"extension": extensions, "location": place or {"display": bed}} if extensions else {"location": place}
+
+
+def _part(value: Sequence[str], number: int, context: Any) -> str:
+    text = value[number - 1].strip() if 0 < number <= len(value) else ""
+    if text in _NULL:
+        context.note("null-text")
+        return ""
+    return text

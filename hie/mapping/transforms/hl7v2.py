@@ -1,0 +1,203 @@
+"""HL7 v2 data types as FHIR: CX, XPN, XAD, XTN, XCN, and the result in an OBX.
+
+Components come as the tuples that a path such as `PID-5` yields.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
+from typing import Any
+
+from hie.base.moment import read
+from hie.base.systems import NATIONAL_ID, OID
+from hie.base.text import half_width
+from hie.mapping.codes import CodeRow
+from hie.mapping.context import Context
+from hie.mapping.transforms.identifiers import identifier, national_id, number
+from hie.mapping.transforms.names import address, human_name, name_text, phone
+from hie.mapping.transforms.results import interpretation, observation_result
+
+STAFF = f"{OID}.1.4"
+ORDER_NUMBER = f"{OID}.1.24"
+_NATIONAL_KIND = NATIONAL_ID.removeprefix("urn:oid:")
+_NATIONAL_SHAPE = re.compile(r"\d{17}[\dXx]", re.ASCII)
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+
+
+def order_time(value: str, context: Context) -> str | None:
+    """A time stamp as text that sorts by time, whatever its precision and offset; None when it is no date."""
+    moment = read(half_width(value).strip())
+    return moment.start.astimezone(UTC).strftime("%Y%m%d%H%M%S%f") if moment else None
+
+
+def identifiers(values: Sequence[tuple[str, ...]], context: Context, *, types: str) -> dict[str, Any] | None:
+    """CX repeats as slots, one share of `identifier[]` per kind, so that a kind that is not sent stays as it was.
+
+    `types` is the code map from CX.5 to the kind (an OID or a local kind). A repeat without type is a national id when
+    it has that shape; any other type is `code-unknown` and left out.
+    """
+    slots: dict[str, Any] = {}
+    for components in values:
+        if not components[0].strip():
+            continue
+        kind = _kind(components, context, types)
+        if kind is None:
+            context.note("code-unknown")
+            continue
+        made = national_id(components[0], context) if kind == _NATIONAL_KIND else None
+        if kind != _NATIONAL_KIND:
+            made = identifier(components[0], context, kind=kind)
+        if made is not None and made not in slots.setdefault(f"identifier[]#{kind}", []):
+            slots[f"identifier[]#{kind}"].append(made)
+    return {slot: found for slot, found in slots.items() if found} or None
+
+
+def typed_number(
+    values: Sequence[tuple[str, ...]], context: Context, *, types: str, kind: str, untyped: bool = False
+) -> str | None:
+    """The first number of that kind among CX repeats; with `untyped` a single repeat without type counts as well."""
+    for components in values:
+        if components[0].strip() and _kind(components, context, types) == kind:
+            found = number(components[0], context)
+            if found is not None:
+                return found
+    if untyped and len(values) == 1 and not _part(values[0], 5):
+        return number(values[0][0], context)
+    return None
+
+
+def _kind(components: tuple[str, ...], context: Context, types: str) -> str | None:
+    sent = half_width(_part(components, 5))
+    if not sent:
+        return _NATIONAL_KIND if _NATIONAL_SHAPE.fullmatch(half_width(components[0]).strip()) else None
+    row = context.code(types, sent) or _regardless_of_case(context.codes[types].rows, sent)
+    return row.target_code if row is not None else None
+
+
+def _regardless_of_case(rows: Mapping[str, CodeRow], sent: str) -> CodeRow | None:
+    folded = sent.casefold()
+    return next((row for code, row in rows.items() if code.casefold() == folded), None)
+
+
+def person_name(value: tuple[str, ...], context: Context, *, use: str | None = None) -> dict[str, Any] | None:
+    """XPN: the full name in XPN.1, or family and given name in XPN.1 and XPN.2."""
+    return human_name(value[0], context, given=_part(value, 2) or None, use=use)
+
+
+def postal_address(value: tuple[str, ...], context: Context, *, uses: Mapping[str, str]) -> dict[str, Any] | None:
+    """XAD with the whole address in XAD.1; `uses` gives the FHIR use for XAD.7."""
+    return address(value[0], context, use=uses.get(_part(value, 7)))
+
+
+def telephone(value: tuple[str, ...], context: Context, *, use: str | None = None) -> dict[str, Any] | None:
+    """XTN: the number in XTN.1, else XTN.9, else XTN.12."""
+    sent = _part(value, 1) or _part(value, 9) or _part(value, 12)
+    return phone(sent, context, use=use) if sent else None
+
+
+def staff(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
+    """XCN `number^name` as a Reference with identifier (staff number) and display; a lone name is only a display."""
+    name = name_text(_part(value, 2) + _part(value, 3), context)
+    first = _part(value, 1)
+    if not name and not first.isascii():
+        name, first = name_text(first, context), ""
+    found: dict[str, Any] = {}
+    held = identifier(first, context, kind=STAFF) if first else None
+    if held is not None:
+        found["identifier"] = held
+    if name:
+        found["display"] = name
+    return found or None
+
+
+def participant(value: tuple[str, ...], context: Context, *, type: str) -> dict[str, Any] | None:
+    """XCN as an item of Encounter.participant; `type` is a code of v3-ParticipationType."""
+    person = staff(value, context)
+    if person is None:
+        return None
+    return {"type": [{"coding": [{"system": _PARTICIPATION, "code": type}]}], "individual": person}
+
+
+def staff_name(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
+    """XCN as a Reference with the name only; without a name the number."""
+    name = name_text(_part(value, 2) + _part(value, 3) or _part(value, 1), context)
+    return {"display": name} if name else None
+
+
+def performer(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
+    """OBX-16 (parts OBX-16.1, OBX-16.2, OBX-16:text, OBX-7:text); a copied reference range is no performer."""
+    if value[2] == value[3]:
+        return None
+    return staff_name((value[0], value[1]), context)
+
+
+def order(value: str, context: Context) -> dict[str, Any] | None:
+    """The order number of a report as a logical Reference to the ServiceRequest."""
+    held = identifier(value, context, kind=ORDER_NUMBER)
+    return {"type": "ServiceRequest", "identifier": held} if held else None
+
+
+def diagnosis(value: str, context: Context, *, table: str, default: str) -> dict[str, Any]:
+    """An item of Encounter.diagnosis that refers to the Condition at work; its use by a code map from DG1-6."""
+    row = context.code(table, value.strip() or default)
+    found: dict[str, Any] = {"condition": {"reference": context.current.reference if context.current else ""}}
+    if row is None:
+        context.note("code-unknown")
+    elif row.target is not None:
+        found["use"] = {"coding": [row.target]}
+    return found
+
+
+def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict[str, Any]:
+    """The slots of one OBX: `value[x]` or `dataAbsentReason`, `referenceRange[]`, `interpretation[]` (Wujiang §5.2).
+
+    The parts are OBX-2, OBX-5 whole (repeats as lines), OBX-5.1 to 5.4, OBX-6.1, 6.2, OBX-7 whole, OBX-8 (repeats
+    joined by `~`), and if given what stands for an empty OBX-5 (culture text in OBX-3.5). `flags` is the code map of
+    OBX-8.
+    """
+    declared, whole, first, second, third, fourth, unit, unit_name, reference, sent_flags, *instead = value
+    concepts = []
+    context.path = "OBX-8"
+    for flag in sent_flags.split("~"):
+        concept = interpretation(flag, context, table=flags) if flag else None
+        if concept is not None:
+            concepts.append(concept)
+    context.path = "OBX-5"
+    text = whole or (instead[0] if instead else "")
+    if declared == "SN" and whole:
+        text = f"{first}{second}{third}{fourth}"
+    elif declared in ("CE", "CWE") and whole:
+        text = second or first
+    slots = observation_result(
+        text,
+        context,
+        numeric=declared == "NM",
+        unit=unit or unit_name,
+        reference=reference,
+        flags=concepts,
+    )
+    if declared in ("CE", "CWE") and "valueString" in slots.get("value[x]", {}):
+        slots["value[x]"] = {"valueCodeableConcept": {"text": slots["value[x]"]["valueString"]}}
+    return slots
+
+
+def _part(value: Sequence[str], n: int) -> str:
+    return value[n - 1].strip() if len(value) >= n else ""
+
+
+TRANSFORMS: dict[str, Callable[..., Any]] = {
+    "hl7-address": postal_address,
+    "hl7-diagnosis": diagnosis,
+    "hl7-identifiers": identifiers,
+    "hl7-name": person_name,
+    "hl7-observation": observation,
+    "hl7-order": order,
+    "hl7-participant": participant,
+    "hl7-performer": performer,
+    "hl7-phone": telephone,
+    "hl7-staff": staff,
+    "hl7-staff-name": staff_name,
+    "hl7-typed-number": typed_number,
+    "order-time": order_time,
+}
+"""Transforms of this module by the name maps use."""
