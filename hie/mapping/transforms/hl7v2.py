@@ -21,6 +21,7 @@ STAFF = f"{OID}.1.4"
 ORDER_NUMBER = f"{OID}.1.24"
 _NATIONAL_KIND = NATIONAL_ID.removeprefix("urn:oid:")
 _NATIONAL_SHAPE = re.compile(r"\d{17}[\dXx]", re.ASCII)
+_EXPONENT = re.compile(r"[×xX*]?10\^\d")
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 
@@ -151,11 +152,11 @@ def diagnosis(value: str, context: Context, *, table: str, default: str) -> dict
 def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict[str, Any]:
     """The slots of one OBX: `value[x]` or `dataAbsentReason`, `referenceRange[]`, `interpretation[]` (Wujiang §5.2).
 
-    The parts are OBX-2, OBX-5 whole (repeats as lines), OBX-5.1 to 5.4, OBX-6.1, 6.2, OBX-7 whole, OBX-8 (repeats
-    joined by `~`), and if given what stands for an empty OBX-5 (culture text in OBX-3.5). `flags` is the code map of
-    OBX-8.
+    The parts are OBX-2, OBX-5 whole (repeats as lines), OBX-5.1 to 5.4, OBX-6 whole, 6.1, 6.2, OBX-7 whole, OBX-8
+    (repeats joined by `~`), and if given what stands for an empty OBX-5 (culture text in OBX-3.5). `flags` is the code
+    map of OBX-8.
     """
-    declared, whole, first, second, third, fourth, unit, unit_name, reference, sent_flags, *instead = value
+    declared, whole, first, second, third, fourth, unit, unit_code, unit_name, reference, sent_flags, *instead = value
     concepts = []
     context.path = "OBX-8"
     for flag in sent_flags.split("~"):
@@ -172,13 +173,18 @@ def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict
         text,
         context,
         numeric=declared == "NM",
-        unit=unit or unit_name,
+        unit=_unit(unit, unit_code, unit_name),
         reference=reference,
         flags=concepts,
     )
     if declared in ("CE", "CWE") and "valueString" in slots.get("value[x]", {}):
         slots["value[x]"] = {"valueCodeableConcept": {"text": slots["value[x]"]["valueString"]}}
     return slots
+
+
+def _unit(whole: str, code: str, name: str) -> str:
+    """OBX-6: the code, the name when there is no code; the `^` of an exponent (`10^9/L`) separates nothing."""
+    return whole if _EXPONENT.match(whole) else code or name
 
 
 def _part(value: Sequence[str], n: int) -> str:
