@@ -51,7 +51,9 @@ def device(value: Sequence[str], context: Any) -> dict[str, Any] | None:
 
 def nationality(value: str, context: Any) -> dict[str, Any] | None:
     """The nationality extension of R4; GJ is a three-letter country code."""
-    code = value.strip()
+    code = context.present(value)
+    if not code:
+        return None
     country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": code}]}
     return {
         "url": "http://hl7.org/fhir/StructureDefinition/patient-nationality",

@@ -10,6 +10,7 @@ name = "TB_LIS_INDICATORS"
 rank = 3                # dependency order inside an envelope
 key = ["YLJGYQDM", "JYZBLSH"]
 required = ["BGRQ", "BGDH"]
+text = ["JYZBJG"]       # null text may mean something here; in every other column it is no value
 lengths.code = ["JYZBDM"]   # at most 64 characters, like the key columns
 lengths.name = ["JYZBMC"]   # at most 100
 lengths.long = ["JYZBJG"]   # at most 1,000,000; every other column at most 4,000
@@ -30,18 +31,20 @@ CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
 """The most characters of codes and identifiers, names, other text, and narrative (common rules §5.5)."""
 
 _LENGTHS = {"code": CODE, "name": NAME, "long": LONG}
-_FIELDS = {"name", "rank", "key", "required", "lengths"}
+_FIELDS = {"name", "rank", "key", "required", "text", "lengths"}
 
 
 @dataclass(frozen=True, slots=True)
 class RowTable:
-    """One table: its place in the dependency order, key and required columns, and lengths other than `SHORT`."""
+    """One table: its place in the dependency order, key and required columns, lengths other than `SHORT`, and the
+    `text` columns, whose null text is kept because it may mean something (common rules §5.3)."""
 
     name: str
     rank: int
     key: tuple[str, ...]
     required: tuple[str, ...] = ()
     lengths: Mapping[str, int] | None = None
+    text: frozenset[str] = frozenset()
 
     def limit(self, column: str) -> int:
         """The most characters `column` may have."""
@@ -95,7 +98,8 @@ def _table(row: Mapping[str, Any]) -> RowTable:
         if kind not in _LENGTHS:
             raise _BrokenTable(name, f"unknown length {kind}")
         lengths |= dict.fromkeys(columns, _LENGTHS[kind])
-    return RowTable(name, row["rank"], tuple(row["key"]), tuple(row.get("required", ())), lengths)
+    required, text = tuple(row.get("required", ())), frozenset(row.get("text", ()))
+    return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, text)
 
 
 def _line(text: str, name: str) -> int:

@@ -140,10 +140,12 @@ def _record(
     content = "\x1e".join((name, *(f"{column}\x1f{values[column]}" for column in sorted(values))))
     digest = hashlib.sha256(content.encode()).hexdigest()
     table = tables.tables.get(name)
+    nulls = [c for c, value in values.items() if table and c not in table.text and is_null_text(value)]
+    values = {column: value for column, value in values.items() if column not in nulls}
     revoking = tables.revokes(values)
     key = "|".join(values.get(column, "") for column in table.key) if table else ""
     row = Row(name, values, order, key, digest, revoking, header)
-    findings = tuple(_row_findings(row, table, header)) if table else (finding("type-unknown", name),)
+    findings = tuple(_row_findings(row, table, nulls)) if table else (finding("type-unknown", name),)
     return Record(
         part=part,
         type=name,
@@ -157,13 +159,16 @@ def _record(
     )
 
 
-def _row_findings(row: Row, table: RowTable, header: Header) -> Iterable[Finding]:
+def _row_findings(row: Row, table: RowTable, nulls: Iterable[str]) -> Iterable[Finding]:
+    """`nulls` are the columns whose null text was taken as no value; those of a revoking row are not worth a word."""
     sender = row.values.get(ORGANISATION)
     for column in table.key if row.revoking else (*table.key, *table.required):
-        if is_null_text(row.values.get(column, NO_VALUE)):
+        if column not in row.values:
             yield finding("key-missing", column)
-    if sender is not None and half_width(sender).upper() != header.organisation:
+    if sender is not None and half_width(sender).upper() != row.organisation:
         yield finding("envelope-mismatch", ORGANISATION)
+    for column in () if row.revoking else nulls:
+        yield finding("null-text", column)
     for column, value in row.values.items():
         if len(value) > table.limit(column):
             yield finding("field-too-long", column, f"more than {table.limit(column)} characters")

@@ -26,7 +26,7 @@ STAGES = frozenset({"parse", "mapping", "quality", "pipeline"})
 REGIONS = frozenset({"wujiang", "jiashan", "qingpu"})
 
 _TEXTS = ("id", "finding", "dimension", "severity", "stage", "zh", "en", "owner", "source")
-_KEYS = frozenset({*_TEXTS, "scope", "predicate", "options", "path", "once"})
+_KEYS = frozenset({*_TEXTS, "scope", "predicate", "options", "path", "once", "unless"})
 _HEADER = re.compile(r"\s*\[\[rule\]\]\s*(?:#.*)?")
 
 
@@ -37,6 +37,7 @@ class Rule:
     `finding` is the code it gives; `zh` and `en` say what must hold; `source` is the clause it comes from; `owner` who
     decides about it; `scope` the regions it is for. Rules of the stage `quality` have a `predicate` with `options`, and
     `path`: where the value stands in each region's own terms. `once`: not repeated when mapping has noted the code.
+    `unless`: finding codes that, noted at the same path, say already why a value is not there.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Rule:
     options: Mapping[str, Any] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     once: bool = False
+    unless: tuple[str, ...] = ()
 
     def check(self, draft: Draft) -> Draft | None:
         """The draft after the rule when it is broken (amended where the clause says so), None when it holds."""
@@ -88,6 +90,7 @@ def _rule(row: Mapping[str, Any]) -> Rule:
         options=row.get("options", {}),
         path=row.get("path", {}),
         once=row.get("once", False),
+        unless=tuple(row.get("unless", ())),
     )
 
 
@@ -103,6 +106,7 @@ def _mistakes(row: Mapping[str, Any]) -> list[str]:
         f"no dimension {row['dimension']!r}": row["dimension"] in DIMENSIONS,
         f"no stage {row['stage']!r}": row["stage"] in STAGES,
         "scope must be a list of regions": bool(row.get("scope")) and set(row["scope"]) <= REGIONS,
+        "unless must name finding codes": set(row.get("unless", ())) <= set(CODES),
         "path must name regions of the scope": set(row.get("path", {})) <= set(row.get("scope", ())),
         "rules of stage quality, and only they, have a predicate": ("predicate" in row) == (row["stage"] == "quality"),
     }

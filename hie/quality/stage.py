@@ -46,7 +46,8 @@ class Quality:
                 continue
             draft = amended
             path = rule.path.get(region, "")
-            if (rule.finding, path) not in noted and not (rule.once and rule.finding in codes):
+            explained = any((code, path) in noted for code in (rule.finding, *rule.unless))
+            if not explained and not (rule.once and rule.finding in codes):
                 found[finding(rule.finding, path)] = None
         return Checked(draft, tuple(found))
 

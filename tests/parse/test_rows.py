@@ -103,8 +103,22 @@ def test_the_order_key_is_upload_time_then_batch_then_row() -> None:
 
 
 def test_blanks_empty_cells_and_hyphens_are_no_value() -> None:
-    body = envelope(table(PATIENT, row(1, KH=" 1 ", KLX="1", XM="-", XB="", MZ="  ", JZDZ="无")))
-    assert parsed(body).records[0].tree.values == {"YLJGYQDM": QPZS, "KH": "1", "KLX": "1", "JZDZ": "无"}
+    body = envelope(table(PATIENT, row(1, KH=" 1 ", KLX="1", XM="-", XB="", MZ="  ")))
+    record = parsed(body).records[0]
+    assert record.tree.values == {"YLJGYQDM": QPZS, "KH": "1", "KLX": "1"}
+    assert record.findings == ()
+
+
+@pytest.mark.parametrize("null", ["--", "—", "/", "无", "NULL", "null", "同上"])
+def test_other_null_text_is_no_value_but_in_clinical_columns(null: str) -> None:
+    person = parsed(envelope(table(PATIENT, row(1, KH="1", KLX="1", JZDZ=null)))).records[0]
+    assert "JZDZ" not in person.tree.values
+    assert [(f.code, f.path) for f in person.findings] == [("null-text", "JZDZ")]
+    item = parsed(envelope(table(ITEMS, row(1, JYZBLSH="1", BGRQ="20260410", BGDH="1", JYZBJG=null)))).records[0]
+    assert item.tree.values["JYZBJG"] == null
+    assert item.findings == ()
+    revoked = parsed(envelope(table(PATIENT, row(1, KH="1", KLX="1", JZDZ=null, XGBZ="2")))).records[0]
+    assert revoked.findings == ()
 
 
 def test_the_digest_is_that_of_the_content() -> None:
@@ -124,7 +138,7 @@ def test_the_digest_is_that_of_the_content() -> None:
         (PATIENT, {"KH": "1", "KLX": "1", "YLJGYQDM": "-"}, [("key-missing", "YLJGYQDM")]),
         (PATIENT, {"KH": "1", "KLX": "1", "YLJGYQDM": "12310118MBHE03029F"}, [("envelope-mismatch", "YLJGYQDM")]),
         (VISIT, {"JZLSH": "V1"}, [("key-missing", "KH"), ("key-missing", "KLX")]),
-        (VISIT, {"JZLSH": "NULL", "KH": "1", "KLX": "1"}, [("key-missing", "JZLSH")]),
+        (VISIT, {"JZLSH": "NULL", "KH": "1", "KLX": "1"}, [("key-missing", "JZLSH"), ("null-text", "JZLSH")]),
         (VISIT, {"JZLSH": "V1", "XGBZ": "2"}, []),
         (VISIT, {"XGBZ": "2"}, [("key-missing", "JZLSH")]),
         (REPORT, {"BGRQ": "20260410", "BGDH": "L1"}, [("key-missing", "JZLSH")]),

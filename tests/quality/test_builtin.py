@@ -1,6 +1,7 @@
 """Every rule that is checked on drafts: examples that hold and examples that do not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -69,6 +70,7 @@ HOLDS: dict[str, list[Draft]] = {
     ],
     "gender-present": [draft("Patient", FULL), draft("Patient", {**FULL, "gender": "unknown"})],
     "birth-date-present": [draft("Patient", FULL), draft("Patient", {**FULL, "birthDate": "1951"})],
+    "qingpu-report-time": [report(None, END), draft("Encounter", {})],
     "id-says-birth-date": [
         patient(),
         patient(birthDate="1951-11"),
@@ -106,6 +108,7 @@ BROKEN: dict[str, list[Draft]] = {
     ],
     "gender-present": [draft("Patient", {n: v for n, v in FULL.items() if n != "gender"})],
     "birth-date-present": [draft("Patient", {n: v for n, v in FULL.items() if n != "birthDate"})],
+    "qingpu-report-time": [report(START, None)],
     "id-says-birth-date": [patient(birthDate="1951-11-12")],
     "id-says-gender": [
         patient(gender="female"),
@@ -166,7 +169,8 @@ def test_members_are_checked_and_those_taken_out_are_not() -> None:
     slots = result("9.6", "3.5", "9.5", "N").contributions[0].slots
     for gone, count in ((False, 1), (True, 0)):
         members = (Member(key("Observation"), slots, gone=gone),)
-        assert len(QUALITY.run(draft("DiagnosticReport", {}, members=members), RECORD).findings) == count
+        report_with = draft("DiagnosticReport", {"issued": END}, members=members)
+        assert len(QUALITY.run(report_with, RECORD).findings) == count
 
 
 def test_a_rule_is_silent_about_what_mapping_has_noted() -> None:
@@ -175,6 +179,13 @@ def test_a_rule_is_silent_about_what_mapping_has_noted() -> None:
     assert QUALITY.run(noted, RECORD).findings == ()
     parsed = Record(1, "TB", None, b"", (finding("value-missing", "XM"),))
     assert QUALITY.run(draft("Patient", {"gender": "male", "birthDate": "1951-11-11"}), parsed).findings == ()
+
+
+def test_an_invalid_date_is_not_missing_as_well() -> None:
+    undated = {"name[]": [{"text": "柯宁"}], "gender": "male"}
+    for noted, count in (("date-invalid", 0), ("date-sentinel", 1)):
+        example = replace(draft("Patient", undated), findings=(finding(noted, "CSRQ"),))
+        assert len(QUALITY.run(example, RECORD).findings) == count
 
 
 def test_rules_are_for_their_regions_only() -> None:
