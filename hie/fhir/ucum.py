@@ -81,6 +81,9 @@ _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _TERM = re.compile(r"(?P<brace>\{[^{}]*\})|(?P<atom>(?:\[[^\[\]]*\]|[^\[\]{}()./\s])+)")
 _POWER = re.compile(r"(?P<symbol>.*?[^\d+\-]|10[*^])(?P<power>[+-]?\d+)?")
 
+_MAGNITUDE = 5000
+"""Decimal exponents beyond this are not converted."""
+
 Powers = tuple[tuple[str, int], ...]
 
 
@@ -243,6 +246,8 @@ def _finite(code: str) -> tuple[Decimal, Decimal, str] | None:
 
 def canonical(value: Decimal, code: str) -> tuple[Decimal, str] | None:
     """`value` in base units and the canonical code: (5, "mg") -> (0.005, "g"). None when the code is unknown."""
+    if abs(value.adjusted()) > _MAGNITUDE:
+        return None
     finite = _finite(code)
     if finite is not None:
         return value * finite[0] + finite[1], finite[2]
@@ -261,7 +266,7 @@ def comparable(left: str, right: str) -> bool:
 def convert(value: Decimal, source: str, target: str) -> Decimal | None:
     """`value` of unit `source` in unit `target`; None when they do not measure the same."""
     first, second = parse_unit(source), parse_unit(target)
-    if first is None or second is None or first.powers != second.powers:
+    if first is None or second is None or first.powers != second.powers or abs(value.adjusted()) > _MAGNITUDE:
         return None
     return _exact((Fraction(value) * first.factor + first.offset - second.offset) / second.factor)
 

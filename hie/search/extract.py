@@ -171,6 +171,6 @@ class Extractors:
         extractor = self._compiled.get(resource["resourceType"]) or self.of(resource["resourceType"])
         try:
             return extractor.extract(resource)
-        except (AttributeError, TypeError, KeyError, ValueError) as error:
+        except (AttributeError, TypeError, KeyError, ValueError, ArithmeticError) as error:
             message = f"The structure of this {extractor.type} is not that of FHIR R4"
             raise HieError(Category.UNPROCESSABLE, message, issue="structure") from error

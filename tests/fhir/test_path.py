@@ -172,3 +172,33 @@ def test_a_node_knows_where_it_stands() -> None:
         "Observation.contained[0].gender",
         "Observation.component[0].valueQuantity.unit",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "value.value.toString()",
+        "value.value.truncate()",
+        "value.toQuantity('h')",
+        "value.value div 3",
+        "'a'.replace('', %long).replace('', %long)",
+        "%long.toChars().select(%long).join(',')",
+        "%long.replaceMatches('x', %long)",
+        "(1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|16|17|18|19|20|21|22|23|24|25).aggregate($total & $total, 'a')",
+    ],
+)
+def test_a_short_expression_cannot_make_gigabytes(text: str) -> None:
+    huge = {"value": Decimal("1E+999999999"), "unit": "minute", "system": "http://unitsofmeasure.org", "code": "min"}
+    resource = {"resourceType": "Observation", "valueQuantity": huge}
+    with pytest.raises(HieError):
+        evaluate(text, resource, {"long": "x" * 10_000})
+
+
+def test_distinct_elements_of_a_big_bundle_take_no_square_time() -> None:
+    entries = [
+        {"resource": {"resourceType": "Observation", "valueQuantity": {"value": i % 7}, "issued": f"20{i % 90 + 10}"}}
+        for i in range(3000)
+    ]
+    bundle = {"resourceType": "Bundle", "entry": entries}
+    assert evaluate("(entry.resource.value | entry.resource.value).count()", bundle) == [7]
+    assert evaluate("entry.resource.issued.distinct().count()", bundle) == [90]

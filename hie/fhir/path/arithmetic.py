@@ -12,7 +12,7 @@ from hie.fhir.path.quantity import CALENDAR_UNITS, Quantity
 from hie.fhir.path.scope import PathError, single
 from hie.fhir.path.temporal import Temporal
 
-_CONTEXT = Context(prec=40)
+_CONTEXT = Context(prec=40, Emax=9999, Emin=-9999)
 _LARGEST = 2**63
 _LONGEST = 1_000_000
 _STEPS = {

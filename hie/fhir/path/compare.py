@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+import orjson
+
 from hie.fhir import ucum
 from hie.fhir.path import temporal
 from hie.fhir.path.node import Node, TypeInfo, Value, Values, decimal, system
@@ -199,37 +201,41 @@ def _comparable(value: Value) -> Value:
     return found
 
 
-def _key(value: Value) -> tuple[str, Any] | None:
-    """A hashable stand-in where equality of stand-ins is equality of values."""
+def _key(value: Value) -> tuple[str, Any]:
+    """A hashable stand-in: two are equal where `equal` says True."""
     found = system(value)
     if isinstance(found, bool):
         return "b", found
     if is_number(found):
         return "n", found
-    return ("s", found) if isinstance(found, str) else None
+    if isinstance(found, str):
+        return "s", found
+    if isinstance(found, Temporal):
+        return "t", temporal.identity(found)
+    if isinstance(found, Quantity):
+        return "q", _measure(found) or (found.value, found.unit)
+    return "j", orjson.dumps(_json(value), default=_plain, option=orjson.OPT_SORT_KEYS)
+
+
+def _plain(value: object) -> str | int:
+    """Decimals of the same value as the same text; other values by themselves."""
+    return str(value.normalize()) if isinstance(value, Decimal) else repr(value)
 
 
 class Distinct:
-    """A growing set of items by `=`; constant time for booleans, numbers and strings."""
+    """A growing set of items by `=`, in constant time per item."""
 
     def __init__(self) -> None:
         self._keys: set[tuple[str, Any]] = set()
-        self._others: Values = []
 
     def add(self, value: Value) -> bool:
         """Add; whether it was new."""
-        if value in self:
-            return False
-        key = _key(value)
-        if key is None:
-            self._others.append(value)
-        else:
-            self._keys.add(key)
-        return True
+        before = len(self._keys)
+        self._keys.add(_key(value))
+        return len(self._keys) > before
 
     def __contains__(self, value: Value) -> bool:
-        key = _key(value)
-        return any(equal(value, other) for other in self._others) if key is None else key in self._keys
+        return _key(value) in self._keys
 
 
 def distinct(values: Values) -> Values:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from hie.fhir.path.node import Node, Value, system
+from hie.fhir.path.node import Node, Value, decimal, system
 from hie.fhir.path.quantity import CALENDAR_UNITS, Quantity
 from hie.fhir.path.temporal import Temporal, parse_temporal
 
@@ -48,7 +48,7 @@ def to_string(value: Value) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return format(decimal(value), "f")
     return str(value) if isinstance(value, (int, str, Temporal, Quantity)) else None
 
 

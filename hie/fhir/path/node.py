@@ -78,9 +78,20 @@ _SYSTEM: tuple[tuple[type, str], ...] = (
 )
 
 
+class PathError(Exception):
+    """A mistake found while evaluating; the compiler adds the position and makes it an `HieError`."""
+
+
+_MAGNITUDE = 5000
+"""Decimal exponents beyond this are refused: a dozen characters of JSON must not become a gigabyte of digits."""
+
+
 def decimal(value: Any) -> Decimal:
-    """A JSON number as an exact decimal."""
-    return value if isinstance(value, Decimal) else Decimal(str(value))
+    """A JSON number as an exact decimal; raises `PathError` when its exponent is beyond all use."""
+    found = value if isinstance(value, Decimal) else Decimal(str(value))
+    if abs(found.adjusted()) > _MAGNITUDE:
+        raise PathError("a number out of range")
+    return found
 
 
 def resource_node(resource: Mapping[str, Any], type_name: str | None = None) -> Node:
@@ -110,7 +121,7 @@ def system(value: Value) -> Value:
     if name in _TEMPORAL and isinstance(raw, str):
         return parse_temporal(raw, _TEMPORAL[name]) or raw
     if isinstance(raw, (int, float, Decimal)):
-        return int(raw) if name in _INTEGERS else decimal(raw)
+        return int(decimal(raw)) if name in _INTEGERS else decimal(raw)
     return raw
 
 

@@ -8,16 +8,13 @@ from typing import Any
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions, official
+from hie.fhir.path.node import PathError as PathError
 from hie.fhir.path.node import Value, Values
 
 Resource = Mapping[str, Any]
 Resolver = Callable[[str], Resource | None]
 MemberOf = Callable[[Any, str], bool | None]
 """(coded JSON value, value set URL) -> member or not, None when the set is not known."""
-
-
-class PathError(Exception):
-    """A mistake found while evaluating; the compiler adds the position and makes it an `HieError`."""
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,18 @@ from hie.fhir.path.function import Function, one, text, whole
 from hie.fhir.path.node import Values
 from hie.fhir.path.scope import Evaluation, PathError
 
+_PATTERN = 500
+"""Characters of the longest pattern where steps are limited."""
+
 _NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)[+*{]")
 _LONGEST = 1_000_000
 Work = Callable[..., object]
+
+
+def _check(length: int) -> None:
+    """Refuse to make a string of more than `_LONGEST` characters."""
+    if length > _LONGEST:
+        raise PathError("the string grows too long")
 
 
 def _strings(work: Work, low: int, high: int) -> Function:
@@ -25,8 +34,6 @@ def _strings(work: Work, low: int, high: int) -> Function:
         if None in values:
             return []
         found = work(*values)
-        if isinstance(found, str) and len(found) > _LONGEST:
-            raise PathError("the string grows too long")
         return found if isinstance(found, list) else one(found)
 
     return Function(run, low, high)
@@ -51,8 +58,11 @@ def _pattern(source: str) -> re.Pattern[str]:
 def _regex(evaluation: Evaluation, source: str, subject: str) -> re.Pattern[str]:
     """The compiled pattern. Where steps are limited, what could run for ever is refused: repeats within repeats."""
     evaluation.spend(1 + len(subject) // 100)
-    if evaluation.left >= 0 and len(subject) > 40 and _NESTED.search(source):
-        raise PathError("a repeat inside a repeat is not allowed on long strings")
+    if evaluation.left >= 0:
+        if len(source) > _PATTERN:
+            raise PathError(f"a pattern of more than {_PATTERN} characters")
+        if len(subject) > 40 and _NESTED.search(source):
+            raise PathError("a repeat inside a repeat is not allowed on long strings")
     return _pattern(source)
 
 
@@ -76,6 +86,7 @@ def _replace_matches(evaluation: Evaluation, items: Values, pattern: Values, by:
         return []
     if not source:
         return [subject]
+    _check(len(subject) * (1 + len(replacement)))
     template = _DOLLAR.sub(lambda m: rf"\g<{m[1] or m[2]}>", replacement.replace("\\", "\\\\"))
     try:
         return [_regex(evaluation, source, subject).sub(template, subject)]
@@ -87,7 +98,14 @@ def _join(evaluation: Evaluation, items: Values, separator: Values | None = None
     parts = [part for part in (text([item]) for item in items) if part is not None]
     if not items:
         return []
-    return [(text(separator) or "" if separator is not None else "").join(parts)]
+    between = text(separator) or "" if separator is not None else ""
+    _check(sum(map(len, parts)) + len(between) * len(parts))
+    return [between.join(parts)]
+
+
+def _replace(subject: str, old: str, new: str) -> str:
+    _check(len(subject) + subject.count(old) * len(new))
+    return subject.replace(old, new)
 
 
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
@@ -141,7 +159,7 @@ FUNCTIONS: dict[str, Function] = {
     "contains": _strings(lambda subject, part: part in subject, 1, 1),
     "upper": _strings(lambda subject: subject.upper(), 0, 0),
     "lower": _strings(lambda subject: subject.lower(), 0, 0),
-    "replace": _strings(lambda subject, old, new: subject.replace(old, new), 2, 2),
+    "replace": _strings(_replace, 2, 2),
     "matches": _matches(False),
     "matchesFull": _matches(True),
     "replaceMatches": Function(_replace_matches, 2, 3),
