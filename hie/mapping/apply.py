@@ -42,10 +42,11 @@ class MapSet:
         `type-unknown`.
         """
         if any(found.severity is Severity.REJECT for found in record.findings) or record.tree is None:
-            return Draft(findings=record.findings, message_id=record.message_id, key=record.label)
+            return Draft(findings=record.findings, message_id=_sent_by(record, record.message_id))
         program = self.programs.get((delivery.feed, record.type))
         if program is None:
-            return Draft(findings=(*record.findings, finding("type-unknown")), message_id=record.message_id)
+            found = (*record.findings, finding("type-unknown"))
+            return Draft(findings=found, message_id=_sent_by(record, record.message_id))
         return _apply(program, record, delivery, adapter, self.codes)
 
 
@@ -93,7 +94,11 @@ def _message_id(program: Program, record: Record, context: Context) -> str:
     found = record.message_id
     if not found and program.message_id is not None:
         found = _first(program.message_id(record.tree, context))
-    return f"{record.organisation}|{found}" if found else ""
+    return _sent_by(record, found)
+
+
+def _sent_by(record: Record, message_id: str) -> str:
+    return f"{record.organisation}|{message_id}" if message_id else ""
 
 
 def _first(values: list[object]) -> str:

@@ -123,7 +123,6 @@ class BlockCompiler:
                 if key is None:
                     continue
                 context.current = key
-                run.ordinals.clear()
                 slots: Slots = {}
                 for part in states:
                     part.state(node, context, slots, run.keys)

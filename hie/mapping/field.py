@@ -98,9 +98,19 @@ def _put(slots: Slots, target: str, values: list[Any], context: Context) -> None
         slots[target] = flat
 
 
-def _delete(slots: Slots, target: str) -> None:
-    if target != SEVERAL:
-        slots[target] = None
+def _delete(slots: Slots, target: str, coded: bool = False) -> None:
+    """Take the slot back; with a code the extension beside it too."""
+    if target == SEVERAL:
+        return
+    slots[target] = None
+    if coded:
+        slots[_beside(target)] = None
+
+
+def _beside(target: str) -> str:
+    """The slot of the extensions of a primitive: `_gender`, `a._b`."""
+    outer, dot, inner = target.rpartition(".")
+    return f"{outer}{dot}_{inner}"
 
 
 def _constant(target: str, constant: Any, when: Switch) -> State:
@@ -193,7 +203,7 @@ def _coded(
         path = context.path
         if values and values[0] is DELETED:
             if deletes:
-                _delete(slots, target)
+                _delete(slots, target, put is _put_code)
             return
         names = read_name(node, context)
         _long_names(names, context)
@@ -265,10 +275,9 @@ def _put_code(slots: Slots, target: str, found: list[Translation], context: Cont
     if not found or found[0].code is None:
         return
     slots[target] = found[0].code
-    outer, dot, inner = target.rpartition(".")
     extension = found[0].extension
     if extension:
-        slots[f"{outer}{dot}_{inner}"] = {"extension": extension}
+        slots[_beside(target)] = {"extension": extension}
 
 
 _FORMS: Mapping[str, Callable[[Slots, str, list[Translation], Context], None]] = {
