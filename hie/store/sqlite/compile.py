@@ -2,7 +2,8 @@
 
 *Arms* list the numbers of resources that meet a clause, straight from an index: they can drive a search. A *probe* is a
 condition on one resource whose number is known, answered from tables clustered by resource. A search runs the arms of
-its most selective clause and probes the others, so no key column is ever skipped.
+its most selective clause and probes the others, so no key column is ever skipped. The LIMIT in every EXISTS keeps
+SQLite from turning it into a join, whose order it would choose itself.
 """
 
 from collections.abc import Callable, Sequence
@@ -130,11 +131,13 @@ class Compiler:
 
     def _probe_type(self, clause: TypeIs, scope: Scope, at: str) -> Sql:
         found = one_of("type", self.scope(clause.types))
-        return Sql(f"EXISTS (SELECT 1 FROM resource WHERE pk = {at} AND {found.text})", found.values)
+        return Sql(f"EXISTS (SELECT 1 FROM resource WHERE pk = {at} AND {found.text} LIMIT 1)", found.values)
 
     def _probe_compartment(self, clause: InCompartment, scope: Scope, at: str) -> Sql:
         patients = one_of("patient", self._patients(clause))
-        return Sql(f"EXISTS (SELECT 1 FROM compartment WHERE resource = {at} AND {patients.text})", patients.values)
+        return Sql(
+            f"EXISTS (SELECT 1 FROM compartment WHERE resource = {at} AND {patients.text} LIMIT 1)", patients.values
+        )
 
     def _patients(self, clause: InCompartment) -> list[int]:
         found = (self._conditions.resource("Patient", name) for name in clause.patients)
@@ -155,16 +158,19 @@ class Compiler:
         )
 
     def _probe_chain(self, clause: Chain, scope: Scope, at: str) -> Sql:
-        targets = self.scope(clause.types)
-        params = one_of("x.param", self.params(scope, clause.param))
-        where = joined([params, live("x.target", targets), self.probe(clause.clause, targets, "x.target")], "AND")
-        return Sql(f"EXISTS (SELECT 1 FROM reference x WHERE x.resource = {at} AND {where.text})", where.values)
+        targets, x = self.scope(clause.types), _inner(at)
+        params = one_of(f"{x}.param", self.params(scope, clause.param))
+        inner = self.probe(clause.clause, targets, f"{x}.target")
+        where = joined([params, live(f"{x}.target", targets), inner], "AND")
+        text = f"EXISTS (SELECT 1 FROM reference {x} WHERE {x}.resource = {at} AND {where.text} LIMIT 1)"
+        return Sql(text, where.values)
 
     def _probe_has(self, clause: Has, scope: Scope, at: str) -> Sql:
-        sources = self.scope((clause.type,))
-        params = one_of("x.param", self.params(sources, clause.param))
-        where = joined([params, self.probe(clause.clause, sources, "x.resource")], "AND")
-        return Sql(f"EXISTS (SELECT 1 FROM reference x WHERE x.target = {at} AND {where.text})", where.values)
+        sources, x = self.scope((clause.type,)), _inner(at)
+        params = one_of(f"{x}.param", self.params(sources, clause.param))
+        where = joined([params, self.probe(clause.clause, sources, f"{x}.resource")], "AND")
+        text = f"EXISTS (SELECT 1 FROM reference {x} WHERE {x}.target = {at} AND {where.text} LIMIT 1)"
+        return Sql(text, where.values)
 
     # -- arms ----------------------------------------------------------------------------------------------------
 
@@ -369,16 +375,24 @@ def _merged(conditions: list[Sql]) -> Sql | None:
     return joined(conditions, "OR")
 
 
+def _inner(at: str) -> str:
+    """A table alias for a subquery on `at`: x1 at the top, then x2 below x1, and so on."""
+    alias = at.partition(".")[0]
+    return f"x{int(alias[1:]) + 1}" if alias[1:].isdigit() else "x1"
+
+
 def _exists(row: tuple[str, Sql, Sql], at: str) -> Sql:
     table, params, condition = row
-    text = f"EXISTS (SELECT 1 FROM {table} WHERE resource = {at} AND {params.text} AND {condition.text})"
+    text = f"EXISTS (SELECT 1 FROM {table} WHERE resource = {at} AND {params.text} AND {condition.text} LIMIT 1)"
     return Sql(text, params.values + condition.values)
 
 
 def live(at: str, scope: Scope) -> Sql:
     """Whether a number is that of a current resource of the scope."""
     types = one_of("type", scope)
-    return Sql(f"EXISTS (SELECT 1 FROM resource WHERE pk = {at} AND deleted = 0 AND {types.text})", types.values)
+    return Sql(
+        f"EXISTS (SELECT 1 FROM resource WHERE pk = {at} AND deleted = 0 AND {types.text} LIMIT 1)", types.values
+    )
 
 
 def checked(arm: Arm, scope: Scope) -> Arm:
@@ -398,16 +412,16 @@ def _date_arms(clause: Match, params: Sql) -> list[Arm]:
         where = joined([params, date_condition(test, "low", "high")], "AND")
         bound = {Op.GT: test.high, Op.GE: test.low, Op.AP: test.low}.get(test.op)
         if bound is None:
-            arms.append(_date_arm("date_by", where, "1"))
+            arms.append(_date_arm(where, "1"))
             continue
         near = int(bound) - DAY
-        arms.append(_date_arm("date_by", where, "low > ?", near))
-        arms.append(_date_arm("date_long", where, f"high - low > {DAY} AND low <= ?", near))
+        arms.append(_date_arm(where, "low > ?", near))
+        arms.append(_date_arm(where, f"high - low > {DAY} AND +low <= ?", near))
     return arms
 
 
-def _date_arm(index: str, where: Sql, more: str, *values: int) -> Arm:
-    text = f"SELECT resource FROM date INDEXED BY {index} WHERE {where.text} AND {more}"
+def _date_arm(where: Sql, more: str, *values: int) -> Arm:
+    text = f"SELECT resource FROM date WHERE {where.text} AND {more}"
     return Arm(Sql(text, where.values + values))
 
 

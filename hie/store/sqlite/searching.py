@@ -159,7 +159,7 @@ class Searching:
         found: Found = []
         if position is None or position[0] is not None:
             clauses = _flat(plan.clause)
-            probes = [self._compiler.probe(part, scope, "x.resource") for part in clauses]
+            probes = [self._compiler.probe(part, scope, "w.resource") for part in clauses]
             sql = walk(key, scope, self._compiler, probes, position)
             if sql is not None:
                 found = self._connection.execute(f"{sql.text} LIMIT ?", (*sql.values, limit)).fetchall()

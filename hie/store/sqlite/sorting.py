@@ -26,11 +26,11 @@ _VALUES: dict[Kind, str] = {
 _OWN = {"_id": "SELECT id FROM resource WHERE pk = s.resource",
         "_lastUpdated": "SELECT last_updated FROM resource WHERE pk = s.resource"}  # fmt: skip
 
-WALKS: dict[Kind, tuple[str, str, str, str]] = {
-    Kind.DATE: ("date", "date_by", "low", "high"),
-    Kind.STRING: ("string", "string_by", "text", "exact"),
+WALKS: dict[Kind, tuple[str, str, str]] = {
+    Kind.DATE: ("date", "low", "high"),
+    Kind.STRING: ("string", "text", "exact"),
 }
-"""Kinds whose index is in sort order: table, index, value column, the column that tells equal values apart."""
+"""Kinds whose index is in sort order: table, value column, the column that tells equal values apart."""
 
 
 def with_keys(keys: Sequence[SortKey], scope: Scope, compiler: Compiler, found: Sql) -> Sql:
@@ -80,20 +80,17 @@ def walk(
     params = compiler.params(scope, key.param)
     if not params:
         return None
-    table, index, value, other = WALKS[key.kind]
+    table, value, other = WALKS[key.kind]
     # A resource stands where its least (greatest) value does, once.
     first = (
-        f"SELECT {value}, {other} FROM {table} WHERE resource = x.resource AND param = x.param "
+        f"SELECT {value}, {other} FROM {table} WHERE resource = w.resource AND param = w.param "
         f"ORDER BY {value}{down}, {other} LIMIT 1"
     )
     where = joined(
-        [one_of("x.param", params), *_beyond(f"x.{value}", "x.resource", position, down), *probes,
-         Sql(f"(x.{value}, x.{other}) = ({first})")], "AND"
+        [one_of("w.param", params), *_beyond(f"w.{value}", "w.resource", position, down), *probes,
+         Sql(f"(w.{value}, w.{other}) = ({first})")], "AND"
     )  # fmt: skip
-    text = (
-        f"SELECT x.resource, x.{value} FROM {table} x INDEXED BY {index} WHERE {where.text} "
-        f"ORDER BY x.{value}{down}, x.resource"
-    )
+    text = f"SELECT w.resource, w.{value} FROM {table} w WHERE {where.text} ORDER BY w.{value}{down}, w.resource"
     return Sql(text, where.values)
 
 
@@ -102,8 +99,8 @@ def _walk_updated(scope: Scope, probes: Sequence[Sql], position: list[Any] | Non
     inner = joined(parts, "AND")
     where = joined(list(probes) or [Sql("1")], "AND")
     text = (
-        f"SELECT x.resource, x.value FROM (SELECT pk AS resource, last_updated AS value FROM resource "
-        f"INDEXED BY resource_updated WHERE {inner.text}) x WHERE {where.text} ORDER BY x.value{down}, x.resource"
+        f"SELECT w.resource, w.value FROM (SELECT pk AS resource, last_updated AS value FROM resource "
+        f"WHERE {inner.text}) w WHERE {where.text} ORDER BY w.value{down}, w.resource"
     )
     return Sql(text, inner.values + where.values)
 
