@@ -7,6 +7,7 @@ from typing import Any
 
 from hie.api.conditional import match_one
 from hie.api.content import Json, checked_shape, decoded, validated
+from hie.api.fhirpathpatch import apply_fhirpath_patch
 from hie.api.jsonpatch import apply_json_patch
 from hie.api.message import Answer, Request
 from hie.api.negotiation import JSON_PATCH, media_type
@@ -14,6 +15,7 @@ from hie.api.router import Route
 from hie.api.service import Service
 from hie.api.write import Conditions, Written, conditions, put, search_pairs, told
 from hie.base.errors import Category, HieError
+from hie.fhir.definitions import Definitions
 from hie.security.policy import Interaction
 from hie.security.principal import Principal
 from hie.store.port import Transaction, Version
@@ -60,13 +62,13 @@ def change_of(service: Service, request: Request) -> Change:
     if media_type(request.header("content-type")) == JSON_PATCH:
         document = loads(request.body)
         return lambda resource: apply_json_patch(resource, document)
-    return change_in(decoded(service, request))
+    return change_in(decoded(service, request), service.definitions)
 
 
-def change_in(resource: Json) -> Change:
+def change_in(resource: Json, definitions: Definitions) -> Change:
     """A patch given as a resource: Parameters, or in a Bundle a Binary that holds a JSON Patch."""
     if resource["resourceType"] != "Binary":
-        return fhirpath_change(resource)
+        return fhirpath_change(resource, definitions)
     if media_type(resource.get("contentType")) != JSON_PATCH:
         raise HieError(Category.UNSUPPORTED_MEDIA, "A patch in a Binary is application/json-patch+json")
     try:
@@ -76,11 +78,11 @@ def change_in(resource: Json) -> Change:
     return lambda patched: apply_json_patch(patched, document)
 
 
-def fhirpath_change(parameters: Json) -> Change:
+def fhirpath_change(parameters: Json, definitions: Definitions) -> Change:
     """A FHIRPath Patch as a change; raises INVALID when the resource is no Parameters."""
     if parameters["resourceType"] != "Parameters":
         raise HieError(Category.INVALID, "A FHIRPath Patch is a Parameters resource", expression="resourceType")
-    raise HieError(Category.NOT_SUPPORTED, "FHIRPath Patch is not there yet")
+    return lambda resource: apply_fhirpath_patch(resource, parameters, definitions)
 
 
 async def apply(service: Service, tx: Transaction, patching: Patching, kind: str, identity: str) -> Written:

@@ -79,7 +79,7 @@ def _step(service: Service, request: Request, place: int, row: Any) -> Step:
         if found.name not in _ALLOWED:
             raise HieError(Category.INVALID, "This interaction cannot be part of a transaction")
         if found.name in ("patch", "conditional_patch"):
-            return Step(entry, found, change=change_in(inner.resource or {}))
+            return Step(entry, found, change=change_in(inner.resource or {}, service.definitions))
         if inner.method in ("POST", "PUT") and found.name != "search":
             resource = validated(service, of_type(inner.resource or {}, found.type or ""))
             if found.id is not None and resource.get("id") not in (None, found.id):

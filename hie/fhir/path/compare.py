@@ -55,7 +55,8 @@ def equal(left: Value, right: Value) -> bool | None:
         return _equal_temporal(first, second)
     if is_number(first) and is_number(second):
         return bool(first == second)
-    return type(first) is type(second) and bool(first == second)
+    same_kind = type(first) is type(second) or (isinstance(first, str) and isinstance(second, str))
+    return same_kind and bool(first == second)
 
 
 def _equal_temporal(left: Temporal, right: Temporal) -> bool | None:
@@ -138,7 +139,8 @@ def alike(left: Value, right: Value) -> bool:
         return _round_alike(Decimal(first), Decimal(second))
     if isinstance(first, str) and isinstance(second, str):
         return _words(first) == _words(second)
-    return type(first) is type(second) and bool(first == second)
+    same_kind = type(first) is type(second) or (isinstance(first, str) and isinstance(second, str))
+    return same_kind and bool(first == second)
 
 
 def _deep_alike(left: Any, right: Any) -> bool:
