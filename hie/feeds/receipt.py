@@ -35,10 +35,16 @@ _ISSUE_SEVERITY: Mapping[Severity, str] = {
 }
 
 
+def receipt_status(outcome: ItemOutcome) -> Disposition:
+    """The status a receipt shows: `duplicate` when every part came before, through whichever door (§2.2)."""
+    copies = bool(outcome.parts) and all(part.disposition is Disposition.DUPLICATE for part in outcome.parts)
+    return Disposition.DUPLICATE if copies else outcome.disposition
+
+
 def http_status(outcome: ItemOutcome) -> int:
     """The HTTP status of a receipt for `outcome`."""
     special = [SPECIAL_STATUS[f.code] for f in outcome.all_findings if f.code in SPECIAL_STATUS]
-    return special[0] if special else HTTP_STATUS[outcome.disposition]
+    return special[0] if special else HTTP_STATUS[receipt_status(outcome)]
 
 
 def operation_outcome(findings: tuple[Finding, ...]) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def json_receipt(outcome: ItemOutcome) -> bytes:
         {
             "id": outcome.id,
             "sha256": outcome.sha256,
-            "status": outcome.disposition.value,
+            "status": receipt_status(outcome).value,
             "resources": list(outcome.resources),
             "outcome": operation_outcome(outcome.all_findings),
         }

@@ -5,39 +5,22 @@ came. Elements lose their namespace, and results sent as flat entries are groupe
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from hie.base import moment
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
-from hie.base.text import NULL_TEXT, half_width, trimmed
-from hie.parse.cda_pairing import pair_results
+from hie.parse.cda_pairing import PAIRING
 from hie.parse.cda_register import Register, SoapContext, compare, read_register
+from hie.wire.clinical_document import Header, drop_namespaces, read_header
 from hie.wire.safexml import parse_xml
 
-NAMESPACE = "urn:hl7-org:v3"
 SOAP_DOOR = "jiashan-soap"
 LAST_TYPE = 53
 """Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
 
 _ID_LENGTHS = range(32, 37)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What the header says about the document itself, each as sent and trimmed, empty when missing.
-
-    `order` sorts the versions of a document: effective time, then version, then id (Jiashan interface §5).
-    """
-
-    id: str
-    type: str
-    effective: str
-    organisation: str
-    version: str
-    set_id: str
-    parent: str
 
 
 def parse(delivery: Delivery, organisations: Collection[str]) -> Parsed:
@@ -71,7 +54,7 @@ def _compared(register: Register, record: Record) -> tuple[Finding, ...]:
 
 
 def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations: Collection[str]) -> Record:
-    _drop_namespaces(root)
+    drop_namespaces(root)
     if root.tag != "ClinicalDocument":
         return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
     header = read_header(root)
@@ -80,45 +63,8 @@ def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations:
 
 
 def _paired(header: Header, root: Any) -> tuple[Finding, ...]:
-    return pair_results(root) if header.type == "C0007" else ()
-
-
-def _drop_namespaces(root: Any) -> None:
-    for element in root.iter():
-        if isinstance(element.tag, str) and element.tag.startswith("{"):
-            element.tag = element.tag.partition("}")[2]
-
-
-def read_header(root: Any) -> Header:
-    """The header of a ClinicalDocument whose elements have no namespace."""
-    custodian = root.find("custodian")
-    identified = custodian.find(".//id") if custodian is not None else None
-    return Header(
-        id=_attribute(root.find("id"), "extension"),
-        type=_attribute(root.find("code"), "code"),
-        effective=_attribute(root.find("effectiveTime"), "value"),
-        organisation=half_width(_attribute(identified, "extension")).upper(),
-        version=half_width(_text(root.find("versionNumber")) or _attribute(root.find("versionNumber"), "value")),
-        set_id=_text(root.find("setId")) or _attribute(root.find("setId"), "extension"),
-        parent=_parent(root.find("relatedDocument/parentDocument/id")),
-    )
-
-
-def _parent(element: Any) -> str:
-    return _text(element) or _attribute(element, "extension")
-
-
-def _attribute(element: Any, name: str) -> str:
-    return _given(element.get(name)) if element is not None else ""
-
-
-def _text(element: Any) -> str:
-    return _given("".join(element.itertext())) if element is not None else ""
-
-
-def _given(value: str | None) -> str:
-    text = trimmed(value) or ""
-    return "" if text in NULL_TEXT else half_width(text)
+    pair = PAIRING.get(header.type)
+    return pair(root) if pair else ()
 
 
 def is_known_type(code: str) -> bool:
@@ -143,4 +89,4 @@ def _must_haves(header: Header, organisations: Collection[str]) -> tuple[Finding
     return tuple(found)
 
 
-__all__ = ["Header", "SoapContext", "is_known_type", "parse", "read_header"]
+__all__ = ["SoapContext", "is_known_type", "parse"]

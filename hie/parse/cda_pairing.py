@@ -1,10 +1,10 @@
-"""Flat laboratory results (C0007 shape A) grouped under their items, by document order (Jiashan interface §6.4).
+"""What only document order pairs: flat laboratory results, and the two texts of an examination (§6.3, §6.4).
 
-Shape A sends items, results and units as siblings; only their order pairs them. The tree is rewritten to shape B, so
-that one field map reads both.
+C0007 shape A sends items, results and units as siblings; the tree is rewritten to shape B, so that one field map reads
+both. C0006 sends findings and impression under one DE code; each observation gets the attribute `role`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lxml import etree
@@ -79,3 +79,38 @@ def _group(section: Any, entries: list[tuple[Any, str]]) -> None:
         elif item is not None and code not in REPORT_LEVEL:
             etree.SubElement(item, "entryRelationship", typeCode="COMP").append(observation)
             section.remove(entry)
+
+
+FINDINGS, IMPRESSION = "findings", "impression"
+_WORDS = (("客观所见", FINDINGS), ("主观提示", IMPRESSION))
+_TEXTS = "DE04.50.131.00"
+
+
+def mark_texts(root: Any) -> tuple[Finding, ...]:
+    """Give the report texts of an examination their `role`, by the word in their displayName.
+
+    One without either word takes the role that is still free, findings first: `pairing-assumed`.
+    """
+    texts = [o for o in root.iterfind(".//section//observation") if _observed(o) == _TEXTS]
+    free = [FINDINGS, IMPRESSION]
+    unnamed = []
+    for text in texts:
+        name = text.find("code").get("displayName") or ""
+        role = next((role for word, role in _WORDS if word in name), None)
+        if role is None:
+            unnamed.append(text)
+        elif role in free:
+            text.set("role", role)
+            free.remove(role)
+    for text, role in zip(unnamed, free, strict=False):
+        text.set("role", role)
+    return (finding("pairing-assumed", f"section//{_TEXTS}"),) if unnamed else ()
+
+
+def _observed(observation: Any) -> str:
+    code = observation.find("code")
+    return (code.get("code") or "").strip() if code is not None else ""
+
+
+PAIRING: Mapping[str, Callable[[Any], tuple[Finding, ...]]] = {"C0006": mark_texts, "C0007": pair_results}
+"""Document type -> what is paired before mapping."""

@@ -15,6 +15,7 @@ from hie.mapping.transforms import (
     row_result,
     texts,
 )
+from hie.mapping.transforms.clinical import CLINICAL
 
 Transform = Callable[..., Any]
 """`transform(value, context, **options)`; None states nothing."""
@@ -46,5 +47,7 @@ BUILTIN: Mapping[str, Transform] = {
     "text": texts.text,
     "uscc": identifiers.uscc,
     "words": texts.words,
+    **results.TRANSFORMS,
+    **CLINICAL,
 }
 """Name in a map -> function."""

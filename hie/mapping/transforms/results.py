@@ -1,7 +1,7 @@
 """Results: value, unit, reference range and interpretation of one observation (common rules §7).
 
 `observation_result` puts all four together, because the range and the flag are judged against the value. Numbers are
-`decimal.Decimal`, so that `5.60` stays `5.60`; values are never converted.
+`ExactDecimal`, so that `5.60` stays `5.60`; values are never converted. More than 30 digits are no number.
 """
 
 import re
@@ -14,6 +14,7 @@ from hie.base.text import half_width, trimmed
 from hie.mapping.context import Context
 from hie.mapping.transforms.notes import Notes
 from hie.mapping.transforms.texts import fits
+from hie.wire.safejson import ExactDecimal
 
 COMPARATORS: Mapping[str, str] = {"<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">="}
 """Sign before a number -> Quantity.comparator (common rules §7.1.2)."""
@@ -22,7 +23,7 @@ CRITICAL = frozenset({"HH", "LL", "AA"})
 """Interpretations that are noted as `critical-value` (common rules §7.4)."""
 
 _ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-_NUMBER = r"-?(?:\d+(?:\.\d+)?|\.\d+)"
+_NUMBER = r"-?(?:\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})"
 _PLAIN = re.compile(_NUMBER, re.ASCII)
 _COMPARED = re.compile(rf"(<=|<|≤|>=|>|≥)\s*({_NUMBER})", re.ASCII)
 _BETWEEN = re.compile(rf"({_NUMBER})\s*(?:--|-|~|—)\s*({_NUMBER})", re.ASCII)
@@ -58,9 +59,14 @@ def read_number(text: str) -> Reading | None:
     """The number, with its comparator if it has one, that `text` states; None when it states none (§7.1.1-2)."""
     folded = half_width(text).strip()
     if _PLAIN.fullmatch(folded):
-        return Reading(Decimal(folded))
+        return Reading(_decimal(folded))
     match = _COMPARED.fullmatch(folded)
-    return Reading(Decimal(match[2]), COMPARATORS[match[1]]) if match else None
+    return Reading(_decimal(match[2]), COMPARATORS[match[1]]) if match else None
+
+
+def _decimal(text: str) -> Decimal:
+    """The number with the digits it was sent with; a zero is put before a leading point, as JSON wants it."""
+    return ExactDecimal(f"{Decimal(text):f}")
 
 
 def read_range(text: str) -> Range | None:
@@ -68,7 +74,7 @@ def read_range(text: str) -> Range | None:
     folded = half_width(text).strip()
     match = _BETWEEN.fullmatch(folded)
     if match:
-        return Range(low=Decimal(match[1]), high=Decimal(match[2]))
+        return Range(low=_decimal(match[1]), high=_decimal(match[2]))
     found = read_number(folded)
     if found is None or not found.comparator:
         return None

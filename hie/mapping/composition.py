@@ -1,0 +1,68 @@
+"""Composition.section from the body of a CDA document: title, LOINC code, and a narrative of what it says."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+from hie.base.text import trimmed
+from hie.wire.clinical_document import value_text
+
+LOINC = "http://loinc.org"
+_LOINC_OID = "2.16.840.1.113883.6.1"
+_XHTML = "http://www.w3.org/1999/xhtml"
+
+
+def sections(root: Any) -> list[dict[str, Any]]:
+    """One section per section of the body, in order (Jiashan interface §2.1)."""
+    return [_section(section) for section in root.iterfind("component/structuredBody/component/section")]
+
+
+def _section(section: Any) -> dict[str, Any]:
+    code = section.find("code")
+    name = trimmed(code.get("displayName")) if code is not None else None
+    title = trimmed(section.findtext("title")) or name
+    found: dict[str, Any] = {"title": title} if title else {}
+    if code is not None and code.get("code") and code.get("codeSystem", _LOINC_OID) == _LOINC_OID:
+        coding = {"system": LOINC, "code": code.get("code").strip()}
+        found["code"] = {"coding": [{**coding, "display": name} if name else coding]}
+    lines = [*_own_text(section), *_entries(section)] or [title or "—"]
+    paragraphs = "".join(f"<p>{escape(line, quote=False)}</p>" for line in lines)
+    found["text"] = {"status": "generated", "div": f'<div xmlns="{_XHTML}">{paragraphs}</div>'}
+    inner = [_section(part) for part in section.iterfind("component/section")]
+    return {**found, "section": inner} if inner else found
+
+
+def _own_text(section: Any) -> Iterator[str]:
+    text = section.find("text")
+    words = trimmed(" ".join(" ".join(text.itertext()).split())) if text is not None else None
+    if words:
+        yield words
+
+
+def _entries(section: Any) -> Iterator[str]:
+    """What each entry of the section itself says, as `name: value`."""
+    for entry in section.iterfind("entry"):
+        for part in entry.iter("observation", "procedure", "substanceAdministration"):
+            line = _LINES[part.tag](part)
+            if line:
+                yield line
+
+
+def _observation(part: Any) -> str:
+    said = value_text(part.find("value"))
+    code = part.find("code")
+    name = trimmed(code.get("displayName")) if code is not None else None
+    return f"{name}: {said}" if said and name else said
+
+
+def _procedure(part: Any) -> str:
+    return value_text(part.find("code"))
+
+
+def _drug(part: Any) -> str:
+    name = trimmed(part.findtext("consumable/manufacturedProduct/manufacturedLabeledDrug/name"))
+    parts = [name, *(value_text(part.find(tag)) for tag in ("routeCode", "doseQuantity", "rateQuantity"))]
+    return " ".join(text for text in parts if text)
+
+
+_LINES = {"observation": _observation, "procedure": _procedure, "substanceAdministration": _drug}

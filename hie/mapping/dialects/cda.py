@@ -1,0 +1,166 @@
+"""CDA documents as a source language: XPath 1.0 on a tree without namespaces, with short forms for entries.
+
+- `section(29548-5)` or `section(检验报告)`: the sections of the body with that LOINC code, display name or title;
+  `section(*)`: every section.
+- `obs(DE05.01.024.00)`: observations with that data element code, at the place where it stands in the path.
+- `document:id`: a field of the header, from wherever the node stands (`hie.wire.clinical_document.Header`).
+- `node:value`: the elements themselves, for transforms that read more than a text.
+- `n()`: the place of the node among its likes in the section, from 1.
+
+An element without children gives its text; an empty text or attribute is no value.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from lxml import etree
+
+from hie.base.text import trimmed
+from hie.mapping.dialect import Coverage, Mention
+from hie.wire.clinical_document import XSI_TYPE, Header, read_header, value_text
+
+_SECTION = re.compile(r"section\(([^()]+)\)")
+_OBSERVATION = re.compile(r"obs\(([^()]+)\)")
+_ENTRY = re.compile(r"(?<![\w:-])(procedure|substanceAdministration)\b")
+_HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
+_ENTRIES = ("observation", "procedure", "substanceAdministration")
+_NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
+_ANY = "*"
+_BODY = "component/structuredBody"
+
+
+class Cda:
+    """The dialect `cda`; nodes are elements."""
+
+    name = "cda"
+
+    def compile_path(self, path: str) -> Callable[[Any], Sequence[Any]]:
+        """A path as the module describes it. Raises `ValueError` for what is no XPath or no header field."""
+        if path.startswith("document:"):
+            return _header_field(path.removeprefix("document:"))
+        if path == "n()":
+            return lambda node: (str(position(node)),)
+        if path.startswith("node:"):
+            find = _xpath(path.removeprefix("node:"))
+            return lambda node: [found for found in find(node) if etree.iselement(found)]
+        find = _xpath(path)
+        return lambda node: [text for found in find(node) if (text := _text(found))]
+
+    def compile_context(self, path: str) -> Callable[[Any], Iterable[Any]]:
+        """The elements at a path."""
+        find = _xpath(path)
+        return lambda node: [found for found in find(node) if etree.iselement(found)]
+
+    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
+        """Entries of the body with a value; those that no path names are `field-unmapped`.
+
+        An entry is named by section and data element code (or by its tag, for procedures and drugs). A map that names
+        no section is for documents that are kept as a whole: nothing in it counts. `ignored` are written like paths.
+        """
+        known = _named("/".join((*contexts, path)) for contexts, path in mentions)
+        skipped = _named(ignored)
+
+        def cover(root: Any) -> Coverage:
+            used, unmapped = [], []
+            for names, code in _populated(root):
+                written = f"section({names[0] if names else ''})/{code}"
+                if any((name, code) in known for name in (*names, _ANY)):
+                    used.append(written)
+                elif not any((name, code) in skipped for name in (*names, _ANY)):
+                    unmapped.append((written, "field-unmapped"))
+            return Coverage(tuple(dict.fromkeys(used)), tuple(dict.fromkeys(unmapped)))
+
+        return cover if known else lambda root: Coverage()
+
+    def locate(self, node: Any, path: str) -> str:
+        """The path; inside an entry with the entry and its number before it."""
+        if not etree.iselement(node) or node.tag not in _ENTRIES:
+            return path
+        return f"{_code(node)}[{position(node)}]/{path}"
+
+
+def _xpath(path: str) -> Callable[[Any], Any]:
+    expression = _SECTION.sub(_section_step, _OBSERVATION.sub(_observation_step, path))
+    try:
+        compiled = etree.XPath(expression, namespaces=_NAMESPACES)
+    except etree.XPathError as error:
+        raise ValueError(f"{path!r} is no path: {error}") from None
+    # An absolute path starts at the document, wherever the node stands.
+    return lambda node: found if isinstance(found := compiled(node), list) else [str(found)]
+
+
+def _section_step(match: re.Match[str]) -> str:
+    name = match[1].strip()
+    if name == _ANY:
+        return f"/ClinicalDocument/{_BODY}//section"
+    return (
+        f"/ClinicalDocument/{_BODY}//section[normalize-space(code/@code)='{name}'"
+        f" or normalize-space(code/@displayName)='{name}' or normalize-space(title)='{name}']"
+    )
+
+
+def _observation_step(match: re.Match[str]) -> str:
+    return f"observation[normalize-space(code/@code)='{match[1].strip()}']"
+
+
+def _header_field(name: str) -> Callable[[Any], Sequence[str]]:
+    if name not in _HEADER:
+        raise ValueError(f"the header has no field {name!r}, only {', '.join(sorted(_HEADER))}")
+
+    def read(node: Any) -> Sequence[str]:
+        value = getattr(read_header(node.getroottree().getroot()), name)
+        text = "true" if value is True else value or ""
+        return (text,) if text else ()
+
+    return read
+
+
+def _text(found: Any) -> str:
+    if etree.iselement(found):
+        return "" if len(found) else (trimmed(found.text) or "")
+    return trimmed(found) or ""
+
+
+def position(node: Any) -> int:
+    """The place of an entry among its likes in the section (drugs: in the body), from 1."""
+    whole = "structuredBody" if node.tag == "substanceAdministration" else "section"
+    scope = next(node.iterancestors(whole), None)
+    if scope is None:
+        return 1
+    wanted = _code(node)
+    alike = [entry for entry in scope.iter(node.tag) if _code(entry) == wanted]
+    return alike.index(node) + 1
+
+
+def _code(entry: Any) -> str:
+    """What names an entry: the data element code of an observation, the tag of any other."""
+    if entry.tag != "observation":
+        return str(entry.tag)
+    code = entry.find("code")
+    return (code.get("code") or "").strip() if code is not None else ""
+
+
+def _named(paths: Iterable[str]) -> set[tuple[str, str]]:
+    """Every pair of section and entry that stands together in one path."""
+    found: set[tuple[str, str]] = set()
+    for path in paths:
+        entries = [*_OBSERVATION.findall(path), *_ENTRY.findall(path)]
+        found |= {(section.strip(), entry.strip()) for section in _SECTION.findall(path) for entry in entries}
+    return found
+
+
+def _populated(root: Any) -> Iterable[tuple[list[str], str]]:
+    """Entries of the body that say something: the names of their section, and what names them."""
+    for section in root.iterfind(f"{_BODY}//section"):
+        names = _section_names(section)
+        for entry in section.iter(*_ENTRIES):
+            if entry.tag != "observation" or value_text(entry.find("value")):
+                yield names, _code(entry)
+
+
+def _section_names(section: Any) -> list[str]:
+    code = section.find("code")
+    names = [code.get("code"), code.get("displayName")] if code is not None else []
+    return [text for name in (*names, section.findtext("title")) if (text := trimmed(name))]

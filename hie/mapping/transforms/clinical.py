@@ -1,0 +1,283 @@
+"""Elements of a CDA document that only make sense as a whole: addresses, places, results, diagnoses, dosages.
+
+Each transform takes an element of the tree (`node:` paths of the dialect `cda`); see Jiashan interface §3, §4, §6.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hie.base.systems import EXTENSION, OID, identifier_system
+from hie.base.text import half_width, trimmed
+from hie.mapping.context import Context
+from hie.mapping.transforms.identifiers import number
+from hie.mapping.transforms.names import address, name_text
+from hie.mapping.transforms.results import interpretation, observation_result, read_number
+from hie.mapping.transforms.texts import fits, present
+from hie.wire.clinical_document import XSI_TYPE, value_text
+
+ICD_10 = f"urn:oid:{OID}.2.3.3.11"
+ICD_9_CM_3 = f"urn:oid:{OID}.2.3.3.12"
+WARD, BED, STAFF = f"{OID}.1.27", f"{OID}.1.22", f"{OID}.1.4"
+
+_V2_0074 = "http://terminology.hl7.org/CodeSystem/v2-0074"
+_UCUM = "http://unitsofmeasure.org"
+_NUMERIC_TYPES = frozenset({"REAL", "PQ", "INT"})
+_RESULT, _UNIT = "DE04.30.015.00", "DE04.30.016.00"
+_DAYS, _PER_DAY = "DE06.00.294.00", frozenset({"次/日", "次/天"})
+
+
+def strong_number(value: Any, context: Context) -> str | None:
+    """A national id as patient key: upper case; a masked one is no key (common rules §4.1)."""
+    text = number(value, context)
+    return None if text is None or "*" in text else text.upper()
+
+
+def document_address(node: Any, context: Context) -> dict[str, Any] | None:
+    """An Address from `addr` with the zone's own parts (Jiashan interface §3.1)."""
+    parts = {child.tag: text for child in node if isinstance(child.tag, str) and (text := trimmed(child.text))}
+    local = [parts.get(name, "") for name in ("township", "streetName", "houseNumber")]
+    text = "".join([*(parts.get(name, "") for name in ("state", "city", "county")), *local])
+    whole: dict[str, Any] = {"text": text or trimmed(node.text)}
+    if any(local):
+        whole["line"] = ["".join(local)]
+    for element, part in (("city", "city"), ("district", "county"), ("state", "state"), ("postalCode", "postalCode")):
+        if part in parts:
+            whole[element] = parts[part]
+    return address(whole, context)
+
+
+def place(node: Any, context: Context) -> dict[str, Any] | None:
+    """An item of Encounter.location from the chain bed -> room -> department -> ward -> hospital."""
+    units = {}
+    for unit in node.iter("wholeOrganization"):
+        identity = unit.find("id")
+        if identity is not None:
+            units[identity.get("root")] = (identity.get("extension"), unit.findtext("name"))
+    ward, bed = units.get(WARD, ("", "")), units.get(BED, ("", ""))
+    name = present(ward[1], context) or present(units.get(f"{OID}.1.26", ("", ""))[1], context)
+    ward_number, bed_number = number(ward[0], context), number(bed[0], context)
+    location: dict[str, Any] = {}
+    if ward_number:
+        location["identifier"] = {"system": context.local_system(WARD), "value": ward_number}
+    if name and fits(name, "name", context):
+        location["display"] = name
+    if not location:
+        return None
+    found: dict[str, Any] = {"location": location}
+    if bed_number:
+        bed_id = {"system": context.local_system(BED), "value": bed_number}
+        found["extension"] = [{"url": f"{EXTENSION}/bed", "valueIdentifier": bed_id}]
+    return found
+
+
+def signer(node: Any, context: Context) -> dict[str, Any] | None:
+    """A Reference that names an author or authenticator, with number and role where they are given."""
+    person = next(iter(node.iter("assignedPerson", "associatedPerson")), None)
+    name = name_text(person.findtext("name") if person is not None else None, context)
+    if name is None:
+        return None
+    identity, code = next(node.iter("id"), None), next(node.iter("code"), None)
+    role = trimmed(code.get("displayName")) if code is not None else None
+    found: dict[str, Any] = {"display": f"{name} ({role})" if role else name}
+    staff = number(identity.get("extension"), context) if identity is not None else None
+    if staff and identity is not None and identity.get("root") in (STAFF, f"{OID}.1.7"):
+        system = identifier_system(context.organisation, identity.get("root"))
+        found["identifier"] = {"system": system, "value": staff}
+    return found
+
+
+def value(node: Any, context: Context) -> str | None:
+    """What a `value` element says, in whichever way it is filled."""
+    text = value_text(node)
+    return text if text and fits(text, "long", context) else None
+
+
+def coded_entry(node: Any, context: Context, *, system: str) -> dict[str, Any] | None:
+    """A CodeableConcept of an open classification: code and name, only the code, or only a text."""
+    code = half_width(trimmed(node.get("code")) or "")
+    name = trimmed(node.get("displayName")) or trimmed("".join(node.itertext()))
+    found: dict[str, Any] = {}
+    if code and fits(code, "code", context):
+        coding = {"system": system, "code": code, "display": name}
+        found["coding"] = [{key: part for key, part in coding.items() if part}]
+    if name and fits(name, "short", context):
+        found["text"] = name
+    return found or None
+
+
+def diagnosis(node: Any, context: Context) -> dict[str, Any] | None:
+    """A diagnosis value (ICD-10)."""
+    return coded_entry(node, context, system=ICD_10)
+
+
+def procedure_code(node: Any, context: Context) -> dict[str, Any] | None:
+    """A procedure code (ICD-9-CM-3)."""
+    return coded_entry(node, context, system=ICD_9_CM_3)
+
+
+def lab_result(node: Any, context: Context) -> dict[str, Any]:
+    """The slots of a laboratory item: its value with unit, else why there is none (Jiashan interface §6.4, §7.1)."""
+    sent = value_of(node, _RESULT)
+    text = (trimmed(sent.get("value")) or value_text(sent)) if sent is not None else None
+    if not text:
+        return observation_result(None, context)
+    units = value_of(node, _UNIT)
+    unit = value_text(units) if units is not None else sent.get("unit")
+    kind = (sent.get(XSI_TYPE) or "").rpartition(":")[2]
+    return observation_result(text, context, unit=unit, numeric=kind in _NUMERIC_TYPES)
+
+
+def own_identifier(node: Any, context: Context, *, kind: str) -> dict[str, Any] | None:
+    """The Identifier that says the natural key of the resource at work."""
+    if context.current is None:
+        return None
+    return {"system": context.local_system(kind), "value": context.current.value}
+
+
+def result_flag(node: Any, context: Context) -> dict[str, Any] | None:
+    """Interpretation from a result code (Jiashan interface §4)."""
+    name = node.get("displayName")
+    if not trimmed(node.get("code")):
+        text = value_text(node)
+        return {"text": text} if text else None
+    return interpretation(node.get("code"), context, table="jiashan-result-code", name=name)
+
+
+def exam_category(value: Any, context: Context) -> dict[str, Any] | None:
+    """The v2-0074 category of an examination; every category not in the table is OTH (Jiashan interface §4)."""
+    text = trimmed(value)
+    if text is None:
+        return None
+    row = context.code("jiashan-exam-category", half_width(text))
+    coding = row.target if row is not None else {"system": _V2_0074, "code": "OTH", "display": "Other"}
+    return {"coding": [coding], "text": text}
+
+
+def drug(node: Any, context: Context) -> dict[str, Any] | None:
+    """medicationCodeableConcept from `manufacturedLabeledDrug`."""
+    code = half_width(trimmed(node.findtext("code")) or _attribute(node.find("code"), "code"))
+    name = trimmed(node.findtext("name")) or _attribute(node.find("code"), "displayName")
+    if code and fits(code, "code", context):
+        return context.codes["jiashan-drug"].translate(code, name, context).concept
+    return {"text": name} if name else None
+
+
+def dosage(node: Any, context: Context) -> dict[str, Any] | None:
+    """An item of dosageInstruction from a `substanceAdministration` (Jiashan interface §6.2)."""
+    found: dict[str, Any] = {}
+    text = trimmed(node.findtext("text"))
+    if text:
+        found["text"] = text
+    timing = _timing(node)
+    if timing:
+        found["timing"] = timing
+    route = node.find("routeCode")
+    if route is not None and (route.get("code") or route.get("displayName")):
+        name = trimmed(route.get("displayName")) or ""
+        code = trimmed(route.get("code"))
+        found["route"] = (
+            context.codes["drug-route"].translate(code, name, context).concept if code else {"text": name}
+        )
+    dose = _quantity(node.find("doseQuantity"))
+    if dose:
+        found["doseAndRate"] = [{"doseQuantity": dose}]
+    return found or None
+
+
+def _timing(node: Any) -> dict[str, Any]:
+    repeat: dict[str, Any] = {}
+    rate = node.find("rateQuantity")
+    words = ""
+    if rate is not None:
+        often, unit = trimmed(rate.get("value")), trimmed(rate.get("unit")) or ""
+        if often and often.isdecimal() and int(often) > 0 and half_width(unit) in _PER_DAY:
+            repeat = {"frequency": int(often), "period": 1, "periodUnit": "d"}
+        else:
+            words = " ".join(part for part in (often, unit) if part)
+    days = _amount(value_of(node, _DAYS))
+    if days is not None:
+        repeat = {"boundsDuration": {"value": days, "unit": "天", "system": _UCUM, "code": "d"}, **repeat}
+    timing: dict[str, Any] = {"repeat": repeat} if repeat else {}
+    return {**timing, "code": {"text": words}} if words else timing
+
+
+def first_concept(values: Sequence[str], context: Context) -> dict[str, Any] | None:
+    """A CodeableConcept of words only: the first of several places that say the same (with `all = true`)."""
+    return {"text": values[0].strip()}
+
+
+def order_reference(node: Any, context: Context) -> dict[str, Any] | None:
+    """basedOn: a logical reference to the order, with the requesting department (Jiashan interface §3, §6.3)."""
+    text = number(node.get("extension"), context)
+    if text is None:
+        return None
+    department = node.find("../../../participant/associatedEntity/scopingOrganization/name")
+    name = present(department.text, context) if department is not None else None
+    system = context.local_system(node.get("root"))
+    found: dict[str, Any] = {"type": "ServiceRequest", "identifier": {"system": system, "value": text}}
+    return {**found, "display": name} if name else found
+
+
+def text_extension(node: Any, context: Context, *, url: str) -> dict[str, Any] | None:
+    """An extension with what a `value` element says."""
+    text = value(node, context)
+    return {"url": url, "valueString": text} if text else None
+
+
+def discharge_condition(node: Any, context: Context) -> dict[str, Any] | None:
+    """The condition at discharge (DE06.00.193.00) as extension of Encounter.hospitalization."""
+    return text_extension(node, context, url=f"{EXTENSION}/discharge-condition")
+
+
+def total(value: Any, context: Context) -> dict[str, Any] | None:
+    """dispenseRequest.quantity from a total amount."""
+    return _quantity(value)
+
+
+def _quantity(node: Any) -> dict[str, Any] | None:
+    amount = _amount(node)
+    if amount is None:
+        return None
+    unit = trimmed(node.get("unit"))
+    return {"value": amount, "unit": unit} if unit else {"value": amount}
+
+
+def _amount(node: Any) -> Decimal | None:
+    found = read_number(trimmed(node.get("value")) or trimmed(node.text) or "") if node is not None else None
+    return found.number if found is not None and not found.comparator else None
+
+
+def value_of(node: Any, code: str) -> Any:
+    """The `value` element of the entry with that data element code below a node, None without one."""
+    for observation in node.iterfind("entryRelationship/observation"):
+        if _attribute(observation.find("code"), "code") == code:
+            return observation.find("value")
+    return None
+
+
+def _attribute(element: Any, name: str) -> str:
+    return (element.get(name) or "").strip() if element is not None else ""
+
+
+CLINICAL: Mapping[str, Any] = {
+    "document-address": document_address,
+    "document-condition": discharge_condition,
+    "document-diagnosis": diagnosis,
+    "document-dosage": dosage,
+    "document-drug": drug,
+    "document-exam-category": exam_category,
+    "document-extension": text_extension,
+    "document-first-concept": first_concept,
+    "document-flag": result_flag,
+    "document-identifier": own_identifier,
+    "document-order": order_reference,
+    "document-place": place,
+    "document-procedure": procedure_code,
+    "document-result": lab_result,
+    "document-signer": signer,
+    "document-total": total,
+    "document-value": value,
+    "patient-number": strong_number,
+}
+"""Name in a map -> transform."""
