@@ -49,11 +49,9 @@ def device(value: Sequence[str], context: Any) -> dict[str, Any] | None:
     return found
 
 
-def nationality(value: str, context: Any) -> dict[str, Any] | None:
+def nationality(value: str, context: Any) -> dict[str, Any]:
     """The nationality extension of R4; GJ is a three-letter country code."""
-    code = context.present(value)
-    if not code:
-        return None
+    code = value.strip()
     country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": code}]}
     return {
         "url": "http://hl7.org/fhir/StructureDefinition/patient-nationality",

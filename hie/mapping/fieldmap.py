@@ -69,11 +69,14 @@ def load_maps(
 ) -> dict[tuple[str, str], Program]:
     """Every field map below `folder` (`<feed>/*.toml`), by feed and record type.
 
-    `transforms` gives the transforms of each feed. Raises `BrokenTables` with everything that is wrong.
+    `transforms` gives the transforms of each feed. Folders of other feeds are left alone: their adapter may be
+    disabled. Raises `BrokenTables` with everything that is wrong.
     """
     programs: dict[tuple[str, str], Program] = {}
     problems: list[Problem] = []
     for path in sorted(folder.glob("*/*.toml")):
+        if path.parent.name not in transforms:
+            continue
         found, fieldmap = _read_map(path, folder)
         if fieldmap is not None and not found:
             found = list(_add(fieldmap, programs, dialects, transforms, codes))
