@@ -131,11 +131,14 @@ def string_concept(out: Out, code: str, value: Any) -> None:
 
 
 def phonetic_name(out: Out, code: str, value: Any) -> None:
-    """Soundex of each Latin word, pinyin of Chinese names; for parameters whose usage is `phonetic`."""
-    parts = [value.get("text"), value.get("family"), *(value.get("given") or ())]
-    for part in filter(None, parts):
-        string_derived(out, code, part, part is not parts[-1])
-        out.extend((code, fold(sound), "") for sound in map(phonetic, fold(part).split()) if sound)
+    """The name and the Soundex of each of its Latin words; for parameters whose usage is `phonetic`.
+
+    A query gives the Soundex of its words as well (`hie.search.fold.phonetic`, folded).
+    """
+    string_name(out, code, value)
+    for part in (value.get("text"), value.get("family"), *(value.get("given") or ())):
+        sounds = map(phonetic, fold(part).split()) if part else ()
+        out.extend((code, fold(sound), "") for sound in sounds if sound)
 
 
 # -- reference -------------------------------------------------------------------------------------------------

@@ -202,3 +202,28 @@ def test_distinct_elements_of_a_big_bundle_take_no_square_time() -> None:
     bundle = {"resourceType": "Bundle", "entry": entries}
     assert evaluate("(entry.resource.value | entry.resource.value).count()", bundle) == [7]
     assert evaluate("entry.resource.issued.distinct().count()", bundle) == [90]
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("@2020-01-01 = @2020-01-01T00:30:00+08:00", []),
+        ("@2020-01-01 < @2020-01-02T00:30:00+08:00", [True]),
+        ("@2020-01-01T08:00:00+08:00 = @2020-01-01T00:00:00Z", [True]),
+        ("@2020-01-01T08:00:00 = @2020-01-01T00:00:00Z", []),
+        ("@2024-02-29 + 1 year = @2025-02-28", [True]),
+        ("@2020-01-31 + 1 month = @2020-02-29", [True]),
+        ("@2020 + 24 months = @2022", [True]),
+        ("@T23:30 + 45 minutes = @T00:15", [True]),
+        ("(3 'mg' + 1 'g').value = 1003", [True]),
+        ("{} and false", [False]),
+        ("(1 | 2 | 3).where($this > 1).select($this * 2)", [4, 6]),
+        ("'abc'.replaceMatches('(b)', '[$1]')", ["a[b]c"]),
+        ("(1 | 2 | 3 | 4).avg()", [Decimal("2.5")]),
+        ("(3 | 1 | 2).sort(-$this)", [3, 2, 1]),
+        ("defineVariable('n', 4).select(%n + 1)", [5]),
+        ("'中文'.encode('base64').decode('base64')", ["中文"]),
+    ],
+)
+def test_small_answers(text: str, answer: list[Any]) -> None:
+    assert evaluate(text, PATIENT) == answer

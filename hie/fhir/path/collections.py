@@ -1,5 +1,6 @@
 """Functions on collections (FHIRPath N1 §"Existence", "Filtering and projection", "Subsetting", "Combining")."""
 
+from hie.fhir.path.arithmetic import calculate
 from hie.fhir.path.compare import Distinct, alike, distinct, distinct_set, ordered
 from hie.fhir.path.function import Closure, Function, condition, each, one, truth, whole
 from hie.fhir.path.node import Node, Value, Values, children, system
@@ -218,8 +219,6 @@ def sort(evaluation: Evaluation, items: Values, keys: list[tuple[Closure, bool]]
 
 
 def _total(evaluation: Evaluation, items: Values, sign: str) -> Value | None:
-    from hie.fhir.path.arithmetic import calculate
-
     found = items[:1]
     for item in items[1:]:
         found = calculate(sign, found, [item])
@@ -231,8 +230,6 @@ def _sum(evaluation: Evaluation, items: Values) -> Values:
 
 
 def _average(evaluation: Evaluation, items: Values) -> Values:
-    from hie.fhir.path.arithmetic import calculate
-
     return calculate("/", _sum(evaluation, items), [len(items)]) if items else []
 
 

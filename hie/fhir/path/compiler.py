@@ -10,6 +10,7 @@ from hie.fhir.path.function import Closure, Function, one, truth, whole
 from hie.fhir.path.node import Node, TypeInfo, Value, Values, child
 from hie.fhir.path.operators import DECIDED, LOGIC, OPERATORS
 from hie.fhir.path.parser import type_name_of
+from hie.fhir.path.quantity import Quantity
 from hie.fhir.path.scope import Evaluation, PathError, single
 from hie.fhir.path.syntax import (
     Binary,
@@ -40,6 +41,7 @@ FUNCTIONS: dict[str, Function] = {
 
 _CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
 _URLS = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
+_PARTS: dict[type, tuple[str, ...]] = {TypeInfo: ("name", "namespace"), Quantity: ("value", "unit")}
 _UNORDERED = frozenset(("children", "descendants"))
 _ORDERED = frozenset(("first", "last", "tail", "skip", "take"))
 
@@ -109,7 +111,7 @@ def _children_of(item: Value, name: str, evaluation: Evaluation, position: int) 
         found = child(item, name, evaluation.definitions)
         if found is not None:
             return found
-    elif isinstance(item, TypeInfo) and name in ("name", "namespace"):
+    elif name in _PARTS.get(type(item), ()):
         return [getattr(item, name)]
     if evaluation.scope.strict:
         raise invalid(f"no element {name!r} here", position)

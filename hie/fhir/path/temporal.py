@@ -138,13 +138,16 @@ def _seconds(parts: tuple[int, ...], fraction: str) -> tuple[int | Decimal, ...]
 def compare(left: Temporal, right: Temporal) -> int | None:
     """-1, 0 or 1; None when the precisions differ and the common part is equal, or the kinds do not mix.
 
-    A stated offset on one side only leaves the answer open unless the values lie further apart than any offset.
+    A time of day with an offset and one without leave the answer open. A date is held against the local day of a
+    dateTime.
     """
     if (left.kind == "Time") != (right.kind == "Time"):
         return None
     if (left.zone is None) != (right.zone is None) and left.precision > DAY and right.precision > DAY:
         return None
     first, second = _aligned(left), _aligned(right)
+    if min(left.precision, right.precision) <= DAY:
+        first, second = left.parts, right.parts
     for one, other in zip(first, second, strict=False):
         if one != other:
             return -1 if one < other else 1

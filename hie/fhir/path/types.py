@@ -1,7 +1,7 @@
 """`is`, `as` and `ofType` on one value (FHIRPath N1 §"Types")."""
 
 from hie.fhir.path.convert import CONVERSIONS
-from hie.fhir.path.node import Value, type_info
+from hie.fhir.path.node import Node, Value, type_info
 from hie.fhir.path.scope import Evaluation, PathError
 
 
@@ -10,10 +10,12 @@ def is_a(value: Value, name: str, evaluation: Evaluation, exact: bool = False) -
 
     `exact` is the rule of `as` and `ofType`: a primitive must be of just that type, not of one derived from it.
     """
-    namespace, _, bare = name.rpartition(".")
     definitions = evaluation.definitions
-    known = definitions.is_type(bare), bare in CONVERSIONS
-    if namespace not in ("", "FHIR", "System") or not (any(known) or namespace == "System"):
+    if isinstance(value, Node) and value.type == name:
+        return True
+    namespace, _, bare = name.rpartition(".")
+    known = definitions.is_type(bare) or bare in CONVERSIONS or namespace == "System"
+    if namespace not in ("", "FHIR", "System") or not known:
         raise PathError(f"unknown type {name}")
     info = type_info(value)
     if info.namespace == "System":
