@@ -1,0 +1,338 @@
+"""Header, entries and quirks of Jiashan documents (Jiashan interface §2-4, §6, §7, §9)."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from hie.base.draft import Draft
+from tests.adapters.jiashan_exchange import JSWT, JSYY, JSZY, Exchange, changed, codes, draft, prepared, sample
+
+NATIONAL_ID = '<id root="2.16.156.10011.1.3" extension="320598196804175127"/>'
+CARD = '<id root="2.16.156.10011.1.19" extension="A800000517"/>'
+GENDER = 'administrativeGenderCode code="2" displayName="女性"'
+
+
+def slots(found: Draft, type: str) -> dict[str, Any]:
+    """What the draft says about its first resource of a type."""
+    merged: dict[str, Any] = {}
+    for contribution in found.contributions:
+        if contribution.target.type == type:
+            merged.update(contribution.slots)
+    return merged
+
+
+def patient_key(found: Draft) -> tuple[str, str]:
+    target = next(c.target for c in found.contributions if c.target.type == "Patient")
+    return target.kind.rpartition(".")[2], target.value
+
+
+def finding_codes(body: bytes) -> list[str]:
+    return [found.code for found in prepared(body)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ((), ("3", "320598196804175127")),
+        (
+            ((NATIONAL_ID, '<id root="2.16.156.10011.1.3" extension="320598196804175128"/>'),),
+            ("3", "320598196804175128"),
+        ),
+        (((NATIONAL_ID, '<id root="2.16.156.10011.1.3" extension="-"/>'),), ("19", "A800000517")),
+        (((NATIONAL_ID, '<id root="2.16.156.10011.1.3" extension="3205**********5127"/>'),), ("19", "A800000517")),
+        (((NATIONAL_ID, ""), (CARD, "")), ("11", "MZ810001")),
+        (((NATIONAL_ID, ""), (CARD, '<id root="2.16.156.10011.1.12" extension="ZY1"/>')), ("12", "ZY1")),
+    ],
+)
+def test_patient_key(changes: tuple[tuple[str, str], ...], key: tuple[str, str]) -> None:
+    assert patient_key(draft(changed("01", *changes))) == key
+
+
+def test_no_number_of_the_patient_at_all() -> None:
+    body = changed("01", (NATIONAL_ID, ""), (CARD, ""), ('<id root="2.16.156.10011.1.11" extension="MZ810001"/>', ""))
+    assert "key-missing" in finding_codes(body)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        ("320598196804175128", "id-checksum"),
+        ("3205**********5127", "id-masked"),
+        ("无", "null-text"),
+        ("-", "null-text"),
+        ("320598680417512", "id-legacy"),
+    ],
+)
+def test_national_ids(number: str, code: str) -> None:
+    assert code in finding_codes(changed("01", ('extension="320598196804175127"', f'extension="{number}"')))
+
+
+async def test_a_visit_number_leads_to_the_patient_in_any_order() -> None:
+    weak = changed("02", (NATIONAL_ID, ""))
+    for order in permutations([sample("01"), weak]):
+        exchange = Exchange()
+        for body in order:
+            await exchange.send(body)
+        (patient,) = await exchange.all("Patient")
+        assert patient["identifier"][0]["value"] == "320598196804175127"
+        (report,) = await exchange.all("DiagnosticReport")
+        assert report["subject"] == {"reference": f"Patient/{patient['id']}"}
+
+
+async def test_the_same_visit_number_in_two_hospitals_is_two_patients() -> None:
+    weak = changed("01", (NATIONAL_ID, ""), (CARD, ""))
+    other = weak.replace(JSYY.encode(), JSZY.encode()).replace(b"624630be", b"724630be")
+    exchange = Exchange()
+    await exchange.send(weak)
+    await exchange.send(other)
+    patients = await exchange.all("Patient")
+    assert len(patients) == 2
+    assert len({p["managingOrganization"]["reference"] for p in patients}) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "gender"),
+    [
+        (GENDER, 'administrativeGenderCode code="1" displayName="女性"', "code-name-conflict", "male"),
+        (GENDER, 'administrativeGenderCode code="7" displayName="女性"', "code-unknown", "unknown"),
+    ],
+)
+def test_gender(old: str, new: str, code: str, gender: str) -> None:
+    body = changed("01", (old, new))
+    assert code in finding_codes(body)
+    assert slots(draft(body), "Patient")["gender"] == gender
+
+
+def test_partial_birth_date() -> None:
+    body = changed("01", ('birthTime value="19680417"', 'birthTime value="199003"'))
+    assert slots(draft(body), "Patient")["birthDate"] == "1990-03"
+    assert "date-partial" in finding_codes(body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ((("<title>门急诊病历</title>", "<title>检验报告</title>"),), "code-name-conflict"),
+        ((("2.1.1.22", "2.1.1.27"),), "code-name-conflict"),
+        ((("<name>顾晓嵐</name>", "<name> </name>"),), "value-missing"),
+        (((GENDER, 'administrativeGenderCode displayName=""'),), "value-missing"),
+        ((("20260302101000", "20270302101000"),), "date-future"),
+        ((("<name>顾晓嵐</name>", f"<name>{'长' * 101}</name>"),), "field-too-long"),
+        ((("MZ810001", "M" * 65),), "field-too-long"),
+    ],
+)
+def test_quality_rules(changes: tuple[tuple[str, str], ...], code: str) -> None:
+    assert code in finding_codes(changed("01", *changes))
+
+
+def test_an_unknown_title_contradicts_nothing() -> None:
+    assert finding_codes(changed("01", ("<title>门急诊病历</title>", "<title>门诊病历(复诊)</title>"))) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "old"),
+    [("02", "2.16.156.10011.1.33"), ("06", "2.16.156.10011.1.20")],
+)
+def test_reports_and_prescriptions_need_their_number(start: str, old: str) -> None:
+    assert "key-missing" in finding_codes(changed(start, (f'root="{old}"', 'root="2.16.156.10011.1.99"')))
+
+
+def test_other_documents_are_kept_as_a_whole() -> None:
+    body = changed(
+        "01", ('code="C0002"', 'code="C0034"'), ("<title>门急诊病历", "<title>入院记录"), ("2.1.1.22", "2.1.1.54")
+    )
+    found = draft(body)
+    assert codes(found) == ["document-level-only"]
+    types = [c.target.type for c in found.contributions]
+    assert types == ["Patient", "Encounter", "Encounter", "DocumentReference", "Composition"]
+    assert "status" not in slots(found, "Encounter")
+
+
+def test_an_entry_that_no_map_names() -> None:
+    found = draft(changed("01", ("DE04.01.119.00", "DE04.01.999.00")))
+    assert found.unmapped == ("section(10154-3)/DE04.01.999.00",)
+    assert codes(found) == ["field-unmapped"]
+
+
+def test_an_element_without_namespace_and_pretty_printed() -> None:
+    body = changed("01", (' xmlns="urn:hl7-org:v3"', ""), ("咳嗽一周</value>", "\n   咳嗽一周\n  </value>"))
+    assert slots(draft(body), "Encounter")["reasonCode[]"] == [{"text": "咳嗽一周"}]
+
+
+def test_no_allergy() -> None:
+    found = draft(changed("01", ('xsi:type="BL" value="true"', 'xsi:type="BL" value="false"')))
+    assert "AllergyIntolerance" not in [c.target.type for c in found.contributions]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (
+            'code="J40.x00" displayName=""',
+            {"coding": [{"system": "urn:oid:2.16.156.10011.2.3.3.11", "code": "J40.x00"}]},
+        ),
+        ('displayName="支气管炎"', {"text": "支气管炎"}),
+    ],
+)
+def test_diagnoses_with_half_of_their_data(value: str, code: dict[str, Any]) -> None:
+    old = (
+        'code="J40.x00" codeSystem="2.16.156.10011.2.3.3.11" codeSystemName="诊断代码表(ICD-10)" displayName="支气管炎"'
+    )
+    assert slots(draft(changed("01", (old, value))), "Condition")["code"] == code
+
+
+def test_discharge_before_admission() -> None:
+    body = changed("07", ('<high value="20260320103000"/>', '<high value="20260301103000"/>'))
+    assert "time-order" in finding_codes(body)
+
+
+async def test_discharge_before_admission_leaves_out_the_end() -> None:
+    exchange = Exchange()
+    await exchange.send(changed("07", ('<high value="20260320103000"/>', '<high value="20260301103000"/>')))
+    (visit,) = await exchange.all("Encounter")
+    assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-03-08T09:30:00+08:00"})
+
+
+@pytest.mark.parametrize("high", ["19000101", "19000101000000"])
+async def test_not_discharged(high: str) -> None:
+    exchange = Exchange()
+    await exchange.send(changed("07", ('<high value="20260320103000"/>', f'<high value="{high}"/>')))
+    (visit,) = await exchange.all("Encounter")
+    assert (visit["status"], visit["period"]) == ("in-progress", {"start": "2026-03-08T09:30:00+08:00"})
+
+
+async def test_discharge_summary_wins_over_later_documents() -> None:
+    stay = '<id root="2.16.156.10011.1.12" extension="ZY810007"/>'
+    late = changed(
+        "03",
+        ('<id root="2.16.156.10011.1.11" extension="MZ810003"/>', stay),
+        ('effectiveTime value="20260303111500"', 'effectiveTime value="20260325111500"'),
+    ).replace(JSWT.encode(), JSYY.encode())
+    for order in permutations([sample("07"), late]):
+        exchange = Exchange()
+        for body in order:
+            await exchange.send(body)
+        (visit,) = await exchange.all("Encounter")
+        assert visit["status"] == "finished"
+        assert visit["period"]["end"] == "2026-03-20T10:30:00+08:00"
+        assert visit["class"]["code"] == "AMB"
+
+
+def test_specimen_after_the_report() -> None:
+    body = changed("02", ('<low value="20260302101500"/>', '<low value="20260302121500"/>'))
+    assert "time-order" in finding_codes(body)
+
+
+@pytest.mark.parametrize(
+    ("value", "finding"),
+    [
+        ('<value xsi:type="REAL" value="阴性"/>', "value-not-numeric"),
+        ('<value xsi:type="REAL" value="-"/>', "value-ambiguous"),
+        ('<value xsi:type="ST">-</value>', "value-ambiguous"),
+    ],
+)
+def test_results_that_are_no_number(value: str, finding: str) -> None:
+    assert finding in finding_codes(changed("02", ('<value xsi:type="REAL" value="11.2000"/>', value)))
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        ('<value xsi:type="ST">&lt;0.5</value>', "valueQuantity"),
+        ('<value value="5.6000"/>', "valueQuantity"),
+        ("<value>弱阳性</value>", "valueCodeableConcept"),
+        ('<value xsi:type="ST">无</value>', "valueString"),
+    ],
+)
+def test_forms_of_a_result(value: str, key: str) -> None:
+    found = draft(changed("02", ('<value xsi:type="REAL" value="11.2000"/>', value)))
+    report = found.contributions[-1]
+    first = next(m for m in report.members if m.key.type == "Observation")
+    assert list(first.slots["value[x]"]) == [key]
+
+
+def test_a_result_that_is_missing() -> None:
+    found = draft(changed("02", ('<value xsi:type="REAL" value="11.2000"/>', "<value/>")))
+    first = next(m for m in found.contributions[-1].members if m.key.type == "Observation")
+    assert first.slots["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+
+
+def test_two_results_of_one_item_are_numbered() -> None:
+    found = draft(changed("02", ("血红蛋白", "白细胞计数")))
+    values = [m.key.value for m in found.contributions[-1].members if m.key.type == "Observation"]
+    assert values == ["JY810002:白细胞计数:1", "JY810002:白细胞计数:2", "JY810002:乙肝表面抗原:1"]
+
+
+CATEGORIES = [
+    ("CT", "CT"),
+    ("MR", "NMR"),
+    ("X线", "RAD"),
+    ("超声", "RUS"),
+    ("病理", "SP"),
+    ("心电", "EC"),
+    ("内镜", "OTH"),
+    ("骨密度", "OTH"),
+]
+
+
+def imaging(*pairs: tuple[str, str]) -> bytes:
+    text = sample("05").decode("gb18030").replace('encoding="GB18030"', 'encoding="UTF-8"')
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text.encode()
+
+
+@pytest.mark.parametrize(("sent", "code"), CATEGORIES)
+def test_examination_categories(sent: str, code: str) -> None:
+    found = draft(imaging(('<value xsi:type="ST">CT</value>', f'<value xsi:type="ST">{sent}</value>')))
+    (category,) = slots(found, "DiagnosticReport")["category[]"]
+    assert (category["coding"][0]["code"], category["text"]) == (code, sent)
+    assert codes(found) == ["null-text"]
+
+
+def test_examination_texts_without_their_words_are_taken_in_order() -> None:
+    body = imaging(("检查报告结果-主观提示", "检查报告结果"), ("检查报告结果-客观所见", "检查报告结果"))
+    found = draft(body)
+    assert "pairing-assumed" in codes(found)
+    report = found.contributions[-1]
+    assert report.slots["conclusion"] == "右肺上叶磨玻璃结节，约8mm。"
+    assert report.members[0].slots["value[x]"] == {"valueString": "右肺上叶磨玻璃结节，建议随访。"}
+
+
+@pytest.mark.parametrize(
+    ("rate", "timing"),
+    [
+        ('value="3" unit="次/日"', {"frequency": 3, "period": 1, "periodUnit": "d"}),
+        ('value="1" unit="次/周"', None),
+        ('value="q8h" unit=""', None),
+    ],
+)
+def test_how_often_a_drug_is_taken(rate: str, timing: dict[str, Any] | None) -> None:
+    found = draft(changed("06", ('value="3" unit="次/日"', rate)))
+    drug = next(c for c in found.contributions if c.target.type == "MedicationRequest")
+    given = drug.slots["dosageInstruction[]"][0]["timing"]
+    repeat = {k: v for k, v in given["repeat"].items() if k != "boundsDuration"}
+    assert repeat == (timing or {})
+    assert ("code" in given) is (timing is None)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "target", "finding"),
+    [
+        ("1", "门诊", "AMB", None),
+        ("2", "急诊", "EMER", None),
+        ("3", "住院", "IMP", None),
+        ("9", "其他", "AMB", None),
+        ("3", "门诊", "IMP", "code-name-conflict"),
+        ("7", "其它", "AMB", "code-unknown"),
+    ],
+)
+def test_patient_types(code: str, name: str, target: str, finding: str | None) -> None:
+    body = changed(
+        "02", ('patienttypeCode code="1" displayName="门诊"', f'patienttypeCode code="{code}" displayName="{name}"')
+    )
+    found = draft(body)
+    assert slots(found, "Encounter")["class"]["code"] == target
+    assert (finding in codes(found)) is (finding is not None)

@@ -1,0 +1,159 @@
+"""New, corrected, replacing and withdrawn documents, in any order of arrival (Jiashan interface §5)."""
+
+from itertools import permutations
+
+import pytest
+
+from tests.adapters.jiashan_exchange import JSYY, Exchange, changed, codes, draft
+
+ID = "e7463759fb4e51f1f418225cc6ebd521"
+NEW_ID = "f7463759fb4e51f1f418225cc6ebd521"
+VERSION = "<versionNumber></versionNumber>"
+TIME = '<effectiveTime value="20260302111500"/>'
+DOCUMENT = "2.16.156.10011.1.1"
+
+FIRST = changed("02")
+FEWER = changed(
+    "02",
+    (TIME, '<effectiveTime value="20260302121500"/>'),
+    (VERSION, "<versionNumber>1</versionNumber>"),
+    ("乙肝表面抗原", "乙肝表面抗体"),
+)
+REPLACING = changed(
+    "02",
+    (ID, NEW_ID),
+    (TIME, '<effectiveTime value="20260302131500"/>'),
+    (VERSION, "<versionNumber>1</versionNumber>"),
+    ("<parentDocument>\n<id></id>", f"<parentDocument>\n<id> {ID} </id>"),
+    ("11.2000", "6.9000"),
+    ("乙肝表面抗原", "丙肝抗体"),
+)
+WITHDRAWN = changed(
+    "02", (TIME, '<effectiveTime value="20260302141500"/>'), (VERSION, "<versionNumber>-1</versionNumber>")
+)
+
+
+async def sent(*bodies: bytes) -> Exchange:
+    exchange = Exchange()
+    for body in bodies:
+        await exchange.send(body)
+    return exchange
+
+
+async def results(exchange: Exchange) -> dict[str, str]:
+    return {o["code"]["text"]: o["status"] for o in await exchange.all("Observation")}
+
+
+@pytest.mark.parametrize("order", list(permutations([FIRST, FEWER])))
+async def test_results_that_a_correction_does_not_restate_are_in_error(order: tuple[bytes, ...]) -> None:
+    exchange = await sent(*order)
+    assert await results(exchange) == {
+        "白细胞计数": "corrected",
+        "血红蛋白": "corrected",
+        "乙肝表面抗原": "entered-in-error",
+        "乙肝表面抗体": "corrected",
+    }
+    (report,) = await exchange.all("DiagnosticReport")
+    assert (report["status"], len(report["result"])) == ("corrected", 3)
+
+
+@pytest.mark.parametrize("order", list(permutations([FIRST, REPLACING])))
+async def test_a_replacement_under_a_new_id(order: tuple[bytes, ...]) -> None:
+    exchange = await sent(*order)
+    old = await exchange.read("DocumentReference", DOCUMENT, ID)
+    new = await exchange.read("DocumentReference", DOCUMENT, NEW_ID)
+    assert old is not None
+    assert new is not None
+    assert (old["status"], new["status"]) == ("superseded", "current")
+    assert new["relatesTo"] == [{"code": "replaces", "target": {"reference": f"DocumentReference/{old['id']}"}}]
+    assert await results(exchange) == {
+        "白细胞计数": "corrected",
+        "血红蛋白": "corrected",
+        "乙肝表面抗原": "entered-in-error",
+        "丙肝抗体": "corrected",
+    }
+    (report,) = await exchange.all("DiagnosticReport")
+    assert report["status"] == "corrected"
+
+
+async def test_a_parent_that_is_not_known_is_not_made() -> None:
+    exchange = Exchange()
+    assert await exchange.status(REPLACING) == ("accepted", [])
+    assert len(await exchange.all("DocumentReference")) == 1
+
+
+@pytest.mark.parametrize("order", list(permutations([FIRST, REPLACING, WITHDRAWN])))
+async def test_withdrawing_a_replaced_document_leaves_the_new_one(order: tuple[bytes, ...]) -> None:
+    exchange = await sent(*order)
+    old = await exchange.read("DocumentReference", DOCUMENT, ID)
+    new = await exchange.read("DocumentReference", DOCUMENT, NEW_ID)
+    assert old is not None
+    assert new is not None
+    assert (old["status"], new["status"]) == ("entered-in-error", "current")
+    (report,) = await exchange.all("DiagnosticReport")
+    assert report["status"] == "corrected"
+    assert (await results(exchange))["丙肝抗体"] == "corrected"
+
+
+@pytest.mark.parametrize("order", list(permutations([FIRST, FEWER, WITHDRAWN])))
+async def test_withdrawal_wins_in_any_order(order: tuple[bytes, ...]) -> None:
+    exchange = await sent(*order)
+    for type in ("DocumentReference", "Composition", "DiagnosticReport", "Observation"):
+        assert {r["status"] for r in await exchange.all(type)} == {"entered-in-error"}
+    assert [p.get("active") for p in await exchange.all("Patient")] == [None]
+
+
+async def test_the_same_id_again_without_version() -> None:
+    exchange = await sent(FIRST)
+    again = changed("02", (TIME, '<effectiveTime value="20260302121500"/>'), ("11.2000", "11.3000"))
+    assert await exchange.status(again) == ("accepted-with-warnings", ["control-id-reused"])
+    (report,) = await exchange.all("DiagnosticReport")
+    assert report["status"] == "corrected"
+    assert await results(exchange) == {"白细胞计数": "corrected", "血红蛋白": "final", "乙肝表面抗原": "final"}
+
+
+async def test_an_older_version_changes_nothing_but_the_history() -> None:
+    exchange = await sent(FEWER)
+    before = await exchange.all("DiagnosticReport", "Observation")
+    status, findings = await exchange.status(FIRST)
+    assert (status, "stale-update" in findings) == ("accepted-with-warnings", True)
+    after = {r["id"]: r for r in await exchange.all("DiagnosticReport", "Observation")}
+    for resource in before:
+        found = after[resource["id"]]
+        assert {k: v for k, v in found.items() if k != "meta"} == {k: v for k, v in resource.items() if k != "meta"}
+
+
+async def test_two_documents_about_one_report() -> None:
+    other = changed("02", (ID, NEW_ID), (TIME, '<effectiveTime value="20260302121500"/>'), ("11.2000", "8.0000"))
+    exchange = await sent(other, FIRST)
+    assert {d["status"] for d in await exchange.all("DocumentReference")} == {"current"}
+    (report,) = await exchange.all("DiagnosticReport")
+    assert report["issued"] == "2026-03-02T12:15:00+08:00"
+
+
+@pytest.mark.parametrize("version", ["abc", "1.0", "-2"])
+def test_another_version_number_is_new(version: str) -> None:
+    found = draft(changed("02", (VERSION, f"<versionNumber>{version}</versionNumber>")))
+    assert codes(found) == ["code-unmapped", "code-unknown"]
+    report = found.contributions[-1]
+    assert report.slots["status"] == "final"
+
+
+@pytest.mark.parametrize("version", ["", "0", " 0\n"])
+def test_new_documents(version: str) -> None:
+    found = draft(changed("02", (VERSION, f"<versionNumber>{version}</versionNumber>")))
+    assert codes(found) == ["code-unmapped"]
+    assert found.message_id == f"{JSYY}|{ID}"
+    assert all(not c.withdraw for c in found.contributions)
+
+
+def test_empty_related_document_and_set_id_mean_nothing() -> None:
+    reference = next(c for c in draft(FIRST).contributions if c.target.type == "DocumentReference")
+    assert "relatesTo[]" not in reference.slots
+    assert "identifier[]#set" not in reference.slots
+
+
+def test_set_id_is_a_local_identifier() -> None:
+    found = draft(changed("02", ("<setId/>", "<setId>S-1</setId>")))
+    reference = next(c for c in found.contributions if c.target.type == "DocumentReference")
+    assert reference.slots["identifier[]#set"] == [{"system": f"https://hie.example.org/id/{JSYY}/set", "value": "S-1"}]
