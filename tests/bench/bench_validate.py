@@ -17,11 +17,11 @@ from hie.wire.safejson import loads
 
 
 def mean(run: Callable[[Any], Any], resources: list[Any]) -> float:
-    """Microseconds per resource."""
-    start = time.perf_counter()
+    """Microseconds of CPU per resource."""
+    start = time.process_time()
     for resource in resources:
         run(resource)
-    return (time.perf_counter() - start) / len(resources) * 1e6
+    return (time.process_time() - start) / len(resources) * 1e6
 
 
 def main(paths: list[str]) -> None:
