@@ -51,16 +51,16 @@ QUANTITIES = st.one_of(
     AMOUNTS.map(lambda value: {"value": value, "unit": "mg"}),
 )
 PERIODS = _present(start=DATES, end=DATES).filter(bool)
+HUMAN_NAMES = _present(family=WORDS, given=st.lists(WORDS, min_size=1, max_size=2)).filter(bool)
+IDENTIFIERS = st.tuples(SYSTEMS, CODES).map(lambda p: {"value": p[1], **({"system": p[0]} if p[0] else {})})
 PATIENTS = _present(
     gender=st.sampled_from(["male", "female"]),
     birthDate=st.sampled_from(["2024", "2024-02", "2024-02-29", "2023-12-31"]),
-    name=st.lists(_present(family=WORDS, given=st.lists(WORDS, min_size=1, max_size=2)).filter(bool), min_size=1, max_size=2),
-    identifier=st.lists(
-        st.tuples(SYSTEMS, CODES).map(lambda p: {"value": p[1], **({"system": p[0]} if p[0] else {})}), min_size=1, max_size=2
-    ),
+    name=st.lists(HUMAN_NAMES, min_size=1, max_size=2),
+    identifier=st.lists(IDENTIFIERS, min_size=1, max_size=2),
     active=st.booleans(),
     link=st.lists(REFERENCES.map(lambda other: {"other": other, "type": "seealso"}), min_size=1, max_size=1),
-)  # fmt: skip
+)
 OBSERVATIONS = st.builds(
     lambda fixed, value: {**fixed, **value},
     _present(
@@ -115,14 +115,14 @@ PATIENT_QUERIES = st.one_of(
     _pair("identifier", _TOKENS, "not"),
     _pair("gender", st.sampled_from(["male", "female,male"]), "not"),
     _pair("link", _REFERENCE),
-    st.builds(lambda name, value: f"{name}:missing={value}", st.sampled_from(["gender", "name", "birthdate", "link"]), _MISSING),
+    st.builds("{}:missing={}".format, st.sampled_from(["gender", "name", "birthdate", "link"]), _MISSING),
     _pair("_id", st.sampled_from(["a", "a,b", "z"])),
     _pair("_has:Observation:patient:code", _TOKENS),
     _pair("_has:Observation:subject:date", _DATE),
     _pair("link:Patient.name", _WORD),
     _pair("_has:Patient:link:gender", st.sampled_from(["male", "female"])),
     _pair("_filter", st.sampled_from(["gender eq male or name co an", "not (name sw w) and birthdate ge 2024-02"])),
-)  # fmt: skip
+)
 OBSERVATION_QUERIES = st.one_of(
     _pair("code", _TOKENS, "not"),
     _pair("code:text", _WORD),
@@ -143,7 +143,7 @@ OBSERVATION_QUERIES = st.one_of(
     _pair("patient.gender", st.sampled_from(["male"]), "not"),
     _pair("patient.link.family", _WORD),
     _pair("patient._has:Observation:patient:status", st.just("final")),
-)  # fmt: skip
+)
 SORTS = {
     "Patient": [
         "",

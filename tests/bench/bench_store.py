@@ -1,0 +1,251 @@
+"""Ingest and search rates of the SQLite store. By hand: python -m tests.bench.bench_store --help
+
+Resources are those of a folder of Synthea transaction Bundles (bzip2), repeated with new ids until there are enough;
+each Bundle is one job, as a transaction would be. Prints the fsync rate of the disk beside the numbers.
+"""
+
+import argparse
+import asyncio
+import bz2
+import json
+import os
+import random
+import re
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import orjson
+
+from hie.fhir.definitions import official
+from hie.search.extract import Extractors
+from hie.search.query import parse_query
+from hie.store.port import Transaction
+from hie.store.sqlite import SqliteStore
+
+_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def load(folder: Path) -> list[list[dict[str, Any]]]:
+    """The Bundles as lists of resources whose references are `Type/id`."""
+    bundles = []
+    for path in sorted(folder.glob("*.bz2")):
+        content = orjson.loads(bz2.decompress(path.read_bytes()))
+        bundles.append(resolved([entry["resource"] for entry in content["entry"]]))
+    return bundles
+
+
+def resolved(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with `urn:uuid:` references as `Type/id`."""
+    kinds = {resource["id"]: resource["resourceType"] for resource in resources}
+    text = re.sub(
+        r'"urn:uuid:([0-9a-f-]{36})"', lambda m: f'"{kinds.get(m[1], "Basic")}/{m[1]}"', json.dumps(resources)
+    )
+    changed: list[dict[str, Any]] = orjson.loads(text)
+    return changed
+
+
+def again(bundle: bytes, salt: int) -> list[dict[str, Any]]:
+    """The same Bundle under other ids."""
+    prefix = f"{salt:08x}".encode()
+    resources: list[dict[str, Any]] = orjson.loads(_UUID.sub(lambda m: prefix + m[0][8:], bundle))
+    return resources
+
+
+def rounds(bundles: list[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:
+    """Bundles, over and over, until `total` resources."""
+    raw = [orjson.dumps(bundle) for bundle in bundles]
+    made = salt = 0
+    while made < total:
+        salt += 1
+        for content in raw:
+            resources = again(content, salt)
+            made += len(resources)
+            yield resources
+            if made >= total:
+                return
+
+
+def fsyncs(folder: Path, seconds: float = 1.0) -> float:
+    """fdatasync of one appended page, per second."""
+    with (folder / "probe").open("wb") as file:
+        count, start = 0, perf_counter()
+        while perf_counter() - start < seconds:
+            file.write(b"x" * 4096)
+            file.flush()
+            os.fdatasync(file.fileno())
+            count += 1
+    return count / seconds
+
+
+async def ingest(store: SqliteStore, bundles: Iterator[list[dict[str, Any]]], senders: int, report: int) -> None:
+    """Write Bundles with some senders; prints the rate of each `report` resources."""
+    done, mark, start = 0, 0, perf_counter()
+    begun, cpu, used = start, process_time(), process_time()
+
+    async def sender() -> None:
+        nonlocal done, mark, start, cpu
+        for resources in bundles:
+
+            async def job(transaction: Transaction, resources: list[dict[str, Any]] = resources) -> None:
+                for resource in resources:
+                    await transaction.put(resource)
+
+            await store.write(job)
+            done += len(resources)
+            if done - mark >= report:
+                now = perf_counter()
+                rates = (done - mark) / (now - start), (done - mark) / (process_time() - cpu)
+                print(f"  {done:>9,} resources  {rates[0]:>8,.0f}/s  {rates[1]:>8,.0f} per CPU second", flush=True)
+                mark, start, cpu = done, now, process_time()
+
+    await asyncio.gather(*(sender() for _ in range(senders)))
+    rates = done / (perf_counter() - begun), done / (process_time() - used)
+    print(
+        f"  all: {done:,} resources, {rates[0]:,.0f}/s, {rates[1]:,.0f} per CPU second, {senders} senders", flush=True
+    )
+
+
+async def small(store: SqliteStore, senders: int, seconds: float = 5.0) -> None:
+    """Two-entry transactions, each durable on its own."""
+    count, until = 0, perf_counter() + seconds
+
+    async def sender(number: int) -> None:
+        nonlocal count
+        while perf_counter() < until:
+            name = f"small-{number}-{count}-{random.getrandbits(40):x}"
+
+            async def job(transaction: Transaction, name: str = name) -> None:
+                await transaction.put({"resourceType": "Patient", "id": name, "name": [{"family": "Wang"}]})
+                await transaction.put(
+                    {
+                        "resourceType": "Observation",
+                        "id": name,
+                        "status": "final",
+                        "code": {"coding": [{"system": "http://loinc.org", "code": "1-1"}]},
+                        "subject": {"reference": f"Patient/{name}"},
+                        "effectiveDateTime": "2026-01-01",
+                    }
+                )
+
+            await store.write(job)
+            count += 1
+
+    await asyncio.gather(*(sender(number) for number in range(senders)))
+    print(f"  two-entry transactions, {senders:>3} senders: {count / seconds:>8,.0f}/s", flush=True)
+
+
+async def timed(name: str, ask: Callable[[], Awaitable[int]], repeat: int) -> None:
+    """Median and p99 of `ask` in milliseconds."""
+    times, hits = [], 0
+    for _ in range(repeat):
+        start = perf_counter()
+        hits = await ask()
+        times.append((perf_counter() - start) * 1000)
+        if sum(times) > 20_000:
+            break
+    times.sort()
+    worst = times[min(len(times) - 1, int(len(times) * 0.99))]
+    print(f"  {name:<62} p50 {statistics.median(times):>8.3f}  p99 {worst:>8.3f} ms  {hits:>4} hits", flush=True)
+
+
+async def searches(store: SqliteStore, repeat: int) -> None:
+    """Latency of typical searches, with values taken from the store."""
+    patients = [version async for version in store.versions("Patient") if not version.id.startswith("small")]
+    rng = random.Random(7)
+    people = [orjson.loads(version.body) for version in rng.sample(patients, min(200, len(patients)))]
+
+    async def find(kind: str, query: list[tuple[str, str]]) -> int:
+        page = await store.search(parse_query(kind, query, official(), now=1_768_696_200_000_000))
+        return len(page.matches)
+
+    def asked(kind: str, *parts: tuple[str, Callable[[dict[str, Any]], str]]) -> Callable[[], Awaitable[int]]:
+        def ask() -> Awaitable[int]:
+            person = rng.choice(people)
+            return find(kind, [(name, value(person)) for name, value in parts])
+
+        return ask
+
+    def fixed(text: str) -> Callable[[dict[str, Any]], str]:
+        return lambda person: text
+
+    def pid(person: dict[str, Any]) -> str:
+        return f"Patient/{person['id']}"
+
+    def family(person: dict[str, Any]) -> str:
+        return str(person["name"][0]["family"])
+
+    def identifier(person: dict[str, Any]) -> str:
+        return str(person["identifier"][0]["value"])
+
+    async def read() -> int:
+        return int(await store.read("Patient", rng.choice(people)["id"]) is not None)
+
+    await timed("read by id", read, repeat)
+    page, newest = ("_count", fixed("50")), ("_sort", fixed("-date"))
+    weight, since = ("code", fixed("29463-7")), ("date", fixed("ge2019-01-01"))
+    patient = ("patient", pid)
+    number = "subject:Patient.identifier"
+    has, female = ("_has:Observation:patient:code", fixed("29463-7")), ("gender", fixed("female"))
+    questions: list[tuple[str, Callable[[], Awaitable[int]]]] = [
+        ("Patient?identifier=", asked("Patient", ("identifier", identifier))),
+        ("Patient?family=&birthdate=", asked("Patient", ("family", family), ("birthdate", lambda p: p["birthDate"]))),
+        ("Patient?name= (prefix of 3)", asked("Patient", ("name", lambda p: family(p)[:3]), page)),
+        ("Observation?patient=&_count=50", asked("Observation", patient, page)),
+        ("Observation?patient=&code=&_count=50", asked("Observation", patient, weight, page)),
+        ("Observation?patient=&_sort=-date&_count=50", asked("Observation", patient, newest, page)),
+        ("Encounter?patient=&_sort=-date", asked("Encounter", patient, newest, page)),
+        ("Observation?code=&_count=50 (dense)", asked("Observation", weight, page)),
+        ("Observation?code=a,b&_count=50 (dense)", asked("Observation", ("code", fixed("29463-7,8302-2")), page)),
+        ("Observation?code=&_sort=-date&_count=50", asked("Observation", weight, newest, page)),
+        ("Observation?date=ge2019-01-01&_count=50", asked("Observation", since, page)),
+        ("Observation?code=&date=ge2019-01-01", asked("Observation", weight, since, page)),
+        (
+            "Observation?code=&value-quantity=gt100",
+            asked("Observation", weight, ("value-quantity", fixed("gt100||kg"))),
+        ),
+        ("Observation?_sort=-_lastUpdated&_count=50", asked("Observation", ("_sort", fixed("-_lastUpdated")), page)),
+        ("Condition?subject:Patient.identifier=", asked("Condition", (number, identifier))),
+        ("Patient?_has:Observation:patient:code=", asked("Patient", has, page)),
+        ("Observation?patient.gender=female&code=", asked("Observation", ("patient.gender", fixed("female")), weight)),
+        ("Patient?gender=female&_sort=family&_count=50", asked("Patient", female, ("_sort", fixed("family")), page)),
+        ("Observation?code=&_summary=count", asked("Observation", weight, ("_summary", fixed("count")))),
+    ]
+    for name, ask in questions:
+        await timed(name, ask, repeat)
+
+
+async def main() -> None:
+    """Fill, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--synthea", type=Path, required=True, help="folder with *.json.bz2")
+    parser.add_argument("--resources", type=int, default=10_000)
+    parser.add_argument("--senders", type=int, default=8)
+    parser.add_argument("--repeat", type=int, default=200)
+    parser.add_argument("--data", type=Path, default=None, help="keep the file here; searched only when it is there")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        data = options.data or Path(folder)
+        data.mkdir(parents=True, exist_ok=True)
+        path = data / "bench.sqlite"
+        print(f"fdatasync: {fsyncs(data):,.0f}/s")
+        there = path.exists()
+        store = await SqliteStore.open(path, extract=Extractors(official()).extract)
+        if not there:
+            bundles = load(options.synthea)
+            print(f"{sum(map(len, bundles)):,} distinct resources in {len(bundles)} Bundles")
+            report = max(options.resources // 10, 1)
+            await ingest(store, rounds(bundles, options.resources), options.senders, report)
+            size = sum(file.stat().st_size for file in data.glob("bench.sqlite*"))
+            print(f"  file: {size / 1e6:,.0f} MB, {size / options.resources:,.0f} bytes a resource")
+        await searches(store, options.repeat)
+        for senders in (1, 8, 32):
+            await small(store, senders)
+        await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

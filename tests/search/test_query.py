@@ -1,0 +1,237 @@
+"""URL -> plan: what is honoured, what is refused, and with which words."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+
+from hie.base.errors import Category, HieError
+from hie.fhir.definitions import official
+from hie.search.plan import (
+    And,
+    Chain,
+    Compare,
+    Has,
+    IdIs,
+    Include,
+    InCompartment,
+    Kind,
+    Match,
+    Not,
+    Op,
+    Or,
+    Plan,
+    Present,
+    QuantityTest,
+    RangeTest,
+    ReferenceTest,
+    SortKey,
+    StringTest,
+    Summary,
+    TokenTest,
+    Total,
+)
+from hie.search.query import parse_query
+
+
+def parse(kind: str | None, query: str, **options: object) -> Plan:
+    return parse_query(kind, parse_qsl(query, keep_blank_values=True), official(), **options)  # type: ignore[arg-type]
+
+
+def clause(kind: str, query: str, **options: object) -> object:
+    found = parse(kind, query, **options).clause
+    assert isinstance(found, And)
+    assert len(found.clauses) == 1
+    return found.clauses[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("gender=male", Match("gender", Kind.TOKEN, (TokenTest(None, "male"),))),
+        ("identifier=urn:a|1,|2", Match("identifier", Kind.TOKEN, (TokenTest("urn:a", "1"), TokenTest("", "2")))),
+        ("identifier=urn:a|", Match("identifier", Kind.TOKEN, (TokenTest("urn:a", None),))),
+        (r"identifier=a\,b\|c", Match("identifier", Kind.TOKEN, (TokenTest(None, "a,b|c"),))),
+        ("gender:not=male", Not(Match("gender", Kind.TOKEN, (TokenTest(None, "male"),)))),
+        ("gender:missing=true", Not(Present("gender", Kind.TOKEN))),
+        ("name=MÜ", Match("name", Kind.STRING, (StringTest("mu"),))),
+        ("name:exact=MÜ", Match("name", Kind.STRING, (StringTest("MÜ", Compare.EXACT),))),
+        ("organization=1", Match("organization", Kind.REFERENCE, (ReferenceTest("Organization", "1"),))),
+        ("_id=a,b", IdIs(("a", "b"))),
+        ("_list=l1", Has("List", "item", IdIs(("l1",)))),
+    ],
+)
+def test_patient_parameters(query: str, expected: object) -> None:
+    assert clause("Patient", query) == expected
+
+
+def test_references_to_our_own_base_are_local() -> None:
+    asked = "subject=http://here/fhir/Patient/1"
+    local = Match("subject", Kind.REFERENCE, (ReferenceTest("Patient", "1"),))
+    assert clause("Observation", asked, base="http://here/fhir") == local
+    elsewhere = Match("subject", Kind.REFERENCE, (ReferenceTest(url="http://here/fhir/Patient/1"),))
+    assert clause("Observation", asked) == elsewhere
+
+
+def test_numbers_have_the_precision_they_are_written_with() -> None:
+    def tested(text: str) -> object:
+        found = clause("RiskAssessment", f"probability={text}")
+        assert isinstance(found, Match)
+        return found.tests[0]
+
+    assert tested("100") == RangeTest(Op.EQ, 99.5, 100.5)
+    assert tested("100.00") == RangeTest(Op.EQ, 99.995, 100.005)
+    assert tested("1e2") == RangeTest(Op.EQ, 50.0, 150.0)
+    assert tested("gt100") == RangeTest(Op.GT, 100.0, 100.0)
+    assert tested("ap100") == RangeTest(Op.AP, 90.0, 110.0)
+
+
+def test_quantities_are_compared_in_canonical_units() -> None:
+    found = clause("Observation", "value-quantity=gt5|http://unitsofmeasure.org|mg")
+    test = QuantityTest(
+        RangeTest(Op.GT, 5.0, 5.0), "http://unitsofmeasure.org", "mg", RangeTest(Op.GT, 0.005, 0.005), "g"
+    )
+    assert found == Match("value-quantity", Kind.QUANTITY, (test,))
+
+
+def test_a_date_without_zone_is_that_of_china() -> None:
+    found = clause("Observation", "date=2026-01-18")
+    assert found == Match("date", Kind.DATE, (RangeTest(Op.EQ, 1_768_665_600_000_000, 1_768_752_000_000_000),))
+
+
+def test_chains_go_to_the_types_that_have_the_parameter() -> None:
+    name = Match("name", Kind.STRING, (StringTest("wang"),))
+    assert clause("Observation", "subject:Patient.name=wang") == Chain("subject", ("Patient",), name)
+    assert clause("Observation", "subject.name=wang") == Chain("subject", ("Patient", "Location"), name)
+
+
+def test_has_can_be_nested() -> None:
+    code = Match("code", Kind.TOKEN, (TokenTest(None, "x"),))
+    nested = "_has:Observation:patient:_has:Provenance:target:agent=Device/1"
+    found = clause("Patient", nested)
+    assert isinstance(found, Has)
+    assert isinstance(found.clause, Has)
+    assert (found.type, found.param, found.clause.type, found.clause.param) == (
+        "Observation",
+        "patient",
+        "Provenance",
+        "target",
+    )
+    assert clause("Patient", "_has:Observation:patient:code=x") == Has("Observation", "patient", code)
+
+
+def test_what_controls_the_search() -> None:
+    found = parse(
+        "Observation",
+        "_count=7&_sort=-date,code&_include=Observation:subject:Patient&_revinclude:iterate=Provenance:target"
+        "&_total=accurate&_summary=data&_elements=code,status&__explain=true",
+    )
+    assert (found.types, found.count, found.total, found.summary) == (
+        ("Observation",),
+        7,
+        Total.ACCURATE,
+        Summary.DATA,
+    )
+    assert found.sort == (SortKey("date", Kind.DATE, True), SortKey("code", Kind.TOKEN))
+    assert found.includes == (
+        Include("Observation", "subject", "Patient"),
+        Include("Provenance", "target", None, iterate=True, reverse=True),
+    )
+    assert (found.elements, found.explain) == (("code", "status"), True)
+    assert parse("Patient", "_summary=count").count == 0
+    assert parse("Patient", "_count=99999").count == 1000
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "expression"),
+    [
+        ("Patient", "nonsense=1", "nonsense"),
+        ("Patient", "gender:below-or-so=1", "gender:below-or-so"),
+        ("Patient", "name:not=x", "name:not"),
+        ("Patient", "birthdate=soon", "birthdate"),
+        ("Patient", "birthdate=2024-02-30", "birthdate"),
+        ("Patient", "birthdate=xx2024", "birthdate"),
+        ("Patient", "gender=", "gender"),
+        ("Patient", "gender:missing=maybe", "gender:missing"),
+        ("Patient", "_sort=nonsense", "_sort"),
+        ("Patient", "_count=-1", "_count"),
+        ("Patient", "_include=Patient:name", "_include"),
+        ("Patient", "_include=Nothing:x", "_include"),
+        ("Patient", "_include:deep=Patient:organization", "_include:deep"),
+        ("Patient", "_total=roughly", "_total"),
+        ("Patient", "name.given=x", "name"),
+        ("Patient", "organization:Device.type=x", "organization:Device"),
+        ("Patient", "organization.nonsense=x", "nonsense"),
+        ("Patient", "_has:Observation:code:status=final", "_has:Observation:code:status"),
+        ("Patient", "_has:Observation:patient", "_has:Observation:patient"),
+        ("Patient", "_has:Observation:encounter:code=x", "_has:Observation:encounter:code"),
+        ("Patient", "_filter=gender", "_filter"),
+        ("Patient", "_filter=(gender eq male", "_filter"),
+        ("Patient", "_filter=gender eq male)", "_filter"),
+        ("Patient", "_filter=gender sa male", "_filter"),
+        ("Patient", "_filter=" + "not (" * 30 + "gender eq male" + ")" * 30, "_filter"),
+        ("RiskAssessment", "probability=1,x", "probability"),
+        ("Observation", "value-quantity=5|mg", "value-quantity"),
+        ("Observation", "code-value-quantity=1", "code-value-quantity"),
+        ("Observation", "subject:Practitioner=1", "subject:Practitioner"),
+        ("Observation", "subject:Patient=Group/1", "subject:Patient"),
+        ("Location", "near=a|b", "near"),
+        ("Patient", "_type=Patient", "_type"),
+        (None, "_type=Nothing", "_type"),
+        (None, "gender=male", "gender"),
+        (None, "_type=Patient,Observation&code=x", "code"),
+    ],
+)
+def test_what_is_refused(kind: str | None, query: str, expression: str) -> None:
+    with pytest.raises(HieError) as caught:
+        parse(kind, query)
+    assert (caught.value.category, caught.value.expression) == (Category.INVALID, expression)
+
+
+def test_messages_have_no_values() -> None:
+    with pytest.raises(HieError) as caught:
+        parse("Patient", "birthdate=320581199001011234")
+    assert "3205" not in caught.value.message
+
+
+@pytest.mark.parametrize("query", ["code:in=http://vs", "code:below=http://s|1", "code:not-in=http://vs"])
+def test_terminology_needs_a_service(query: str) -> None:
+    with pytest.raises(HieError) as caught:
+        parse("Observation", query)
+    assert caught.value.category is Category.NOT_SUPPORTED
+
+    def expand(modifier: str, value: str) -> list[tuple[str, str]]:
+        return [(modifier, value)]
+
+    found = clause("Observation", "code:in=http://vs", terminology=expand)
+    assert found == Match("code", Kind.TOKEN, (TokenTest("in", "http://vs"),))
+
+
+def test_lenient_leaves_out_and_says_so() -> None:
+    found = parse("Patient", "gender=male&nonsense=1&name:not=x&_sort=zzz", strict=False)
+    assert found.clause == And((Match("gender", Kind.TOKEN, (TokenTest(None, "male"),)),))
+    assert found.applied == (("gender", "male"),)
+    assert [name for name, _ in found.ignored] == ["nonsense", "name:not", "_sort"]
+
+
+def test_narrowing_and_linked_patients() -> None:
+    found = parse("Observation", "patient=g&encounter.patient=g").narrowed(InCompartment(("g",)))
+
+    def linked(kind: str, name: str) -> list[tuple[str, str]]:
+        return [(kind, name), (kind, name + "1")]
+
+    tests = (ReferenceTest("Patient", "g"), ReferenceTest("Patient", "g1"))
+    whole = found.with_references(linked).clause
+    assert isinstance(whole, And)
+    direct, chained, compartment = whole.clauses
+    assert isinstance(direct, Match)
+    assert set(tests) <= set(direct.tests)
+    assert isinstance(chained, Chain)
+    assert isinstance(chained.clause, Match)
+    assert set(tests) <= set(chained.clause.tests)
+    assert compartment == InCompartment(("g", "g1"))
+
+
+def test_alternatives_in_a_filter() -> None:
+    found = clause("Patient", "_filter=gender eq male or birthdate gt 2000")
+    assert isinstance(found, Or)
+    assert len(found.clauses) == 2
