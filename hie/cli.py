@@ -1,0 +1,251 @@
+"""The command line: `hie demo | serve | verify | replay | quarantine | adapters | check | load | validate`."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from hie.base.errors import HieError
+
+app = typer.Typer(
+    name="hie",
+    help="健康信息交换 · An open FHIR R4 health-information-exchange server.\n\n"
+    "Start with `hie demo`: it feeds the three-region samples in and shows where to look.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_args_is_help=True)
+app.add_typer(quarantine, name="quarantine")
+adapters = typer.Typer(help="适配器 · The regions that are installed, and what their maps cover.", no_args_is_help=True)
+app.add_typer(adapters, name="adapters")
+console = Console()
+
+Data = Annotated[Path | None, typer.Option(help="Directory for the database and the drop folders. Default: data")]
+Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default: 8080; 0 takes a free one")]
+MllpPort = Annotated[int | None, typer.Option("--mllp-port", help="Port of the MLLP server. Default: 2575")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")]
+StoreUrl = Annotated[str | None, typer.Option(help="sqlite:///PATH. Default: hie.sqlite in the data directory")]
+ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; each is also HIE_<NAME>")]
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    mllp_port: MllpPort = None,
+    config: ConfigFile = None,
+) -> None:
+    """启动服务 · Serve feeds, FHIR and the record browser until stopped."""
+    from hie.commands.serve import Running, set_up_logging
+    from hie.commands.serve import serve as run
+    from hie.config import load_config
+
+    settings = load_config(
+        {"host": host, "port": port, "data": data, "store": store, "mllp_port": mllp_port}, file=config
+    )
+    set_up_logging(settings.log_level)
+
+    def announce(started: Running) -> None:
+        mllp = started.exchange.mllp
+        console.print(f"健康信息交换 ready: {started.url}  ·  FHIR {started.url}/fhir  ·  浏览 {started.url}/browse")
+        port = mllp.port if mllp else "off"
+        console.print(f"MLLP {settings.host}:{port}  ·  drop {settings.data}/drop  ·  Ctrl-C stops")
+
+    _run(run(settings, announce))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Exit after the summary instead of serving on")] = False,
+    host: Host = None,
+    port: Port = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the data here. Default: a new temporary directory")] = None,
+    mllp_port: MllpPort = None,
+) -> None:
+    """演示 · Start the exchange, feed it the three-region samples, show where to look."""
+    from hie.commands.demo import run_demo
+
+    given = {"host": host, "port": port, "mllp_port": mllp_port}
+    if data is not None:
+        _run(run_demo({**given, "data": data}, console, once=once))
+        return
+    with tempfile.TemporaryDirectory(prefix="hie-demo-") as folder:
+        _run(run_demo({**given, "data": folder}, console, once=once))
+
+
+@app.command()
+def verify(data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
+    """核对 · Check the ledger equation, every stored hash and every body. Exit code 1 when anything is wrong."""
+    from hie.commands.operate import verify_now
+
+    result = _run(verify_now(_operating(data, store, config)))
+    for problem in result["problems"]:
+        console.print(f"[red]✗[/red] {problem}")
+    mark = "[green]✓ sound[/green]" if result["sound"] else "[red]✗ not sound[/red]"
+    console.print(f"{mark}: {result['items']} raw items, {result['resources']} resources. Ledger: {result['ledger']}")
+    raise typer.Exit(0 if result["sound"] else 1)
+
+
+@app.command()
+def replay(
+    item: Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")] = None,
+    feed: Annotated[str | None, typer.Option(help="All items of this feed")] = None,
+    state: Annotated[str | None, typer.Option(help="All items in this state: stored, quarantined, rejected")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """重放 · Run items again from their bytes, after a map was mended."""
+    from hie.commands.operate import call
+
+    params = {"item": item, "feed": feed, "state": state}
+    result = _run(call(_operating(data, store, config), "POST", "/admin/replay", params))
+    console.print("  ".join(f"{name}: {n}" for name, n in result.items()) or "nothing to replay")
+
+
+@quarantine.command("list")
+def quarantine_list(
+    feed: Annotated[str | None, typer.Option(help="Only this feed")] = None,
+    cause: Annotated[str | None, typer.Option(help="Only this finding code")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """What lies in quarantine, grouped by cause."""
+    from rich.table import Table
+
+    from hie.commands.operate import call
+
+    rows = _run(call(_operating(data, store, config), "GET", "/admin/quarantine", {"feed": feed, "cause": cause}))
+    table = Table("item", "part", "feed", "label", "cause", "原因")
+    for row in sorted(rows, key=lambda r: (r["cause"], r["received"])):
+        words = next((f["zh"] for f in row["findings"] if f["code"] == row["cause"]), "")
+        table.add_row(row["item"], str(row["part"]), row["feed"], row["label"], row["cause"], words)
+    console.print(table if rows else "隔离区为空 · Nothing lies in quarantine.")
+
+
+@quarantine.command("show")
+def quarantine_show(item: str, data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
+    """One raw item: state, parts and findings; never its content."""
+    from hie.commands.operate import call
+
+    console.print_json(data=_run(call(_operating(data, store, config), "GET", f"/admin/quarantine/{item}", {})))
+
+
+@quarantine.command("release")
+def quarantine_release(
+    item: str,
+    part: Annotated[int | None, typer.Option(help="Only this part")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """Process an item, or one part, in spite of its quarantine findings."""
+    from hie.commands.operate import call
+
+    path = f"/admin/quarantine/{item}/release"
+    console.print(_run(call(_operating(data, store, config), "POST", path, {"part": part}))["state"])
+
+
+@quarantine.command("discard")
+def quarantine_discard(
+    item: str,
+    reason: Annotated[str, typer.Option(help="Why it will never be processed; kept in the audit")],
+    part: Annotated[int | None, typer.Option(help="Only this part")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """Decide that an item, or one part, will never be processed. The bytes stay."""
+    from hie.commands.operate import call
+
+    path = f"/admin/quarantine/{item}/discard"
+    body = {"reason": reason}
+    console.print(_run(call(_operating(data, store, config), "POST", path, {"part": part}, body))["state"])
+
+
+@adapters.command("list")
+def adapters_list() -> None:
+    """Regions, feeds, doors and registered organisations."""
+    from rich.table import Table
+
+    from hie.app import load_adapters
+
+    table = Table("region", "title", "feed", "dialect", "doors", "organisations", "API")
+    for adapter in load_adapters():
+        for feed in adapter.feeds:
+            doors = [f"POST /feeds/{door}" for door in feed.doors]
+            doors += ["MLLP"] if feed.mllp else []
+            doors += [f"drop/{feed.id}/incoming"] if feed.drop else []
+            table.add_row(
+                adapter.region,
+                adapter.title,
+                feed.id,
+                feed.dialect,
+                "\n".join(doors),
+                str(len(adapter.organisations)),
+                str(adapter.api_version),
+            )
+    console.print(table)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A message, document or envelope")],
+    feed: Annotated[str, typer.Option(help="The door it would come through, such as wujiang-hl7v2")],
+    show_draft: Annotated[bool, typer.Option("--draft", help="Print what the maps make of it as well")] = False,
+) -> None:
+    """试运行 · Run a file through parse, mapping and quality; nothing is stored. Exit code 1: it would be refused."""
+    from hie.commands.check import check_file
+
+    report = check_file(file, feed)
+    for part in report.parts:
+        console.print(f"[bold]part {part.number}[/bold] {part.label}: {part.disposition}")
+        for found in part.findings:
+            console.print(f"  {found.severity.value:10} {found.code:22} {found.path:14} {found.row.zh} {found.detail}")
+        for path in part.unmapped:
+            console.print(f"  [dim]unmapped   {path}[/dim]")
+        if show_draft:
+            console.print_json(data=part.draft)
+    console.print(f"[bold]{report.disposition}[/bold]")
+    raise typer.Exit(0 if report.storable else 1)
+
+
+def _operating(data: Path | None, store: str | None, config: Path | None) -> Any:
+    from hie.config import load_config
+
+    return load_config({"data": data, "store": store}, file=config)
+
+
+def _run(work: Any) -> Any:
+    """Run a coroutine; a situation becomes one clear line and exit code 2."""
+    try:
+        import uvloop
+
+        return uvloop.run(work)
+    except HieError as error:
+        Console(stderr=True).print(f"[red]{error.message}[/red]")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        Console(stderr=True).print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(0) from None
+
+
+def main() -> None:
+    """Entry point of the `hie` command."""
+    try:
+        app()
+    except HieError as error:
+        Console(stderr=True).print(f"[red]{error.message}[/red]")
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

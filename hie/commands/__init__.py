@@ -1,0 +1,1 @@
+"""Commands: what `hie <command>` does, one module each; `hie/cli.py` only names them."""

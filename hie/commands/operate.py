@@ -1,0 +1,70 @@
+"""Operator commands: through the running server when there is one, else directly on the store."""
+
+from typing import Any
+
+import httpx
+
+from hie.app import Exchange, open_exchange
+from hie.base.errors import Category, HieError
+from hie.commands.datadir import running_server
+from hie.config import Config
+from hie.pipeline.verify import verify
+from hie.staging.ledger import ledger
+
+SECONDS = 3600.0
+"""How long an action on the server may take: replaying everything is slow."""
+
+
+async def call(
+    config: Config, method: str, path: str, params: dict[str, Any], body: dict[str, Any] | None = None
+) -> Any:
+    """Call an admin door; without a running server the exchange is opened for this one call."""
+    params = {name: value for name, value in params.items() if value is not None}
+    url = running_server(config.data)
+    if url is not None:
+        async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
+            return _result(await client.request(method, path, params=params, json=body))
+    exchange = await _open(config)
+    try:
+        transport = httpx.ASGITransport(app=exchange.web)
+        async with httpx.AsyncClient(base_url="http://localhost", transport=transport, timeout=SECONDS) as client:
+            return _result(await client.request(method, path, params=params, json=body))
+    finally:
+        await exchange.close()
+
+
+async def verify_now(config: Config) -> dict[str, Any]:
+    """Verify the store; reading beside a running server does no harm."""
+    exchange = await _open(config)
+    try:
+        result = await verify(exchange.store, exchange.operator())
+        books = await ledger(exchange.store)
+        words = (
+            f"received {books.received} = stored {books.stored} + quarantined {books.quarantined}"
+            f" + rejected {books.rejected} + in flight {books.in_flight}"
+        )
+        return {
+            "sound": result.sound,
+            "items": result.items,
+            "resources": result.resources,
+            "problems": list(result.problems),
+            "ledger": words,
+        }
+    finally:
+        await exchange.close()
+
+
+async def _open(config: Config) -> Exchange:
+    if not config.store and not config.store_path.exists():
+        raise HieError(Category.NOT_FOUND, f"There is no database in {config.data}; name the directory with --data.")
+    return await open_exchange(config)
+
+
+def _result(response: httpx.Response) -> Any:
+    if response.is_success:
+        return response.json()
+    try:
+        detail = response.json().get("detail")
+    except ValueError:
+        detail = None
+    raise HieError(Category.INVALID, str(detail or f"The server answered {response.status_code}."))
