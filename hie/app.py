@@ -269,7 +269,12 @@ class Exchange:
     async def _readyz(self) -> Response:
         """The store answers, its schema is current and the feeds listen; 503 otherwise."""
         ready = self._ready and await self.store.ready()
-        return JSONResponse({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
+        state = {
+            "status": "ready" if ready else "not ready",
+            "feeds": sorted(self.ingest.doors),
+            "mllpPort": self.mllp.port if self._ready and self.mllp is not None else None,
+        }
+        return JSONResponse(state, 200 if ready else 503)
 
     async def _metrics(self) -> PlainTextResponse:
         """Counters in the Prometheus text format; no patient data."""

@@ -1,0 +1,115 @@
+"""Who may import whom: the table of arrows between stages, held against the code."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EVERYTHING = frozenset({"*"})
+
+ALLOWED: dict[str, frozenset[str]] = {
+    "base": frozenset(),
+    "wire": frozenset({"base"}),
+    "fhir": frozenset({"wire", "base"}),
+    "plugin": frozenset({"base"}),
+    "search": frozenset({"fhir", "wire", "base"}),
+    "parse": frozenset({"fhir", "wire", "base"}),
+    "mapping": frozenset({"plugin", "fhir", "wire", "base"}),
+    "quality": frozenset({"fhir", "wire", "base"}),
+    "fold": frozenset({"fhir", "wire", "base"}),
+    "identity": frozenset({"store.table", "fhir", "wire", "base"}),
+    "store": frozenset({"search", "fhir", "wire", "base"}),
+    "staging": frozenset({"store.table", "store.port", "base"}),
+    "security": frozenset({"search", "store.port", "fhir", "base"}),
+    "pipeline": frozenset({"staging", "fold", "identity", "store.port", "store.table", "plugin", "wire", "base"}),
+    "feeds": frozenset({"plugin", "wire", "base"}),
+    "api": frozenset({"search", "store.port", "store.table", "security", "fhir", "wire", "base"}),
+    "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
+    "admin": frozenset({"pipeline", "staging", "identity", "store.port", "base"}),
+    "config": frozenset({"base"}),
+    "app": EVERYTHING,
+    "cli": EVERYTHING,
+    "commands": EVERYTHING,
+}
+"""Stage -> what it may import besides itself: a stage, or one module of it (`store.port`)."""
+
+
+def sources() -> Iterator[tuple[str, Path]]:
+    """Every module of `hie` with its dotted name."""
+    for path in sorted((ROOT / "hie").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The `hie` modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "hie")
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hie":
+            assert node.level == 0, f"{path}: relative import"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def stage_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def permitted(stage: str, imported: str) -> bool:
+    allowed = ALLOWED[stage]
+    parts = imported.split(".")[1:]
+    target, module = parts[0], ".".join(parts[:2])
+    return "*" in allowed or target in (stage, "__version__") or target in allowed or module in allowed
+
+
+def test_no_arrow_that_the_table_does_not_have() -> None:
+    wrong = [
+        f"{module} imports {imported}"
+        for module, path in sources()
+        if stage_of(module)
+        for imported in imports(path)
+        if "." in imported and not permitted(stage_of(module), imported)
+    ]
+    assert wrong == []
+
+
+def test_every_stage_stands_in_the_table_and_every_row_is_a_stage() -> None:
+    assert {stage_of(module) for module, _ in sources()} - {""} == set(ALLOWED)
+
+
+def test_stages_form_no_cycle() -> None:
+    arrows = {stage: {a.split(".")[0] for a in allowed if a != "*"} for stage, allowed in ALLOWED.items()}
+    try:
+        list(TopologicalSorter(arrows).static_order())
+    except CycleError as error:
+        pytest.fail(f"cycle: {error.args[1]}")
+
+
+def test_adapters_import_the_plugin_module_only() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {imported}"
+        for path in sorted((ROOT / "adapters").rglob("*.py"))
+        for imported in imports(path)
+        if not imported.startswith("hie.plugin")
+    ]
+    assert wrong == []
+
+
+def test_only_the_wiring_names_a_concrete_store() -> None:
+    wrong = [
+        f"{module} imports {imported}"
+        for module, path in sources()
+        if stage_of(module) not in ("store", "app")
+        for imported in imports(path)
+        if imported.startswith(("hie.store.sqlite", "hie.store.memory"))
+    ]
+    assert wrong == []
+
+
+def test_no_drawer_modules() -> None:
+    names = {"utils", "helpers", "common", "manager", "misc", "util"}
+    assert [module for module, _ in sources() if names & set(module.split("."))] == []
