@@ -1,13 +1,16 @@
 """The composition root: configuration in, running exchange out. The only place that knows concrete classes."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 from fastapi import FastAPI
@@ -49,6 +52,7 @@ from hie.pipeline.work import region_tag
 from hie.plugin import API_VERSION, Adapter, Feed
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
+from hie.search.extract import Extractors
 from hie.security.policy import AllowAll
 from hie.staging.tables import TABLES as STAGING_TABLES
 from hie.store.port import Store, Transaction
@@ -318,5 +322,19 @@ async def open_exchange(config: Config, clock: Clock | None = None) -> Exchange:
 async def open_store(config: Config, definitions: Definitions, clock: Clock | None = None) -> Store:
     """Open the store that the configuration names."""
     return await SqliteStore.open(
-        config.store_path, (*STAGING_TABLES, *IDENTITY_TABLES), definitions=definitions, clock=clock or SystemClock()
+        config.store_path,
+        (*STAGING_TABLES, *IDENTITY_TABLES),
+        extract=Extractors(definitions).extract,
+        clock=clock or SystemClock(),
+        secret=_secret(config.data / "secret"),
     )
+
+
+def _secret(path: Path) -> bytes:
+    """The key that signs paging links, made at the first start, so that links outlive a restart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(handle, token_bytes(32))
+        os.close(handle)
+    return path.read_bytes()

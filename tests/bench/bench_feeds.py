@@ -59,7 +59,7 @@ def wait_ready(data: Path, process: "subprocess.Popen[bytes]", seconds: float = 
         with contextlib.suppress(OSError, ValueError):
             url = (data / "server").read_text().strip()
             if url:
-                with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310
+                with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
                     return url, int(json.load(answer)["mllpPort"])
         time.sleep(0.02)
     raise RuntimeError((data / "server.log").read_text())
