@@ -25,10 +25,10 @@ from hie.api.settings import FhirSettings
 from hie.base.clock import Clock, SystemClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
-from hie.base.errors import Category, HieError
+from hie.base.errors import Category, HieError, where
 from hie.base.finding import Finding
 from hie.base.outcome import Answer
-from hie.base.record import Delivery, Record
+from hie.base.record import Delivery, Parsed, Record
 from hie.browse.pages import browse_app
 from hie.config import Config
 from hie.feeds import ack, receipt, soap, xmlreceipt
@@ -74,7 +74,7 @@ def load_adapters() -> tuple[Adapter, ...]:
         try:
             adapter = point.load()
         except Exception as error:
-            log.error("adapter disabled name=%s reason=%s", point.name, type(error).__name__)
+            log.error("adapter disabled name=%s reason=%s", point.name, where(error))
             continue
         if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
             log.error("adapter disabled name=%s reason=api-version", point.name)
@@ -103,7 +103,7 @@ def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version:
     return FeedRuntime(
         feed,
         adapter,
-        _parser(adapter, feed),
+        _parser(adapter, feed, maps),
         draft,
         check,
         {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
@@ -112,12 +112,14 @@ def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version:
     )
 
 
-def _parser(adapter: Adapter, feed: Feed) -> Callable[[Delivery], Any]:
+def _parser(adapter: Adapter, feed: Feed, maps: MapSet) -> Callable[[Delivery], Parsed]:
     registered = frozenset(organisation.uscc for organisation in adapter.organisations)
     if feed.dialect == "rows":
         tables = load_row_tables(data_path("mappings", "rows", f"{feed.id}.toml"))
         return partial(rows.parse, organisations=registered, tables=tables)
-    return partial({"hl7v2": hl7v2.parse, "cda": cda.parse}[feed.dialect], organisations=registered)
+    if feed.dialect == "hl7v2":
+        return partial(hl7v2.parse, adapter=adapter, messages=maps.needs(feed.id))
+    return partial(cda.parse, organisations=registered)
 
 
 def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:
@@ -165,6 +167,7 @@ class Exchange:
             await self.mllp.start(self.config.host, self.config.mllp_port)
         self._every(self.config.retry_poll_seconds, self._retry)
         for folder in self.drops:
+            await asyncio.to_thread(folder.prepare)
             self._every(self.config.drop_poll_seconds, folder.scan)
         self._ready = True
 
@@ -184,7 +187,7 @@ class Exchange:
                 try:
                     await work()
                 except Exception as error:
-                    log.error("background work failed reason=%s", type(error).__name__)
+                    log.error("background work failed reason=%s", where(error))
                 await asyncio.sleep(seconds)
 
         if seconds > 0:

@@ -76,10 +76,7 @@ def feeds() -> str:
 def search_parameters() -> str:
     """Every search parameter of the resource types that feeds write."""
     definitions = load_definitions()
-    types = (
-        "Patient Encounter DiagnosticReport Observation Specimen Condition Procedure AllergyIntolerance "
-        "MedicationRequest DocumentReference Composition ImagingStudy ServiceRequest Organization Provenance"
-    ).split()
+    types = ["Patient", "Encounter", "DiagnosticReport", "Observation", "Specimen", "Condition", "Procedure", "AllergyIntolerance", "MedicationRequest", "DocumentReference", "Composition", "ImagingStudy", "ServiceRequest", "Organization", "Provenance"]
     rows = [
         (kind, f"`{p.code}`", p.type, f"`{p.expression}`" if p.expression else "")
         for kind in types

@@ -68,6 +68,18 @@ RESPONSES: dict[Category, Response] = {
 """Category -> answers; `docs/generated/errors.md` is built from it."""
 
 
+def where(error: BaseException) -> str:
+    """What failed and where, for logs: the type and the innermost module and line of `hie`, never the message, which
+    may hold patient data."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        name = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if name.startswith(("hie", "adapters")):
+            place = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__}@{place}"
+
+
 class HieError(Exception):
     """A situation in which a request cannot be served.
 

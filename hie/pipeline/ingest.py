@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from hie.base.clock import Clock, micros
-from hie.base.errors import Category, HieError
+from hie.base.errors import Category, HieError, where
 from hie.base.finding import Disposition, disposition, finding
 from hie.base.ids import raw_item_id, sha256
 from hie.base.outcome import Answer, ItemOutcome
@@ -58,9 +58,9 @@ class Ingest:
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
-            return await self._stage(runtime, delivery, error.category)
+            return await self._stage(runtime, delivery, where(error))
         except Exception as error:
-            return await self._stage(runtime, delivery, type(error).__name__)
+            return await self._stage(runtime, delivery, where(error))
 
     def delivery(self, door: str, body: bytes) -> Delivery:
         """Bytes that came in through a door just now."""

@@ -74,7 +74,7 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
     try:
         await store.write(job)
     except Exception as error:
-        log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, type(error).__name__)
+        log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
         await store.write(lambda tx: _failed(tx, row, micros(clock.now())))
 
 

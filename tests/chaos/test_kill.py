@@ -21,9 +21,9 @@ from hie.base.ids import raw_item_id
 from hie.config import load_config
 from hie.pipeline.verify import verify
 from hie.staging.tables import PART, RAW_ITEM
+from hie.wire.mllp import Frame, FrameMachine, wrap
 from tests.bench.bench_feeds import wait_ready
 from tests.bench.messages import adt
-from hie.wire.mllp import Frame, FrameMachine, wrap
 
 FEED = "wujiang-hl7v2"
 SEED = int(os.environ.get("HIE_KILL_SEED", "20261122"))
