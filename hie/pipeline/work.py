@@ -98,11 +98,12 @@ class Work:
             await self._alias(alias.alias.reference, alias.target.reference, alias.order)
         stale = False
         digests = []
+        seeded = {c.target for c in draft.contributions if c.seed}
         for number, contribution in enumerate(draft.contributions):
             key = contribution.target
             self.agent = self.agent or organisation_reference(key.region, key.organisation)
             known = await self._roots.known(contribution.target.reference)
-            stale = stale or self._is_stale(contribution, known)
+            stale = stale or (contribution.target not in seeded and self._is_stale(contribution, known))
             digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
             result.findings += self._about(contribution, known)
             result.findings += await self._retired(contribution)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from hie.base.draft import Contribution, Draft, Event, Slots
+from hie.base.draft import Contribution, Draft, Event, Key, Slots
 from hie.base.moment import Moment, read
 from hie.base.national_id import birth_date, gender, is_national_id
 from hie.base.systems import NATIONAL_ID
@@ -41,13 +41,15 @@ def national_id_gender(draft: Draft) -> Draft | None:
 
 
 def slot_stated(draft: Draft, *, type: str, slot: str) -> Draft | None:
-    """Every statement about a resource of `type` states `slot` (`name[]`, also by a named share `name[]#x`)."""
+    """What a part states about a resource of `type` has `slot` (`name[]`, also by a named share `name[]#x`); several
+    statements of one part about the same resource count together."""
+    stated: dict[Key, bool] = {}
     for contribution in _live(draft):
         if contribution.target.type != type or not contribution.exists or contribution.slots.get("active") is False:
             continue
-        if not any(name.partition("#")[0] == slot and _filled(value) for name, value in contribution.slots.items()):
-            return draft
-    return None
+        has = any(name.partition("#")[0] == slot and _filled(value) for name, value in contribution.slots.items())
+        stated[contribution.target] = stated.get(contribution.target, False) or has
+    return None if all(stated.values()) else draft
 
 
 def period_forward(draft: Draft) -> Draft | None:
