@@ -21,6 +21,12 @@ REGION_SYSTEM = "https://hie.example.org/fhir/CodeSystem/region"
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
 """Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
 
+RECORDS = frozenset(
+    {"Composition", "Condition", "DiagnosticReport", "DocumentReference", "MedicationRequest", "Observation"}
+    | {"ServiceRequest"}
+)
+"""Root types that a part may be about, rather than about the patient or visit it names in passing."""
+
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
 
@@ -98,12 +104,12 @@ class Work:
             await self._alias(alias.alias.reference, alias.target.reference, alias.order)
         stale = False
         digests = []
-        seeded = {c.target for c in draft.contributions if c.seed}
+        about = _about_what(draft)
         for number, contribution in enumerate(draft.contributions):
             key = contribution.target
             self.agent = self.agent or organisation_reference(key.region, key.organisation)
             known = await self._roots.known(contribution.target.reference)
-            stale = stale or (contribution.target not in seeded and self._is_stale(contribution, known))
+            stale = stale or (contribution.target in about and self._is_stale(contribution, known))
             digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
             result.findings += self._about(contribution, known)
             result.findings += await self._retired(contribution)
@@ -296,6 +302,13 @@ class Work:
         await self._tx.put({"resourceType": kind, "id": identity, "meta": self._meta, **resource})
         self.written[f"{kind}/{identity}"] = None
         return True
+
+
+def _about_what(draft: Draft) -> set[Key]:
+    """The roots whose age matters for `stale-update`: a document or report is not stale because its patient or visit
+    was heard of since; a part that is about nothing else is about them."""
+    targets = {contribution.target for contribution in draft.contributions}
+    return {key for key in targets if key.type in RECORDS} or targets
 
 
 def _cancellable(state: Folded, codes: set[str]) -> bool:
