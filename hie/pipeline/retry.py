@@ -3,6 +3,7 @@
 import logging
 
 from hie.base.clock import Clock, micros
+from hie.base.errors import where
 from hie.base.finding import finding
 from hie.pipeline.codec import encode_findings
 from hie.pipeline.feed import FeedRuntime

@@ -16,7 +16,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "fhir": frozenset({"wire", "base"}),
     "plugin": frozenset({"base"}),
     "search": frozenset({"fhir", "wire", "base"}),
-    "parse": frozenset({"fhir", "wire", "base"}),
+    "parse": frozenset({"plugin", "fhir", "wire", "base"}),
     "mapping": frozenset({"plugin", "fhir", "wire", "base"}),
     "quality": frozenset({"fhir", "wire", "base"}),
     "fold": frozenset({"fhir", "wire", "base"}),

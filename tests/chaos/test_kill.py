@@ -66,11 +66,16 @@ class Sender:
                 return
 
 
+def begin(data: Path, *, lying: bool) -> "subprocess.Popen[bytes]":
+    """Start a server process on the data directory."""
+    command = [sys.executable, "-m", "tests.chaos.exchange", str(data), *(["--lying"] if lying else [])]
+    with (data / "server.log").open("a") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
 async def one_life(data: Path, senders: list[Sender], rng: random.Random, *, lying: bool) -> None:
     """Start a server, send to it, kill it at a random moment."""
-    command = [sys.executable, "-m", "tests.chaos.exchange", str(data)] + (["--lying"] if lying else [])
-    with (data / "server.log").open("a") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+    process = begin(data, lying=lying)
     try:
         _, port = await asyncio.to_thread(wait_ready, data, process)
         sending = [asyncio.create_task(sender.send(port)) for sender in senders]
