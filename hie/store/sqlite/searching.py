@@ -196,26 +196,24 @@ class Searching:
     def _follow(self, include: Include, pks: Sequence[int]) -> list[int]:
         """Current resources at the other end of the references that `include` names."""
         compiler = self._compiler
-        sources = compiler.scope((include.source,) if include.source else ())
-        targets = compiler.scope((include.target,) if include.target else ())
-        near, far = ("target", "resource") if include.reverse else ("resource", "target")
-        params = compiler.params(sources, include.param) if include.param else self._reference_params(sources)
-        ends = (one_of("n.type", targets), one_of("f.type", sources))
-        if not include.reverse:
-            ends = (one_of("n.type", sources), one_of("f.type", targets))
-        where = joined([one_of("x.param", params), *ends], "AND")
+        near, far, source, target = ("resource", "target", "n", "f")
+        if include.reverse:
+            near, far, source, target = ("target", "resource", "f", "n")
+        tests = [Sql("f.deleted = 0", ())]
+        if include.source:
+            tests.append(one_of(f"{source}.type", compiler.scope((include.source,))))
+        if include.target:
+            tests.append(one_of(f"{target}.type", compiler.scope((include.target,))))
+        if include.param:
+            sources = compiler.scope((include.source,) if include.source else ())
+            tests.append(one_of("x.param", compiler.params(sources, include.param)))
+        where = joined(tests, "AND")
         text = (
             f"SELECT DISTINCT x.{far} FROM resource n CROSS JOIN reference x ON x.{near} = n.pk "
-            f"CROSS JOIN resource f ON f.pk = x.{far} WHERE n.pk = ? AND {where.text} AND f.deleted = 0 ORDER BY 1"
+            f"CROSS JOIN resource f ON f.pk = x.{far} WHERE n.pk = ? AND {where.text} ORDER BY 1"
         )
         rows: list[list[Any]] = [self._connection.execute(text, (pk, *where.values)).fetchall() for pk in pks]
         return [row[0] for chunk in rows for row in chunk]
-
-    def _reference_params(self, scope: Scope) -> list[int]:
-        types = one_of("type", scope)
-        sql = f"SELECT pk FROM param p WHERE {types.text} AND EXISTS (SELECT 1 FROM reference WHERE param = p.pk)"
-        rows: list[Any] = self._connection.execute(sql, types.values).fetchall()
-        return [row[0] for row in rows]
 
     # -- explaining ----------------------------------------------------------------------------------------------
 
