@@ -1,0 +1,261 @@
+"""What does occur on this feed, through the whole pipeline (Qingpu §3.1, §3.2, §5, §6)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.adapters.qingpu.exchange import Exchange
+from tests.adapters.qingpu.rows import one, revocation, upload
+from tests.parse.envelope import envelope, row, table
+
+ACCEPTED, WARNED, QUARANTINED, REJECTED = "accepted", "accepted-with-warnings", "quarantined", "rejected"
+PERSON, VISIT, STAY = ("patient", {}), ("outpatient", {}), ("inpatient", {})
+REPORT, RESULT = ("report", {}), ("result", {})
+
+
+@pytest.fixture
+async def exchange() -> Exchange:
+    return Exchange()
+
+
+@pytest.fixture
+async def filled(exchange: Exchange) -> Exchange:
+    """With one patient, visit, report and result, uploaded on 10 April."""
+    assert (await exchange.send(upload(PERSON, VISIT, REPORT, RESULT))).status == ACCEPTED
+    return exchange
+
+
+async def result(exchange: Exchange) -> dict[str, Any]:
+    return await exchange.one("Observation", kind="jyzblsh", value="I1")
+
+
+async def report(exchange: Exchange) -> dict[str, Any]:
+    return await exchange.one("DiagnosticReport", kind="lis-report", value="20260402:L1")
+
+
+def later(*rows: tuple[str, dict[str, str]], day: int = 11, batch: str = "B2") -> bytes:
+    return upload(*rows, batch=batch, at=f"2026-04-{day:02d} 22:00:00")
+
+
+async def test_the_same_rows_every_evening_are_duplicates(filled: Exchange) -> None:
+    before = await filled.all()
+    receipt = await filled.send(later(PERSON, VISIT, REPORT, RESULT))
+    assert [status for _, status in receipt.rows] == ["duplicate"] * 4
+    assert (receipt.http, receipt.status) == (200, ACCEPTED)
+    assert await filled.all() == before
+
+
+async def test_the_same_bytes_repeat_the_saved_rows(filled: Exchange) -> None:
+    receipt = await filled.send(upload(PERSON, VISIT, REPORT, RESULT))
+    assert receipt.status == "duplicate"
+    assert [status for _, status in receipt.rows] == [ACCEPTED] * 4
+
+
+async def test_a_value_that_comes_back_is_no_duplicate(filled: Exchange) -> None:
+    await filled.send(later(("result", {"JYZBJG": "7.0"})))
+    receipt = await filled.send(later(RESULT, day=12, batch="B3"))
+    assert [status for _, status in receipt.rows] == [ACCEPTED]
+    assert (await result(filled))["valueQuantity"]["value"] == 6.2
+
+
+async def test_everything_before_its_parent_is_released_step_by_step(exchange: Exchange) -> None:
+    for n, kind in enumerate(("result", "report", "outpatient"), 1):
+        receipt = await exchange.send(later((kind, {}), day=n, batch=f"B{n}"))
+        assert (receipt.http, receipt.status) == (202, QUARANTINED)
+        assert receipt.codes == ["orphan-reference"]
+    receipt = await exchange.send(later(PERSON, day=4, batch="B4"))
+    assert len(receipt.root.findall("Row")) == 1
+    assert (await report(exchange))["result"] == [{"reference": f"Observation/{(await result(exchange))['id']}"}]
+
+
+async def test_the_order_of_tables_in_an_envelope_means_nothing(exchange: Exchange) -> None:
+    receipt = await exchange.send(upload(RESULT, REPORT, VISIT, PERSON))
+    assert receipt.rows == [("1", ACCEPTED), ("2", ACCEPTED), ("3", ACCEPTED), ("4", ACCEPTED)]
+    assert next(r.get("table") for r in receipt.root.iterfind("Row")) == "TB_LIS_INDICATORS"
+
+
+async def test_a_correction_makes_the_result_corrected_and_not_the_report(filled: Exchange) -> None:
+    receipt = await filled.send(later(("result", {"JYZBJG": "7.0"})))
+    assert receipt.status == ACCEPTED
+    changed = await result(filled)
+    assert (changed["status"], changed["valueQuantity"]["value"]) == ("corrected", 7.0)
+    assert (await report(filled))["status"] == "final"
+
+
+async def test_a_corrected_report(filled: Exchange) -> None:
+    await filled.send(later(("report", {"BGDLB": "血细胞分析"})))
+    assert (await report(filled))["status"] == "corrected"
+    assert (await result(filled))["status"] == "final"
+
+
+async def test_a_withdrawn_result_leaves_the_report_and_can_come_back(filled: Exchange) -> None:
+    assert (await filled.send(revocation("result"))).status == ACCEPTED
+    assert (await result(filled))["status"] == "entered-in-error"
+    assert "result" not in await report(filled)
+    await filled.send(later(RESULT, day=12, batch="B3"))
+    assert (await result(filled))["status"] == "final"
+    assert len((await report(filled))["result"]) == 1
+
+
+async def test_a_revoked_report_stays_a_parent_and_comes_back_corrected(filled: Exchange) -> None:
+    await filled.send(revocation("report"))
+    assert (await report(filled))["status"] == "entered-in-error"
+    assert (await result(filled))["status"] == "final"
+    receipt = await filled.send(later(("result", {"JYZBLSH": "I2"}), day=11, batch="B3"))
+    assert receipt.status == ACCEPTED
+    await filled.send(later(REPORT, day=12, batch="B4"))
+    assert (await report(filled))["status"] == "corrected"
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "element", "value"),
+    [
+        ("patient", "Patient", "active", False),
+        ("outpatient", "Encounter", "status", "entered-in-error"),
+        ("imaging", "DiagnosticReport", "status", "entered-in-error"),
+        ("summary", "Composition", "status", "entered-in-error"),
+    ],
+)
+async def test_what_a_revocation_does(exchange: Exchange, kind: str, resource: str, element: str, value: Any) -> None:
+    await exchange.send(upload(PERSON, VISIT, ("imaging", {}), ("summary", {})))
+    assert (await exchange.send(revocation(kind))).status == ACCEPTED
+    assert (await exchange.one(resource))[element] == value
+
+
+async def test_a_revoked_diagnosis(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, STAY, ("diagnosis", {})))
+    await exchange.send(revocation("diagnosis"))
+    status = (await exchange.one("Condition"))["verificationStatus"]["coding"][0]["code"]
+    assert status == "entered-in-error"
+
+
+async def test_a_revoked_summary_takes_its_condition_at_discharge_along(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, STAY, ("summary", {"CYQK": "2"})))
+    assert "hospitalization" in await exchange.one("Encounter")
+    await exchange.send(revocation("summary"))
+    visit = await exchange.one("Encounter")
+    assert "hospitalization" not in visit
+    assert visit["status"] == "in-progress"
+
+
+async def test_revoking_something_unknown_is_kept_for_when_it_comes(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, VISIT, REPORT))
+    receipt = await exchange.send(revocation("result"))
+    assert (receipt.status, receipt.codes) == (WARNED, ["nothing-to-cancel"])
+    assert "Observation" not in json.dumps(await exchange.all())
+    await exchange.send(upload(RESULT, batch="B0", at="2026-04-09 22:00:00"))
+    assert (await result(exchange))["status"] == "entered-in-error"
+
+
+async def test_an_old_envelope_after_a_restart_changes_nothing_newer(filled: Exchange) -> None:
+    await filled.send(later(("result", {"JYZBJG": "7.0"})))
+    old = upload(("result", {"JYZBJG": "5.0", "JYFF": "镜检"}), batch="B9", at="2026-04-09 22:00:00")
+    receipt = await filled.send(old)
+    assert (receipt.status, receipt.codes) == (WARNED, ["stale-update"])
+    changed = await result(filled)
+    assert (changed["valueQuantity"]["value"], changed["method"]) == (7.0, {"text": "镜检"})
+
+
+async def test_a_preliminary_report_makes_its_results_preliminary(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, VISIT, ("report", {"SHSJ": "-"}), RESULT))
+    assert (await result(exchange))["status"] == "preliminary"
+    await exchange.send(later(REPORT))
+    assert (await report(exchange))["status"] == "final"
+    assert (await result(exchange))["status"] == "final"
+
+
+async def test_report_numbers_restart_daily(exchange: Exchange) -> None:
+    tomorrow = {"BGRQ": "20260403"}
+    receipt = await exchange.send(upload(PERSON, VISIT, REPORT, ("report", tomorrow)))
+    assert receipt.status == ACCEPTED
+    second = await exchange.one("DiagnosticReport", kind="lis-report", value="20260403:L1")
+    assert (await report(exchange))["id"] != second["id"]
+
+
+async def test_two_rows_of_one_key_are_processed_in_order_of_seq(exchange: Exchange) -> None:
+    receipt = await exchange.send(upload(("patient", {"XM": "柯宁"}), ("patient", {"XM": "柯安"})))
+    assert [status for _, status in receipt.rows] == [ACCEPTED, ACCEPTED]
+    assert (await exchange.one("Patient"))["name"][0]["text"] == "柯安"
+
+
+async def test_a_name_that_is_not_the_patient_s_holds_the_report_back(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, VISIT))
+    receipt = await exchange.send(later(("report", {"HZXM": "柯安"})))
+    assert (receipt.status, receipt.codes) == (QUARANTINED, ["envelope-mismatch"])
+    assert receipt.root.find("Row/Finding").get("field") == "HZXM"
+    receipt = await exchange.send(later(("report", {"HZXM": " 柯 宁 "}), day=12, batch="B3"))
+    assert receipt.status == ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("visit", "kind", "found"),
+    [
+        ("outpatient", "1", []),
+        ("outpatient", "6", []),
+        ("outpatient", "2", ["code-name-conflict"]),
+        ("inpatient", "2", []),
+        ("inpatient", "1", ["code-name-conflict"]),
+    ],
+)
+async def test_report_kind_against_the_class_of_the_visit(
+    exchange: Exchange, visit: str, kind: str, found: list[str]
+) -> None:
+    receipt = await exchange.send(upload(PERSON, (visit, {}), ("report", {"MZZYBZ": kind})))
+    assert receipt.codes == found
+
+
+async def test_a_bad_row_does_not_touch_the_others(exchange: Exchange) -> None:
+    person = {"XB": "1", "CSRQ": "19511111"}
+    body = envelope(
+        table("TB_OTHER", row(1, A="1")),
+        table("TB_YL_PATIENT_INFORMATION", row(2, KH="K1", KLX="-"), row(3, KH="K2", KLX="1", XM="张" * 101, **person)),
+        table("TB_YL_PATIENT_INFORMATION", row(4, KH="K3", KLX="1", XM="柯宁", **person)),
+    )
+    receipt = await exchange.send(body)
+    assert receipt.rows == [("1", REJECTED), ("2", REJECTED), ("3", QUARANTINED), ("4", ACCEPTED)]
+    assert receipt.codes == ["type-unknown", "key-missing", "field-too-long"]
+    assert (receipt.http, receipt.status) == (200, WARNED)
+    keys = [r.get("key") for r in receipt.root.iterfind("Row")]
+    assert keys == ["", "12310118MBHE03010J|K1|", "12310118MBHE03010J|K2|1", "12310118MBHE03010J|K3|1"]
+
+
+async def test_every_row_rejected_rejects_the_envelope(exchange: Exchange) -> None:
+    receipt = await exchange.send(envelope(table("TB_OTHER", row(1, A="1"), row(2, A="2"))))
+    assert (receipt.http, receipt.status, receipt.rows) == (422, REJECTED, [("1", REJECTED), ("2", REJECTED)])
+
+
+async def test_a_batch_number_used_again_for_other_rows_is_noted(filled: Exchange) -> None:
+    receipt = await filled.send(upload(("patient", {"KH": "K2"}), ("patient", {"KH": "K3"})))
+    assert receipt.codes == ["control-id-reused"]
+
+
+async def test_gb18030_under_a_utf8_declaration_is_stored_right(exchange: Exchange) -> None:
+    body = b'<?xml version="1.0" encoding="UTF-8"?>' + one("patient", XM="瑋億昞").decode().encode("gb18030")
+    receipt = await exchange.send(body)
+    assert (receipt.status, receipt.codes) == (WARNED, ["charset-mismatch"])
+    assert (await exchange.one("Patient"))["name"][0]["text"] == "瑋億昞"
+
+
+async def test_one_person_with_two_cards_is_two_patients(exchange: Exchange) -> None:
+    await exchange.send(upload(("patient", {"YYDAH": "Y1"}), ("patient", {"YYDAH": "Y1", "KH": "K2", "KLX": "2"})))
+    patients = [r for r in (await exchange.all()).values() if r["resourceType"] == "Patient"]
+    assert len(patients) == 2
+
+
+async def test_the_state_does_not_depend_on_the_order_of_arrival() -> None:
+    uploads = [
+        upload(PERSON, VISIT, REPORT, RESULT),
+        later(("result", {"JYZBJG": "7.0"})),
+        revocation("result", batch="B3", at="2026-04-12 22:00:00"),
+        later(("result", {"JYZBJG": "7.5"}), day=13, batch="B4"),
+        later(("outpatient", {"JZYSXM": "程澄"}), day=14, batch="B5"),
+    ]
+    states = []
+    for sequence in (uploads, uploads[::-1], [*uploads[3:], *uploads[:3]]):
+        exchange = Exchange()
+        for body in sequence:
+            await exchange.send(body)
+        states.append(await exchange.all())
+    assert states[0] == states[1] == states[2]
+    assert next(r for r in states[0].values() if r["resourceType"] == "Observation")["valueQuantity"]["value"] == 7.5
