@@ -13,7 +13,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.parse.cda_pairing import PAIRING
 from hie.parse.cda_register import Register, SoapContext, compare, read_register
-from hie.wire.clinical_document import Header, drop_namespaces, read_header
+from hie.wire.clinical_document import Header, drop_namespaces, number_entries, read_header
 from hie.wire.safexml import parse_xml
 
 SOAP_DOOR = "jiashan-soap"
@@ -64,7 +64,9 @@ def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations:
 
 def _paired(header: Header, root: Any) -> tuple[Finding, ...]:
     pair = PAIRING.get(header.type)
-    return pair(root) if pair else ()
+    found = pair(root) if pair else ()
+    number_entries(root)
+    return found
 
 
 def is_known_type(code: str) -> bool:

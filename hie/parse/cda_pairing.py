@@ -84,6 +84,7 @@ def _group(section: Any, entries: list[tuple[Any, str]]) -> None:
 FINDINGS, IMPRESSION = "findings", "impression"
 _WORDS = (("客观所见", FINDINGS), ("主观提示", IMPRESSION))
 _TEXTS = "DE04.50.131.00"
+_SPECIMEN, _METHOD = "DE04.50.134.00", "DE02.10.027.00"
 
 
 def mark_texts(root: Any) -> tuple[Finding, ...]:
@@ -112,5 +113,25 @@ def _observed(observation: Any) -> str:
     return (code.get("code") or "").strip() if code is not None else ""
 
 
-PAIRING: Mapping[str, Callable[[Any], tuple[Finding, ...]]] = {"C0006": mark_texts, "C0007": pair_results}
+def pair_report(root: Any) -> tuple[Finding, ...]:
+    """`pair_results`, then what holds for the whole report is written on each item: `collected`, `method`.
+
+    `collected` is the sampling time of any item, `method` that of an entry outside every item (§6.4).
+    """
+    found = pair_results(root)
+    for section in _sections(root):
+        items = [o for o in section.iterfind("entry/organizer/component/observation") if _observed(o) == ITEM]
+        lows = (low.get("value") for o in section.iter("observation") if _observed(o) == _SPECIMEN for low in _lows(o))
+        methods = (o.findtext("value") for o in section.iterfind("entry/observation") if _observed(o) == _METHOD)
+        for name, value in (("collected", next(filter(None, lows), "")), ("method", next(filter(None, methods), ""))):
+            for item in items if value else ():
+                item.set(name, value)
+    return found
+
+
+def _lows(observation: Any) -> list[Any]:
+    return list(observation.iterfind("effectiveTime/low"))
+
+
+PAIRING: Mapping[str, Callable[[Any], tuple[Finding, ...]]] = {"C0006": mark_texts, "C0007": pair_report}
 """Document type -> what is paired before mapping."""

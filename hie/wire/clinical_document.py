@@ -1,5 +1,6 @@
 """A ClinicalDocument as a tree without namespaces, and its header (Jiashan interface §3, §5)."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -8,6 +9,12 @@ from hie.base import moment
 from hie.base.text import NULL_TEXT, half_width, trimmed
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+
+ENTRIES = ("observation", "procedure", "substanceAdministration")
+"""Elements of the body that carry content."""
+
+NUMBER = "n"
+"""Attribute that `number_entries` sets."""
 
 _SEPARATOR = "\x1f"
 
@@ -54,6 +61,31 @@ def drop_namespaces(root: Any) -> None:
     for element in root.iter():
         if isinstance(element.tag, str) and element.tag.startswith("{"):
             element.tag = element.tag.partition("}")[2]
+
+
+def number_entries(root: Any) -> None:
+    """Number the entries of the body among their likes, from 1: in their section, drugs in the whole body.
+
+    Likes have the same tag and, for observations, the same data element code. The number goes into the attribute `n`.
+    """
+    drugs: Counter[str] = Counter()
+    sections: dict[Any, Counter[str]] = {}
+    for entry in root.iter(*ENTRIES):
+        section = next(entry.iterancestors("section"), None)
+        counts = drugs if entry.tag == "substanceAdministration" else sections.setdefault(section, Counter())
+        code = entry_code(entry)
+        counts[code] += 1
+        entry.set(NUMBER, str(counts[code]))
+
+
+def entry_code(entry: Any) -> str:
+    """What names an entry: the data element code of an observation, the tag of any other."""
+    return _plain_code(entry) if entry.tag == "observation" else str(entry.tag)
+
+
+def _plain_code(entry: Any) -> str:
+    code = entry.find("code")
+    return (code.get("code") or "").strip() if code is not None else ""
 
 
 def read_header(root: Any) -> Header:

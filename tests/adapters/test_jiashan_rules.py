@@ -336,3 +336,48 @@ def test_patient_types(code: str, name: str, target: str, finding: str | None) -
     found = draft(body)
     assert slots(found, "Encounter")["class"]["code"] == target
     assert (finding in codes(found)) is (finding is not None)
+
+
+METHOD = (
+    '<entry><observation><code code="DE02.10.027.00"/><value xsi:type="ST">流式细胞法</value></observation></entry>'
+)
+
+
+def members(found: Draft, type: str) -> list[Any]:
+    return [m for m in found.contributions[-1].members if m.key.type == type]
+
+
+def test_a_method_of_the_report_is_that_of_every_item() -> None:
+    found = draft(changed("02", ("<text></text>", f"<text></text>{METHOD}")))
+    assert [m.slots["method"] for m in members(found, "Observation")] == [{"text": "流式细胞法"}] * 3
+    assert found.unmapped == ()
+
+
+def test_a_method_of_one_item_in_a_flat_report() -> None:
+    body = changed(
+        "03",
+        (
+            '<value xsi:type="ST">葡萄糖</value></observation></entry>',
+            f"<value>葡萄糖</value></observation></entry>{METHOD}",
+        ),
+    )
+    found = draft(body)
+    assert [m.slots.get("method") for m in members(found, "Observation")] == [{"text": "流式细胞法"}, None, None]
+
+
+def test_without_sampling_time_the_test_date_counts() -> None:
+    found = draft(sample("03"))
+    assert found.contributions[-1].slots["effectiveDateTime"] == "2026-03-03"
+    assert {m.slots["effectiveDateTime"] for m in members(found, "Observation")} == {"2026-03-03"}
+
+
+def test_a_specimen_without_number() -> None:
+    found = draft(changed("02", ('<id root="2.16.156.10011.1.14" extension="BB810002"/>', "")))
+    (specimen,) = members(found, "Specimen")
+    assert "identifier[]" not in specimen.slots
+    assert specimen.slots["type"] == {"text": "全血"}
+    assert {m.slots["specimen"]["reference"] for m in members(found, "Observation")} == {specimen.key.reference}
+
+
+def test_results_without_sampling_have_no_specimen() -> None:
+    assert members(draft(sample("03")), "Specimen") == []

@@ -5,7 +5,7 @@
 - `obs(DE05.01.024.00)`: observations with that data element code, at the place where it stands in the path.
 - `document:id`: a field of the header, from wherever the node stands (`hie.wire.clinical_document.Header`).
 - `node:value`: the elements themselves, for transforms that read more than a text.
-- `n()`: the place of the node among its likes in the section, from 1.
+- `n()`: the number of the entry (`hie.wire.clinical_document.number_entries`).
 
 An element without children gives its text; an empty text or attribute is no value.
 """
@@ -19,13 +19,12 @@ from lxml import etree
 
 from hie.base.text import trimmed
 from hie.mapping.dialect import Coverage, Mention
-from hie.wire.clinical_document import XSI_TYPE, Header, read_header, value_text
+from hie.wire.clinical_document import ENTRIES, NUMBER, XSI_TYPE, Header, entry_code, read_header, value_text
 
 _SECTION = re.compile(r"section\(([^()]+)\)")
 _OBSERVATION = re.compile(r"obs\(([^()]+)\)")
 _ENTRY = re.compile(r"(?<![\w:-])(procedure|substanceAdministration)\b")
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
-_ENTRIES = ("observation", "procedure", "substanceAdministration")
 _NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
 _ANY = "*"
 _BODY = "component/structuredBody"
@@ -41,7 +40,7 @@ class Cda:
         if path.startswith("document:"):
             return _header_field(path.removeprefix("document:"))
         if path == "n()":
-            return lambda node: (str(position(node)),)
+            return lambda node: (node.get(NUMBER, "1"),)
         if path.startswith("node:"):
             find = _xpath(path.removeprefix("node:"))
             return lambda node: [found for found in find(node) if etree.iselement(found)]
@@ -76,9 +75,9 @@ class Cda:
 
     def locate(self, node: Any, path: str) -> str:
         """The path; inside an entry with the entry and its number before it."""
-        if not etree.iselement(node) or node.tag not in _ENTRIES:
+        if not etree.iselement(node) or node.tag not in ENTRIES:
             return path
-        return f"{_code(node)}[{position(node)}]/{path}"
+        return f"{entry_code(node)}[{node.get(NUMBER, '1')}]/{path}"
 
 
 def _xpath(path: str) -> Callable[[Any], Any]:
@@ -123,25 +122,6 @@ def _text(found: Any) -> str:
     return trimmed(found) or ""
 
 
-def position(node: Any) -> int:
-    """The place of an entry among its likes in the section (drugs: in the body), from 1."""
-    whole = "structuredBody" if node.tag == "substanceAdministration" else "section"
-    scope = next(node.iterancestors(whole), None)
-    if scope is None:
-        return 1
-    wanted = _code(node)
-    alike = [entry for entry in scope.iter(node.tag) if _code(entry) == wanted]
-    return alike.index(node) + 1
-
-
-def _code(entry: Any) -> str:
-    """What names an entry: the data element code of an observation, the tag of any other."""
-    if entry.tag != "observation":
-        return str(entry.tag)
-    code = entry.find("code")
-    return (code.get("code") or "").strip() if code is not None else ""
-
-
 def _named(paths: Iterable[str]) -> set[tuple[str, str]]:
     """Every pair of section and entry that stands together in one path."""
     found: set[tuple[str, str]] = set()
@@ -155,9 +135,9 @@ def _populated(root: Any) -> Iterable[tuple[list[str], str]]:
     """Entries of the body that say something: the names of their section, and what names them."""
     for section in root.iterfind(f"{_BODY}//section"):
         names = _section_names(section)
-        for entry in section.iter(*_ENTRIES):
+        for entry in section.iter(*ENTRIES):
             if entry.tag != "observation" or value_text(entry.find("value")):
-                yield names, _code(entry)
+                yield names, entry_code(entry)
 
 
 def _section_names(section: Any) -> list[str]:

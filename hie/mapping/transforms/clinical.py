@@ -3,7 +3,7 @@
 Each transform takes an element of the tree (`node:` paths of the dialect `cda`); see Jiashan interface §3, §4, §6.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -202,11 +202,6 @@ def _timing(node: Any) -> dict[str, Any]:
     return {**timing, "code": {"text": words}} if words else timing
 
 
-def first_concept(values: Sequence[str], context: Context) -> dict[str, Any] | None:
-    """A CodeableConcept of words only: the first of several places that say the same (with `all = true`)."""
-    return {"text": values[0].strip()}
-
-
 def order_reference(node: Any, context: Context) -> dict[str, Any] | None:
     """basedOn: a logical reference to the order, with the requesting department (Jiashan interface §3, §6.3)."""
     text = number(node.get("extension"), context)
@@ -268,7 +263,6 @@ CLINICAL: Mapping[str, Any] = {
     "document-drug": drug,
     "document-exam-category": exam_category,
     "document-extension": text_extension,
-    "document-first-concept": first_concept,
     "document-flag": result_flag,
     "document-identifier": own_identifier,
     "document-order": order_reference,
