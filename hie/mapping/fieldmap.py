@@ -98,8 +98,8 @@ def _add(
     if dialect is None:
         yield head.problem(f"no dialect {head.data['dialect']!r}", "dialect")
         return
-    if feed not in transforms:
-        yield head.problem(f"no adapter has a feed {feed!r}", "feed")
+    if feed != head.file.partition("/")[0]:
+        yield head.problem(f"feed {feed!r} has its maps in a folder of that name", "feed")
         return
     for type in head.data["types"]:
         if (feed, type) in programs:

@@ -1,0 +1,150 @@
+"""ADT about visits: keys, class, events, locations, diagnoses, order keys (Wujiang §2, §3, §4.3)."""
+
+import pytest
+
+from tests.mapping.wujiang import PID, WJZY, codes, draft, message, pv1, slots, stated
+
+EVENTS = {
+    "A01": ("admit", ""),
+    "A02": ("transfer", "visit-created"),
+    "A03": ("discharge", "visit-created"),
+    "A04": ("register", ""),
+    "A05": ("preadmit", ""),
+    "A06": ("to-inpatient", "visit-created"),
+    "A07": ("to-outpatient", "visit-created"),
+    "A11": ("cancel", "visit-created"),
+    "A12": ("cancel-transfer", "visit-created"),
+    "A13": ("cancel-discharge", "visit-created"),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_event_is_stated_once_with_its_time(event: str) -> None:
+    found = stated(draft(message(f"ADT^{event}", PID, pv1())), "Encounter")
+    assert ([e.code for e in found.events], found.creates) == ([EVENTS[event][0]], EVENTS[event][1])
+    assert found.events[0].at == "2026-04-01T11:59:00+08:00"
+
+
+def test_an_update_states_fields_only() -> None:
+    found = stated(draft(message("ADT^A08", PID, pv1(f3="W1^^3"))), "Encounter")
+    assert (found.events, found.creates) == ((), "visit-created")
+    assert not any(slot.startswith(("location", "status")) for slot in found.slots)
+
+
+def test_the_event_time_is_evn_6_then_evn_2_then_msh_7() -> None:
+    def order(evn: str) -> str:
+        body = message("ADT^A01", PID, pv1()).decode().replace("EVN|A01|20260401115900", evn)
+        return draft(body.encode()).order.split("\x1f")[0]
+
+    assert order("EVN|A01|20260401115900||||20260401110000") == "20260401030000000000"
+    assert order("EVN|A01|20260401115900") == "20260401035900000000"
+    assert order("EVN|A01|") == "20260401040000000000"
+
+
+def test_the_order_key_ends_with_sending_time_and_control_id() -> None:
+    found = draft(message("ADT^A08", PID, pv1(), f10="Z9"))
+    assert found.order.split("\x1f")[1:] == ["20260401040000000000", "Z9"]
+
+
+def test_order_keys_compare_across_precisions() -> None:
+    orders = [draft(message("ADT^A31", PID, f7=at).replace(b"|20260401115900", b"|")).order for at in (
+        "20260401", "202604010800", "20260401080001", "20260401080001.5", "20260402"
+    )]  # fmt: skip
+    assert orders == sorted(orders)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"), [("I", "IMP"), ("O", "AMB"), ("T", "AMB"), ("E", "EMER"), ("P", "IMP"), ("X", "AMB")]
+)
+def test_classes(sent: str, expected: str) -> None:
+    found = draft(message("ADT^A08", PID, pv1(f2=sent)))
+    assert slots(found, "Encounter")["class"]["code"] == expected
+    assert codes(found) == (["code-unknown"] if sent == "X" else [])
+
+
+def test_a_class_that_is_not_sent_changes_nothing_but_a_visit_has_one() -> None:
+    first, default = (c for c in draft(message("ADT^A08", PID, pv1(f2=""))).contributions if c.target.type != "Patient")
+    assert "class" not in first.slots
+    assert (default.seed, default.target, default.slots["class"]["code"]) == (True, first.target, "AMB")
+
+
+@pytest.mark.parametrize(("event", "expected"), [("A06", "IMP"), ("A07", "AMB")])
+def test_a_change_of_class_keeps_the_visit(event: str, expected: str) -> None:
+    found = stated(draft(message(f"ADT^{event}", PID, pv1(f2="E"))), "Encounter")
+    assert (found.slots["class"]["code"], found.target.value) == (expected, "V1")
+
+
+def test_a_position_shifted_visit_number() -> None:
+    assert stated(draft(message("ADT^A01", PID, pv1(f19="", f50="V50"))), "Encounter").target.value == "V50"
+    found = draft(message("ADT^A01", PID, pv1(f19="")))
+    assert codes(found) == ["key-missing"]
+    assert found.contributions == ()
+
+
+def test_the_usual_location_and_that_of_wjzy() -> None:
+    usual = stated(draft(message("ADT^A01", PID, pv1(f3="W12^1201^03^^^^^^呼吸内科病区"))), "Encounter")
+    other = message("ADT^A01", PID, pv1(f3="12^^^4506^妇三科"), organisation=f"WJZY^{WJZY}^USCC")
+    for event, ward, name, bed in (
+        (usual.events[0], "W12", "呼吸内科病区", "03"),
+        (stated(draft(other), "Encounter").events[0], "4506", "妇三科", "12"),
+    ):
+        assert event.location is not None
+        assert event.location["location"]["display"] == name
+        assert event.location["location"]["identifier"]["value"] == ward
+        assert event.location["extension"][-1]["valueString"] == bed
+
+
+def test_a_location_with_a_code_only_and_none() -> None:
+    only = stated(draft(message("ADT^A02", PID, pv1(f3="W1"))), "Encounter").events[0].location
+    assert only is not None
+    assert only["location"]["display"] == "W1"
+    assert stated(draft(message("ADT^A02", PID, pv1(f3="-"))), "Encounter").events[0].location is None
+
+
+def test_discharge_time_is_pv1_45_of_a03_only() -> None:
+    at = [
+        stated(draft(message(f"ADT^{event}", PID, pv1(f45="20260401100000"))), "Encounter")
+        for event in ("A03", "A08", "A01")
+    ]
+    assert at[0].events[0].at == "2026-04-01T10:00:00+08:00"
+    assert at[1].events == ()
+    assert at[2].events[0].at == "2026-04-01T11:59:00+08:00"
+    assert all("period.end" not in one.slots for one in at)
+
+
+def test_start_ways_and_the_doctor() -> None:
+    found = slots(
+        draft(message("ADT^A03", PID, pv1(f7="D1^周闻", f10="CARD^心内科", f14="1", f36="5", f44="20260301080000"))),
+        "Encounter",
+    )
+    assert found["period.start"] == "2026-03-01T08:00:00+08:00"
+    assert found["hospitalization.admitSource"]["coding"][1]["code"] == "emd"
+    assert found["hospitalization.dischargeDisposition"]["coding"][1]["code"] == "exp"
+    assert found["serviceType"] == {"text": "心内科"}
+    assert found["participant[]#ATND"][0]["individual"]["display"] == "周闻"
+
+
+def test_diagnoses_are_members_and_listed_with_their_use() -> None:
+    found = stated(
+        draft(message("ADT^A03", PID, pv1(), "DG1|1||J18.900^肺炎^I10|||F", "DG1|2||^胸腔积液|||", "DG1|3||R05|||A")),
+        "Encounter",
+    )
+    assert [m.key.value for m in found.members] == ["V1:F:1", "V1:W:2", "V1:A:3"]
+    assert found.members[1].slots["code"] == {"text": "胸腔积液"}
+    assert found.members[0].slots["code"]["coding"][0]["system"] == "urn:oid:2.16.156.10011.2.3.3.11"
+    uses = {
+        slot: items[0]["use"]["coding"][0]["code"]
+        for slot, items in found.slots.items()
+        if slot.startswith("diagnosis[]#")
+    }
+    ids = [f"diagnosis[]#{m.key.id}" for m in found.members]
+    assert uses == dict(zip(ids, ["DD", "CM", "AD"], strict=True))
+
+
+def test_a_field_is_deleted_by_two_quotes() -> None:
+    assert slots(draft(message("ADT^A08", PID, pv1(f10='""'))), "Encounter")["serviceType"] is None
+
+
+def test_the_visit_belongs_to_the_patient_of_the_message() -> None:
+    found = draft(message("ADT^A08", PID, pv1()))
+    assert stated(found, "Encounter").subject == stated(found, "Patient").target.reference
