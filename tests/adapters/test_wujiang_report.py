@@ -63,42 +63,39 @@ def test_a_report_number_is_a_key() -> None:
     assert [(f.code, f.path) for f in found.findings if f.severity.rank] == [("key-missing", "OBR[1]-3")]
 
 
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        *[(s, "registered") for s in "OIS"],
-        ("A", "partial"),
-        ("P", "preliminary"),
-        ("R", "preliminary"),
-        ("F", "final"),
-        ("C", "corrected"),
-        ("X", "cancelled"),
-        ("", "unknown"),
-        ("Q", "unknown"),
-    ],
-)
+REPORT_STATUS = {
+    "registered": "OIS",
+    "partial": "A",
+    "preliminary": "PR",
+    "final": "F",
+    "corrected": "C",
+    "cancelled": "X",
+    "unknown": "Q",
+}
+RESULT_STATUS = {
+    "registered": "NO",
+    "preliminary": "PRIS",
+    "final": "FUV",
+    "corrected": "C",
+    "amended": "AB",
+    "cancelled": "X",
+    "entered-in-error": "DW",
+    "unknown": "Q",
+}
+
+
+def pairs(table: dict[str, str]) -> list[tuple[str, str]]:
+    return [("", "unknown"), *((code, status) for status, sent in table.items() for code in sent)]
+
+
+@pytest.mark.parametrize(("sent", "expected"), pairs(REPORT_STATUS))
 def test_report_status(sent: str, expected: str) -> None:
     found = draft(report(OBR[:-1] + sent))
     assert slots(found, "DiagnosticReport")["status"] == expected
     assert codes(found) == (["code-unknown"] if expected == "unknown" else [])
 
 
-@pytest.mark.parametrize(
-    ("sent", "expected"),
-    [
-        *[(s, "registered") for s in "NO"],
-        *[(s, "preliminary") for s in "PRIS"],
-        *[(s, "final") for s in "FUV"],
-        ("C", "corrected"),
-        ("A", "amended"),
-        ("B", "amended"),
-        ("X", "cancelled"),
-        ("D", "entered-in-error"),
-        ("W", "entered-in-error"),
-        ("", "unknown"),
-        ("Q", "unknown"),
-    ],
-)
+@pytest.mark.parametrize(("sent", "expected"), pairs(RESULT_STATUS))
 def test_result_status(sent: str, expected: str) -> None:
     (found,) = results(f"OBX|1|NM|WBC^白细胞计数||5|10^9/L||||{''}|{sent}")
     assert (found.slots["status"], found.gone) == (expected, sent in {"D", "W"})
