@@ -155,6 +155,8 @@ class BlockCompiler:
 
     def key(self, specs: Any, type: str, table: Table, name: str, required: str | None) -> MakeKey:
         """A natural key: the first of the alternatives whose value is there; else `required` is noted."""
+        if required and required not in CODES:
+            self.compiler.problems.append(table.problem(f"{required!r} is no finding code", "key"))
         options = [self._key(spec, type, table, name) for spec in (specs if isinstance(specs, list) else [specs])]
 
         def make(node: Any, run: Run) -> Key | None:
@@ -195,7 +197,7 @@ class BlockCompiler:
 
     def _key_part(self, part: Any, table: Table, name: str) -> Callable[[Any, Run, list[str]], str | None]:
         if isinstance(part, dict) and "block" in part:
-            block = self.known(table, "block", str(part["block"]))
+            block = self.known(table, "key", str(part["block"]))
             return lambda node, run, texts: key.value if (key := run.keys.get(block)) is not None else None
         if isinstance(part, dict) and "text" in part:
             text = str(part["text"])

@@ -90,6 +90,8 @@ class Compiler:
         limit = LIMITS.get(data.get("limit", "short"), LIMITS["short"])
         name = data.get("transform", transform)
         change = self.transform(name, data.get("options", {}), table) if name else _plain
+        if "transform" not in data and transform:
+            change = _plain_first(change)
         run = _run_all if data.get("all") else _run_each
         return _reader(raw, first, change, run, limit, _default(data), bool(data.get("always")))
 
@@ -180,6 +182,16 @@ def _plain(value: Value, context: Context) -> Any:
     if isinstance(value, tuple):
         return next((part.strip() for part in value if part.strip()), None)
     return value
+
+
+def _plain_first(change: Callable[[Any, Context], Any]) -> Callable[[Any, Context], Any]:
+    """A transform for text, given the plain text of components."""
+
+    def changed(value: Value, context: Context) -> Any:
+        text = _plain(value, context) if isinstance(value, tuple) else value
+        return None if text is None else change(text, context)
+
+    return changed
 
 
 def _first(values: Sequence[Value]) -> str:

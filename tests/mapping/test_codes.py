@@ -1,0 +1,127 @@
+"""Code maps: loading with file and line, translation with findings (common rules §5.6)."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hie.base.data import data_path
+from hie.mapping.codes import CodeTable, load_codes, read_table
+from hie.mapping.context import Context
+from hie.mapping.problem import BrokenTables
+
+COLUMNS = "source_system,code,display,target_system,target_code,target_display,equivalence,note"
+HEAD = f"# table: t\n# kind: closed\n# system: urn:s\n# target: urn:t\n{COLUMNS}\n"
+
+
+def context() -> Context:
+    return Context(region="r", organisation="o", feed="f", received=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def table(text: str) -> CodeTable:
+    found, problems = read_table("t.csv", text)
+    assert problems == []
+    return found
+
+
+def test_the_source_coding_comes_first() -> None:
+    found = table(HEAD + ",20,已婚|结婚,,M,Married,,\n").translate("20", "结婚", context())
+    assert found.concept == {
+        "coding": [
+            {"system": "urn:s", "code": "20", "display": "已婚", "userSelected": True},
+            {"system": "urn:t", "code": "M", "display": "Married"},
+        ],
+        "text": "结婚",
+    }
+    assert found.code == "M"
+    assert found.extension[0]["valueCoding"]["code"] == "20"
+    assert found.coding is not None
+    assert found.coding["extension"] == found.extension
+
+
+def test_a_code_that_is_its_own_target_stands_once() -> None:
+    assert len(table(HEAD + "urn:t,M,,,M,,,\n").translate("M", "", context()).concept["coding"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "finding"),
+    [
+        (HEAD, ["code-unknown"]),
+        (HEAD.replace("closed", "open"), ["code-unmapped"]),
+        (HEAD.replace("# kind: closed", "# kind: open\n# unmapped: unit-unmapped"), ["unit-unmapped"]),
+        (HEAD.replace("closed", "open").replace("# target: urn:t\n", ""), []),
+    ],
+)
+def test_a_code_that_is_not_there(head: str, finding: list[str]) -> None:
+    at = context()
+    found = table(head).translate("9", "九", at)
+    assert [f.code for f in at.findings] == finding
+    assert (found.target, found.text) == (None, "九")
+    assert found.concept["coding"] == [{"system": "urn:s", "code": "9", "display": "九", "userSelected": True}]
+
+
+def test_the_unknown_target() -> None:
+    found = table(HEAD.replace("# kind", "# unknown: unk\n# unknown-display: Unknown\n# kind")).translate(
+        "9", "", context()
+    )
+    assert found.target == {"system": "urn:t", "code": "unk", "display": "Unknown"}
+
+
+def test_a_known_code_without_translation() -> None:
+    at = context()
+    table(HEAD.replace("closed", "open") + ",HBSAG,乙肝表面抗原,,,,,\n").translate("HBSAG", "", at)
+    assert [f.code for f in at.findings] == ["code-unmapped"]
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "conflict"),
+    [
+        (HEAD, "女性", True),
+        (HEAD, "男", False),
+        (HEAD, "", False),
+        (HEAD.replace("# kind", "# names: strict\n# kind"), "男", True),
+        (HEAD.replace("# kind", "# names: strict\n# kind"), "男性", False),
+    ],
+)
+def test_names_that_contradict_the_code(head: str, name: str, conflict: bool) -> None:
+    at = context()
+    found = table(head + ",1,男性,,male,,,\n,2,女性,,female,,,\n").translate("1", name, at)
+    assert [f.code for f in at.findings] == (["code-name-conflict"] if conflict else [])
+    assert (found.code, found.text) == ("male", name or "男性")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HEAD.replace("table: t", "table: u"), "t.csv:1: header line '# table:' is missing or wrong"),
+        (HEAD.replace("closed", "ajar"), "t.csv:1: header line '# kind:' is missing or wrong"),
+        (HEAD.replace("# kind", "# names: loose\n# kind"), "t.csv:1: header line '# names:'"),
+        (HEAD.replace("# kind", "# unmapped: oops\n# kind"), "t.csv:1: header line '# unmapped:'"),
+        (HEAD.replace("code,display", "display,code"), "t.csv:5: the columns must be"),
+        (HEAD + ",1,a,,b,c\n", "t.csv:6: 6 cells instead of 8"),
+        (HEAD + ",,a,,b,,,\n", "t.csv:6: the code is empty"),
+        (HEAD + ",1,a,,b,,,\n,1,a,,b,,,\n", "t.csv:7: code '1' stands twice"),
+        (HEAD + ",1,a,,b,,same,\n", "t.csv:6: unknown equivalence 'same'"),
+        (HEAD.replace("# system: urn:s\n", "") + ",1,a,,b,,,\n", "t.csv:5: no source system"),
+        (HEAD.replace("# target: urn:t\n", "") + ",1,a,,b,,,\n", "t.csv:5: a target code without target system"),
+        (HEAD.replace("# target: urn:t", "# unknown: u"), "t.csv:1: '# unknown:' needs '# target:'"),
+    ],
+)
+def test_a_broken_table_names_file_and_line(text: str, expected: str) -> None:
+    _, problems = read_table("t.csv", text)
+    assert any(str(problem).startswith(expected) for problem in problems), problems
+
+
+def test_all_broken_tables_are_reported_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(HEAD.replace("table: t", "table: a") + ",1,x\n")
+    (tmp_path / "b.csv").write_text(HEAD.replace("table: t", "table: b") + ",,x,,,,,\n")
+    with pytest.raises(BrokenTables) as caught:
+        load_codes(tmp_path)
+    assert [(p.file, p.line) for p in caught.value.problems] == [("a.csv", 6), ("b.csv", 6)]
+
+
+def test_the_shipped_tables_are_sound() -> None:
+    tables = load_codes(data_path("mappings", "codes"))
+    assert tables["wujiang-gender"].rows["男"].target_code == "male"
+    assert tables["wujiang-lab-number"].rows["05051104"].target_code == "777-3"
+    assert tables["wujiang-lab-item"].rows["WBC"].target_code == tables["lab-item"].rows["WBC"].target_code

@@ -1,0 +1,325 @@
+"""Broken tables stop the start with file, line and reason; good ones compile (one mistake of each kind)."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hie.base.draft import Draft, Key
+from hie.base.errors import HieError
+from hie.base.record import Delivery, Record
+from hie.mapping.apply import MapSet
+from hie.mapping.coverage import coverage
+from hie.mapping.problem import BrokenTables
+from hie.plugin import Adapter, Feed
+from hie.wire.hl7v2 import parse
+from hie.wire.hl7v2_group import group
+
+GOOD = """\
+[map]
+feed = "f"
+dialect = "hl7v2"
+types = ["ADT^A01", "ADT^A08"]
+order = ["MSH-7"]
+ignore = ["MSH-*", "PID-1"]
+
+[[resource]]
+name = "patient"
+type = "Patient"
+key = { kind = "pid", value = "PID-3.1", required = "key-missing" }
+
+[[resource.field]]
+source = "PID-5.1"
+target = "name[]"
+transform = "human-name"
+
+[[resource.field]]
+source = "PID-8.1"
+target = "gender"
+codes = "sex"
+form = "code"
+
+[[resource]]
+type = "Encounter"
+key = { kind = "visit", value = [{ block = "patient" }, "PV1-19.1"] }
+subject = "patient"
+
+[[resource.event]]
+types = ["ADT^A01"]
+code = "admit"
+at = "PV1-44.1"
+"""
+
+CODES = """\
+# table: sex
+# kind: closed
+# system: urn:s
+# target: urn:t
+# unknown: unknown
+source_system,code,display,target_system,target_code,target_display,equivalence,note
+,M,,,male,,,
+"""
+
+
+def shout(value: str, context: Any, *, mark: str = "!") -> str:
+    return value + mark
+
+
+ADAPTER = Adapter("r", "R", (Feed("f", "hl7v2", "F", {}),), (), Path(), {"shout": shout})
+
+
+def load(folder: Path, text: str = GOOD, codes: str = CODES, **more: str) -> MapSet:
+    (folder / "fields" / "f").mkdir(parents=True, exist_ok=True)
+    (folder / "codes").mkdir(exist_ok=True)
+    (folder / "fields" / "f" / "a.toml").write_text(text, encoding="utf-8")
+    (folder / "codes" / "sex.csv").write_text(codes, encoding="utf-8")
+    for name, content in more.items():
+        (folder / "fields" / "f" / f"{name}.toml").write_text(content, encoding="utf-8")
+    return MapSet.load(folder, [ADAPTER])
+
+
+def problems(folder: Path, text: str, **more: str) -> list[str]:
+    with pytest.raises(BrokenTables) as caught:
+        load(folder, text, **more)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def draft(maps: MapSet, text: str, type: str = "ADT^A01") -> Draft:
+    record = Record(0, type, group(parse(text)), text.encode(), organisation="ORG", message_id="M1")
+    return maps.draft(record, Delivery("i", "f", "http", datetime(2026, 1, 1, tzinfo=UTC), b""), ADAPTER)
+
+
+MESSAGE = "MSH|^~\\&|||||20260101\rPID|1||P1||张三|||M\rPV1|||||||||||||||||||V1\r"
+
+
+def test_a_good_map_gives_drafts(tmp_path: Path) -> None:
+    found = draft(load(tmp_path), MESSAGE)
+    patient, visit = found.contributions
+    assert patient.target == Key("r", "ORG", "Patient", "pid", "P1")
+    assert patient.slots["gender"] == "male"
+    assert (visit.target.value, visit.subject) == ("P1:V1", patient.target.reference)
+    assert [event.code for event in visit.events] == ["admit"]
+    assert (found.order, found.message_id) == ("20260101", "ORG|M1")
+    assert found.used == ("MSH-7", "PID-3", "PID-5", "PID-8", "PV1-19")
+
+
+def test_events_of_other_types_are_left_out(tmp_path: Path) -> None:
+    assert draft(load(tmp_path), MESSAGE, "ADT^A08").contributions[1].events == ()
+
+
+def test_a_type_without_map_and_a_missing_key_are_rejected(tmp_path: Path) -> None:
+    maps = load(tmp_path)
+    assert [f.code for f in draft(maps, MESSAGE, "ADT^A99").findings] == ["type-unknown"]
+    missing = draft(maps, MESSAGE.replace("P1", ""))
+    assert ([f.code for f in missing.findings], missing.contributions) == (["key-missing"], ())
+
+
+def test_what_nobody_mentions_is_reported(tmp_path: Path) -> None:
+    found = draft(load(tmp_path), MESSAGE.replace("|M\r", "|M||x\r") + "ZZZ|1\rZZZ|2\r")
+    assert found.unmapped == ("PID-10", "ZZZ")
+    assert [(f.code, f.path) for f in found.findings] == [("field-unmapped", "PID-10"), ("segment-unmapped", "ZZZ")]
+
+
+def test_coverage_of_the_tables(tmp_path: Path) -> None:
+    rows = coverage(load(tmp_path).programs)
+    assert [(row.feed, row.type, row.file) for row in rows] == [
+        ("f", "ADT^A01", "f/a.toml"),
+        ("f", "ADT^A08", "f/a.toml"),
+    ]
+    assert rows[0].paths == ("MSH-7", "PID-3.1", "PID-5.1", "PID-8.1", "PV1-19.1", "PV1-44.1")
+    assert rows[1].paths == ("MSH-7", "PID-3.1", "PID-5.1", "PID-8.1", "PV1-19.1")
+    assert rows[0].ignored == ("MSH-*", "PID-1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('feed = "f"', "feed = ", "f/a.toml:2: not TOML"),
+        ('feed = "f"', 'feed = "g"', "f/a.toml:2: feed 'g' has its maps in a folder of that name"),
+        ('dialect = "hl7v2"', 'dialect = "x12"', "f/a.toml:3: no dialect 'x12'"),
+        ('order = ["MSH-7"]', "", "f/a.toml:1: [map] needs 'order'"),
+        ('order = ["MSH-7"]', 'order = "MSH-7"', "f/a.toml:5: 'order' must be a list"),
+        ('ignore = ["MSH-*"', 'ignore = ["MSH"', "f/a.toml:6: 'MSH' cannot be ignored"),
+        ('"MSH-7"', '"MSH7"', "f/a.toml:5: 'MSH7' is no HL7 path"),
+        ('type = "Patient"', "", "f/a.toml:8: [resource] needs 'type'"),
+        ('name = "patient"', 'name = "patient"\ncolour = "red"', "f/a.toml:10: [resource] has no key 'colour'"),
+        ('value = "PID-3.1"', 'value = "PID.3"', "f/a.toml:11: 'PID.3' is no HL7 path"),
+        ('"key-missing"', '"key-lost"', "f/a.toml:11: 'key-lost' is no finding code"),
+        ('kind = "pid", ', "", "f/a.toml:11: a key needs 'kind' and 'value'"),
+        ('source = "PID-5.1"', 'source = "PID-5.x"', "f/a.toml:14: 'PID-5.x' is no HL7 path"),
+        ('source = "PID-5.1"', "", "f/a.toml:13: give either 'source' or 'parts'"),
+        ('target = "name[]"', 'target = "name[0]"', "f/a.toml:15: 'name[0]' is no slot"),
+        ('transform = "human-name"', 'transform = "inhuman"', "f/a.toml:16: no transform 'inhuman'"),
+        (
+            'transform = "human-name"',
+            'transform = "shout"\noptions = { loud = true }',
+            "f/a.toml:17: transform 'shout': got an unexpected keyword argument 'loud'",
+        ),
+        ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16: 'limit' must be one of"),
+        ('transform = "human-name"', 'required = "nope"', "f/a.toml:16: 'nope' is no finding code"),
+        ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16: 'when' must have 'source'"),
+        ('codes = "sex"', 'codes = "gender"', "f/a.toml:21: no code map 'gender'"),
+        ('form = "code"', 'form = "letter"', "f/a.toml:22: 'form' must be one of"),
+        ('subject = "patient"', 'subject = "person"', "f/a.toml:27: no block or key 'person' above"),
+        ('{ block = "patient" }', '{ block = "nobody" }', "f/a.toml:26: no block or key 'nobody' above"),
+        ('subject = "patient"', 'root = "nobody"', "f/a.toml:27: no root block 'nobody'"),
+        ('subject = "patient"', 'context = "pv1"', "f/a.toml:27: 'pv1' is no segment name"),
+        ('code = "admit"', 'code = "arrive"', "f/a.toml:31: 'arrive' is no event"),
+        ("[[resource.event]]", "[[resource.evnt]]", "unknown table [resource.evnt]"),
+        ('[[resource]]\ntype = "Enc', '[[resorce]]\ntype = "Enc', "unknown table [resorce]"),
+        ('types = ["ADT^A01", "ADT^A08"]', 'types = ["A", "A"]', "f/a.toml:4: 'A' has a map already: f/a.toml"),
+        ("order =", 'include = ["shared/none.toml"]\norder =', "f/a.toml:5: no file 'shared/none.toml' to include"),
+    ],
+)
+def test_a_broken_table_stops_the_start(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    assert old in GOOD
+    found = problems(tmp_path, GOOD.replace(old, new, 1))
+    assert any(expected in problem for problem in found), found
+
+
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD.replace("human-name", "inhuman").replace('"sex"', '"six"').replace("admit", "x"))
+    assert [problem.split(":")[1] for problem in found] == ["16", "21", "31"]
+
+
+def test_two_maps_for_one_type(tmp_path: Path) -> None:
+    assert problems(tmp_path, GOOD, b=GOOD) == [
+        "f/b.toml:4: 'ADT^A01' has a map already: f/a.toml",
+        "f/b.toml:4: 'ADT^A08' has a map already: f/a.toml",
+    ]
+
+
+def test_a_file_without_map_table(tmp_path: Path) -> None:
+    assert problems(tmp_path, GOOD, b='[[resource]]\ntype = "Patient"\n') == ["f/b.toml:1: no [map] table"]
+
+
+def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None:
+    shared = tmp_path / "fields" / "f" / "shared"
+    shared.mkdir(parents=True)
+    (shared / "x.toml").write_text('[[resource]]\ntype = "Patient"\nkey = { kind = "k", value = "P" }\n')
+    found = problems(tmp_path, GOOD.replace("order =", 'include = ["shared/x.toml"]\norder ='))
+    assert found == ["f/shared/x.toml:3: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text)"]
+
+
+def test_maps_of_feeds_without_adapter_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "fields" / "other").mkdir(parents=True)
+    (tmp_path / "fields" / "other" / "x.toml").write_text("not toml")
+    assert set(load(tmp_path).programs) == {("f", "ADT^A01"), ("f", "ADT^A08")}
+
+
+def test_broken_tables_are_an_error_of_the_house(tmp_path: Path) -> None:
+    with pytest.raises(HieError, match=r"f/a\.toml:3: no dialect"):
+        load(tmp_path, GOOD.replace('"hl7v2"', '"x"'))
+
+
+def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
+    """The slots that one field states about the patient."""
+    text = GOOD.replace('source = "PID-5.1"\ntarget = "name[]"\ntransform = "human-name"\n', lines)
+    return draft(load(tmp_path, text), message)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('source = "PID-5.1"\ntarget = "language"', {"language": "张三"}),
+        ('source = ["PID-9", "PID-5"]\ntarget = "language"', {"language": "张三"}),
+        ('source = "PID-9"\ndefault = "zh"\ntarget = "language"', {"language": "zh"}),
+        ('constant = { a = 1 }\ntarget = "b.c[]"', {"b.c[]": [{"a": 1}]}),
+        ('parts = ["PID-5.1", "PID-9"]\ntransform = "lines"\ntarget = "language"', {"language": "张三\n"}),
+        ('source = "PID-5.1"\ntransform = "shout"\noptions = { mark = "?" }\ntarget = "x"', {"x": "张三?"}),
+        ('source = "PID-5.1"\nchoice = "xString"\ntarget = "x[x]"', {"x[x]": {"xString": "张三"}}),
+        ('source = "PID-5.1"\nwhen = { source = "PID-8", in = ["F"] }\ntarget = "x"', {}),
+        ('source = "PID-5.1"\nwhen = { source = "PID-8", not_in = ["F"] }\ntarget = "x"', {"x": "张三"}),
+        ('source = "PID-5.1"\nwhen = { absent = "PID-9" }\ntarget = "x"', {"x": "张三"}),
+        ('source = "PID-5.1"\nwhen = [{ source = "PID-5" }, { absent = "PID-5" }]\ntarget = "x"', {}),
+        ('source = "PID-5.1"\ntypes = ["ADT^A08"]\ntarget = "x"', {}),
+        (
+            'own = true\ntarget = "identifier[]"',
+            {"identifier[]": [{"system": "https://hie.example.org/id/ORG/pid", "value": "P1"}]},
+        ),
+        ('source = "envelope:XM"\ntarget = "x"', {"x": "李四"}),
+        ('source = "PID-9"\nalways = true\ntransform = "shout"\ntarget = "x"', {"x": "!"}),
+    ],
+)
+def test_fields(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
+    text = GOOD.replace('source = "PID-5.1"\ntarget = "name[]"\ntransform = "human-name"\n', lines + "\n")
+    record = Record(0, "ADT^A01", group(parse(MESSAGE)), b"", organisation="ORG", envelope={"XM": "李四"})
+    delivery = Delivery("i", "f", "http", datetime(2026, 1, 1, tzinfo=UTC), b"")
+    found = dict(load(tmp_path, text).draft(record, delivery, ADAPTER).contributions[0].slots)
+    del found["gender"], found["_gender"]
+    assert found == expected
+
+
+def test_a_constant_is_new_for_every_draft(tmp_path: Path) -> None:
+    maps = load(
+        tmp_path,
+        GOOD.replace(
+            'source = "PID-5.1"\ntarget = "name[]"\ntransform = "human-name"', 'constant = { a = {} }\ntarget = "b"'
+        ),
+    )
+    draft(maps, MESSAGE).contributions[0].slots["b"]["a"]["c"] = 1
+    assert draft(maps, MESSAGE).contributions[0].slots["b"] == {"a": {}}
+
+
+def test_members_links_flags_and_statements_beside(tmp_path: Path) -> None:
+    text = (
+        GOOD
+        + """
+[[resource]]
+name = "note"
+type = "Observation"
+root = "patient"
+context = "NK1"
+listed = "result[]"
+key = { kind = "n-{NK1-2}", value = ["NK1-1", { source = "NK1-9", ordinal = true }] }
+gone = { source = "NK1-3", in = ["X"] }
+
+[[resource.field]]
+source = "NK1-3"
+target = "diagnosis[]#{id}"
+on_root = true
+
+[[key]]
+name = "card"
+type = "Patient"
+kind = "card"
+value = "PID-2"
+need = true
+
+[[alias]]
+of = "patient"
+kind = "card"
+value = "PID-2"
+
+[[claim]]
+about = "card"
+element = "name.text"
+finding = "envelope-mismatch"
+source = "PID-5.1"
+
+[[merge]]
+target = "patient"
+prior = "card"
+
+[[binary]]
+name = "whole"
+kind = "document"
+value = "PID-3"
+content_type = "text/plain"
+"""
+    )
+    found = draft(load(tmp_path, text), MESSAGE.replace("PID|1|", "PID|1|C1") + "NK1|1|a|X\rNK1|1|a|Y\r")
+    patient = found.contributions[0]
+    assert [(m.key.kind, m.key.value, m.gone, m.listed) for m in patient.members] == [
+        ("n-a", "1:1", True, "result[]"),
+        ("n-a", "1:2", False, "result[]"),
+    ]
+    assert [patient.slots[f"diagnosis[]#{m.key.id}"] for m in patient.members] == [["X"], ["Y"]]
+    card = Key("r", "ORG", "Patient", "card", "C1")
+    assert found.needs == (card,)
+    assert [(a.alias, a.target) for a in found.aliases] == [(card, patient.target)]
+    assert [(c.about, c.element, c.equals, c.path) for c in found.claims] == [(card, "name.text", ("张三",), "PID-5.1")]
+    assert [(m.prior, m.target) for m in found.merges] == [(card, patient.target)]
+    ((key, content_type, body),) = found.binaries
+    assert (key.value, content_type, body[:3]) == ("P1", "text/plain", b"MSH")
