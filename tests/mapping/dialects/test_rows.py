@@ -1,0 +1,53 @@
+"""Rows as a source language: columns, alternatives, what a row has from its envelope, coverage."""
+
+import pytest
+
+from hie.mapping.dialects.rows import Rows
+from hie.wire.row import Header, Row
+
+HEADER = Header("12310118MBHE03010J", "B1", "2026-04-10T22:00:00+08:00", "2026-04-10T14:00:00Z")
+ROW = Row("TB_X", {"XM": "柯宁", "JYSJ": "20260402", "YLYL1": "x"}, "o", "k", "d", False, HEADER)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("XM", ["柯宁"]),
+        ("XB", []),
+        ("CJSJ|JYSJ", ["20260402"]),
+        ("XM|JYSJ", ["柯宁"]),
+        ("XB|MZ", []),
+        ("@order", ["o"]),
+        ("@key", ["k"]),
+        ("@digest", ["d"]),
+        ("@source", ["TB_X|k"]),
+        ("@batch", ["B1"]),
+        ("@uploaded", ["2026-04-10T22:00:00+08:00"]),
+        ("@organisation", ["12310118MBHE03010J"]),
+    ],
+)
+def test_paths(path: str, expected: list[str]) -> None:
+    assert list(Rows().compile_path(path)(ROW)) == expected
+
+
+@pytest.mark.parametrize("path", ["xm", "", "XM|", "@name", "PID-5", "a/b"])
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(ValueError):
+        Rows().compile_path(path)
+
+
+def test_the_only_context_is_the_row() -> None:
+    assert list(Rows().compile_context("row")(ROW)) == [ROW]
+    with pytest.raises(ValueError):
+        Rows().compile_context("OBX")
+
+
+def test_coverage_knows_used_ignored_and_forgotten_columns() -> None:
+    cover = Rows().compile_coverage(frozenset({((), "XM"), ((), "CJSJ|JYSJ")}), frozenset({"BRXB"}))
+    found = cover(ROW)
+    assert found.used == ("XM", "JYSJ")
+    assert found.unmapped == (("YLYL1", "field-unmapped"),)
+    ignoring = Rows().compile_coverage(frozenset({((), "XM")}), frozenset({"JYSJ", "YLYL1"}))
+    assert ignoring(ROW).unmapped == ()
+    with pytest.raises(ValueError):
+        Rows().compile_coverage(frozenset(), frozenset({"x-1"}))
