@@ -103,6 +103,7 @@ def finish(
         resources.append(_member(member, root, subject, encounter, state.revoked))
     _list_members(root, state)
     _list_children(root, children)
+    _drop_revoked(root, children)
     if state.revoked:
         _revoke(root)
     return resources
@@ -229,6 +230,16 @@ def _list_children(root: Resource, children: Sequence[Child]) -> None:
     for child in sorted(children, key=lambda c: (c.order, c.reference)):
         if child.reference.startswith("Observation/") and not child.revoked:
             root.setdefault("result", []).append({"reference": child.reference})
+
+
+def _drop_revoked(root: Resource, children: Sequence[Child]) -> None:
+    """A visit no longer lists diagnoses that were taken back: a revoking row need not name the visit (Qingpu §3.2)."""
+    gone = {child.reference for child in children if child.revoked and child.reference.startswith("Condition/")}
+    if not gone or "diagnosis" not in root:
+        return
+    root["diagnosis"] = [item for item in root["diagnosis"] if item["condition"].get("reference") not in gone]
+    if not root["diagnosis"]:
+        del root["diagnosis"]
 
 
 def _inherit(root: Resource, parent: Resource) -> None:

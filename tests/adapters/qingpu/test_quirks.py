@@ -124,10 +124,15 @@ async def test_what_a_revocation_does(exchange: Exchange, kind: str, resource: s
 
 
 async def test_a_revoked_diagnosis(exchange: Exchange) -> None:
-    await exchange.send(upload(PERSON, STAY, ("diagnosis", {})))
+    await exchange.send(upload(PERSON, STAY, ("diagnosis", {}), ("diagnosis", {"ZYZDLSH": "D2"})))
     await exchange.send(revocation("diagnosis"))
-    status = (await exchange.one("Condition"))["verificationStatus"]["coding"][0]["code"]
-    assert status == "entered-in-error"
+    revoked = await exchange.one("Condition", kind="zyzdlsh", value="D1")
+    other = await exchange.one("Condition", kind="zyzdlsh", value="D2")
+    assert revoked["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
+    listed = (await exchange.one("Encounter"))["diagnosis"]
+    assert [item["condition"]["reference"] for item in listed] == [f"Condition/{other['id']}"]
+    await exchange.send(later(("diagnosis", {}), day=12, batch="B3"))
+    assert len((await exchange.one("Encounter"))["diagnosis"]) == 2
 
 
 async def test_a_revoked_summary_takes_its_condition_at_discharge_along(exchange: Exchange) -> None:
