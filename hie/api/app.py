@@ -29,6 +29,7 @@ from hie.api.negotiation import (
 from hie.api.presentation import as_xml, pretty_json
 from hie.api.service import (
     Authenticate,
+    Check,
     Linked,
     Service,
     Validate,
@@ -64,17 +65,18 @@ def fhir_app(
     clock: Clock,
     *,
     linked: Linked = nobody_linked,
+    check: Check = nothing_wrong,
     validate: Validate = nothing_wrong,
     authenticate: Authenticate = local_operator,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> "FhirApp":
     """The FHIR API as an ASGI application.
 
-    `linked` gives all Patient ids of one person; `validate` what is wrong with a resource; `authenticate` the
-    principal of a request from its headers.
+    `linked` gives all Patient ids of one person; `check` what is wrong with a resource that is to be stored (it runs on
+    every write); `validate` what `$validate` answers; `authenticate` the principal of a request from its headers.
     """
     exports = Exports(settings.export_folder, log_place) if settings.export_folder else None
-    service = Service(store, store, definitions, settings, policy, clock, new_id, linked, validate, exports)
+    service = Service(store, store, definitions, settings, policy, clock, new_id, linked, check, validate, exports)
     return FhirApp(service, authenticate)
 
 

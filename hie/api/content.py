@@ -1,5 +1,6 @@
 """Resources in request bodies: bytes to a checked dict."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hie.api.message import Request
@@ -7,7 +8,7 @@ from hie.api.negotiation import XML, body_format
 from hie.api.router import ID
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
-from hie.fhir.outcome import Issue
+from hie.fhir.outcome import Problem
 from hie.fhir.xml import from_xml
 from hie.wire.safejson import dumps, loads
 
@@ -17,7 +18,7 @@ Json = dict[str, Any]
 class Rejected(HieError):
     """A resource that validation refuses: several issues instead of one."""
 
-    def __init__(self, issues: list[Issue]) -> None:
+    def __init__(self, issues: Sequence[Problem]) -> None:
         super().__init__(Category.UNPROCESSABLE, "The resource is not valid")
         self.issues = issues
 
@@ -65,7 +66,7 @@ def of_type(resource: Json, expected: str) -> Json:
 
 def validated(service: Service, resource: Json) -> Json:
     """`resource` when it passes validation; raises `Rejected` with what is wrong."""
-    issues = service.validate(resource, None)
+    issues = service.check(resource)
     if any(issue.fails for issue in issues):
         raise Rejected(issues)
     return resource

@@ -2,12 +2,13 @@
 
 import logging
 import traceback
+from collections.abc import Sequence
 
 from hie.api.content import Rejected
 from hie.api.message import Answer
 from hie.api.router import NotAllowed
 from hie.base.errors import Category, HieError
-from hie.fhir.outcome import Issue, issue_of, outcome_bytes
+from hie.fhir.outcome import Problem, issue_of, outcome_bytes
 
 _log = logging.getLogger(__name__)
 _RETRY_AFTER = "2"
@@ -26,7 +27,7 @@ def answer_of(error: Exception) -> Answer:
     return answer
 
 
-def issues_of(error: HieError) -> list[Issue]:
+def issues_of(error: HieError) -> Sequence[Problem]:
     """The issues that an error stands for."""
     return error.issues if isinstance(error, Rejected) else [issue_of(error)]
 

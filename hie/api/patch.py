@@ -90,7 +90,7 @@ async def apply(service: Service, tx: Transaction, patching: Patching, kind: str
     current = await tx.read(kind, identity)
     patching.asked.hold(current)
     before = _live(current)
-    service.check(before, patching.principal, Interaction.PATCH)
+    service.permit(before, patching.principal, Interaction.PATCH)
     after = checked_shape(service, patching.change(loads(before.body)))
     if (after["resourceType"], after.get("id")) != (kind, identity):
         raise HieError(Category.UNPROCESSABLE, "A patch may change neither the type nor the id", issue="business-rule")

@@ -44,7 +44,7 @@ async def vread(service: Service, request: Request, route: Route) -> Answer:
 def _live(service: Service, request: Request, route: Route, version: Version) -> Version:
     if version.deleted:
         raise HieError(Category.GONE, _GONE)
-    service.check(version, request.principal, route.interaction)
+    service.permit(version, request.principal, route.interaction)
     return version
 
 

@@ -1,6 +1,6 @@
 """What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app.py`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ from hie.api.settings import FhirSettings
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
-from hie.fhir.outcome import Issue
+from hie.fhir.outcome import Problem
 from hie.security.policy import Interaction, Outgoing, Policy
 from hie.security.principal import LOCAL_OPERATOR, Principal
 from hie.store.port import Reader, Store
@@ -17,8 +17,11 @@ from hie.store.port import Reader, Store
 Linked = Callable[[str], Awaitable[tuple[str, ...]]]
 """All Patient ids of the same person as a Patient id, itself included; empty when it is linked to nobody."""
 
-Validate = Callable[[dict[str, Any], str | None], list[Issue]]
-"""What is wrong with a resource, against a profile URL where one is given."""
+Check = Callable[[dict[str, Any]], Sequence[Problem]]
+"""What is wrong with a resource that is to be stored; only errors count."""
+
+Validate = Callable[[dict[str, Any], str | None], Sequence[Problem]]
+"""All there is to say about a resource, against a profile URL where one is given (`$validate`)."""
 
 Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
 """Who asks, from the request headers (lower-case names); raises UNAUTHENTICATED."""
@@ -34,8 +37,8 @@ async def local_operator(headers: Mapping[str, str]) -> Principal:
     return LOCAL_OPERATOR
 
 
-def nothing_wrong(resource: dict[str, Any], profile: str | None) -> list[Issue]:
-    """The `Validate` of a server without validator."""
+def nothing_wrong(resource: dict[str, Any], profile: str | None = None) -> Sequence[Problem]:
+    """The `Check` and `Validate` of a server without validator."""
     return []
 
 
@@ -51,6 +54,7 @@ class Service:
     clock: Clock
     new_id: Callable[[], str]
     linked: Linked = nobody_linked
+    check: Check = nothing_wrong
     validate: Validate = nothing_wrong
     exports: Exports | None = None
 
@@ -59,7 +63,7 @@ class Service:
         if not self.policy.allows(principal, interaction, resource_type):
             raise HieError(Category.FORBIDDEN, "You may not use this interaction here")
 
-    def check(self, version: Outgoing, principal: Principal, interaction: Interaction) -> None:
+    def permit(self, version: Outgoing, principal: Principal, interaction: Interaction) -> None:
         """Raise FORBIDDEN when policy does not let this resource leave, or be written."""
         if not self.policy.permits(version, principal, interaction):
             raise HieError(Category.FORBIDDEN, "You may not use this resource")

@@ -20,7 +20,7 @@ from hie.api.service import Service
 from hie.api.write import Written, conditions, insert, put, remove, target_of_update, told
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import bundle as bundled
-from hie.fhir.outcome import Issue
+from hie.fhir.outcome import Issue, Problem
 from hie.store.port import Transaction, Version
 
 Json = dict[str, Any]
@@ -112,9 +112,9 @@ def _element(expression: str | None) -> bool:
     return expression in ("resource.id", "resourceType")
 
 
-def _issue_at(entry: Entry, issue: Issue) -> Issue:
+def _issue_at(entry: Entry, issue: Problem) -> Issue:
     inside = tuple(f"{entry.at}.resource.{path.partition('.')[2]}".rstrip(".") for path in issue.expression)
-    return replace(issue, expression=inside or (entry.at,))
+    return Issue(issue.severity, issue.code, issue.diagnostics, inside or (entry.at,))
 
 
 # -- inside the write ----------------------------------------------------------------------------------------------

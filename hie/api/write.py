@@ -71,7 +71,7 @@ async def insert(service: Service, tx: Transaction, principal: Principal, resour
     """Write a resource whose id the server has just made."""
     await check_references(service, tx, resource)
     version = await tx.put(resource, method="POST")
-    service.check(version, principal, Interaction.CREATE)
+    service.permit(version, principal, Interaction.CREATE)
     return Written(201, version)
 
 
@@ -86,10 +86,10 @@ async def put(
     asked.hold(current)
     exists = current is not None and not current.deleted
     if current is not None and exists:
-        service.check(current, principal, Interaction.UPDATE)
+        service.permit(current, principal, Interaction.UPDATE)
     await check_references(service, tx, resource)
     version = await tx.put(resource, method="PUT", unless_same=True)
-    service.check(version, principal, Interaction.UPDATE)
+    service.permit(version, principal, Interaction.UPDATE)
     return Written(200 if exists else 201, version)
 
 
@@ -101,7 +101,7 @@ async def remove(
     asked.hold(current)
     if current is None or current.deleted:
         return Written(204, None)
-    service.check(current, principal, Interaction.DELETE)
+    service.permit(current, principal, Interaction.DELETE)
     return Written(204, await tx.delete(kind, identity))
 
 
@@ -137,7 +137,7 @@ async def create(service: Service, request: Request, route: Route) -> Answer:
         if query is not None:
             found = await match_one(service, tx, request.principal, kind, pairs_of(query))
             if found is not None:
-                service.check(found, request.principal, Interaction.READ)
+                service.permit(found, request.principal, Interaction.READ)
                 return Written(200, found)
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await insert(service, tx, request.principal, body)

@@ -119,10 +119,10 @@ async def test_capability_statement(client: httpx.AsyncClient) -> None:
 
 
 async def test_validation_refuses_with_all_issues(make_app: Callable[..., FhirApp]) -> None:
-    def validate(resource: dict[str, Any], profile: str | None) -> list[Issue]:
+    def check(resource: dict[str, Any]) -> list[Issue]:
         return [] if "gender" in resource else [Issue("error", "required", "gender is missing", ("Patient.gender",))]
 
-    async with client_of(make_app(validate=validate)) as client:
+    async with client_of(make_app(check=check)) as client:
         answer = await client.post("Patient", json={"resourceType": "Patient"})
         assert (answer.status_code, issue(answer)["expression"]) == (422, ["Patient.gender"])
         entry = {"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}
@@ -134,10 +134,10 @@ async def test_validation_refuses_with_all_issues(make_app: Callable[..., FhirAp
 async def test_an_unexpected_error_shows_and_logs_nothing_inside(
     make_app: Callable[..., FhirApp], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def validate(resource: dict[str, Any], profile: str | None) -> list[Issue]:
+    def check(resource: dict[str, Any]) -> list[Issue]:
         raise RuntimeError("Zhang Wei")
 
-    async with client_of(make_app(validate=validate)) as client:
+    async with client_of(make_app(check=check)) as client:
         answer = await client.post("Patient", json=PATIENT)
     assert (answer.status_code, issue(answer)["code"]) == (500, "exception")
     assert "Zhang" not in answer.text + caplog.text
