@@ -11,9 +11,9 @@ EMPTY: Resource = {}
 def items(resource: Resource, name: str) -> list[Resource]:
     """The object items of a repeating element; a single object counts as one item."""
     value = resource.get(name)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return [value]
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def first(resource: Resource, name: str) -> Resource:
@@ -25,7 +25,7 @@ def first(resource: Resource, name: str) -> Resource:
 def text_of(resource: Resource, name: str) -> str:
     """A primitive element as text; empty when absent or not a primitive."""
     value = resource.get(name)
-    return "" if value is None or isinstance(value, Mapping | list) else str(value)
+    return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
 def codings(concept: Resource) -> list[Resource]:

@@ -70,7 +70,7 @@ def read_filter(params: Mapping[str, str], events: Sequence[Event], now: datetim
 
 def cut(events: Sequence[Event], chosen: Filter, now: datetime, after: str = "", size: int = 0) -> Slice:
     """The page of the events that `chosen` leaves, after the cursor `after`; `size` 0 is the usual one."""
-    left = [e for e in events if _passes(e, chosen, now)]
+    left = _passing(events, chosen, now)
     start = _start(left, after)
     size = size or (NEXT_PAGE if after else FIRST_PAGE)
     page = left[start : start + size]
@@ -88,26 +88,28 @@ def cut(events: Sequence[Event], chosen: Filter, now: datetime, after: str = "",
     )
 
 
-def _passes(event: Event, chosen: Filter, now: datetime) -> bool:
+def _passing(events: Iterable[Event], chosen: Filter, now: datetime) -> list[Event]:
     days = SPANS.get(chosen.span, 0)
+    since = days_before(now, days) if days else ""
+    return [e for e in events if _passes(e, chosen, since)]
+
+
+def _passes(event: Event, chosen: Filter, since: str) -> bool:
     return (
         (not chosen.region or event.place.region == chosen.region)
         and (not chosen.kind or event.kind == chosen.kind)
         and (not chosen.org or event.place.uscc == chosen.org)
         and (not chosen.abnormal or event.abnormal)
-        and (not days or (event.until or event.at) >= days_before(now, days))
+        and (event.until or event.at) >= since
     )
 
 
-def _counts(events: Iterable[Event], chosen: Filter, now: datetime) -> dict[str, dict[str, int]]:
+def _counts(events: Sequence[Event], chosen: Filter, now: datetime) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    events = tuple(events)
-    for name, values in (("region", _region), ("kind", _kind), ("org", _org), ("abnormal", _abnormal)):
-        others = replace(chosen, **{name: ""})
-        left = [e for e in events if _passes(e, others, now)]
-        counted = Counter(values(e) for e in left)
-        counts[name] = {**counted, "": len(left)}
-    counts["span"] = {s: sum(_passes(e, replace(chosen, span=s), now) for e in events) for s in SPANS}
+    for name, value in (("region", _region), ("kind", _kind), ("org", _org), ("abnormal", _abnormal)):
+        left = _passing(events, replace(chosen, **{name: ""}), now)
+        counts[name] = {**Counter(value(e) for e in left), "": len(left)}
+    counts["span"] = {s: len(_passing(events, replace(chosen, span=s), now)) for s in SPANS}
     return counts
 
 

@@ -12,23 +12,31 @@ from starlette.types import ASGIApp
 
 from hie.base.clock import CHINA, Clock
 from hie.base.errors import Category, HieError
+from hie.browse.chart import Chart, Charts
 from hie.browse.dates import months_old, today, years_old
 from hie.browse.document import binary, document
 from hie.browse.elements import Resource
 from hie.browse.filters import cut, read_filter
+from hie.browse.guard import View
 from hie.browse.person import Person
 from hie.browse.plain import PLAIN_TYPES, plain
 from hie.browse.provenance import provenance
-from hie.browse.record import digest
+from hie.browse.record import digest, series_of
 from hie.browse.render import HEADERS, Renderer, link_maker
 from hie.browse.report import report
 from hie.browse.search import find_people, people
-from hie.browse.source import Chart, Find, Linked, Source, finder
-from hie.browse.timeline import Event, event_of, original_of, results_of, timeline, withdrawn
-from hie.browse.trend import Series, all_series, draw
+from hie.browse.source import Linked, Source
+from hie.browse.timeline import Event, event_of, original_of, timeline
+from hie.browse.trend import draw
 from hie.browse.visit import visit
+from hie.fhir.definitions import Definitions
+from hie.security.policy import AllowAll, Interaction, Policy
+from hie.security.principal import LOCAL_OPERATOR, Principal
 from hie.store.port import Reader
 from hie.wire.safejson import loads
+
+Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
+"""The principal of a request from its headers; raises UNAUTHENTICATED."""
 
 Silent = Callable[[], Awaitable[Mapping[str, str]]]
 """Regions whose feed is late, each with the time since when, as it is shown."""
@@ -36,21 +44,27 @@ Silent = Callable[[], Awaitable[Mapping[str, str]]]
 _FORM_LIMIT = 4096
 
 
+async def local_operator(headers: Mapping[str, str]) -> Principal:
+    """The `Authenticate` of a server on loopback without authentication."""
+    return LOCAL_OPERATOR
+
+
 def browse_app(
     store: Reader,
-    definitions: Any,
+    definitions: Definitions,
     linked: Linked,
     clock: Clock,
     *,
-    find: Find | None = None,
+    policy: Policy | None = None,
+    authenticate: Authenticate = local_operator,
     silent: Silent | None = None,
 ) -> ASGIApp:
     """The record browser over a store.
 
-    `definitions` are those that `parse_query` takes; `linked` gives all Patient ids of one person. `find` replaces the
-    search, `silent` tells of feeds that are late.
+    `linked` gives the Patient ids of one person from the id of the golden Patient; without a `policy` everybody who is
+    authenticated sees everything; `silent` tells of feeds that are late.
     """
-    pages = Pages(Source(store, find or finder(store, definitions), linked), clock, silent)
+    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, silent)
     routes = [
         Route("/", pages.home, methods=["GET"]),
         Route("/", pages.search, methods=["POST"]),
@@ -66,11 +80,34 @@ def browse_app(
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
+class Sources:
+    """Makes the source of a request: the store as its principal may see it."""
+
+    def __init__(
+        self, store: Reader, definitions: Definitions, policy: Policy, authenticate: Authenticate, linked: Linked
+    ) -> None:
+        self._store = store
+        self._definitions = definitions
+        self._policy = policy
+        self._authenticate = authenticate
+        self._linked = linked
+        self._charts = Charts()
+
+    async def of(self, request: Request) -> Source:
+        """The source of a request; raises UNAUTHENTICATED, or FORBIDDEN for who may not read patients at all."""
+        principal = await self._authenticate(request.headers)
+        if not self._policy.allows(principal, Interaction.READ, "Patient"):
+            raise HieError(Category.FORBIDDEN, "records are not open to this user")
+        request.state.principal = principal
+        view = View(self._store, self._definitions, self._policy, principal)
+        return Source(view, self._linked, self._charts)
+
+
 class Pages:
     """One method per page."""
 
-    def __init__(self, source: Source, clock: Clock, silent: Silent | None) -> None:
-        self._source = source
+    def __init__(self, sources: Sources, clock: Clock, silent: Silent | None) -> None:
+        self._sources = sources
         self._clock = clock
         self._silent = silent
         self._render = Renderer()
@@ -82,7 +119,7 @@ class Pages:
     async def search(self, request: Request) -> Response:
         """Find a person; what was typed is in the body and goes no further. Answers with a list of ids."""
         form = await _form(request)
-        found = await find_people(self._source, form.get("q", ""), form.get("born", ""))
+        found = await find_people(await self._sources.of(request), form.get("q", ""), form.get("born", ""))
         link = link_maker(request)
         if len(found.ids) == 1:
             return RedirectResponse(link(f"record/{found.ids[0]}"), 303, headers=dict(HEADERS))
@@ -92,17 +129,18 @@ class Pages:
     async def found(self, request: Request) -> Response:
         """The persons of a list of ids."""
         ids = request.query_params.get("p", "").split(",")
-        rows = await people(self._source, [i for i in ids if i != "-"])
+        rows = await people(await self._sources.of(request), [i for i in ids if i != "-"])
         ages = {p.id: self._age(p) for p in rows}
         return self._page(request, "found.html", people=rows, ages=ages, more=request.query_params.get("more") == "1")
 
     async def record(self, request: Request) -> Response:
         """The record of one person: banner, alerts, summary, one page of the timeline."""
-        chart = await self._chart(request)
+        source = await self._sources.of(request)
+        chart = await source.chart(request.path_params["person"])
         if chart.person.id != request.path_params["person"]:
             return self._to_golden(request, chart.person)
         now = self._clock.now()
-        events = timeline(chart)
+        events = chart.once(timeline)
         chosen = read_filter(request.query_params, events, now)
         size = len(events) if request.query_params.get("size") == "all" else 0
         part = cut(events, chosen, now, request.query_params.get("after", ""), size)
@@ -120,15 +158,16 @@ class Pages:
 
     async def detail(self, request: Request) -> Response:
         """One event: a report, a visit, a prescription, a document; as a page, or as a part for the drawer."""
-        chart = await self._chart(request)
+        source = await self._sources.of(request)
+        chart = await source.chart(request.path_params["person"])
         kind, ident = request.path_params["kind"], request.path_params["ident"]
         resource = chart.get(kind, ident)
-        events = timeline(chart)
+        events = chart.once(timeline)
         event = event_of(chart, events, kind, ident)
         if resource is None or event is None:
             raise HieError(Category.NOT_FOUND, "no such entry in this record")
-        values = await self._detail(chart, resource, event, events)
-        origin = await provenance(self._source, chart, resource)
+        values = await self._detail(source, chart, resource, event, events)
+        origin = await provenance(source, chart, resource)
         template = "_detail.html" if request.query_params.get("part") else "detail.html"
         return self._page(
             request,
@@ -144,8 +183,9 @@ class Pages:
 
     async def trend(self, request: Request) -> Response:
         """All values of one analyte as a chart and as a table."""
-        chart = await self._chart(request)
-        found = {s.slug: s for s in _series(chart)}.get(request.path_params["slug"])
+        source = await self._sources.of(request)
+        chart = await source.chart(request.path_params["person"])
+        found = {s.slug: s for s in chart.once(series_of).values()}.get(request.path_params["slug"])
         if found is None:
             raise HieError(Category.NOT_FOUND, "no such indicator in this record")
         template = "_trend.html" if request.query_params.get("part") else "trend.html"
@@ -162,7 +202,8 @@ class Pages:
 
     async def identity(self, request: Request) -> Response:
         """Numbers of a person in full; a POST, so that every look at them is a request of its own."""
-        chart = await self._chart(request)
+        source = await self._sources.of(request)
+        chart = await source.chart(request.path_params["person"])
         template = "_identity.html" if request.query_params.get("part") else "identity.html"
         return self._page(
             request,
@@ -175,11 +216,12 @@ class Pages:
 
     async def original(self, request: Request) -> Response:
         """The verbatim document, as a download and nothing else."""
-        chart = await self._chart(request)
+        source = await self._sources.of(request)
+        chart = await source.chart(request.path_params["person"])
         ident = request.path_params["ident"]
         if not any(original_of(d) == ident for d in chart.all("DocumentReference")):
             raise HieError(Category.NOT_FOUND, "no such document in this record")
-        body = await self._source.body("Binary", ident)
+        body = await source.body("Binary", ident)
         if not body:
             raise HieError(Category.NOT_FOUND, "no such document in this record")
         content_type, data = binary(loads(body))
@@ -203,7 +245,7 @@ class Pages:
 
     async def trouble(self, request: Request, error: HieError) -> Response:
         """The page for a situation; it never repeats what was asked for."""
-        key = {404: "missing", 410: "missing"}.get(error.response.status, "trouble")
+        key = {401: "forbidden", 403: "forbidden", 404: "missing", 410: "missing"}.get(error.response.status, "trouble")
         return self._page(request, "trouble.html", error.response.status, kind=key)
 
     async def not_found(self, request: Request, error: Exception) -> Response:
@@ -214,18 +256,15 @@ class Pages:
         """The page for a failure of ours."""
         return self._page(request, "trouble.html", 500, kind="trouble")
 
-    async def _chart(self, request: Request) -> Chart:
-        return await self._source.chart(request.path_params["person"])
-
     async def _detail(
-        self, chart: Chart, resource: Resource, event: Event, events: tuple[Event, ...]
+        self, source: Source, chart: Chart, resource: Resource, event: Event, events: tuple[Event, ...]
     ) -> dict[str, Any]:
         if event.type == "DiagnosticReport":
-            return {"shape": "report", "report": await report(self._source, chart, resource, event)}
+            return {"shape": "report", "report": await report(source, chart, resource, event)}
         if event.type == "Encounter":
             return {"shape": "visit", "visit": visit(chart, resource, event, events)}
         if event.type == "DocumentReference":
-            body = await self._source.body("Binary", original_of(resource))
+            body = await source.body("Binary", original_of(resource))
             return {"shape": "document", "document": document(binary(loads(body))[1] if body else b"")}
         if event.type in PLAIN_TYPES:
             return {"shape": "plain", "plain": plain(chart, resource, event)}
@@ -245,7 +284,9 @@ class Pages:
 
     def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         now = self._clock.now().astimezone(CHINA)
-        watermark = (request.client.host if request.client else "", now.strftime("%Y-%m-%d %H:%M"))
+        principal = getattr(request.state, "principal", LOCAL_OPERATOR)
+        name = "" if principal is LOCAL_OPERATOR else principal.id
+        watermark = (name, request.client.host if request.client else "", now.strftime("%Y-%m-%d %H:%M"))
         return self._render.page(request, template, status, watermark=watermark, **values)
 
 
@@ -258,9 +299,3 @@ async def _form(request: Request) -> dict[str, str]:
             raise HieError(Category.TOO_LARGE, "the form is too large")
     fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
     return {name: values[0] for name, values in fields.items()}
-
-
-def _series(chart: Chart) -> list[Series]:
-    """All series of a chart."""
-    results = (r for d in chart.all("DiagnosticReport") if not withdrawn(d) for r in results_of(chart, d))
-    return list(all_series(results).values())

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from hie.browse.chart import Chart
 from hie.browse.dates import shown
 from hie.browse.document import div_text
 from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
 from hie.browse.record import dose_text, ends
 from hie.browse.result import Result, number_text, result, unit_text
-from hie.browse.source import Chart
 from hie.browse.timeline import Event, performed, prescriptions
 
 

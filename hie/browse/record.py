@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from hie.browse.chart import Chart
 from hie.browse.dates import day, days_before, local, today
 from hie.browse.elements import Resource, concept_text, first, items, text_of
 from hie.browse.place import SHAPES, Place
 from hie.browse.result import Result, number_text, unit_text
-from hie.browse.source import Chart
-from hie.browse.timeline import Event, prescriptions, results_of, withdrawn
+from hie.browse.timeline import Event, prescriptions, valid_results, withdrawn
 from hie.browse.trend import Series, all_series, key_series
 
 _NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
@@ -112,14 +112,8 @@ class Digest:
 def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[str, str] | None = None) -> Digest:
     """The digest of a chart; `silent` names regions whose feed is late and since when."""
     late = silent or {}
-    pairs = [
-        (r, text_of(report, "id"))
-        for report in chart.all("DiagnosticReport")
-        if not withdrawn(report)
-        for r in results_of(chart, report)
-        if not r.withdrawn
-    ]
-    series = all_series(r for r, _ in pairs)
+    pairs = chart.once(valid_results)
+    series = chart.once(series_of)
     drugs = _drugs(chart, now)
     return Digest(
         allergies=allergies(chart, bool(late)),
@@ -133,6 +127,11 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[st
         regions=_regions(chart, events, late),
         failed=chart.failed,
     )
+
+
+def series_of(chart: Chart) -> dict[str, Series]:
+    """All series of a chart."""
+    return all_series(result for result, _ in chart.once(valid_results))
 
 
 def allergies(chart: Chart, late: bool = False) -> Allergies:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hie.browse.chart import Chart
 from hie.browse.dates import from_micros, shown
 from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
 from hie.browse.place import Place
 from hie.browse.result import WITHDRAWN, Result, result, unit_text, value_text
-from hie.browse.source import Chart, Source
+from hie.browse.source import Source
 from hie.browse.timeline import Event, report_kind, results_of
 from hie.wire.safejson import loads
 

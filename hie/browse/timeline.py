@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from hie.browse.chart import Chart
 from hie.browse.dates import local
 from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
 from hie.browse.place import Place, feed_of
 from hie.browse.result import AMENDED, WITHDRAWN, Result, result
-from hie.browse.source import Chart
 
 KINDS = ("visit", "stay", "lab", "imaging", "document", "medication", "procedure", "other")
 """Kinds of events, in the order of their filter chips."""
@@ -102,9 +102,28 @@ def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Ev
 
 def results_of(chart: Chart, report: Resource) -> list[Result]:
     """The results of a report in source order."""
-    place = chart.directory.place(report)
-    found = (chart.get("Observation", ident) for ident in targets(report, "result", "Observation"))
-    return [result(o, place) for o in found if o is not None]
+    return chart.once(_all_results).get(text_of(report, "id"), [])
+
+
+def _all_results(chart: Chart) -> dict[str, list[Result]]:
+    """Report id -> its results."""
+    found: dict[str, list[Result]] = {}
+    for report in chart.all("DiagnosticReport"):
+        place = chart.directory.place(report)
+        listed = (chart.get("Observation", ident) for ident in targets(report, "result", "Observation"))
+        found[text_of(report, "id")] = [result(o, place) for o in listed if o is not None]
+    return found
+
+
+def valid_results(chart: Chart) -> list[tuple[Result, str]]:
+    """Every result that counts, with the id of its report: neither it nor its report is withdrawn."""
+    return [
+        (r, text_of(report, "id"))
+        for report in chart.all("DiagnosticReport")
+        if not withdrawn(report)
+        for r in results_of(chart, report)
+        if not r.withdrawn
+    ]
 
 
 def report_kind(report: Resource) -> str:

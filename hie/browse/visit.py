@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hie.browse.chart import Chart
 from hie.browse.dates import shown
 from hie.browse.elements import Resource, concept_text, extension, first, items, targets, text_of
-from hie.browse.source import Chart
 from hie.browse.timeline import Event, conditions_of
 
 _PROVISIONAL = frozenset({"provisional", "differential", "unconfirmed"})

@@ -1,7 +1,5 @@
 """A store with the seeded people and the browser over it."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,20 +7,29 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from hie.base.clock import FixedClock
+from hie.base.errors import Category, HieError
+from hie.browse.chart import Charts
+from hie.browse.guard import View
 from hie.browse.pages import browse_app
 from hie.browse.source import Source
+from hie.fhir.definitions import official
+from hie.search.extract import Extractors
+from hie.search.query import Plan
+from hie.security.policy import AllowAll
+from hie.security.principal import LOCAL_OPERATOR
 from hie.store.memory import MemoryStore
-from hie.store.port import Version
+from hie.store.port import Page, Reader, Store
 from hie.wire.safejson import loads
 from tests.browse import seed
+from tests.browse.seed import NOW
 
-NOW = datetime(2026, 4, 8, 2, 30, tzinfo=UTC)
+EXTRACTORS = Extractors(official())
 
 
 class Links:
     """Which Patients are one person, read from the golden Patients."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: Reader) -> None:
         self._store = store
 
     async def __call__(self, patient_id: str) -> tuple[str, ...]:
@@ -32,45 +39,25 @@ class Links:
         return tuple(link["other"]["reference"].split("/")[1] for link in links if link["type"] == "seealso")
 
 
-class Finder:
-    """The searches that the browser makes, by looking at every resource."""
+class Frail:
+    """A store whose searches on the types in `broken` fail, as when its database does not answer."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: Reader) -> None:
         self._store = store
         self.broken: set[str] = set()
 
-    async def __call__(self, resource_type: str, params: Sequence[tuple[str, str]], limit: int = 0) -> list[Version]:
-        """Matches in order of id."""
-        from hie.base.errors import Category, HieError
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
-        if resource_type in self.broken:
+    async def search(self, plan: Plan) -> Page:
+        """The search of the store, or a failure."""
+        if set(plan.types) & self.broken:
             raise HieError(Category.UNAVAILABLE, "broken on purpose")
-        found = []
-        async for version in self._store.versions(resource_type):
-            resource = loads(version.body)
-            if all(_matches(resource, name, value) for name, value in params):
-                found.append(version)
-        return found
+        return await self._store.search(plan)
 
 
-def _matches(resource: dict[str, Any], name: str, value: str) -> bool:
-    wanted = value.split(",")
-    if name == "patient":
-        subject = resource.get("subject") or resource.get("patient") or {}
-        return subject.get("reference") in wanted
-    if name == "identifier":
-        pairs = [(i.get("system"), i.get("value")) for i in resource.get("identifier", ())]
-        return any(v in (f"{s}|{n}", n) for s, n in pairs for v in wanted)
-    if name == "name":
-        return any(n.get("text", "").startswith(v) for n in resource.get("name", ()) for v in wanted)
-    if name == "birthdate":
-        return str(resource.get("birthDate", "")).startswith(value)
-    raise AssertionError(name)
-
-
-async def filled(*groups: list[dict[str, Any]]) -> MemoryStore:
-    """A store with these resources, written in order; resources of equal id become versions."""
-    store = MemoryStore(clock=FixedClock(NOW))
+async def write(store: Store, *groups: list[dict[str, Any]]) -> None:
+    """Write these resources in order; resources of equal id become versions."""
 
     async def job(transaction: Any) -> None:
         for group in groups:
@@ -78,36 +65,32 @@ async def filled(*groups: list[dict[str, Any]]) -> MemoryStore:
                 await transaction.put(resource)
 
     await store.write(job)
-    return store
 
 
-def before_correction() -> list[dict[str, Any]]:
-    """The first version of the corrected result of 顾晓嵐."""
-    old = [r for r in seed.gu() if r.get("status") == "corrected" and r["resourceType"] == "Observation"]
-    return [{**r, "status": "final", "valueQuantity": seed.quantity("21.2000", "10^9/L", "10*9/L")} for r in old]
+async def filled(*groups: list[dict[str, Any]]) -> Frail:
+    """A store in memory with these resources."""
+    store = MemoryStore(extract=EXTRACTORS.extract, clock=FixedClock(NOW))
+    await write(store, *groups)
+    return Frail(store)
+
+
+def source_of(store: Frail) -> Source:
+    """Charts of a store, for the local operator."""
+    return Source(View(store, official(), AllowAll(), LOCAL_OPERATOR), Links(store), Charts())
 
 
 @pytest.fixture
-async def store() -> MemoryStore:
+async def store() -> Frail:
     """Everybody but the long record."""
-    return await filled(
-        seed.organizations(), before_correction(), seed.gu(), seed.hostile(), seed.no_allergy(), seed.unknown_allergy()
-    )
+    return await filled(*seed.everybody())
 
 
 @pytest.fixture
-def find(store: MemoryStore) -> Finder:
-    """The search over `store`."""
-    return Finder(store)
-
-
-@pytest.fixture
-def source(store: MemoryStore, find: Finder) -> Source:
+def source(store: Frail) -> Source:
     """Charts of `store`."""
-    return Source(store, find, Links(store))
+    return source_of(store)
 
 
-def mounted(store: MemoryStore, find: Finder | None = None) -> Starlette:
+def mounted(store: Frail) -> Starlette:
     """The browser as it is mounted by the server."""
-    app = browse_app(store, None, Links(store), FixedClock(NOW), find=find or Finder(store))
-    return Starlette(routes=[Mount("/browse", app)])
+    return Starlette(routes=[Mount("/browse", browse_app(store, official(), Links(store), FixedClock(NOW)))])

@@ -1,12 +1,17 @@
 """People for the tests of the browser: resources shaped as the interface documents say. Everybody is invented."""
 
+import base64
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from hie.base.ids import stable_id
 from hie.wire.safejson import ExactDecimal
 
 Resource = dict[str, Any]
+
+NOW = datetime(2026, 4, 8, 2, 30, tzinfo=UTC)
+"""When the tests take place."""
 
 WJYY, JSYY, QPZS = "12320509MBHE01015B", "12330421MBHE020186", "12310118MBHE03010J"
 ORGANISATIONS = {
@@ -610,8 +615,6 @@ def cda(
     who: Resource, item: str, code: str, title: str, at: str, xml: str, visit: Resource | None = None, uscc: str = JSYY
 ) -> tuple[Resource, Resource]:
     """A DocumentReference and the Binary with the verbatim document."""
-    import base64
-
     binary = made(
         uscc, "Binary", item, item, contentType="application/xml", data=base64.b64encode(xml.encode()).decode()
     )
@@ -731,3 +734,14 @@ def long_record(events: int = 1500) -> list[Resource]:
         ]
         found += [*results, lab(who, uscc, f"R{n}", "生化全套", at, results)]
     return found
+
+
+def before_correction() -> list[Resource]:
+    """The first version of the corrected result of 顾晓嵐."""
+    old = [r for r in gu() if r.get("status") == "corrected" and r["resourceType"] == "Observation"]
+    return [{**r, "status": "final", "valueQuantity": quantity("21.2000", "10^9/L", "10*9/L")} for r in old]
+
+
+def everybody() -> list[list[Resource]]:
+    """All people but the one with the long record, in order of writing."""
+    return [organizations(), before_correction(), gu(), hostile(), no_allergy(), unknown_allergy()]

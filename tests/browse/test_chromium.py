@@ -1,18 +1,23 @@
 """The record page in a real browser: what a doctor sees, with and without JavaScript."""
 
+import asyncio
 import os
 import re
 import shutil
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from hie.base.clock import FixedClock
+from hie.store.sqlite import SqliteStore
 from tests.browse import seed
-from tests.browse.conftest import Finder, before_correction, filled, mounted
+from tests.browse.conftest import EXTRACTORS, Frail, mounted, write
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -25,6 +30,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 GU, LONG = seed.uid("golden", "gu"), seed.uid("golden", "long")
 
 if not os.path.exists(CHROMIUM) and not shutil.which("chromium"):
@@ -37,38 +43,33 @@ if not os.path.exists(CHROMIUM) and not shutil.which("chromium"):
 class Site:
     """The browser pages on a loopback port, in a thread of their own."""
 
-    def __init__(self) -> None:
-        self.find: Finder | None = None
+    def __init__(self, folder: Path) -> None:
+        self.store: Frail | None = None
+        self._folder = folder
         self.base = ""
         self._ready = threading.Event()
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
-        import asyncio
-
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        store = await filled(
-            seed.organizations(),
-            before_correction(),
-            seed.gu(),
-            seed.hostile(),
-            seed.no_allergy(),
-            seed.unknown_allergy(),
-            seed.long_record(),
+        sqlite = await SqliteStore.open(
+            self._folder / "hie.sqlite", (), extract=EXTRACTORS.extract, clock=FixedClock(seed.NOW)
         )
-        self.find = Finder(store)
+        await write(sqlite, *seed.everybody(), seed.long_record())
+        self.store = Frail(sqlite)
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         self.base = f"http://127.0.0.1:{listener.getsockname()[1]}/browse"
-        config = uvicorn.Config(mounted(store, self.find), log_level="warning", lifespan="off")
+        config = uvicorn.Config(mounted(self.store), log_level="warning", lifespan="off")
         self._server = uvicorn.Server(config)
         listener.listen(64)
         self._ready.set()
         await self._server.serve(sockets=[listener])
         listener.close()
+        await sqlite.close()
 
     def start(self) -> None:
         """Start and wait until requests are queued."""
@@ -83,17 +84,17 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One site for all tests of this file."""
-    one = Site()
+    one = Site(tmp_path_factory.mktemp("browse"))
     one.start()
     yield one
     one.stop()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser."""
+    """One browser for all tests of this file; each opens a context of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium") or CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -348,15 +349,15 @@ async def test_allergy_states_look_different(site: Site, chromium: Browser, who:
 
 
 async def test_an_unreachable_source_is_named(site: Site, chromium: Browser) -> None:
-    assert site.find is not None
-    site.find.broken.add("AllergyIntolerance")
+    assert site.store is not None
+    site.store.broken.add("AllergyIntolerance")
     try:
         seen = await opened(chromium, f"{site.base}/record/{seed.unknown_allergy()[0]['id']}")
         section = seen.page.locator("[data-testid=allergies]")
         assert await section.get_attribute("data-state") == "unreachable"
         assert "过敏史暂时无法读取" in await section.inner_text()
     finally:
-        site.find.broken.clear()
+        site.store.broken.clear()
     await seen.page.click("[data-testid=allergies] a")
     assert await section.get_attribute("data-state") == "not-recorded"
 

@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from hie.store.memory import MemoryStore
 from tests.browse import seed
-from tests.browse.conftest import Finder, mounted
+from tests.browse.conftest import Frail, mounted
 
 GU = seed.uid("golden", "gu")
 RECORD = f"/browse/record/{GU}"
 
 
 @pytest.fixture
-async def client(store: MemoryStore, find: Finder) -> AsyncIterator[httpx.AsyncClient]:
+async def client(store: Frail) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the mounted browser."""
-    transport = httpx.ASGITransport(mounted(store, find), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(mounted(store), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hie") as found:
         yield found
 
@@ -108,8 +107,8 @@ async def test_hostile_text_is_text(client: httpx.AsyncClient) -> None:
         assert "javascript:" not in detail
 
 
-async def test_a_failing_source_is_named_and_the_rest_is_shown(client: httpx.AsyncClient, find: Finder) -> None:
-    find.broken |= {"AllergyIntolerance", "Condition"}
+async def test_a_failing_source_is_named_and_the_rest_is_shown(client: httpx.AsyncClient, store: Frail) -> None:
+    store.broken |= {"AllergyIntolerance", "Condition"}
     page = await client.get(RECORD)
     assert page.status_code == 200
     assert 'data-state="unreachable"' in page.text

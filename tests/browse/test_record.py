@@ -7,7 +7,7 @@ from hie.browse.source import Source
 from hie.browse.timeline import timeline
 from hie.browse.trend import all_series, draw
 from tests.browse import seed
-from tests.browse.conftest import NOW, Finder, Links, filled
+from tests.browse.conftest import Frail, filled, source_of
 
 GU = seed.uid("golden", "gu")
 
@@ -15,7 +15,7 @@ GU = seed.uid("golden", "gu")
 async def digest_of(source: Source, patient: str = GU) -> Digest:
     """The digest of one person."""
     chart = await source.chart(patient)
-    return digest(chart, timeline(chart), NOW)
+    return digest(chart, timeline(chart), seed.NOW)
 
 
 async def test_allergies_are_listed_with_source(source: Source) -> None:
@@ -38,15 +38,14 @@ async def test_allergies_are_listed_with_source(source: Source) -> None:
 async def test_no_allergy_has_three_different_states(people: object, broken: bool, state: str) -> None:
     resources = people()  # type: ignore[operator]
     store = await filled(seed.organizations(), resources)
-    find = Finder(store)
     if broken:
-        find.broken.add("AllergyIntolerance")
-    chart = await Source(store, find, Links(store)).chart(resources[0]["id"])
+        store.broken.add("AllergyIntolerance")
+    chart = await source_of(store).chart(resources[0]["id"])
     assert allergies(chart).state == state
 
 
-async def test_one_failing_type_leaves_the_others(source: Source, find: Finder) -> None:
-    find.broken |= {"Condition", "MedicationRequest"}
+async def test_one_failing_type_leaves_the_others(source: Source, store: Frail) -> None:
+    store.broken |= {"Condition", "MedicationRequest"}
     found = await digest_of(source)
     assert found.failed == {"Condition", "MedicationRequest"}
     assert (found.problems, found.drugs) == ((), ())
@@ -124,11 +123,11 @@ async def test_a_comparator_or_a_strange_unit_is_listed_not_drawn() -> None:
     ]
     reports = [seed.lab(who, seed.WJYY, f"R{n}", "CRP", f"2026-01-0{n}", [row]) for n, row in enumerate(rows, 1)]
     store = await filled([who, *rows, *reports])
-    chart = await Source(store, Finder(store), Links(store)).chart(who["id"])
+    chart = await source_of(store).chart(who["id"])
     events = timeline(chart)
     series = all_series(r for e in events for r in e.results)
     assert series == {}
-    one = digest(chart, events, NOW).indicators[0]
+    one = digest(chart, events, seed.NOW).indicators[0]
     assert ([p.result.value for p in one.drawn], [p.result.value for p in one.undrawn]) == (["5"], ["<0.5", "7"])
 
 

@@ -6,6 +6,7 @@ from hie.browse.source import Source
 from hie.browse.timeline import timeline
 from hie.browse.visit import visit
 from tests.browse import seed
+from tests.browse.conftest import filled, source_of
 
 GU = seed.uid("golden", "gu")
 
@@ -47,14 +48,12 @@ async def test_imaging_shows_findings_and_conclusion(source: Source) -> None:
 
 
 async def test_a_result_taken_out_of_its_report_is_still_listed() -> None:
-    from tests.browse.conftest import Finder, Links, filled
-
     who = seed.patient(seed.WJYY, "P", "某人")
     gone = seed.observation(who, seed.WJYY, "R1", "K", "钾", "2026-03-01", status="entered-in-error", valueString="9")
     kept = seed.observation(who, seed.WJYY, "R1", "NA", "钠", "2026-03-01", valueString="140")
     one = seed.lab(who, seed.WJYY, "R1", "生化", "2026-03-01", [kept])
     store = await filled([who, gone, kept, one])
-    source = Source(store, Finder(store), Links(store))
+    source = source_of(store)
     chart = await source.chart(who["id"])
     events = timeline(chart)
     found = await report(source, chart, chart.all("DiagnosticReport")[0], events[0])

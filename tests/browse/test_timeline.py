@@ -4,7 +4,7 @@ from hie.browse.filters import Filter, cut, read_filter
 from hie.browse.source import Source
 from hie.browse.timeline import Event, timeline
 from tests.browse import seed
-from tests.browse.conftest import NOW, Finder, Links, filled
+from tests.browse.conftest import filled, source_of
 
 GU = seed.uid("golden", "gu")
 
@@ -53,7 +53,7 @@ async def test_a_document_of_a_report_is_shown_with_the_report() -> None:
     report = seed.lab(who, seed.JSYY, "R1", "生化", "2026-03-01", [result], item="one")
     document, binary = seed.cda(who, "one", "C0007", "检验报告", "2026-03-01", seed.CDA)
     store = await filled(seed.organizations(), [who, result, report, document, binary])
-    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    events = await events_of(source_of(store), who["id"])
     assert [(e.kind, e.original) for e in events] == [("lab", binary["id"])]
 
 
@@ -65,7 +65,7 @@ async def test_the_same_report_from_two_feeds_is_one_row_equal_values_are_two() 
     other = seed.lab(who, seed.JSYY, "R2", "生化", at, [])
     another_day = seed.lab(who, seed.JSYY, "R1", "生化", "2026-03-02T08:00:00+08:00", []) | {"id": seed.uid("day")}
     store = await filled(seed.organizations(), [who, *reports, other, another_day])
-    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    events = await events_of(source_of(store), who["id"])
     assert sorted(len(e.copies) for e in events) == [0, 0, 1]
 
 
@@ -75,7 +75,7 @@ async def test_withdrawn_and_cancelled_stay_visible_without_values() -> None:
     report = seed.lab(who, seed.WJYY, "R1", "生化", "2026-03-01", [high], status="entered-in-error")
     visit = seed.encounter(who, seed.WJYY, "V1", "IMP", "2026-02-01T08:00:00+08:00", status="cancelled")
     store = await filled(seed.organizations(), [who, high, report, visit])
-    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    events = await events_of(source_of(store), who["id"])
     assert [(e.kind, e.marks, e.results) for e in events] == [("lab", ("withdrawn",), ()), ("stay", ("cancelled",), ())]
 
 
@@ -95,37 +95,37 @@ async def test_a_resource_with_nothing_in_it_does_not_break_the_record() -> None
         )
     ]
     store = await filled([who, *bare])
-    events = await events_of(Source(store, Finder(store), Links(store)), who["id"])
+    events = await events_of(source_of(store), who["id"])
     assert len(events) == 8
 
 
 async def test_filters_narrow_and_count(source: Source) -> None:
     events = await events_of(source)
-    part = cut(events, Filter(region="jiashan", span="all"), NOW)
+    part = cut(events, Filter(region="jiashan", span="all"), seed.NOW)
     assert {e.place.region for e in part.events} == {"jiashan"}
     assert (part.matching, part.total) == (5, 11)
     assert part.counts["region"] == {"": 11, "wujiang": 3, "jiashan": 5, "qingpu": 3}
     assert part.counts["kind"]["lab"] == 1
     assert part.counts["span"] == {"30d": 0, "1y": 5, "3y": 5, "all": 5}
-    abnormal = cut(events, Filter(abnormal="1", span="all"), NOW)
+    abnormal = cut(events, Filter(abnormal="1", span="all"), seed.NOW)
     assert all(e.results for e in abnormal.events)
     assert abnormal.matching == 4
 
 
 async def test_unknown_filter_values_narrow_nothing(source: Source) -> None:
     events = await events_of(source)
-    assert read_filter({"region": "mars", "kind": "x", "org": "y", "span": "z"}, events, NOW) == Filter(span="all")
+    assert read_filter({"region": "mars", "kind": "x", "org": "y", "span": "z"}, events, seed.NOW) == Filter(span="all")
 
 
 async def test_paging_by_cursor_shows_every_event_once() -> None:
     store = await filled(seed.organizations(), seed.long_record(300))
-    events = await events_of(Source(store, Finder(store), Links(store)), seed.uid("golden", "long"))
+    events = await events_of(source_of(store), seed.uid("golden", "long"))
     chosen = Filter(span="all")
-    part = cut(events, chosen, NOW)
+    part = cut(events, chosen, seed.NOW)
     seen = [e.id for e in part.events]
     assert len(seen) == 30
     while part.next:
-        part = cut(events, chosen, NOW, part.next)
+        part = cut(events, chosen, seed.NOW, part.next)
         seen += [e.id for e in part.events]
     assert seen == [e.id for e in events]
     assert len(set(seen)) == 300
@@ -133,5 +133,5 @@ async def test_paging_by_cursor_shows_every_event_once() -> None:
 
 async def test_the_default_is_one_year_when_that_is_enough() -> None:
     store = await filled(seed.long_record(1500))
-    events = await events_of(Source(store, Finder(store), Links(store)), seed.uid("golden", "long"))
-    assert read_filter({}, events, NOW).span == "1y"
+    events = await events_of(source_of(store), seed.uid("golden", "long"))
+    assert read_filter({}, events, seed.NOW).span == "1y"

@@ -1,0 +1,97 @@
+"""A chart: one person and everything known about them, as values; and the memory of recent ones."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hie.browse.elements import Resource
+from hie.browse.person import Person
+from hie.browse.place import Directory, owners, uscc_of
+from hie.store.port import Version
+from hie.wire.safejson import loads
+
+T = TypeVar("T")
+State = frozenset[tuple[str, str, int]]
+Resources = Mapping[str, Mapping[str, Resource]]
+
+_KEPT = 40_000
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """One person and everything known about them; `failed` names the types that could not be read in time."""
+
+    person: Person
+    directory: Directory
+    resources: Resources
+    failed: frozenset[str]
+    _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def all(self, resource_type: str) -> list[Resource]:
+        """The resources of one type."""
+        return list(self.resources.get(resource_type, {}).values())
+
+    def get(self, resource_type: str, ident: str) -> Resource | None:
+        """One resource of the chart; None when it is not this person's."""
+        return self.resources.get(resource_type, {}).get(ident)
+
+    def once(self, make: Callable[["Chart"], T]) -> T:
+        """`make` of this chart, worked out the first time it is asked for."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
+
+
+@dataclass(frozen=True)
+class Issuers:
+    """Which organisations a chart names: by code and by id."""
+
+    codes: tuple[str, ...]
+    ids: tuple[str, ...]
+
+
+class Charts:
+    """Recent charts by person. A kept one is used only while every version it was made of is still the current one."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[State, Resources, Issuers, dict[State, Chart]]] = OrderedDict()
+
+    def resources(self, person_id: str, versions: list[Version]) -> tuple[Resources, Issuers]:
+        """The parsed form of the versions of one person."""
+        state = state_of(versions)
+        kept = self._kept.get(person_id)
+        if kept is None or kept[0] != state:
+            resources: dict[str, dict[str, Resource]] = {}
+            for version in versions:
+                resources.setdefault(version.type, {})[version.id] = loads(version.body)
+            kept = (state, resources, _issuers(r for kind in resources.values() for r in kind.values()), {})
+            self._kept[person_id] = kept
+        self._kept.move_to_end(person_id)
+        while len(self._kept) > 1 and sum(len(k[0]) for k in self._kept.values()) > _KEPT:
+            self._kept.popitem(last=False)
+        return kept[1], kept[2]
+
+    def chart(self, person_id: str, organisations: list[Version], make: Callable[[], Chart]) -> Chart:
+        """The chart of one person over the organisations it names; `make` is asked when none is kept for them."""
+        charts = self._kept[person_id][3]
+        state = state_of(organisations)
+        if state not in charts:
+            charts.clear()
+            charts[state] = make()
+        return charts[state]
+
+
+def state_of(versions: Iterable[Version]) -> State:
+    """What identifies a set of versions."""
+    return frozenset((v.type, v.id, v.version) for v in versions)
+
+
+def _issuers(resources: Iterable[Resource]) -> Issuers:
+    codes: set[str] = set()
+    ids: set[str] = set()
+    for resource in resources:
+        codes.add(uscc_of(resource))
+        ids.update(owners(resource))
+    return Issuers(tuple(sorted(codes - {""})), tuple(sorted(ids)))

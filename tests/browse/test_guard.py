@@ -1,0 +1,124 @@
+"""Nothing reaches a page but through the policy, and nothing waits for ever."""
+
+import asyncio
+from collections.abc import Mapping
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from hie.base.clock import FixedClock
+from hie.base.errors import Category, HieError
+from hie.browse.chart import Charts
+from hie.browse.guard import View
+from hie.browse.pages import browse_app
+from hie.browse.source import Source
+from hie.fhir.definitions import official
+from hie.search.query import Plan
+from hie.security.policy import AllowAll, Interaction, Outgoing
+from hie.security.principal import LOCAL_OPERATOR, Principal, PrincipalKind
+from hie.store.port import Page
+from tests.browse import seed
+from tests.browse.conftest import Frail, Links
+
+GU = seed.uid("golden", "gu")
+DOCTOR = Principal("doctor-7", PrincipalKind.PRACTITIONER, seed.JSYY)
+
+
+class NotQingpu(AllowAll):
+    """Qingpu's data may not leave."""
+
+    def permits(self, version: Outgoing, principal: Principal, interaction: Interaction) -> bool:
+        """Everything but what carries Qingpu's tag."""
+        return b'"code":"qingpu"' not in version.body
+
+
+class NoPatients(AllowAll):
+    """Patients may not be read."""
+
+    def allows(self, principal: Principal, interaction: Interaction, resource_type: str | None) -> bool:
+        """Everything but Patients."""
+        return resource_type != "Patient"
+
+
+async def doctor(headers: Mapping[str, str]) -> Principal:
+    """Everybody is the same doctor."""
+    return DOCTOR
+
+
+async def nobody(headers: Mapping[str, str]) -> Principal:
+    """Nobody is anybody."""
+    raise HieError(Category.UNAUTHENTICATED, "sign in first")
+
+
+async def get(app: object, path: str) -> httpx.Response:
+    """One answer of the mounted browser."""
+    transport = httpx.ASGITransport(Starlette(routes=[Mount("/browse", app)]))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as client:
+        return await client.get(path)
+
+
+async def test_what_policy_forbids_is_nowhere_on_the_page(store: Frail) -> None:
+    clock = FixedClock(seed.NOW)
+    app = browse_app(store, official(), Links(store), clock, policy=NotQingpu(), authenticate=doctor)
+    page = await get(app, f"/browse/record/{GU}")
+    assert page.status_code == 200
+    assert "青浦区中山医院" not in page.text
+    assert "甲状腺" not in page.text
+    assert "胸部CT平扫" in page.text
+    assert "主索引关联 2 份记录" in page.text
+    assert "doctor-7" in page.text
+    hidden = seed.uid(seed.QPZS, "DiagnosticReport", "US1")
+    assert (await get(app, f"/browse/record/{GU}/DiagnosticReport/{hidden}")).status_code == 404
+
+
+@pytest.mark.parametrize(("policy", "who", "status"), [(NoPatients(), doctor, 403), (AllowAll(), nobody, 401)])
+async def test_without_leave_there_is_no_record(store: Frail, policy: AllowAll, who: object, status: int) -> None:
+    clock = FixedClock(seed.NOW)
+    app = browse_app(store, official(), Links(store), clock, policy=policy, authenticate=who)  # type: ignore[arg-type]
+    page = await get(app, f"/browse/record/{GU}")
+    assert page.status_code == status
+    assert "没有查看档案的权限" in page.text
+    assert "顾晓岚" not in page.text
+
+
+class Hanging(Frail):
+    """Searches for Observations never come back."""
+
+    async def search(self, plan: Plan) -> Page:
+        """Wait for ever, or search."""
+        if plan.types == ("Observation",):
+            await asyncio.Event().wait()
+        return await super().search(plan)
+
+
+async def test_a_type_that_hangs_is_given_up_and_the_rest_is_there(store: Frail) -> None:
+    hanging = Hanging(store)
+    view = View(hanging, official(), AllowAll(), LOCAL_OPERATOR)
+    chart = await Source(view, Links(store), Charts(), deadline=0.2).chart(GU)
+    assert chart.failed == {"Observation"}
+    assert len(chart.all("DiagnosticReport")) == 6
+
+
+async def test_a_kept_chart_is_never_stale(store: Frail) -> None:
+    view = View(store, official(), AllowAll(), LOCAL_OPERATOR)
+    source = Source(view, Links(store), Charts())
+    first = await source.chart(GU)
+    assert await source.chart(GU) is first
+
+    async def job(transaction: object) -> None:
+        renamed = seed.organizations()[0] | {"name": "吴江新院"}
+        await transaction.put(renamed)  # type: ignore[attr-defined]
+
+    await store.write(job)
+    second = await source.chart(GU)
+    assert "吴江新院" in second.directory.names.values()
+    assert second.resources is first.resources
+
+    async def report(transaction: object) -> None:
+        who = next(r for r in seed.gu() if r["id"] == seed.uid(seed.WJYY, "Patient", "L800001"))
+        await transaction.put(seed.lab(who, seed.WJYY, "NEW", "新报告", "2026-04-07", []))  # type: ignore[attr-defined]
+
+    await store.write(report)
+    assert len((await source.chart(GU)).all("DiagnosticReport")) == 7
