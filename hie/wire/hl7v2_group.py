@@ -96,7 +96,7 @@ class _Walk:
 
     def _order(self, name: str, segment: Segment) -> None:
         current = self.order
-        if name == "OBR" and current is not None and "OBR" not in current.segments:
+        if name == "OBR" and current is not None and "OBR" not in current.segments and not current.groups:
             current.add(name, segment)
         else:
             current = self.order = Group(segment, self.root, len(self.root.groups.get(ORDER, ())) + 1)

@@ -1,0 +1,278 @@
+"""The Wujiang feed on the real pipeline: visits, reports and merges in any order of arrival (Wujiang §3 to §6)."""
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from adapters.wujiang import adapter
+from hie.base.clock import FixedClock
+from hie.base.data import data_path
+from hie.feeds.ack import answer
+from hie.identity.tables import TABLES as IDENTITY
+from hie.parse.hl7v2 import parse
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.ingest import Ingest
+from hie.quality.rules import load_rules
+from hie.quality.stage import Quality
+from hie.staging.tables import TABLES as STAGING
+from hie.store.memory import MemoryStore
+from tests.mapping.wujiang import FEED, PID, maps, message, pv1
+
+Resource = dict[str, Any]
+START = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
+
+
+@cache
+def quality() -> Quality:
+    return Quality(load_rules(data_path("mappings", "quality") / "rules.toml"))
+
+
+class Exchange:
+    """An exchange with the feed `wujiang-hl7v2` only."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore((*STAGING, *IDENTITY))
+        self.clock = FixedClock(START)
+        runtime = FeedRuntime(
+            adapter.feeds[0],
+            adapter,
+            lambda found: parse(found, adapter, maps().needs(FEED)),
+            lambda record, found: maps().draft(record, found, adapter),
+            quality().run,
+            {FEED: answer},
+            lambda saved, _: saved,
+            "1",
+        )
+        self.ingest = Ingest(self.store, [runtime], self.clock)
+
+    async def send(self, body: bytes) -> tuple[str, list[str]]:
+        """MSA-1 and the finding codes of the answer."""
+        self.clock.advance(1)
+        lines = (await self.ingest.receive(FEED, body)).body.decode().split("\r")
+        code = next(text.split("|")[1] for text in lines if text.startswith("MSA"))
+        return code, [text.split("|")[5] for text in lines if text.startswith("ERR")]
+
+    async def all(self) -> dict[str, Resource]:
+        """Every current resource by reference, without meta; no Provenance and no golden Patients."""
+        found = {}
+        async for version in self.store.versions():
+            body = json.loads(version.body)
+            if version.type != "Provenance" and "tag" in body.get("meta", {}):
+                found[f"{version.type}/{version.id}"] = {k: v for k, v in body.items() if k != "meta"}
+        return found
+
+    async def of(self, type: str, **identifier: str) -> list[Resource]:
+        """The resources of a type; with `value` those with an identifier of that value."""
+        every = [r for r in (await self.all()).values() if r["resourceType"] == type]
+        wanted = identifier.get("value")
+        return [r for r in every if wanted is None or wanted in {i["value"] for i in r.get("identifier", ())}]
+
+    async def one(self, type: str, **identifier: str) -> Resource:
+        (found,) = await self.of(type, **identifier)
+        return found
+
+
+def adt(event: str, at: str, *segments: str, control: str = "", pid: str = PID) -> bytes:
+    """An ADT whose event and sending time are `at` (hour and minute of 1 April 2026)."""
+    time = f"20260401{at}00"
+    return message(f"ADT^{event}", pid, *segments, f7=time, f10=control or f"{event}{at}").replace(
+        b"20260401115900", time.encode()
+    )
+
+
+def oru(at: str, *obx: str, status: str = "F", control: str = "", pid: str = PID, visit: str = "V1") -> bytes:
+    """A report B1 issued at `at`."""
+    obr = f"OBR|1|SQ1|B1|X^生化|||20260401080000|||||||||||||||20260401{at}00|||{status}"
+    return message("ORU^R01", pid, pv1(f19=visit), obr, *obx, f7=f"20260401{at}30", f10=control or f"ORU{at}")
+
+
+def obx(item: str, value: str, status: str = "F") -> str:
+    return f"OBX|1|NM|{item}||{value}|mmol/L||||{''}|{status}"
+
+
+WARD_1, WARD_2 = pv1(f3="W1^^1^^^^^^一病区"), pv1(f3="W2^^2^^^^^^二病区")
+STAY = [
+    adt("A01", "0900", WARD_1),
+    adt("A02", "1000", WARD_2),
+    adt("A03", "1100", pv1(f36="1")),
+]
+
+
+def visit(encounter: Resource) -> tuple[str, dict[str, str], list[tuple[str, str]]]:
+    places = [(place["location"]["display"], place["status"]) for place in encounter.get("location", ())]
+    return encounter["status"], encounter.get("period", {}), places
+
+
+async def after(*bodies: bytes) -> Exchange:
+    exchange = Exchange()
+    for body in bodies:
+        await exchange.send(body)
+    return exchange
+
+
+async def test_a_stay() -> None:
+    exchange = await after(*STAY)
+    assert visit(await exchange.one("Encounter")) == (
+        "finished",
+        {"start": "2026-04-01T09:00:00+08:00", "end": "2026-04-01T11:00:00+08:00"},
+        [("一病区", "completed"), ("二病区", "completed")],
+    )
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_the_order_of_arrival_does_not_show(order: tuple[int, ...]) -> None:
+    expected = await (await after(*STAY)).all()
+    assert await (await after(*(STAY[n] for n in order))).all() == expected
+
+
+async def test_sending_twice_changes_nothing() -> None:
+    once, twice = await after(*STAY), await after(*STAY, *STAY)
+    assert await once.all() == await twice.all()
+
+
+async def test_cancelled_discharge_and_transfer() -> None:
+    exchange = await after(*STAY, adt("A13", "1130", pv1()))
+    found = await exchange.one("Encounter")
+    assert visit(found)[0] == "in-progress"
+    assert ("end" in found["period"], "dischargeDisposition" in found.get("hospitalization", {})) == (False, False)
+    assert visit(found)[2] == [("一病区", "completed"), ("二病区", "active")]
+    await exchange.send(adt("A12", "1140", pv1()))
+    assert visit(await exchange.one("Encounter"))[2] == [("一病区", "active")]
+
+
+async def test_cancellations_before_what_they_cancel() -> None:
+    exchange = Exchange()
+    assert await exchange.send(adt("A11", "1200", pv1())) == ("AA", ["nothing-to-cancel"])
+    assert (await exchange.one("Encounter"))["status"] == "cancelled"
+    assert await exchange.send(adt("A01", "0900", WARD_1)) == ("AA", ["stale-update"])
+    assert (await exchange.one("Encounter"))["status"] == "cancelled"
+
+
+async def test_a_late_update_fills_in_but_does_not_overwrite() -> None:
+    exchange = Exchange()
+    await exchange.send(adt("A08", "1000", pv1(), pid=PID.replace("张三", "张叁")))
+    late = adt("A08", "0900", pv1(f10="^心内科"), pid=PID + "|||某路1号^^^^^^H")
+    assert await exchange.send(late) == ("AA", ["stale-update"])
+    patient = await exchange.one("Patient")
+    assert (patient["name"][0]["text"], patient["address"][0]["text"]) == ("张叁", "某路1号")
+    assert (await exchange.one("Encounter"))["serviceType"] == {"text": "心内科"}
+
+
+async def test_the_encounter_of_a_report_is_made_and_then_stated() -> None:
+    exchange = Exchange()
+    await exchange.send(oru("1000", obx("K", "4.1")))
+    assert visit(await exchange.one("Encounter"))[0] == "unknown"
+    await exchange.send(adt("A01", "0900", WARD_1))
+    assert visit(await exchange.one("Encounter"))[0] == "in-progress"
+    report = await exchange.one("DiagnosticReport")
+    assert report["encounter"]["reference"] == f"Encounter/{(await exchange.one('Encounter'))['id']}"
+
+
+async def test_person_data_of_a_report_gives_way_to_an_adt_whatever_the_times() -> None:
+    exchange = await after(
+        adt("A28", "0800"), oru("1000", obx("K", "4.1"), pid=PID.replace("张三", "张叁").replace("|M", "|F"))
+    )
+    patient = await exchange.one("Patient")
+    assert (patient["name"][0]["text"], patient["gender"]) == ("张三", "male")
+
+
+async def test_a_correction_replaces_its_results_and_leaves_the_others() -> None:
+    bodies = [oru("1000", obx("K", "6.9"), obx("NA", "140")), oru("1100", obx("K", "4.2", "C"), status="C")]
+    one, other = await after(*bodies), await after(*reversed(bodies))
+    found = {r["code"]["coding"][0]["code"]: r for r in await one.of("Observation")}
+    assert [(found[i]["status"], found[i]["valueQuantity"]["value"]) for i in ("K", "NA")] == [
+        ("corrected", 4.2),
+        ("final", 140),
+    ]
+    report = await one.one("DiagnosticReport")
+    assert (report["status"], len(report["result"])) == ("corrected", 2)
+    assert {r["id"]: r for r in await one.of("Observation")} == {r["id"]: r for r in await other.of("Observation")}
+
+
+async def test_a_deleted_result_leaves_the_report() -> None:
+    exchange = await after(oru("1000", obx("K", "6.9"), obx("NA", "140")), oru("1100", obx("K", "", "D")))
+    found = {r["code"]["coding"][0]["code"]: r["status"] for r in await exchange.of("Observation")}
+    assert found == {"K": "entered-in-error", "NA": "final"}
+    assert len((await exchange.one("DiagnosticReport"))["result"]) == 1
+
+
+MERGE = adt("A40", "1200", "MRG|L9^^^^LocalID")
+PRIOR = PID.replace("L1", "L9")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_a_merge_moves_everything_to_the_survivor(order: tuple[int, ...]) -> None:
+    bodies = [adt("A01", "0900", pv1(f19="V9"), pid=PRIOR), MERGE, oru("1300", obx("K", "4"), pid=PRIOR, visit="V9")]
+    exchange = await after(*(bodies[n] for n in order))
+    survivor, prior = await exchange.one("Patient", value="L1"), await exchange.one("Patient", value="L9")
+    assert (survivor["active"], prior["active"]) == (True, False)
+    assert [link["type"] for link in (*survivor["link"], *prior["link"]) if link["type"] != "refer"] == [
+        "replaces",
+        "replaced-by",
+    ]
+    assert {i.get("use") for i in prior["identifier"] if i["value"] == "L9"} == {"old"}
+    belongings = [await exchange.one(type) for type in ("Encounter", "DiagnosticReport", "Observation")]
+    subjects = {resource["subject"]["reference"] for resource in belongings}
+    assert subjects == {f"Patient/{survivor['id']}"}
+
+
+async def test_answers_to_merges() -> None:
+    exchange = Exchange()
+    assert await exchange.send(MERGE) == ("AA", ["merge-stub"])
+    before = await exchange.all()
+    assert await exchange.send(adt("A40", "1201", "MRG|L9^^^^LocalID")) == ("AA", [])
+    inverse = adt("A40", "1300", "MRG|L1^^^^LocalID", pid=PRIOR)
+    assert await exchange.send(inverse) == ("AE", ["merge-inverse"])
+    assert await exchange.all() == before
+
+
+async def test_person_data_under_a_retired_number_is_not_applied() -> None:
+    exchange = await after(adt("A28", "0800"), adt("A28", "0801", pid=PRIOR), MERGE)
+    before = await exchange.all()
+    assert await exchange.send(adt("A31", "1300", pid=PRIOR.replace("张三", "李四"))) == ("AA", [])
+    assert await exchange.all() == before
+
+
+async def test_chains_of_merges() -> None:
+    third = PID.replace("L1", "L0")
+    exchange = await after(
+        adt("A01", "0900", pv1(f19="V9"), pid=PRIOR), MERGE, adt("A40", "1210", "MRG|L1^^^^LocalID", pid=third)
+    )
+    end = await exchange.one("Patient", value="L0")
+    assert (await exchange.one("Encounter"))["subject"]["reference"] == f"Patient/{end['id']}"
+
+
+async def test_orders() -> None:
+    exchange = Exchange()
+    order = message("ORM^O01", PID, pv1(), "ORC|NW|SQ1|||||||20260401070000", "OBR|1|||X^生化", f10="O1")
+    stop = message("ORM^O01", PID, pv1(), "ORC|CA|SQ1|||||||20260401073000", "OBR|1|||X^生化", f10="O2")
+    lost = message("ORM^O01", PID, pv1(), "ORC|CA|SQ9|||||||20260401073000", "OBR|1|||X^生化", f10="O3")
+    assert await exchange.send(order) == ("AA", [])
+    assert await exchange.send(stop) == ("AA", [])
+    assert await exchange.send(lost) == ("AA", ["nothing-to-cancel"])
+    assert {r["status"] for r in await exchange.of("ServiceRequest")} == {"revoked"}
+
+
+async def test_a_control_id_used_again_for_other_bytes() -> None:
+    exchange = Exchange()
+    await exchange.send(adt("A28", "0800", control="X1"))
+    assert await exchange.send(adt("A28", "0900", control="X1")) == ("AA", ["control-id-reused"])
+
+
+async def test_discharge_before_admission_and_report_before_sampling() -> None:
+    exchange = Exchange()
+    early = adt("A03", "1100", pv1(f44="20260401100000", f45="20260401090000"))
+    assert await exchange.send(early) == ("AA", ["time-order"])
+    found = await exchange.one("Encounter")
+    assert (found["status"], found["period"]) == ("finished", {"start": "2026-04-01T10:00:00+08:00"})
+    assert await exchange.send(oru("0700", obx("K", "4"))) == ("AA", ["time-order"])
+
+
+async def test_a_visit_moves_to_the_patient_of_the_younger_message() -> None:
+    exchange = await after(adt("A08", "1000", pv1(), pid=PRIOR), adt("A01", "0900", pv1()))
+    owner = await exchange.one("Patient", value="L9")
+    assert (await exchange.one("Encounter"))["subject"]["reference"] == f"Patient/{owner['id']}"

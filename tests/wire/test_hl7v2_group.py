@@ -1,0 +1,72 @@
+"""Grouping of segments: orders, results, notes; Z and unknown segments end nothing (HL7 v2.5.1 §7.3.1)."""
+
+import pytest
+
+from hie.wire.hl7v2 import STANDARD, Message, parse
+from hie.wire.hl7v2_group import Group, group
+
+
+def tree(*segments: str) -> Group:
+    return group(parse("\r".join(["MSH|^~\\&|", *segments])))
+
+
+def shape(node: Group) -> list[tuple[str, list[str]]]:
+    """Each order with its own segments, and its results with theirs."""
+    return [
+        (
+            "+".join(order.segments),
+            ["+".join(f"{name}{len(found)}" for name, found in r.segments.items()) for r in order.each("OBX")],
+        )
+        for order in node.each("OBR")
+    ]
+
+
+def test_results_belong_to_the_order_before_them() -> None:
+    assert shape(tree("PID|1", "OBR|1", "OBX|1", "OBX|2", "OBR|2", "OBX|1")) == [
+        ("OBR", ["OBX1", "OBX1"]),
+        ("OBR", ["OBX1"]),
+    ]
+
+
+def test_orc_opens_a_group_and_its_obr_joins_it() -> None:
+    assert shape(tree("ORC|NW", "OBR|1", "ORC|NW", "OBR|2", "OBX|1")) == [("ORC+OBR", []), ("ORC+OBR", ["OBX1"])]
+
+
+def test_notes_belong_to_what_precedes_them() -> None:
+    found = tree("PID|1", "NTE|1", "OBR|1", "NTE|1", "OBX|1", "NTE|1", "NTE|2", "SPM|1", "NTE|1", "OBX|2")
+    assert shape(found) == [("OBR+NTE+SPM", ["OBX1+NTE2", "OBX1"])]
+    assert [name for name, _ in found.flat if "NTE" in name] == ["PID/NTE", "NTE", "NTE", "NTE", "SPM/NTE"]
+
+
+@pytest.mark.parametrize("between", ["ZLB|1", "QQQ|1", "CTI|1"])
+def test_other_segments_end_nothing(between: str) -> None:
+    assert shape(tree("OBR|1", between, "OBX|1", between, "OBX|2")) == [("OBR", ["OBX1", "OBX1"])]
+
+
+def test_a_note_after_a_z_segment_still_belongs_to_the_result() -> None:
+    assert shape(tree("OBR|1", "OBX|1", "ZLB|1", "NTE|1")) == [("OBR", ["OBX1+NTE1"])]
+
+
+def test_a_node_sees_what_is_around_it_but_no_notes_of_others() -> None:
+    found = tree("PID|1||P", "OBR|1||B", "NTE|1||of order", "OBX|1")
+    (result,) = found.each("OBR")[0].each("OBX")
+    assert (result.find("PID")[0].field(3), result.find("OBR")[0].field(3)) == ("P", "B")
+    assert (result.find("NTE"), result.find("XXX")) == ((), ())
+
+
+def test_results_without_orders_hang_on_the_message() -> None:
+    assert [node.position for node in tree("PID|1", "OBX|1", "OBX|2").each("OBX")] == [1, 2]
+
+
+def test_results_are_numbered_through_the_message() -> None:
+    found = tree("OBR|1", "OBX|1", "OBR|2", "OBX|1")
+    assert [(o.position, r.position) for o in found.each("OBR") for r in o.each("OBX")] == [(1, 1), (2, 2)]
+
+
+def test_any_other_segment_is_a_node_of_its_own() -> None:
+    assert [node.find("DG1")[0].field(1) for node in tree("DG1|1", "DG1|2").each("DG1")] == ["1", "2"]
+
+
+def test_a_message_without_segments_has_no_tree() -> None:
+    with pytest.raises(ValueError, match="no segments"):
+        group(Message([], STANDARD, "utf-8"))
