@@ -3,6 +3,9 @@
 import pytest
 
 from hie.base.finding import Severity, disposition
+from hie.fhir.definitions import official
+from hie.fhir.validate.validator import Validator
+from hie.wire.safejson import loads
 from tests.adapters.jiashan_exchange import JSWT, JSYY, JSZY, Exchange, codes, draft, prepared, sample
 
 ACCEPTED, WARNED, REJECTED = "accepted", "accepted-with-warnings", "rejected"
@@ -47,6 +50,18 @@ def test_samples(start: str, status: str, findings: list[str]) -> None:
     found = prepared(sample(start))
     assert disposition(found) == status
     assert [f.code for f in found if f.severity is not Severity.INFO] == findings
+
+
+async def test_samples_in_order_are_answered_and_stored_as_valid_fhir() -> None:
+    exchange = Exchange()
+    for start, status, findings in SAMPLES:
+        assert (start, *await exchange.status(sample(start))) == (start, status, findings)
+    answer = await exchange.ingest.receive("jiashan-soap", sample("08"))
+    assert (answer.status, b'typeCode="AA"' in answer.body) == (200, True)
+    validator = Validator(official())
+    stored = [loads(version.body) async for version in exchange.store.versions() if not version.deleted]
+    assert {r["resourceType"] for r in stored} >= {"Patient", "Encounter", "Composition", "DocumentReference", "Binary"}
+    assert [issue for resource in stored for issue in validator.write_issues(resource)] == []
 
 
 @pytest.mark.parametrize(("start", "types"), DRAFTS)

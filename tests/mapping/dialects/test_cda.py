@@ -1,0 +1,87 @@
+"""Paths, contexts and coverage of the dialect `cda`."""
+
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from hie.mapping.dialects.cda import Cda
+from hie.wire.clinical_document import drop_namespaces, number_entries
+
+CDA = Cda()
+DOCUMENT = """<ClinicalDocument xmlns="urn:hl7-org:v3"><id extension=" D1 "/><code code="C0002"/>
+<effectiveTime value="20260302101000"/><versionNumber>1</versionNumber>
+<component><structuredBody>
+<component><section><code code="29548-5" displayName="Diagnosis"/>
+<entry><observation><code code="DE05.01.024.00"/><value code="J40" displayName="支气管炎"/></observation></entry>
+<entry><observation><code code="DE05.01.024.00"/><value> 咳嗽 </value></observation></entry>
+<entry><observation><code code="DE99.00.000.00"/><value>x</value></observation></entry>
+<entry><observation><code code="DE98.00.000.00"/><value/></observation></entry></section></component>
+<component><section><title>手术</title><entry><procedure><code code="36.06"/></procedure></entry></section></component>
+</structuredBody></component></ClinicalDocument>"""
+
+
+@pytest.fixture
+def tree() -> Any:
+    root = etree.fromstring(DOCUMENT)
+    drop_namespaces(root)
+    number_entries(root)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("id/@extension", ["D1"]),
+        ("id/@root", []),
+        ("document:id", ["D1"]),
+        ("document:type", ["C0002"]),
+        ("document:corrects", ["true"]),
+        ("document:withdraws", []),
+        ("document:parent", []),
+        ("section(29548-5)//obs(DE05.01.024.00)/value", ["咳嗽"]),
+        ("section(Diagnosis)//obs(DE05.01.024.00)/value/@code", ["J40"]),
+        ("section(手术)//procedure/code/@code", ["36.06"]),
+        ("section(*)//procedure/code/@code", ["36.06"]),
+        ("section(nothing)//value", []),
+        ("count(//section)", ["2.0"]),
+    ],
+)
+def test_paths(tree: Any, path: str, values: list[str]) -> None:
+    assert list(CDA.compile_path(path)(tree)) == values
+
+
+def test_contexts_and_numbers(tree: Any) -> None:
+    entries = list(CDA.compile_context("section(29548-5)//obs(DE05.01.024.00)")(tree))
+    assert [CDA.compile_path("n()")(entry) for entry in entries] == [("1",), ("2",)]
+    assert [list(CDA.compile_path("document:id")(entry)) for entry in entries] == [["D1"], ["D1"]]
+    assert CDA.locate(entries[1], "value") == "DE05.01.024.00[2]/value"
+    assert CDA.locate(tree, "title") == "title"
+
+
+def test_nodes(tree: Any) -> None:
+    (first, second) = CDA.compile_path("node:section(29548-5)//obs(DE05.01.024.00)/value")(tree)
+    assert (first.get("displayName"), second.text) == ("支气管炎", " 咳嗽 ")
+
+
+@pytest.mark.parametrize("path", ["a[", "document:nothing", "node:]"])
+def test_what_is_no_path(path: str) -> None:
+    with pytest.raises(ValueError):
+        CDA.compile_path(path)
+
+
+def test_coverage_by_section_and_entry(tree: Any) -> None:
+    mentions = frozenset({(("section(29548-5)//obs(DE05.01.024.00)",), "value"), ((), "section(手术)//procedure/code")})
+    found = CDA.compile_coverage(mentions, frozenset())(tree)
+    assert found.used == ("section(29548-5)/DE05.01.024.00", "section(手术)/procedure")
+    assert found.unmapped == (("section(29548-5)/DE99.00.000.00", "field-unmapped"),)
+
+
+def test_ignored_entries_are_neither_used_nor_unmapped(tree: Any) -> None:
+    mentions = frozenset({((), "section(29548-5)//obs(DE05.01.024.00)/value")})
+    ignored = frozenset({"section(*)//obs(DE99.00.000.00)", "section(手术)//procedure"})
+    assert CDA.compile_coverage(mentions, ignored)(tree).unmapped == ()
+
+
+def test_a_map_without_entries_counts_none(tree: Any) -> None:
+    assert CDA.compile_coverage(frozenset({((), "id/@extension")}), frozenset())(tree).unmapped == ()
