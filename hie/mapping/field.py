@@ -49,6 +49,7 @@ def compile_field(
     if when is never:
         return None
     on_root = bool(table.get("on_root"))
+    deletes = bool(table.get("deletes", deletes))
     target = table.get("target", "")
     if "constant" in table.data:
         return Field(_constant(target, table.data["constant"], when), on_root)

@@ -129,6 +129,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "reference": TEXT,
         "choice": TEXT,
         "own": FLAG,
+        "deletes": FLAG,
         "url": TEXT,
     },
     "resource.event": {

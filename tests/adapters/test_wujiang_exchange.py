@@ -12,6 +12,8 @@ from adapters.wujiang import adapter
 from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.feeds.ack import answer
+from hie.fhir.definitions import official
+from hie.fhir.validate import Validator
 from hie.identity.tables import TABLES as IDENTITY
 from hie.parse.hl7v2 import parse
 from hie.pipeline.feed import FeedRuntime
@@ -20,6 +22,7 @@ from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
+from hie.wire.safejson import loads
 from tests.mapping.wujiang import FEED, PID, maps, message, pv1
 
 Resource = dict[str, Any]
@@ -276,3 +279,19 @@ async def test_a_visit_moves_to_the_patient_of_the_younger_message() -> None:
     exchange = await after(adt("A08", "1000", pv1(), pid=PRIOR), adt("A01", "0900", pv1()))
     owner = await exchange.one("Patient", value="L9")
     assert (await exchange.one("Encounter"))["subject"]["reference"] == f"Patient/{owner['id']}"
+
+
+async def test_everything_that_is_stored_is_valid_fhir() -> None:
+    exchange = await after(*(sample.read_bytes() for sample in sorted(adapter.samples.glob("*.hl7"))))
+    odd = "NK1|1|李四|配偶||12000000002", "AL1|1|DA|^青霉素", "IN1|1|01", pv1(f2="", f3="W1", f7="D1^周"), "DG1|1||^x"
+    empty = "OBR|1||B7", "OBX|1|NM|||", "OBX|2|SN|K^钾||>^5|mmol/L|<5|Q|||D", "NTE|1||a"
+    await exchange.send(adt("A08", "1000", *odd))
+    await exchange.send(message("ORU^R01", PID, pv1(), *empty, f10="E1"))
+    await exchange.send(message("ORM^O01", PID, pv1(), "ORC|CA|S1", "OBR|1|||A^b", f10="E2"))
+    validator = Validator(official())
+    faults = [
+        (version.type, issue.rule, issue.expression)
+        async for version in exchange.store.versions()
+        for issue in validator.write_issues(loads(version.body))
+    ]
+    assert faults == []

@@ -145,6 +145,10 @@ def test_a_field_is_deleted_by_two_quotes() -> None:
     assert slots(draft(message("ADT^A08", PID, pv1(f10='""'))), "Encounter")["serviceType"] is None
 
 
+def test_the_class_cannot_be_deleted() -> None:
+    assert "class" not in slots(draft(message("ADT^A08", PID, pv1(f2='""'))), "Encounter")
+
+
 def test_the_visit_belongs_to_the_patient_of_the_message() -> None:
     found = draft(message("ADT^A08", PID, pv1()))
     assert stated(found, "Encounter").subject == stated(found, "Patient").target.reference
