@@ -226,9 +226,12 @@ def _parts(reads: Sequence[Raw]) -> Raw:
 
 
 def _too_long(value: Value, limit: int) -> bool:
-    if isinstance(value, str):
-        return len(value) > limit
-    return isinstance(value, tuple) and any(len(part) > limit for part in value if isinstance(part, str))
+    if isinstance(value, tuple):
+        for part in value:
+            if isinstance(part, str) and len(part) > limit:
+                return True
+        return False
+    return isinstance(value, str) and len(value) > limit
 
 
 Run = Callable[[Callable[[Any, Context], Any], Sequence[Value], Context], list[Any]]
@@ -263,7 +266,7 @@ def _reader(
             if DELETED in values:
                 return [DELETED]
             for value in values:
-                if _too_long(value, limit):
+                if len(value) > limit if type(value) is str else _too_long(value, limit):
                     context.note("field-too-long", f"more than {limit} characters")
             found = run(change, values, context)
             if found:

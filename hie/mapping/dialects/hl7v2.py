@@ -60,23 +60,29 @@ class Hl7v2:
 
 def _reader(name: str, field: int, take: Take) -> Callable[[Group], Sequence[Value]]:
     def read(group: Group) -> Sequence[Value]:
-        found: list[Value] = []
-        for segment in group.find(name):
-            fields = segment.fields
-            raw = fields[field] if field < len(fields) else ""
-            if not raw:
-                continue
-            if raw == _DELETION:
-                found.append(DELETED)
-                continue
-            repeat = segment.delimiters.repeat
-            for part in raw.split(repeat) if repeat in raw else (raw,):
-                value = take(part, segment) if part else None
-                if value:
-                    found.append(value)
-        return found
+        segments = group.segments.get(name) or group.find(name)
+        if not segments:
+            return ()
+        if len(segments) == 1:
+            return _values(segments[0], field, take)
+        return [value for segment in segments for value in _values(segment, field, take)]
 
     return read
+
+
+def _values(segment: Segment, field: int, take: Take) -> Sequence[Value]:
+    """The values of one field of one segment."""
+    fields = segment.fields
+    raw = fields[field] if field < len(fields) else ""
+    if not raw:
+        return ()
+    if raw == _DELETION:
+        return (DELETED,)
+    repeat = segment.delimiters.repeat
+    if repeat not in raw:
+        value = take(raw, segment)
+        return (value,) if value else ()
+    return [value for part in raw.split(repeat) if part and (value := take(part, segment))]
 
 
 def _take(component: str | None, text: str | None) -> Take:
@@ -102,8 +108,10 @@ def _text(raw: str, segment: Segment) -> str:
 
 
 def _components(raw: str, segment: Segment) -> tuple[str, ...]:
-    parts = tuple(_text(part, segment) for part in raw.split(segment.delimiters.component))
-    return parts if any(parts) else ()
+    parts = raw.split(segment.delimiters.component)
+    if segment.delimiters.escape in raw:
+        parts = [_text(part, segment) for part in parts]
+    return tuple(parts) if any(parts) else ()
 
 
 def _known(paths: set[str], ignored: frozenset[str]) -> tuple[dict[str, set[int]], dict[str, set[int]], set[str]]:
