@@ -41,7 +41,7 @@ class Persons:
                 if other not in record.keys:
                     neighbours |= await self._carriers(other)
         goldens = await self._arrange(neighbours | {record.patient}, patient)
-        await self._review_look_alikes(record)
+        await self._review_look_alikes(record, goldens.get(record.patient))
         return _linked(patient, goldens.get(record.patient))
 
     async def remove(self, reference: str) -> None:
@@ -151,13 +151,16 @@ class Persons:
         for one in reviews:
             await self._list(one)
 
-    async def _review_look_alikes(self, record: Demographics) -> None:
+    async def _review_look_alikes(self, record: Demographics, golden: str | None) -> None:
+        """List records that look like this one; those known to be the same person do not count."""
         if not record.name or not record.birth_year:
             return
         same = {"name": record.name, "year": record.birth_year}
         listed = 0
         for row in await self._tx.select(RECORD, same, limit=4 * MAX_LOOK_ALIKES):
             other = _demographics(row)
+            if golden is not None and row["golden"] == golden:
+                continue
             if other.patient != record.patient and look_alike(record, other) and listed < MAX_LOOK_ALIKES:
                 listed += 1
                 await self._list(review(record.patient, other.patient, "look-alike"))

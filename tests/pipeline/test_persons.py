@@ -37,6 +37,7 @@ async def test_three_records_become_one_person(world: World) -> None:
     version = await world.store.read("Patient", golden)
     assert version is not None
     assert b"tag" not in version.body
+    assert await world.store.select(REVIEW, {}) == []
     assert b"seealso" in version.body
 
 
