@@ -4,9 +4,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from pypinyin import Style, lazy_pinyin
-
 from hie.base.national_id import is_national_id
+from hie.base.pinyin import syllables
 
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
 HEALTH_CARD = "urn:oid:2.16.156.10011.1.19"
@@ -63,4 +62,4 @@ def fold_name(name: str) -> str:
 
 def sound(name: str) -> str:
     """Pinyin without tones, so that variants of one character (岚, 嵐) compare equal."""
-    return " ".join(lazy_pinyin(name, style=Style.NORMAL))
+    return " ".join(syllables(name, surname=True))

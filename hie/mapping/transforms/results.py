@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from hie.base.text import half_width, trimmed
@@ -55,6 +56,7 @@ class Range:
         return self.high is None or not (number > self.high or (self.open_high and number == self.high))
 
 
+@lru_cache(maxsize=8192)
 def read_number(text: str) -> Reading | None:
     """The number, with its comparator if it has one, that `text` states; None when it states none (§7.1.1-2)."""
     folded = half_width(text).strip()
@@ -64,11 +66,13 @@ def read_number(text: str) -> Reading | None:
     return Reading(_decimal(match[2]), COMPARATORS[match[1]]) if match else None
 
 
+@lru_cache(maxsize=8192)
 def _decimal(text: str) -> Decimal:
     """The number with the digits it was sent with; a zero is put before a leading point, as JSON wants it."""
     return ExactDecimal(f"{Decimal(text):f}")
 
 
+@lru_cache(maxsize=8192)
 def read_range(text: str) -> Range | None:
     """The limits that a reference range text states; None when it is words only (§7.3)."""
     folded = half_width(text).strip()
@@ -84,6 +88,7 @@ def read_range(text: str) -> Range | None:
     return Range(low=found.number, open_low=is_open)
 
 
+@lru_cache(maxsize=2048)
 def fold_unit(text: str) -> str:
     """A unit as it is looked up: half width, μ and µ as u, without a multiplication sign, `10e9` as `10^9` (§7.2)."""
     folded = half_width(text).strip().replace("μ", "u").replace("µ", "u")
