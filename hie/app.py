@@ -40,6 +40,7 @@ from hie.fhir.definitions import Definitions, load_definitions
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
 from hie.identity.tables import TABLES as IDENTITY_TABLES
 from hie.mapping.apply import MapSet
+from hie.mapping.documents import with_document
 from hie.parse import cda, hl7v2, rows
 from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
@@ -94,7 +95,8 @@ def bind_feeds(adapters: Sequence[Adapter]) -> tuple[FeedRuntime, ...]:
 
 def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str) -> FeedRuntime:
     def draft(record: Record, delivery: Delivery) -> Draft:
-        return maps.draft(record, delivery, adapter)
+        made = maps.draft(record, delivery, adapter)
+        return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
 
     def check(given: Draft, record: Record) -> tuple[Draft, tuple[Finding, ...]]:
         return quality.run(given, record)

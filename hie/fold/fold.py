@@ -1,6 +1,6 @@
 """The fold: what all contributions about one root say together, in order of their order keys."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,15 +53,16 @@ class Folded:
         return f"{self.type}/{self.id}"
 
 
-def fold(root: str, contributions: Sequence[Contribution]) -> Folded:
+def fold(root: str, contributions: Sequence[Contribution], sources: Mapping[str, str] | None = None) -> Folded:
     """Fold the contributions about `root` (`Type/id`); at least one, perhaps some of its aliases.
 
-    Seeds come first and only the earliest counts; then lower tiers before higher ones, each in order of the order key.
+    `sources` are documents withdrawn elsewhere, with the order key of the withdrawal. Seeds come first and only the
+    earliest counts; then lower tiers before higher ones, each in order of the order key.
     """
     key = contributions[0].target
     resource_type, _, resource_id = root.partition("/")
     state = Folded(resource_type, resource_id, key.region, key.organisation)
-    withdrawn = _withdrawn(contributions)
+    withdrawn = _withdrawn(contributions, sources or {})
     live = [c for c in contributions if not _is_withdrawn(c, withdrawn)]
     spent = [c for c in contributions if _is_withdrawn(c, withdrawn)]
     if withdrawn and not any(c.exists and not c.withdraw and not c.seed for c in live):
@@ -78,9 +79,9 @@ def fold(root: str, contributions: Sequence[Contribution]) -> Folded:
     return state
 
 
-def _withdrawn(contributions: Iterable[Contribution]) -> dict[str, str]:
+def _withdrawn(contributions: Iterable[Contribution], sources: Mapping[str, str]) -> dict[str, str]:
     """Source -> the youngest order key at which it was withdrawn."""
-    found: dict[str, str] = {}
+    found = dict(sources)
     for contribution in contributions:
         if contribution.withdraw:
             found[contribution.source] = max(contribution.order, found.get(contribution.source, ""))

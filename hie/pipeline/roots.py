@@ -8,11 +8,14 @@ from hie.base.draft import Contribution
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
 from hie.pipeline.codec import decode, encode
-from hie.staging.tables import CONTRIBUTION, REDIRECT, ROOT
+from hie.staging.tables import CONTRIBUTION, REDIRECT, ROOT, WITHDRAWAL
 from hie.store.port import Transaction
 from hie.store.table import Row
 
 LIVE, REVOKED, PENDING = "live", "revoked", "pending"
+
+STAYING = ("Patient/", "Encounter/")
+"""Roots that stay when a document about them is withdrawn (Jiashan §5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Roots:
         self._known: dict[str, Known | None] = {}
         self._redirects: dict[str, Redirect | None] = {}
         self._stated: dict[str, list[Contribution]] = {}
+        self._withdrawals: dict[str, str | None] = {}
 
     async def known(self, root: str) -> Known | None:
         """The row of a root, None when nothing was ever stated about it."""
@@ -71,7 +75,22 @@ class Roots:
         if root in self._stated:
             self._stated[root].append(contribution)
         row: Row = {"root": root, "ord": contribution.order, "item": item, "part": part, "n": number}
-        await self._tx.upsert(CONTRIBUTION, {**row, "body": encode(contribution)})
+        source = contribution.source or None
+        await self._tx.upsert(CONTRIBUTION, {**row, "source": source, "body": encode(contribution)})
+
+    async def withdraw(self, source: str, order: str) -> list[str]:
+        """State that a document was withdrawn; returns the roots it stated."""
+        before = await self._withdrawn(source)
+        if before is None or before < order:
+            await self._tx.upsert(WITHDRAWAL, {"source": source, "ord": order})
+            self._withdrawals[source] = order
+        return [str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": source})]
+
+    async def _withdrawn(self, source: str) -> str | None:
+        if source not in self._withdrawals:
+            row = await self._tx.get(WITHDRAWAL, source)
+            self._withdrawals[source] = None if row is None else str(row["ord"])
+        return self._withdrawals[source]
 
     async def fold(self, root: str) -> Folded | None:
         """Fold all that is stated about a root, aliases included; None when nothing is left.
@@ -87,7 +106,13 @@ class Roots:
             retired = await self.redirect_of(root)
             if retired is not None and retired.kind == "merge":
                 stated = [c for c in stated if c.order <= retired.order]
-        return fold(root, stated) if stated else None
+        if not stated:
+            return None
+        if root.startswith(STAYING):
+            return fold(root, stated)
+        sources = {c.source for c in stated if c.source}
+        found = {source: order for source in sources if (order := await self._withdrawn(source)) is not None}
+        return fold(root, stated, found)
 
     async def _contributions(self, root: str) -> list[Contribution]:
         if root in self._stated:

@@ -50,11 +50,14 @@ PART = Table(
 
 CONTRIBUTION = Table(
     "contribution",
-    {"root": str, "ord": str, "item": str, "part": int, "n": int, "body": bytes},
+    {"root": str, "ord": str, "item": str, "part": int, "n": int, "source": str, "body": bytes},
     key=("root", "ord", "item", "part", "n"),
-    indexes=(("item", "part"),),
+    indexes=(("item", "part"), ("source",)),
 )
-"""What each part stated about each root."""
+"""What each part stated about each root; `source` is the document that it comes from, if any."""
+
+WITHDRAWAL = Table("withdrawal", {"source": str, "ord": str}, key=("source",))
+"""Documents that were withdrawn, with the youngest order key of a withdrawal."""
 
 ROOT = Table(
     "root",
@@ -90,5 +93,5 @@ AUDIT = Table(
 )
 """What operators did to items: release, discard, replay."""
 
-TABLES = (RAW_ITEM, PART, CONTRIBUTION, ROOT, REDIRECT, COUNTER, AUDIT)
+TABLES = (RAW_ITEM, PART, CONTRIBUTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT)
 """All of them, for the store to create."""

@@ -174,3 +174,24 @@ async def test_a_failure_inside_keeps_the_bytes_and_says_so(world: World, caplog
 async def test_neighbours_of_a_poison_item_are_served(world: World) -> None:
     await world.send_bytes(SECRET)
     assert (await world.send(patient("1")))["status"] == "accepted"
+
+
+async def test_a_withdrawn_document_takes_all_it_stated_along_in_any_order(world: World) -> None:
+    """Jiashan §5: also what the withdrawing version does not list; patient and visit stay."""
+    document = {
+        "says": [
+            {"target": [kind, "x"], "order": "1", "slots": {"status": "final"}, "source": "doc"}
+            for kind in ("DocumentReference", "MedicationRequest", "Encounter")
+        ]
+    }
+    withdrawal = {"says": [{"target": ["DocumentReference", "x"], "order": "2", "source": "doc", "withdraw": True}]}
+    await world.send(document)
+    await world.send(withdrawal)
+    late = [{**one, "target": [one["target"][0], "x"], "order": "1.5"} for one in document["says"]]
+    await world.send({"says": late})
+    found = {kind: await world.resource(kind, "x") for kind in ("DocumentReference", "MedicationRequest", "Encounter")}
+    assert {kind: resource and resource["status"] for kind, resource in found.items()} == {
+        "DocumentReference": "entered-in-error",
+        "MedicationRequest": "entered-in-error",
+        "Encounter": "final",
+    }
