@@ -93,7 +93,8 @@ class Compiler:
         if "transform" not in data and transform:
             change = _plain_first(change)
         run = _run_all if data.get("all") else _run_each
-        return _reader(raw, first, change, run, limit, _default(data), bool(data.get("always")))
+        empty = ("",) * len(data["parts"]) if "parts" in data else ""
+        return _reader(raw, first, change, run, limit, _default(data), empty if data.get("always") else None)
 
     def _raw(self, data: Mapping[str, Any], table: Table, key: str) -> tuple[list[tuple[str, Raw]], str]:
         if ("source" in data) == ("parts" in data):
@@ -227,10 +228,7 @@ def _parts(reads: Sequence[Raw]) -> Raw:
 
 def _too_long(value: Value, limit: int) -> bool:
     if isinstance(value, tuple):
-        for part in value:
-            if isinstance(part, str) and len(part) > limit:
-                return True
-        return False
+        return any(isinstance(part, str) and len(part) > limit for part in value)
     return isinstance(value, str) and len(value) > limit
 
 
@@ -253,8 +251,9 @@ def _reader(
     run: Run,
     limit: int,
     default: list[Any],
-    empty: bool,
+    empty: Value | None,
 ) -> Reader:
+    """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then."""
     alternatives = tuple(sources)
 
     def read(node: Any, context: Context) -> list[Any]:
@@ -271,9 +270,9 @@ def _reader(
             found = run(change, values, context)
             if found:
                 return found
-        if empty and not any(raw(node, context) for _, raw in alternatives):
+        if empty is not None and not any(raw(node, context) for _, raw in alternatives):
             context.path = first
-            return run(change, ("",), context) or default
+            return run(change, (empty,), context) or default
         if default:
             return default
         context.path = first

@@ -128,7 +128,7 @@ def _msh_18(body: bytes) -> str:
     if not body.startswith(b"MSH") or len(body) < 4:
         return ""
     line = re.split(rb"[\r\n]", body[:4096], maxsplit=1)[0]
-    fields = line.split(line[3:4])
+    fields = line.split(line[3:4] or None)
     if len(fields) < 18:
         return ""
     return re.split(rb"[~^]", fields[17], maxsplit=1)[0].decode("latin-1").strip().upper()

@@ -120,6 +120,12 @@ def test_quantities(obx: str, expected: dict[str, dict[str, object]]) -> None:
     assert {name: found[name] for name in expected["valueQuantity"]} == expected["valueQuantity"]
 
 
+def test_a_result_without_anything_is_absent_too() -> None:
+    (found,) = results("OBX|1")
+    assert "dataAbsentReason" in found.slots
+    assert found.slots["code"] == {"text": "未注明项目"}
+
+
 def test_the_digits_of_a_number_are_kept() -> None:
     assert str(value("OBX|1|NM|HGB||5.60|g/L||" + NEUTRAL)["valueQuantity"]["value"]) == "5.60"
 

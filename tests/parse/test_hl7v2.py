@@ -85,7 +85,7 @@ def test_an_observation_of_an_admission_needs_no_order() -> None:
     assert noted(parsed(message("ADT^A01", PID, pv1(), "OBX|1|NM|X||1"))) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"hello", b"PID|1\rMSH|", b"<xml/>"])
+@pytest.mark.parametrize("body", [b"", b"hello", b"PID|1\rMSH|", b"<xml/>", b"MSH", b"MSH\rPID|1"])
 def test_what_is_no_hl7_is_refused_as_a_whole(body: bytes) -> None:
     found = parsed(body)
     assert (found.records, [f.code for f in found.findings]) == ((), ["message-malformed"])
