@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 
 CHINA = timezone(timedelta(hours=8))
+_FARTHEST = timedelta(hours=14)
 SENTINEL = "1900-01-01"
 """A date that means "no value", with any time part."""
 
@@ -51,14 +52,17 @@ class Moment:
 
     @property
     def end(self) -> datetime:
-        """The first instant after it; of a full time the instant itself."""
+        """The first instant after it; of a full time the instant itself. The calendar ends with the year 9999."""
         start = self.start
         if self.precision is Precision.TIME:
             return start
-        if self.precision is Precision.DAY:
-            return start + timedelta(days=1)
         months = start.year * 12 + start.month - 1 + (1 if self.precision is Precision.MONTH else 12)
-        return start.replace(year=months // 12, month=months % 12 + 1)
+        try:
+            if self.precision is Precision.DAY:
+                return start + timedelta(days=1)
+            return start.replace(year=months // 12, month=months % 12 + 1)
+        except (OverflowError, ValueError):
+            return datetime.max.replace(tzinfo=start.tzinfo)
 
     def is_before(self, other: "Moment") -> bool:
         """Whether it is over before `other` begins, whatever the precision of both."""
@@ -113,4 +117,6 @@ def _offset(sent: str | None) -> timezone:
         return UTC
     hours, minutes = int(sent[1:3]), int(sent[-2:])
     size = timedelta(hours=hours, minutes=minutes)
+    if minutes > 59 or size > _FARTHEST:
+        raise ValueError("no such offset")
     return timezone(-size if sent[0] == "-" else size)

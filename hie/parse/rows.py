@@ -11,7 +11,7 @@ from datetime import UTC
 from typing import Any
 
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.base.moment import Precision, read
+from hie.base.moment import SENTINEL, Precision, read
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import half_width, is_null_text, trimmed
 from hie.parse.row_tables import RowTable, RowTables
@@ -84,9 +84,9 @@ def _header(columns: Mapping[str, str]) -> Header:
 
 
 def _uploaded(text: str) -> tuple[str, str] | None:
-    """The upload time as FHIR dateTime and as comparable text; None without a time of day."""
+    """The upload time as FHIR dateTime and as comparable text; None without a time of day, or before 1900."""
     moment = read(half_width(text))
-    if moment is None or moment.precision is not Precision.TIME:
+    if moment is None or moment.precision is not Precision.TIME or moment.date <= SENTINEL:
         return None
     return moment.text, moment.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

@@ -20,6 +20,10 @@ from hie.base.moment import read
         ("2025-12", "2026", True),
         ("2026", "2026-12-31", False),
         ("2026", "2027", True),
+        ("9999-12-31", "9999-12-31T08:00:00+08:00", False),
+        ("9999-12", "9999", False),
+        ("2026", "9999-12-31", True),
+        ("0001-01-01", "2026", True),
     ],
 )
 def test_is_before_only_when_it_is_certain(first: str, second: str, before: bool) -> None:

@@ -29,6 +29,8 @@ def test_a_missing_header_column_refuses_the_envelope(column: str, value: str) -
         ({"JYM": "QUERY"}, ("type-unknown", "Header/JYM")),
         ({"YLJGYQDM": "12320509MBHE01015B"}, ("org-unknown", "Header/YLJGYQDM")),
         ({"SCSJ": "2026-04-10"}, ("key-missing", "Header/SCSJ")),
+        ({"SCSJ": "1900-01-01 00:00:00"}, ("key-missing", "Header/SCSJ")),
+        ({"SCSJ": "0001-01-01 00:00:00"}, ("key-missing", "Header/SCSJ")),
         ({"SCSJ": "yesterday"}, ("key-missing", "Header/SCSJ")),
         ({"version": "1.1"}, ("version-unsupported", "HieUpload/@version")),
     ],

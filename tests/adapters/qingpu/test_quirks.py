@@ -118,9 +118,14 @@ async def test_a_revoked_report_stays_a_parent_and_comes_back_corrected(filled: 
     ],
 )
 async def test_what_a_revocation_does(exchange: Exchange, kind: str, resource: str, element: str, value: Any) -> None:
-    await exchange.send(upload(PERSON, VISIT, ("imaging", {}), ("summary", {})))
+    full = upload(PERSON, VISIT, ("imaging", {}), ("summary", {}))
+    await exchange.send(full)
+    before = (await exchange.one(resource))[element]
     assert (await exchange.send(revocation(kind))).status == ACCEPTED
     assert (await exchange.one(resource))[element] == value
+    again = later(PERSON, VISIT, ("imaging", {}), ("summary", {}), day=12, batch="B3")
+    await exchange.send(again)
+    assert (await exchange.one(resource))[element] == ("corrected" if kind == "imaging" else before)
 
 
 async def test_a_revoked_diagnosis(exchange: Exchange) -> None:
