@@ -164,15 +164,29 @@ class Conditions:
 
     def quantity(self, test: QuantityTest, kind: Kind, prefix: str, key: str) -> Sql:
         """Quantities: in canonical units where both sides have them, else as written."""
+        written = self._written(test, prefix)
+        if test.canonical is None:
+            return written
+        return joined([self._canonical(test, prefix), _both(written, f"{prefix}canonical IS NULL")], "OR")
+
+    def quantity_arms(self, test: QuantityTest) -> list[Sql]:
+        """The same, one condition for each partial index of the table."""
+        written = self._written(test, "")
+        without = _both(written, "canonical IS NULL")
+        other = _both(written, "canonical IS NOT NULL") if test.canonical is None else self._canonical(test, "")
+        return [without, other]
+
+    def _written(self, test: QuantityTest, prefix: str) -> Sql:
         parts = [_range(_NUMBERS, test.range, f"{prefix}low", f"{prefix}high")]
         if test.system is not None or test.code is not None:
             parts.append(self._unit(test, f"{prefix}unit"))
-        if test.canonical is None:
-            return joined(parts, "AND")
-        parts.append(Sql(f"{prefix}canonical IS NULL"))
-        unit = self._concepts("code = ? AND system = 0 AND text = ''", (test.unit,), f"{prefix}canonical")
-        columns = f"{prefix}canonical_low", f"{prefix}canonical_high"
-        return joined([joined([unit, _range(_NUMBERS, test.canonical, *columns)], "AND"), joined(parts, "AND")], "OR")
+        return joined(parts, "AND")
+
+    def _canonical(self, test: QuantityTest, prefix: str) -> Sql:
+        assert test.canonical is not None
+        column = f"{prefix}canonical"
+        unit = self._concepts("code = ? AND system = 0 AND text = ''", (test.unit,), column)
+        return joined([unit, _range(_NUMBERS, test.canonical, f"{column}_low", f"{column}_high")], "AND")
 
     def _unit(self, test: QuantityTest, column: str) -> Sql:
         if test.system is None:
@@ -183,6 +197,10 @@ class Conditions:
         if test.code is None:
             return self._concepts("system = ?", (system,), column)
         return self._concepts("code = ? AND system = ?", (test.code, system), column)
+
+
+def _both(condition: Sql, more: str) -> Sql:
+    return Sql(f"({condition.text} AND {more})", condition.values)
 
 
 def date_condition(test: RangeTest, low: str, high: str) -> Sql:

@@ -8,7 +8,7 @@ import apsw
 
 from hie.base.errors import Category, HieError
 
-PAGE_BYTES = 8192
+PAGE_BYTES = 4096
 _REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
 
 STATEMENTS = 400
@@ -29,7 +29,7 @@ def connect(path: Path, *, cache_mib: int = 256, read_only: bool = False) -> aps
         connection.execute(
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
             f"PRAGMA cache_size = -{cache_mib * 1024}; PRAGMA mmap_size = {1 << 30};"
-            "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864"
+            "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864"
         )
     return connection
 

@@ -65,7 +65,7 @@ CREATE TABLE quantity (
     canonical_low REAL, canonical_high REAL, canonical INTEGER,
     PRIMARY KEY (resource, param, low, high, unit)
 ) WITHOUT ROWID;
-CREATE INDEX quantity_by ON quantity (param, low, high, resource);
+CREATE INDEX quantity_by ON quantity (param, low, high, resource) WHERE canonical IS NULL;
 CREATE INDEX quantity_canonical ON quantity (param, canonical, canonical_low, canonical_high, resource)
     WHERE canonical IS NOT NULL;
 CREATE TABLE near (

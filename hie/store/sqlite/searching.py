@@ -12,9 +12,10 @@ from hie.base.errors import Category, HieError
 from hie.search import match, page
 from hie.search.plan import And, Clause, Include, Not, Plan, Present, SortKey, Total
 from hie.store.port import Page, Version
-from hie.store.sqlite.compile import Arm, Compiler, Scope, checked
 from hie.store.sqlite.conditions import Sql, joined, one_of
+from hie.store.sqlite.driving import Arm, Compiler, checked
 from hie.store.sqlite.names import Names
+from hie.store.sqlite.probing import Scope
 from hie.store.sqlite.sorting import WALKS, after, order, walk, with_keys
 
 DENSE = 2000
@@ -23,11 +24,14 @@ DENSE = 2000
 MOST_INCLUDED = 5000
 """Included resources of a page at most; more is TOO_LARGE."""
 
+_WINDOW = 2000
+"""Resources that are probed before a dense set is sorted after all."""
+
 _STEPS = 2000
 """SQLite instructions between looks at the clock."""
 
-_BODIES = """SELECT t.name, r.id, v.version, v.last_updated, v.body, v.method
-FROM resource r JOIN version v ON v.seq = r.seq JOIN type t ON t.pk = r.type WHERE r.pk = ?"""
+_BODY = """SELECT r.type, r.id, v.version, v.last_updated, v.body, v.method
+FROM resource r CROSS JOIN version v ON v.seq = r.seq WHERE r.pk = ?"""
 
 Position = list[Any]
 Found = list[tuple[Any, ...]]
@@ -134,10 +138,41 @@ class Searching:
         return self._sorted(plan.sort, scope, source, position, limit)
 
     def _unsorted(self, source: _Source, scope: Scope, position: Position | None, limit: int) -> Found:
-        beyond = [Sql("d.resource > ?", (position[0],))] if position else []
-        found = self._set(source, scope, beyond)
-        rows = self._connection.execute(f"{found.text} ORDER BY 1 LIMIT ?", (*found.values, limit))
-        return rows.fetchall()
+        """The next matches by number."""
+        beyond = [Sql("d.resource > ?", (position[0] if position else 0,))]
+        if all(arm.ordered for arm in source.arms):
+            return self._merged(source, scope, beyond, limit)
+        if self._compiler.estimate(source.arms, DENSE) >= DENSE:
+            found = self._chunk(source, scope, beyond, limit)
+            if found is not None:
+                return found
+        found_set = self._set(source, scope, beyond)
+        return self._connection.execute(f"{found_set.text} ORDER BY 1 LIMIT ?", (*found_set.values, limit)).fetchall()
+
+    def _merged(self, source: _Source, scope: Scope, beyond: list[Sql], limit: int) -> Found:
+        """Each arm gives its first matches without sorting; the first of all are among them."""
+        found: Found = []
+        for arm in source.arms:
+            one = self._set(_Source([arm], source.probes, source.best, []), scope, beyond)
+            rows = self._connection.execute(f"{one.text} ORDER BY 1 LIMIT ?", (*one.values, limit))
+            found += rows.fetchall()
+        return sorted(set(found))[:limit] if len(source.arms) > 1 else found
+
+    def _chunk(self, source: _Source, scope: Scope, beyond: list[Sql], limit: int) -> Found | None:
+        """A dense set is not sorted: the next resources by number are probed. None when they do not fill the page."""
+        everything = self._everything(scope)
+        if not everything.ordered:
+            return None
+        clauses = [*source.probes, *([source.best] if source.best is not None else [])]
+        arm, above = everything.sql, beyond[0]
+        window = (
+            f"SELECT d.resource AS resource FROM ({arm.text}) d WHERE {above.text} ORDER BY d.resource LIMIT {_WINDOW}"
+        )
+        probes = joined([self._compiler.probe(part, scope, "d.resource") for part in clauses] or [Sql("1")], "AND")
+        text = f"SELECT d.resource FROM ({window}) d WHERE {probes.text} LIMIT ?"
+        values = (*arm.values, *above.values, *probes.values, limit)
+        found: Found = self._connection.execute(text, values).fetchall()
+        return found if len(found) == limit else None
 
     def _sorted(
         self, keys: Sequence[SortKey], scope: Scope, source: _Source, position: Position | None, limit: int
@@ -170,8 +205,8 @@ class Searching:
         return found + [(row[0], None) for row in self._unsorted(rest, scope, start, limit - len(found))]
 
     def _version(self, pk: int) -> Version:
-        row: Any = self._connection.execute(_BODIES, (pk,)).fetchone()
-        return Version(*row)
+        type_pk, *rest = self._connection.execute(_BODY, (pk,)).get
+        return Version(self._names.type_name(type_pk), *rest)
 
     # -- includes ------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from hie.search.plan import Kind, SortKey
-from hie.store.sqlite.compile import Compiler, Scope
 from hie.store.sqlite.conditions import Sql, joined, one_of
+from hie.store.sqlite.probing import Probing, Scope
 
 _VALUES: dict[Kind, str] = {
     Kind.DATE: "SELECT low AS v FROM date x WHERE {where}",
@@ -33,7 +33,7 @@ WALKS: dict[Kind, tuple[str, str, str]] = {
 """Kinds whose index is in sort order: table, value column, the column that tells equal values apart."""
 
 
-def with_keys(keys: Sequence[SortKey], scope: Scope, compiler: Compiler, found: Sql) -> Sql:
+def with_keys(keys: Sequence[SortKey], scope: Scope, compiler: Probing, found: Sql) -> Sql:
     """SELECT of `pk`, `k0`, `k1`, ... for each `resource` of `found`."""
     columns = [_column(key, scope, compiler) for key in keys]
     listed = "".join(f", ({column.text}) AS k{number}" for number, column in enumerate(columns))
@@ -41,7 +41,7 @@ def with_keys(keys: Sequence[SortKey], scope: Scope, compiler: Compiler, found: 
     return Sql(f"SELECT s.resource AS pk{listed} FROM ({found.text}) s", values + found.values)
 
 
-def _column(key: SortKey, scope: Scope, compiler: Compiler) -> Sql:
+def _column(key: SortKey, scope: Scope, compiler: Probing) -> Sql:
     if key.param in _OWN:
         return Sql(_OWN[key.param])
     params = one_of("x.param", compiler.params(scope, key.param))
@@ -71,7 +71,7 @@ def after(keys: Sequence[SortKey], position: list[Any]) -> Sql:
 
 
 def walk(
-    key: SortKey, scope: Scope, compiler: Compiler, probes: Sequence[Sql], position: list[Any] | None
+    key: SortKey, scope: Scope, compiler: Probing, probes: Sequence[Sql], position: list[Any] | None
 ) -> Sql | None:
     """SELECT of (resource, value) straight from the index of the key, in order; None when nothing has a value."""
     down = " DESC" if key.descending else ""

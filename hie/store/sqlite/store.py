@@ -14,6 +14,7 @@ from hie.base.errors import HieError
 from hie.search.plan import Plan
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.sqlite import tables as sql_tables
+from hie.store.sqlite.checkpoint import Checkpointer
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.schema import migrate
@@ -55,7 +56,9 @@ class SqliteStore:
         self._quick = Searching(self._reading, self._names, secret)
         self._slow = Searching(self._patient, self._names, secret)
         self._thread = ThreadPoolExecutor(1, "hie-search")
-        self._writer = GroupWriter(self._writing, self._names, limits)
+        self._checkpointing = connect(path, cache_mib=8)
+        self._checkpointer = Checkpointer(self._writing, self._checkpointing)
+        self._writer = GroupWriter(self._writing, self._names, limits, self._checkpointer.relieve)
 
     @classmethod
     async def open(
@@ -147,6 +150,8 @@ class SqliteStore:
         """See `Store.close`."""
         await self._writer.close()
         self._thread.shutdown()
+        self._checkpointer.close()
+        self._checkpointing.close()
         self._patient.close()
         self._reading.close()
         self._writing.close()

@@ -38,10 +38,16 @@ class _Job:
 
 
 class GroupWriter:
-    """The queue and the task that works it off. Must be made on the event loop that uses it."""
+    """The queue and the task that works it off. Must be made on the event loop that uses it.
 
-    def __init__(self, connection: apsw.Connection, names: Names, limits: Limits) -> None:
+    `after_commit` runs in the committing thread, between transactions.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, names: Names, limits: Limits, after_commit: Callable[[], None]
+    ) -> None:
         self._connection = connection
+        self._after_commit = after_commit
         self._names = names
         self._limits = limits
         self._queue: deque[_Job] = deque()
@@ -106,6 +112,7 @@ class GroupWriter:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             raise HieError(Category.UNAVAILABLE, f"The store could not commit: {type(error).__name__}.") from error
+        self._after_commit()
 
     async def _run(self, job: _Job, done: list[tuple[_Job, Any]]) -> None:
         mark = self._names.mark()

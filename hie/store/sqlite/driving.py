@@ -1,0 +1,304 @@
+"""Clauses as arms: SELECTs that list the resources that meet a clause straight from an index, and which one drives.
+
+A search runs the arms of its most selective clause and probes the others (`hie.store.sqlite.probing`).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hie.search.plan import (
+    And,
+    Chain,
+    Clause,
+    Compare,
+    CompositeMatch,
+    Has,
+    IdIs,
+    InCompartment,
+    Kind,
+    Match,
+    Near,
+    Op,
+    Or,
+    Present,
+    QuantityTest,
+    RangeTest,
+    StringTest,
+    UpdatedIs,
+)
+from hie.store.sqlite.conditions import DAY, NEVER, Sql, date_condition, joined, one_of
+from hie.store.sqlite.probing import TABLES, Probing, Scope, live
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A SELECT of one column `resource`; `ordered` when its rows come in ascending order without sorting.
+
+    `live` when it lists only current resources of the scope; `loose` when it reads far more rows than it lists.
+    """
+
+    sql: Sql
+    ordered: bool = False
+    live: bool = True
+    loose: bool = False
+
+
+class Compiler(Probing):
+    """Probes and arms; `choose` picks what drives."""
+
+    # -- arms ----------------------------------------------------------------------------------------------------
+
+    def arms(self, clause: Clause, scope: Scope) -> list[Arm] | None:
+        """The resources that meet `clause`, duplicates possible; None when no index lists them."""
+        make = _ARMS.get(type(clause))
+        return make(self, clause, scope) if make else None
+
+    def _arms_any(self, clause: Or, scope: Scope) -> list[Arm] | None:
+        found: list[Arm] = []
+        for part in clause.clauses:
+            arms = self.arms(part, scope)
+            if arms is None:
+                return None
+            found += arms
+        return found
+
+    def _arms_all(self, clause: And, scope: Scope) -> list[Arm] | None:
+        driver, arms, _ = self.choose(clause.clauses, scope)
+        if arms is None:
+            return None
+        rest = [part for part in clause.clauses if part is not driver]
+        if not rest:
+            return arms
+        probes = joined([self.probe(part, scope, "d.resource") for part in rest], "AND")
+        return [
+            Arm(
+                Sql(
+                    f"SELECT d.resource AS resource FROM ({arm.sql.text}) d WHERE {probes.text}",
+                    arm.sql.values + probes.values,
+                ),
+                arm.ordered,
+                arm.live,
+                arm.loose,
+            )
+            for arm in arms
+        ]
+
+    def _arms_match(self, clause: Match, scope: Scope) -> list[Arm] | None:
+        arms: list[Arm] = []
+        for table, params, condition in self.rows(clause, scope):
+            if condition is NEVER:
+                continue
+            if table == "date":
+                arms += _date_arms(clause, params)
+            elif table == "quantity":
+                arms += self._quantity_arms(clause, params)
+            else:
+                arms += _split(table, params, condition) or [_plain(clause, table, params, condition)]
+        return arms
+
+    def _quantity_arms(self, clause: Match, params: Sql) -> list[Arm]:
+        found = [part for test in clause.tests if isinstance(test, QuantityTest)
+                 for part in self.conditions.quantity_arms(test)]  # fmt: skip
+        wheres = [joined([params, part], "AND") for part in found]
+        return [
+            Arm(Sql(f"SELECT resource FROM quantity WHERE {where.text}", where.values), loose="NOT NULL" in where.text)
+            for where in wheres
+        ]
+
+    def _arms_present(self, clause: Present, scope: Scope) -> list[Arm] | None:
+        params = self.params(scope, clause.param)
+        where = one_of("param", params)
+        return [Arm(Sql(f"SELECT resource FROM {TABLES[clause.kind]} WHERE {where.text}", where.values))]
+
+    def _arms_composite(self, clause: CompositeMatch, scope: Scope) -> list[Arm] | None:
+        if clause.kinds[0] not in (Kind.TOKEN, Kind.REFERENCE):
+            return None
+        return [Arm(self.composite(clause, tests, scope)) for tests in clause.alternatives]
+
+    def _arms_id(self, clause: IdIs, scope: Scope) -> list[Arm] | None:
+        types, marks = one_of("type", scope), ", ".join("?" * len(clause.ids))
+        where = f"{types.text} AND id IN ({marks}) AND deleted = 0"
+        return [Arm(Sql(f"SELECT pk AS resource FROM resource WHERE {where}", types.values + clause.ids))]
+
+    def _arms_updated(self, clause: UpdatedIs, scope: Scope) -> list[Arm] | None:
+        if any(test.op is Op.NE for test in clause.tests):
+            return None
+        types = one_of("type", scope)
+        arms = []
+        for test in clause.tests:
+            low, high = _INSTANT[test.op](test)
+            where = f"last_updated >= ? AND last_updated < ? AND deleted = 0 AND {types.text}"
+            sql = Sql(f"SELECT pk AS resource FROM resource WHERE {where}", (low, high, *types.values))
+            arms.append(Arm(sql))
+        return arms
+
+    def _arms_compartment(self, clause: InCompartment, scope: Scope) -> list[Arm] | None:
+        patients = self.patients(clause)
+        where = joined([one_of("patient", patients), one_of("type", scope)], "AND")
+        ordered = len(patients) == 1 and len(scope) == 1
+        return [Arm(Sql(f"SELECT resource FROM compartment WHERE {where.text}", where.values), ordered)]
+
+    def _arms_near(self, clause: Near, scope: Scope) -> list[Arm] | None:
+        where = joined([one_of("param", self.params(scope, "near")), self.near(clause)], "AND")
+        return [Arm(Sql(f"SELECT resource FROM near WHERE {where.text}", where.values))]
+
+    def _arms_chain(self, clause: Chain, scope: Scope) -> list[Arm] | None:
+        targets = self.scope(clause.types)
+        params = one_of("x.param", self.params(scope, clause.param))
+        found = self.arms(clause.clause, targets)
+        if found is None:
+            return None
+        join = f"CROSS JOIN reference x ON {params.text} AND x.target = i.resource"
+        return [
+            Arm(
+                Sql(
+                    f"SELECT x.resource AS resource FROM ({arm.sql.text}) i {join}",
+                    arm.sql.values + params.values,
+                )
+            )
+            for arm in (checked(arm, targets) for arm in found)
+        ]
+
+    def _arms_has(self, clause: Has, scope: Scope) -> list[Arm] | None:
+        sources = self.scope((clause.type,))
+        params = one_of("x.param", self.params(sources, clause.param))
+        found = self.arms(clause.clause, sources)
+        if found is None:
+            return None
+        join = f"CROSS JOIN reference x ON x.resource = i.resource AND {params.text}"
+        return [
+            Arm(
+                Sql(
+                    f"SELECT x.target AS resource FROM ({arm.sql.text}) i {join}",
+                    arm.sql.values + params.values,
+                ),
+                live=False,
+            )
+            for arm in (checked(arm, sources) for arm in found)
+        ]
+
+    # -- choosing what drives ------------------------------------------------------------------------------------
+
+    def choose(
+        self, clauses: Sequence[Clause], scope: Scope
+    ) -> tuple[Clause | None, list[Arm] | None, list[tuple[Clause, int, bool]]]:
+        """The clause to drive with, its arms, and what was counted: (clause, rows, whether the count was capped).
+
+        Counts grow in rounds, so a selective clause is found after few rows, however dense the others are.
+        """
+        drivable = [(clause, arms) for clause in clauses if (arms := self.arms(clause, scope)) is not None]
+        strict = [pair for pair in drivable if not any(arm.loose for arm in pair[1])]
+        drivable = sorted(strict or drivable, key=lambda pair: _RANK.get(type(pair[0]), 9))
+        if not drivable:
+            return None, None, []
+        if len(drivable) == 1:
+            return (*drivable[0], [])
+        counts: list[tuple[Clause, int, bool]] = []
+        for cap in _CAPS:
+            counts, least = [], cap
+            for clause, arms in drivable:
+                rows = self.estimate(arms, least)
+                counts.append((clause, rows, rows >= least))
+                least = max(min(least, rows), 1)
+            if least < cap:
+                break
+        order = [(rows, not all(arm.ordered for arm in arms))
+                 for (_, rows, _), (_, arms) in zip(counts, drivable, strict=True)]  # fmt: skip
+        return (*drivable[order.index(min(order))], counts)
+
+    def estimate(self, arms: Sequence[Arm], cap: int) -> int:
+        """How many rows the arms list, counted to `cap` at most."""
+        rows = 0
+        for arm in arms:
+            sql = f"SELECT count(*) FROM (SELECT 1 FROM ({arm.sql.text}) LIMIT ?)"
+            rows += int(self.connection.execute(sql, (*arm.sql.values, cap - rows)).get)
+            if rows >= cap:
+                break
+        return rows
+
+
+def checked(arm: Arm, scope: Scope) -> Arm:
+    """The arm without what is not current or not of the scope."""
+    if arm.live:
+        return arm
+    check = live("e.resource", scope)
+    sql = f"SELECT e.resource AS resource FROM ({arm.sql.text}) e WHERE {check.text}"
+    return Arm(Sql(sql, arm.sql.values + check.values), arm.ordered, True, arm.loose)
+
+
+def _split(table: str, params: Sql, condition: Sql) -> list[Arm] | None:
+    """One ordered arm for each (param, value), where the condition is plain equality on few of them."""
+    column = _EQUAL.get(table)
+    if column is None or not (condition.text == f"{column} = ?" or _LISTED[column].fullmatch(condition.text)):
+        return None
+    pairs = [(param, value) for param in params.values for value in condition.values]
+    if len(pairs) > _MOST_ARMS:
+        return None
+    return [Arm(Sql(f"SELECT resource FROM {table} WHERE param = ? AND {column} = ?", pair), True) for pair in pairs]
+
+
+def _plain(clause: Match, table: str, params: Sql, condition: Sql) -> Arm:
+    where = joined([params, condition], "AND")
+    loose = any(isinstance(test, StringTest) and test.compare in _INSIDE for test in clause.tests)
+    return Arm(Sql(f"SELECT resource FROM {table} WHERE {where.text}", where.values), loose=loose)
+
+
+def _date_arms(clause: Match, params: Sql) -> list[Arm]:
+    """A bound on the end of a range alone gets a bound on its start too: for all but long ranges it is near."""
+    arms = []
+    for test in clause.tests:
+        assert isinstance(test, RangeTest)
+        where = joined([params, date_condition(test, "low", "high")], "AND")
+        bound = {Op.GT: test.high, Op.GE: test.low, Op.AP: test.low}.get(test.op)
+        if bound is None:
+            arms.append(_date_arm(where, "1"))
+            continue
+        near = int(bound) - DAY
+        arms.append(_date_arm(where, "low > ?", near))
+        arms.append(_date_arm(where, f"high - low > {DAY} AND +low <= ?", near))
+    return arms
+
+
+def _date_arm(where: Sql, more: str, *values: int) -> Arm:
+    text = f"SELECT resource FROM date WHERE {where.text} AND {more}"
+    return Arm(Sql(text, where.values + values))
+
+
+_EQUAL = {"token": "concept", "reference": "target"}
+_LISTED = {column: re.compile(rf"{column} IN \([?, ]+\)") for column in _EQUAL.values()}
+_MOST_ARMS = 32
+_INSIDE = (Compare.CONTAINS, Compare.ENDS)
+
+_CAPS = (100, 2000, 10_000)
+"""Rows counted of each clause, round by round, until one is known to be selective."""
+
+_RANK = {IdIs: 0, InCompartment: 1, Match: 2, Chain: 3, Has: 4}
+
+_EARLIEST, _LATEST = -(1 << 62), 1 << 62
+_INSTANT: dict[Op, Callable[[RangeTest], tuple[float, float]]] = {
+    Op.EQ: lambda test: (test.low, test.high),
+    Op.AP: lambda test: (test.low, test.high),
+    Op.GT: lambda test: (test.high, _LATEST),
+    Op.SA: lambda test: (test.high, _LATEST),
+    Op.GE: lambda test: (test.low, _LATEST),
+    Op.LT: lambda test: (_EARLIEST, test.low),
+    Op.EB: lambda test: (_EARLIEST, test.low),
+    Op.LE: lambda test: (_EARLIEST, test.high),
+}
+"""An instant against a date: [from, to) in which it lies."""
+
+_ARMS: dict[type, Callable[[Compiler, Any, Scope], list[Arm] | None]] = {
+    And: Compiler._arms_all,
+    Or: Compiler._arms_any,
+    Match: Compiler._arms_match,
+    Present: Compiler._arms_present,
+    CompositeMatch: Compiler._arms_composite,
+    IdIs: Compiler._arms_id,
+    UpdatedIs: Compiler._arms_updated,
+    InCompartment: Compiler._arms_compartment,
+    Near: Compiler._arms_near,
+    Chain: Compiler._arms_chain,
+    Has: Compiler._arms_has,
+}
