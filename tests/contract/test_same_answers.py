@@ -192,7 +192,7 @@ async def _answers(store: Store, asked: list[tuple[str, str]]) -> list[list[str]
     return answers
 
 
-@pytest.mark.parametrize("dense", [1, 2000])
+@pytest.mark.parametrize(("dense", "huge"), [(1, 2), (1, 1000), (2000, 2000)])
 @given(
     resources=_resources(),
     gone=st.lists(st.sampled_from(NAMES), max_size=1),
@@ -201,13 +201,15 @@ async def _answers(store: Store, asked: list[tuple[str, str]]) -> list[list[str]
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_the_same_answers(
     dense: int,
+    huge: int,
     resources: list[dict[str, Any]],
     gone: list[str],
     asked: list[tuple[str, str]],
     extractors: Extractors,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hie.store.sqlite.searching.DENSE", dense)
+    for name, size in (("DENSE", dense), ("DENSE_SORT", dense), ("_WALK", huge), ("HUGE", huge), ("_WINDOW", huge)):
+        monkeypatch.setattr(f"hie.store.sqlite.searching.{name}", size)
     memory = MemoryStore(extract=extractors.extract)
     with tempfile.TemporaryDirectory() as folder:
         sqlite = await SqliteStore.open(Path(folder) / "hie.sqlite", extract=extractors.extract)

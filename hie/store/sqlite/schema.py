@@ -54,7 +54,7 @@ CREATE INDEX reference_by ON reference (param, target, resource);
 CREATE TABLE date (
     resource INTEGER, param INTEGER, low INTEGER, high INTEGER, PRIMARY KEY (resource, param, low, high)
 ) WITHOUT ROWID;
-CREATE INDEX date_by ON date (param, low, high, resource);
+CREATE INDEX date_by ON date (param, low, resource, high);
 CREATE INDEX date_long ON date (param, high, low, resource) WHERE high - low > 86400000000;
 CREATE TABLE number (
     resource INTEGER, param INTEGER, low REAL, high REAL, PRIMARY KEY (resource, param, low, high)

@@ -18,14 +18,25 @@ from hie.store.sqlite.names import Names
 from hie.store.sqlite.probing import Scope
 from hie.store.sqlite.sorting import WALKS, after, order, walk, with_keys
 
-DENSE = 2000
-"""A set of this size is not sorted; the index of the sort key is walked instead, where there is one."""
+DENSE = 500
+"""A set of this size that comes in no order is not sorted for a page: resources are probed in order first."""
+
+DENSE_SORT = 2000
+"""A set of this size is not sorted by a key: the index of the key is walked first, where there is one."""
+
+HUGE = 50_000
+"""A set of this size is not sorted even when the window of a walk did not fill the page."""
 
 MOST_INCLUDED = 5000
 """Included resources of a page at most; more is TOO_LARGE."""
 
 _WINDOW = 2000
 """Resources that are probed before a dense set is sorted after all."""
+
+_WALK = 10_000
+"""Index rows that are walked before a dense set is sorted after all."""
+
+_ALL = 1 << 62
 
 _STEPS = 2000
 """SQLite instructions between looks at the clock."""
@@ -186,23 +197,36 @@ class Searching:
     def _walks(self, keys: Sequence[SortKey], scope: Scope, source: _Source) -> bool:
         if len(keys) > 1 or len(scope) != 1 or (keys[0].kind not in WALKS and keys[0].param != "_lastUpdated"):
             return False
-        return self._compiler.estimate(source.arms, DENSE) >= DENSE
+        return self._compiler.estimate(source.arms, DENSE_SORT) >= DENSE_SORT
 
     def _walked(self, plan: Plan, scope: Scope, source: _Source, position: Position | None, limit: int) -> Found:
         """Matches in the order of the sort key's index; then those without a value."""
         key = plan.sort[0]
         found: Found = []
         if position is None or position[0] is not None:
-            clauses = _flat(plan.clause)
-            probes = [self._compiler.probe(part, scope, "w.resource") for part in clauses]
-            sql = walk(key, scope, self._compiler, probes, position)
-            if sql is not None:
-                found = self._connection.execute(f"{sql.text} LIMIT ?", (*sql.values, limit)).fetchall()
+            walked = self._walk(plan, scope, source, position, limit)
+            if walked is None:
+                return self._sorted(plan.sort, scope, source, position, limit)
+            found = walked
         if len(found) >= limit or key.param == "_lastUpdated":
             return found
         rest = self._source(And((plan.clause, Not(Present(key.param, key.kind)))), scope)
         start = [position[1]] if position is not None and position[0] is None else None
         return found + [(row[0], None) for row in self._unsorted(rest, scope, start, limit - len(found))]
+
+    def _walk(self, plan: Plan, scope: Scope, source: _Source, position: Position | None, limit: int) -> Found | None:
+        """What has a value, in order; None when a window of the index did not fill the page and sorting is cheaper."""
+        probes = [self._compiler.probe(part, scope, "w.resource") for part in _flat(plan.clause)]
+        for window in (_WALK, _ALL):
+            sql = walk(plan.sort[0], scope, self._compiler, probes, position, window)
+            if sql is None:
+                return []
+            found: Found = self._connection.execute(f"{sql.text} LIMIT ?", (*sql.values, limit)).fetchall()
+            if len(found) == limit or window == _ALL:
+                return found
+            if self._compiler.estimate(source.arms, HUGE) < HUGE:
+                return None
+        return None
 
     def _version(self, pk: int) -> Version:
         type_pk, *rest = self._connection.execute(_BODY, (pk,)).get

@@ -1,4 +1,8 @@
-"""Sort keys as SQL: values, order, and where a page begins. Resources without a value come last either way."""
+"""Sort keys as SQL: values, order, and where a page begins.
+
+Resources without a value come last either way. Equal ones go by number, falling when the first key falls, so that the
+index of that key is read in one direction; among those without a first value the number always rises.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -53,12 +57,13 @@ def _column(key: SortKey, scope: Scope, compiler: Probing) -> Sql:
 def order(keys: Sequence[SortKey]) -> str:
     """The ORDER BY list."""
     parts = [f"k{number} IS NULL, k{number}{' DESC' if key.descending else ''}" for number, key in enumerate(keys)]
-    return ", ".join([*parts, "pk"])
+    return ", ".join([*parts, "CASE WHEN k0 IS NULL THEN pk ELSE -pk END" if keys[0].descending else "pk"])
 
 
 def after(keys: Sequence[SortKey], position: list[Any]) -> Sql:
     """What lies behind `position` (sort values, then the number of the last resource shown)."""
-    condition = Sql("pk > ?", (position[-1],))
+    falling = keys[0].descending and position[0] is not None
+    condition = Sql("pk < ?" if falling else "pk > ?", (position[-1],))
     for number in reversed(range(len(keys))):
         column, value = f"k{number}", position[number]
         if value is None:
@@ -71,38 +76,40 @@ def after(keys: Sequence[SortKey], position: list[Any]) -> Sql:
 
 
 def walk(
-    key: SortKey, scope: Scope, compiler: Probing, probes: Sequence[Sql], position: list[Any] | None
+    key: SortKey,
+    scope: Scope,
+    compiler: Probing,
+    probes: Sequence[Sql],
+    position: list[Any] | None,
+    window: int,
 ) -> Sql | None:
-    """SELECT of (resource, value) straight from the index of the key, in order; None when nothing has a value."""
+    """SELECT of (resource, value) from the next `window` rows of the key's index, in order; None when it has none."""
     down = " DESC" if key.descending else ""
     if key.param == "_lastUpdated":
-        return _walk_updated(scope, probes, position, down)
-    params = compiler.params(scope, key.param)
-    if not params:
-        return None
-    table, value, other = WALKS[key.kind]
-    # A resource stands where its least (greatest) value does, once.
-    first = (
-        f"SELECT {value}, {other} FROM {table} WHERE resource = w.resource AND param = w.param "
-        f"ORDER BY {value}{down}, {other} LIMIT 1"
-    )
-    where = joined(
-        [one_of("w.param", params), *_beyond(f"w.{value}", "w.resource", position, down), *probes,
-         Sql(f"(w.{value}, w.{other}) = ({first})")], "AND"
-    )  # fmt: skip
-    text = f"SELECT w.resource, w.{value} FROM {table} w WHERE {where.text} ORDER BY w.{value}{down}, w.resource"
-    return Sql(text, where.values)
-
-
-def _walk_updated(scope: Scope, probes: Sequence[Sql], position: list[Any] | None, down: str) -> Sql:
-    parts = [one_of("type", scope), Sql("deleted = 0"), *_beyond("last_updated", "pk", position, down)]
-    inner = joined(parts, "AND")
-    where = joined(list(probes) or [Sql("1")], "AND")
+        parts = [one_of("type", scope), Sql("deleted = 0"), *_beyond("last_updated", "pk", position, down)]
+        rows = joined(parts, "AND")
+        select = f"SELECT pk AS resource, last_updated AS value, 0 AS other FROM resource WHERE {rows.text}"
+        first = Sql("1")
+    else:
+        params = compiler.params(scope, key.param)
+        if not params:
+            return None
+        table, value, other = WALKS[key.kind]
+        rows = joined([one_of("param", params), *_beyond(value, "resource", position, down)], "AND")
+        select = f"SELECT resource, {value} AS value, {other} AS other FROM {table} WHERE {rows.text}"
+        # A resource stands where its least (greatest) value does, once.
+        whose = one_of("param", params)
+        first = Sql(
+            f"(w.value, w.other) = (SELECT {value}, {other} FROM {table} WHERE resource = w.resource AND {whose.text} "
+            f"ORDER BY {value}{down}, {other} LIMIT 1)",
+            whose.values,
+        )
+    where = joined([*probes, first], "AND")
     text = (
-        f"SELECT w.resource, w.value FROM (SELECT pk AS resource, last_updated AS value FROM resource "
-        f"WHERE {inner.text}) w WHERE {where.text} ORDER BY w.value{down}, w.resource"
+        f"SELECT w.resource, w.value FROM ({select} ORDER BY value{down}, resource{down} LIMIT {window}) w "
+        f"WHERE {where.text} ORDER BY w.value{down}, w.resource{down}"
     )
-    return Sql(text, inner.values + where.values)
+    return Sql(text, rows.values + where.values)
 
 
 def _beyond(value: str, pk: str, position: list[Any] | None, down: str) -> list[Sql]:
@@ -110,4 +117,4 @@ def _beyond(value: str, pk: str, position: list[Any] | None, down: str) -> list[
         return []
     sign = "<" if down else ">"
     last, number = position
-    return [Sql(f"{value} {sign}= ?", (last,)), Sql(f"({value} {sign} ? OR {pk} > ?)", (last, number))]
+    return [Sql(f"{value} {sign}= ?", (last,)), Sql(f"({value} {sign} ? OR {pk} {sign} ?)", (last, number))]
