@@ -122,10 +122,11 @@ def quarantine_list(
     from hie.commands.operate import call
 
     rows = _run(call(_operating(data, store, config), "GET", "/admin/quarantine", {"feed": feed, "cause": cause}))
-    table = Table("item", "part", "feed", "label", "cause", "原因")
+    table = Table("item", "part", "feed", "label", "cause")
+    for column in table.columns:
+        column.no_wrap = True
     for row in sorted(rows, key=lambda r: (r["cause"], r["received"])):
-        words = next((f["zh"] for f in row["findings"] if f["code"] == row["cause"]), "")
-        table.add_row(row["item"], str(row["part"]), row["feed"], row["label"], row["cause"], words)
+        table.add_row(row["item"][:13], str(row["part"]), row["feed"], row["label"], row["cause"])
     console.print(table if rows else "隔离区为空 · Nothing lies in quarantine.")
 
 

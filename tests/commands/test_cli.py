@@ -1,0 +1,71 @@
+"""The command line says what is wrong and what to do next."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hie.cli import app
+
+runner = CliRunner()
+SAMPLES = Path(__file__).resolve().parents[2] / "adapters"
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = runner.invoke(app, list(words))
+    return result.exit_code, " ".join((result.output or "").split())
+
+
+@pytest.mark.parametrize("command", ["serve", "demo", "verify", "replay", "quarantine", "adapters", "check"])
+def test_every_command_has_help_in_both_languages(command: str) -> None:
+    code, text = run(command, "--help")
+    assert code == 0
+    assert any("\u4e00" <= char <= "\u9fff" for char in text)
+
+
+def test_check_shows_findings_and_says_whether_it_would_be_stored() -> None:
+    good = SAMPLES / "wujiang" / "samples" / "07-oru-two-orders.hl7"
+    code, text = run("check", str(good), "--feed", "wujiang-hl7v2")
+    assert code == 0
+    assert "code-unmapped" in text
+    assert text.endswith("accepted")
+    code, text = run("check", str(SAMPLES / "jiashan" / "samples" / "11-doctype.xml"), "--feed", "jiashan-cda")
+    assert code == 1
+    assert "doctype-forbidden" in text
+    assert text.endswith("rejected")
+
+
+def test_verify_without_a_database_says_so(tmp_path: Path) -> None:
+    code, text = run("verify", "--data", str(tmp_path))
+    assert code == 2
+    assert "no database" in text
+
+
+def test_quarantine_of_a_stopped_exchange(tmp_path: Path) -> None:
+    import asyncio
+
+    from hie.commands.samples import send_all
+    from hie.commands.serve import running
+    from hie.config import load_config
+
+    async def feed() -> None:
+        config = load_config({"data": tmp_path, "port": 0, "mllp_port": 0, "drop_poll_seconds": 0.1}, {})
+        async with running(config) as started:
+            await send_all(started.exchange, started.url, lambda _: None)
+            body = (SAMPLES / "qingpu" / "samples" / "04-indicators-first.xml").read_bytes()
+            lonely = body.replace(b"L0007", b"L9999").replace(b"I820005", b"I999999")
+            await started.exchange.ingest.receive("qingpu-xml", lonely)
+
+    asyncio.run(feed())
+    code, text = run("quarantine", "list", "--data", str(tmp_path))
+    assert code == 0
+    assert "orphan-reference" in text
+    assert "L9999" not in text
+    item = next(word for word in text.split() if len(word) == 13 and word[8] == "-")
+    assert run("quarantine", "show", item, "--data", str(tmp_path))[0] == 0
+    code, text = run("quarantine", "discard", item, "--reason", "made for a test", "--data", str(tmp_path))
+    assert (code, text) == (0, "rejected")
+    code, text = run("replay", "--feed", "wujiang-hl7v2", "--data", str(tmp_path))
+    assert code == 0
+    assert "stored: 13" in text
+    assert run("verify", "--data", str(tmp_path))[0] == 0
