@@ -27,7 +27,12 @@ async def capabilities(service: Service, request: Request, route: Route) -> Answ
         "implementation": {"description": "Health information exchange", "url": request.base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
-        "patchFormat": ["application/json-patch+json", "application/fhir+json", "application/fhir+xml"],
+        "patchFormat": [
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/fhir+json",
+            "application/fhir+xml",
+        ],
         "rest": [_rest(service)],
     }
     return Answer(200, orjson.dumps(statement), {"Cache-Control": "no-cache"}, shaped=True)

@@ -13,6 +13,7 @@ from hie.api.router import Route, route
 from hie.api.search import search
 from hie.api.service import Service
 from hie.api.write import conditional_delete, conditional_update, create, delete, update
+from hie.base.errors import Category, HieError
 
 Handler = Callable[[Service, Request, Route], Awaitable[Answer]]
 
@@ -35,8 +36,33 @@ HANDLERS: dict[str, Handler] = {
 """Handler name of `router.ROUTES` -> handler."""
 
 
+_FORM = frozenset({"_format", "_pretty"})
+_SHOWN = _FORM | {"_summary", "_elements"}
+PARAMETERS: dict[str, frozenset[str]] = {
+    "read": _SHOWN,
+    "vread": _SHOWN,
+    "create": _FORM,
+    "update": _FORM,
+    "patch": _FORM,
+    "delete": _FORM,
+    "bundle": _FORM,
+    "capabilities": _SHOWN | {"mode"},
+}
+"""Handler name -> the query parameters it knows; the other handlers judge their own."""
+
+
+def _refuse_unknown(request: Request, name: str) -> None:
+    known = PARAMETERS.get(name)
+    if known is None or not request.query or request.prefer.lenient:
+        return
+    unknown = next((key for key, _ in request.query if key not in known), None)
+    if unknown is not None:
+        raise HieError(Category.INVALID, "Unknown parameter of this interaction", expression=f"http.{unknown[:64]}")
+
+
 async def handle(service: Service, request: Request) -> Answer:
     """The answer to a request; raises `HieError`. No handler runs before policy has let the principal through."""
     found = route(service.definitions, request.method, request.path)
     service.gate(request.principal, found.interaction, found.target or found.type)
+    _refuse_unknown(request, found.name)
     return await HANDLERS[found.name](service, request, found)

@@ -1,4 +1,7 @@
-"""patch: JSON Patch and FHIRPath Patch, also conditional (FHIR R4 http §3.1.0.6)."""
+"""patch: JSON Patch and FHIRPath Patch, also conditional (FHIR R4 http §3.1.0.6).
+
+JSON Merge Patch (RFC 7396) is taken too, beyond R4: some clients send nothing else.
+"""
 
 from base64 import b64decode
 from collections.abc import Callable
@@ -21,6 +24,7 @@ from hie.security.principal import Principal
 from hie.store.port import Transaction, Version
 from hie.wire.safejson import loads
 
+_MERGE = frozenset({"application/merge-patch+json", "application/json"})
 Change = Callable[[Json], Any]
 
 
@@ -62,7 +66,26 @@ def change_of(service: Service, request: Request) -> Change:
     if media_type(request.header("content-type")) == JSON_PATCH:
         document = loads(request.body)
         return lambda resource: apply_json_patch(resource, document)
+    if media_type(request.header("content-type")) in _MERGE and request.resource is None:
+        document = loads(request.body)
+        if not isinstance(document, dict):
+            raise HieError(Category.INVALID, "A merge patch is an object", issue="structure")
+        if document.get("resourceType") != "Parameters":
+            return lambda resource: merged(resource, document)
     return change_in(decoded(service, request), service.definitions)
+
+
+def merged(target: Any, document: Any) -> Any:
+    """RFC 7396 §2: objects are merged, null removes, everything else replaces."""
+    if not isinstance(document, dict):
+        return document
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in document.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
 
 
 def change_in(resource: Json, definitions: Definitions) -> Change:

@@ -31,6 +31,10 @@ def planned(
             now=microseconds(service.clock.now()),
             base=base or None,
         )
+    except HieError as error:
+        if error.category is not Category.NOT_SUPPORTED:
+            raise
+        raise HieError(Category.INVALID, error.message, issue="not-supported", expression=error.expression) from None
     except (ValueError, OverflowError):
         raise HieError(Category.INVALID, "A search value cannot be read", issue="value") from None
     plan = replace(plan, count=min(plan.count, service.settings.max_count), seconds=service.settings.seconds)

@@ -100,3 +100,13 @@ def test_rfc6902_refusals(operation: Any, category: Category) -> None:
         apply_json_patch({"a": [1], "t": True, "o": {}}, [operation])
     assert raised.value.category is category
     assert raised.value.expression == "patch[0]"
+
+
+async def test_merge_patch(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    change = {"gender": None, "maritalStatus": {"text": "m"}, "name": [{"family": "Li"}]}
+    merge = {"content-type": "application/merge-patch+json"}
+    body = (await client.request("PATCH", "Patient/p1", json=change, headers=merge)).json()
+    assert ("gender" in body, body["maritalStatus"], body["name"]) == (False, {"text": "m"}, [{"family": "Li"}])
+    assert (await client.request("PATCH", "Patient/p1", json={"id": "p2"}, headers=merge)).status_code == 422
+    assert (await client.request("PATCH", "Patient/p1", json=[], headers=merge)).status_code == 400

@@ -151,3 +151,11 @@ async def test_busy_says_when_to_come_back(make_app: Callable[..., FhirApp]) -> 
     async with client_of(make_app(authenticate=authenticate)) as client:
         answer = await client.get("Patient/p1")
     assert (answer.status_code, answer.headers["retry-after"], issue(answer)["code"]) == (503, "2", "throttled")
+
+
+async def test_parameters_that_no_interaction_knows_are_refused(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    assert (await client.get("Patient/p1?nonsense=1")).status_code == 400
+    assert (await client.get("Patient/p1?nonsense=1", headers={"Prefer": "handling=lenient"})).status_code == 200
+    answer = await client.post("Patient?identifier=urn:test:id|A1", json=PATIENT)
+    assert (answer.status_code, issue(answer)["expression"]) == (400, ["http.identifier"])

@@ -78,7 +78,7 @@ async def _changed(service: Service, request: Request, route: Route, change: Cha
         if before is None or before.deleted:
             raise HieError(Category.NOT_FOUND, "There is no such resource")
         if route.version not in (None, before.version):
-            raise HieError(Category.NOT_SUPPORTED, "The meta of an older version cannot be changed")
+            raise HieError(Category.UNPROCESSABLE, "The meta of an older version cannot be changed")
         resource = loads(before.body)
         resource["meta"] = _merged(resource.get("meta", {}), given, change)
         return await put(service, tx, request.principal, resource, conditions(request))
