@@ -116,7 +116,7 @@ class CodeTable:
             elif self.translates:
                 context.note(self.unmapped)
             target = _coding(self.target_system, self.unknown, self.unknown_display) if self.unknown else None
-            return Translation(_coding(self.system, code, name), target, name or code)
+            return Translation(_coding(self.system, " ".join(code.split()), name), target, name or code)
         if name and self.conflicts(row, name):
             context.note("code-name-conflict")
         if not row.target_code and not self.closed and self.translates:

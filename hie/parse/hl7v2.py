@@ -10,7 +10,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.plugin import Adapter
 from hie.wire.charset import decode_hl7
-from hie.wire.hl7v2 import Segment
+from hie.wire.hl7v2 import Segment, without_controls
 from hie.wire.hl7v2 import parse as split_message
 from hie.wire.hl7v2_batch import Batch, split_batch
 from hie.wire.hl7v2_envelope import Hl7Envelope
@@ -53,7 +53,7 @@ def _parse_message(
     number: int, body: bytes, adapter: Adapter, messages: Mapping[str, Sequence[str]]
 ) -> tuple[Record, Segment | None, str]:
     decoded = decode_hl7(body)
-    message = split_message(decoded.text, decoded.charset)
+    message = split_message(without_controls(decoded.text), decoded.charset)
     header = message.msh
     if header is None:
         unread = gravest(decoded.findings) is Severity.REJECT

@@ -35,6 +35,8 @@ class Delimiters:
 
 STANDARD = Delimiters()
 
+_CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]")
+
 _ESCAPE_SEQUENCE = (
     r"(?P<hex>(?:{e}X[0-9A-Fa-f]+{e})+)"
     r"|{e}(?:(?P<plain>[FSTREHN]|\.br)|(?:P|[CMZ][0-9A-Za-z]*|\.[a-z]{{2}}[+-]?[0-9]*)){e}"
@@ -158,6 +160,11 @@ def split_lines(text: str) -> list[str]:
     if "\x1c" in text:
         text = text.rstrip("\r ").removesuffix("\x1c")
     return [line for line in text.split("\r") if line and not line.isspace()]
+
+
+def without_controls(text: str) -> str:
+    """The text without the control characters that no FHIR string may hold; tab, line feed and CR stay."""
+    return _CONTROLS.sub("", text) if _CONTROLS.search(text) else text
 
 
 def read_segments(lines: list[str], delimiters: Delimiters, charset: str) -> list[Segment]:

@@ -135,6 +135,7 @@ def test_words_coded_values_and_text() -> None:
     assert value("OBX|1|CE|X||P^阳性||" + NEUTRAL)["valueCodeableConcept"]["text"] == "阳性"
     assert value("OBX|1|CE|X||A^大肠埃希菌||" + NEUTRAL) == {"valueCodeableConcept": {"text": "大肠埃希菌"}}
     assert value("OBX|1|TX|X||第一行~第二行||" + NEUTRAL) == {"valueString": "第一行\n第二行"}
+    assert value("OBX|1|ST|X||a\\X00410A\\b||" + NEUTRAL) == {"valueString": "aA\nb"}
     assert value("OBX|1||X||见\\T\\A\\.br\\未见\\F\\||" + NEUTRAL) == {"valueString": "见&A\n未见|"}
 
 

@@ -60,6 +60,10 @@ def test_a_code_that_is_not_there(head: str, finding: list[str]) -> None:
     assert found.concept["coding"] == [{"system": "urn:s", "code": "9", "display": "九", "userSelected": True}]
 
 
+def test_a_code_keeps_no_double_blanks() -> None:
+    assert table(HEAD).translate("a \n b", "", context()).source["code"] == "a b"
+
+
 def test_the_unknown_target() -> None:
     found = table(HEAD.replace("# kind", "# unknown: unk\n# unknown-display: Unknown\n# kind")).translate(
         "9", "", context()

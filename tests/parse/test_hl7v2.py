@@ -167,3 +167,8 @@ def test_each_message_of_a_batch_has_its_own_charset() -> None:
 def test_every_sample_has_a_readable_header() -> None:
     for sample in sorted(adapter.samples.glob("*.hl7")):
         assert parsed(sample.read_bytes()).context.is_readable
+
+
+def test_control_characters_are_dropped_before_splitting() -> None:
+    found = parsed(message("ADT^A28", PID.replace("张三", "张\x00\x1d三")))
+    assert found.records[0].tree.find("PID")[0].field(5) == "张三"

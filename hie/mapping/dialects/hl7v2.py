@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from hie.mapping.dialect import DELETED, Coverage, Mention, Value
-from hie.wire.hl7v2 import Delimiters, Segment, unescape
+from hie.wire.hl7v2 import Delimiters, Segment, unescape, without_controls
 from hie.wire.hl7v2_group import Group
 
 _SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
@@ -104,7 +104,9 @@ def _take(component: str | None, text: str | None) -> Take:
 
 def _text(raw: str, segment: Segment) -> str:
     delimiters: Delimiters = segment.delimiters
-    return unescape(raw, delimiters, segment.charset) if delimiters.escape in raw else raw
+    if delimiters.escape not in raw:
+        return raw
+    return without_controls(unescape(raw, delimiters, segment.charset))
 
 
 def _components(raw: str, segment: Segment) -> tuple[str, ...]:
