@@ -1,0 +1,11 @@
+"""Validation of FHIR R4 resources, compiled from the StructureDefinitions (FHIR R4 validation §2.7.0).
+
+Two readers of the same rules: `shape` answers "valid?" in microseconds for the write path, `walk` says exactly what is
+wrong and where. A test holds them against each other.
+"""
+
+from hie.fhir.validate.issue import Issue
+from hie.fhir.validate.options import Options
+from hie.fhir.validate.validator import Validator
+
+__all__ = ["Issue", "Options", "Validator"]

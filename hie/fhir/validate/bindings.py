@@ -1,0 +1,113 @@
+"""Coded values against their bindings and code systems (FHIR R4 terminologies §4.1.5).
+
+A value set or code system that is not enumerated here gives no claim.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hie.fhir.definitions import Definitions
+from hie.fhir.element import Binding
+
+Fault = tuple[str, str, str, str]
+"""(severity, issue code, rule, sentence)."""
+
+_MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+*-]+(?:\s*;.*)?|xml|json|ttl").fullmatch
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*").fullmatch
+FORMS = {
+    "http://hl7.org/fhir/ValueSet/mimetypes": _MIME,
+    "http://hl7.org/fhir/ValueSet/all-languages": _LANGUAGE,
+    "http://hl7.org/fhir/ValueSet/languages": _LANGUAGE,
+}
+"""Value sets that a grammar defines."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSet:
+    """What is known of a value set: the codes of each system."""
+
+    url: str
+    codings: frozenset[tuple[str, str]]
+    systems: frozenset[str]
+
+
+class Bindings:
+    """Checks coded values of every type that may be bound."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._systems: dict[str, Mapping[str, str] | None] = {}
+
+    def faults(self, value: Any, kind: str, binding: Binding) -> Iterator[Fault]:
+        """What is wrong with a value of type `kind` under a binding."""
+        if binding.strength not in ("required", "extensible"):
+            return
+        if isinstance(value, str):
+            yield from self._of_code(value, binding)
+        elif isinstance(value, dict):
+            yield from self._of_concept(value, kind, binding)
+
+    def _of_code(self, code: str, binding: Binding) -> Iterator[Fault]:
+        codes, form = self._definitions.codes(binding.value_set), FORMS.get(binding.value_set)
+        outside = code not in codes if codes is not None else form is not None and form(code) is None
+        if outside:
+            yield _fault(binding, f"The code is not in the value set {binding.value_set}")
+
+    def _of_concept(self, value: Mapping[str, Any], kind: str, binding: Binding) -> Iterator[Fault]:
+        codings = self._definitions.codings(binding.value_set)
+        if codings is None:
+            return
+        rows = value.get("coding") if kind == "CodeableConcept" else [value]
+        coded = [row for row in rows or () if isinstance(row, dict) and "code" in row] if isinstance(rows, list) else []
+        if kind == "Quantity" and not coded:
+            return
+        if not coded:
+            if binding.strength == "required" and "extension" not in value:
+                yield _fault(binding, f"A code from the value set {binding.value_set} is required")
+        elif not any((str(row.get("system", "")), str(row["code"])) in codings for row in coded):
+            yield _fault(binding, f"No code is in the value set {binding.value_set}")
+
+    def coding_faults(self, coding: Mapping[str, Any]) -> Iterator[Fault]:
+        """What is wrong with a Coding by itself: its system, its code in a known system, its display."""
+        system, code = coding.get("system"), coding.get("code")
+        if not isinstance(system, str):
+            return
+        if ":" not in system:
+            yield "error", "invalid", "coding-system", "The system of a coding is an absolute URI"
+            return
+        if self._definitions.value_set(system) is not None:
+            yield "error", "invalid", "coding-system", "The system of a coding names a code system, not a value set"
+            return
+        known = self._displays(system)
+        if known is None or not isinstance(code, str):
+            return
+        if code not in known:
+            yield "error", "code-invalid", "code-unknown", f"The code is not in the code system {system}"
+        elif isinstance(coding.get("display"), str) and known[code] and not _alike(coding["display"], known[code]):
+            yield "warning", "invalid", "display", f"The display is not the one that {system} gives the code"
+
+    def _displays(self, url: str) -> Mapping[str, str] | None:
+        """Code -> display of a code system known in full; None for any other."""
+        if url not in self._systems:
+            system = self._definitions.code_system(url)
+            complete = system is not None and system.get("content") == "complete" and "concept" in system
+            self._systems[url] = dict(_concepts(system["concept"])) if system is not None and complete else None
+        return self._systems[url]
+
+
+def _concepts(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        yield row["code"], row.get("display", "")
+        yield from _concepts(row.get("concept", []))
+
+
+def _alike(display: str, official: str) -> bool:
+    """Displays are compared without regard to case and blanks."""
+    return "".join(display.lower().split()) == "".join(official.lower().split())
+
+
+def _fault(binding: Binding, sentence: str) -> Fault:
+    severity = "error" if binding.strength == "required" else "warning"
+    return severity, "code-invalid", f"binding-{binding.strength}", sentence

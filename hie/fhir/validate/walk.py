@@ -1,0 +1,270 @@
+"""The full walk over a resource: every rule, every issue, in document order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hie.fhir.element import Constraint, Element, ElementType
+from hie.fhir.validate.bindings import Bindings
+from hie.fhir.validate.engine import MALFORMED, Engine
+from hie.fhir.validate.issue import Issue, Place
+from hie.fhir.validate.narrative import narrative_faults
+from hie.fhir.validate.options import Options
+from hie.fhir.validate.plan import Child, Plan, Plans
+from hie.fhir.validate.primitives import CHECKS, FORMS
+from hie.fhir.validate.references import Root, root_of, target_check
+from hie.fhir.validate.rules import RULES, Rule
+from hie.fhir.validate.shape import NEVER_AT_SHAPE, reference_types
+from hie.fhir.validate.values import fits, same
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a walk works with; made once by the validator."""
+
+    plans: Plans
+    engine: Engine
+    bindings: Bindings
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One occurrence of an element: its value, the `_x` half of a primitive, its type, its place."""
+
+    value: Any
+    sibling: Any
+    kind: ElementType
+    place: Place
+
+
+@dataclass
+class Walk:
+    """One validation: collects issues, each once."""
+
+    tools: Tools
+    options: Options
+    issues: list[Issue] = field(default_factory=list)
+    _seen: set[tuple[str, str, str, str]] = field(default_factory=set)
+
+    def report(self, severity: str, code: str, rule: str, text: str, place: Place) -> None:
+        """Add an issue, unless the same is known of the place already."""
+        key = (severity, rule, text, place.expression)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.issues.append(Issue(severity, code, text, (place.expression,), rule, place.pointer))
+
+    def error(self, code: str, rule: str, text: str, place: Place) -> None:
+        """Add an error."""
+        self.report("error", code, rule, text, place)
+
+    # -- resources and objects ---------------------------------------------------------------------------------
+
+    def resource(self, value: Any, place: Place, container: Root | None = None, plan: Plan | None = None) -> None:
+        """A resource against its base definition, or against the plan of a profile."""
+        kind = value.get("resourceType") if isinstance(value, dict) else None
+        definitions = self.tools.plans.definitions
+        if not isinstance(kind, str) or not definitions.is_resource(kind):
+            self.error("structure", "resource-type", "This is no resource of a known type", place)
+            return
+        root = root_of(value) if container is None else Root(value, container.container, container.contained)
+        plan = plan or self.tools.plans.of_type(kind)
+        if plan is not None:
+            self.object(value, plan, place, root)
+
+    def object(self, value: Any, plan: Plan, place: Place, root: Root) -> None:
+        """An object against a plan."""
+        if not isinstance(value, dict):
+            self.error("structure", "json-type", "A JSON object belongs here", place)
+            return
+        if not value:
+            self.error("structure", "json-empty", "An object may not be empty", place)
+            return
+        self._unknown_members(value, plan, place)
+        for child in plan.children:
+            self._child(value, child, plan, place, root)
+        self._constraints(plan.constraints, value, None, plan.type_name, plan.node, place, root)
+        if not plan.is_resource and value.keys() <= {"id"}:
+            self.error("invariant", "ele-1", "An element has a value or members beside its id", place)
+
+    def _unknown_members(self, value: Json, plan: Plan, place: Place) -> None:
+        for key in value:
+            if key == "resourceType" and plan.is_resource:
+                continue
+            member = plan.members.get(key.removeprefix("_"))
+            if member is None or (key.startswith("_") and not member.is_primitive):
+                self.error("structure", "unknown-element", "This element is not known here", place.member(_safe(key)))
+
+    def _child(self, value: Json, child: Child, plan: Plan, place: Place, root: Root) -> None:
+        element = child.element
+        found = list(self._occurrences(value, child, plan, place))
+        self._count(element, len(found), place, plan)
+        for one in found:
+            self.item(one, element, plan, root)
+        if child.slices and found:
+            self._slices(found, child, plan, place, root)
+        elif child.slices:
+            self._missing_slices(child, place)
+
+    def _count(self, element: Element, count: int, place: Place, plan: Plan) -> None:
+        if count < element.min:
+            text = f"{element.name} is required" if element.min == 1 else f"{element.name}: {element.min} are required"
+            self.error("required", "cardinality-min", text, place)
+        if element.max is not None and count > element.max:
+            text = f"{element.name}: at most {element.max} allowed" if element.max else f"{element.name} is not allowed"
+            self.error("structure", "cardinality-max", text, place.member(element.name))
+
+    def _occurrences(self, value: Json, child: Child, plan: Plan, place: Place) -> Iterator[Found]:
+        """The items of an element, whichever key carries them; complains about a choice made twice."""
+        name = child.element.name
+        keys = [member.key for member in plan.members.values() if member.name == name or member.key == name]
+        present = [key for key in keys if key in value or "_" + key in value]
+        if len(present) > 1:
+            self.error("structure", "choice", f"{name} may have one type only", place.member(name))
+        for key in present:
+            kind = child.keys.get(key)
+            if kind is None:
+                self.error("structure", "type", f"{name} may not have this type here", place.member(key, name))
+                continue
+            yield from self._items(value, key, kind, plan, place.member(key, name))
+
+    def _items(self, value: Json, key: str, kind: ElementType, plan: Plan, place: Place) -> Iterator[Found]:
+        member = plan.members[key]
+        here, sibling = value.get(key), value.get("_" + key)
+        if not member.is_list:
+            if None in (value.get(key, ""), value.get("_" + key, "")):
+                self.error("structure", "json-null", "null is allowed only inside arrays of primitives", place)
+            elif isinstance(here, list):
+                self.error("structure", "json-type", "An array is not allowed here", place)
+            else:
+                yield Found(here, sibling, kind, place)
+            return
+        for half, is_here in ((here, key in value), (sibling, "_" + key in value)):
+            if is_here and (not isinstance(half, list) or not half):
+                text = "An array may not be empty" if half == [] else "An array belongs here"
+                self.error("structure", "json-empty" if half == [] else "json-type", text, place)
+        rows = here if isinstance(here, list) else []
+        halves = sibling if isinstance(sibling, list) else []
+        if rows and halves and len(rows) != len(halves):
+            self.error("structure", "json-null", "Both halves of a primitive array are equally long", place)
+        for index in range(max(len(rows), len(halves))):
+            row = rows[index] if index < len(rows) else None
+            half = halves[index] if index < len(halves) else None
+            if row is None and half is None:
+                self.error("structure", "json-null", "null stands for nothing here", place.item(index))
+            elif row is None and not member.is_primitive:
+                self.error("structure", "json-null", "null is allowed only for primitives", place.item(index))
+            else:
+                yield Found(row, half, kind, place.item(index))
+
+    # -- single values -----------------------------------------------------------------------------------------
+
+    def item(self, found: Found, element: Element, plan: Plan, root: Root) -> None:
+        """One occurrence of an element."""
+        kind = found.kind.code
+        if kind == "Resource" or self.tools.plans.definitions.is_resource(kind):
+            self._nested(found, element, root)
+            return
+        if self.tools.plans.definitions.is_primitive(kind):
+            self._primitive(found, element, root)
+        else:
+            inner = plan.inner(element, found.kind)
+            if inner is not None:
+                self.object(found.value, inner, found.place, root)
+        if isinstance(found.value, dict | str):
+            self._meaning(found, element, root)
+        self._fixed(found, element)
+
+    def _nested(self, found: Found, element: Element, root: Root) -> None:
+        if element.name != "contained":
+            self.resource(found.value, found.place)
+            return
+        if isinstance(found.value, dict) and "id" not in found.value:
+            self.error("required", "contained-id", "A contained resource has an id", found.place)
+        if self.options.check_contained:
+            self.resource(found.value, found.place, root)
+
+    def _primitive(self, found: Found, element: Element, root: Root) -> None:
+        kind, value, place = found.kind.code, found.value, found.place
+        if found.sibling is not None:
+            plan = self.tools.plans.of_type("Element")
+            if plan is not None:
+                self.object(found.sibling, plan, place, root)
+        if value is None:
+            return
+        if not CHECKS[kind](value):
+            empty = value == "" or value == {} or value == []
+            rule = "json-empty" if empty else f"primitive-{kind}"
+            text = "A value may not be empty" if empty else f"A {kind} is {FORMS[kind]}"
+            self.error("value", rule, text, place)
+            return
+        if kind == "xhtml":
+            for rule, text in narrative_faults(value):
+                self.error("invariant", rule, text, place)
+        if element.max_length is not None and isinstance(value, str) and len(value) > element.max_length:
+            self.error("too-long", "max-length", f"At most {element.max_length} characters are allowed", place)
+        self._range(value, element, place)
+        self._constraints(element.constraints, value, found.sibling, kind, kind, place, root)
+
+    def _range(self, value: Any, element: Element, place: Place) -> None:
+        if isinstance(element.min_value, int | float) and value < element.min_value:
+            self.error("value", "min-value", "The value is lower than allowed", place)
+        if isinstance(element.max_value, int | float) and value > element.max_value:
+            self.error("value", "max-value", "The value is higher than allowed", place)
+
+    def _meaning(self, found: Found, element: Element, root: Root) -> None:
+        """Bindings and reference targets."""
+        if element.binding is not None:
+            for severity, code, rule, text in self.tools.bindings.faults(found.value, found.kind.code, element.binding):
+                self.report(severity, code, rule, text, found.place)
+        definitions = self.tools.plans.definitions
+        targets = reference_types(element, found.kind.code, definitions)
+        if targets is None or not isinstance(found.value, dict):
+            return
+        if not target_check(targets, definitions.is_resource)(found.value, root):
+            text = f"A reference here points to {', '.join(sorted(targets))}"
+            self.error("structure", "reference-target", text, found.place)
+
+    def _fixed(self, found: Found, element: Element) -> None:
+        if element.fixed is not None and not same(found.value, element.fixed[1]):
+            self.error("value", "fixed", "The value is not the one that the profile fixes", found.place)
+        if element.pattern is not None and not fits(found.value, element.pattern[1]):
+            self.error("value", "pattern", "The value does not fit the pattern of the profile", found.place)
+
+    def _constraints(
+        self, rows: Sequence[Constraint], value: Any, sibling: Any, kind: str, node: str, place: Place, root: Root
+    ) -> None:
+        for constraint in rows:
+            if constraint.key in NEVER_AT_SHAPE:
+                continue
+            if self.options.base_only and constraint.severity != "error":
+                continue
+            rule = RULES.get(constraint.key) if isinstance(value, dict) else None
+            if rule is None:
+                kept = self.tools.engine.holds(constraint, value, kind, node, root, sibling)
+            else:
+                kept = keeps(rule, value, root)
+            if not kept:
+                self.report(constraint.severity, "invariant", constraint.key, constraint.human, place)
+
+    # -- slices ------------------------------------------------------------------------------------------------
+
+    def _slices(self, found: Sequence[Found], child: Child, plan: Plan, place: Place, root: Root) -> None:
+        """Slicing comes with the profiles."""
+
+    def _missing_slices(self, child: Child, place: Place) -> None:
+        """Mandatory slices of an absent element: its own cardinality already tells."""
+
+
+def keeps(rule: Rule, value: Json, root: Root) -> bool:
+    """Whether an object keeps a rule; one that is malformed inside gives no claim beside its structural issues."""
+    try:
+        return rule(value, root)
+    except MALFORMED:
+        return True
+
+
+def _safe(key: str) -> str:
+    """An unknown member's name, cut so that a message stays a message."""
+    return "".join(part for part in key if part.isalnum() or part in "_-")[:40] or "?"
