@@ -5,9 +5,10 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hie.browse.elements import Resource
+from hie.browse.elements import Resource, first, items, text_of
 from hie.browse.person import Person
 from hie.browse.place import Directory, owners, uscc_of
+from hie.browse.result import WITHDRAWN
 from hie.store.port import Version
 from hie.wire.safejson import loads
 
@@ -81,6 +82,14 @@ class Charts:
             charts.clear()
             charts[state] = make()
         return charts[state]
+
+
+def withdrawn(resource: Resource) -> bool:
+    """Whether the issuer has taken it back."""
+    if text_of(resource, "status") == WITHDRAWN:
+        return True
+    codes = items(first(resource, "verificationStatus"), "coding")
+    return any(text_of(c, "code") == WITHDRAWN for c in codes)
 
 
 def state_of(versions: Iterable[Version]) -> State:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from hie.browse.dates import days_before
-from hie.browse.timeline import KINDS, Event
+from hie.browse.event import KINDS, Event
 
 SPANS: Mapping[str, int] = {"30d": 30, "1y": 365, "3y": 1095, "all": 0}
 """Time ranges in days; 0 is everything."""

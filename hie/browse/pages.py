@@ -16,6 +16,7 @@ from hie.browse.chart import Chart, Charts
 from hie.browse.dates import months_old, today, years_old
 from hie.browse.document import binary, document
 from hie.browse.elements import Resource
+from hie.browse.event import Event
 from hie.browse.filters import cut, read_filter
 from hie.browse.guard import View
 from hie.browse.person import Person
@@ -26,7 +27,7 @@ from hie.browse.render import HEADERS, Renderer, link_maker
 from hie.browse.report import report
 from hie.browse.search import find_people, people
 from hie.browse.source import Linked, Source
-from hie.browse.timeline import Event, event_of, original_of, timeline
+from hie.browse.timeline import event_of, original_of, timeline
 from hie.browse.trend import draw
 from hie.browse.visit import visit
 from hie.fhir.definitions import Definitions

@@ -1,7 +1,7 @@
 """Where a resource comes from: region, organisation, feed (common rules §3, §4)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hie.browse.elements import Resource, first, items, target, text_of
@@ -57,6 +57,11 @@ def feed_of(resource: Resource) -> tuple[str, str]:
     return (path.rsplit("/", 1)[-1], item) if "/feeds/" in path else ("", "")
 
 
+def _subject(resource: Resource) -> str:
+    """Id of the Patient that a resource is about."""
+    return target(first(resource, "subject") or first(resource, "patient"))[1]
+
+
 @dataclass(frozen=True)
 class Directory:
     """The organisations of a chart: names by code and by id, codes by Patient id."""
@@ -72,16 +77,16 @@ class Directory:
         if uscc not in self.names:
             uscc = next((self.codes[o] for o in owners(resource) if o in self.codes), uscc)
         if not uscc:
-            uscc = self._of_subject(resource)
+            uscc = self.of_patient.get(_subject(resource), "")
         return Place(region, SHAPES.get(region, "◆"), uscc, self.names.get(uscc, uscc))
 
-    def _of_subject(self, resource: Resource) -> str:
-        subject = first(resource, "subject") or first(resource, "patient")
-        return self.of_patient.get(target(subject)[1], "")
 
+def directory(organizations: list[Resource], patients: list[Resource], others: Iterable[Resource] = ()) -> Directory:
+    """The directory of the organisations and patients given.
 
-def directory(organizations: list[Resource], patients: list[Resource]) -> Directory:
-    """The directory of the organisations and patients given."""
+    A Patient without local number or named organisation is of the one that issued the numbers of its other resources:
+    every local Patient belongs to one organisation (common rules §4.2).
+    """
     names: dict[str, str] = {}
     codes: dict[str, str] = {}
     for organization in organizations:
@@ -94,4 +99,8 @@ def directory(organizations: list[Resource], patients: list[Resource]) -> Direct
     for patient in patients:
         named = next((codes[o] for o in owners(patient) if o in codes), "")
         of_patient[text_of(patient, "id")] = named or uscc_of(patient)
+    for resource in others:
+        ident, uscc = _subject(resource), uscc_of(resource)
+        if uscc and not of_patient.get(ident, uscc):
+            of_patient[ident] = uscc
     return Directory(names, codes, of_patient)

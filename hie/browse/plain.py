@@ -7,9 +7,10 @@ from hie.browse.chart import Chart
 from hie.browse.dates import shown
 from hie.browse.document import div_text
 from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
+from hie.browse.event import Event
 from hie.browse.record import dose_text, ends
 from hie.browse.result import Result, number_text, result, unit_text
-from hie.browse.timeline import Event, performed, prescriptions
+from hie.browse.timeline import performed, prescriptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from hie.browse.chart import Chart
+from hie.browse.chart import Chart, withdrawn
 from hie.browse.dates import day, days_before, local, today
 from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.browse.event import Event
+from hie.browse.measured import valid_results
 from hie.browse.place import SHAPES, Place
 from hie.browse.result import Result, number_text, unit_text
-from hie.browse.timeline import Event, prescriptions, valid_results, withdrawn
+from hie.browse.timeline import prescriptions
 from hie.browse.trend import Series, all_series, key_series
 
 _NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
@@ -59,8 +61,13 @@ class Problem:
     at: str
     condition: str
     places: list[Place] = field(default_factory=list)
-    count: int = 0
+    visits: set[str] = field(default_factory=set)
     provisional: bool = False
+
+    @property
+    def count(self) -> int:
+        """In how many visits it was stated."""
+        return len(self.visits)
 
 
 @dataclass(slots=True)
@@ -211,7 +218,7 @@ def _problems(chart: Chart) -> tuple[Problem, ...]:
         text = concept_text(concept)
         at = _condition_date(chart, condition)
         problem = problems.setdefault(code or text, Problem(text, code, "", ""))
-        problem.count += 1
+        problem.visits.add(text_of(first(condition, "encounter"), "reference") or text_of(condition, "id"))
         if at >= problem.at:
             verification = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
             problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")

@@ -1,23 +1,26 @@
 """One report as it opens: results as written, findings, conclusion, corrections."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hie.browse.chart import Chart
 from hie.browse.dates import from_micros, shown
 from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
+from hie.browse.event import Event
+from hie.browse.measured import removed_of, results_of
 from hie.browse.place import Place
-from hie.browse.result import WITHDRAWN, Result, result, unit_text, value_text
+from hie.browse.result import Result, result
 from hie.browse.source import Source
-from hie.browse.timeline import Event, report_kind, results_of
+from hie.browse.timeline import report_kind
 from hie.wire.safejson import loads
+
+_LABORATORY = "LAB"
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What a result said before a correction: value with unit, when that version came in."""
+    """What a result said before a correction, and when that came in."""
 
-    value: str
+    result: Result
     received: str
 
 
@@ -47,7 +50,6 @@ async def report(source: Source, chart: Chart, resource: Resource, event: Event)
     """The report `resource` of a chart, with the history of its corrected results."""
     results = results_of(chart, resource)
     number = text_of(first(resource, "identifier"), "value")
-    gone = _withdrawn(chart, resource, number, {r.id for r in results})
     specimen = await _specimen(source, resource)
     return Report(
         event=event,
@@ -57,28 +59,12 @@ async def report(source: Source, chart: Chart, resource: Resource, event: Event)
         facts=_facts(resource, specimen, number),
         rows=tuple(r for r in results if not r.long and not r.withdrawn),
         texts=tuple(r for r in results if r.long and not r.withdrawn),
-        withdrawn=tuple(r for r in results if r.withdrawn) + gone,
+        withdrawn=(*(r for r in results if r.withdrawn), *removed_of(chart, resource)),
         before={r.id: found for r in results if (found := await _before(source, r))},
         conclusion=text_of(resource, "conclusion"),
         verdicts=tuple(t for c in items(resource, "conclusionCode") if (t := concept_text(c))),
         notes=tuple(t for n in items(specimen, "note") if (t := text_of(n, "text"))),
     )
-
-
-def _withdrawn(chart: Chart, resource: Resource, number: str, listed: set[str]) -> tuple[Result, ...]:
-    """Results that were taken out of the report: withdrawn, with an identifier under its number (§7.6)."""
-    if not number:
-        return ()
-    place = chart.directory.place(resource)
-    found = []
-    for observation in chart.all("Observation"):
-        if text_of(observation, "status") != WITHDRAWN or text_of(observation, "id") in listed:
-            continue
-        if text_of(first(observation, "identifier"), "value").split(":", 1)[0] == number and (
-            chart.directory.place(observation).uscc == place.uscc
-        ):
-            found.append(result(observation, place))
-    return tuple(found)
 
 
 async def _specimen(source: Source, resource: Resource) -> Resource:
@@ -90,7 +76,14 @@ def _facts(resource: Resource, specimen: Resource, number: str) -> tuple[tuple[s
     collection = first(specimen, "collection")
     order = text_of(first(first(resource, "basedOn"), "identifier"), "value")
     facts = (
-        ("fact.category", "、".join(t for c in items(resource, "category") if (t := concept_text(c)) and t != "LAB")),
+        (
+            "fact.category",
+            "、".join(
+                t
+                for c in items(resource, "category")
+                if _LABORATORY not in {text_of(k, "code") for k in items(c, "coding")} and (t := concept_text(c))
+            ),
+        ),
         ("fact.body-site", _body_site(resource)),
         ("fact.specimen", concept_text(first(specimen, "type"))),
         ("fact.specimen-state", concept_text(first(specimen, "condition"))),
@@ -119,23 +112,19 @@ def _people(resource: Resource, name: str) -> str:
 
 
 async def _before(source: Source, one: Result) -> tuple[Before, ...]:
-    """Earlier values of a corrected result, newest first, each once."""
+    """Earlier states of a corrected result that differ in value, unit or flag, newest first."""
     if not one.amended:
         return ()
-    now = f"{one.value} {one.unit}".strip()
-    found = []
-    for value, received in await _values(source, one.id):
-        if value and value != now:
-            found.append(Before(value, received))
-            now = value
+    now, found = one, []
+    for version in await source.versions("Observation", one.id):
+        if version.deleted:
+            continue
+        old = result(loads(version.body), one.place)
+        if old.value and _said(old) != _said(now):
+            found.append(Before(old, from_micros(version.last_updated)))
+            now = old
     return tuple(found)
 
 
-async def _values(source: Source, ident: str) -> Sequence[tuple[str, str]]:
-    values = []
-    for version in await source.versions("Observation", ident):
-        if not version.deleted:
-            old = loads(version.body)
-            text = f"{value_text(old)} {unit_text(first(old, 'valueQuantity'))}".strip()
-            values.append((text, from_micros(version.last_updated)))
-    return values
+def _said(one: Result) -> tuple[str, str, str]:
+    return one.value, one.unit, one.flag.code

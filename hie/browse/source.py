@@ -101,7 +101,8 @@ class Source:
 
         def make() -> Chart:
             patients = [resources["Patient"][v.id] for v in versions]
-            places = directory([loads(v.body) for v in organisations], patients)
+            others = (r for kind in resources.values() for r in kind.values())
+            places = directory([loads(v.body) for v in organisations], patients, others)
             return Chart(person(patients), places, resources, failed)
 
         return make() if failed else self._charts.chart(ident, organisations, make)

@@ -2,68 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from hie.browse.chart import Chart
+from hie.browse.chart import Chart, withdrawn
 from hie.browse.dates import local
 from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
-from hie.browse.place import Place, feed_of
+from hie.browse.event import Event
+from hie.browse.measured import removed_of, results_of, single_observations
+from hie.browse.place import feed_of
 from hie.browse.result import AMENDED, WITHDRAWN, Result, result
-
-KINDS = ("visit", "stay", "lab", "imaging", "document", "medication", "procedure", "other")
-"""Kinds of events, in the order of their filter chips."""
 
 _INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS"})
 _IMAGING = frozenset({"CT", "NMR", "RAD", "RUS", "SP", "EC", "OTH", "NMS", "CUS", "IMG"})
 _UNFINISHED = frozenset({"registered", "partial", "preliminary"})
 _ENDED = {"entered-in-error": "withdrawn", "cancelled": "cancelled"}
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One row. `type` and `id` name the resource that opens; `at` is China time and sorts; `until` ends a stay.
-
-    `marks` are keys of words: amended, preliminary, withdrawn, cancelled, open. `results` are the abnormal ones, the
-    gravest first; `normal` and `unmarked` count the rest. `copies` are other resources about the same event.
-    `original` is the Binary of the document it came from, `visit` the Encounter it belongs to.
-    """
-
-    kind: str
-    type: str
-    id: str
-    at: str
-    place: Place
-    title: str
-    text: str = ""
-    label: str = ""
-    until: str = ""
-    results: tuple[Result, ...] = ()
-    normal: int = 0
-    unmarked: int = 0
-    marks: tuple[str, ...] = ()
-    copies: tuple[tuple[str, str], ...] = ()
-    original: str = ""
-    visit: str = ""
-
-    @property
-    def abnormal(self) -> bool:
-        """Whether a result is marked abnormal."""
-        return bool(self.results)
-
-    @property
-    def critical(self) -> bool:
-        """Whether a result is critical."""
-        return any(r.flag.critical for r in self.results)
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Sorts the stream; equal times are ordered by id, so pages never overlap."""
-        return (self.at, self.type, self.id)
-
-    @property
-    def year(self) -> str:
-        """Year of the event, empty when it has no date."""
-        return self.at[:4]
 
 
 def timeline(chart: Chart) -> tuple[Event, ...]:
@@ -82,7 +34,7 @@ def timeline(chart: Chart) -> tuple[Event, ...]:
     events += _documents(chart, shown_with)
     events += [_procedure(chart, p) for p in chart.all("Procedure")]
     events += _diagnoses(chart)
-    events += _single_results(chart)
+    events += [_single_result(chart, o) for o in single_observations(chart)]
     return tuple(sorted(events, key=lambda e: e.key, reverse=True))
 
 
@@ -98,32 +50,6 @@ def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Ev
             return event
     condition = chart.get(*wanted) if kind == "Condition" else None
     return None if condition is None else _diagnosis(chart, condition)
-
-
-def results_of(chart: Chart, report: Resource) -> list[Result]:
-    """The results of a report in source order."""
-    return chart.once(_all_results).get(text_of(report, "id"), [])
-
-
-def _all_results(chart: Chart) -> dict[str, list[Result]]:
-    """Report id -> its results."""
-    found: dict[str, list[Result]] = {}
-    for report in chart.all("DiagnosticReport"):
-        place = chart.directory.place(report)
-        listed = (chart.get("Observation", ident) for ident in targets(report, "result", "Observation"))
-        found[text_of(report, "id")] = [result(o, place) for o in listed if o is not None]
-    return found
-
-
-def valid_results(chart: Chart) -> list[tuple[Result, str]]:
-    """Every result that counts, with the id of its report: neither it nor its report is withdrawn."""
-    return [
-        (r, text_of(report, "id"))
-        for report in chart.all("DiagnosticReport")
-        if not withdrawn(report)
-        for r in results_of(chart, report)
-        if not r.withdrawn
-    ]
 
 
 def report_kind(report: Resource) -> str:
@@ -164,7 +90,7 @@ def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
         results=tuple(r for r in abnormal if not r.long) if status not in _ENDED else (),
         normal=sum(r.flag.code == "N" for r in valid),
         unmarked=sum(r.flag.code == "unknown" and not r.long for r in valid),
-        marks=_marks(status, everything),
+        marks=_marks(status, [*everything, *removed_of(chart, report)]),
         original=original_of(document) if document else "",
         visit=target(first(report, "encounter"))[1],
     )
@@ -253,14 +179,6 @@ def conditions_of(chart: Chart, encounter: Resource) -> list[Resource]:
     ids += [text_of(c, "id") for c in chart.all("Condition") if target(first(c, "encounter"))[1] == ident]
     found = (chart.get("Condition", i) for i in dict.fromkeys(ids))
     return [c for c in found if c is not None and not withdrawn(c)]
-
-
-def withdrawn(resource: Resource) -> bool:
-    """Whether the issuer has taken it back."""
-    if text_of(resource, "status") == WITHDRAWN:
-        return True
-    codes = items(first(resource, "verificationStatus"), "coding")
-    return any(text_of(c, "code") == WITHDRAWN for c in codes)
 
 
 def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
@@ -403,31 +321,21 @@ def _diagnosis(chart: Chart, condition: Resource) -> Event:
     )
 
 
-def _single_results(chart: Chart) -> list[Event]:
-    """Results that belong to no report, such as a blood group."""
-    listed = {i for r in chart.all("DiagnosticReport") for i in targets(r, "result", "Observation")}
-    keyed = {text_of(first(r, "identifier"), "value") for r in chart.all("DiagnosticReport")}
-    events = []
-    for observation in chart.all("Observation"):
-        number = text_of(first(observation, "identifier"), "value").split(":", 1)[0]
-        if text_of(observation, "id") in listed or (withdrawn(observation) and number in keyed):
-            continue
-        one = result(observation, chart.directory.place(observation))
-        events.append(
-            Event(
-                kind="other",
-                type="Observation",
-                id=one.id,
-                at=local(one.at),
-                place=one.place,
-                title=one.name,
-                text=f"{one.value} {one.unit}".strip(),
-                label="observation",
-                results=(one,) if one.flag.abnormal and not one.withdrawn else (),
-                marks=("withdrawn",) if one.withdrawn else ("amended",) if one.amended else (),
-            )
-        )
-    return events
+def _single_result(chart: Chart, observation: Resource) -> Event:
+    one = result(observation, chart.directory.place(observation))
+    return Event(
+        kind="other",
+        type="Observation",
+        id=one.id,
+        at=local(one.at),
+        place=one.place,
+        title=one.name,
+        text=f"{one.value} {one.unit}".strip(),
+        label="observation",
+        results=(one,) if one.flag.abnormal and not one.withdrawn else (),
+        marks=("withdrawn",) if one.withdrawn else ("amended",) if one.amended else (),
+        visit=target(first(observation, "encounter"))[1],
+    )
 
 
 def _distinct(values: Iterable[str]) -> list[str]:

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from hie.browse.chart import Chart
 from hie.browse.dates import shown
 from hie.browse.elements import Resource, concept_text, extension, first, items, targets, text_of
-from hie.browse.timeline import Event, conditions_of
+from hie.browse.event import Event
+from hie.browse.timeline import conditions_of
 
 _PROVISIONAL = frozenset({"provisional", "differential", "unconfirmed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One diagnosis of a visit: words, ICD-10 code, `use` (AD, DD, CM or empty), whether only suspected."""
+    """One diagnosis of a visit: words, ICD-10 code, `uses` (AD, DD, CM), whether only suspected."""
 
     text: str
     code: str
-    use: str
+    uses: tuple[str, ...]
     provisional: bool
 
 
@@ -51,21 +52,33 @@ def visit(chart: Chart, encounter: Resource, event: Event, events: Sequence[Even
     return Visit(
         event=event,
         facts=_facts(encounter, event),
-        diagnoses=tuple(_diagnosis(c, uses) for c in conditions_of(chart, encounter)),
+        diagnoses=_diagnoses(conditions_of(chart, encounter), uses),
         stops=tuple(_stop(place) for place in items(encounter, "location")),
         events=tuple(e for e in events if e.visit == event.id and e.type != "Encounter"),
     )
 
 
-def _diagnosis(condition: Resource, uses: dict[str, str]) -> Diagnosis:
-    concept = first(condition, "code")
-    states = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
-    return Diagnosis(
-        concept_text(concept),
-        text_of(first(concept, "coding"), "code"),
-        uses.get(text_of(condition, "id"), ""),
-        bool(states & _PROVISIONAL),
+def _diagnoses(conditions: list[Resource], uses: dict[str, str]) -> tuple[Diagnosis, ...]:
+    """Diagnoses of a visit; what is stated for admission and again for discharge is one."""
+    found: dict[tuple[str, str], list[Resource]] = {}
+    for condition in conditions:
+        concept = first(condition, "code")
+        key = (concept_text(concept), text_of(first(concept, "coding"), "code"))
+        found.setdefault(key, []).append(condition)
+    return tuple(
+        Diagnosis(
+            text,
+            code,
+            tuple(dict.fromkeys(u for c in group if (u := uses.get(text_of(c, "id"), "")))),
+            all(_provisional(c) for c in group),
+        )
+        for (text, code), group in found.items()
     )
+
+
+def _provisional(condition: Resource) -> bool:
+    states = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
+    return bool(states & _PROVISIONAL)
 
 
 def _stop(place: Resource) -> Stop:

@@ -185,6 +185,7 @@ def gu() -> list[Resource]:
         address=[{"text": "江苏省苏州市吴江区松陵街道流虹路100号"}],
     )
     js = patient(JSYY, GU_ID, "顾晓嵐", key, gender="female", birthDate="1968-04-17", identifier=[national, card])
+    js["identifier"] = [national, card]
     qp = patient(QPZS, "KH820001", "顾晓岚", key, gender="female", birthDate="1968-04-17", identifier=[card])
     whole = golden(
         key,
@@ -624,7 +625,6 @@ def cda(
         item,
         item,
         masterIdentifier={"system": "urn:oid:2.16.156.10011.1.1", "value": uid("doc", item)},
-        identifier=[{"system": local(uscc, "set"), "value": item}],
         status="current",
         type={"coding": [{"system": "urn:oid:2.16.156.10011.2.4", "code": code}]},
         subject=ref(who),

@@ -1,9 +1,13 @@
 """CDA in words; nothing of its markup survives."""
 
+from pathlib import Path
+
 import pytest
 
 from hie.browse.document import binary, div_text, document
 from tests.browse import seed
+
+SAMPLES = Path(__file__).parents[2] / "adapters" / "jiashan" / "samples"
 
 
 def test_sections_and_entries_in_order() -> None:
@@ -59,3 +63,26 @@ def test_a_narrative_becomes_lines() -> None:
 def test_a_binary_gives_its_bytes() -> None:
     assert binary({"contentType": "application/xml", "data": "PGEvPg=="}) == ("application/xml", b"<a/>")
     assert binary({"data": "%"}) == ("application/octet-stream", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "sections", "words"),
+    [
+        ("01-c0002-outpatient.xml", "门急诊病历", 4, "青霉素过敏"),
+        ("02-c0007-nested.xml", "检验报告", 1, "白细胞偏高"),
+        ("05-c0006-imaging-gb18030.xml", "检查报告", 1, "主观提示"),
+        ("06-c0004-prescription.xml", "西药处方", 2, "阿莫西林胶囊"),
+        ("07-c0053-discharge.xml", "出院小结", 6, "冠状动脉支架置入术"),
+        ("09-c0007-wrongcharset.xml", "检验报告", 1, "检验项目"),
+    ],
+)
+def test_documents_of_the_region_are_shown(name: str, title: str, sections: int, words: str) -> None:
+    found = document((SAMPLES / name).read_bytes())
+    assert (found.title, len(found.sections)) == (title, sections)
+    text = " ".join(f"{e.label} {e.value}" for s in found.sections for e in s.entries)
+    assert words in text
+
+
+@pytest.mark.parametrize("name", ["10-bad-truncated.xml", "11-doctype.xml", "08-soap-register.xml"])
+def test_what_the_region_sends_broken_is_not_readable(name: str) -> None:
+    assert not document((SAMPLES / name).read_bytes()).readable

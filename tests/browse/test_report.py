@@ -36,7 +36,7 @@ async def test_rows_in_source_order_with_values_as_written(source: Source) -> No
 async def test_a_corrected_result_shows_what_it_said_before(source: Source) -> None:
     found = await report_of(source, "JY810002")
     (before,) = found.before.values()
-    assert [b.value for b in before] == ["21.2000 10^9/L"]
+    assert [(b.result.value, b.result.flag.arrow) for b in before] == [("21.2000", "↑")]
     assert found.rows[0].value == "11.2000"
 
 
@@ -81,10 +81,56 @@ async def test_a_stay_lists_wards_diagnoses_and_its_reports(source: Source) -> N
     resource = chart.get("Encounter", event.id)
     assert resource is not None
     found = visit(chart, resource, event, events)
-    assert [(d.text, d.code, d.use) for d in found.diagnoses] == [
-        ("肺炎", "J18.900", "DD"),
-        ("高血压病3级", "I10.x05", "DD"),
+    assert [(d.text, d.code, d.uses) for d in found.diagnoses] == [
+        ("肺炎", "J18.900", ("DD",)),
+        ("高血压病3级", "I10.x05", ("DD",)),
     ]
     assert [s.name for s in found.stops] == ["呼吸内科病区", "心内科病区"]
     assert sorted(e.title for e in found.events) == ["生化", "血常规"]
     assert ("fact.discharged", "2026-01-27 10:00") in found.facts
+
+
+async def test_a_removed_result_with_a_key_of_its_own_is_found_by_visit_and_time() -> None:
+    who = seed.patient(seed.QPZS, "P", "某人")
+    visit_of = {"encounter": seed.ref(seed.encounter(who, seed.QPZS, "V", "AMB", "2026-03-01"))}
+    at = "2026-03-01T08:00:00+08:00"
+    gone = seed.observation(who, seed.QPZS, "L1", "K", "钾", at, status="entered-in-error", valueString="9", **visit_of)
+    gone["identifier"] = [{"system": seed.local(seed.QPZS, "jyzblsh"), "value": "I1"}]
+    kept = seed.observation(who, seed.QPZS, "L1", "NA", "钠", at, valueString="140", **visit_of)
+    one = seed.lab(who, seed.QPZS, "L1", "生化", at, [kept], **visit_of)
+    store = await filled([who, gone, kept, one])
+    source = source_of(store)
+    chart = await source.chart(who["id"])
+    (event,) = timeline(chart)
+    assert event.marks == ("amended",)
+    found = await report(source, chart, chart.all("DiagnosticReport")[0], event)
+    assert [r.name for r in found.withdrawn] == ["钾"]
+
+
+async def test_a_removed_result_that_fits_two_reports_stays_on_its_own() -> None:
+    who = seed.patient(seed.QPZS, "P", "某人")
+    at = "2026-03-01T08:00:00+08:00"
+    gone = seed.observation(who, seed.QPZS, "L1", "K", "钾", at, status="entered-in-error", valueString="9")
+    gone["identifier"] = [{"system": seed.local(seed.QPZS, "jyzblsh"), "value": "I1"}]
+    reports = [seed.lab(who, seed.QPZS, number, "生化", at, []) for number in ("L1", "L2")]
+    store = await filled([who, gone, *reports])
+    events = timeline(await source_of(store).chart(who["id"]))
+    assert sorted((e.type, e.marks) for e in events) == [
+        ("DiagnosticReport", ()),
+        ("DiagnosticReport", ()),
+        ("Observation", ("withdrawn",)),
+    ]
+
+
+async def test_a_diagnosis_for_admission_and_discharge_is_one() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    stay = seed.encounter(who, seed.WJYY, "V", "IMP", "2026-03-01T08:00:00+08:00", "2026-03-05T08:00:00+08:00")
+    stated = [seed.condition(who, seed.WJYY, f"V:{use}:1", "肺炎", "J18.900", stay) for use in ("A", "F")]
+    stay["diagnosis"] = [
+        {"condition": seed.ref(c), "use": {"coding": [{"code": use}]}}
+        for c, use in zip(stated, ("AD", "DD"), strict=True)
+    ]
+    chart = await source_of(await filled([who, stay, *stated])).chart(who["id"])
+    (event,) = timeline(chart)
+    (one,) = visit(chart, stay, event, [event]).diagnoses
+    assert (one.text, one.uses) == ("肺炎", ("AD", "DD"))

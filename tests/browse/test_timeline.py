@@ -1,8 +1,9 @@
 """One stream out of three regions."""
 
+from hie.browse.event import Event
 from hie.browse.filters import Filter, cut, read_filter
 from hie.browse.source import Source
-from hie.browse.timeline import Event, timeline
+from hie.browse.timeline import timeline
 from tests.browse import seed
 from tests.browse.conftest import filled, source_of
 

@@ -5,12 +5,12 @@ from importlib import resources
 
 import pytest
 
+from hie.browse.event import KINDS
 from hie.browse.filters import SPANS
 from hie.browse.person import KINDS as NUMBERS
 from hie.browse.place import SHAPES
 from hie.browse.result import FLAGS, UNKNOWN
 from hie.browse.source import TYPES
-from hie.browse.timeline import KINDS
 from hie.browse.words import catalogues
 
 WORDS = catalogues()
