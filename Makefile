@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    hypothesis lxml-stubs mypy playwright pytest pytest-asyncio ruff
+	    fhirclient fhirpy hypothesis lxml-stubs mypy playwright pytest pytest-asyncio ruff
 	touch $(STAMP)
 
 demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep serving

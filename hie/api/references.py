@@ -1,7 +1,8 @@
 """References in what is written: conditional ones resolved, those of a Bundle rewritten, targets checked on demand."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hie.api.conditional import match_one, pairs_of
@@ -20,18 +21,46 @@ _CONDITIONAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)", re.DOTALL)
 _LITERAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
 
 
-def rewritten(value: Any, names: Mapping[str, str], key: str = "") -> Any:
-    """`value` with every reference that `names` knows replaced: Reference.reference, uri, url, canonical, oid, uuid,
-    and `href` and `src` in narrative (FHIR R4 http §3.1.0.11.2). Shares with `value` what did not change."""
-    if isinstance(value, str):
-        if key == "div":
-            return _LINK.sub(lambda found: found[1] + names.get(found[2], found[2]) + found[3], value)
-        return names.get(value, value) if key not in NAMES else value
-    if isinstance(value, dict):
-        return {name: rewritten(item, names, name) for name, item in value.items()}
-    if isinstance(value, list):
-        return [rewritten(item, names, key) for item in value]
-    return value
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A string in a resource that may have to be replaced: `owner[key]`, which was `text` when it came in."""
+
+    owner: Any
+    key: str | int
+    text: str
+    narrative: bool = False
+
+
+def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
+    """Every place that may refer to one of `names`, and every conditional reference.
+
+    Those are Reference.reference, uri, url, canonical, oid, uuid, and `href` and `src` in narrative (FHIR R4 http
+    §3.1.0.11.2).
+    """
+    found: list[Slot] = []
+    waiting: list[tuple[Any, str]] = [(resource, "")]
+    while waiting:
+        owner, name = waiting.pop()
+        for key, value in owner.items() if isinstance(owner, dict) else enumerate(owner):
+            kind = type(value)
+            if kind is str:
+                here = key if isinstance(key, str) else name
+                if (value in names and here not in NAMES) or (here == "reference" and "?" in value):
+                    found.append(Slot(owner, key, value))
+                elif here == "div" and names and ("href" in value or "src" in value):
+                    found.append(Slot(owner, key, value, True))
+            elif kind is dict or kind is list:
+                waiting.append((value, key if isinstance(key, str) else name))
+    return found
+
+
+def fill(slots: Iterable[Slot], names: Mapping[str, str]) -> None:
+    """Write what `names` says into the slots; may be done again with other names, since a slot keeps its text."""
+    for slot in slots:
+        if slot.narrative:
+            slot.owner[slot.key] = _LINK.sub(lambda link: link[1] + names.get(link[2], link[2]) + link[3], slot.text)
+        else:
+            slot.owner[slot.key] = names.get(slot.text, slot.text)
 
 
 def references(value: Any) -> Iterator[str]:
@@ -52,25 +81,23 @@ def references(value: Any) -> Iterator[str]:
 async def resolve_conditional_references(
     service: Service, reader: Reader, principal: Principal, resource: Json
 ) -> Json:
-    """`resource` with references such as `Patient?identifier=x` replaced by what they match.
+    """`resource`, with references such as `Patient?identifier=x` in it replaced by what they match.
 
     Raises VERSION_CONFLICT when one matches nothing, MULTIPLE_MATCHES when several.
     """
-    found = await resolve_all(service, reader, principal, [resource], {})
-    return rewritten(resource, found) if found else resource
+    slots = slots_of(resource)
+    if slots:
+        fill(slots, await resolve_all(service, reader, principal, slots, {}))
+    return resource
 
 
 async def resolve_all(
-    service: Service, reader: Reader, principal: Principal, resources: Sequence[Json], known: Mapping[str, str]
+    service: Service, reader: Reader, principal: Principal, slots: Iterable[Slot], known: Mapping[str, str]
 ) -> dict[str, str]:
-    """Conditional reference -> what it matches, for all in `resources` that `known` does not have."""
-    wanted = {
-        text
-        for resource in resources
-        for text in references(resource)
-        if "?" in text and text not in known and _CONDITIONAL.fullmatch(text)
-    }
-    return {text: await _resolved(service, reader, principal, text) for text in sorted(wanted)}
+    """Conditional reference -> what it matches, for all in `slots` that `known` does not have."""
+    wanted = {slot.text for slot in slots if "?" in slot.text and not slot.narrative and slot.text not in known}
+    conditional = sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
+    return {text: await _resolved(service, reader, principal, text) for text in conditional}
 
 
 async def _resolved(service: Service, reader: Reader, principal: Principal, text: str) -> str:

@@ -14,7 +14,7 @@ from hie.api.content import Rejected, of_type, validated
 from hie.api.entries import METHODS, Entry, answer_entry, entry_of, rows_of
 from hie.api.message import Answer, Request
 from hie.api.patch import Change, Patching, apply, change_in
-from hie.api.references import resolve_all, rewritten
+from hie.api.references import Slot, fill, resolve_all, slots_of
 from hie.api.router import Route, route
 from hie.api.service import Service
 from hie.api.write import Written, conditions, insert, put, remove, target_of_update, told
@@ -28,12 +28,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry that is ready to run: its route, and the resource or change it carries."""
+    """One entry that is ready to run: its route, the resource or change it carries, the names it goes by."""
 
     entry: Entry
     route: Route
     resource: Json | None = None
     change: Change | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def method(self) -> str:
@@ -56,8 +57,11 @@ async def transaction(service: Service, request: Request, posted: Json) -> Answe
     """Run a transaction; the answer has an entry for each, in the order given."""
     steps = [_step(service, request, place, row) for place, row in enumerate(rows_of(service, posted))]
 
+    names = {name for step in steps for name in step.names}
+    slots = [slot for step in steps if step.resource is not None for slot in slots_of(step.resource, names)]
+
     async def job(tx: Transaction) -> list[bytes]:
-        return await _run(replace(service, reader=tx), tx, steps)
+        return await _run(replace(service, reader=tx), tx, steps, slots)
 
     answers = await (service.store.write(job) if any(step.method != "GET" for step in steps) else _read(service, steps))
     return Answer(200, bundled("transaction-response", answers))
@@ -79,12 +83,17 @@ def _step(service: Service, request: Request, place: int, row: Any) -> Step:
         if found.name not in _ALLOWED:
             raise HieError(Category.INVALID, "This interaction cannot be part of a transaction")
         if found.name in ("patch", "conditional_patch"):
-            return Step(entry, found, change=change_in(inner.resource or {}, service.definitions))
+            return Step(
+                entry,
+                found,
+                change=change_in(inner.resource or {}, service.definitions),
+                names=_names(entry, found.type or ""),
+            )
         if inner.method in ("POST", "PUT") and found.name != "search":
             resource = validated(service, of_type(inner.resource or {}, found.type or ""))
             if found.id is not None and resource.get("id") not in (None, found.id):
                 raise HieError(Category.INVALID, "The body must carry the id of the URL", expression="resource.id")
-            return Step(entry, found, resource)
+            return Step(entry, found, resource, names=_names(entry, found.type or ""))
         return Step(entry, found)
     except HieError as error:
         raise _at(entry, error) from None
@@ -120,7 +129,7 @@ def _issue_at(entry: Entry, issue: Problem) -> Issue:
 # -- inside the write ----------------------------------------------------------------------------------------------
 
 
-async def _run(service: Service, tx: Transaction, steps: Sequence[Step]) -> list[bytes]:
+async def _run(service: Service, tx: Transaction, steps: Sequence[Step], slots: Sequence[Slot]) -> list[bytes]:
     resolved = _Resolved()
     for step in steps:
         try:
@@ -128,10 +137,9 @@ async def _run(service: Service, tx: Transaction, steps: Sequence[Step]) -> list
         except HieError as error:
             raise _at(step.entry, error) from None
     _refuse_overlap(steps, resolved)
-    resources = [step.resource for step in steps if step.resource is not None]
-    if steps:
+    if slots:
         principal = steps[0].entry.request.principal
-        resolved.names |= await resolve_all(service, tx, principal, resources, resolved.names)
+        fill(slots, resolved.names | await resolve_all(service, tx, principal, slots, resolved.names))
     answers = [b""] * len(steps)
     for step in sorted(steps, key=lambda step: METHODS.index(step.method)):
         try:
@@ -158,7 +166,7 @@ async def _resolve(service: Service, tx: Transaction, step: Step, resolved: _Res
         identity = match.id if match else None
     resolved.ids[place] = identity
     if identity is not None and step.method != "DELETE":
-        resolved.names |= _names(step, f"{kind}/{identity}")
+        resolved.names |= dict.fromkeys(step.names, f"{kind}/{identity}")
 
 
 async def _created(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> str:
@@ -179,19 +187,18 @@ async def _created(service: Service, tx: Transaction, step: Step, resolved: _Res
     return identity
 
 
-def _names(step: Step, reference: str) -> dict[str, str]:
+def _names(entry: Entry, kind: str) -> tuple[str, ...]:
     """What references to the resource of an entry may look like, besides what they should."""
-    names = {}
-    full_url, request, kind = step.entry.full_url, step.entry.request, step.route.type
+    names = []
+    full_url, condition = entry.full_url, entry.request.header("if-none-exist")
     if full_url:
-        names[full_url] = reference
+        names.append(full_url)
         tail = "/".join(full_url.rsplit("/", 2)[-2:])
         if "://" in full_url and tail.startswith(f"{kind}/"):
-            names[tail] = reference
-    condition = request.header("if-none-exist")
+            names.append(tail)
     if condition is not None:
-        names[f"{kind}?{condition.rpartition('?')[2]}"] = reference
-    return {name: reference for name in names if name != reference}
+        names.append(f"{kind}?{condition.rpartition('?')[2]}")
+    return tuple(names)
 
 
 def _refuse_overlap(steps: Sequence[Step], resolved: _Resolved) -> None:
@@ -229,8 +236,7 @@ async def _write(service: Service, tx: Transaction, step: Step, resolved: _Resol
         return await apply(service, tx, Patching(step.change, request.principal, conditions(request)), kind, identity)
     if place in resolved.found:
         return Written(200, resolved.found[place])
-    resource = rewritten(step.resource, resolved.names) if resolved.names else dict(step.resource or {})
-    resource["id"] = identity
+    resource = {**(step.resource or {}), "id": identity}
     if step.method == "PUT":
         return await put(service, tx, request.principal, resource, conditions(request))
     twin = await tx.read(kind, identity) if request.header("if-none-exist") is not None else None
