@@ -8,6 +8,11 @@ import orjson
 
 from hie.base.errors import HieError
 
+RULES = "urn:hie:validation-rules"
+"""Code system of the rule keys in `details`."""
+
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
+
 
 class Problem(Protocol):
     """What can be told in an OperationOutcome: `Issue`, and what the validator reports."""
@@ -44,12 +49,19 @@ class Issue:
 
     `severity` is fatal, error, warning or information; `code` an IssueType; `diagnostics` a plain sentence without
     patient data; `expression` the FHIRPath of the element, or the parameter (`http.<name>`), at fault.
+
+    From the validator: `rule` the key of the constraint (`per-1`) or the name of our rule (`cardinality-min`),
+    `pointer` the place in JSON as keys and indexes, `line` and `column` in the text (from 1; 0 when not known).
     """
 
     severity: str
     code: str
     diagnostics: str
     expression: tuple[str, ...] = ()
+    rule: str = ""
+    pointer: tuple[str | int, ...] = ()
+    line: int = 0
+    column: int = 0
 
     @property
     def fails(self) -> bool:
@@ -77,6 +89,13 @@ def _row(issue: Problem) -> dict[str, Any]:
     row: dict[str, Any] = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
     if issue.expression:
         row["expression"] = list(issue.expression)
+    if issue.rule:
+        row["details"] = {"coding": [{"system": RULES, "code": issue.rule}]}
+    if issue.line:
+        row["extension"] = [
+            {"url": f"{_CORE}operationoutcome-issue-line", "valueInteger": issue.line},
+            {"url": f"{_CORE}operationoutcome-issue-col", "valueInteger": issue.column},
+        ]
     return row
 
 

@@ -4,7 +4,7 @@ Two readers of the same rules: `shape` answers "valid?" in microseconds for the 
 wrong and where. A test holds them against each other.
 """
 
-from hie.fhir.validate.issue import Issue
+from hie.fhir.outcome import Issue
 from hie.fhir.validate.options import Options
 from hie.fhir.validate.validator import Validator
 

@@ -18,7 +18,7 @@ MALFORMED = (AttributeError, TypeError, ValueError, KeyError, ArithmeticError, R
 
 
 class Engine:
-    """Evaluates constraints on elements inside a resource."""
+    """Evaluates constraints and paths on elements inside a resource."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._scope = Scope(definitions=definitions, limit=STEPS)
@@ -38,6 +38,15 @@ class Engine:
             return compiled.holds(focus, {**variables, "context": focus}, self._scope) is not False
         except (HieError, *MALFORMED):
             return True
+
+    def select(self, path: str, value: Any, kind: str, node: str, root: Root, sibling: Any = None) -> list[Node]:
+        """The elements at a path below an element; nothing when the path cannot be followed."""
+        variables = {"resource": _node(root.resource), "rootResource": _node(root.container)}
+        try:
+            found = compile(path).nodes(Node(value, kind, node, sibling), variables, self._scope)
+        except (HieError, *MALFORMED):
+            return []
+        return [item for item in found if isinstance(item, Node)]
 
 
 def compiled_constraint(constraint: Constraint) -> Compiled | None:

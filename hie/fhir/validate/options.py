@@ -10,16 +10,17 @@ class Options:
     `base_only`: the rules of the base definitions alone, as on the write path: no profiles, no judgement on extensions,
     codings or links. `unknown_extensions`: severity for an extension whose definition is not known. `example_urls`:
     whether `example.org` and its like are fine. `html_in_text`: severity for text that looks like HTML.
-    `resolve_bundle`: references to a server's resource must be found in the Bundle. `check_contained`: contained
+    `resolve_references`: relative references must lead to a
+    resource of the same Bundle or Parameters. `check_contained`: contained
     resources are judged too.
     """
 
     base_only: bool = False
-    unknown_extensions: str = "error"
+    unknown_extensions: str = "warning"
     example_urls: bool = True
     html_in_text: str = "warning"
     markdown_html: str = "warning"
-    resolve_bundle: bool = False
+    resolve_references: bool = False
     check_contained: bool = True
 
 

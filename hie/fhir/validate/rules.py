@@ -4,11 +4,14 @@
 the FHIRPath engine; `tests/fhir/validate/test_rules.py` holds both against each other.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hie.fhir.path.temporal import compare, parse_temporal
 from hie.fhir.validate.references import Root, contained_found
+
+_NARRATIVE_LINK = re.compile(r"""(?:src|href)=["'](#[^"']+)["']""").findall
 
 Rule = Callable[[Mapping[str, Any], Root], bool]
 
@@ -70,7 +73,7 @@ def _dom_2(value: Mapping[str, Any], root: Root) -> bool:
 
 
 def references_in(value: Any) -> Iterator[str]:
-    """Every string inside that may name a contained resource: references, canonicals, URIs."""
+    """Every string inside that may name a contained resource: references, canonicals, URIs, links of narratives."""
     if value.__class__ is dict:
         for part in value.values():
             yield from references_in(part)
@@ -79,9 +82,12 @@ def references_in(value: Any) -> Iterator[str]:
             yield from references_in(part)
     elif value.__class__ is str and value[:1] == "#":
         yield value
+    elif value.__class__ is str and value[:4] == "<div":
+        yield from _NARRATIVE_LINK(value)
 
 
 def _dom_3(value: Mapping[str, Any], root: Root) -> bool:
+    """Also satisfied by a link or image of the narrative, which the expression of R4 cannot see."""
     inner = _objects(value.get("contained"))
     if not inner:
         return True

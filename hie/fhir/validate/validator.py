@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
+from hie.fhir.outcome import Issue
 from hie.fhir.validate.bindings import Bindings
 from hie.fhir.validate.engine import Engine
-from hie.fhir.validate.issue import Issue, Place
 from hie.fhir.validate.options import BASE, Options
+from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Plans, Profiles
+from hie.fhir.validate.positions import with_positions
+from hie.fhir.validate.references import root_of
 from hie.fhir.validate.shape import Shapes
 from hie.fhir.validate.walk import Tools, Walk
+from hie.fhir.xml import from_xml
+from hie.wire.safejson import loads
 
 
 class Validator:
@@ -22,7 +28,7 @@ class Validator:
     def __init__(self, definitions: Definitions, profiles: Profiles | None = None) -> None:
         engine = Engine(definitions)
         self._shapes = Shapes(definitions, engine)
-        self._tools = Tools(Plans(definitions, profiles or definitions), engine, Bindings(definitions))
+        self._tools = Tools(definitions, Plans(definitions, profiles or definitions), engine, Bindings(definitions))
 
     def is_valid(self, resource: Any) -> bool:
         """Whether a resource certainly has no error under the base rules: a few microseconds.
@@ -53,4 +59,18 @@ class Validator:
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         place = Place(kind if isinstance(kind, str) and kind.isalpha() else "Resource")
         walk.resource(resource, place)
-        return walk.issues
+        if isinstance(kind, str) and self._tools.definitions.is_resource(kind):
+            for url in profiles:
+                walk.profile(resource, url, place, root_of(resource), place, "error")
+        return walk.issues if raw is None else with_positions(walk.issues, raw, self._tools.definitions)
+
+    def validate_text(
+        self, raw: bytes, *, profiles: Sequence[str] = (), base_only: bool = False, options: Options | None = None
+    ) -> list[Issue]:
+        """Like `validate`, from the JSON or XML text itself; text that cannot be read is a fatal issue."""
+        try:
+            is_xml = raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
+            resource = from_xml(raw, self._tools.definitions) if is_xml else loads(raw)
+        except HieError as error:
+            return [Issue("fatal", "structure", error.message, rule="text")]
+        return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)

@@ -4,17 +4,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint, Element, ElementType
+from hie.fhir.outcome import Issue
+from hie.fhir.path import Node
 from hie.fhir.validate.bindings import Bindings
+from hie.fhir.validate.datatypes import DATATYPE_RULES, no_faults
 from hie.fhir.validate.engine import MALFORMED, Engine
-from hie.fhir.validate.issue import Issue, Place
+from hie.fhir.validate.extensions import Use, extension_faults
 from hie.fhir.validate.narrative import narrative_faults
 from hie.fhir.validate.options import Options
-from hie.fhir.validate.plan import Child, Plan, Plans
+from hie.fhir.validate.place import Place
+from hie.fhir.validate.plan import Child, Plan, Plans, Slice
 from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.fhir.validate.references import Root, root_of, target_check
+from hie.fhir.validate.resources import RESOURCE_RULES
 from hie.fhir.validate.rules import RULES, Rule
 from hie.fhir.validate.shape import NEVER_AT_SHAPE, reference_types
+from hie.fhir.validate.slicing import slice_of
 from hie.fhir.validate.values import fits, same
 
 Json = Mapping[str, Any]
@@ -24,6 +31,7 @@ Json = Mapping[str, Any]
 class Tools:
     """What a walk works with; made once by the validator."""
 
+    definitions: Definitions
     plans: Plans
     engine: Engine
     bindings: Bindings
@@ -47,6 +55,13 @@ class Walk:
     options: Options
     issues: list[Issue] = field(default_factory=list)
     _seen: set[tuple[str, str, str, str]] = field(default_factory=set)
+    _holders: list[tuple[str, str]] = field(default_factory=list)
+    _base: Place = field(default_factory=lambda: Place(""))
+
+    @property
+    def bindings(self) -> Bindings:
+        """The checks of coded values."""
+        return self.tools.bindings
 
     def report(self, severity: str, code: str, rule: str, text: str, place: Place) -> None:
         """Add an issue, unless the same is known of the place already."""
@@ -64,14 +79,46 @@ class Walk:
     def resource(self, value: Any, place: Place, container: Root | None = None, plan: Plan | None = None) -> None:
         """A resource against its base definition, or against the plan of a profile."""
         kind = value.get("resourceType") if isinstance(value, dict) else None
-        definitions = self.tools.plans.definitions
+        definitions = self.tools.definitions
         if not isinstance(kind, str) or not definitions.is_resource(kind):
             self.error("structure", "resource-type", "This is no resource of a known type", place)
             return
         root = root_of(value) if container is None else Root(value, container.container, container.contained)
-        plan = plan or self.tools.plans.of_type(kind)
-        if plan is not None:
+        outer, self._base = self._base, place
+        base = self.tools.plans.of_type(kind)
+        if plan is not None and plan.definition.type != kind:
+            text = f"The profile is for {plan.definition.type}, not for {kind}"
+            self.error("structure", "profile-type", text, place)
+        elif plan is not None:
             self.object(value, plan, place, root)
+        elif base is not None:
+            self.object(value, base, place, root)
+            if not self.options.base_only:
+                self._beyond_base(value, kind, place, root)
+        self._base = outer
+
+    def _beyond_base(self, value: Json, kind: str, place: Place, root: Root) -> None:
+        """The rules of `conformance` and `bundle`, and the profiles that a resource claims."""
+        for rule in RESOURCE_RULES.get(kind, ()):
+            for found in rule(value, self.tools.definitions, self.options):
+                self.report(found.severity, found.code, found.rule, found.text, place.at(found.pointer))
+        meta = value.get("meta")
+        claimed = meta.get("profile") if isinstance(meta, dict) else None
+        for index, url in enumerate(claimed if isinstance(claimed, list) else ()):
+            if isinstance(url, str):
+                self.profile(value, url, place, root, place.member("meta").member("profile").item(index), "warning")
+
+    def profile(self, value: Json, url: str, place: Place, root: Root, claim: Place, unknown: str) -> None:
+        """A resource against a profile; `unknown` is the severity when there is no such profile."""
+        plan = self.tools.plans.of_profile(url)
+        if plan is None:
+            self.report(unknown, "not-found", "profile-unknown", "The profile is not known", claim)
+        elif plan.definition.kind != "resource":
+            self.error("invalid", "profile-type", "The profile is not for resources", claim)
+        elif plan.definition.type == value.get("resourceType"):
+            self.object(value, plan, place, root)
+        elif plan.definition.type not in ("Resource", "DomainResource"):
+            self.error("structure", "profile-type", f"The profile is for {plan.definition.type}", claim)
 
     def object(self, value: Any, plan: Plan, place: Place, root: Root) -> None:
         """An object against a plan."""
@@ -102,10 +149,8 @@ class Walk:
         self._count(element, len(found), place, plan)
         for one in found:
             self.item(one, element, plan, root)
-        if child.slices and found:
+        if child.slices:
             self._slices(found, child, plan, place, root)
-        elif child.slices:
-            self._missing_slices(child, place)
 
     def _count(self, element: Element, count: int, place: Place, plan: Plan) -> None:
         if count < element.min:
@@ -163,10 +208,13 @@ class Walk:
     def item(self, found: Found, element: Element, plan: Plan, root: Root) -> None:
         """One occurrence of an element."""
         kind = found.kind.code
-        if kind == "Resource" or self.tools.plans.definitions.is_resource(kind):
+        if kind == "Resource" or self.tools.definitions.is_resource(kind):
             self._nested(found, element, root)
             return
-        if self.tools.plans.definitions.is_primitive(kind):
+        if kind == "Extension" and not self.options.base_only:
+            self._extension(found, element, plan, root)
+        self._holders.append((element.content_reference or element.path, kind))
+        if self.tools.definitions.is_primitive(kind):
             self._primitive(found, element, root)
         else:
             inner = plan.inner(element, found.kind)
@@ -174,16 +222,43 @@ class Walk:
                 self.object(found.value, inner, found.place, root)
         if isinstance(found.value, dict | str):
             self._meaning(found, element, root)
+        if not self.options.base_only:
+            for severity, code, rule, text in DATATYPE_RULES.get(kind, no_faults)(found.value, self):
+                self.report(severity, code, rule, text, found.place)
         self._fixed(found, element)
+        self._holders.pop()
 
     def _nested(self, found: Found, element: Element, root: Root) -> None:
+        kind = found.value.get("resourceType") if isinstance(found.value, dict) else None
+        if found.kind.code not in ("Resource", kind):
+            self.error("structure", "type", f"A {found.kind.code} belongs here", found.place)
+            return
         if element.name != "contained":
             self.resource(found.value, found.place)
+            for url in found.kind.profile:
+                self.profile(found.value, url, found.place, root_of(found.value), found.place, "warning")
             return
         if isinstance(found.value, dict) and "id" not in found.value:
             self.error("required", "contained-id", "A contained resource has an id", found.place)
         if self.options.check_contained:
             self.resource(found.value, found.place, root)
+
+    def _extension(self, found: Found, element: Element, plan: Plan, root: Root) -> None:
+        """What the definition of an extension says about its use."""
+        where = found.place.expression[len(self._base.expression) :]
+        resource = str(root.resource.get("resourceType"))
+        at_root = where.count(".") == 1
+        holder, kind = (resource, resource) if at_root or not self._holders else self._holders[-1]
+        use = Use(resource, where, holder, kind, element.name == "modifierExtension")
+        known = self.tools.plans
+        for severity, rule, text in extension_faults(found.value, use, known, self.options, self.tools.definitions):
+            self.report(severity, "structure", rule, text, found.place)
+        url = found.value.get("url") if isinstance(found.value, dict) else None
+        inner = known.of_profile(url) if isinstance(url, str) and ":" in url else None
+        if inner is not None and inner.definition.type == "Extension":
+            self._holders.append((element.path, "Extension"))
+            self.object(found.value, inner, found.place, root)
+            self._holders.pop()
 
     def _primitive(self, found: Found, element: Element, root: Root) -> None:
         kind, value, place = found.kind.code, found.value, found.place
@@ -218,7 +293,7 @@ class Walk:
         if element.binding is not None:
             for severity, code, rule, text in self.tools.bindings.faults(found.value, found.kind.code, element.binding):
                 self.report(severity, code, rule, text, found.place)
-        definitions = self.tools.plans.definitions
+        definitions = self.tools.definitions
         targets = reference_types(element, found.kind.code, definitions)
         if targets is None or not isinstance(found.value, dict):
             return
@@ -240,6 +315,8 @@ class Walk:
                 continue
             if self.options.base_only and constraint.severity != "error":
                 continue
+            if constraint.key == "dom-3" and not self.options.check_contained:
+                continue
             rule = RULES.get(constraint.key) if isinstance(value, dict) else None
             if rule is None:
                 kept = self.tools.engine.holds(constraint, value, kind, node, root, sibling)
@@ -251,10 +328,61 @@ class Walk:
     # -- slices ------------------------------------------------------------------------------------------------
 
     def _slices(self, found: Sequence[Found], child: Child, plan: Plan, place: Place, root: Root) -> None:
-        """Slicing comes with the profiles."""
+        """Put each item into its slice, hold it against the slice, count, and look at order and closure."""
+        slicing = child.element.slicing or {}
+        order = [one.name for one in child.slices]
+        counts = dict.fromkeys(order, 0)
+        furthest, outside_seen = -1, False
+        for one in found:
+            mine = self.slice_of(one, child, slicing, plan, root)
+            if mine is None:
+                outside_seen = True
+                if slicing.get("rules") == "closed":
+                    text = f"{child.element.name} belongs to no slice, and the profile allows no others"
+                    self.error("structure", "slice-closed", text, one.place)
+                continue
+            if outside_seen and slicing.get("rules") == "openAtEnd":
+                self.error("structure", "slice-open-at-end", "Items outside of slices come last", one.place)
+            position = order.index(mine.name)
+            if slicing.get("ordered") and position < furthest:
+                self.error("structure", "slice-order", "The slices are not in the order of the profile", one.place)
+            furthest = max(furthest, position)
+            counts[mine.name] += 1
+            self.item(one, mine.element, plan, root)
+        self._slice_counts(child, counts, place)
 
-    def _missing_slices(self, child: Child, place: Place) -> None:
-        """Mandatory slices of an absent element: its own cardinality already tells."""
+    def _slice_counts(self, child: Child, counts: Mapping[str, int], place: Place) -> None:
+        for one in child.slices:
+            count, name = counts.get(one.name, 0), f"{child.element.name}:{one.name}"
+            if count < one.element.min:
+                self.error("required", "slice-min", f"The slice {name} needs {one.element.min} item(s)", place)
+            if one.element.max is not None and count > one.element.max:
+                text = f"The slice {name} may have at most {one.element.max} item(s)"
+                self.error("structure", "slice-max", text, place.member(child.element.name))
+
+    def slice_of(self, one: Found, child: Child, slicing: Mapping[str, Any], plan: Plan, root: Root) -> Slice | None:
+        """The slice of one item."""
+        kind = one.kind.code
+        node = child.element.path if kind in ("BackboneElement", "Element") else kind
+
+        def select(path: str) -> list[Node]:
+            if path == "$this":
+                return [Node(one.value, kind, node, one.sibling)]
+            return self.tools.engine.select(path, one.value, kind, node, root, one.sibling)
+
+        return slice_of(kind, child.slices, slicing, plan.definition, select, self._conforms)
+
+    def _conforms(self, node: Node, url: str) -> bool:
+        """Whether an element fits a profile: tried on a walk of its own."""
+        plan = self.tools.plans.of_profile(url)
+        if plan is None or plan.definition.type != node.type:
+            return plan is None and url == node.type
+        attempt = Walk(self.tools, self.options)
+        if plan.is_resource:
+            attempt.resource(node.value, Place(node.type), plan=plan)
+        else:
+            attempt.object(node.value, plan, Place(node.type), root_of({}))
+        return not any(issue.fails for issue in attempt.issues)
 
 
 def keeps(rule: Rule, value: Json, root: Root) -> bool:
