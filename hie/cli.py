@@ -217,6 +217,25 @@ def check(
     raise typer.Exit(0 if report.storable else 1)
 
 
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="FHIR resources, JSON or XML")],
+    profile: Annotated[list[str] | None, typer.Option(help="Canonical URL of a profile; may be repeated")] = None,
+    errors_only: Annotated[bool, typer.Option("--errors-only", help="Leave warnings and hints out")] = False,
+) -> None:
+    """校验 · Hold FHIR resources against FHIR R4 and profiles. Exit code 1 when one is not valid."""
+    from hie.commands.validate import issue_line, validate_files
+
+    valid = True
+    for checked in validate_files(files, profile or ()):
+        valid = valid and checked.valid
+        console.print(f"{'[green]✓[/green]' if checked.valid else '[red]✗[/red]'} [bold]{checked.path}[/bold]")
+        for issue in checked.issues:
+            if issue.fails or not errors_only:
+                console.print(issue_line(issue), markup=False, soft_wrap=True)
+    raise typer.Exit(0 if valid else 1)
+
+
 def _operating(data: Path | None, store: str | None, config: Path | None) -> Any:
     from hie.config import load_config
 

@@ -38,6 +38,21 @@ class Problem(Protocol):
         ...
 
     @property
+    def rule(self) -> str:
+        """The key of the rule at fault, empty where there is none."""
+        ...
+
+    @property
+    def line(self) -> int:
+        """The line in the text, 0 when not known."""
+        ...
+
+    @property
+    def column(self) -> int:
+        """The column in the line."""
+        ...
+
+    @property
     def fails(self) -> bool:
         """Whether the request cannot succeed with it."""
         ...

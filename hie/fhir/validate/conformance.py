@@ -9,7 +9,6 @@ from hie.fhir.definitions import CORE, Definitions
 from hie.fhir.path import compile
 from hie.fhir.validate.options import Options
 
-
 ABSTRACT = frozenset(("Resource", "DomainResource", "Element", "BackboneElement"))
 """Types that stand for whatever derives from them."""
 

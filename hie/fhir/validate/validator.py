@@ -41,6 +41,10 @@ class Validator:
         """What the write path asks: the errors under the base rules, none for almost every resource."""
         return [] if self._shapes.is_valid(resource) else self.validate(resource, base_only=True)
 
+    def all_issues(self, resource: Any, profile: str | None = None) -> list[Issue]:
+        """What `$validate` answers: everything, against one profile more where it is named."""
+        return self.validate(resource, profiles=() if profile is None else (profile,))
+
     def validate(
         self,
         resource: Any,
