@@ -1,0 +1,183 @@
+"""Bad input through the real doors: a clear answer, nothing lost, neighbours served."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hie.commands.serve import Running, running
+from hie.config import load_config
+from hie.staging.ledger import ledger
+from hie.wire.mllp import Frame, FrameMachine, wrap
+
+ADAPTERS = Path(__file__).resolve().parents[2] / "adapters"
+GOOD = (ADAPTERS / "wujiang" / "samples" / "01-admit-a01.hl7").read_bytes()
+CDA = (ADAPTERS / "jiashan" / "samples" / "02-c0007-nested.xml").read_bytes()
+ROWS = (ADAPTERS / "qingpu" / "samples" / "01-patient-visit-lab.xml").read_bytes()
+TRAPS = [
+    char
+    for char in (bytes((lead, trail)) for lead in range(0x81, 0xFF) for trail in b"|^~\\")
+    if len(text := char.decode("gbk", "replace")) == 1 and text > "\u007f" and text != "\ufffd"
+]
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[Running]:
+    """A server on free ports, with small limits."""
+    settings = {"data": tmp_path, "port": 0, "mllp_port": 0, "max_body": 200_000, "mllp_frame_seconds": 0.5}
+    async with running(load_config({**settings, "drop_poll_seconds": 0, "retry_poll_seconds": 0}, {})) as started:
+        yield started
+
+
+async def mllp(live: Running, *chunks: bytes, answers: int = 1) -> list[bytes]:
+    """Send raw bytes; returns the bodies of the answers, fewer when the server closes the connection."""
+    assert live.exchange.mllp is not None
+    reader, writer = await asyncio.open_connection("127.0.0.1", live.exchange.mllp.port)
+    machine, found = FrameMachine(1 << 24), []
+    try:
+        for chunk in chunks:
+            writer.write(chunk)
+            await writer.drain()
+        while len(found) < answers and (data := await asyncio.wait_for(reader.read(65536), 20)):
+            found += [frame.body for frame in machine.feed(data) if isinstance(frame, Frame)]
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+    return found
+
+
+async def post(live: Running, door: str, body: bytes, content_type: str) -> httpx.Response:
+    async with httpx.AsyncClient(base_url=live.url, timeout=20) as http:
+        return await http.post(f"/feeds/{door}", content=body, headers={"Content-Type": content_type})
+
+
+async def test_a_giant_frame_is_refused_and_neighbours_are_served(live: Running) -> None:
+    giant = mllp(live, b"\x0b" + b"MSH|" + b"x" * 300_000)
+    good = mllp(live, wrap(GOOD))
+    refused, served = await asyncio.gather(giant, good)
+    assert b"MSA|AR|" in refused[0]
+    assert b"too-large" in refused[0]
+    assert b"MSA|AA|WS0001" in served[0]
+
+
+async def test_a_frame_that_never_ends_loses_its_connection_only(live: Running) -> None:
+    stuck = mllp(live, b"\x0b" + GOOD[:50])
+    served = await mllp(live, wrap(GOOD))
+    assert b"MSA|AA|" in served[0]
+    assert await stuck == []
+
+
+async def test_frames_in_pieces_and_many_frames_in_one_piece(live: Running) -> None:
+    pieces = [wrap(GOOD)[k : k + 7] for k in range(0, len(wrap(GOOD)), 7)]
+    assert b"MSA|AA|" in (await mllp(live, *pieces))[0]
+    other = GOOD.replace(b"WS0001", b"WS9001")
+    both = await mllp(live, b"noise" + wrap(GOOD) + wrap(other), answers=2)
+    assert [b"WS0001" in both[0], b"WS9001" in both[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", b"message-malformed"),
+        (b"PID|1||x", b"message-malformed"),
+        (GOOD.replace(b"ADT^A01", b"XYZ^A01"), b"type-unknown"),
+        (GOOD.replace(b"ADT^A01", b"ADT^A77"), b"event-unknown"),
+        (GOOD.replace(b"|P|2.4", b"|T|2.4"), b"processing-id"),
+        (GOOD.replace(b"|P|2.4", b"|P|9.9"), b"version-unsupported"),
+        (GOOD.replace(b"WS0001", b""), b"key-missing"),
+        (GOOD.replace(b"L800001^^^^LocalID", b"L800001^^^^Other"), b"key-missing"),
+        (GOOD.replace(b"12320509MBHE01015B", b"12320509MBHE99999B"), b"org-unknown"),
+        (GOOD.replace(b"PID|1", b"PIX|1"), b"segment-sequence"),
+    ],
+)
+async def test_a_bad_message_gets_ar_with_the_finding_and_is_kept(live: Running, body: bytes, code: bytes) -> None:
+    answer = (await mllp(live, wrap(body)))[0]
+    assert b"MSA|AR|" in answer
+    assert code in answer
+    books = await ledger(live.exchange.store)
+    assert (books.received, books.rejected, books.balanced) == (1, 1, True)
+
+
+async def test_every_trap_character_survives_in_a_name(live: Running) -> None:
+    """471 characters of GBK end in the byte of a delimiter."""
+    assert len(TRAPS) > 400
+    undeclared = GOOD.replace(b"UNICODE UTF-8", b"")
+    for start in range(0, len(TRAPS), 40):
+        names = TRAPS[start : start + 40]
+        body = undeclared.replace(b"WS0001", b"T%d" % start).replace("顾晓岚".encode(), b"".join(names))
+        body = _recode(body, b"".join(names))
+        assert b"MSA|AA|" in (await mllp(live, wrap(body)))[0]
+        patients = [v async for v in live.exchange.store.versions("Patient")]
+        assert json.loads(patients[0].body)["name"][0]["text"] == b"".join(names).decode("gbk")
+
+
+def _recode(body: bytes, name: bytes) -> bytes:
+    """Everything but the name from UTF-8 to GBK."""
+    return name.join(part.decode().encode("gbk") for part in body.split(name))
+
+
+@pytest.mark.parametrize(
+    ("door", "body", "status", "code"),
+    [
+        ("jiashan-cda", CDA[: len(CDA) // 2], 422, "message-malformed"),
+        ("jiashan-cda", b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><x>&a;</x>", 422, "doctype-forbidden"),
+        ("jiashan-cda", CDA.replace(b'code="C0007"', b'code="C9999"'), 422, "type-unknown"),
+        ("jiashan-cda", CDA.replace(b"12330421MBHE020186", b"12330421MBHE999999"), 422, "org-unknown"),
+        ("jiashan-cda", b"\xff\xfe\x00", 422, "charset-undecodable"),
+        ("qingpu-xml", ROWS[:-40], 422, "message-malformed"),
+        ("qingpu-xml", ROWS.replace(b"<HS>7</HS>", b"<HS>8</HS>"), 422, "count-mismatch"),
+        ("qingpu-xml", ROWS.replace(b'version="1.0">', b'version="2.0">'), 422, "version-unsupported"),
+        ("qingpu-xml", b"", 422, "message-malformed"),
+    ],
+)
+async def test_a_bad_document_gets_its_finding_and_is_kept(
+    live: Running, door: str, body: bytes, status: int, code: str
+) -> None:
+    answer = await post(live, door, body, "application/xml")
+    assert answer.status_code == status
+    assert code in answer.text
+    assert "320598196804175127" not in answer.text
+    assert (await ledger(live.exchange.store)).received == 1
+
+
+async def test_requests_that_are_no_items_at_all(live: Running) -> None:
+    assert (await post(live, "nowhere", b"x", "text/plain")).status_code == 404
+    assert (await post(live, "jiashan-cda", CDA, "text/plain")).status_code == 415
+    assert (await post(live, "jiashan-cda", b"x" * 300_000, "application/xml")).status_code == 413
+    unreadable = await post(live, "wujiang-hl7v2", b"hello", "application/hl7-v2")
+    assert unreadable.status_code == 400
+    assert "MSA|AR|" in unreadable.text
+    fault = await post(live, "jiashan-soap", b"<x/>", "text/xml")
+    assert fault.status_code == 400
+    assert "Fault" in fault.text
+    async with httpx.AsyncClient(base_url=live.url) as http:
+        assert (await http.get("/readyz")).json()["status"] == "ready"
+
+
+async def test_mutated_samples_never_stop_the_server(live: Running) -> None:
+    """Cut, flipped, repeated and reordered: always an answer, and the ledger balances."""
+    sent = set()
+    for door, sample, kind in (
+        ("wujiang-hl7v2", GOOD, "application/hl7-v2"),
+        ("jiashan-cda", CDA, "application/xml"),
+        ("qingpu-xml", ROWS, "application/xml"),
+    ):
+        for k in range(1, 40):
+            at = k * len(sample) // 40
+            lines = sample.splitlines(keepends=True)
+            for body in (
+                sample[:at],
+                sample[:at] + bytes([sample[at] ^ 0x15]) + sample[at + 1 :],
+                sample[:at] + sample[at // 2 :],
+                b"".join(lines[k % len(lines) :] + lines[: k % len(lines)]),
+            ):
+                answer = await post(live, door, body, kind)
+                assert answer.status_code in (200, 202, 400, 422), answer.text
+                assert "internal-error" not in answer.text
+                sent.add((door, body))
+    books = await ledger(live.exchange.store)
+    assert (books.received, books.balanced) == (len(sent), True)
