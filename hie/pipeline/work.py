@@ -221,7 +221,7 @@ class Work:
     async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
         root = contribution.target.reference
         await self._roots.state(self._item, part, number, root, contribution)
-        if contribution.withdraw and contribution.source:
+        if contribution.withdraw and contribution.source and contribution.target.type == "DocumentReference":
             self._dirty.update(dict.fromkeys(await self._roots.withdraw(contribution.source, contribution.order)))
         if root.startswith("Patient/"):
             redirect = await self._roots.redirect_of(root)

@@ -108,7 +108,7 @@ async def test_every_trap_character_survives_in_a_name(live: Running) -> None:
     undeclared = GOOD.replace(b"UNICODE UTF-8", b"")
     for start in range(0, len(TRAPS), 40):
         names = TRAPS[start : start + 40]
-        body = undeclared.replace(b"WS0001", b"T%d" % start).replace("顾晓岚".encode(), b"".join(names))
+        body = undeclared.replace(b"WS0001", b"T%04d" % start).replace("顾晓岚".encode(), b"".join(names))
         body = _recode(body, b"".join(names))
         assert b"MSA|AA|" in (await mllp(live, wrap(body)))[0]
         patients = [v async for v in live.exchange.store.versions("Patient")]
