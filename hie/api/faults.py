@@ -16,6 +16,8 @@ _RETRY_AFTER = "2"
 
 def answer_of(error: Exception) -> Answer:
     """The answer to any exception; one that is no `HieError` is logged by its place, without its message."""
+    if isinstance(error, TimeoutError):
+        error = HieError(Category.TIMEOUT, "The request took longer than this server allows")
     if not isinstance(error, HieError):
         log_place(error)
         error = HieError(Category.INTERNAL, "The server failed; nothing more is known here")

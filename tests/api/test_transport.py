@@ -159,3 +159,24 @@ async def test_parameters_that_no_interaction_knows_are_refused(client: httpx.As
     assert (await client.get("Patient/p1?nonsense=1", headers={"Prefer": "handling=lenient"})).status_code == 200
     answer = await client.post("Patient?identifier=urn:test:id|A1", json=PATIENT)
     assert (answer.status_code, issue(answer)["expression"]) == (400, ["http.identifier"])
+
+
+async def test_reading_stops_at_the_time_limit(make_app: Callable[..., FhirApp]) -> None:
+    async def linked(patient: str) -> tuple[str, ...]:
+        await asyncio.Event().wait()
+        return ()
+
+    async with client_of(make_app(replace(SETTINGS, seconds=0.01), linked=linked)) as client:
+        answer = await client.get("Observation?patient=p1")
+    assert (answer.status_code, issue(answer)["code"]) == (503, "timeout")
+
+
+async def test_literal_references_are_checked_when_asked(make_app: Callable[..., FhirApp]) -> None:
+    pointing = {**PATIENT, "managingOrganization": {"reference": "Organization/none"}}
+    async with client_of(make_app()) as client:
+        assert (await client.post("Patient", json=pointing)).status_code == 201
+    async with client_of(make_app(replace(SETTINGS, check_references=True))) as client:
+        answer = await client.post("Patient", json=pointing)
+        assert (answer.status_code, issue(answer)["expression"]) == (422, ["Reference.reference"])
+        await client.put("Organization/none", json={"resourceType": "Organization", "id": "none", "name": "H"})
+        assert (await client.post("Patient", json=pointing)).status_code == 201
