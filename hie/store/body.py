@@ -1,6 +1,7 @@
 """The bytes of a version: `id` and `meta` set once, at write time, the same way in every store (design decision 1)."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from hie.base.clock import Clock, instant
@@ -19,9 +20,14 @@ def stamp(clock: Clock, last: int) -> int:
     return max(now - now % _PER_MILLISECOND, last)
 
 
+@lru_cache(maxsize=16)
+def _shown(last_updated: int) -> str:
+    return instant(EPOCH + last_updated * _MICROSECOND)
+
+
 def body(resource: dict[str, Any], version: int, last_updated: int) -> bytes:
     """The JSON that is stored and served: `resourceType`, `id`, `meta` first, the rest as given."""
-    updated = instant(EPOCH + last_updated * _MICROSECOND)
+    updated = _shown(last_updated)
     meta = {**(resource.get("meta") or {}), "versionId": str(version), "lastUpdated": updated}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
     return dumps({**head, **{key: value for key, value in resource.items() if key not in head}})

@@ -1,6 +1,7 @@
 """Moving the write-ahead log into the database file without holding up commits.
 
-Once the log has `START` pages a passive checkpoint runs in a thread, on a connection of its own, beside the writer.
+Each time the log has grown by `STEP` pages a passive checkpoint runs in a thread, on a connection of its own, beside
+the writer. Less often is better: a page that many commits changed is then moved once.
 Under unbroken load the log cannot begin anew, because there is always a newer frame; at `LIMIT` pages one commit waits
 until it can, which is short, as nearly everything has been moved by then.
 """
@@ -10,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import apsw
 
-START = 8_000
+STEP = 16_000
 LIMIT = 64_000
-"""In pages: 32 MB and 256 MB at 4 KiB a page."""
+"""In pages: 64 MB and 256 MB at 4 KiB a page."""
 
 
 class Checkpointer:
@@ -23,12 +24,16 @@ class Checkpointer:
         self._thread = ThreadPoolExecutor(1, "hie-checkpoint")
         self._running: Future[None] | None = None
         self._pages = 0
+        self._moved = 0
         writing.set_wal_hook(self._committed)
 
     def _committed(self, writing: apsw.Connection, database: str, pages: int) -> int:
         """Called by SQLite after each commit, in the thread that commits."""
+        if pages < self._pages:
+            self._moved = 0
         self._pages = pages
-        if pages >= START and (self._running is None or self._running.done()):
+        if pages - self._moved >= STEP and (self._running is None or self._running.done()):
+            self._moved = pages
             self._running = self._thread.submit(self._move, apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
 
@@ -36,7 +41,7 @@ class Checkpointer:
         """Begin the log anew when it is too long; called between transactions, in the thread that commits."""
         if self._pages >= LIMIT:
             self._thread.submit(self._move, apsw.SQLITE_CHECKPOINT_RESTART).result()
-            self._pages = 0
+            self._pages = self._moved = 0
 
     def _move(self, mode: int) -> None:
         # What cannot be moved now stays safe in the log and is moved later.

@@ -1,5 +1,6 @@
 """Opening the file: pragmas, and what SQLite's refusals mean for a caller."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +10,15 @@ import apsw
 from hie.base.errors import Category, HieError
 
 PAGE_BYTES = 4096
+MAPPED_BYTES = 1 << 36
+"""Address space, not memory: how much of the file may be mapped for reading."""
 _REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
 
 STATEMENTS = 400
 """Prepared statements kept per connection."""
 
 
-def connect(path: Path, *, cache_mib: int = 256, read_only: bool = False) -> apsw.Connection:
+def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> apsw.Connection:
     """A connection with the pragmas of this store: WAL, `synchronous=FULL`, foreign keys off.
 
     `cache_mib` bounds the page cache. Raises UNAVAILABLE when the file cannot be opened.
@@ -28,10 +31,16 @@ def connect(path: Path, *, cache_mib: int = 256, read_only: bool = False) -> aps
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL")
         connection.execute(
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
-            f"PRAGMA cache_size = -{cache_mib * 1024}; PRAGMA mmap_size = {1 << 30};"
+            f"PRAGMA cache_size = -{cache_mib * 1024}; PRAGMA mmap_size = {MAPPED_BYTES};"
             "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864"
         )
     return connection
+
+
+def writing_cache_mib() -> int:
+    """Page cache of the writing connection: an eighth of the memory, at most 1 GiB. A load is as fast as this is hit."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return max(64, min(1024, memory // 8))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Entries -> rows: what of a resource goes into which table, and how a change touches only what changed."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -23,7 +24,11 @@ WIDTHS = {
 }
 """Columns of the tables that are clustered by resource."""
 
-_INSERT = {table: f"INSERT INTO {table} VALUES ({', '.join('?' * width)})" for table, width in WIDTHS.items()}
+_INSERT = {
+    table: f"INSERT INTO {table} VALUES ({', '.join('?' * width)})"
+    for table, width in {**WIDTHS, "compartment": 3}.items()
+}
+_FIRST_COLUMNS = itemgetter(0, 1)
 _KEY = {
     "token": "param = ? AND concept = ? AND phrase = ?",
     "string": "param = ? AND text = ? AND exact = ?",
@@ -44,21 +49,39 @@ OF_TYPE = ":of-type"
 
 
 class Index:
-    """Writes the entries of resources."""
+    """Writes the entries of resources.
+
+    Rows of new resources are collected and written by `flush`, sorted: neighbours in a B-tree cost one page then.
+    """
 
     def __init__(self, connection: apsw.Connection, names: Names) -> None:
         self._connection = connection
         self._names = names
+        self._pending: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
+
+    def flush(self) -> None:
+        """Write the rows that were collected."""
+        for table, rows in self._pending.items():
+            if rows:
+                rows.sort(key=_FIRST_COLUMNS)
+                self._connection.executemany(_INSERT[table], rows)
+                rows.clear()
+
+    def discard(self) -> None:
+        """Forget the rows that were collected."""
+        for rows in self._pending.values():
+            rows.clear()
 
     def add(self, resource: int, type_pk: int, entries: Entries) -> None:
-        """Index a resource that has no rows yet."""
+        """Index a resource that has no rows yet; they are there after `flush`."""
         for table, rows in self._rows(type_pk, entries).items():
             if rows:
-                self._insert(table, resource, rows)
-        self._insert_compartments(resource, type_pk, self._patients(entries))
+                self._pending[table] += [(resource, *row) for row in rows]
+        self._pending["compartment"] += [(patient, type_pk, resource) for patient in self._patients(entries)]
 
     def replace(self, resource: int, type_pk: int, entries: Entries) -> None:
         """Index a resource anew: rows that stay the same are not touched."""
+        self.flush()
         for table, rows in self._rows(type_pk, entries).items():
             there = self._there(table, resource)
             if there != rows:
@@ -72,6 +95,7 @@ class Index:
 
     def remove(self, resource: int) -> None:
         """Drop all rows of a resource."""
+        self.flush()
         for table in WIDTHS:
             self._connection.execute(f"DELETE FROM {table} WHERE resource = ?", (resource,))
         self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))

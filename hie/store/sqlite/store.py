@@ -15,7 +15,7 @@ from hie.search.plan import Plan
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.checkpoint import Checkpointer
-from hie.store.sqlite.database import connect, translated
+from hie.store.sqlite.database import connect, translated, writing_cache_mib
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.schema import migrate
 from hie.store.sqlite.searching import Searching, prepare
@@ -40,7 +40,7 @@ class SqliteStore:
     def __init__(
         self, path: Path, tables: Sequence[Table], extract: Extract, clock: Clock, secret: bytes, limits: Limits
     ) -> None:
-        self._writing = connect(path)
+        self._writing = connect(path, cache_mib=writing_cache_mib())
         with translated():
             migrate(self._writing)
             for table in tables:
@@ -50,7 +50,7 @@ class SqliteStore:
         self._versions = VersionReading(self._reading, self._names)
         self._tables = sql_tables.TableReading(self._reading, tables)
         self._transaction = SqliteTransaction(self._writing, self._names, tables, extract, clock, secret)
-        self._patient = connect(path, cache_mib=64, read_only=True)
+        self._patient = connect(path, read_only=True)
         for connection in (self._writing, self._reading, self._patient):
             prepare(connection)
         self._quick = Searching(self._reading, self._names, secret)
@@ -80,7 +80,7 @@ class SqliteStore:
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
-        result: T = await self._writer.submit(lambda: job(self._transaction))
+        result: T = await self._writer.submit(lambda: self._transaction.run(job))
         return result
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:

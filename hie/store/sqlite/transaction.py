@@ -1,7 +1,7 @@
 """What a job sees: reads on the writing connection (its own writes included) and the writes."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import apsw
 
@@ -9,7 +9,7 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.search.plan import Plan
 from hie.store.body import body, stamp
-from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Version
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.index import Index
 from hie.store.sqlite.names import Names
@@ -17,6 +17,8 @@ from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
 from hie.store.sqlite.versions import VersionReading
 from hie.store.table import Row, Table, Value, Where
+
+T = TypeVar("T")
 
 _CURRENT = "SELECT version, deleted FROM resource WHERE pk = ?"
 _ADD = "INSERT INTO version (resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?)"
@@ -64,6 +66,7 @@ class SqliteTransaction:
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
         with translated():
+            self._index.flush()
             return self._searching.search(plan, plan.seconds)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
@@ -138,6 +141,17 @@ class SqliteTransaction:
             self._append(type_pk, pk, version, "DELETE", b"")
             self._index.remove(pk)
             return Version(resource_type, resource_id, version, self._last, b"", "DELETE")
+
+    async def run(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a job and write what it left to be written."""
+        try:
+            result = await job(self)
+            with translated():
+                self._index.flush()
+        except BaseException:
+            self._index.discard()
+            raise
+        return result
 
     def touch(self) -> None:
         """Write something that changes nothing, to see whether the disk takes it."""
