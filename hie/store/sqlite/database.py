@@ -38,7 +38,7 @@ def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> aps
 
 
 def writing_cache_mib() -> int:
-    """Page cache of the writing connection: an eighth of the memory, at most 1 GiB. A load is as fast as this is hit."""
+    """Page cache of the writing connection: an eighth of the memory, at most 1 GiB."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
     return max(64, min(1024, memory // 8))
 

@@ -83,13 +83,18 @@ class Searching:
         self._compiler = Compiler(connection, names)
 
     def search(self, plan: Plan, seconds: float) -> Page:
-        """One page; TIMEOUT (apsw.InterruptError) when it takes longer than `seconds`."""
+        """One page, all of it of one moment; TIMEOUT (apsw.InterruptError) when it takes longer than `seconds`."""
         until = monotonic() + seconds
+        alone = not self._connection.in_transaction
         self._connection.set_progress_handler(lambda: monotonic() > until, _STEPS)
         try:
+            if alone:
+                self._connection.execute("BEGIN")
             return self._search(plan)
         finally:
             self._connection.set_progress_handler(None)
+            if alone and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _search(self, plan: Plan) -> Page:
         position = page.decode(self._secret, plan)
