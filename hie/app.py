@@ -37,6 +37,7 @@ from hie.feeds.http import HttpFeeds, problem
 from hie.feeds.limits import DropLimits, MllpLimits
 from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
+from hie.fhir.validate import Validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
 from hie.identity.tables import TABLES as IDENTITY_TABLES
 from hie.mapping.apply import MapSet
@@ -181,6 +182,7 @@ class Exchange:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._fhir.close()
         await self.store.close()
 
     def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -265,9 +267,18 @@ class Exchange:
         app.add_api_route("/", _home, include_in_schema=False)
         people = partial(linked, self.store)
         settings = FhirSettings(export_folder=self.config.data / "export")
-        app.router.routes.append(
-            Mount("/fhir", fhir_app(self.store, self._definitions, settings, AllowAll(), self._clock, linked=people))
+        validator = Validator(self._definitions)
+        self._fhir = fhir_app(
+            self.store,
+            self._definitions,
+            settings,
+            AllowAll(),
+            self._clock,
+            linked=people,
+            check=validator.write_issues,
+            validate=validator.all_issues,
         )
+        app.router.routes.append(Mount("/fhir", self._fhir))
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
         return app
 

@@ -9,6 +9,8 @@ import pytest
 
 from hie.app import Exchange, open_exchange
 from hie.config import load_config
+from hie.fhir.definitions import load_definitions
+from hie.fhir.validate import Validator
 from hie.identity.tables import REVIEW
 from hie.pipeline.persons import linked
 from hie.pipeline.verify import verify
@@ -101,6 +103,16 @@ async def test_every_resource_names_its_source_and_is_traced(fed: Exchange) -> N
         assert reference in traced
     result = await verify(fed.store, fed.operator())
     assert result.sound, result.problems
+
+
+async def test_every_resource_is_valid_fhir(fed: Exchange) -> None:
+    validator = Validator(load_definitions())
+    wrong = {
+        reference: [f"{issue.expression}: {issue.message}" for issue in issues]
+        for reference, resource in (await current(fed)).items()
+        if (issues := [i for i in validator.write_issues(resource) if i.severity in ("error", "fatal")])
+    }
+    assert wrong == {}
 
 
 async def test_references_lead_somewhere(fed: Exchange) -> None:
