@@ -49,14 +49,18 @@ def shown_type(literal: str, root: Root) -> str | None:
 def target_check(allowed: frozenset[str], known: Callable[[str], bool]) -> Callable[[Mapping[str, Any], Root], bool]:
     """The test whether a Reference may stand where `allowed` types are; true when its type cannot be told.
 
-    `known` tells resource types from other words: `http://x/Foo/1` shows no type.
+    A logical reference tells by its `type`. `known` tells resource types from other words: `http://x/Foo/1` shows no
+    type.
     """
 
     def fits(reference: Mapping[str, Any], root: Root) -> bool:
         literal = reference.get("reference")
-        if literal.__class__ is not str or literal.partition("/")[0] in allowed:
+        if literal.__class__ is not str:
+            kind = reference.get("type")
+        elif literal.partition("/")[0] in allowed:
             return True
-        kind = shown_type(literal, root)
+        else:
+            kind = shown_type(literal, root)
         return kind is None or kind in allowed or not known(kind)
 
     return fits

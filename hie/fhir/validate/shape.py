@@ -22,8 +22,8 @@ from hie.fhir.validate.rules import RULES, Rule
 
 Shape = Callable[[Any, Root], bool]
 
-SHAPES_PER_NODE = 512
-"""Shapes kept for one node type; whoever sends more gets the full walk."""
+MAX_SHAPES = 4096
+"""Shapes kept in all. When there are more, all are forgotten: a few feeds need hundreds, only mischief needs more."""
 
 NEVER_AT_SHAPE = frozenset(("ele-1", "txt-1", "txt-2"))
 """Constraints that the generated code keeps by itself."""
@@ -53,10 +53,22 @@ def _never(value: Any, root: Root) -> bool:
 class Shapes:
     """Shapes of all node types, compiled as they are met. What is kept depends on the definitions alone."""
 
-    def __init__(self, definitions: Definitions, engine: Engine) -> None:
+    def __init__(self, definitions: Definitions, engine: Engine, limit: int = MAX_SHAPES) -> None:
         self._definitions = definitions
         self._engine = engine
+        self._limit = limit
         self._nodes: dict[str, _NodeShapes] = {}
+
+    @property
+    def kept(self) -> int:
+        """How many shapes are kept."""
+        return sum(len(node.known) for node in tuple(self._nodes.values()))
+
+    def make_room(self) -> None:
+        """Forget every shape when there are too many; generated code that runs goes on."""
+        if self.kept >= self._limit:
+            for node in tuple(self._nodes.values()):
+                node.known.clear()
 
     def is_valid(self, resource: Any) -> bool:
         """Whether a resource certainly has no error under the base rules."""
@@ -111,10 +123,11 @@ class _NodeShapes:
 
     def miss(self, value: Any) -> Shape:
         """Compile the shape of an object met for the first time."""
-        if value.__class__ is not dict or len(self.known) >= SHAPES_PER_NODE:
+        if value.__class__ is not dict:
             return _never
         keys = tuple(value)
         shape = self._compile(keys)
+        self._shapes.make_room()
         self.known[keys] = shape
         return shape
 

@@ -62,10 +62,13 @@ class Validator:
         walk = Walk(self._tools, BASE if base_only else options or Options())
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
         place = Place(kind if isinstance(kind, str) and kind.isalpha() else "Resource")
-        walk.resource(resource, place)
-        if isinstance(kind, str) and self._tools.definitions.is_resource(kind):
-            for url in profiles:
-                walk.profile(resource, url, place, root_of(resource), place, "error")
+        try:
+            walk.resource(resource, place)
+            if isinstance(kind, str) and self._tools.definitions.is_resource(kind):
+                for url in profiles:
+                    walk.profile(resource, url, place, root_of(resource), place, "error")
+        except RecursionError:
+            walk.report("fatal", "too-costly", "too-deep", "The resource is nested too deeply", place)
         return walk.issues if raw is None else with_positions(walk.issues, raw, self._tools.definitions)
 
     def validate_text(

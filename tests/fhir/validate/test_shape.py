@@ -4,12 +4,16 @@ import bz2
 import copy
 import random
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
+from hie.fhir.validate.engine import Engine
+from hie.fhir.validate.shape import Shapes
 from hie.wire.safejson import loads
 
 SYNTHEA = Path(__file__).parent.parent.parent / "data" / "synthea"
@@ -70,10 +74,20 @@ def test_a_synthetic_record_is_valid(validator: Validator) -> None:
     assert validator.is_valid(record)
 
 
-def test_many_shapes_of_one_type_are_not_kept(validator: Validator) -> None:
-    keys = ["use", "text", "family", "period"]
-    chance = random.Random(1)
-    for _ in range(30):
-        chance.shuffle(keys)
-        values = {"use": "usual", "text": "x", "family": "x", "period": {"start": "2020"}}
-        assert validator.is_valid({"resourceType": "Patient", "name": [{key: values[key] for key in keys}]})
+def test_too_many_shapes_are_forgotten_and_made_again() -> None:
+    shapes = Shapes(official(), Engine(official()), limit=20)
+    values = {"use": "usual", "text": "x", "family": "x", "period": {"start": "2020"}}
+    kept = set()
+    for keys in permutations(values):
+        assert shapes.is_valid({"resourceType": "Patient", "name": [{key: values[key] for key in keys}]})
+        kept.add(shapes.kept)
+    assert max(kept) <= 22
+    assert not shapes.is_valid({"resourceType": "Patient", "name": [{**values, "use": "x"}]})
+
+
+def test_deep_nesting_is_refused_and_not_raised(validator: Validator) -> None:
+    extension: dict[str, Any] = {"url": "http://example.org/x", "valueCode": "x"}
+    for _ in range(2000):
+        extension = {"url": "http://example.org/x", "extension": [extension]}
+    issues = validator.write_issues({"resourceType": "Patient", "extension": [extension]})
+    assert [issue.rule for issue in issues] == ["too-deep"]
