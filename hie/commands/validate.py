@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hie.fhir.definitions import load_definitions
 from hie.fhir.outcome import Issue
-from hie.fhir.validate import Validator
+from hie.fhir.validate import load_validator
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ _RANK = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 
 def validate_files(files: Sequence[Path], profiles: Sequence[str] = ()) -> Iterator[ValidatedFile]:
     """Validate JSON and XML files one by one; raises `OSError` for one that cannot be read."""
-    validator = Validator(load_definitions())
+    validator = load_validator(load_definitions())
     for path in files:
         issues = validator.validate_text(path.read_bytes(), profiles=profiles)
         yield ValidatedFile(path, tuple(sorted(issues, key=lambda issue: _RANK[issue.severity])))

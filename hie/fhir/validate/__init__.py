@@ -6,6 +6,7 @@ wrong and where. A test holds them against each other.
 
 from hie.fhir.outcome import Issue
 from hie.fhir.validate.options import Options
-from hie.fhir.validate.validator import Validator
+from hie.fhir.validate.structures import ProfileSet
+from hie.fhir.validate.validator import Validator, load_validator
 
-__all__ = ["Issue", "Options", "Validator"]
+__all__ = ["Issue", "Options", "ProfileSet", "Validator", "load_validator"]

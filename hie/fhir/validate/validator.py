@@ -1,8 +1,10 @@
 """The validator: FHIR resources against the base definitions and profiles."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Issue
@@ -14,6 +16,7 @@ from hie.fhir.validate.plan import Plans, Profiles
 from hie.fhir.validate.positions import with_positions
 from hie.fhir.validate.references import root_of
 from hie.fhir.validate.shape import Shapes
+from hie.fhir.validate.structures import ProfileSet, load_structures
 from hie.fhir.validate.walk import Tools, Walk
 from hie.fhir.xml import from_xml
 from hie.wire.safejson import loads
@@ -81,3 +84,9 @@ class Validator:
         except HieError as error:
             return [Issue("fatal", "structure", error.message, rule="text")]
         return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)
+
+
+def load_validator(definitions: Definitions, folder: Path | None = None) -> Validator:
+    """The validator over the official definitions and our own profiles (`profiles/hie/StructureDefinition-*.json`)."""
+    own = folder or data_path("profiles", "hie")
+    return Validator(definitions, ProfileSet(definitions, load_structures(own)))

@@ -1,0 +1,138 @@
+"""StructureDefinition resources as definitions to validate against: our own and stored ones.
+
+A profile may come with its snapshot or with its differential alone. The differential is laid over the definition it
+is based on; that is enough here, because every resource is also held against its base definition.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hie.fhir.definitions import CORE, Definitions
+from hie.fhir.element import Binding, Constraint, Element, ElementType, TypeDefinition
+from hie.fhir.validate.plan import Profiles, last_step, unsliced
+
+Json = Mapping[str, Any]
+
+
+class ProfileSet:
+    """Profiles by canonical URL: the given StructureDefinitions first, then the official ones.
+
+    It does not change; a server whose profiles change makes a new one, and a new `Validator` over it.
+    """
+
+    def __init__(self, definitions: Definitions, structures: Iterable[Json]) -> None:
+        self._definitions = definitions
+        self._structures = {str(row.get("url")): row for row in structures}
+        self._made: dict[str, TypeDefinition | None] = {}
+
+    def profile(self, url: str) -> TypeDefinition | None:
+        """The definition behind a URL, a version suffix ignored; None when it is unknown or leads in a circle."""
+        key = url.partition("|")[0]
+        if key not in self._structures:
+            return self._definitions.profile(key)
+        if key not in self._made:
+            self._made[key] = None
+            self._made[key] = type_definition(self._structures[key], self, self._definitions)
+        return self._made[key]
+
+
+def load_structures(folder: Path) -> Iterator[dict[str, Any]]:
+    """The StructureDefinitions in `StructureDefinition-*.json` files of a folder."""
+    for path in sorted(folder.glob("StructureDefinition-*.json")):
+        yield orjson.loads(path.read_bytes())
+
+
+def type_definition(structure: Json, profiles: Profiles, definitions: Definitions) -> TypeDefinition | None:
+    """The definition that a StructureDefinition states; None when its base is not known."""
+    kind, url = str(structure.get("type")), str(structure.get("url"))
+    base_url = str(structure.get("baseDefinition"))
+    base = definitions.type(base_url.removeprefix(CORE)) or profiles.profile(base_url)
+    snapshot = _rows(structure, "snapshot")
+    if base is None and not snapshot:
+        return None
+    elements = {} if base is None or snapshot else dict(base.elements)
+    for row in snapshot or _rows(structure, "differential"):
+        element = _element(row, elements, definitions)
+        elements[element.id] = element
+    return TypeDefinition(
+        name=str(structure.get("name")),
+        url=url,
+        kind=str(structure.get("kind")),
+        abstract=bool(structure.get("abstract")),
+        base=base_url.removeprefix(CORE),
+        type=kind,
+        elements=elements,
+        title=str(structure.get("title", "")),
+        context=tuple(structure.get("context", ())),
+    )
+
+
+def _rows(structure: Json, view: str) -> list[Json]:
+    return list((structure.get(view) or {}).get("element", ()))
+
+
+def _element(row: Json, elements: Mapping[str, Element], definitions: Definitions) -> Element:
+    """An element as stated, with what it does not state from the element it constrains."""
+    element_id = str(row.get("id") or row["path"])
+    start = inherited(element_id, str(row["path"]), elements, definitions)
+    stated: dict[str, Any] = {"id": element_id, "path": row["path"], "slice_name": row.get("sliceName")}
+    if "min" in row:
+        stated["min"] = row["min"]
+    if "max" in row:
+        stated["max"] = None if row["max"] == "*" else int(row["max"])
+    if "type" in row:
+        stated["types"] = tuple(_type(kind) for kind in row["type"])
+    if "slicing" in row:
+        stated["slicing"] = row["slicing"]
+    if row.get("binding", {}).get("valueSet"):
+        stated["binding"] = Binding(row["binding"]["strength"], row["binding"]["valueSet"].partition("|")[0])
+    for name, key in (("is_modifier", "isModifier"), ("max_length", "maxLength")):
+        if key in row:
+            stated[name] = row[key]
+    for name in ("fixed", "pattern", "minValue", "maxValue"):
+        stated |= _stated_value(row, name)
+    constraints = {c.key: c for c in (*start.constraints, *map(_constraint, row.get("constraint", ())))}
+    return replace(start, **stated, constraints=tuple(constraints.values()))
+
+
+def _stated_value(row: Json, name: str) -> dict[str, Any]:
+    found = next(((key[len(name) :], value) for key, value in row.items() if key.startswith(name)), None)
+    if found is None:
+        return {}
+    return {"minValue": {"min_value": found[1]}, "maxValue": {"max_value": found[1]}}.get(name, {name: found})
+
+
+def _type(row: Json) -> ElementType:
+    code = str(row.get("code", "")).rpartition("/")[2].removeprefix("System.")
+    code = code[:1].lower() + code[1:] if "fhirpath" in str(row.get("code")) else code
+    profiles = tuple(url.removeprefix(CORE) for url in row.get("profile", ()))
+    return ElementType(code, profiles, tuple(url.removeprefix(CORE) for url in row.get("targetProfile", ())))
+
+
+def _constraint(row: Json) -> Constraint:
+    return Constraint(row["key"], row.get("severity", "error"), row.get("human", row["key"]), row.get("expression", ""))
+
+
+def inherited(element_id: str, path: str, elements: Mapping[str, Element], definitions: Definitions) -> Element:
+    """The element that a stated one starts from: itself, the element it slices, the same below the unsliced parent, or
+    the element of the data type that the profile walks into."""
+    if element_id in elements:
+        return elements[element_id]
+    is_slice = ":" in last_step(element_id)
+    plain = ".".join(step.partition(":")[0] for step in element_id.split("."))
+    for place in (unsliced(element_id), plain):
+        if place in elements:
+            found = elements[place]
+            return replace(found, min=0 if is_slice else found.min, slicing=None if is_slice else found.slicing)
+    head, _, last = element_id.rpartition(".")
+    if head:
+        parent = inherited(head, path.rpartition(".")[0], elements, definitions)
+        for kind in parent.types:
+            found_below = definitions.element(kind.code, last.partition(":")[0].removesuffix("[x]"))
+            if found_below is not None:
+                return replace(found_below, constraints=(), min=0 if is_slice else found_below.min)
+    return Element(path, 0, None, ())
