@@ -30,11 +30,17 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A member element: its definition, the JSON keys that carry it, and its slices in order."""
+    """A member element: its definition, the JSON keys that may carry it here, and its slices in order.
+
+    `base_keys` are the keys that carry it in the base definition; `optional`: nothing to say when none is there.
+    """
 
     element: Element
+    name: str
     keys: Mapping[str, ElementType]
+    base_keys: tuple[str, ...]
     slices: tuple[Slice, ...]
+    optional: bool
 
 
 class Plan:
@@ -63,7 +69,7 @@ class Plan:
     @cached_property
     def children(self) -> tuple[Child, ...]:
         """The member elements in snapshot order."""
-        return tuple(self._plans.children(self.definition, self.element.id))
+        return tuple(self._plans.children(self.definition, self.element.id, self.members))
 
     @cached_property
     def constraints(self) -> tuple[Constraint, ...]:
@@ -124,20 +130,12 @@ class Plans:
                 return profile
         return self.of_type(kind.code)
 
-    def children(self, definition: TypeDefinition, element_id: str) -> list[Child]:
+    def children(self, definition: TypeDefinition, element_id: str, members: Mapping[str, Property]) -> list[Child]:
         """The member elements of a place, slices with the element they slice."""
         family = self.family(definition)
         rows = family.get(element_id, ())
         plain = [row for row in rows if ":" not in last_step(row.id)]
-        return [self._child(row, [s for s in rows if s.id.startswith(row.id + ":")]) for row in plain]
-
-    def _child(self, element: Element, slices: Sequence[Element]) -> Child:
-        kinds = element.types or (ElementType("BackboneElement"),)
-        keys = {
-            element.name + kind.code[:1].upper() + kind.code[1:] if element.is_choice else element.name: kind
-            for kind in kinds
-        }
-        return Child(element, keys, tuple(Slice(row.slice_name or "", row) for row in slices))
+        return [_child(row, [s for s in rows if s.id.startswith(row.id + ":")], members) for row in plain]
 
     def family(self, definition: TypeDefinition) -> Mapping[str, Sequence[Element]]:
         """Element id -> the elements right below it."""
@@ -166,3 +164,12 @@ def unsliced(element_id: str) -> str:
     """The id of the element that a slice belongs to."""
     head, dot, last = element_id.rpartition(".")
     return f"{head}{dot}{last.partition(':')[0]}"
+
+
+def _child(element: Element, slices: Sequence[Element], members: Mapping[str, Property]) -> Child:
+    kinds, name = element.types or (ElementType("BackboneElement"),), element.name
+    keys = {name + kind.code[:1].upper() + kind.code[1:] if element.is_choice else name: kind for kind in kinds}
+    base_keys = tuple(member.key for member in members.values() if name in (member.name, member.key))
+    rows = tuple(Slice(row.slice_name or "", row) for row in slices)
+    optional = element.min == 0 and not any(row.min for row in slices)
+    return Child(element, name, keys, base_keys, rows, optional)

@@ -129,8 +129,10 @@ class Walk:
             self.error("structure", "json-empty", "An object may not be empty", place)
             return
         self._unknown_members(value, plan, place)
+        present = {key.removeprefix("_") for key in value}
         for child in plan.children:
-            self._child(value, child, plan, place, root)
+            if not (child.optional and present.isdisjoint(child.base_keys)):
+                self._child(value, child, plan, place, root)
         self._constraints(plan.constraints, value, None, plan.type_name, plan.node, place, root)
         if not plan.is_resource and value.keys() <= {"id"}:
             self.error("invariant", "ele-1", "An element has a value or members beside its id", place)
@@ -162,9 +164,8 @@ class Walk:
 
     def _occurrences(self, value: Json, child: Child, plan: Plan, place: Place) -> Iterator[Found]:
         """The items of an element, whichever key carries them; complains about a choice made twice."""
-        name = child.element.name
-        keys = [member.key for member in plan.members.values() if member.name == name or member.key == name]
-        present = [key for key in keys if key in value or "_" + key in value]
+        name = child.name
+        present = [key for key in child.base_keys if key in value or "_" + key in value]
         if len(present) > 1:
             self.error("structure", "choice", f"{name} may have one type only", place.member(name))
         for key in present:
