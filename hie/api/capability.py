@@ -10,6 +10,7 @@ from hie.api.operations.operation import Level
 from hie.api.router import ROUTES, Route
 from hie.api.service import Service
 from hie.base.clock import instant
+from hie.search.params import served
 
 Json = dict[str, Any]
 _OF_TYPE = ("Type", "Type/id", "Type/id/_history", "Type/id/_history/vid", "Type/_history")
@@ -100,6 +101,7 @@ def _parameters(service: Service, kind: str) -> list[Json]:
     return [
         {"name": parameter.code, "definition": parameter.url, "type": parameter.type}
         for parameter in service.definitions.search_parameters(kind).values()
+        if served(parameter)
     ]
 
 

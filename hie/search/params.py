@@ -71,7 +71,14 @@ def parameter(setting: Setting, types: Sequence[str], name: str) -> SearchParame
     first = found[0]
     if first is None or any(other is None or other.type != first.type for other in found):
         raise invalid(name, f"not known for {', '.join(types) or 'all types'}")
+    if not served(first):
+        raise invalid(name, "has no expression in R4, so nothing is indexed for it")
     return first
+
+
+def served(definition: SearchParameter) -> bool:
+    """Whether a search can use the parameter: it has an expression, or a meaning of its own."""
+    return bool(definition.expression) or definition.code in _SPECIAL or definition.code == "_filter"
 
 
 def clause(setting: Setting, types: Sequence[str], name: str, modifier: str | None, text: str) -> Clause:

@@ -85,7 +85,16 @@ async def test_a_link_opens_no_other_search(filled: httpx.AsyncClient) -> None:
 
 
 async def test_unknown_parameters_modifiers_and_sorts_are_refused(filled: httpx.AsyncClient) -> None:
-    for query in ("nonsense=1", "name:nonsense=x", "_sort=nonsense", "birthdate=yesterday", "_count=-1", "_summary=x"):
+    for query in (
+        "nonsense=1",
+        "age=5",
+        "_query=x",
+        "name:nonsense=x",
+        "_sort=nonsense",
+        "birthdate=yesterday",
+        "_count=-1",
+        "_summary=x",
+    ):
         answer = await filled.get(f"Patient?{query}")
         assert (answer.status_code, issue(answer)["severity"]) == (400, "error"), query
 

@@ -113,6 +113,7 @@ async def test_capability_statement(client: httpx.AsyncClient) -> None:
         key: value for row in patient["searchParam"] if row["name"] == "birthdate" for key, value in row.items()
     }.items()
     assert "Observation:subject" in patient["searchRevInclude"]
+    assert "age" not in {row["name"] for row in patient["searchParam"]}
     assert [row["code"] for row in statement["rest"][0]["interaction"]] == [
         "batch", "history-system", "search-system", "transaction",
     ]  # fmt: skip
