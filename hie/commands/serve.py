@@ -38,7 +38,6 @@ async def running(config: Config) -> AsyncIterator[Running]:
         exchange = await open_exchange(config)
         try:
             await exchange.start()
-            _settle_memory()
             async with _http(exchange, config) as started:
                 directory.announce(started.url)
                 yield started
@@ -48,8 +47,8 @@ async def running(config: Config) -> AsyncIterator[Running]:
         directory.release()
 
 
-def _settle_memory() -> None:
-    """Keep what the start has made out of garbage collection, and collect less often: a full collection over compiled
+def settle_memory() -> None:
+    """For a process that only serves: keep what the start has made out of garbage collection, and collect less often: a full collection over compiled
     tables and definitions stops everything for a tenth of a second."""
     gc.collect()
     gc.freeze()
@@ -79,6 +78,7 @@ async def _http(exchange: Exchange, config: Config) -> AsyncIterator[Running]:
 async def serve(config: Config, announce: Callable[[Running], None]) -> None:
     """Serve until SIGINT or SIGTERM."""
     async with running(config) as started:
+        settle_memory()
         announce(started)
         await started.wait()
 
