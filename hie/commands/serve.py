@@ -48,8 +48,10 @@ async def running(config: Config) -> AsyncIterator[Running]:
 
 
 def settle_memory() -> None:
-    """For a process that only serves: keep what the start has made out of garbage collection, and collect less often: a full collection over compiled
-    tables and definitions stops everything for a tenth of a second."""
+    """For a process that only serves: keep what the start has made out of garbage collection, and collect less often.
+
+    A full collection over compiled tables and definitions stops everything for a tenth of a second.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
