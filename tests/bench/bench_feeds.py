@@ -19,6 +19,7 @@ import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 from hie.wire.mllp import Frame, FrameMachine, wrap
 from tests.bench.messages import adt, oru
@@ -52,7 +53,7 @@ def server(data: Path) -> Iterator[tuple[str, int]]:
             process.wait(30)
 
 
-def wait_ready(data: Path, process: "subprocess.Popen[bytes]", seconds: float = 60.0) -> tuple[str, int]:
+def wait_ready(data: Path, process: "subprocess.Popen[Any]", seconds: float = 60.0) -> tuple[str, int]:
     """Wait until the server says where it listens."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and process.poll() is None:

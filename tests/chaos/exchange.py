@@ -1,18 +1,25 @@
-"""A server to kill: runs `hie serve`, or a liar that answers before anything is stored (the control).
+"""Servers to kill: prepares everything once, then forks a fresh server process for every line on standard input.
 
     python -m tests.chaos.exchange DATA [--lying]
+
+Each server is a process of its own with its own start, recovery and sockets; only imports and compiled tables are
+shared, so that a hundred lives take minutes instead of an hour. A liar answers before anything is stored (the control).
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
+import hie.app
 from hie.base.outcome import Answer
 from hie.commands.serve import serve
 from hie.config import load_config
+from hie.fhir.definitions import load_definitions
 from hie.pipeline.ingest import Ingest
 
 BACKGROUND: set[asyncio.Task[Answer]] = set()
+HONEST = Ingest.receive
 
 
 async def answer_first(self: Ingest, door: str, body: bytes) -> Answer:
@@ -25,14 +32,22 @@ async def answer_first(self: Ingest, door: str, body: bytes) -> Answer:
     return Answer(b"MSH|^~\\&|HIE|YRD|||||ACK|1|P|2.4\rMSA|AA|" + control + b"|\r", "application/hl7-v2")
 
 
-HONEST = Ingest.receive
-
-
 def main() -> None:
     if "--lying" in sys.argv:
         Ingest.receive = answer_first  # type: ignore[method-assign]
-    config = load_config({"data": Path(sys.argv[1]), "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}, {})
-    asyncio.run(serve(config, lambda _: None))
+    data = Path(sys.argv[1])
+    feeds, definitions = hie.app.bind_feeds(hie.app.load_adapters()), load_definitions()
+    hie.app.bind_feeds = lambda _: feeds
+    hie.app.load_definitions = lambda: definitions
+    for _ in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            config = load_config({"data": data, "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}, {})
+            asyncio.run(serve(config, lambda _: None))
+            os._exit(0)
+        print(child, flush=True)
+        os.waitpid(child, 0)
+        print("gone", flush=True)
 
 
 if __name__ == "__main__":

@@ -66,25 +66,47 @@ class Sender:
                 return
 
 
-def begin(data: Path, *, lying: bool) -> "subprocess.Popen[bytes]":
-    """Start a server process on the data directory."""
-    command = [sys.executable, "-m", "tests.chaos.exchange", str(data), *(["--lying"] if lying else [])]
-    with (data / "server.log").open("a") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log)
+class Lives:
+    """Server processes on one data directory, one after the other."""
+
+    def __init__(self, data: Path, *, lying: bool) -> None:
+        self._data = data
+        command = [sys.executable, "-m", "tests.chaos.exchange", str(data), *(["--lying"] if lying else [])]
+        with (data / "server.log").open("a") as log:
+            self._nursery = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1
+            )
+
+    def start(self) -> tuple[int, int]:
+        """Start a server; returns its process id and its MLLP port."""
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write("next\n")
+        pid = int(self._nursery.stdout.readline())
+        return pid, wait_ready(self._data, self._nursery)[1]
+
+    def buried(self) -> None:
+        """Wait until the server that was killed is gone."""
+        assert self._nursery.stdout is not None
+        assert self._nursery.stdout.readline() == "gone\n"
+
+    def end(self) -> None:
+        """No more servers."""
+        assert self._nursery.stdin is not None
+        self._nursery.stdin.close()
+        self._nursery.wait(60)
+        assert self._nursery.stdout is not None
+        self._nursery.stdout.close()
 
 
-async def one_life(data: Path, senders: list[Sender], rng: random.Random, *, lying: bool) -> None:
+async def one_life(lives: Lives, senders: list[Sender], rng: random.Random) -> None:
     """Start a server, send to it, kill it at a random moment."""
-    process = begin(data, lying=lying)
-    try:
-        _, port = await asyncio.to_thread(wait_ready, data, process)
-        sending = [asyncio.create_task(sender.send(port)) for sender in senders]
-        await asyncio.sleep(rng.uniform(0.0, 0.25))
-        process.send_signal(signal.SIGKILL)
-        await asyncio.gather(*sending)
-    finally:
-        process.kill()
-        await asyncio.to_thread(process.wait)
+    pid, port = await asyncio.to_thread(lives.start)
+    sending = [asyncio.create_task(sender.send(port)) for sender in senders]
+    await asyncio.sleep(rng.uniform(0.0, 0.25))
+    os.kill(pid, signal.SIGKILL)
+    await asyncio.gather(*sending)
+    await asyncio.to_thread(lives.buried)
 
 
 async def lost_or_doubled(data: Path, senders: list[Sender]) -> list[str]:
@@ -113,8 +135,10 @@ async def run(data: Path, kills: int, *, lying: bool) -> tuple[list[str], int]:
     rng = random.Random(SEED)
     numbers = iter(range(1, 10_000_000))
     senders = [Sender(numbers) for _ in range(CONNECTIONS)]
+    lives = Lives(data, lying=lying)
     for _ in range(kills):
-        await one_life(data, senders, rng, lying=lying)
+        await one_life(lives, senders, rng)
+    await asyncio.to_thread(lives.end)
     return await lost_or_doubled(data, senders), sum(len(sender.acknowledged) for sender in senders)
 
 
