@@ -71,8 +71,8 @@ class Validator:
                 for url in profiles:
                     walk.profile(resource, url, place, root_of(resource), place, "error")
         except RecursionError:
-            walk.report("fatal", "too-costly", "too-deep", "The resource is nested too deeply", place)
-        return walk.issues if raw is None else with_positions(walk.issues, raw, self._tools.definitions)
+            walk.log.report("fatal", "too-costly", "too-deep", "The resource is nested too deeply", place)
+        return walk.log.issues if raw is None else with_positions(walk.log.issues, raw, self._tools.definitions)
 
     def validate_text(
         self, raw: bytes, *, profiles: Sequence[str] = (), base_only: bool = False, options: Options | None = None

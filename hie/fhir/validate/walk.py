@@ -1,18 +1,20 @@
 """The full walk over a resource: every rule, every issue, in document order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hie.fhir.definitions import Definitions
-from hie.fhir.element import Constraint, Element, ElementType
-from hie.fhir.outcome import Issue
+from hie.fhir.element import Constraint, Element
 from hie.fhir.path import Node
 from hie.fhir.validate.bindings import Bindings
 from hie.fhir.validate.datatypes import DATATYPE_RULES, no_faults
 from hie.fhir.validate.engine import MALFORMED, Engine
 from hie.fhir.validate.extensions import Use, extension_faults
+from hie.fhir.validate.generate import NEVER_AT_SHAPE, reference_types
+from hie.fhir.validate.log import Log
 from hie.fhir.validate.narrative import narrative_faults
+from hie.fhir.validate.occurrences import Found, occurrences
 from hie.fhir.validate.options import Options
 from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Child, Plan, Plans, Slice
@@ -20,7 +22,6 @@ from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.fhir.validate.references import Root, root_of, target_check
 from hie.fhir.validate.resources import RESOURCE_RULES
 from hie.fhir.validate.rules import RULES, Rule
-from hie.fhir.validate.shape import NEVER_AT_SHAPE, reference_types
 from hie.fhir.validate.slicing import slice_of
 from hie.fhir.validate.values import fits, same
 
@@ -37,24 +38,13 @@ class Tools:
     bindings: Bindings
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One occurrence of an element: its value, the `_x` half of a primitive, its type, its place."""
-
-    value: Any
-    sibling: Any
-    kind: ElementType
-    place: Place
-
-
 @dataclass
 class Walk:
-    """One validation: collects issues, each once."""
+    """One validation; what it finds is in `log`."""
 
     tools: Tools
     options: Options
-    issues: list[Issue] = field(default_factory=list)
-    _seen: set[tuple[str, str, str, str]] = field(default_factory=set)
+    log: Log = field(default_factory=Log)
     _holders: list[tuple[str, str]] = field(default_factory=list)
     _base: Place = field(default_factory=lambda: Place(""))
 
@@ -63,17 +53,6 @@ class Walk:
         """The checks of coded values."""
         return self.tools.bindings
 
-    def report(self, severity: str, code: str, rule: str, text: str, place: Place) -> None:
-        """Add an issue, unless the same is known of the place already."""
-        key = (severity, rule, text, place.expression)
-        if key not in self._seen:
-            self._seen.add(key)
-            self.issues.append(Issue(severity, code, text, (place.expression,), rule, place.pointer))
-
-    def error(self, code: str, rule: str, text: str, place: Place) -> None:
-        """Add an error."""
-        self.report("error", code, rule, text, place)
-
     # -- resources and objects ---------------------------------------------------------------------------------
 
     def resource(self, value: Any, place: Place, container: Root | None = None, plan: Plan | None = None) -> None:
@@ -81,14 +60,14 @@ class Walk:
         kind = value.get("resourceType") if isinstance(value, dict) else None
         definitions = self.tools.definitions
         if not isinstance(kind, str) or not definitions.is_resource(kind):
-            self.error("structure", "resource-type", "This is no resource of a known type", place)
+            self.log.error("structure", "resource-type", "This is no resource of a known type", place)
             return
         root = root_of(value) if container is None else Root(value, container.container, container.contained)
         outer, self._base = self._base, place
         base = self.tools.plans.of_type(kind)
         if plan is not None and plan.definition.type != kind:
             text = f"The profile is for {plan.definition.type}, not for {kind}"
-            self.error("structure", "profile-type", text, place)
+            self.log.error("structure", "profile-type", text, place)
         elif plan is not None:
             self.object(value, plan, place, root)
         elif base is not None:
@@ -101,7 +80,7 @@ class Walk:
         """The rules of `conformance` and `bundle`, and the profiles that a resource claims."""
         for rule in RESOURCE_RULES.get(kind, ()):
             for found in rule(value, self.tools.definitions, self.options):
-                self.report(found.severity, found.code, found.rule, found.text, place.at(found.pointer))
+                self.log.report(found.severity, found.code, found.rule, found.text, place.at(found.pointer))
         meta = value.get("meta")
         claimed = meta.get("profile") if isinstance(meta, dict) else None
         for index, url in enumerate(claimed if isinstance(claimed, list) else ()):
@@ -112,21 +91,21 @@ class Walk:
         """A resource against a profile; `unknown` is the severity when there is no such profile."""
         plan = self.tools.plans.of_profile(url)
         if plan is None:
-            self.report(unknown, "not-found", "profile-unknown", "The profile is not known", claim)
+            self.log.report(unknown, "not-found", "profile-unknown", "The profile is not known", claim)
         elif plan.definition.kind != "resource":
-            self.error("invalid", "profile-type", "The profile is not for resources", claim)
+            self.log.error("invalid", "profile-type", "The profile is not for resources", claim)
         elif plan.definition.type == value.get("resourceType"):
             self.object(value, plan, place, root)
         elif plan.definition.type not in ("Resource", "DomainResource"):
-            self.error("structure", "profile-type", f"The profile is for {plan.definition.type}", claim)
+            self.log.error("structure", "profile-type", f"The profile is for {plan.definition.type}", claim)
 
     def object(self, value: Any, plan: Plan, place: Place, root: Root) -> None:
         """An object against a plan."""
         if not isinstance(value, dict):
-            self.error("structure", "json-type", "A JSON object belongs here", place)
+            self.log.error("structure", "json-type", "A JSON object belongs here", place)
             return
         if not value:
-            self.error("structure", "json-empty", "An object may not be empty", place)
+            self.log.error("structure", "json-empty", "An object may not be empty", place)
             return
         self._unknown_members(value, plan, place)
         present = {key.removeprefix("_") for key in value}
@@ -135,7 +114,7 @@ class Walk:
                 self._child(value, child, plan, place, root)
         self._constraints(plan.constraints, value, None, plan.type_name, plan.node, place, root)
         if not plan.is_resource and value.keys() <= {"id"}:
-            self.error("invariant", "ele-1", "An element has a value or members beside its id", place)
+            self.log.error("invariant", "ele-1", "An element has a value or members beside its id", place)
 
     def _unknown_members(self, value: Json, plan: Plan, place: Place) -> None:
         for key in value:
@@ -143,11 +122,13 @@ class Walk:
                 continue
             member = plan.members.get(key.removeprefix("_"))
             if member is None or (key.startswith("_") and not member.is_primitive):
-                self.error("structure", "unknown-element", "This element is not known here", place.member(_safe(key)))
+                self.log.error(
+                    "structure", "unknown-element", "This element is not known here", place.member(_safe(key))
+                )
 
     def _child(self, value: Json, child: Child, plan: Plan, place: Place, root: Root) -> None:
         element = child.element
-        found = list(self._occurrences(value, child, plan, place))
+        found = list(occurrences(value, child, plan, place, self.log))
         self._count(element, len(found), place, plan)
         for one in found:
             self.item(one, element, plan, root)
@@ -157,52 +138,10 @@ class Walk:
     def _count(self, element: Element, count: int, place: Place, plan: Plan) -> None:
         if count < element.min:
             text = f"{element.name} is required" if element.min == 1 else f"{element.name}: {element.min} are required"
-            self.error("required", "cardinality-min", text, place)
+            self.log.error("required", "cardinality-min", text, place)
         if element.max is not None and count > element.max:
             text = f"{element.name}: at most {element.max} allowed" if element.max else f"{element.name} is not allowed"
-            self.error("structure", "cardinality-max", text, place.member(element.name))
-
-    def _occurrences(self, value: Json, child: Child, plan: Plan, place: Place) -> Iterator[Found]:
-        """The items of an element, whichever key carries them; complains about a choice made twice."""
-        name = child.name
-        present = [key for key in child.base_keys if key in value or "_" + key in value]
-        if len(present) > 1:
-            self.error("structure", "choice", f"{name} may have one type only", place.member(name))
-        for key in present:
-            kind = child.keys.get(key)
-            if kind is None:
-                self.error("structure", "type", f"{name} may not have this type here", place.member(key, name))
-                continue
-            yield from self._items(value, key, kind, plan, place.member(key, name))
-
-    def _items(self, value: Json, key: str, kind: ElementType, plan: Plan, place: Place) -> Iterator[Found]:
-        member = plan.members[key]
-        here, sibling = value.get(key), value.get("_" + key)
-        if not member.is_list:
-            if None in (value.get(key, ""), value.get("_" + key, "")):
-                self.error("structure", "json-null", "null is allowed only inside arrays of primitives", place)
-            elif isinstance(here, list):
-                self.error("structure", "json-type", "An array is not allowed here", place)
-            else:
-                yield Found(here, sibling, kind, place)
-            return
-        for half, is_here in ((here, key in value), (sibling, "_" + key in value)):
-            if is_here and (not isinstance(half, list) or not half):
-                text = "An array may not be empty" if half == [] else "An array belongs here"
-                self.error("structure", "json-empty" if half == [] else "json-type", text, place)
-        rows = here if isinstance(here, list) else []
-        halves = sibling if isinstance(sibling, list) else []
-        if rows and halves and len(rows) != len(halves):
-            self.error("structure", "json-null", "Both halves of a primitive array are equally long", place)
-        for index in range(max(len(rows), len(halves))):
-            row = rows[index] if index < len(rows) else None
-            half = halves[index] if index < len(halves) else None
-            if row is None and half is None:
-                self.error("structure", "json-null", "null stands for nothing here", place.item(index))
-            elif row is None and not member.is_primitive:
-                self.error("structure", "json-null", "null is allowed only for primitives", place.item(index))
-            else:
-                yield Found(row, half, kind, place.item(index))
+            self.log.error("structure", "cardinality-max", text, place.member(element.name))
 
     # -- single values -----------------------------------------------------------------------------------------
 
@@ -225,14 +164,14 @@ class Walk:
             self._meaning(found, element, root)
         if not self.options.base_only:
             for severity, code, rule, text in DATATYPE_RULES.get(kind, no_faults)(found.value, self):
-                self.report(severity, code, rule, text, found.place)
+                self.log.report(severity, code, rule, text, found.place)
         self._fixed(found, element)
         self._holders.pop()
 
     def _nested(self, found: Found, element: Element, root: Root) -> None:
         kind = found.value.get("resourceType") if isinstance(found.value, dict) else None
         if found.kind.code not in ("Resource", kind):
-            self.error("structure", "type", f"A {found.kind.code} belongs here", found.place)
+            self.log.error("structure", "type", f"A {found.kind.code} belongs here", found.place)
             return
         if element.name != "contained":
             self.resource(found.value, found.place)
@@ -240,7 +179,7 @@ class Walk:
                 self.profile(found.value, url, found.place, root_of(found.value), found.place, "warning")
             return
         if isinstance(found.value, dict) and "id" not in found.value:
-            self.error("required", "contained-id", "A contained resource has an id", found.place)
+            self.log.error("required", "contained-id", "A contained resource has an id", found.place)
         if self.options.check_contained:
             self.resource(found.value, found.place, root)
 
@@ -253,7 +192,7 @@ class Walk:
         use = Use(resource, where, holder, kind, element.name == "modifierExtension")
         known = self.tools.plans
         for severity, rule, text in extension_faults(found.value, use, known, self.options, self.tools.definitions):
-            self.report(severity, "structure", rule, text, found.place)
+            self.log.report(severity, "structure", rule, text, found.place)
         url = found.value.get("url") if isinstance(found.value, dict) else None
         inner = known.of_profile(url) if isinstance(url, str) and ":" in url else None
         if inner is not None and inner.definition.type == "Extension":
@@ -273,40 +212,40 @@ class Walk:
             empty = value == "" or value == {} or value == []
             rule = "json-empty" if empty else f"primitive-{kind}"
             text = "A value may not be empty" if empty else f"A {kind} is {FORMS[kind]}"
-            self.error("value", rule, text, place)
+            self.log.error("value", rule, text, place)
             return
         if kind == "xhtml":
             for rule, text in narrative_faults(value):
-                self.error("invariant", rule, text, place)
+                self.log.error("invariant", rule, text, place)
         if element.max_length is not None and isinstance(value, str) and len(value) > element.max_length:
-            self.error("too-long", "max-length", f"At most {element.max_length} characters are allowed", place)
+            self.log.error("too-long", "max-length", f"At most {element.max_length} characters are allowed", place)
         self._range(value, element, place)
         self._constraints(element.constraints, value, found.sibling, kind, kind, place, root)
 
     def _range(self, value: Any, element: Element, place: Place) -> None:
         if isinstance(element.min_value, int | float) and value < element.min_value:
-            self.error("value", "min-value", "The value is lower than allowed", place)
+            self.log.error("value", "min-value", "The value is lower than allowed", place)
         if isinstance(element.max_value, int | float) and value > element.max_value:
-            self.error("value", "max-value", "The value is higher than allowed", place)
+            self.log.error("value", "max-value", "The value is higher than allowed", place)
 
     def _meaning(self, found: Found, element: Element, root: Root) -> None:
         """Bindings and reference targets."""
         if element.binding is not None:
             for severity, code, rule, text in self.tools.bindings.faults(found.value, found.kind.code, element.binding):
-                self.report(severity, code, rule, text, found.place)
+                self.log.report(severity, code, rule, text, found.place)
         definitions = self.tools.definitions
         targets = reference_types(element, found.kind.code, definitions)
         if targets is None or not isinstance(found.value, dict):
             return
         if not target_check(targets, definitions.is_resource)(found.value, root):
             text = f"A reference here points to {', '.join(sorted(targets))}"
-            self.error("structure", "reference-target", text, found.place)
+            self.log.error("structure", "reference-target", text, found.place)
 
     def _fixed(self, found: Found, element: Element) -> None:
         if element.fixed is not None and not same(found.value, element.fixed[1]):
-            self.error("value", "fixed", "The value is not the one that the profile fixes", found.place)
+            self.log.error("value", "fixed", "The value is not the one that the profile fixes", found.place)
         if element.pattern is not None and not fits(found.value, element.pattern[1]):
-            self.error("value", "pattern", "The value does not fit the pattern of the profile", found.place)
+            self.log.error("value", "pattern", "The value does not fit the pattern of the profile", found.place)
 
     def _constraints(
         self, rows: Sequence[Constraint], value: Any, sibling: Any, kind: str, node: str, place: Place, root: Root
@@ -324,7 +263,7 @@ class Walk:
             else:
                 kept = keeps(rule, value, root)
             if not kept:
-                self.report(constraint.severity, "invariant", constraint.key, constraint.human, place)
+                self.log.report(constraint.severity, "invariant", constraint.key, constraint.human, place)
 
     # -- slices ------------------------------------------------------------------------------------------------
 
@@ -340,13 +279,13 @@ class Walk:
                 outside_seen = True
                 if slicing.get("rules") == "closed":
                     text = f"{child.element.name} belongs to no slice, and the profile allows no others"
-                    self.error("structure", "slice-closed", text, one.place)
+                    self.log.error("structure", "slice-closed", text, one.place)
                 continue
             if outside_seen and slicing.get("rules") == "openAtEnd":
-                self.error("structure", "slice-open-at-end", "Items outside of slices come last", one.place)
+                self.log.error("structure", "slice-open-at-end", "Items outside of slices come last", one.place)
             position = order.index(mine.name)
             if slicing.get("ordered") and position < furthest:
-                self.error("structure", "slice-order", "The slices are not in the order of the profile", one.place)
+                self.log.error("structure", "slice-order", "The slices are not in the order of the profile", one.place)
             furthest = max(furthest, position)
             counts[mine.name] += 1
             self.item(one, mine.element, plan, root)
@@ -356,10 +295,10 @@ class Walk:
         for one in child.slices:
             count, name = counts.get(one.name, 0), f"{child.element.name}:{one.name}"
             if count < one.element.min:
-                self.error("required", "slice-min", f"The slice {name} needs {one.element.min} item(s)", place)
+                self.log.error("required", "slice-min", f"The slice {name} needs {one.element.min} item(s)", place)
             if one.element.max is not None and count > one.element.max:
                 text = f"The slice {name} may have at most {one.element.max} item(s)"
-                self.error("structure", "slice-max", text, place.member(child.element.name))
+                self.log.error("structure", "slice-max", text, place.member(child.element.name))
 
     def slice_of(self, one: Found, child: Child, slicing: Mapping[str, Any], plan: Plan, root: Root) -> Slice | None:
         """The slice of one item."""
@@ -383,7 +322,7 @@ class Walk:
             attempt.resource(node.value, Place(node.type), plan=plan)
         else:
             attempt.object(node.value, plan, Place(node.type), root_of({}))
-        return not any(issue.fails for issue in attempt.issues)
+        return not any(issue.fails for issue in attempt.log.issues)
 
 
 def keeps(rule: Rule, value: Json, root: Root) -> bool:
