@@ -5,11 +5,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+from hie.fhir.definitions import CORE
+from hie.fhir.ucum import UCUM, parse_unit
 from hie.fhir.validate.bindings import Bindings, Fault
 from hie.fhir.validate.options import Options
 
 _TAG = re.compile(r"<(?:/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?|!--.*--)>", re.DOTALL)
 _EXAMPLE = re.compile(r"https?://(?:[^/]+\.)?example\.(?:org|com|net)(?:[:/]|$)")
+
+
+_RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}").fullmatch
 
 
 class Judge(Protocol):
@@ -66,9 +71,24 @@ def _url(value: Any, judge: Judge) -> Iterator[Fault]:
         yield "error", "invalid", "example-url", "An example URL is not allowed here"
 
 
+def _quantity(value: Any, judge: Judge) -> Iterator[Fault]:
+    code = value.get("code") if isinstance(value, Mapping) and value.get("system") == UCUM else None
+    if isinstance(code, str) and parse_unit(code) is None:
+        yield "warning", "code-invalid", "ucum", "The code is no UCUM unit known here"
+
+
+def _reference(value: Any, judge: Judge) -> Iterator[Fault]:
+    literal, kind = (value.get("reference"), value.get("type")) if isinstance(value, Mapping) else (None, None)
+    match = _RELATIVE(literal) if isinstance(literal, str) else None
+    if match is not None and isinstance(kind, str) and kind not in (match[1], CORE + match[1]):
+        yield "error", "invalid", "reference-type", "The type and the reference disagree"
+
+
 DATATYPE_RULES: Mapping[str, Rule] = {
     "Attachment": _attachment,
     "Coding": _coding,
+    "Quantity": _quantity,
+    "Reference": _reference,
     "markdown": _markdown,
     "string": _string,
     "url": _url,

@@ -36,6 +36,19 @@ def contained_types(inner: Any) -> dict[str, str]:
     return {key: kind for key, kind in rows if key.__class__ is str and kind.__class__ is str}
 
 
+def entry_types(bundle: Mapping[str, Any]) -> dict[str, str]:
+    """Full URL -> resource type of the entries of a Bundle; what is malformed is left out."""
+    entries = bundle.get("entry")
+    found = {}
+    for entry in entries if entries.__class__ is list else ():
+        resource = entry.get("resource") if entry.__class__ is dict else None
+        if resource.__class__ is dict:
+            url, kind = entry.get("fullUrl"), resource.get("resourceType")
+            if url.__class__ is str and kind.__class__ is str:
+                found[url] = kind
+    return found
+
+
 def shown_type(literal: str, root: Root) -> str | None:
     """The resource type that a literal reference shows; None when it does not tell (`urn:uuid:...`, a foreign URL)."""
     if literal.startswith("#"):

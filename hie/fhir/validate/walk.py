@@ -19,7 +19,7 @@ from hie.fhir.validate.options import Options
 from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Child, Plan, Plans, Slice
 from hie.fhir.validate.primitives import CHECKS, FORMS
-from hie.fhir.validate.references import Root, root_of, target_check
+from hie.fhir.validate.references import Root, entry_types, root_of, target_check
 from hie.fhir.validate.resources import RESOURCE_RULES
 from hie.fhir.validate.rules import RULES, Rule
 from hie.fhir.validate.slicing import slice_of
@@ -46,6 +46,7 @@ class Walk:
     options: Options
     log: Log = field(default_factory=Log)
     _holders: list[tuple[str, str]] = field(default_factory=list)
+    _entries: Mapping[str, str] = field(default_factory=dict)
     _base: Place = field(default_factory=lambda: Place(""))
 
     @property
@@ -64,6 +65,9 @@ class Walk:
             return
         root = root_of(value) if container is None else Root(value, container.container, container.contained)
         outer, self._base = self._base, place
+        around = self._entries
+        if kind == "Bundle" and not self.options.base_only:
+            self._entries = entry_types(value)
         base = self.tools.plans.of_type(kind)
         if plan is not None and plan.definition.type != kind:
             text = f"The profile is for {plan.definition.type}, not for {kind}"
@@ -74,7 +78,7 @@ class Walk:
             self.object(value, base, place, root)
             if not self.options.base_only:
                 self._beyond_base(value, kind, place, root)
-        self._base = outer
+        self._base, self._entries = outer, around
 
     def _beyond_base(self, value: Json, kind: str, place: Place, root: Root) -> None:
         """The rules of `conformance` and `bundle`, and the profiles that a resource claims."""
@@ -237,7 +241,10 @@ class Walk:
         targets = reference_types(element, found.kind.code, definitions)
         if targets is None or not isinstance(found.value, dict):
             return
-        if not target_check(targets, definitions.is_resource)(found.value, root):
+        literal = found.value.get("reference")
+        entry = self._entries.get(literal) if isinstance(literal, str) else None
+        fits_entry = entry is None or entry in targets
+        if not (fits_entry and target_check(targets, definitions.is_resource)(found.value, root)):
             text = f"A reference here points to {', '.join(sorted(targets))}"
             self.log.error("structure", "reference-target", text, found.place)
 

@@ -66,6 +66,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "valueset-expression": (filtered("text/fhirpath", "%x"), filtered("text/cql", "x")),
     "attachment-size": (ATTACHMENT, {**ATTACHMENT, "content": {**ATTACHMENT["content"], "size": 4}}),
     "coding-system": (coded(system="http://x.org", code="x"), coded(system="local", code="x")),
+    "reference-type": (
+        {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/1", "type": "Patient"}},
+        {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/1", "type": "Group"}},
+    ),
     "code-unknown": (coded(system=GENDER, code="male"), coded(system=GENDER, code="M")),
 }
 
@@ -158,3 +162,27 @@ def test_a_logical_reference_tells_by_its_type(validator: Validator) -> None:
 
     assert validator.is_valid(managed("Organization"))
     assert [issue.rule for issue in validator.write_issues(managed("Practitioner"))] == ["reference-target"]
+
+
+def test_a_reference_inside_a_bundle_is_judged_by_the_entry_it_leads_to(validator: Validator) -> None:
+    managed = {
+        "resourceType": "Patient",
+        "managingOrganization": {"reference": "urn:uuid:c757873d-ec9a-4326-a141-556f43239521"},
+    }
+    place = "urn:uuid:c757873d-ec9a-4326-a141-556f43239521"
+
+    def bundle(kind: str) -> dict[str, Any]:
+        return {**COLLECTION, "entry": [entry(managed, "urn:x"), entry({"resourceType": kind, "name": "x"}, place)]}
+
+    assert [i.rule for i in validator.validate(bundle("Organization")) if i.fails] == []
+    assert [i.rule for i in validator.validate(bundle("Location")) if i.fails] == ["reference-target"]
+
+
+def test_a_ucum_code_that_is_no_unit_warns(validator: Validator) -> None:
+    def measured(code: str) -> list[str]:
+        quantity = {"value": 1, "system": "http://unitsofmeasure.org", "code": code}
+        resource = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "valueQuantity": quantity}
+        return [issue.severity for issue in validator.validate(resource) if issue.rule == "ucum"]
+
+    assert measured("mmol/L") == []
+    assert measured("mmols") == ["warning"]
