@@ -51,7 +51,8 @@ class Feed:
     """One stream of items with one set of keys (common rules §1).
 
     `id` names it everywhere; `dialect` selects parser and answer (`hl7v2`, `cda`, `rows`); `doors` maps each HTTP path
-    name `POST /feeds/<door>` to its content type; `mllp` and `drop` say whether those transports serve it too.
+    name `POST /feeds/<door>` to its content type; `mllp` and `drop` say whether those transports serve it too;
+    `orphans` that parts may come before the parents they hang on, and then wait for them.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Feed:
     doors: Mapping[str, str]
     mllp: bool = False
     drop: bool = False
+    orphans: bool = False
 
 
 @dataclass(frozen=True)

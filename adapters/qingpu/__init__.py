@@ -24,6 +24,7 @@ adapter = Adapter(
             title="青浦区卫生信息平台 TB_* 数据上传",
             doors={"qingpu-xml": "application/xml"},
             drop=True,
+            orphans=True,
         ),
     ),
     organisations=_organisations(),

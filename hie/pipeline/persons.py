@@ -144,7 +144,7 @@ class Persons:
                 await self._tx.delete("Patient", golden.partition("/")[2])
 
     async def _review(self, reviews: tuple[Review, ...], patients: set[str]) -> None:
-        for patient in patients:
+        for patient in patients if len(patients) > 1 else ():
             for row in await self._tx.select(REVIEW, {"first": patient}):
                 if row["second"] in patients:
                     await self._tx.remove(REVIEW, {"first": patient, "second": row["second"]})

@@ -142,8 +142,9 @@ class Settler:
                 waits = partial.work.waits if partial.work is not None else None
                 one = partial.prepared
                 await tx.upsert(PART, part_row(delivery, one.record, one.draft, outcome, received, waits))
-        for root in work.born:
-            await self._release_waiting(tx, root)
+        if self._feeds[delivery.feed].feed.orphans:
+            for root in work.born:
+                await self._release_waiting(tx, root)
         return outcomes
 
     async def _release_waiting(self, tx: Transaction, root: str) -> None:

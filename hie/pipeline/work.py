@@ -257,7 +257,8 @@ class Work:
         known = await self._roots.known(root)
         if known is None or not known.exists:
             return
-        if root in self._fresh:
+        new = root in self._fresh
+        if new:
             self._fresh.discard(root)
             self.born.append(root)
         parent = await self._current(state.parent) if state.parent else None
@@ -272,7 +273,7 @@ class Work:
         for resource in resources:
             if resource["resourceType"] == "Patient":
                 resource = await self._persons.place(resource, self._region)
-            changed = await self._put(resource) or changed
+            changed = await self._put(resource, new=new) or changed
         if changed:
             for child in children:
                 if RANK.get(child.reference.partition("/")[0], 3) > RANK.get(root.partition("/")[0], 3):
@@ -293,9 +294,10 @@ class Work:
         version = await self._tx.read(resource_type, resource_id)
         return None if version is None or version.deleted else loads(version.body)
 
-    async def _put(self, resource: Resource) -> bool:
-        """Write a resource if anything but `meta` differs from what is stored; whether it did."""
-        before = await self._current(f"{resource['resourceType']}/{resource['id']}")
+    async def _put(self, resource: Resource, *, new: bool = False) -> bool:
+        """Write a resource if anything but `meta` differs from what is stored; whether it did. One that is `new` need
+        not be compared."""
+        before = None if new else await self._current(f"{resource['resourceType']}/{resource['id']}")
         if before is not None:
             before.pop("meta", None)
             if before == resource and dumps(before) == dumps(resource):

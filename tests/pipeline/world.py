@@ -88,7 +88,7 @@ class World:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.clock = FixedClock(START)
-        feed = Feed("test", "json", "Test", {"test": "application/json"})
+        feed = Feed("test", "json", "Test", {"test": "application/json"}, orphans=True)
         adapter = Adapter("test", "Test", (feed,), (), Path())
         runtime = FeedRuntime(feed, adapter, parse, draft, check, {"test": answer}, repeat, "1")
         self.ingest = Ingest(store, [runtime], self.clock)
