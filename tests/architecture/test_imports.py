@@ -113,3 +113,10 @@ def test_only_the_wiring_names_a_concrete_store() -> None:
 def test_no_drawer_modules() -> None:
     names = {"utils", "helpers", "common", "manager", "misc", "util"}
     assert [module for module, _ in sources() if names & set(module.split("."))] == []
+
+
+def test_every_stage_has_its_page() -> None:
+    """One name in code, tests and docs: `hie/<stage>`, `tests/<stage>`, `docs/stages/<stage>.md`."""
+    folders = {path.name for path in (ROOT / "hie").iterdir() if (path / "__init__.py").exists()}
+    stages = folders - {"base", "commands"}
+    assert {path.stem for path in (ROOT / "docs" / "stages").glob("*.md")} >= stages
