@@ -5,6 +5,7 @@ and code maps (`mappings/codes/*.csv`) carry most of a region; the adapter names
 samples, and the few local transforms that its maps call.
 """
 
+import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "Parsed",
     "Record",
     "finding",
+    "read_organisations",
 ]
 
 API_VERSION = 1
@@ -44,6 +46,12 @@ class Organisation:
     code: str
     uscc: str
     name: str
+
+
+def read_organisations(path: Path) -> tuple[Organisation, ...]:
+    """The organisations of a CSV file with the columns `code`, `uscc` and `name`, in UTF-8."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        return tuple(Organisation(**row) for row in csv.DictReader(lines))
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,10 @@
 """Jiashan (嘉善): WS/T 500 CDA documents, plain (`jiashan-cda`) and in a SOAP DocumentRegister (`jiashan-soap`)."""
 
-import csv
 from pathlib import Path
 
-from hie.plugin import Adapter, Feed, Organisation
+from hie.plugin import Adapter, Feed, read_organisations
 
 _HERE = Path(__file__).resolve().parent
-
-
-def _organisations() -> tuple[Organisation, ...]:
-    with (_HERE / "organisations.csv").open(encoding="utf-8", newline="") as lines:
-        return tuple(Organisation(**row) for row in csv.DictReader(lines))
-
 
 adapter = Adapter(
     region="jiashan",
@@ -24,6 +17,6 @@ adapter = Adapter(
             doors={"jiashan-cda": "application/xml", "jiashan-soap": "text/xml"},
         ),
     ),
-    organisations=_organisations(),
+    organisations=read_organisations(_HERE / "organisations.csv"),
     samples=_HERE / "samples",
 )

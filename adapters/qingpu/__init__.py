@@ -1,18 +1,11 @@
 """Qingpu (青浦): rows of TB_* tables in an XML envelope, over HTTP and a drop folder (`qingpu-xml`)."""
 
-import csv
 from pathlib import Path
 
 from adapters.qingpu.transforms import TRANSFORMS
-from hie.plugin import Adapter, Feed, Organisation
+from hie.plugin import Adapter, Feed, read_organisations
 
 _HERE = Path(__file__).resolve().parent
-
-
-def _organisations() -> tuple[Organisation, ...]:
-    with (_HERE / "organisations.csv").open(encoding="utf-8", newline="") as lines:
-        return tuple(Organisation(**row) for row in csv.DictReader(lines))
-
 
 adapter = Adapter(
     region="qingpu",
@@ -27,7 +20,7 @@ adapter = Adapter(
             orphans=True,
         ),
     ),
-    organisations=_organisations(),
+    organisations=read_organisations(_HERE / "organisations.csv"),
     samples=_HERE / "samples",
     transforms=TRANSFORMS,
 )

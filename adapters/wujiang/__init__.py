@@ -1,18 +1,11 @@
 """Wujiang (吴江): HL7 v2.4 messages of three hospitals, over MLLP and HTTP (`wujiang-hl7v2`)."""
 
-import csv
 from pathlib import Path
 
 from adapters.wujiang.location import location
-from hie.plugin import Adapter, Feed, Organisation
+from hie.plugin import Adapter, Feed, read_organisations
 
 _HERE = Path(__file__).resolve().parent
-
-
-def _organisations() -> tuple[Organisation, ...]:
-    with (_HERE / "organisations.csv").open(encoding="utf-8", newline="") as lines:
-        return tuple(Organisation(**row) for row in csv.DictReader(lines))
-
 
 adapter = Adapter(
     region="wujiang",
@@ -26,7 +19,7 @@ adapter = Adapter(
             mllp=True,
         ),
     ),
-    organisations=_organisations(),
+    organisations=read_organisations(_HERE / "organisations.csv"),
     samples=_HERE / "samples",
     transforms={"wujiang-location": location},
 )
