@@ -1,7 +1,8 @@
-"""The command line: `hie demo | serve | verify | replay | quarantine | adapters | check | load | validate`."""
+"""The command line: `hie demo | serve | verify | replay | quarantine | adapters | check | simulate | ...`."""
 
 import asyncio
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -193,6 +194,34 @@ def adapters_list() -> None:
                 str(adapter.api_version),
             )
     console.print(table)
+
+
+@app.command()
+def simulate(
+    patients: Annotated[int, typer.Option(min=1, help="People to invent")] = 100,
+    days: Annotated[int, typer.Option(min=1, help="Days over which they are first seen")] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traffic, byte for byte")] = 1,
+    rate: Annotated[float, typer.Option(min=0, help="Items per second at most; 0: as fast as they are taken")] = 0,
+    dirt: Annotated[float, typer.Option(min=0, max=1, help="Share of items with something wrong")] = 0,
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day")] = datetime(2025, 1, 6),
+    out: Annotated[Path | None, typer.Option(help="Write one file per item here")] = None,
+    mllp: Annotated[str | None, typer.Option(help="HOST:PORT; takes the HL7 messages")] = None,
+    http: Annotated[str | None, typer.Option(help="URL of the exchange; takes everything that MLLP does not")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Default: truth.jsonl in --out, else here")] = None,
+) -> None:
+    """模拟数据 · Invent three-region traffic, with the truth (who is who, what is wrong) beside it."""
+    from hie.commands.simulate import Target
+    from hie.commands.simulate import simulate as run
+    from hie.simulate.history import World
+
+    target = Target(out, mllp, http, truth, rate)
+    sent = _run(run(World(seed, patients, start, days, dirt), target))
+    items = sum(sent.items.values())
+    each = "  ".join(f"{door} {n}" for door, n in sorted(sent.items.items()))
+    console.print(f"{sent.people} people, {items} items, {sent.bytes / 1e6:.1f} MB in {sent.seconds:.1f} s: {each}")
+    if sent.left_out:
+        console.print(f"[yellow]{sent.left_out} items left out: nothing takes them; add --http[/yellow]")
+    console.print(f"真相 truth: {target.truth_file}")
 
 
 @app.command()

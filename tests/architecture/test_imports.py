@@ -29,6 +29,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "api": frozenset({"search", "store.port", "store.table", "security", "fhir", "wire", "base"}),
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
     "admin": frozenset({"pipeline", "staging", "identity", "store.port", "base"}),
+    "simulate": frozenset({"base"}),
     "config": frozenset({"base"}),
     "app": EVERYTHING,
     "cli": EVERYTHING,

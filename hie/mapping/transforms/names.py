@@ -28,14 +28,16 @@ def split_name(name: str) -> tuple[str, str] | None:
 def human_name(
     value: Any, context: Notes, *, given: Any = None, use: str | None = None
 ) -> dict[str, Any] | None:
-    """A HumanName from a full name, or from a family name with `given` where the source splits them."""
+    """A HumanName from a full name, or from a family name with `given` where the source splits them.
+
+    A name that is too long is noted and kept: the part is quarantined, and loses nothing when it is released (§5.5).
+    """
     family = present(value, context)
     second = present(given, context) if given is not None else None
     if family is None and second is None:
         return None
     name = _joined(whole_name(family or ""), whole_name(second or ""))
-    if not fits(name["text"], "name", context):
-        return None
+    fits(name["text"], "name", context)
     return {"use": use, **name} if use else name
 
 

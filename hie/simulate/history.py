@@ -1,0 +1,218 @@
+"""What happens to a person: the plan of visits, and each visit with its reports, examinations and prescriptions."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hie.simulate.catalogue import (
+    ANALYTES,
+    EXAMINATIONS,
+    HOSPITALS,
+    REGIONS,
+    STAFF,
+    Analyte,
+    Disease,
+    Drug,
+    Examination,
+    Hospital,
+    Panel,
+)
+from hie.simulate.chance import chance, weighted
+from hie.simulate.people import Person, local_number, mistyped, person
+
+MOST_VISITS = 24
+"""A person is seen at most so often in one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A run: seed, people, first day, days, and the share of items with something wrong."""
+
+    seed: int
+    patients: int
+    start: datetime
+    days: int
+    dirt: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a hospital has on file of a person: the numbers it states, and what the clerk got wrong for good.
+
+    `national_id` and `health_card` are what is sent ("" when the hospital never asked). `spoilt` names what is wrong:
+    `id-checksum`, `id-masked` or nothing.
+    """
+
+    person: Person
+    hospital: Hospital
+    name: str
+    national_id: str
+    health_card: str
+    spoilt: str = ""
+
+    @property
+    def local(self) -> int:
+        """The hospital's own number of the person."""
+        return local_number(self.hospital.number, self.person.number)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers that say who this is: a national id with a right check digit, a health card."""
+        sound = self.national_id if not self.spoilt else ""
+        return tuple(number for number in (sound, self.health_card) if number)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One value of a report; `flag` is N, H, L, HH or LL."""
+
+    analyte: Analyte
+    value: str
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A laboratory report: `number` is the visit's, `again` the corrected value of the first result, if any."""
+
+    panel: Panel
+    sampled: datetime
+    issued: datetime
+    results: tuple[Result, ...]
+    again: Result | None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit: `kind` is outpatient, emergency or inpatient; `end` is None for an outpatient; `moved` a transfer;
+    `fresh` says that it is the first at this hospital."""
+
+    record: Record
+    index: int
+    fresh: bool
+    kind: str
+    start: datetime
+    end: datetime | None
+    moved: datetime | None
+    cancelled: bool
+    disease: Disease
+    doctor: str
+    reports: tuple[Report, ...]
+    examination: Examination | None
+    drugs: tuple[Drug, ...]
+
+    @property
+    def hospital(self) -> Hospital:
+        """Where it takes place."""
+        return self.record.hospital
+
+    @property
+    def number(self) -> str:
+        """The visit number, unique in the hospital."""
+        return f"{self.record.local:08d}{self.index:02d}"
+
+
+def first_seen(world: World, number: int) -> datetime:
+    """When a person is seen first; people come in the order of their numbers."""
+    offset = chance(world.seed, "first", number).random()
+    return world.start + timedelta(days=world.days) * ((number + offset) / world.patients)
+
+
+def plan(world: World, who: Person) -> tuple[tuple[datetime, Hospital, str], ...]:
+    """When, where and how a person is seen, in order; visits of one person do not overlap."""
+    stream = chance(world.seed, "plan", who.number)
+    at = _office_hour(first_seen(world, who.number), stream.randrange(8, 17), stream.randrange(60))
+    end = world.start + timedelta(days=world.days)
+    left = MOST_VISITS if who.disease.chronic else 1 + (stream.random() < 0.5) + (stream.random() < 0.25)
+    visits = []
+    while left > 0:
+        region = who.home if stream.random() < 0.62 else stream.choice([r for r in REGIONS if r != who.home])
+        hospital = stream.choice(HOSPITALS[region])
+        kind = weighted(stream, (("outpatient", 0.75), ("emergency", 0.1), ("inpatient", 0.15)))
+        visits.append((at, hospital, kind if hospital.inpatients else "outpatient"))
+        gap = stream.randrange(14, 45) if who.disease.chronic else stream.randrange(12, 90)
+        at = _office_hour(at + timedelta(days=gap), stream.randrange(8, 17), stream.randrange(60))
+        left = left - 1 if at < end else 0
+    return tuple(visits)
+
+
+def record(world: World, who: Person, hospital: Hospital) -> Record:
+    """What the hospital has on file; the same at every visit."""
+    stream = chance(world.seed, "record", who.number, hospital.code)
+    asked_id, asked_card = stream.random() < 0.9, stream.random() < 0.35
+    name = who.variant if hospital.region != who.home and stream.random() < 0.1 else who.name
+    spoilt = _spoilt(world, hospital, stream.random(), stream.random()) if asked_id else ""
+    if hospital.region == "jiashan" and not asked_id:
+        asked_card = True
+    sent = {"": who.national_id, "id-checksum": mistyped(who.national_id), "id-masked": _masked(who.national_id)}
+    return Record(
+        who, hospital, name, sent[spoilt] if asked_id else "", who.health_card if asked_card else "", spoilt
+    )
+
+
+def visit(world: World, number: int, index: int) -> Visit:
+    """The visit of that index of a person."""
+    who = person(world.seed, number)
+    planned = plan(world, who)
+    start, hospital, kind = planned[index]
+    stream = chance(world.seed, "visit", number, index)
+    days = stream.randrange(3, 10) if kind == "inpatient" else 0
+    end = _office_hour(start + timedelta(days=days), 10, stream.randrange(60)) if days else None
+    moved = start + timedelta(days=1, hours=2) if days and stream.random() < 0.4 else None
+    examined = stream.random() < (0.7 if days else 0.2)
+    examination = stream.choice(EXAMINATIONS)
+    cancelled = kind == "outpatient" and stream.random() < 0.02
+    panels = who.disease.panels if who.disease.chronic or days else who.disease.panels[:1]
+    return Visit(
+        record=record(world, who, hospital),
+        index=index,
+        fresh=all(other is not hospital for _, other, _ in planned[:index]),
+        kind=kind,
+        start=start,
+        end=end,
+        moved=moved,
+        cancelled=cancelled,
+        disease=who.disease,
+        doctor=stream.choice(STAFF),
+        reports=() if cancelled else tuple(_report(world, who, start, index, n, p) for n, p in enumerate(panels)),
+        examination=examination if examined and not cancelled else None,
+        drugs=() if cancelled or kind == "emergency" else who.disease.drugs,
+    )
+
+
+def _spoilt(world: World, hospital: Hospital, whether: float, how: float) -> str:
+    if whether >= world.dirt / 4:
+        return ""
+    return "id-masked" if how < 0.3 and hospital.region != "jiashan" else "id-checksum"
+
+
+def _masked(number: str) -> str:
+    return f"{number[:6]}********{number[14:]}"
+
+
+def _report(world: World, who: Person, start: datetime, index: int, number: int, panel: Panel) -> Report:
+    stream = chance(world.seed, "report", who.number, index, number)
+    sampled = start + timedelta(minutes=30 + 7 * number)
+    issued = sampled + timedelta(minutes=stream.randrange(40, 100))
+    results = tuple(_result(stream.gauss(0, 1), who, ANALYTES[code]) for code in panel.analytes)
+    again = _result(stream.gauss(0, 0.4), who, results[0].analyte) if stream.random() < 0.05 else None
+    return Report(panel, sampled, issued, results, again)
+
+
+def _result(deviation: float, who: Person, analyte: Analyte) -> Result:
+    """A value about the middle of the range, shifted by the disease; three parts in a hundred lie outside by chance."""
+    middle, width = (analyte.low + analyte.high) / 2, (analyte.high - analyte.low) / 4.3
+    value = max((middle + deviation * width) * who.disease.shifts.get(analyte.code, 1.0), 0.1)
+    text = f"{value:.{analyte.decimals}f}"
+    return Result(analyte, text, _flag(float(text), analyte))
+
+
+def _flag(value: float, analyte: Analyte) -> str:
+    if value > analyte.high:
+        return "HH" if value > 3 * analyte.high else "H"
+    if value < analyte.low:
+        return "LL" if value < analyte.low / 2 else "L"
+    return "N"
+
+
+def _office_hour(day: datetime, hour: int, minute: int) -> datetime:
+    return day.replace(hour=hour, minute=minute, second=0, microsecond=0)

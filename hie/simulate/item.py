@@ -1,0 +1,94 @@
+"""What leaves a hospital: acts, the items that tell of them, and faults that spoil items."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from hie.base.draft import Key
+from hie.simulate.history import Record
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that a hospital tells about a visit: when, what, and the number of the report it is about.
+
+    `thread`: acts of one thread are about the same thing; one that `swaps` may arrive after the next of its thread.
+    """
+
+    at: datetime
+    what: str
+    report: int = 0
+    thread: str = ""
+    swaps: bool = False
+
+
+@dataclass(frozen=True)
+class Fault(Generic[M]):
+    """Something wrong with an item.
+
+    `spoil` changes the message and gives True, or gives False when it does not apply to it. `findings` are those above
+    info that the exchange must report. `refused`: the exchange does not take the item, so that the sender sends it
+    again as it should be; `status` is the disposition of the spoilt one.
+    """
+
+    name: str
+    spoil: Callable[[M], bool]
+    findings: frozenset[str]
+    status: str = "accepted-with-warnings"
+
+    @property
+    def refused(self) -> bool:
+        """Whether the item has to be sent again."""
+        return self.status in ("rejected", "quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One delivery: bytes, door and file ending, and the truth about it.
+
+    `findings` are those above info that the exchange must report; of a refused item it may report `perhaps` as well,
+    as far as it came to look.
+    """
+
+    at: datetime
+    door: str
+    ending: str
+    body: bytes
+    label: str
+    person: int
+    patient: str
+    fault: str
+    status: str
+    findings: frozenset[str]
+    perhaps: frozenset[str] = frozenset()
+
+
+def status_of(findings: frozenset[str]) -> str:
+    """The disposition of an item that is stored with these findings above info."""
+    return "accepted-with-warnings" if findings else "accepted"
+
+
+def patient_reference(record: Record) -> str:
+    """The Patient that the exchange makes of a record: its natural key by the interface document of the region."""
+    hospital, local = record.hospital, record.local
+    kind, value = {
+        "wujiang": ("2.16.156.10011.2.5.1.4", f"L{local:08d}"),
+        "jiashan": _document_key(record),
+        "qingpu": ("card-1", f"KH{local:08d}"),
+    }[hospital.region]
+    return Key(hospital.region, hospital.uscc, "Patient", kind, value).reference
+
+
+def _document_key(record: Record) -> tuple[str, str]:
+    if record.national_id:
+        return "2.16.156.10011.1.3", record.national_id
+    return "2.16.156.10011.1.19", record.health_card
+
+
+def compact(moment: datetime) -> str:
+    """`YYYYMMDDHHMMSS`."""
+    return f"{moment:%Y%m%d%H%M%S}"
+

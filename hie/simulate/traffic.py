@@ -1,0 +1,152 @@
+"""The stream of all items in the order of their arrival, with the truth beside them; memory does not grow with it.
+
+What waits is a heap of small tuples: one per person under treatment and one per act that is due; everything else is
+made anew from the seed when it is needed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from hie.simulate.chance import chance
+from hie.simulate.history import Visit, World, first_seen, plan, visit
+from hie.simulate.item import Act, Fault, Item, patient_reference, status_of
+from hie.simulate.people import Person, person
+from hie.simulate.regions import REGIONS, Region
+
+_STARTS = -1
+"""Act number of the entry that begins a visit."""
+
+_SWAP_DELAY = timedelta(seconds=40)
+_DUPLICATES = 0.15
+"""Share of the spoilt items that are simply sent twice."""
+
+Entry = tuple[datetime, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When an act arrives; `place` is `late` or `early` when it has changed places with another, else empty."""
+
+    at: datetime
+    place: str = ""
+
+
+def traffic(world: World) -> Iterator[Person | Item]:
+    """Every person, just before their first item, and every item in order of arrival."""
+    due: list[Entry] = []
+    entered = 0
+    while due or entered < world.patients:
+        if entered < world.patients and (not due or due[0][0] >= _midnight(first_seen(world, entered))):
+            who = person(world.seed, entered)
+            yield who
+            heappush(due, (plan(world, who)[0][0], entered, 0, _STARTS))
+            entered += 1
+            continue
+        at, number, index, act = heappop(due)
+        now = visit(world, number, index)
+        if act == _STARTS:
+            _schedule(world, now, due)
+        else:
+            yield from _deliver(world, now, act, at)
+
+
+def _schedule(world: World, now: Visit, due: list[Entry]) -> None:
+    number, index = now.record.person.number, now.index
+    for place, arrival in enumerate(arrivals(world, now)):
+        heappush(due, (arrival.at, number, index, place))
+    planned = plan(world, now.record.person)
+    if index + 1 < len(planned):
+        heappush(due, (planned[index + 1][0], number, index + 1, _STARTS))
+
+
+def arrivals(world: World, now: Visit) -> list[Arrival]:
+    """When each act of a visit arrives. A late one comes after the next of its thread; neither is spoilt otherwise."""
+    region = REGIONS[now.hospital.region]
+    acts = region.acts(now)
+    found = [Arrival(act.at + region.lag) for act in acts]
+    for place, act in enumerate(acts):
+        partner = next((n for n in range(place + 1, len(acts)) if acts[n].thread == act.thread), None)
+        if not act.swaps or partner is None or found[place].place:
+            continue
+        if _stream(world, now, place, "swap").random() < world.dirt:
+            found[place] = Arrival(found[partner].at + _SWAP_DELAY, "late")
+            found[partner] = replace(found[partner], place="early")
+    return found
+
+
+def _deliver(world: World, now: Visit, place: int, at: datetime) -> Iterator[Item]:
+    """The item of an act: clean, spoilt, spoilt and then sent again as it should be, or sent twice."""
+    region = REGIONS[now.hospital.region]
+    act = region.acts(now)[place]
+    message = region.message(now, act)
+    moved = arrivals(world, now)[place].place if world.dirt else ""
+    stream = _stream(world, now, place, "fault")
+    clean = _item(region, now, act, message, at)
+    if moved:
+        yield _moved(clean, moved, region)
+        return
+    if stream.random() >= world.dirt:
+        yield clean
+        return
+    if stream.random() < _DUPLICATES:
+        yield clean
+        yield replace(clean, fault="sent-twice", status="duplicate")
+        return
+    chosen = _spoil(region, now, act, stream)
+    if chosen is None:
+        yield clean
+        return
+    fault, spoilt = chosen
+    if fault.refused:
+        region.rename(spoilt)
+    item = _item(region, now, act, spoilt, at)
+    findings, perhaps = clean.findings | fault.findings, frozenset[str]()
+    if fault.refused:
+        findings, perhaps = fault.findings, clean.findings
+    yield replace(item, fault=fault.name, status=fault.status, findings=findings, perhaps=perhaps)
+    if fault.refused:
+        yield clean
+
+
+def _spoil(region: Region, now: Visit, act: Act, stream: Random) -> tuple[Fault[Any], Any] | None:
+    """The first of the faults, in a random order, that can happen to this message."""
+    for fault in stream.sample(list(region.faults), len(region.faults)):
+        message = region.message(now, act)
+        if fault.spoil(message):
+            return fault, message
+    return None
+
+
+def _moved(item: Item, place: str, region: Region) -> Item:
+    findings = item.findings | (region.late if place == "late" else region.early)
+    held = place == "early" and bool(region.early)
+    status = "quarantined" if held else status_of(findings)
+    return replace(item, fault=place, status=status, findings=findings)
+
+
+def _item(region: Region, now: Visit, act: Act, message: Any, at: datetime) -> Item:
+    findings = region.habits(now, message)
+    return Item(
+        at=at,
+        door=region.door(message),
+        ending=region.ending,
+        body=message.bytes(),
+        label=f"{now.hospital.code} {act.what}",
+        person=now.record.person.number,
+        patient=patient_reference(now.record),
+        fault="",
+        status=status_of(findings),
+        findings=findings,
+    )
+
+
+def _stream(world: World, now: Visit, place: int, purpose: str) -> Random:
+    return chance(world.seed, purpose, now.record.person.number, now.index, place)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)

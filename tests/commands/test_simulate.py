@@ -1,0 +1,61 @@
+"""`hie simulate`: files with the truth beside them, and a running server over MLLP and HTTP."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from hie.base.errors import Category, HieError
+from hie.base.ids import sha256
+from hie.commands.serve import running
+from hie.commands.simulate import Target, simulate
+from hie.config import load_config
+from hie.simulate.history import World
+
+WORLD = World(seed=9, patients=30, start=datetime(2025, 1, 6), days=20, dirt=0.2)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*"))
+
+
+async def test_files_and_truth_go_together(tmp_path: Path) -> None:
+    sent = await simulate(WORLD, Target(out=tmp_path))
+    lines = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text(encoding="utf-8").splitlines()]
+    items = [line for line in lines if line["kind"] == "item"]
+    assert sum(1 for line in lines if line["kind"] == "person") == sent.people == 30
+    assert len(items) == sum(sent.items.values())
+    assert all(sha256((tmp_path / item["file"]).read_bytes()) == item["sha256"] for item in items)
+    assert names(tmp_path) == [item["file"] for item in items], "names sort in order of arrival"
+
+
+async def test_a_server_gets_everything_over_mllp_and_http(tmp_path: Path) -> None:
+    settings = {"data": tmp_path / "data", "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}
+    async with running(load_config(settings, {})) as server:
+        assert server.exchange.mllp is not None
+        target = Target(
+            mllp=f"127.0.0.1:{server.exchange.mllp.port}", http=server.url, truth=tmp_path / "truth.jsonl", rate=10_000
+        )
+        sent = await simulate(WORLD, target)
+        assert sent.left_out == 0
+        assert {"wujiang-hl7v2", "jiashan-cda", "qingpu-xml"} <= set(sent.items)
+        found = [version.id async for version in server.exchange.store.versions("Encounter")]
+    assert len(found) > 10
+
+
+async def test_only_mllp_leaves_the_other_feeds_out(tmp_path: Path) -> None:
+    settings = {"data": tmp_path / "data", "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}
+    async with running(load_config(settings, {})) as server:
+        assert server.exchange.mllp is not None
+        target = Target(mllp=f"127.0.0.1:{server.exchange.mllp.port}", truth=tmp_path / "truth.jsonl")
+        sent = await simulate(WORLD, target)
+    assert set(sent.items) == {"wujiang-hl7v2"}
+    assert sent.left_out > 0
+
+
+@pytest.mark.parametrize("target", [Target(), Target(mllp="nowhere", truth=Path("/dev/null"))])
+async def test_a_target_is_needed(target: Target) -> None:
+    with pytest.raises(HieError) as caught:
+        await simulate(WORLD, target)
+    assert caught.value.category is Category.INVALID

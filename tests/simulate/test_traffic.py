@@ -1,0 +1,71 @@
+"""The stream: the same for a seed, in order, with dirt as asked for and everything a region can send."""
+
+import hashlib
+from collections import Counter
+from datetime import datetime
+
+from hie.simulate.history import World
+from hie.simulate.item import Item
+from hie.simulate.people import Person
+from hie.simulate.regions import REGIONS
+from hie.simulate.traffic import traffic
+
+START = datetime(2025, 1, 6)
+
+
+def items(world: World) -> list[Item]:
+    return [line for line in traffic(world) if isinstance(line, Item)]
+
+
+def digest(world: World) -> str:
+    return hashlib.sha256(b"".join(item.body for item in items(world))).hexdigest()
+
+
+def test_a_seed_gives_the_same_bytes_and_another_seed_others() -> None:
+    world = World(3, 60, START, 30, 0.3)
+    assert digest(world) == digest(world)
+    assert digest(world) != digest(World(4, 60, START, 30, 0.3))
+
+
+def test_items_come_in_order_of_arrival_and_after_their_person() -> None:
+    known: set[int] = set()
+    last = START
+    for line in traffic(World(3, 80, START, 30, 0.3)):
+        if isinstance(line, Person):
+            known.add(line.number)
+            continue
+        assert line.person in known
+        assert line.at >= last
+        last = line.at
+
+
+def test_without_dirt_nothing_is_wrong() -> None:
+    found = items(World(3, 80, START, 30))
+    assert {item.fault for item in found} == {""}
+    assert {code for item in found for code in item.findings} <= {"pairing-assumed", "charset-mismatch"}
+
+
+def test_the_share_of_dirt_is_the_one_asked_for() -> None:
+    found = items(World(3, 600, START, 30, 0.2))
+    share = sum(1 for item in found if item.fault) / len(found)
+    assert 0.12 < share < 0.25
+
+
+def test_every_fault_and_every_kind_of_item_occurs() -> None:
+    found = items(World(3, 1_500, START, 60, 0.8))
+    faults = {(item.door, item.fault) for item in found}
+    expected = {fault.name for region in REGIONS.values() for fault in region.faults} | {"late", "early", "sent-twice"}
+    assert {name for _, name in faults} - {""} == expected
+    kinds = Counter(item.label.partition(" ")[2] for item in found)
+    assert set(kinds) == (
+        {"A01", "A02", "A03", "A04", "A08", "A11", "A31", "ORM", "ORU", "ORU-C"}
+        | {"C0002", "C0004", "C0006", "C0007", "C0007-1", "C0053"}
+        | {"visit", "report", "results", "again", "imaging", "discharge", "revoke"}
+    )
+
+
+def test_people_are_seen_in_more_than_one_region() -> None:
+    regions: dict[int, set[str]] = {}
+    for item in items(World(3, 200, START, 365)):
+        regions.setdefault(item.person, set()).add(item.door.partition("-")[0])
+    assert sum(1 for seen in regions.values() if len(seen) == 3) > 10
