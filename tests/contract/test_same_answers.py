@@ -1,5 +1,9 @@
-"""Generated resources and generated searches: SQLite answers as the reference store does."""
+"""Generated resources and generated searches: every store answers as the reference store does.
 
+`HIE_TEST_EXAMPLES` sets how many worlds are generated for MongoDB, for longer runs by hand.
+"""
+
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from hie.store.memory import MemoryStore
 from hie.store.port import Store, Transaction
 from hie.store.sqlite import SqliteStore
 from tests.contract.asking import pages, plan
+from tests.mongo_store import empty_store
 
 UCUM = "http://unitsofmeasure.org"
 NAMES = ["a", "b", "c", "d"]
@@ -192,12 +197,32 @@ async def _answers(store: Store, asked: list[tuple[str, str]]) -> list[list[str]
     return answers
 
 
+async def _same(
+    store: Store,
+    resources: list[dict[str, Any]],
+    gone: list[str],
+    asked: list[tuple[str, str]],
+    extractors: Extractors,
+) -> None:
+    memory = MemoryStore(extract=extractors.extract)
+    try:
+        for one in (memory, store):
+            await _fill(one, resources, gone)
+        expected = dict(zip(asked, await _answers(memory, asked), strict=True))
+        assert dict(zip(asked, await _answers(store, asked), strict=True)) == expected
+    finally:
+        await store.close()
+
+
+WORLDS = {
+    "resources": _resources(),
+    "gone": st.lists(st.sampled_from(NAMES), max_size=1),
+    "asked": st.lists(queries(), min_size=1, max_size=8),
+}
+
+
 @pytest.mark.parametrize(("dense", "huge"), [(1, 2), (1, 1000), (2000, 2000)])
-@given(
-    resources=_resources(),
-    gone=st.lists(st.sampled_from(NAMES), max_size=1),
-    asked=st.lists(queries(), min_size=1, max_size=8),
-)
+@given(**WORLDS)
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_the_same_answers(
     dense: int,
@@ -210,13 +235,27 @@ async def test_the_same_answers(
 ) -> None:
     for name, size in (("DENSE", dense), ("DENSE_SORT", dense), ("_WALK", huge), ("HUGE", huge), ("_WINDOW", huge)):
         monkeypatch.setattr(f"hie.store.sqlite.searching.{name}", size)
-    memory = MemoryStore(extract=extractors.extract)
     with tempfile.TemporaryDirectory() as folder:
         sqlite = await SqliteStore.open(Path(folder) / "hie.sqlite", extract=extractors.extract)
-        try:
-            for store in (memory, sqlite):
-                await _fill(store, resources, gone)
-            expected = dict(zip(asked, await _answers(memory, asked), strict=True))
-            assert dict(zip(asked, await _answers(sqlite, asked), strict=True)) == expected
-        finally:
-            await sqlite.close()
+        await _same(sqlite, resources, gone, asked, extractors)
+
+
+@pytest.mark.parametrize("dense", [1, 2000])
+@given(**WORLDS)
+@settings(
+    max_examples=int(os.environ.get("HIE_TEST_EXAMPLES", "40")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+async def test_the_same_answers_on_mongodb(
+    dense: int,
+    resources: list[dict[str, Any]],
+    gone: list[str],
+    asked: list[tuple[str, str]],
+    extractors: Extractors,
+    mongodb_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hie.store.mongo.searching.DENSE", dense)
+    mongodb = await empty_store(mongodb_uri, "same", extract=extractors.extract)
+    await _same(mongodb, resources, gone, asked, extractors)

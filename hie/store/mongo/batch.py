@@ -1,0 +1,228 @@
+"""What the jobs of one batch have written and read, before it goes to the server in one piece.
+
+Writes are collected here and sent together, so a job that fails is undone by forgetting, and many small jobs cost few
+round trips. A batch begins by taking the clock (`control`): it is the only one that writes until it ends, so what it
+read stays true, and what it knows it need not read again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from hie.base.errors import Category, HieError
+from hie.store.mongo.schema import RESOURCE, VERSION, collection
+from hie.store.mongo.tables import Key, by_key, document
+from hie.store.table import Row, Table
+
+WRITES = 1 << 20
+"""Numbers of writes that a batch reserves; how many it may hold."""
+
+_TAKEN = 11000
+"""Server code of a taken unique key."""
+
+_COLUMN = 4
+"""Bytes counted for the name and type of a column, roughly."""
+
+Document = dict[str, Any]
+
+
+@dataclass
+class Layer:
+    """What one job, or all before it, changed and know.
+
+    `current`: name -> document of the current version, None: never written. `rows`: (table, key) -> row, None: not
+    there. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be written.
+    """
+
+    current: dict[str, Document | None] = field(default_factory=dict)
+    versions: list[Document] = field(default_factory=list)
+    resources: dict[str, Document] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+    rows: dict[tuple[str, Key], Row | None] = field(default_factory=dict)
+    changed: dict[tuple[str, Key], Table] = field(default_factory=dict)
+    fresh: set[Any] = field(default_factory=set)
+    size: int = 0
+
+    def take(self, other: "Layer") -> None:
+        """Lay `other` over this."""
+        self.current |= other.current
+        self.versions += other.versions
+        self.resources |= other.resources
+        self.ends |= other.ends
+        self.rows |= other.rows
+        self.changed |= other.changed
+        self.fresh |= other.fresh
+        self.size += other.size
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.versions or self.changed)
+
+
+class Batch:
+    """The jobs of one transaction: `done` below, the running job's `job` on top.
+
+    With `careful` keys are looked up before they are inserted; without, the server's unique indexes find out, and the
+    batch is run again with care.
+    """
+
+    def __init__(
+        self, database: AsyncDatabase[Any], session: AsyncClientSession, first: int, now: int, *, careful: bool
+    ) -> None:
+        self._database = database
+        self.session = session
+        self._next = first
+        self._end = first + WRITES
+        self.now = now
+        self.careful = careful
+        self.done = Layer()
+        self.job = Layer()
+        self.sent = False
+        """Whether something of the running job is at the server already, so that forgetting does not undo it."""
+        self.broken: Exception | None = None
+        """The server's error that ended the transaction."""
+        self.wrote = False
+
+    def begin(self) -> None:
+        """A job starts."""
+        self.job = Layer()
+        self.sent = False
+
+    def keep(self) -> None:
+        """The job is done."""
+        self.done.take(self.job)
+        self.job = Layer()
+
+    def forget(self) -> None:
+        """The job failed; what it read stays known, but only what it did not write."""
+        self.job = Layer()
+
+    def number(self) -> int:
+        """The number of a write; raises TOO_LARGE when the batch has too many."""
+        if self._next >= self._end:
+            raise HieError(Category.TOO_LARGE, f"More than {WRITES} writes in one transaction.")
+        self._next += 1
+        return self._next - 1
+
+    # -- resources -----------------------------------------------------------------------------------------------
+
+    def known(self, name: str) -> tuple[bool, Document | None]:
+        """Whether the current version of a resource is known here, and its document."""
+        for layer in (self.job, self.done):
+            if name in layer.current:
+                return True, layer.current[name]
+        return False, None
+
+    def learn(self, name: str, found: Document | None) -> None:
+        """Remember what the server has."""
+        self.done.current.setdefault(name, found)
+        if found is None:
+            self.done.fresh.add(name)
+
+    def write(self, name: str, version: Document, indexed: Document, before: Document | None) -> None:
+        """The next version of a resource and its index document."""
+        job = self.job
+        if before is not None:
+            job.ends[before["_id"]] = version["u"]
+        else:
+            job.fresh.add(name)
+        job.current[name] = version
+        job.versions.append(version)
+        job.resources[name] = indexed
+        job.size += len(version.get("b", b"")) + 40 * len(indexed.get("k", ())) + 200
+
+    def unsent(self) -> bool:
+        """Whether resources were written that the server does not have yet."""
+        return bool(self.done.versions or self.job.versions)
+
+    # -- rows ----------------------------------------------------------------------------------------------------
+
+    def row(self, table: Table, key: Key) -> tuple[bool, Row | None]:
+        """Whether a row is known here, and the row."""
+        for layer in (self.job, self.done):
+            if (table.name, key) in layer.rows:
+                return True, layer.rows[table.name, key]
+        return False, None
+
+    def learn_row(self, table: Table, key: Key, row: Row | None) -> None:
+        """Remember what the server has."""
+        self.done.rows.setdefault((table.name, key), row)
+        if row is None:
+            self.done.fresh.add((table.name, key))
+
+    def change(self, table: Table, key: Key, row: Row | None) -> None:
+        """A row as it is to be; None: removed."""
+        self.job.rows[table.name, key] = row
+        self.job.changed[table.name, key] = table
+        if row is not None:
+            self.job.size += sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values())
+
+    def absent(self, table: Table, key: Key) -> None:
+        """The server is taken not to have a row with this key."""
+        self.job.fresh.add((table.name, key))
+
+    def laid(self, table: Table) -> dict[Key, Row | None]:
+        """The rows of a table that stand for the server's."""
+        names = [pair for layer in (self.done, self.job) for pair in layer.changed if pair[0] == table.name]
+        return {key: self.row(table, key)[1] for _, key in dict.fromkeys(names)}
+
+    # -- to the server -------------------------------------------------------------------------------------------
+
+    async def send(self) -> None:
+        """Write what was collected, inside the transaction."""
+        self.sent = self.sent or not self.job.empty
+        for layer in (self.done, self.job):
+            if not layer.empty:
+                self.wrote = True
+                await self._send(layer)
+
+    async def _send(self, layer: Layer) -> None:
+        tables: dict[str, list[Any]] = {}
+        for pair, table in layer.changed.items():
+            tables.setdefault(collection(table), []).append(self._row_write(table, pair, layer))
+        if layer.versions:
+            for version in layer.versions:
+                if version["_id"] in layer.ends:
+                    version["e"] = layer.ends.pop(version["_id"])
+            await self._bulk(VERSION, [InsertOne(version) for version in layer.versions])
+            ends = [UpdateOne({"_id": write}, {"$set": {"e": end}}) for write, end in layer.ends.items()]
+            await self._bulk(VERSION, ends)
+            await self._bulk(RESOURCE, [self._resource_write(*item) for item in layer.resources.items()])
+        for name, writes in tables.items():
+            await self._bulk(name, writes)
+        self.done.fresh -= layer.resources.keys() | layer.changed.keys()
+        self.job.fresh -= layer.resources.keys() | layer.changed.keys()
+        layer.versions, layer.resources, layer.ends, layer.changed = [], {}, {}, {}
+
+    def _resource_write(self, name: str, indexed: Document) -> Any:
+        if name in self.done.fresh or name in self.job.fresh:
+            return InsertOne(indexed)
+        return ReplaceOne({"_id": name}, indexed)
+
+    def _row_write(self, table: Table, pair: tuple[str, Key], layer: Layer) -> Any:
+        row = layer.rows[pair]
+        if row is None:
+            return DeleteOne(by_key(table, pair[1]))
+        if pair in self.done.fresh or pair in self.job.fresh:
+            return InsertOne(document(table, row))
+        return ReplaceOne(by_key(table, pair[1]), document(table, row), upsert=True)
+
+    async def _bulk(self, name: str, writes: Iterable[Any]) -> None:
+        ordered = sorted(writes, key=lambda write: _ORDER[type(write)])
+        if ordered:
+            try:
+                await self._database[name].bulk_write(ordered, session=self.session)
+            except BulkWriteError as error:
+                if any(one.get("code") == _TAKEN for one in error.details.get("writeErrors", ())):
+                    raise DuplicateKeyError("taken", _TAKEN) from error
+                raise
+
+
+_ORDER: dict[type, int] = {DeleteOne: 0, UpdateOne: 1, ReplaceOne: 1, InsertOne: 2}
+"""Removed rows first: they may hold a unique value that another row gets."""

@@ -1,0 +1,166 @@
+"""Entries -> the index fields of a resource's document, and the keys that searches look for in them.
+
+The array `k` holds one string per fact that is compared for equality or by its beginning. Each begins with the code of
+the search parameter and one control character that says what follows, so one multikey index (`k`, `t`, `n`) serves
+them all, in order of the paging number `n`:
+
+| mark | after it |
+|---|---|
+| 1 | code of a token |
+| 2 | system, NUL, code of a token |
+| 3 | folded text of a token |
+| 4 | target of a reference (`Patient/1` or a URL), then NUL and a version, if it has one |
+| 5 | id of the Patient in whose compartment the resource is (no parameter in front) |
+| 6 | URI |
+| 7 | nothing: the parameter has an entry that none of the others shows |
+| 8 | nothing: the parameter has a range that ends before it begins |
+
+What is compared by range lies in arrays of small documents: `s` strings, `d` dates, `q` numbers and quantities, `g`
+positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `r` the references, for joins.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hie.search.entries import Entries
+
+CODE, TOKEN, TEXT, REFERENCE, COMPARTMENT, URI, OTHER = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06", "\x07"
+INVERTED = "\x08"
+BEYOND = INVERTED
+"""Sorts after every mark."""
+
+LAST = "\U0010ffff"
+"""Sorts after every text that continues a prefix."""
+
+IDENTIFIER = ":identifier"
+"""Logical identifiers of references are tokens of the parameter with this behind its code."""
+
+OF_TYPE = ":of-type"
+"""Typed identifiers are tokens of the parameter with this behind its code, system `type system|type code`."""
+
+Document = dict[str, Any]
+
+
+def key(code: str, mark: str, *values: str) -> str:
+    """One key of `k`. NUL separates its values, so it is taken out of them, here and in searches alike."""
+    return code + mark + "\x00".join([value.replace("\x00", "") for value in values])
+
+
+def name(resource_type: str, resource_id: str) -> str:
+    """What a resource is called in references and as `_id` of its document: `Patient/1`."""
+    return f"{resource_type}/{resource_id}"
+
+
+def index_fields(resource_type: str, entries: Entries) -> Document:
+    """The fields `k`, `s`, `d`, `q`, `g`, `c` and `r` of a document; empty ones are left out."""
+    fields: Document = {
+        "k": list(dict.fromkeys(_keys(entries))),
+        "s": [{"p": f"{resource_type}.{e[0]}", **_string(e)} for e in dict.fromkeys(entries.string)],
+        "d": [{"p": f"{resource_type}.{e[0]}", **_range(e)} for e in dict.fromkeys(entries.date) if e[0][0] != "_"],
+        "q": [
+            *({"p": f"{resource_type}.{e[0]}", **_range(e)} for e in dict.fromkeys(entries.number)),
+            *({"p": f"{resource_type}.{e[0]}", **_quantity(e)} for e in dict.fromkeys(entries.quantity)),
+        ],
+        "g": [{"p": code, "a": latitude, "o": longitude} for code, latitude, longitude in entries.near],
+        "c": [_tuple(code, parts) for code, parts in dict.fromkeys(entries.composite)],
+        "r": _references(entries),
+    }
+    return {field: value for field, value in fields.items() if value}
+
+
+def _keys(entries: Entries) -> Iterable[str]:
+    for code, system, value, text in entries.token:
+        if code != "_id":
+            yield from _token(code, system, value, text)
+    for code, system, type_code, value in entries.of_type:
+        yield from _token(code + OF_TYPE, f"{system}|{type_code}", value, "")
+    for entry in entries.reference:
+        yield from _reference(entry)
+    for code, uri in entries.uri:
+        yield key(code, URI, uri)
+    for code, parts in entries.composite:
+        if len(parts[0]) == 4:
+            yield from _token(code, parts[0][1], str(parts[0][2]), "")
+        elif len(parts[0]) == 7:
+            yield key(code, REFERENCE, target(parts[0]))
+    for ranged in (*entries.date, *entries.number, *entries.quantity):
+        if _inverted(ranged):
+            yield key(ranged[0], INVERTED)
+    for kind, owner in entries.compartments:
+        if kind == "Patient":
+            yield key("", COMPARTMENT, owner)
+
+
+def _token(code: str, system: str, value: str, text: str) -> Iterable[str]:
+    if value:
+        yield key(code, CODE, value)
+        yield key(code, TOKEN, system, value)
+    if text:
+        yield key(code, TEXT, text)
+    if not value and not text:
+        yield key(code, OTHER)
+
+
+def _reference(entry: Any) -> Iterable[str]:
+    code, _, _, _, version, system, value = entry
+    at = target(entry)
+    yield key(code, REFERENCE, at) if at else key(code, OTHER)
+    if at:
+        yield key("", REFERENCE, at)
+    if at and version:
+        yield key(code, REFERENCE, at, version)
+    if system or value:
+        yield from _token(code + IDENTIFIER, system, value, "")
+
+
+def target(entry: Any) -> str:
+    """What a reference entry points to: `Patient/1`, a URL, or "" for a logical reference."""
+    return name(entry[1], entry[2]) if entry[2] else str(entry[3])
+
+
+def _references(entries: Entries) -> list[Document]:
+    """`o` is a resource here, `w` a URL."""
+    found = {(e[0], "o" if e[2] else "w", target(e)): None for e in entries.reference if target(e)}
+    return [{"p": code, field: at} for code, field, at in found]
+
+
+def _string(entry: Any) -> Document:
+    return {"f": entry[1], "x": entry[2]}
+
+
+def _range(entry: Any) -> Document:
+    """`l` to `h`; `v` marks one that ends before it begins."""
+    found = {"l": entry[1], "h": entry[2]}
+    return {**found, "v": True} if _inverted(entry) else found
+
+
+def _inverted(entry: Any) -> bool:
+    """Whether a range ends before it begins; one of instants, whose end is excluded, also where it begins."""
+    return bool(entry[2] <= entry[1] if isinstance(entry[1], int) else entry[2] < entry[1])
+
+
+def _quantity(entry: Any) -> Document:
+    """`l` to `h` as written in `c` (or `u`) of system `y`; `a` to `z` in canonical unit `b`, where there is one."""
+    _, _, _, system, code, unit, canonical_low, canonical_high, canonical = entry
+    written = {**_range(entry), "y": system, "c": code, "u": unit}
+    if canonical is None:
+        return written
+    return {**written, "b": canonical, "a": canonical_low, "z": canonical_high}
+
+
+def _tuple(code: str, parts: tuple[Any, ...]) -> Document:
+    return {"p": code, **{f"e{number}": _part(entry) for number, entry in enumerate(parts)}}
+
+
+def _part(entry: Any) -> Document:
+    """One component of a composite; which kind it is shows in its length (`hie.search.entries`)."""
+    match len(entry):
+        case 4:
+            return {"y": entry[1], "c": entry[2], "x": entry[3]}
+        case 7:
+            return {"o": target(entry)}
+        case 2:
+            return {"o": entry[1]}
+        case 9:
+            return _quantity(entry)
+    return _string(entry) if isinstance(entry[1], str) else _range(entry)

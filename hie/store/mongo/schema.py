@@ -1,0 +1,123 @@
+"""Collections and indexes of a database, made when a store opens it.
+
+- `resource`: one document per resource: `_id` `Type/id`, `n` paging number (order of first writing), `v` version, `w`
+  number of the current write, `u` last updated in microseconds; while it is not deleted also `t` type and the index
+  fields of `hie.store.mongo.keys`.
+- `version`: one document per version, never changed but for `e`: `_id` number of the write, `t`, `i`, `v`, `u`, method
+  `m`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
+- `commit`: the keys of finished batches; what makes a repeated batch harmless. `control`: the one document `clock`.
+- `stage_<name>`: the rows of a `Table`; a key of one column is `_id`.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
+from hie.base.errors import Category, HieError
+from hie.store.table import Table
+
+SCHEMA = 1
+"""Version of the layout; a database with a higher one was written by a newer program."""
+
+RESOURCE, VERSION, COMMIT, CONTROL = "resource", "version", "commit", "control"
+CLOCK = "clock"
+_KEPT_SECONDS = 86_400
+"""How long the key of a finished batch is kept; a batch is repeated for a minute at most."""
+
+KEYS = "keys"
+TYPE = "type"
+UPDATED = "updated"
+STRINGS = "strings"
+DATES = "dates"
+QUANTITIES = "quantities"
+CANONICAL = "canonical"
+POSITIONS = "positions"
+
+
+def _index(name: str, *fields: str, **options: Any) -> IndexModel:
+    return IndexModel([(field, ASCENDING) for field in fields], name=name, **options)
+
+
+INDEXES: dict[str, list[IndexModel]] = {
+    RESOURCE: [
+        _index(KEYS, "k", "t", "n"),
+        _index(TYPE, "t", "n"),
+        _index(UPDATED, "t", "u", "n"),
+        _index(STRINGS, "s.p", "s.f", sparse=True),
+        _index(DATES, "d.p", "d.l", "d.h", sparse=True),
+        _index(QUANTITIES, "q.p", "q.l", sparse=True),
+        _index(CANONICAL, "q.p", "q.b", "q.a", sparse=True),
+        _index(POSITIONS, "g.a", sparse=True),
+    ],
+    VERSION: [
+        _index("chain", "t", "i", "v", unique=True),
+        _index("type", "t", "u", "_id"),
+        _index("all", "u", "_id"),
+    ],
+    COMMIT: [_index("kept", "at", expireAfterSeconds=_KEPT_SECONDS)],
+    CONTROL: [],
+}
+
+
+def collection(table: Table) -> str:
+    """The collection of a table."""
+    return f"stage_{table.name}"
+
+
+def field(table: Table, column: str) -> str:
+    """The field of a column: `_id` for a key of one column, else its name."""
+    return "_id" if table.key == (column,) else column
+
+
+def table_indexes(table: Table) -> list[IndexModel]:
+    """The key, if it has several columns, and the declared indexes, each ending in the key."""
+    found = []
+    if len(table.key) > 1:
+        found.append(_index("key", *table.key, unique=True))
+    for index in (*table.indexes, *table.unique):
+        whole = [*index, *(column for column in table.key if column not in index)]
+        found.append(_index("__".join(index), *(field(table, column) for column in whole)))
+    for index in table.unique:
+        there = {column: {"$type": ["string", "long", "int", "binData"]} for column in index}
+        found.append(_index("unique__" + "__".join(index), *index, unique=True, partialFilterExpression=there))
+    return found
+
+
+async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None:
+    """Make what is missing; raises UNAVAILABLE for a database of a newer program."""
+    control = database[CONTROL]
+    found = await control.find_one({"_id": "schema"}) or {}
+    if found.get("version", SCHEMA) > SCHEMA:
+        raise HieError(Category.UNAVAILABLE, f"The database has schema version {found['version']}, this is {SCHEMA}.")
+    wanted = _digest(tables)
+    if found.get("digest") == wanted:
+        return
+    every = {**INDEXES, **{collection(table): table_indexes(table) for table in tables}}
+    there = set(await database.list_collection_names())
+    await asyncio.gather(*(_make(database, name, models, name in there) for name, models in every.items()))
+    for table in tables:
+        for column in table.columns:
+            missing = {field(table, column): {"$exists": False}}
+            if column not in table.key and await database[collection(table)].find_one(missing) is not None:
+                value = {"$set": {column: table.defaults.get(column)}}
+                await database[collection(table)].update_many(missing, value)
+    await control.update_one({"_id": CLOCK}, {"$setOnInsert": {"seq": 0, "last": 0}}, upsert=True)
+    await control.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA, "digest": wanted}}, upsert=True)
+
+
+async def _make(database: AsyncDatabase[Any], name: str, models: list[IndexModel], there: bool) -> None:
+    if not there:
+        await database.create_collection(name)
+    if models:
+        await database[name].create_indexes(models)
+
+
+def _digest(tables: Sequence[Table]) -> str:
+    """Changes with every collection, column and index."""
+    text = repr([(name, [model.document for model in models]) for name, models in INDEXES.items()])
+    text += repr([(table.name, list(table.columns), table.key, table.indexes, table.unique) for table in tables])
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""The MongoDB store: a replica set behind the store port."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from secrets import token_bytes
+from typing import Any, TypeVar
+
+from pymongo import AsyncMongoClient
+
+from hie.base.clock import Clock, SystemClock
+from hie.search.plan import Plan
+from hie.store.mongo.client import check_deployment, connect, database_of, translated
+from hie.store.mongo.schema import CONTROL, migrate
+from hie.store.mongo.searching import Searching
+from hie.store.mongo.tables import TableReading
+from hie.store.mongo.transaction import MongoTransaction
+from hie.store.mongo.versions import VersionReading, version_of
+from hie.store.mongo.writer import GroupWriter, Limits
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
+from hie.store.table import Row, Table, Value, Where
+
+T = TypeVar("T")
+
+
+class MongoStore:
+    """See `hie.store.port.Store`. Made by `open_mongo` on the event loop that uses it."""
+
+    def __init__(
+        self, client: AsyncMongoClient[Any], extract: Extract, clock: Clock, secret: bytes, limits: Limits
+    ) -> None:
+        database = database_of(client)
+        self._client = client
+        self._control = database[CONTROL]
+        self._versions = VersionReading(database)
+        self._tables = TableReading(database)
+        self._searching = Searching(database, secret)
+        inside = client.get_database(database.name)
+        self._writer = GroupWriter(
+            client, inside, clock, limits, lambda batch: MongoTransaction(inside, batch, extract, secret)
+        )
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """See `Store.write`."""
+        result: T = await self._writer.submit(job)
+        return result
+
+    async def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """See `Reader.read`."""
+        with translated():
+            found = await self._versions.current(resource_type, resource_id)
+        return None if found is None else version_of(found)
+
+    async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
+        """See `Reader.vread`."""
+        with translated():
+            return await self._versions.vread(resource_type, resource_id, version)
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        """See `Reader.history`."""
+        with translated():
+            return await self._versions.history(query)
+
+    async def search(self, plan: Plan) -> Page:
+        """See `Reader.search`."""
+        with translated():
+            return await self._searching.search(plan)
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """See `Reader.get`."""
+        with translated():
+            return await self._tables.get(table, *key)
+
+    async def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """See `Reader.select`."""
+        with translated():
+            return await self._tables.select(table, where, order=order, limit=limit, descending=descending)
+
+    async def count(self, table: Table, where: Where) -> int:
+        """See `Reader.count`."""
+        with translated():
+            return await self._tables.count(table, where)
+
+    async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+        """See `Store.versions`."""
+        with translated():
+            async for version in self._versions.all(resource_type):
+                yield version
+
+    async def ready(self) -> bool:
+        """Whether a majority takes a write now (see `Store.ready`)."""
+        try:
+            with translated():
+                await self._control.update_one({"_id": "ready"}, {"$inc": {"asked": 1}}, upsert=True)
+        except Exception:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        await self._writer.close()
+        await self._client.close()
+
+
+async def open_mongo(
+    uri: str,
+    tables: Sequence[Table] = (),
+    *,
+    extract: Extract = unindexed,
+    clock: Clock | None = None,
+    secret: bytes | None = None,
+    limits: Limits | None = None,
+) -> MongoStore:
+    """Connect, check what the deployment guarantees, make what is missing, and return the open store.
+
+    `uri` is a `mongodb://` or `mongodb+srv://` URI; its database is `hie` when it names none. `extract` gives the index
+    entries of a resource, `secret` signs page cursors: every process on one database needs the same. Raises INVALID for
+    a URI that cannot be used, UNAVAILABLE for a deployment that does not answer or cannot keep what it acknowledges.
+    """
+    client = connect(uri)
+    try:
+        await check_deployment(client)
+        with translated():
+            await migrate(database_of(client), tables)
+    except BaseException:
+        await client.close()
+        raise
+    return MongoStore(client, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())

