@@ -7,7 +7,7 @@ from hie.base.finding import finding
 from hie.base.ids import resource_id
 from hie.fold.fold import Folded, MemberState
 from hie.fold.slots import assemble
-from hie.fold.visit import visit_elements
+from hie.fold.visit import precedes, visit_elements
 
 Resource = dict[str, Any]
 Resolve = Callable[[str], str]
@@ -192,15 +192,9 @@ def _organisation(root: Resource, state: Folded) -> None:
 def _forwards(root: Resource, state: Folded) -> None:
     """A Period must not run backwards: the end is left out (common rules §5.2)."""
     period = root.get("period", {})
-    if "start" in period and "end" in period and _precedes(period["end"], period["start"]):
+    if "start" in period and "end" in period and precedes(period["end"], period["start"]):
         del period["end"]
         state.findings.append(finding("time-order", "Encounter.period"))
-
-
-def _precedes(first: str, second: str) -> bool:
-    """Whether one dateTime lies before another, compared to the precision that both have (one zone, +08:00)."""
-    n = min(len(first), len(second), 19)
-    return first[:n] < second[:n]
 
 
 def _value_or_reason(root: Resource) -> None:

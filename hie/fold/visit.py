@@ -73,10 +73,16 @@ def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
         _reopen(history)
 
 
+def precedes(first: str, second: str) -> bool:
+    """Whether one dateTime lies before another, compared to the precision that both have (one zone, +08:00)."""
+    n = min(len(first), len(second), 19)
+    return first[:n] < second[:n]
+
+
 def _complete(history: list[dict[str, Any]], at: str | None) -> None:
     if history:
         history[-1]["status"] = "completed"
-        if at:
+        if at and not precedes(at, history[-1]["period"].get("start", "")):
             history[-1]["period"] = {**history[-1]["period"], "end": at}
 
 

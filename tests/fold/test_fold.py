@@ -174,6 +174,15 @@ def test_a_period_never_runs_backwards() -> None:
     assert [f.code for f in state.findings] == ["time-order"]
 
 
+def test_a_ward_is_not_left_before_it_was_entered() -> None:
+    late = ("2026-01-09", "", Event("discharge", "2026-01-02"))
+    encounter = visit(at("admit", "2026-01-01", "A"), at("transfer", "2026-01-03", "B"), late)
+    assert [e["period"] for e in encounter["location"]] == [
+        {"start": "2026-01-01", "end": "2026-01-03"},
+        {"start": "2026-01-03"},
+    ]
+
+
 def test_a_child_inherits_from_its_parent_and_is_listed_by_it() -> None:
     row = Key("qingpu", "ORG", "Observation", "jyzblsh", "I1")
     state = fold(row.reference, [Contribution(row, "1", {"status": "final"}, parent=REPORT)])
