@@ -51,6 +51,7 @@ from hie.pipeline.operate import Operator
 from hie.pipeline.persons import linked
 from hie.pipeline.retry import try_again
 from hie.pipeline.work import region_tag
+from hie.pipeline.workers import Workers, prepare_here
 from hie.plugin import API_VERSION, Adapter, Feed
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
@@ -83,6 +84,11 @@ def load_adapters() -> tuple[Adapter, ...]:
             continue
         found.append(adapter)
     return tuple(found)
+
+
+def worker_feeds() -> dict[str, FeedRuntime]:
+    """The feeds of a worker process."""
+    return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters())}
 
 
 def bind_feeds(adapters: Sequence[Adapter]) -> tuple[FeedRuntime, ...]:
@@ -150,7 +156,8 @@ class Exchange:
     ) -> None:
         self.config = config
         self.store = store
-        self.ingest = Ingest(store, feeds, clock)
+        self._workers = Workers(config.workers, worker_feeds) if config.workers > 0 else None
+        self.ingest = Ingest(store, feeds, clock, self._workers or prepare_here)
         self._clock = clock
         self._definitions = definitions
         self._tasks: list[asyncio.Task[None]] = []
@@ -168,6 +175,8 @@ class Exchange:
         await self.store.write(self._write_organisations)
         if self.mllp is not None:
             await self.mllp.start(self.config.host, self.config.mllp_port)
+        if self._workers is not None:
+            self._tasks.append(asyncio.create_task(self._workers.start()))
         self._every(self.config.retry_poll_seconds, self._retry)
         for folder in self.drops:
             await asyncio.to_thread(folder.prepare)
@@ -182,6 +191,8 @@ class Exchange:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._workers is not None:
+            self._workers.close()
         await self._fhir.close()
         await self.store.close()
 
@@ -198,7 +209,8 @@ class Exchange:
             self._tasks.append(asyncio.create_task(loop()))
 
     async def _retry(self) -> int:
-        return await try_again(self.store, dict(self.ingest.feeds), self._clock)
+        isolated = self._workers.isolated if self._workers is not None else prepare_here
+        return await try_again(self.store, dict(self.ingest.feeds), self._clock, isolated)
 
     async def _write_organisations(self, tx: Transaction) -> None:
         """Each registered institution becomes an Organization (common rules §3)."""

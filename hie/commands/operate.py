@@ -1,5 +1,6 @@
 """Operator commands: through the running server when there is one, else directly on the store."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -57,7 +58,7 @@ async def verify_now(config: Config) -> dict[str, Any]:
 async def _open(config: Config) -> Exchange:
     if not config.store and not config.store_path.exists():
         raise HieError(Category.NOT_FOUND, f"There is no database in {config.data}; name the directory with --data.")
-    return await open_exchange(config)
+    return await open_exchange(replace(config, workers=0))
 
 
 def _result(response: httpx.Response) -> Any:

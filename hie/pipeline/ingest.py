@@ -18,8 +18,9 @@ from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob, number, outcome_of, raw_row
-from hie.pipeline.prepare import Prepared, prepare
+from hie.pipeline.prepare import Prepared
 from hie.pipeline.settle import Settler
+from hie.pipeline.workers import Preparation, prepare_here
 from hie.staging.ledger import count
 from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
 from hie.staging.tables import RAW_ITEM
@@ -32,8 +33,11 @@ log = logging.getLogger("hie.pipeline")
 class Ingest:
     """The pipeline over one store. `feeds` maps every door to the feed it belongs to."""
 
-    def __init__(self, store: Store, feeds: Sequence[FeedRuntime], clock: Clock) -> None:
+    def __init__(
+        self, store: Store, feeds: Sequence[FeedRuntime], clock: Clock, preparation: Preparation = prepare_here
+    ) -> None:
         self._store = store
+        self._prepare = preparation
         self._clock = clock
         self.feeds: Mapping[str, FeedRuntime] = {f.feed.id: f for f in feeds}
         self.doors: Mapping[str, FeedRuntime] = {door: f for f in feeds for door in f.feed.doors}
@@ -53,7 +57,7 @@ class Ingest:
             return await self._repeat(runtime, known, door)
         delivery = self.delivery(door, body)
         try:
-            parsed, parts = prepare(runtime, delivery)
+            parsed, parts = await self._prepare(runtime, delivery)
             return await self._store.write(lambda tx: self._take_in(tx, runtime, delivery, parsed, parts))
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):

@@ -8,8 +8,8 @@ from hie.base.finding import finding
 from hie.pipeline.codec import encode_findings
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number
-from hie.pipeline.prepare import prepare
 from hie.pipeline.settle import Settler
+from hie.pipeline.workers import Preparation, prepare_here
 from hie.staging.states import LEASE_SECONDS, MAX_ATTEMPTS, Event, State, advance, backoff_seconds
 from hie.staging.tables import RAW_ITEM
 from hie.store.port import Store, Transaction
@@ -18,8 +18,14 @@ from hie.store.table import AtMost, Row
 log = logging.getLogger("hie.pipeline")
 
 
-async def try_again(store: Store, feeds: dict[str, FeedRuntime], clock: Clock, limit: int = 20) -> int:
-    """Try the items that are due, `limit` at the most; returns how many were tried.
+async def try_again(
+    store: Store,
+    feeds: dict[str, FeedRuntime],
+    clock: Clock,
+    preparation: Preparation = prepare_here,
+    limit: int = 20,
+) -> int:
+    """Try the items that are due, `limit` at the most; returns how many were tried. `preparation` runs the pure stages.
 
     An item is leased first, so that two processes never try the same one, and a lease that ran out counts as a failure.
     """
@@ -30,7 +36,7 @@ async def try_again(store: Store, feeds: dict[str, FeedRuntime], clock: Clock, l
             leased = await _lease(store, row, now)
             if leased is not None:
                 tried += 1
-                await _try(store, feeds, leased, clock)
+                await _try(store, feeds, leased, clock, preparation)
     return tried
 
 
@@ -56,16 +62,17 @@ async def _lease(store: Store, row: Row, now: int) -> Row | None:
     return await store.write(job)
 
 
-async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock) -> None:
+async def _try(
+    store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock, preparation: Preparation
+) -> None:
     delivery = delivery_of(row)
     settler = Settler(feeds)
+    runtime = feeds[delivery.feed]
 
     async def job(tx: Transaction) -> None:
         current = await tx.get(RAW_ITEM, row["id"])
         if current is None or current["state"] != State.LEASED:
             return
-        runtime = feeds[delivery.feed]
-        parsed, parts = prepare(runtime, delivery)
         waiting: Row = {**current, "state": State.RETRY.value}
         outcome = await settler.settle(tx, delivery, parsed, parts, waiting)
         answer = runtime.answers[delivery.door](outcome, delivery.received)
@@ -73,6 +80,7 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
         await tx.upsert(RAW_ITEM, {**waiting, **saved})
 
     try:
+        parsed, parts = await preparation(runtime, delivery)
         await store.write(job)
     except Exception as error:
         log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))

@@ -12,7 +12,8 @@ from hie.config import load_config
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     """An exchange that is wired and open; no sockets."""
-    config = load_config({"data": tmp_path, "mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0}, {})
+    settings = {"data": tmp_path, "mllp_port": -1, "workers": 0, "drop_poll_seconds": 0, "retry_poll_seconds": 0}
+    config = load_config(settings, {})
     opened = await open_exchange(config)
     await opened.start()
     yield opened

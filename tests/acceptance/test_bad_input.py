@@ -27,7 +27,8 @@ TRAPS = [
 @pytest.fixture
 async def live(tmp_path: Path) -> AsyncIterator[Running]:
     """A server on free ports, with small limits."""
-    settings = {"data": tmp_path, "port": 0, "mllp_port": 0, "max_body": 200_000, "mllp_frame_seconds": 0.5}
+    limits = {"max_body": 200_000, "mllp_frame_seconds": 0.5}
+    settings = {"data": tmp_path, "port": 0, "mllp_port": 0, "workers": 0, **limits}
     async with running(load_config({**settings, "drop_poll_seconds": 0, "retry_poll_seconds": 0}, {})) as started:
         yield started
 

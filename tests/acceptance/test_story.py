@@ -134,7 +134,7 @@ async def test_any_order_of_arrival_gives_the_same_store(tmp_path: Path, seed: i
     stores = []
     for run in ("in order", "shuffled"):
         folder = tmp_path / run
-        settings = {"data": folder, "mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0}
+        settings = {"data": folder, "mllp_port": -1, "workers": 0, "drop_poll_seconds": 0, "retry_poll_seconds": 0}
         exchange = await open_exchange(load_config(settings, {}))
         await exchange.start()
         deliveries = [

@@ -111,7 +111,7 @@ async def one_life(lives: Lives, senders: list[Sender], rng: random.Random) -> N
 
 async def lost_or_doubled(data: Path, senders: list[Sender]) -> list[str]:
     """What is wrong with the store, checked message by message."""
-    exchange = await open_exchange(load_config({"data": data}, {}))
+    exchange = await open_exchange(load_config({"data": data, "workers": 0}, {}))
     try:
         result = await verify(exchange.store, exchange.operator())
         wrong = list(result.problems)
