@@ -21,6 +21,9 @@ from starlette.routing import Mount
 from hie import __version__
 from hie.admin.routes import admin_router
 from hie.api.app import fhir_app
+from hie.api.faults import log_place
+from hie.api.reindex import TABLE as REINDEX_TABLE
+from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
 from hie.base.clock import Clock, SystemClock
 from hie.base.data import data_path
@@ -152,7 +155,13 @@ class Exchange:
     """One running exchange: store, pipeline, feeds, pages. Made by `open_exchange`, ended by `close`."""
 
     def __init__(
-        self, config: Config, store: Store, feeds: Sequence[FeedRuntime], definitions: Definitions, clock: Clock
+        self,
+        config: Config,
+        store: Store,
+        feeds: Sequence[FeedRuntime],
+        definitions: Definitions,
+        clock: Clock,
+        parameters: SearchParameters,
     ) -> None:
         self.config = config
         self.store = store
@@ -160,6 +169,7 @@ class Exchange:
         self.ingest = Ingest(store, feeds, clock, self._workers or prepare_here)
         self._clock = clock
         self._definitions = definitions
+        self._parameters = parameters
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = False
         self.mllp = self._mllp_server()
@@ -194,6 +204,7 @@ class Exchange:
         if self._workers is not None:
             self._workers.close()
         await self._fhir.close()
+        await self._parameters.close()
         await self.store.close()
 
     def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
@@ -289,6 +300,7 @@ class Exchange:
             linked=people,
             check=validator.write_issues,
             validate=validator.all_issues,
+            parameters=self._parameters,
         )
         app.router.routes.append(Mount("/fhir", self._fhir))
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
@@ -343,16 +355,19 @@ async def open_exchange(config: Config, clock: Clock | None = None) -> Exchange:
     feeds = bind_feeds(load_adapters())
     definitions = load_definitions()
     config.store_path.parent.mkdir(parents=True, exist_ok=True)
-    store = await open_store(config, definitions, clock)
-    return Exchange(config, store, feeds, definitions, clock)
+    extractors = Extractors(definitions)
+    store = await open_store(config, extractors, clock)
+    parameters = SearchParameters(store, definitions, extractors, log_place)
+    await parameters.load()
+    return Exchange(config, store, feeds, definitions, clock, parameters)
 
 
-async def open_store(config: Config, definitions: Definitions, clock: Clock | None = None) -> Store:
+async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
     """Open the store that the configuration names."""
     return await SqliteStore.open(
         config.store_path,
-        (*STAGING_TABLES, *IDENTITY_TABLES),
-        extract=Extractors(definitions).extract,
+        (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE),
+        extract=extractors.extract,
         clock=clock or SystemClock(),
         secret=_secret(config.data / "secret"),
     )

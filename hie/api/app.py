@@ -7,7 +7,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hie.api.asgi import Receive, Scope, Send, pairs_of, path_of, received, sent
 from hie.api.dispatch import handle
@@ -27,6 +27,7 @@ from hie.api.negotiation import (
     takes_gzip,
 )
 from hie.api.presentation import as_xml, pretty_json
+from hie.api.searchparameters import SearchParameters
 from hie.api.service import (
     Authenticate,
     Check,
@@ -69,18 +70,22 @@ def fhir_app(
     validate: Validate = nothing_wrong,
     authenticate: Authenticate = local_operator,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    parameters: SearchParameters | None = None,
 ) -> "FhirApp":
     """The FHIR API as an ASGI application.
 
     `linked` gives all Patient ids of one person; `check` what is wrong with a resource that is to be stored (it runs on
-    every write); `validate` what `$validate` answers; `authenticate` the principal of a request from its headers.
+    every write); `validate` what `$validate` answers; `authenticate` the principal of a request from its headers;
+    `parameters` the custom search parameters, loaded.
     """
     exports = Exports(settings.export_folder, log_place) if settings.export_folder else None
-    service = Service(store, store, definitions, settings, policy, clock, new_id, linked, check, validate, exports)
+    service = Service(
+        store, store, definitions, settings, policy, clock, new_id, linked, check, validate, exports, parameters
+    )
     return FhirApp(service, authenticate)
 
 
-@dataclass(frozen=True)
+@dataclass
 class FhirApp:
     """See `fhir_app`."""
 
@@ -96,6 +101,7 @@ class FhirApp:
         """Serve one HTTP request."""
         if scope["type"] != "http":
             return
+        self._use_parameters()
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         wanted = _Wanted()
         try:
@@ -137,9 +143,27 @@ class FhirApp:
     async def _in_time(self, request: Request) -> Answer:
         """Reading stops at the time limit. A write is not interrupted: it would be unknown whether it happened."""
         if request.method not in _READING:
-            return await handle(self.service, request)
+            return await self._written(request)
         async with asyncio.timeout(self.service.settings.seconds):
             return await handle(self.service, request)
+
+    def _use_parameters(self) -> None:
+        """Go by the search parameters of now; a request keeps those it began with."""
+        parameters = self.service.parameters
+        if parameters is not None and parameters.definitions is not self.service.definitions:
+            self.service = replace(self.service, definitions=parameters.definitions)
+
+    async def _written(self, request: Request) -> Answer:
+        """The answer to what may write; search parameters that it wrote are served before it is sent."""
+        parameters = self.service.parameters
+        if parameters is None:
+            return await handle(self.service, request)
+        before = parameters.changes
+        try:
+            return await handle(self.service, request)
+        finally:
+            if parameters.changes != before:
+                await parameters.load()
 
     async def _body(self, receive: Receive, headers: Mapping[str, str]) -> bytes:
         limit = self.service.settings.max_body

@@ -69,6 +69,8 @@ def validated(service: Service, resource: Json) -> Json:
     issues = service.check(resource)
     if any(issue.fails for issue in issues):
         raise Rejected(issues)
+    if service.parameters is not None:
+        service.parameters.check(resource)
     return resource
 
 

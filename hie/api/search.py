@@ -1,5 +1,6 @@
 """search on a type, in a compartment and on the system, by GET and POST (FHIR R4 search)."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from hie.security.policy import Interaction
 from hie.security.principal import Principal
 from hie.store.port import Page, Version
 
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9\-_]*")
 SUBSETTED = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBSETTED")
 
 
@@ -56,7 +58,7 @@ def searchset(service: Service, request: Request, plan: Plan, page: Page) -> byt
     shape = shape_of(service.definitions, summary, ",".join(plan.elements) or None)
     entries = _entries(service, request, page.matches, "match", shape)
     entries += _entries(service, request, page.included, "include", shape)
-    remarks = _remarks(plan, page)
+    remarks = _remarks(service, plan, page)
     if remarks:
         entries.append(outcome_entry(outcome_bytes(remarks)))
     return bundle(
@@ -100,12 +102,23 @@ def permitted(service: Service, principal: Principal, versions: Sequence[Version
     return [version for version in versions if permits(version, principal, Interaction.SEARCH_TYPE)]
 
 
-def _remarks(plan: Plan, page: Page) -> list[Issue]:
-    """What the caller must know about the search: parameters left out, and the plan when it was asked for."""
+def _used(plan: Plan) -> frozenset[str]:
+    """Every word in the search that may be a parameter's code."""
+    named = (f"{name} {value if name.startswith('_') else ''}" for name, value in plan.applied)
+    return frozenset(word for text in named for word in _WORD.findall(text))
+
+
+def _remarks(service: Service, plan: Plan, page: Page) -> list[Issue]:
+    """What the caller must know about the search: parameters left out or not yet indexed; the plan if asked for."""
     remarks = [
         Issue("warning", "not-supported", f"Left out: {reason}", (f"http.{name[:64]}",))
         for name, reason in plan.ignored
     ]
+    if service.parameters is not None:
+        remarks += [
+            Issue("warning", "incomplete", "Resources stored earlier are still being indexed for it", (f"http.{code}",))
+            for code in _used(plan) & service.parameters.reindex.pending()
+        ]
     if page.explain is not None:
         remarks.append(Issue("information", "informational", orjson.dumps(page.explain).decode()))
     return remarks

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.api.exports import Exports
+from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
@@ -57,6 +58,7 @@ class Service:
     check: Check = nothing_wrong
     validate: Validate = nothing_wrong
     exports: Exports | None = None
+    parameters: SearchParameters | None = None
 
     def gate(self, principal: Principal, interaction: Interaction, resource_type: str | None) -> None:
         """Raise FORBIDDEN when policy does not let this principal use the interaction."""
@@ -67,3 +69,8 @@ class Service:
         """Raise FORBIDDEN when policy does not let this resource leave, or be written."""
         if not self.policy.permits(version, principal, interaction):
             raise HieError(Category.FORBIDDEN, "You may not use this resource")
+
+    def note(self, kind: str) -> None:
+        """Told inside every write which type it touches: a SearchParameter changes what is served."""
+        if self.parameters is not None:
+            self.parameters.note(kind)

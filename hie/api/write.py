@@ -71,6 +71,7 @@ async def insert(service: Service, tx: Transaction, principal: Principal, resour
     """Write a resource whose id the server has just made."""
     await check_references(service, tx, resource)
     version = await tx.put(resource, method="POST")
+    service.note(version.type)
     service.permit(version, principal, Interaction.CREATE)
     return Written(201, version)
 
@@ -89,6 +90,7 @@ async def put(
         service.permit(current, principal, Interaction.UPDATE)
     await check_references(service, tx, resource)
     version = await tx.put(resource, method="PUT", unless_same=True)
+    service.note(version.type)
     service.permit(version, principal, Interaction.UPDATE)
     return Written(200 if exists else 201, version)
 
@@ -102,6 +104,7 @@ async def remove(
     if current is None or current.deleted:
         return Written(204, None)
     service.permit(current, principal, Interaction.DELETE)
+    service.note(kind)
     return Written(204, await tx.delete(kind, identity))
 
 

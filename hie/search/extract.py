@@ -56,13 +56,29 @@ def compile_extractor(type_name: str, parameters: Iterable[SearchParameter], def
     return builder.build()
 
 
+def covers(type_name: str, parameter: SearchParameter, definitions: Definitions) -> bool:
+    """Whether the parameter can make entries on a type: its expression leads to values that its search type knows.
+
+    True where only evaluating the expression can tell. Raises `HieError(INVALID)` for an expression with a mistake.
+    """
+    builder = _Builder(type_name, definitions)
+    builder.add(parameter)
+    return bool(builder.general) or _fills(builder.tree)
+
+
+def _fills(tree: Tree) -> bool:
+    here = any((leaf.kind, leaf.type) in EMITTERS for leaf in tree.leaves)
+    whole = any(all(_fills(part.tree) for part in composite.parts) for composite in tree.composites)
+    return here or whole or any(_fills(branch) for branch in tree.branches.values())
+
+
 class _Builder:
     def __init__(self, type_name: str, definitions: Definitions) -> None:
         self._type = type_name
         self._definitions = definitions
         self._router = Router(definitions, type_name)
-        self._tree = Tree()
-        self._general: list[tuple[Writer, str]] = []
+        self.tree = Tree()
+        self.general: list[tuple[Writer, str]] = []
         self._done: list[str] = []
         self._unindexed: dict[str, str] = {}
 
@@ -76,10 +92,10 @@ class _Builder:
             if parameter.type == "composite":
                 self._add_composite(parameter, routes)
             else:
-                self._add_plain(self._tree, parameter, routes)
+                self._add_plain(self.tree, parameter, routes)
         except Indirect:
             writer = general_writer(parameter, self._definitions)
-            self._general.append((writer, KINDS[parameter.type]))
+            self.general.append((writer, KINDS[parameter.type]))
         self._done.append(parameter.code)
 
     def _add_plain(self, tree: Tree, parameter: SearchParameter, routes: Iterable[Route]) -> None:
@@ -109,7 +125,7 @@ class _Builder:
     def _add_composite(self, parameter: SearchParameter, routes: Iterable[Route]) -> None:
         ready = [(route, tuple(self._part(part, route) for part in parameter.components)) for route in routes]
         for route, parts in ready:
-            self._tree.at(route.steps).composites.append(Composite(parameter.code, parts))
+            self.tree.at(route.steps).composites.append(Composite(parameter.code, parts))
 
     def _part(self, component: Component, route: Route) -> Part:
         defined = self._definitions.search_parameter(component.definition)
@@ -131,7 +147,7 @@ class _Builder:
 
     def build(self) -> Extractor:
         own = self._type if self._type in self._definitions.compartments else None
-        source, constants = write_function(self._tree, self._general, self._members(), own)
+        source, constants = write_function(self.tree, self.general, self._members(), own)
         exec(compile(source, f"<extract {self._type}>", "exec"), constants)  # noqa: S102 - our own source
         return Extractor(self._type, constants["extract"], tuple(self._done), self._unindexed, source)
 
@@ -155,6 +171,11 @@ class Extractors:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._compiled: dict[str, Extractor] = {}
+
+    def use(self, definitions: Definitions) -> None:
+        """Extract by other definitions from now on: search parameters were added or removed."""
+        self._definitions = definitions
+        self._compiled = {}
 
     def of(self, type_name: str) -> Extractor:
         """The extractor of a resource type; raises `HieError(INVALID)` when there is no such type."""

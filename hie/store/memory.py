@@ -15,6 +15,7 @@ from hie.store.body import body, stamp
 from hie.store.memory_search import search
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where, check_access, matches
+from hie.wire.safejson import loads
 
 T = TypeVar("T")
 
@@ -152,6 +153,12 @@ class _MemoryTransaction(_MemoryReader):
         if current is None:
             raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
         return current if current.deleted else self._append(resource_type, resource_id, None, "DELETE")
+
+    async def reindex(self, resource_type: str, resource_id: str) -> None:
+        """See `Transaction.reindex`."""
+        current = await self.read(resource_type, resource_id)
+        if current is not None and not current.deleted:
+            self._state.entries[resource_type, resource_id] = self._extract(loads(current.body))
 
     def _append(self, resource_type: str, resource_id: str, resource: dict[str, Any] | None, method: str) -> Version:
         versions = self._state.resources.setdefault((resource_type, resource_id), [])

@@ -143,6 +143,11 @@ class Transaction(Reader, Protocol):
         """Write a deletion as the next version and drop the index entries; raises NOT_FOUND if never known."""
         ...
 
+    async def reindex(self, resource_type: str, resource_id: str) -> None:
+        """Make the index entries of a current resource anew, without a new version: search parameters have changed.
+        Nothing happens when it is deleted or was never there."""
+        ...
+
     async def insert(self, table: Table, row: Row) -> None:
         """Add a row; raises `HieError(CONFLICT)` when its key or a unique index is taken."""
         ...

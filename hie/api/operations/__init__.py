@@ -7,6 +7,7 @@ from hie.api.operations.export import cancel_or_status, export, export_file
 from hie.api.operations.lastn import lastn
 from hie.api.operations.meta import meta, meta_add, meta_delete
 from hie.api.operations.operation import Level, Operation
+from hie.api.operations.reindex import reindex_status
 from hie.api.operations.validate import validate
 from hie.api.router import NotAllowed, Route
 from hie.api.service import Service
@@ -28,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("export", export, frozenset({Level.SYSTEM}), (), _READ, "export", bulk=True),
     Operation("export", export, _TYPE, ("Patient",), _READ, "patient-export", bulk=True),
     Operation("export", export, _INSTANCE, ("Group",), _READ, "group-export", bulk=True),
+    Operation("reindex-status", reindex_status, frozenset({Level.SYSTEM}), (), ("GET",)),
     Operation("export-status", cancel_or_status, frozenset({Level.SYSTEM}), (), ("GET", "DELETE"), bulk=True),
     Operation("export-file", export_file, frozenset({Level.SYSTEM}), (), ("GET",), bulk=True),
 )

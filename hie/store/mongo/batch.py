@@ -62,7 +62,7 @@ class Layer:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.versions or self.changed)
+        return not (self.versions or self.resources or self.changed)
 
 
 class Batch:
@@ -137,9 +137,14 @@ class Batch:
         job.resources[name] = indexed
         job.size += len(version.get("b", b"")) + 40 * len(indexed.get("k", ())) + 200
 
+    def index(self, name: str, indexed: Document) -> None:
+        """Another index document for the current version of a resource."""
+        self.job.resources[name] = indexed
+        self.job.size += 40 * len(indexed.get("k", ())) + 200
+
     def unsent(self) -> bool:
         """Whether resources were written that the server does not have yet."""
-        return bool(self.done.versions or self.job.versions)
+        return bool(self.done.resources or self.job.resources)
 
     # -- rows ----------------------------------------------------------------------------------------------------
 
@@ -193,7 +198,7 @@ class Batch:
             await self._bulk(VERSION, [InsertOne(version) for version in layer.versions])
             ends = [UpdateOne({"_id": write}, {"$set": {"e": end}}) for write, end in layer.ends.items()]
             await self._bulk(VERSION, ends)
-            await self._bulk(RESOURCE, [self._resource_write(*item) for item in layer.resources.items()])
+        await self._bulk(RESOURCE, [self._resource_write(*item) for item in layer.resources.items()])
         for name, writes in tables.items():
             await self._bulk(name, writes)
         self.done.fresh -= layer.resources.keys() | layer.changed.keys()

@@ -1,6 +1,6 @@
 """Inside a job: reads see the batch's writes, writes are collected in the batch."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -17,6 +17,7 @@ from hie.store.mongo.tables import Key, TableReading, key_of
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Version
 from hie.store.table import Row, Table, Value, Where
+from hie.wire.safejson import loads
 
 T = TypeVar("T")
 
@@ -142,6 +143,14 @@ class MongoTransaction:
         version["fields"] = {}
         return self._done(version, current)
 
+    async def reindex(self, resource_type: str, resource_id: str) -> None:
+        """See `Transaction.reindex`."""
+        current = await self._current(resource_type, resource_id)
+        if current is not None and "b" in current:
+            entries = self._extract(loads(bytes(current["b"])))
+            fields = {"t": resource_type, **index_fields(resource_type, entries)}
+            self._batch.index(name(resource_type, resource_id), _indexed(current, fields))
+
     def _append(
         self, kind: str, named: str, current: dict[str, Any] | None, method: str, content: bytes
     ) -> dict[str, Any]:
@@ -159,9 +168,7 @@ class MongoTransaction:
 
     def _done(self, version: dict[str, Any], current: dict[str, Any] | None) -> Version:
         fields = version.pop("fields")
-        named = name(version["t"], version["i"])
-        indexed = {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"], **fields}
-        self._batch.write(named, version, indexed, current)
+        self._batch.write(name(version["t"], version["i"]), version, _indexed(version, fields), current)
         return version_of(version)
 
     # -- reading through the batch -------------------------------------------------------------------------------
@@ -203,6 +210,12 @@ class MongoTransaction:
         except PyMongoError as error:
             self._batch.broken = error
             raise situation(error) from error
+
+
+def _indexed(version: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The index document of a version."""
+    named = name(version["t"], version["i"])
+    return {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"], **fields}
 
 
 def _taken() -> HieError:

@@ -17,6 +17,7 @@ from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
 from hie.store.sqlite.versions import VersionReading
 from hie.store.table import Row, Table, Value, Where
+from hie.wire.safejson import loads
 
 T = TypeVar("T")
 
@@ -141,6 +142,16 @@ class SqliteTransaction:
             self._append(type_pk, pk, version, "DELETE", b"")
             self._index.remove(pk)
             return Version(resource_type, resource_id, version, self._last, b"", "DELETE")
+
+    async def reindex(self, resource_type: str, resource_id: str) -> None:
+        """See `Transaction.reindex`; only rows that differ are touched."""
+        with translated():
+            current = self._versions.read(resource_type, resource_id)
+            if current is None or current.deleted:
+                return
+            entries = self._extract(loads(current.body))
+            type_pk = self._names.make_type(resource_type)
+            self._index.replace(self._names.make_resource(type_pk, resource_id), type_pk, entries)
 
     async def run(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """Run a job and write what it left to be written."""
