@@ -195,7 +195,8 @@ class FhirApp:
         out = dict(answer.headers)
         if body or answer.file:
             out["Content-Type"] = content_type or "application/octet-stream"
-        if len(body) >= self.service.settings.gzip_minimum and takes_gzip(headers.get("accept-encoding")):
+        large = len(body) >= self.service.settings.gzip_minimum
+        if large and "Content-Encoding" not in out and takes_gzip(headers.get("accept-encoding")):
             body = deflate(body)
             out["Content-Encoding"] = "gzip"
         return Answer(answer.status, body, out, file=answer.file)

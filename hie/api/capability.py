@@ -1,12 +1,16 @@
 """The CapabilityStatement, generated from what is really served (FHIR R4 capabilitystatement)."""
 
+import hashlib
 from typing import Any
 
 import orjson
 
+from hie.api.kept import Ready
 from hie.api.message import Answer, Request
+from hie.api.negotiation import CONTENT_TYPE, JSON, deflate, takes_gzip
 from hie.api.operations import OPERATIONS
 from hie.api.operations.operation import Level
+from hie.api.presentation import as_xml
 from hie.api.router import ROUTES, Route
 from hie.api.service import Service
 from hie.base.clock import instant
@@ -18,14 +22,43 @@ _OF_SYSTEM = ("", "_history")
 
 
 async def capabilities(service: Service, request: Request, route: Route) -> Answer:
-    """The statement about this server; `mode=terminology` and the like have no other document here."""
+    """The statement about this server; `mode=terminology` and the like have no other document here.
+
+    It is made once for each form and base URL, and again when search parameters change; its ETag tells them apart.
+    """
+    plain = _ready(service, request.base, JSON)
+    if request.pretty or request.entry or any(name in ("_summary", "_elements") for name, _ in request.query):
+        return Answer(200, plain.body, {"Cache-Control": "no-cache"}, shaped=True)
+    ready = plain if request.format == JSON else _ready(service, request.base, request.format)
+    headers = {"Cache-Control": "no-cache", "ETag": ready.etag}
+    if ready.etag in (tag.strip() for tag in (request.header("if-none-match") or "").split(",")):
+        return Answer(304, headers=headers)
+    body = ready.body
+    if takes_gzip(request.header("accept-encoding")):
+        body = ready.compressed
+        headers["Content-Encoding"] = "gzip"
+    return Answer(200, body, headers, CONTENT_TYPE[request.format])
+
+
+def _ready(service: Service, base: str, form: str) -> Ready:
+    def make() -> Ready:
+        body = _statement(service, base) if form == JSON else as_xml(service.definitions, plain().body, False)
+        return Ready(body, deflate(body), f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')
+
+    def plain() -> Ready:
+        return _ready(service, base, JSON)
+
+    return service.kept.get(service.definitions, ("metadata", base, form), make)
+
+
+def _statement(service: Service, base: str) -> bytes:
     statement = {
         "resourceType": "CapabilityStatement",
         "status": "active",
         "date": instant(service.clock.now()),
         "kind": "instance",
         "software": {"name": service.settings.software, "version": service.settings.version},
-        "implementation": {"description": "Health information exchange", "url": request.base},
+        "implementation": {"description": "Health information exchange", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
         "patchFormat": [
@@ -36,7 +69,7 @@ async def capabilities(service: Service, request: Request, route: Route) -> Answ
         ],
         "rest": [_rest(service)],
     }
-    return Answer(200, orjson.dumps(statement), {"Cache-Control": "no-cache"}, shaped=True)
+    return orjson.dumps(statement)
 
 
 def _rest(service: Service) -> Json:

@@ -1,10 +1,11 @@
 """What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app.py`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hie.api.exports import Exports
+from hie.api.kept import Kept
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
 from hie.base.clock import Clock
@@ -59,6 +60,7 @@ class Service:
     validate: Validate = nothing_wrong
     exports: Exports | None = None
     parameters: SearchParameters | None = None
+    kept: Kept = field(default_factory=Kept)
 
     def gate(self, principal: Principal, interaction: Interaction, resource_type: str | None) -> None:
         """Raise FORBIDDEN when policy does not let this principal use the interaction."""

@@ -113,13 +113,15 @@ async def boot(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock
 
 async def test_served_at_once_for_new_data(boot: Callable[[], Any]) -> None:
     server = await boot()
+    before = (await server.client.get("metadata")).headers["etag"]
     assert (await server.client.get("Patient?eyes=green")).status_code == 400
     assert (await server.put(EYES)).status_code == 201
     await server.put(patient("a", "green"))
     await server.put(patient("b", "brown"))
     assert await server.find("Patient?eyes=green") == ["a"]
     assert await server.find("Patient?eyes:not=green") == ["b"]
-    statement = (await server.client.get("metadata")).json()
+    answer = await server.client.get("metadata", headers={"If-None-Match": before})
+    statement = answer.json()
     shown = next(row for row in statement["rest"][0]["resource"] if row["type"] == "Patient")["searchParam"]
     assert {"name": "eyes", "definition": "urn:test:eyes", "type": "token"} in shown
 

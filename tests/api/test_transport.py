@@ -181,3 +181,21 @@ async def test_literal_references_are_checked_when_asked(make_app: Callable[...,
         assert (answer.status_code, issue(answer)["expression"]) == (422, ["Reference.reference"])
         await client.put("Organization/none", json={"resourceType": "Organization", "id": "none", "name": "H"})
         assert (await client.post("Patient", json=pointing)).status_code == 201
+
+
+async def test_the_statement_has_an_etag_in_every_form(client: httpx.AsyncClient) -> None:
+    plain = await client.get("metadata")
+    again = await client.get("metadata", headers={"If-None-Match": f'"x", {plain.headers["etag"]}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", plain.headers["etag"])
+    packed = await client.get("metadata", headers={"Accept-Encoding": "gzip"})
+    assert (packed.headers["content-encoding"], packed.json()) == ("gzip", plain.json())
+    bare = await client.get("metadata", headers={"Accept-Encoding": "identity"})
+    assert ("content-encoding" in bare.headers, bare.content) == (False, plain.content)
+    xml = await client.get("metadata?_format=xml")
+    assert xml.headers["content-type"].startswith("application/fhir+xml")
+    assert xml.headers["etag"] != plain.headers["etag"]
+    assert (await client.get("metadata?_format=xml", headers={"If-None-Match": xml.headers["etag"]})).status_code == 304
+    short = (await client.get("metadata?_elements=fhirVersion")).json()
+    assert (short["fhirVersion"], "implementation" in short) == ("4.0.1", False)
+    other = await client.get("metadata", headers={"Host": "elsewhere"})
+    assert other.json()["implementation"]["url"] == "http://elsewhere/fhir"
