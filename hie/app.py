@@ -16,11 +16,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from hie import __version__
 from hie.admin.routes import admin_router
-from hie.api.app import fhir_app
+from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
 from hie.api.reindex import TABLE as REINDEX_TABLE
 from hie.api.searchparameters import SearchParameters
@@ -302,6 +303,7 @@ class Exchange:
             validate=validator.all_issues,
             parameters=self._parameters,
         )
+        app.router.routes.append(Route("/fhir", AtBase(self._fhir), methods=None))
         app.router.routes.append(Mount("/fhir", self._fhir))
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
         return app
@@ -324,6 +326,17 @@ class Exchange:
         """Counters in the Prometheus text format; no patient data."""
         connections = self.mllp.connections if self.mllp is not None else 0
         return PlainTextResponse(await metrics_text(self.store, connections), media_type="text/plain; version=0.0.4")
+
+
+class AtBase:
+    """Serves the FHIR base without its slash: a transaction is a `POST [base]`, and a redirect would lose it."""
+
+    def __init__(self, fhir: FhirApp) -> None:
+        self._fhir = fhir
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as for `/fhir/`."""
+        await self._fhir({**scope, "root_path": f"{scope.get('root_path', '')}/fhir", "path": "/fhir/"}, receive, send)
 
 
 async def _home() -> RedirectResponse:

@@ -265,6 +265,45 @@ def validate(
     raise typer.Exit(0 if valid else 1)
 
 
+Url = Annotated[str, typer.Option(help="Where the server listens")]
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(exists=True, help="FHIR JSON or NDJSON files, also .gz and .bz2")],
+    url: Url = "http://127.0.0.1:8080",
+    senders: Annotated[int, typer.Option(min=1, max=64, help="Requests at the same time")] = 4,
+) -> None:
+    """装载 · Send FHIR Bundles and resources to a running server. Exit code 1 when any was refused."""
+    from rich.progress import Progress
+
+    from hie.commands.load import load as run
+
+    with Progress(console=console) as bar:
+        task = bar.add_task("loading", total=len(files))
+        result = _run(run(url, files, senders, lambda: bar.advance(task)))
+    for line in result.refused[:20]:
+        console.print(f"[red]✗[/red] {line}")
+    console.print(f"{result.requests} requests, {result.resources} resources, {len(result.refused)} refused")
+    raise typer.Exit(1 if result.refused else 0)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where the NDJSON files go")],
+    types: Annotated[list[str] | None, typer.Option("--type", help="Only this resource type; may be repeated")] = None,
+    url: Url = "http://127.0.0.1:8080",
+) -> None:
+    """导出 · Save everything, or some types, as NDJSON files."""
+    from hie.commands.export import export as run
+
+    with console.status("exporting") as status:
+        saved = _run(run(url, folder, types or (), lambda words: status.update(f"exporting: {words}")))
+    for name, n in saved.items():
+        console.print(f"{n:>9}  {folder / name}", soft_wrap=True)
+    console.print(f"{sum(saved.values())} resources in {len(saved)} files")
+
+
 def _operating(data: Path | None, store: str | None, config: Path | None) -> Any:
     from hie.config import load_config
 

@@ -1,0 +1,53 @@
+"""What is loaded comes out again."""
+
+import gzip
+import json
+from pathlib import Path
+
+from hie.commands.export import export
+from hie.commands.load import load, requests_of
+from hie.commands.serve import running
+from hie.config import load_config
+
+PATIENT = {"resourceType": "Patient", "id": "p1", "gender": "female"}
+BUNDLE = {
+    "resourceType": "Bundle",
+    "type": "transaction",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a",
+            "resource": {"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+                         "subject": {"reference": "Patient/p1"}, "valueQuantity": {"value": 1}},
+            "request": {"method": "POST", "url": "Observation"},
+        }
+    ],
+}  # fmt: skip
+
+
+def write_files(folder: Path) -> list[Path]:
+    lines = [json.dumps(PATIENT), json.dumps({**PATIENT, "id": "p2"})]
+    (folder / "a.ndjson.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    (folder / "b.json").write_text(json.dumps(BUNDLE))
+    (folder / "c.json").write_text(json.dumps({**PATIENT, "gender": "wrong"}))
+    return sorted(folder.glob("*.*"))
+
+
+async def test_load_and_export(tmp_path: Path) -> None:
+    files = write_files(tmp_path)
+    settings = {"data": tmp_path / "data", "port": 0, "mllp_port": -1, "workers": 0, "drop_poll_seconds": 0}
+    async with running(load_config(settings, {})) as started:
+        done = []
+        result = await load(started.url, files, 1, lambda: done.append(1))
+        assert (result.requests, result.resources, len(done)) == (4, 3, 3)
+        assert result.refused is not None
+        assert [line.partition(":")[0] for line in result.refused] == ["c.json"]
+        saved = await export(started.url, tmp_path / "out", ("Patient", "Observation"), lambda _: None)
+    assert sum(saved.values()) == 3
+    found = [json.loads(line) for name in saved for line in (tmp_path / "out" / name).read_text().splitlines()]
+    assert {r["id"] for r in found if r["resourceType"] == "Patient"} == {"p1", "p2"}
+
+
+def test_a_resource_without_id_is_posted(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"resourceType": "Patient"}')
+    assert [request[:2] for request in requests_of(path)] == [("POST", "/fhir/Patient")]
