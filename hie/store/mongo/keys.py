@@ -20,6 +20,7 @@ positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `r
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from hie.search.entries import Entries
@@ -42,8 +43,8 @@ Document = dict[str, Any]
 
 
 def key(code: str, mark: str, *values: str) -> str:
-    """One key of `k`. NUL separates its values, so it is taken out of them, here and in searches alike."""
-    return code + mark + "\x00".join([value.replace("\x00", "") for value in values])
+    """One key of `k`. NUL separates its values, so it is replaced in them, here and in searches alike."""
+    return code + mark + "\x00".join([value.replace("\x00", "\ufffd") for value in values])
 
 
 def name(resource_type: str, resource_id: str) -> str:
@@ -83,7 +84,7 @@ def _keys(entries: Entries) -> Iterable[str]:
             yield from _token(code, parts[0][1], str(parts[0][2]), "")
         elif len(parts[0]) == 7:
             yield key(code, REFERENCE, target(parts[0]))
-    for ranged in (*entries.date, *entries.number, *entries.quantity):
+    for ranged in chain[Any](entries.date, entries.number, entries.quantity):
         if _inverted(ranged):
             yield key(ranged[0], INVERTED)
     for kind, owner in entries.compartments:

@@ -6,6 +6,7 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
+from hie.search.values import EARLIEST
 from hie.store.mongo.keys import name
 from hie.store.mongo.schema import RESOURCE, VERSION
 from hie.store.port import HistoryPage, HistoryQuery, Version
@@ -50,7 +51,7 @@ class VersionReading:
 
     async def history(self, query: HistoryQuery) -> HistoryPage:
         """Versions, newest first; the cursor is the number of the last write that was shown."""
-        condition = _condition(query)
+        condition = _condition(query) or {"u": {"$gt": EARLIEST}}
         total = await self._versions.count_documents(condition, session=self._session)
         beyond = {"_id": {"$lt": int(query.cursor)}} if query.cursor else {}
         order = [("v", -1)] if query.id is not None else [("u", -1), ("_id", -1)]
