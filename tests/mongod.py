@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,9 @@ def free_port() -> int:
 class Member:
     """One `mongod`."""
 
-    def __init__(self, mongod: Path, folder: Path) -> None:
+    def __init__(self, mongod: Path, folder: Path, *, replicated: bool = True) -> None:
         self._mongod = mongod
+        self._set = ["--replSet", SET] if replicated else []
         self._folder = folder
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -69,7 +71,7 @@ class Member:
         self._folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
             [
-                self._mongod, "--replSet", SET, "--bind_ip", "127.0.0.1", "--port", str(self.port),
+                self._mongod, *self._set, "--bind_ip", "127.0.0.1", "--port", str(self.port),
                 "--dbpath", self._folder, "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "200",
                 "--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket",
                 "--logpath", self._folder / "log", "--logappend", "--quiet",
@@ -84,6 +86,11 @@ class Member:
         self.process.send_signal(number)
         if number == signal.SIGKILL:
             self.process.wait()
+
+    def kill(self) -> None:
+        """End it at once, if it runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
 
     def wait(self) -> None:
         """Until it answers."""
@@ -142,17 +149,21 @@ class ReplicaSet:
 
     def primary(self) -> Member:
         """The member that is primary; waits for one."""
-        until = time.monotonic() + _START_SECONDS
-        while time.monotonic() < until:
-            for member in self.members:
-                with suppress(PyMongoError), member.client() as client:
-                    if client.admin.command("hello").get("isWritablePrimary"):
-                        return member
-            time.sleep(0.05)
-        raise RuntimeError("no primary")
+        return primary_of(self.members)
 
     def stop(self) -> None:
         for member in self.members:
-            if member.process is not None and member.process.poll() is None:
-                member.signal(signal.SIGKILL)
+            member.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def primary_of(members: Sequence[Member]) -> Member:
+    """The one of `members` that is primary; waits for one."""
+    until = time.monotonic() + _START_SECONDS
+    while time.monotonic() < until:
+        for member in members:
+            with suppress(PyMongoError), member.client() as client:
+                if client.admin.command("hello").get("isWritablePrimary"):
+                    return member
+        time.sleep(0.05)
+    raise RuntimeError("no primary")

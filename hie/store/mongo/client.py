@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern, timeout
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     ConnectionFailure,
@@ -27,6 +27,9 @@ MAJORITY = ReadConcern("majority")
 
 SNAPSHOT = ReadConcern("snapshot")
 """Every read in a transaction: one snapshot, that the commit to a majority confirms."""
+
+OPERATION_SECONDS = 8.0
+"""How long one operation may take, a change of the primary included, before it is given up or tried again."""
 
 DEFAULT_DATABASE = "hie"
 _LEAST_WIRE = 13
@@ -59,7 +62,7 @@ def _weak_options(client: AsyncMongoClient[Any]) -> str | None:
 
 async def check_deployment(client: AsyncMongoClient[Any]) -> None:
     """Refuse (UNAVAILABLE) a deployment that cannot give the guarantees: see `docs/operate/mongodb.md`."""
-    with translated():
+    with translated(60):
         hello = await client.admin.command("hello")
         sharded = hello.get("msg") == "isdbgrid"
         _refuse(_weak_server(hello, sharded))
@@ -106,10 +109,12 @@ def database_of(client: AsyncMongoClient[Any]) -> AsyncDatabase[Any]:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's errors into situations; the server's messages may hold values and are left out."""
+def translated(seconds: float = OPERATION_SECONDS) -> Iterator[None]:
+    """Bound the time (a member that is paused would hold a socket for ever), and turn the driver's errors into
+    situations; the server's messages may hold values and are left out."""
     try:
-        yield
+        with timeout(seconds):
+            yield
     except PyMongoError as error:
         raise situation(error) from error
 

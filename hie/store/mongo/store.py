@@ -5,10 +5,11 @@ from secrets import token_bytes
 from typing import Any, TypeVar
 
 from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
 
 from hie.base.clock import Clock, SystemClock
 from hie.search.plan import Plan
-from hie.store.mongo.client import check_deployment, connect, database_of, translated
+from hie.store.mongo.client import OPERATION_SECONDS, check_deployment, connect, database_of, situation, translated
 from hie.store.mongo.schema import CONTROL, migrate
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.tables import TableReading
@@ -19,6 +20,9 @@ from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction
 from hie.store.table import Row, Table, Value, Where
 
 T = TypeVar("T")
+
+_MIGRATION_SECONDS = 86_400.0
+"""How long indexes may take to be made."""
 
 
 class MongoStore:
@@ -61,7 +65,7 @@ class MongoStore:
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
-        with translated():
+        with translated(plan.seconds + OPERATION_SECONDS):
             return await self._searching.search(plan)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
@@ -89,9 +93,11 @@ class MongoStore:
 
     async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""
-        with translated():
+        try:
             async for version in self._versions.all(resource_type):
                 yield version
+        except PyMongoError as error:
+            raise situation(error) from error
 
     async def ready(self) -> bool:
         """Whether a majority takes a write now (see `Store.ready`)."""
@@ -126,7 +132,7 @@ async def open_mongo(
     client = connect(uri)
     try:
         await check_deployment(client)
-        with translated():
+        with translated(_MIGRATION_SECONDS):
             await migrate(database_of(client), tables)
     except BaseException:
         await client.close()

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from pymongo import timeout
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -10,7 +11,7 @@ from hie.base.errors import Category, HieError
 from hie.search.plan import Plan
 from hie.store.body import body
 from hie.store.mongo.batch import Batch
-from hie.store.mongo.client import situation
+from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.keys import index_fields, name
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.tables import Key, TableReading, key_of
@@ -206,7 +207,8 @@ class MongoTransaction:
 
     async def _asked(self, answer: Awaitable[T]) -> T:
         try:
-            return await answer
+            with timeout(OPERATION_SECONDS):
+                return await answer
         except PyMongoError as error:
             self._batch.broken = error
             raise situation(error) from error

@@ -15,7 +15,7 @@ from secrets import token_bytes
 from time import monotonic
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument
+from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
@@ -24,7 +24,7 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.store.body import stamp
 from hie.store.mongo.batch import WRITES, Batch
-from hie.store.mongo.client import DURABLE, SNAPSHOT, situation
+from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
 from hie.store.mongo.schema import CLOCK, COMMIT, CONTROL
 from hie.store.port import Transaction
 
@@ -159,18 +159,20 @@ class GroupWriter:
         async with self._client.start_session() as session:
             await session.start_transaction(SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
             batch.tries += 1
-            if batch.unknown:
-                finished = await self._finished(batch, session)
-                if finished is not None:
-                    return batch.unknown[finished]
-                await self._leave_key(batch, session)
-            first, now = await self._take_clock(session)
+            with timeout(OPERATION_SECONDS):
+                if batch.unknown:
+                    finished = await self._finished(batch, session)
+                    if finished is not None:
+                        return batch.unknown[finished]
+                    await self._leave_key(batch, session)
+                first, now = await self._take_clock(session)
             run = Batch(self._database, session, first, now, careful=batch.careful)
             results = await self._run_jobs(batch, run)
             batch.closed = True
-            await run.send()
-            if run.wrote and not batch.unknown:
-                await self._leave_key(batch, session)
+            with timeout(2 * OPERATION_SECONDS):
+                await run.send()
+                if run.wrote and not batch.unknown:
+                    await self._leave_key(batch, session)
             if run.wrote:
                 batch.unknown[batch.tries] = results
             await self._commit(session, batch.until)
@@ -201,7 +203,8 @@ class GroupWriter:
     async def _commit(self, session: AsyncClientSession, until: float) -> None:
         while True:
             try:
-                await session.commit_transaction()
+                with timeout(OPERATION_SECONDS):
+                    await session.commit_transaction()
             except (ConnectionFailure, OperationFailure) as error:
                 if not error.has_error_label(_UNKNOWN) or monotonic() > until:
                     raise
@@ -253,7 +256,12 @@ class GroupWriter:
 
 
 def _passing(error: PyMongoError) -> bool:
-    return isinstance(error, ConnectionFailure) or error.has_error_label(_TRANSIENT) or error.has_error_label(_UNKNOWN)
+    return (
+        isinstance(error, ConnectionFailure)
+        or error.timeout
+        or error.has_error_label(_TRANSIENT)
+        or error.has_error_label(_UNKNOWN)
+    )
 
 
 def _again(error: Exception) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
-from hie.base.errors import HieError
+from hie.base.errors import Category, HieError
 from hie.search.extract import Extractors
 from hie.store.mongo import MongoStore
 from hie.store.mongo.schema import CONTROL
@@ -158,8 +158,7 @@ async def test_values_are_values(value: str, store: Store) -> None:
         try:
             found = await ids(store, kind, query)
         except HieError as error:
-            assert error.category.value == "invalid"
-            continue
+            found = "" if error.category is Category.INVALID else str(error.category)
         assert found == "", (kind, query)
     name = {"resourceType": "Patient", "id": "odd", "name": [{"family": value or "x"}]}
     if value != "\x00":

@@ -1,0 +1,148 @@
+"""What the store refuses to start on, and how it admits work."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from hie.base.errors import Category, HieError
+from hie.store.mongo import Limits, open_mongo
+from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set
+from hie.store.mongo.schema import SCHEMA
+from hie.store.port import Transaction
+from hie.store.table import Table
+from tests.contract.material import patient
+from tests.mongo_store import database_uri, empty_store
+from tests.mongod import Member, find_mongod, unusable
+
+
+@pytest.mark.parametrize("option", ["w=1", "journal=false", "readPreference=secondaryPreferred", "w=0"])
+async def test_a_uri_that_weakens_a_guarantee_is_refused(mongodb_uri: str, option: str) -> None:
+    with pytest.raises(HieError) as caught:
+        await open_mongo(f"{mongodb_uri}&{option}")
+    assert caught.value.category in (Category.UNAVAILABLE, Category.INVALID)
+
+
+async def test_no_uri_is_invalid() -> None:
+    with pytest.raises(HieError) as caught:
+        await open_mongo("mongodb://:::")
+    assert caught.value.category is Category.INVALID
+
+
+@pytest.fixture
+def alone(tmp_path: Any) -> Iterator[str]:
+    """A server that is no replica set."""
+    mongod = find_mongod()
+    if mongod is None or unusable(mongod):
+        pytest.skip("no mongod")
+    member = Member(mongod, tmp_path / "alone", replicated=False)
+    member.start()
+    try:
+        member.wait()
+        yield f"mongodb://{member.address}/"
+    finally:
+        member.kill()
+
+
+async def test_a_server_without_replica_set_is_refused(alone: str) -> None:
+    with pytest.raises(HieError, match="no replica set") as caught:
+        await open_mongo(alone)
+    assert caught.value.category is Category.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("reason", "found"),
+    [
+        (_weak_server({"setName": "a", "maxWireVersion": 9}, False), "older"),
+        (_weak_server({"setName": "a", "maxWireVersion": 17}, False), None),
+        (_weak_defaults({"defaultWriteConcern": {"w": 1}}), "w:1"),
+        (_weak_defaults({"defaultWriteConcern": {"w": "majority"}}), None),
+        (_weak_defaults({}), None),
+        (_weak_set({"writeConcernMajorityJournalDefault": False}), "journal"),
+        (_weak_set({}), None),
+    ],
+)
+def test_what_is_too_weak(reason: str | None, found: str | None) -> None:
+    assert (found in reason) if found is not None and reason is not None else reason is found
+
+
+async def test_a_weaker_default_of_the_server_is_refused(mongodb_uri: str) -> None:
+    async with AsyncMongoClient[Any](mongodb_uri) as client:
+        await client.admin.command("setDefaultRWConcern", 1, defaultWriteConcern={"w": 1})
+        try:
+            with pytest.raises(HieError, match="default write concern is w:1"):
+                await open_mongo(mongodb_uri)
+        finally:
+            await client.admin.command("setDefaultRWConcern", 1, defaultWriteConcern={"w": "majority"})
+
+
+async def test_a_newer_schema_is_refused(mongodb_uri: str) -> None:
+    uri = database_uri(mongodb_uri, "newer")
+    async with AsyncMongoClient[Any](uri) as client:
+        control = client.get_default_database()["control"]
+        await control.replace_one({"_id": "schema"}, {"_id": "schema", "version": SCHEMA + 1}, upsert=True)
+    with pytest.raises(HieError, match=f"schema version {SCHEMA + 1}"):
+        await open_mongo(uri)
+
+
+async def test_too_many_waiting_writes_are_busy(mongodb_uri: str) -> None:
+    store = await empty_store(mongodb_uri, "busy", limits=Limits(waiting=2))
+    gate = asyncio.Event()
+
+    async def wait(_: Transaction) -> None:
+        await gate.wait()
+
+    jobs = [asyncio.create_task(store.write(wait)) for _ in range(4)]
+    done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.exception().category for task in done] == [Category.BUSY] * 2
+    gate.set()
+    await asyncio.gather(*(job for job in jobs if job not in done))
+    await store.close()
+
+
+async def test_a_transaction_beyond_the_limit_is_too_large(mongodb_uri: str) -> None:
+    store = await empty_store(mongodb_uri, "busy", limits=Limits(most=1000))
+
+    async def job(transaction: Transaction) -> None:
+        await transaction.put(patient("big", text={"status": "generated", "div": "x" * 2000}))
+
+    with pytest.raises(HieError) as caught:
+        await store.write(job)
+    assert caught.value.category is Category.TOO_LARGE
+    assert await store.read("Patient", "big") is None
+    await store.write(lambda transaction: transaction.put(patient("small")))
+    await store.close()
+
+
+async def test_a_table_grows_a_column(mongodb_uri: str) -> None:
+    old = Table("job", {"id": str}, key=("id",))
+    new = Table("job", {"id": str, "tries": int}, key=("id",), indexes=(("tries",),), defaults={"tries": 3})
+    store = await empty_store(mongodb_uri, "grows", [old])
+    await store.write(lambda transaction: transaction.insert(old, {"id": "a"}))
+    await store.close()
+    store = await open_mongo(database_uri(mongodb_uri, "grows"), [new])
+    assert await store.select(new, {"tries": 3}) == [{"id": "a", "tries": 3}]
+    await store.close()
+
+
+async def test_several_processes_write_one_chain(mongodb_uri: str) -> None:
+    """Jobs of several stores on one database are serial in effect: racing counters lose nothing."""
+    counter = Table("n", {"id": str, "n": int}, key=("id",))
+    first = await empty_store(mongodb_uri, "several", [counter])
+    stores = [first, *[await open_mongo(database_uri(mongodb_uri, "several"), [counter]) for _ in range(2)]]
+
+    async def add(transaction: Transaction) -> None:
+        row = await transaction.get(counter, "a")
+        await transaction.upsert(counter, {"id": "a", "n": (row["n"] if row else 0) + 1})  # type: ignore[operator]
+        await transaction.put(patient("a"))
+
+    await asyncio.gather(*(stores[number % 3].write(add) for number in range(60)))
+    row = await first.get(counter, "a")
+    current = await first.read("Patient", "a")
+    assert row == {"id": "a", "n": 60}
+    assert current is not None
+    assert current.version == 60
+    for store in stores:
+        await store.close()
