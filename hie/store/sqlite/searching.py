@@ -41,8 +41,8 @@ _ALL = 1 << 62
 _STEPS = 2000
 """SQLite instructions between looks at the clock."""
 
-_BODY = """SELECT r.type, r.id, v.version, v.last_updated, v.body, v.method
-FROM resource r CROSS JOIN version v ON v.seq = r.seq WHERE r.pk = ?"""
+_BODIES = """SELECT r.pk, r.type, r.id, v.version, v.last_updated, v.body, v.method
+FROM json_each(?) j CROSS JOIN resource r ON r.pk = j.value CROSS JOIN version v ON v.seq = r.seq"""
 
 Position = list[Any]
 Found = list[tuple[Any, ...]]
@@ -108,7 +108,7 @@ class Searching:
         more = None
         if len(found) > plan.count > 0:
             more = page.encode(self._secret, plan, [*shown[-1][1:], shown[-1][0]])
-        matches = [self._version(row[0]) for row in shown]
+        matches = self._versions([row[0] for row in shown])
         included = self._included(plan.includes, [row[0] for row in shown]) if plan.includes else []
         explained = self._explain(plan, scope, source) if plan.explain else None
         return Page(matches, included, more, total, explained)
@@ -233,9 +233,12 @@ class Searching:
                 return None
         return None
 
-    def _version(self, pk: int) -> Version:
-        type_pk, *rest = self._connection.execute(_BODY, (pk,)).get
-        return Version(self._names.type_name(type_pk), *rest)
+    def _versions(self, pks: Sequence[int]) -> list[Version]:
+        """The current versions of these resources, in this order, by one statement."""
+        name = self._names.type_name
+        rows = self._connection.execute(_BODIES, (orjson.dumps(pks).decode(),))
+        found = {pk: Version(name(type_pk), *rest) for pk, type_pk, *rest in rows}
+        return [found[pk] for pk in pks]
 
     # -- includes ------------------------------------------------------------------------------------------------
 
@@ -255,29 +258,33 @@ class Searching:
             first = False
             if len(found) > MOST_INCLUDED:
                 raise HieError(Category.TOO_LARGE, f"More than {MOST_INCLUDED} resources to include; ask for less.")
-        return [self._version(pk) for pk in found]
+        return self._versions(found)
 
     def _follow(self, include: Include, pks: Sequence[int]) -> list[int]:
-        """Current resources at the other end of the references that `include` names."""
+        """Current resources at the other end of the references that `include` names, by number.
+
+        Each end is looked at once, however many references lead to it.
+        """
         compiler = self._compiler
-        near, far, source, target = ("resource", "target", "n", "f")
-        if include.reverse:
-            near, far, source, target = ("target", "resource", "f", "n")
-        tests = [Sql("f.deleted = 0", ())]
-        if include.source:
-            tests.append(one_of(f"{source}.type", compiler.scope((include.source,))))
-        if include.target:
-            tests.append(one_of(f"{target}.type", compiler.scope((include.target,))))
+        near, far = ("target", "resource") if include.reverse else ("resource", "target")
+        here, there = (include.target, include.source) if include.reverse else (include.source, include.target)
+        tests, ends = [Sql("1")], [Sql("f.deleted = 0")]
+        start = f"json_each(?) j CROSS JOIN reference x ON x.{near} = j.value"
+        if here:
+            start = f"json_each(?) j CROSS JOIN resource n ON n.pk = j.value CROSS JOIN reference x ON x.{near} = n.pk"
+            tests.append(one_of("n.type", compiler.scope((here,))))
+        if there:
+            ends.append(one_of("f.type", compiler.scope((there,))))
         if include.param:
             sources = compiler.scope((include.source,) if include.source else ())
             tests.append(one_of("x.param", compiler.params(sources, include.param)))
-        where = joined(tests, "AND")
+        named, current = joined(tests, "AND"), joined(ends, "AND")
         text = (
-            f"SELECT DISTINCT x.{far} FROM resource n CROSS JOIN reference x ON x.{near} = n.pk "
-            f"CROSS JOIN resource f ON f.pk = x.{far} WHERE n.pk = ? AND {where.text} ORDER BY 1"
+            f"SELECT f.pk FROM (SELECT DISTINCT x.{far} AS pk FROM {start} WHERE {named.text}) d "
+            f"CROSS JOIN resource f ON f.pk = d.pk WHERE {current.text} ORDER BY 1"
         )
-        rows: list[list[Any]] = [self._connection.execute(text, (pk, *where.values)).fetchall() for pk in pks]
-        return [row[0] for chunk in rows for row in chunk]
+        values = (orjson.dumps(pks).decode(), *named.values, *current.values)
+        return [row[0] for row in self._connection.execute(text, values)]
 
     # -- explaining ----------------------------------------------------------------------------------------------
 
