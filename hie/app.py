@@ -95,16 +95,21 @@ def worker_feeds() -> dict[str, FeedRuntime]:
     return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters())}
 
 
-def bind_feeds(adapters: Sequence[Adapter]) -> tuple[FeedRuntime, ...]:
-    """Compile all tables and bind each feed to its dialect; broken tables stop the start with file and line."""
-    folder = data_path("mappings")
+def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple[FeedRuntime, ...]:
+    """Compile all tables and bind each feed to its dialect; broken tables stop the start with file and line.
+
+    `tables` is a folder to use instead of the shipped `mappings/`, to see what other maps would do.
+    """
+    folder = tables or data_path("mappings")
     maps = MapSet.load(folder, adapters)
-    quality = Quality(load_rules(folder / "quality" / "rules.toml"))
-    version = _maps_version(folder)
-    return tuple(_bind(adapter, feed, maps, quality, version) for adapter in adapters for feed in adapter.feeds)
+    quality = Quality(load_rules(data_path("mappings", "quality", "rules.toml")))
+    version = _maps_version([folder, *(a.mappings for a in adapters if a.mappings is not None)])
+    return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
 
 
-def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str) -> FeedRuntime:
+def _bind(
+    adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path
+) -> FeedRuntime:
     def draft(record: Record, delivery: Delivery) -> Draft:
         made = maps.draft(record, delivery, adapter)
         return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
@@ -116,7 +121,7 @@ def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version:
     return FeedRuntime(
         feed,
         adapter,
-        _parser(adapter, feed, maps),
+        _parser(adapter, feed, maps, adapter.mappings or folder),
         draft,
         check,
         {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
@@ -125,10 +130,10 @@ def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version:
     )
 
 
-def _parser(adapter: Adapter, feed: Feed, maps: MapSet) -> Callable[[Delivery], Parsed]:
+def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callable[[Delivery], Parsed]:
     registered = frozenset(organisation.uscc for organisation in adapter.organisations)
     if feed.dialect == "rows":
-        tables = load_row_tables(data_path("mappings", "rows", f"{feed.id}.toml"))
+        tables = load_row_tables(folder / "rows" / f"{feed.id}.toml")
         return partial(rows.parse, organisations=registered, tables=tables)
     if feed.dialect == "hl7v2":
         return partial(hl7v2.parse, adapter=adapter, messages=maps.needs(feed.id))
@@ -143,10 +148,10 @@ def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str)
     return replace(saved, body=again(saved.body), status=200)
 
 
-def _maps_version(folder: Path) -> str:
+def _maps_version(folders: Sequence[Path]) -> str:
     """A short hash over all tables: names the version of the maps in Provenance."""
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.*")):
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.*")) if path.is_file()):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -196,6 +196,70 @@ def adapters_list() -> None:
     console.print(table)
 
 
+@adapters.command("show")
+def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")]) -> None:
+    """What each map of a region reads, and what it ignores on purpose."""
+    from rich.table import Table
+
+    from hie.commands.adapters import shown
+
+    for row in _call(shown, region):
+        table = Table("source", "", title=f"{row.feed} {row.type}  {row.file}  {row.clause}")
+        for path in row.paths:
+            table.add_row(path, "read")
+        for path in row.ignored:
+            table.add_row(path, "[dim]ignored[/dim]")
+        console.print(table)
+
+
+@adapters.command("coverage")
+def adapters_coverage(
+    region: Annotated[str, typer.Argument(help="Region or feed")],
+    folder: Annotated[Path | None, typer.Argument(exists=True, file_okay=False, help="Default: its samples")] = None,
+) -> None:
+    """Which source fields of real items are used, and which nobody mentions, per record type."""
+    from rich.table import Table
+
+    from hie.commands.adapters import covered
+
+    table = Table("type", "records", "used", "share", "unknown fields")
+    for kind, one in _call(covered, region, folder).items():
+        unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
+        table.add_row(kind, str(one.records), str(len(one.used)), f"{one.share:.1%}", unknown)
+    console.print(table)
+
+
+@adapters.command("diff")
+def adapters_diff(
+    region: Annotated[str, typer.Argument(help="Region or feed")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Samples or real items")],
+    against: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A changed copy of mappings/")],
+) -> None:
+    """What a change of the maps does to a folder of items. Exit code 1: something changes."""
+    from hie.commands.adapters import differences
+
+    changed = _call(differences, region, folder, against)
+    for part in changed:
+        console.print(f"[bold]{part.file}[/bold] part {part.part} {part.label}")
+        for mark, colour, lines in (("-", "red", part.lost), ("+", "green", part.gained)):
+            for line in lines:
+                console.print(f"  {mark} {line}", style=colour, markup=False, highlight=False)
+    console.print(f"{len(changed)} parts change")
+    raise typer.Exit(1 if changed else 0)
+
+
+@adapters.command("lint")
+def adapters_lint(region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None) -> None:
+    """Hold every target against the FHIR definitions and every code map against its code systems."""
+    from hie.commands.adapters import linted
+
+    problems = _call(linted, region)
+    for problem in problems:
+        console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"[red]{len(problems)} problems[/red]" if problems else "[green]✓ nothing to say[/green]")
+    raise typer.Exit(1 if problems else 0)
+
+
 @app.command()
 def simulate(
     patients: Annotated[int, typer.Option(min=1, help="People to invent")] = 100,
@@ -308,6 +372,15 @@ def _operating(data: Path | None, store: str | None, config: Path | None) -> Any
     from hie.config import load_config
 
     return load_config({"data": data, "store": store}, file=config)
+
+
+def _call(work: Any, *given: Any) -> Any:
+    """Call a function; a situation becomes one clear line and exit code 2."""
+    try:
+        return work(*given)
+    except HieError as error:
+        Console(stderr=True).print(error.message, style="red", markup=False)
+        raise typer.Exit(2) from None
 
 
 def _run(work: Any) -> Any:

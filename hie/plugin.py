@@ -74,7 +74,11 @@ class Feed:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A region: its feeds, organisations, samples, and local transforms by the name that field maps use."""
+    """A region: its feeds, organisations, samples, and local transforms by the name that field maps use.
+
+    `mappings` is the folder of its own tables (`fields/<feed>/*.toml`, `codes/*.csv`, `rows/<feed>.toml`), which come
+    beside those of the exchange; None when the exchange ships them.
+    """
 
     region: str
     title: str
@@ -82,4 +86,5 @@ class Adapter:
     organisations: tuple[Organisation, ...]
     samples: Path
     transforms: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    mappings: Path | None = None
     api_version: int = API_VERSION

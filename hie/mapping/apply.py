@@ -12,6 +12,7 @@ from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED, Dialect
 from hie.mapping.dialects.registry import DIALECTS
 from hie.mapping.fieldmap import Program, load_maps
+from hie.mapping.problem import BrokenTables, Problem
 from hie.mapping.transforms.registry import BUILTIN
 from hie.plugin import Adapter
 
@@ -25,10 +26,19 @@ class MapSet:
 
     @classmethod
     def load(cls, folder: Path, adapters: Iterable[Adapter], dialects: Mapping[str, Dialect] = DIALECTS) -> "MapSet":
-        """Load `folder/fields` and `folder/codes`. Raises `BrokenTables` listing every mistake with file and line."""
+        """Load `folder/fields` and `folder/codes`, and the tables of adapters that bring their own.
+
+        Raises `BrokenTables` listing every mistake with file and line.
+        """
+        given = tuple(adapters)
         codes = load_codes(folder / "codes")
-        transforms = {feed.id: {**BUILTIN, **adapter.transforms} for adapter in adapters for feed in adapter.feeds}
-        programs = load_maps(folder / "fields", dialects=dialects, transforms=transforms, codes=codes)
+        for adapter in given:
+            if adapter.mappings is not None:
+                codes = _with_codes(codes, load_codes(adapter.mappings / "codes"))
+        programs: dict[tuple[str, str], Program] = {}
+        for place, theirs in _places(folder, given):
+            transforms = {feed.id: {**BUILTIN, **adapter.transforms} for adapter in theirs for feed in adapter.feeds}
+            programs |= load_maps(place / "fields", dialects=dialects, transforms=transforms, codes=codes)
         return cls(programs, codes)
 
     def needs(self, feed: str) -> dict[str, tuple[str, ...]]:
@@ -48,6 +58,20 @@ class MapSet:
             found = (*record.findings, finding("type-unknown"))
             return Draft(findings=found, message_id=_sent_by(record, record.message_id))
         return _apply(program, record, delivery, adapter, self.codes)
+
+
+def _places(folder: Path, adapters: tuple[Adapter, ...]) -> list[tuple[Path, tuple[Adapter, ...]]]:
+    """Folders of tables, each with the adapters whose feeds it may have maps for."""
+    shipped = tuple(adapter for adapter in adapters if adapter.mappings is None)
+    own = [(adapter.mappings, (adapter,)) for adapter in adapters if adapter.mappings is not None]
+    return [(folder, shipped), *own]
+
+
+def _with_codes(known: dict[str, CodeTable], more: dict[str, CodeTable]) -> dict[str, CodeTable]:
+    twice = sorted(known.keys() & more.keys())
+    if twice:
+        raise BrokenTables(Problem(more[name].file, 1, f"there is a code map {name!r} already") for name in twice)
+    return known | more
 
 
 def _apply(

@@ -77,7 +77,7 @@ def load_maps(
     for path in sorted(folder.glob("*/*.toml")):
         if path.parent.name not in transforms:
             continue
-        found, fieldmap = _read_map(path, folder)
+        found, fieldmap = read_map(path, folder)
         if fieldmap is not None and not found:
             found = list(_add(fieldmap, programs, dialects, transforms, codes))
         problems += found
@@ -179,7 +179,7 @@ def _orphans(resources: _Resources) -> Iterable[Problem]:
             yield table.problem(f"no root block {table.data['root']!r}", "root")
 
 
-def _read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]:
+def read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]:
     """One map file and its includes, with the mistakes that can be seen without compiling."""
     file = path.relative_to(folder).as_posix()
     source, problems = read(file, path.read_text(encoding="utf-8"))

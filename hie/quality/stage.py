@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hie.base.draft import Draft
 from hie.base.finding import Finding, finding
 from hie.base.record import Record
-from hie.quality.rules import Rule
+from hie.quality.rules import REGIONS, Rule
 
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -21,13 +21,14 @@ class Checked(NamedTuple):
 
 
 class Quality:
-    """The rules of all regions, ready to run."""
+    """The rules of all regions, ready to run. A region that no rule names gets those that hold for every region."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
         checked = [rule for rule in self.rules if rule.stage == "quality"]
         regions = {region for rule in checked for region in rule.scope}
         self._by_region = {region: tuple(r for r in checked if region in r.scope) for region in regions}
+        self._common = tuple(rule for rule in checked if rule.scope >= REGIONS)
 
     def run(self, draft: Draft, record: Record) -> Checked:
         """The findings of every rule that the draft breaks, in order of the rules; each stands once.
@@ -40,7 +41,7 @@ class Quality:
         codes = {code for code, _ in noted}
         region = draft.contributions[0].target.region
         found: dict[Finding, None] = {}
-        for rule in self._by_region.get(region, ()):
+        for rule in self._by_region.get(region, self._common):
             amended = rule.check(draft)
             if amended is None:
                 continue

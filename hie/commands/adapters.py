@@ -1,0 +1,152 @@
+"""`hie adapters show | coverage | diff | lint`: what the maps of a region read, write, miss, and would change."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hie.app import bind_feeds, load_adapters
+from hie.base.clock import SystemClock
+from hie.base.data import data_path
+from hie.base.draft import Draft
+from hie.base.errors import Category, HieError
+from hie.base.ids import raw_item_id
+from hie.base.record import Delivery, Record
+from hie.fhir.definitions import load_definitions
+from hie.mapping.apply import MapSet
+from hie.mapping.coverage import MapCoverage, coverage
+from hie.mapping.lint import lint
+from hie.mapping.problem import Problem
+from hie.mapping.traffic import TypeCoverage, measure
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.prepare import prepare
+from hie.plugin import Adapter
+from hie.wire.safejson import dumps
+
+SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
+"""File endings in a folder of samples that are no samples."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change of maps does to one part of a file: findings and contributions before and after."""
+
+    file: str
+    part: int
+    label: str
+    lost: tuple[str, ...]
+    gained: tuple[str, ...]
+
+
+def adapter_of(region: str, adapters: Sequence[Adapter] | None = None) -> Adapter:
+    """The adapter of a region, or of a feed by its id. Raises NOT_FOUND."""
+    known = load_adapters() if adapters is None else adapters
+    for adapter in known:
+        if region == adapter.region or region in {feed.id for feed in adapter.feeds}:
+            return adapter
+    names = ", ".join(adapter.region for adapter in known)
+    raise HieError(Category.NOT_FOUND, f"There is no adapter {region!r}. Choose one of: {names}.")
+
+
+def map_folders(adapters: Iterable[Adapter]) -> list[Path]:
+    """Where tables lie: those of the exchange, then those that adapters bring."""
+    return [data_path("mappings"), *(a.mappings for a in adapters if a.mappings is not None)]
+
+
+def shown(region: str) -> list[MapCoverage]:
+    """The maps of a region, one row per feed and record type, with what each reads and ignores."""
+    adapter = adapter_of(region)
+    maps = MapSet.load(data_path("mappings"), [adapter])
+    feeds = {feed.id for feed in adapter.feeds}
+    return [row for row in coverage(maps.programs) if row.feed in feeds]
+
+
+def samples(folder: Path) -> list[Path]:
+    """The samples of a folder and the folders in it, in order of their names."""
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix not in SKIPPED)
+
+
+def covered(region: str, folder: Path | None = None) -> dict[str, TypeCoverage]:
+    """What the samples of a region, or of a folder, carry and its maps use, by record type."""
+    adapter = adapter_of(region)
+    runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+    found: list[tuple[Record, Draft]] = []
+    for path in samples(folder or adapter.samples):
+        runtime, door = runtime_of(path, runtimes)
+        found += [(record, draft) for record, draft in drafts(runtime, door, path.read_bytes()) if draft is not None]
+    return measure(found)
+
+
+def runtime_of(path: Path, runtimes: Mapping[str, FeedRuntime]) -> tuple[FeedRuntime, str]:
+    """Feed and door of a file: a door named in the file name, SOAP by its envelope, else the first feed."""
+    doors = {door: runtime for runtime in runtimes.values() for door in runtime.feed.doors}
+    named = sorted((door for door in doors if door in path.name), key=len)
+    if named:
+        return doors[named[-1]], named[-1]
+    runtime = next(iter(runtimes.values()))
+    soap = next((door for door, kind in runtime.feed.doors.items() if kind == "text/xml"), None)
+    if soap is not None and b"Envelope" in path.read_bytes()[:400]:
+        return runtime, soap
+    return runtime, next(iter(runtime.feed.doors))
+
+
+def drafts(runtime: FeedRuntime, door: str, body: bytes) -> Iterator[tuple[Record, Draft | None]]:
+    """The records of an item with what the maps make of them; None for a record that is refused before mapping."""
+    delivery = Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, SystemClock().now(), body)
+    for one in prepare(runtime, delivery)[1]:
+        yield one.record, one.draft
+
+
+def differences(region: str, folder: Path, against: Path) -> list[Changed]:
+    """What the maps in `against` (a folder like `mappings/`) make of the samples in `folder`, and the maps at work do
+    not, and the reverse; only parts that change.
+
+    Raises `BrokenTables` when the new maps are broken, NOT_FOUND when `against` has no field maps.
+    """
+    adapter = adapter_of(region)
+    if not (against / "fields").is_dir():
+        raise HieError(Category.NOT_FOUND, f"{against} has no folder 'fields': name a folder like mappings/.")
+    other = adapter if adapter.mappings is None else replace(adapter, mappings=against)
+    now = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+    tables = against if adapter.mappings is None else None
+    later = {runtime.feed.id: runtime for runtime in bind_feeds([other], tables)}
+    changed = []
+    for path in samples(folder):
+        runtime, door = runtime_of(path, now)
+        body = path.read_bytes()
+        before, after = (list(drafts(one, door, body)) for one in (runtime, later[runtime.feed.id]))
+        changed += list(_changes(path.relative_to(folder).as_posix(), before, after))
+    return changed
+
+
+def _changes(
+    name: str, before: list[tuple[Record, Draft | None]], after: list[tuple[Record, Draft | None]]
+) -> Iterator[Changed]:
+    for (record, old), (_, new) in zip(before, after, strict=True):
+        was, now = (set(_lines(draft)) if draft is not None else set() for draft in (old, new))
+        if was != now:
+            lost, gained = (tuple(sorted(one - other)) for one, other in ((was, now), (now, was)))
+            yield Changed(name, record.part, record.label or record.type, lost, gained)
+
+
+def _lines(draft: Draft) -> Iterator[str]:
+    """A draft as lines that can be compared: findings, unknown fields, and every slot that is stated."""
+    yield from (f"finding {found.code} {found.path}" for found in draft.findings)
+    yield from (f"unknown {path}" for path in draft.unmapped)
+    for contribution in draft.contributions:
+        yield from _slots(contribution.target.type, contribution.slots)
+        yield from (f"Encounter event {event.code}" for event in contribution.events)
+        for number, member in enumerate(contribution.members):
+            yield from _slots(f"{member.key.type}[{number}]", member.slots)
+
+
+def _slots(name: str, slots: Mapping[str, Any]) -> Iterator[str]:
+    return (f"{name} {slot} = {dumps(value).decode()}" for slot, value in slots.items())
+
+
+def linted(region: str | None = None) -> list[Problem]:
+    """What lint finds in the maps of one region, or of all."""
+    adapters = load_adapters() if region is None else (adapter_of(region),)
+    codes = MapSet.load(data_path("mappings"), adapters).codes
+    feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
+    return lint(map_folders(adapters), feeds, codes, load_definitions())

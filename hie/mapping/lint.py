@@ -1,0 +1,198 @@
+"""Lint: what the tables would write, held against the FHIR definitions, with file and line.
+
+Loading finds what cannot be compiled (`hie.mapping.fieldmap`, `hie.mapping.codes`); lint finds what would compile and
+give wrong FHIR: a target that is no element, a repeat where there is none, a code outside a required binding, a target
+code that its code system does not have. What a transform returns is not known here; the validator sees that.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hie.fhir.definitions import Definitions
+from hie.fhir.element import Binding, Property
+from hie.mapping.codes import CodeTable
+from hie.mapping.fieldmap import FieldMap, read_map
+from hie.mapping.problem import Problem
+from hie.mapping.schema import SEVERAL
+from hie.mapping.toml import Table
+
+_FORMS = {"code": "code", "coding": "Coding", "concept": "CodeableConcept"}
+"""`form` of a field with `codes` -> the FHIR type it makes."""
+
+
+def lint(
+    folders: Iterable[Path], feeds: Iterable[str], codes: Mapping[str, CodeTable], fhir: Definitions
+) -> list[Problem]:
+    """Everything wrong with the field maps of `feeds` in `folders` (`<folder>/fields`) and with the code maps."""
+    wanted = frozenset(feeds)
+    problems: set[Problem] = set()
+    for folder in folders:
+        for path in sorted((folder / "fields").glob("*/*.toml")):
+            if path.parent.name in wanted:
+                found, fieldmap = read_map(path, folder / "fields")
+                problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir))
+    for table in codes.values():
+        problems.update(lint_codes(table, fhir))
+    return sorted(problems)
+
+
+def lint_map(fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definitions) -> Iterator[Problem]:
+    """What is wrong with the targets of one field map."""
+    resources = fieldmap.resources()
+    types = {str(table.get("name")): str(table.get("type")) for table, _, _ in resources if "name" in table.data}
+    for table, fields, _ in resources:
+        kind = str(table.get("type"))
+        if not fhir.is_resource(kind):
+            yield table.problem(f"{kind!r} is no resource type", "type")
+            continue
+        if "listed" in table.data:
+            yield from _slot(table, "listed", types.get(str(table.get("root")), ""), fhir)
+        for field in fields:
+            owner = types.get(str(table.get("root")), kind) if field.get("on_root") else kind
+            yield from _field(field, owner, codes, fhir)
+
+
+def _field(field: Table, kind: str, codes: Mapping[str, CodeTable], fhir: Definitions) -> Iterator[Problem]:
+    target = field.get("target")
+    if not isinstance(target, str) or target == SEVERAL:
+        return
+    problems = list(_slot(field, "target", kind, fhir))
+    yield from problems
+    if problems:
+        return
+    members = _members(target, kind, fhir)
+    if "choice" in field.data and field.data["choice"] not in {member.key for member in members}:
+        yield field.problem(f"{field.data['choice']!r} is none of the choices of {target}", "choice")
+    if "codes" in field.data and field.data["codes"] in codes:
+        yield from _coded(field, members, codes[field.data["codes"]], fhir)
+    for key in ("constant", "default"):
+        if key in field.data and ("codes" not in field.data or key == "default"):
+            yield from _constant(field, key, members, fhir)
+
+
+def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Problem]:
+    """What is wrong with a slot name as a place in a resource of type `kind`."""
+    slot = str(table.get(key)).partition("#")[0]
+    repeats, choice = slot.endswith("[]"), slot.endswith("[x]")
+    names = slot.removesuffix("[]").removesuffix("[x]").split(".")
+    node = kind
+    for name in names[:-1]:
+        inner = fhir.properties(node).get(name)
+        if inner is None:
+            yield table.problem(f"{node} has no element {name!r}", key)
+            return
+        if inner.is_list:
+            yield table.problem(f"{node}.{name} repeats: a slot cannot lead through it", key)
+            return
+        node = inner.node
+    members = _last(names[-1], node, choice, fhir)
+    if not members:
+        yield table.problem(f"{node} has no {'choice ' if choice else ''}element {names[-1]!r}", key)
+    elif members[0].is_list is not repeats:
+        reason = "repeats: write []" if members[0].is_list else "does not repeat"
+        yield table.problem(f"{node}.{names[-1]} {reason}", key)
+
+
+def _last(name: str, node: str, choice: bool, fhir: Definitions) -> tuple[Property, ...]:
+    """The members that the last name of a slot means; `_name` is the companion of a primitive."""
+    if choice:
+        found = fhir.children(node).get(name, ())
+        return found if found and found[0].element.is_choice else ()
+    member = fhir.properties(node).get(name.removeprefix("_"))
+    if member is None or (name.startswith("_") and not member.is_primitive):
+        return ()
+    return (member,)
+
+
+def _members(target: str, kind: str, fhir: Definitions) -> tuple[Property, ...]:
+    slot = target.partition("#")[0]
+    names = slot.removesuffix("[]").removesuffix("[x]").split(".")
+    node = kind
+    for name in names[:-1]:
+        node = fhir.properties(node)[name].node
+    return _last(names[-1], node, slot.endswith("[x]"), fhir)
+
+
+def _coded(field: Table, members: Sequence[Property], table: CodeTable, fhir: Definitions) -> Iterator[Problem]:
+    """A field that translates: its form must fit the element, its targets the binding."""
+    form = _FORMS[field.get("form", "concept")]
+    wanted = "Extension" if "url" in field.data else form
+    if wanted not in {member.type for member in members}:
+        shown = " or ".join(dict.fromkeys(member.type for member in members))
+        yield field.problem(f"{table.name!r} makes a {wanted}, {field.get('target')} is a {shown}", "codes")
+        return
+    binding = members[0].element.binding
+    if binding is None or binding.strength != "required" or "url" in field.data:
+        return
+    for line, system, code in _targets(table):
+        if not _in_set(binding, system, code, form, fhir):
+            reason = f"{code!r} is not in {binding.value_set}, which {members[0].element.path} requires"
+            yield Problem(f"codes/{table.file}", line, reason)
+
+
+def _targets(table: CodeTable) -> Iterator[tuple[int, str, str]]:
+    """Every target of a code map with its line; the target for unknown codes stands in the header."""
+    if table.unknown:
+        yield 1, table.target_system, table.unknown
+    for row in table.rows.values():
+        if row.target_code:
+            yield row.line, row.target_system, row.target_code
+
+
+def _in_set(binding: Binding, system: str, code: str, form: str, fhir: Definitions) -> bool:
+    if form == "code":
+        known = fhir.codes(binding.value_set)
+        return known is None or code in known
+    codings = fhir.codings(binding.value_set)
+    return codings is None or (system, code) in codings
+
+
+def _constant(field: Table, key: str, members: Sequence[Property], fhir: Definitions) -> Iterator[Problem]:
+    value = field.data[key]
+    member = members[0]
+    if member.element.is_choice and isinstance(value, dict) and "choice" not in field.data and len(members) > 1:
+        return
+    binding = member.element.binding
+    if isinstance(value, str) and member.type == "code" and binding is not None and binding.strength == "required":
+        known = fhir.codes(binding.value_set)
+        if known is not None and value not in known:
+            yield field.problem(f"{value!r} is not in {binding.value_set}", key)
+    yield from (field.problem(reason, key) for reason in _shape(value, member, fhir))
+
+
+def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
+    """Keys of a constant that its type does not have."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, dict):
+            known = fhir.properties(member.node)
+            for name, inner in item.items():
+                if name not in known:
+                    yield f"{member.node} has no element {name!r}"
+                else:
+                    yield from _shape(inner, known[name], fhir)
+        elif not member.is_primitive:
+            yield f"{member.element.path} is a {member.type}, not a plain value"
+
+
+def lint_codes(table: CodeTable, fhir: Definitions) -> Iterator[Problem]:
+    """Target codes that their code system does not have, where the system is known in full."""
+    for line, system, code in _targets(table):
+        known = concepts(system, fhir)
+        if known is not None and code not in known:
+            yield Problem(f"codes/{table.file}", line, f"{system} has no code {code!r}")
+
+
+def concepts(system: str, fhir: Definitions) -> frozenset[str] | None:
+    """Every code of a code system, None when it is not known here in full."""
+    found = fhir.code_system(system)
+    if found is None or found.get("content") != "complete":
+        return None
+    return frozenset(_codes(found.get("concept", ())))
+
+
+def _codes(rows: Iterable[Any]) -> Iterator[str]:
+    for row in rows:
+        yield str(row["code"] if isinstance(row, Mapping) else row[0])
+        if isinstance(row, Mapping):
+            yield from _codes(row.get("concept", ()))

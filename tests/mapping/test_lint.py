@@ -1,0 +1,86 @@
+"""Lint: each kind of wrong target and code, with file and line; nothing to say to the tables that ship."""
+
+from pathlib import Path
+
+import pytest
+
+from hie.base.data import data_path
+from hie.fhir.definitions import load_definitions
+from hie.mapping.codes import load_codes
+from hie.mapping.lint import lint
+
+HEAD = '[map]\nfeed = "f"\ndialect = "rows"\ntypes = ["T"]\norder = ["@order"]\n\n'
+RESOURCE = '[[resource]]\nname = "p"\ntype = "{type}"\nkey = {{ kind = "k", value = "KH" }}\n\n[[resource.field]]\n'
+TABLE = "# table: sex\n# kind: closed\n# system: urn:x\n# target: {target}\nsource_system,code,display,target_system,"
+TABLE += "target_code,target_display,equivalence,note\n,1,男,,{code},,,\n"
+GENDER = "http://hl7.org/fhir/administrative-gender"
+
+
+def problems(tmp_path: Path, field: str, type: str = "Patient", code: str = "male", target: str = GENDER) -> list[str]:
+    (tmp_path / "fields" / "f").mkdir(parents=True)
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "fields" / "f" / "m.toml").write_text(HEAD + RESOURCE.format(type=type) + field, encoding="utf-8")
+    (tmp_path / "codes" / "sex.csv").write_text(TABLE.format(target=target, code=code), encoding="utf-8")
+    return [str(p) for p in lint([tmp_path], ["f"], load_codes(tmp_path / "codes"), load_definitions())]
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ('source = "XM"\ntarget = "birthdate"', "Patient has no element 'birthdate'"),
+        ('source = "XM"\ntarget = "name"', "Patient.name repeats: write []"),
+        ('source = "XM"\ntarget = "gender[]"', "Patient.gender does not repeat"),
+        ('source = "XM"\ntarget = "contact.name"', "Patient.contact repeats: a slot cannot lead through it"),
+        ('source = "XM"\ntarget = "maritalStatus.words"', "CodeableConcept has no element 'words'"),
+        ('source = "XM"\ntarget = "birthDate[x]"', "Patient has no choice element 'birthDate'"),
+        ('source = "XM"\nchoice = "deceasedText"\ntarget = "deceased[x]"', "'deceasedText' is none of the choices"),
+        ('constant = "man"\ntarget = "gender"', "'man' is not in http://hl7.org/fhir/ValueSet/administrative-gender"),
+        ('constant = { words = "x" }\ntarget = "maritalStatus"', "CodeableConcept has no element 'words'"),
+        ('constant = "x"\ntarget = "maritalStatus"', "is a CodeableConcept, not a plain value"),
+        ('source = "XB"\ncodes = "sex"\ntarget = "gender"', "'sex' makes a CodeableConcept, gender is a code"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, field: str, said: str) -> None:
+    found = problems(tmp_path, field)
+    assert len(found) == 1
+    assert said in found[0]
+    line = int(found[0].split(":")[1])
+    assert found[0].startswith("f/m.toml:")
+    assert 13 <= line <= 15
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        'source = "XM"\ntarget = "name[]"',
+        'source = "XM"\ntarget = "identifier[]#card"',
+        'source = "XM"\ntarget = "_gender"',
+        'source = "XM"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"',
+        'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"',
+        'source = "XB"\ncodes = "sex"\nurl = "http://x"\ntarget = "extension[]#x"',
+    ],
+)
+def test_a_right_field_is_not_named(tmp_path: Path, field: str) -> None:
+    assert problems(tmp_path, field) == []
+
+
+def test_a_target_code_outside_a_required_binding(tmp_path: Path) -> None:
+    found = problems(tmp_path, 'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"', code="man")
+    assert next(one for one in found if "which Patient.gender requires" in one).startswith("codes/sex.csv:6:")
+
+
+def test_a_target_code_that_its_code_system_does_not_have(tmp_path: Path) -> None:
+    v3 = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
+    field = 'source = "XB"\ncodes = "sex"\ntarget = "maritalStatus"'
+    assert problems(tmp_path, field, code="Q", target=v3) == [f"codes/sex.csv:6: {v3} has no code 'Q'"]
+
+
+def test_a_type_that_does_not_exist(tmp_path: Path) -> None:
+    found = problems(tmp_path, 'source = "XM"\ntarget = "x"', type="Person2")
+    assert found == ["f/m.toml:9: 'Person2' is no resource type"]
+
+
+def test_nothing_to_say_to_the_tables_that_ship() -> None:
+    folder = data_path("mappings")
+    feeds = [path.name for path in (folder / "fields").iterdir()]
+    assert lint([folder], feeds, load_codes(folder / "codes"), load_definitions()) == []
