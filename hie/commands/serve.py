@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Callable
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -14,17 +15,33 @@ from hie.commands.datadir import DataDirectory
 from hie.config import Config
 
 
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: it would end the process before the store is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @dataclass(frozen=True)
 class Running:
     """An exchange that serves: `url` is where; `task` ends when the server was told to stop."""
 
     exchange: Exchange
     url: str
+    server: uvicorn.Server
     task: asyncio.Task[None]
 
     async def wait(self) -> None:
-        """Wait until SIGINT or SIGTERM."""
+        """Wait until SIGINT or SIGTERM; a second one ends the process at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
         await asyncio.wait([self.task])
+
+    def _stop(self, number: int) -> None:
+        self.server.should_exit = True
+        asyncio.get_running_loop().remove_signal_handler(number)
 
 
 @contextlib.asynccontextmanager
@@ -62,7 +79,7 @@ async def _http(exchange: Exchange, config: Config) -> AsyncIterator[Running]:
     settings = uvicorn.Config(
         exchange.web, host=config.host, port=config.port, log_config=None, access_log=False, lifespan="off"
     )
-    server = uvicorn.Server(settings)
+    server = _Server(settings)
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():
@@ -71,7 +88,7 @@ async def _http(exchange: Exchange, config: Config) -> AsyncIterator[Running]:
     port = server.servers[0].sockets[0].getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
     try:
-        yield Running(exchange, f"http://{host}:{port}", task)
+        yield Running(exchange, f"http://{host}:{port}", server, task)
     finally:
         server.should_exit = True
         await task

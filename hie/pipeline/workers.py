@@ -98,11 +98,12 @@ class Workers:
         self._again = asyncio.create_task(self.start())
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers; idle ones end by themselves, a busy one is not waited for."""
         self._up.clear()
-        if self._pool is not None:
-            _end(self._pool)
-            self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            _end(pool)
+            pool.shutdown(wait=True)
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
