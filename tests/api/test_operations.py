@@ -38,8 +38,7 @@ async def test_everything_of_a_patient(chart: httpx.AsyncClient) -> None:
     assert bundle["type"] == "searchset"
     found = ids(bundle)
     assert (found[0], sorted(found)) == ("p1", ["c1", "e1", "o1", "o2", "o3", "p1"])
-    assert "doc" in ids(bundle, "include")
-    assert "p2" not in ids(bundle, "include")
+    assert sorted(ids(bundle, "include")) == ["doc", "org"]
     assert (await chart.get("Patient/none/$everything")).status_code == 404
 
 
@@ -69,6 +68,30 @@ async def test_everything_comes_in_pages(chart: httpx.AsyncClient) -> None:
         seen += ids(bundle)
         url = link(bundle, "next")
     assert sorted(seen) == ["c1", "e1", "o1", "o2", "o3", "p1"]
+
+
+async def test_everything_of_everyone(chart: httpx.AsyncClient) -> None:
+    bundle = (await chart.get("Patient/$everything")).json()
+    assert sorted(ids(bundle)) == ["c1", "e1", "o1", "o2", "o3", "p1", "p2", "stranger"]
+    assert sorted(ids(bundle, "include")) == ["doc", "org"]
+    assert link(bundle, "next") is None
+    narrow = (await chart.get("Patient/$everything?_type=Observation&start=2026-01-10")).json()
+    assert sorted(ids(narrow)) == ["o2", "o3"]
+    for query in ("nonsense=1", "_cursor=x", "_cursor=x~y", "_count=x"):
+        assert (await chart.get(f"Patient/$everything?{query}")).status_code == 400, query
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 50])
+async def test_everything_of_everyone_in_pages(chart: httpx.AsyncClient, count: int) -> None:
+    url: str | None = f"Patient/$everything?_count={count}"
+    seen: list[str] = []
+    while url:
+        bundle = (await chart.get(url)).json()
+        assert len(ids(bundle)) <= count
+        seen += ids(bundle)
+        url = link(bundle, "next")
+    assert sorted(set(seen)) == ["c1", "e1", "o1", "o2", "o3", "p1", "p2", "stranger"]
+    assert seen.count("p1") == seen.count("p2") == 1
 
 
 async def test_everything_of_an_encounter(chart: httpx.AsyncClient) -> None:
@@ -124,5 +147,5 @@ async def test_validate(chart: httpx.AsyncClient) -> None:
 
 
 async def test_unknown_operations(chart: httpx.AsyncClient) -> None:
-    for url in ("$nonsense", "Patient/$everything", "Observation/o1/$everything", "$export"):
+    for url in ("$nonsense", "Encounter/$everything", "Observation/o1/$everything", "$export"):
         assert (await chart.get(url)).status_code == 404, url

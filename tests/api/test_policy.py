@@ -105,3 +105,17 @@ async def test_what_may_not_be_written_is_not(make_app: Callable[..., FhirApp]) 
         assert (await client.request("PATCH", "Patient/hidden", json=change, headers=patch)).status_code == 403
     async with client_of(make_app()) as operator:
         assert (await operator.get("Patient/hidden")).headers["etag"] == 'W/"1"'
+
+
+async def test_everything_of_everyone_leaves_out_what_is_hidden(make_app: Callable[..., FhirApp]) -> None:
+    async with client_of(make_app()) as client:
+        for name in ("seen", "hidden"):
+            await client.put(f"Patient/{name}", json={**PATIENT, "id": name})
+            note = {"resourceType": "Basic", "id": f"of-{name}", "code": {"text": "c"}}
+            await client.put(f"Basic/of-{name}", json={**note, "subject": {"reference": f"Patient/{name}"}})
+    policy = Recorder(hidden=("hidden",))
+    async with client_of(make_app(policy=policy, authenticate=authenticate)) as client:
+        bundle = (await client.get("Patient/$everything")).json()
+        assert sorted(row["resource"]["id"] for row in bundle["entry"]) == ["of-seen", "seen"]
+    async with client_of(make_app(policy=Recorder(allowed=False), authenticate=authenticate)) as client:
+        assert (await client.get("Patient/$everything")).status_code == 403

@@ -2,6 +2,7 @@
 
 from hie.api.message import Answer, Request
 from hie.api.operations.document import document
+from hie.api.operations.everyone import everyone
 from hie.api.operations.everything import everything
 from hie.api.operations.export import cancel_or_status, export, export_file
 from hie.api.operations.lastn import lastn
@@ -20,6 +21,7 @@ _READ = ("GET", "POST")
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("everything", everything, _INSTANCE, ("Patient", "Encounter"), _READ, "{type}-everything"),
+    Operation("everything", everyone, _TYPE, ("Patient",), _READ, "{type}-everything"),
     Operation("meta", meta, _ALL, (), _READ, "Resource-meta"),
     Operation("meta-add", meta_add, _INSTANCE, (), ("POST",), "Resource-meta-add"),
     Operation("meta-delete", meta_delete, _INSTANCE, (), ("POST",), "Resource-meta-delete"),

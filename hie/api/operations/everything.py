@@ -16,10 +16,28 @@ from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, bundle, searchset_entry
 from hie.fhir.definitions import Definitions
-from hie.search.plan import And, Clause, Include, Kind, Match, Not, Op, Or, Plan, Present, RangeTest, TypeIs, UpdatedIs
-from hie.store.port import Version
+from hie.search.plan import (
+    And,
+    Clause,
+    IdIs,
+    Include,
+    Kind,
+    Match,
+    Not,
+    Op,
+    Or,
+    Plan,
+    Present,
+    RangeTest,
+    TypeIs,
+    UpdatedIs,
+)
+from hie.store.port import Page, Version
 
 KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor"})
+REFERRED = (Include(None, None),)
+"""All that a resource refers to comes along."""
+
 DATES = (
     "authoredon", "authored", "authored-on", "onset-date", "date", "occurrence", "period", "effective-time",
     "effective", "created", "sent", "whenhandedover", "started", "start-date", "collected", "recorded", "datetime",
@@ -36,49 +54,55 @@ async def everything(service: Service, request: Request, route: Route) -> Answer
     asked = inputs(service, request)
     asked.only(KNOWN, request.prefer.lenient)
     focus = await current(service, request, route)
-    plan = service.policy.narrow(_plan(service, request, route, asked), request.principal)
+    plan = service.policy.narrow(record_plan(service, route, asked), request.principal)
     page = await service.reader.search(await with_linked(service, plan))
     entries = []
     wanted = asked.names("_type")
+    included = list(page.included)
     if plan.cursor is None:
-        focal = await _focal(service, request, focus)
-        entries = [_entry(request, version, "match") for version in focal if not wanted or version.type in wanted]
-    entries += [_entry(request, version, "match") for version in permitted(service, request.principal, page.matches)]
-    supporting = [version for version in page.included if not wanted or version.type in wanted]
+        focal = await _focal(service, focus)
+        included = list({(v.type, v.id): v for v in (*focal.included, *included)}.values())
+        shown = permitted(service, request.principal, sorted(focal.matches, key=lambda v: v.id != focus.id))
+        entries = [entry(request, version, "match") for version in shown if not wanted or version.type in wanted]
+    entries += [entry(request, version, "match") for version in permitted(service, request.principal, page.matches)]
+    supporting = [version for version in included if not wanted or version.type in wanted]
     entries += [
-        _entry(request, version, "include")
-        for version in permitted(service, request.principal, _outside(service.definitions, supporting))
+        entry(request, version, "include")
+        for version in permitted(service, request.principal, outside(service.definitions, supporting))
     ]
-    links = [Link("self", _url(request, [pair for pair in asked.pairs if pair[0] in KNOWN]))]
+    links = [Link("self", page_url(request, [pair for pair in asked.pairs if pair[0] in KNOWN]))]
     if page.next is not None:
         rest = [pair for pair in asked.pairs if pair[0] in KNOWN - {"_cursor"}]
-        links.append(Link("next", _url(request, [*rest, ("_cursor", page.next)])))
+        links.append(Link("next", page_url(request, [*rest, ("_cursor", page.next)])))
     return Answer(200, bundle("searchset", entries, links=links, updated=instant(service.clock.now())))
 
 
-async def _focal(service: Service, request: Request, focus: Version) -> list[Version]:
-    """The resource itself and the Patients of the same person."""
-    found = [focus]
-    if focus.type == "Patient":
-        for identity in await service.linked(focus.id):
-            version = await service.reader.read("Patient", identity) if identity != focus.id else None
-            if version is not None and not version.deleted:
-                found.append(version)
-    return permitted(service, request.principal, found)
+async def _focal(service: Service, focus: Version) -> Page:
+    """The resource itself and the Patients of the same person, with what they refer to."""
+    linked = await service.linked(focus.id) if focus.type == "Patient" else ()
+    names = tuple(dict.fromkeys((focus.id, *linked)))
+    plan = Plan((focus.type,), IdIs(names), includes=REFERRED, count=len(names), seconds=service.settings.seconds)
+    return await service.reader.search(plan)
 
 
-def _plan(service: Service, request: Request, route: Route, asked: Inputs) -> Plan:
+def count_asked(service: Service, asked: Inputs) -> int:
+    """Resources a page: `_count`, at most what the server allows, and that much without it."""
+    count = asked.text("_count")
+    return count_of(service, count) if count else service.settings.max_count
+
+
+def record_plan(service: Service, route: Route, asked: Inputs) -> Plan:
+    """The search for what is in the compartment of the route's resource, with what it refers to."""
     kind = route.type or ""
     members = service.definitions.compartments[kind]
     wanted = asked.names("_type")
     if not all(service.definitions.is_resource(name) for name in wanted):
         raise HieError(Category.INVALID, "_type names resource types", expression="http._type", issue="value")
     types = [name for name, codes in members.items() if codes and name != kind and (not wanted or name in wanted)]
-    count = asked.text("_count")
     plan = Plan(
         types=(),
-        includes=(Include(None, None),),
-        count=count_of(service, count) if count else service.settings.max_count,
+        includes=REFERRED,
+        count=count_asked(service, asked),
         cursor=asked.text("_cursor"),
         seconds=service.settings.seconds,
     )
@@ -120,15 +144,17 @@ def _date(definitions: Definitions, kind: str) -> str | None:
     return next((code for code in DATES if code in known and known[code].type == "date"), None)
 
 
-def _outside(definitions: Definitions, versions: Sequence[Version]) -> list[Version]:
+def outside(definitions: Definitions, versions: Sequence[Version]) -> list[Version]:
     """Those that are about no patient: a reference must not pull in the record of somebody else."""
     return [version for version in versions if not definitions.patient_params(version.type)]
 
 
-def _entry(request: Request, version: Version, mode: str) -> bytes:
+def entry(request: Request, version: Version, mode: str) -> bytes:
+    """The Bundle entry of a version."""
     return searchset_entry(request.base, version.type, version.id, version.body, mode)
 
 
-def _url(request: Request, pairs: Sequence[tuple[str, str]]) -> str:
+def page_url(request: Request, pairs: Sequence[tuple[str, str]]) -> str:
+    """The address of the operation with these parameters."""
     path = "/".join((request.base, *request.path))
     return f"{path}?{urlencode(pairs)}" if pairs else path
