@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+CLIENTS := tests/api/clients
 
-.PHONY: demo test lint browser mongod clean
+.PHONY: demo test lint browser mongod clients clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -19,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep serving
 	$(BIN)/hie demo $(ARGS)
 
-test: $(STAMP) browser mongod lint  ## every test
+test: $(STAMP) browser mongod clients lint  ## every test
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)
@@ -33,5 +34,12 @@ browser:  ## a real Chromium with a Chinese font for the page tests
 mongod:  ## the library that the MongoDB of the tests needs
 	@ldconfig -p | grep -q libcurl.so.4 || (apt-get update -qq && apt-get install -y -qq libcurl4)
 
+clients:  ## the FHIR clients from npm that the tests drive the server with; without npm those tests are skipped
+	@if ! command -v npm >/dev/null; then echo "npm is not there: the tests with npm clients are skipped"; \
+	elif [ ! $(CLIENTS)/node_modules/.package-lock.json -nt $(CLIENTS)/package.json ]; then \
+	    npm install --prefix $(CLIENTS) --no-package-lock --ignore-scripts --no-audit --no-fund --silent && \
+	    touch $(CLIENTS)/node_modules/.package-lock.json || \
+	    echo "npm could not install the clients: the tests with them are skipped"; fi
+
 clean:
-	rm -rf $(VENV) data .mypy_cache .ruff_cache
+	rm -rf $(CLIENTS)/node_modules $(VENV) data .mypy_cache .ruff_cache

@@ -1,7 +1,7 @@
 """Clients that nobody here wrote drive the server over real HTTP: create, read, search, page, transaction.
 
-`fhirclient` and `fhirpy` come with the development dependencies. The two npm clients run where Node is and
-`HIE_NODE_MODULES` names a folder with `fhir-kit-client` and `@medplum/core`; see `tests/api/clients/README.md`.
+`fhirclient` and `fhirpy` come with the development dependencies. The two npm clients run where Node is and `make
+clients` has installed them.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from starlette.routing import Mount
 from hie.api.app import FhirApp
 
 CLIENTS = Path(__file__).parent / "clients"
-NODE, MODULES = shutil.which("node"), os.environ.get("HIE_NODE_MODULES", "")
+NODE, MODULES = shutil.which("node"), CLIENTS / "node_modules"
 
 
 @pytest.fixture
@@ -104,14 +104,15 @@ async def test_fhirpy(url: str) -> None:
         await client.reference("Patient", "none").to_resource()
 
 
-@pytest.mark.skipif(not (NODE and MODULES), reason="needs Node and HIE_NODE_MODULES")
+@pytest.mark.skipif(NODE is None, reason="Node is not there")
+@pytest.mark.skipif(not (MODULES / "fhir-kit-client").is_dir(), reason="the npm clients are not installed (make clients)")
 @pytest.mark.parametrize("script", ["fhir-kit-client.cjs", "medplum.cjs"])
 async def test_npm_clients(url: str, script: str) -> None:
     process = await asyncio.create_subprocess_exec(
         NODE or "node",
         str(CLIENTS / script),
         url,
-        env={**os.environ, "NODE_PATH": MODULES},
+        env={**os.environ, "NODE_PATH": str(MODULES)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
