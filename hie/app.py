@@ -367,10 +367,12 @@ def organisation_resource(region: str, organisation: Any) -> dict[str, Any]:
     }
 
 
-async def open_exchange(config: Config, clock: Clock | None = None) -> Exchange:
-    """Open the store and wire everything; nothing listens until `Exchange.start`."""
+async def open_exchange(
+    config: Config, clock: Clock | None = None, adapters: Sequence[Adapter] | None = None
+) -> Exchange:
+    """Open the store and wire everything; nothing listens until `Exchange.start`. `adapters`: default all installed."""
     clock = clock or SystemClock()
-    feeds = bind_feeds(load_adapters())
+    feeds = bind_feeds(load_adapters() if adapters is None else adapters)
     definitions = load_definitions()
     config.store_path.parent.mkdir(parents=True, exist_ok=True)
     extractors = Extractors(definitions)

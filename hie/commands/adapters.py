@@ -66,9 +66,11 @@ def samples(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix not in SKIPPED)
 
 
-def covered(region: str, folder: Path | None = None) -> dict[str, TypeCoverage]:
+def covered(
+    region: str, folder: Path | None = None, adapters: Sequence[Adapter] | None = None
+) -> dict[str, TypeCoverage]:
     """What the samples of a region, or of a folder, carry and its maps use, by record type."""
-    adapter = adapter_of(region)
+    adapter = adapter_of(region, adapters)
     runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
     found: list[tuple[Record, Draft]] = []
     for path in samples(folder or adapter.samples):

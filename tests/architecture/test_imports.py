@@ -30,6 +30,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
     "admin": frozenset({"pipeline", "staging", "identity", "store.port", "base"}),
     "simulate": frozenset({"base"}),
+    "testing": EVERYTHING,
     "config": frozenset({"base"}),
     "app": EVERYTHING,
     "cli": EVERYTHING,

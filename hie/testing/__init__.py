@@ -1,0 +1,1 @@
+"""Testing: suites that a package outside this one can run on what it adds to the exchange."""

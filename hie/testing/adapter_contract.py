@@ -1,0 +1,121 @@
+"""The adapter contract: what every region must keep, as a base class for pytest.
+
+```python
+from hie.testing.adapter_contract import AdapterContract
+
+class TestKunshan(AdapterContract):
+    adapter = adapter
+    golden = Path(__file__).parent / "golden"
+```
+
+Golden files are written by `write_golden(adapter, folder)`. No pytest plug-in is needed.
+"""
+
+import random
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hie.base.data import data_path
+from hie.commands.adapters import covered, runtime_of, samples
+from hie.mapping.apply import MapSet
+from hie.plugin import API_VERSION, Adapter
+from hie.testing.material import accounted, as_json, bound, deliver, golden_text, populated, stored, write_golden
+
+__all__ = ["AdapterContract", "write_golden"]
+
+
+class AdapterContract:
+    """Subclass it, name `adapter` and `golden`; the rest may be changed with a reason.
+
+    `least_share`: the part of populated source fields that the maps must use. `orders`: how many orders of arrival are
+    tried beside the one of the file names.
+    """
+
+    adapter: ClassVar[Adapter]
+    golden: ClassVar[Path]
+    least_share: ClassVar[float] = 0.8
+    orders: ClassVar[int] = 2
+
+    def test_it_is_made_for_this_interface(self) -> None:
+        """API version, at least one feed, organisation and sample."""
+        assert self.adapter.api_version == API_VERSION
+        assert self.adapter.feeds
+        assert self.adapter.organisations
+        assert samples(self.adapter.samples), "samples say what a region sends"
+
+    def test_the_same_bytes_give_the_same_draft(self) -> None:
+        """Determinism: byte-identical output from maps that were compiled twice."""
+        once, again = bound(self.adapter), bound(self.adapter)
+        for path in samples(self.adapter.samples):
+            assert golden_text(once, path) == golden_text(again, path), path.name
+
+    def test_drafts_are_those_of_the_golden_files(self) -> None:
+        """Every sample gives what was looked at and kept."""
+        runtimes = bound(self.adapter)
+        for path in samples(self.adapter.samples):
+            kept = (self.golden / f"{path.stem}.json").read_text(encoding="utf-8")
+            assert golden_text(runtimes, path) == kept, f"{path.name}: look at it, then write_golden(...)"
+
+    def test_every_populated_field_is_used_ignored_or_reported(self) -> None:
+        """No loss: fields are counted apart from the maps."""
+        runtimes = bound(self.adapter)
+        programs = MapSet.load(data_path("mappings"), [self.adapter]).programs
+        for path in samples(self.adapter.samples):
+            runtime, door = runtime_of(path, runtimes)
+            for one in deliver(runtime, door, path.read_bytes()):
+                program = programs.get((runtime.feed.id, one.record.type))
+                if one.draft is None or program is None:
+                    continue
+                draft, ignored = one.draft, program.ignored
+                fields = set(populated(runtime.feed.dialect, one.record))
+                lost = [field for field in fields if not accounted(field, draft, ignored)]
+                whole = runtime.feed.dialect == "cda" and not (draft.used or draft.unmapped)
+                assert whole or not lost, f"{path.name}: {sorted(lost)}"
+
+    def test_the_maps_use_most_of_what_is_sent(self) -> None:
+        """Coverage of the samples, by record type."""
+        for kind, one in covered(self.adapter.region, adapters=[self.adapter]).items():
+            assert one.share >= self.least_share, f"{kind}: {one.share:.0%}, unknown {sorted(one.unknown)}"
+
+    def test_broken_bytes_give_findings_and_never_an_exception(self) -> None:
+        """Limits: cut off anywhere, empty, with bytes that do not belong there, and with letters for numbers."""
+        runtimes = bound(self.adapter)
+        for path in samples(self.adapter.samples):
+            runtime, door = runtime_of(path, runtimes)
+            body = path.read_bytes()
+            for broken in _broken(body):
+                as_json(deliver(runtime, door, broken))
+
+    def test_sending_everything_twice_changes_nothing(self, tmp_path: Path) -> None:
+        """Idempotence: no resource gets a new version."""
+        paths = samples(self.adapter.samples)
+        first, second = stored(self.adapter, tmp_path, [paths, paths])
+        assert second == first
+
+    def test_any_order_of_arrival_gives_the_same_store(self, tmp_path: Path) -> None:
+        """Order independence: compared without versions."""
+        paths = samples(self.adapter.samples)
+        expected = _bodies(stored(self.adapter, tmp_path / "in order", [paths])[0])
+        for seed in range(self.orders):
+            shuffled = random.Random(seed).sample(paths, len(paths))  # noqa: S311 - an order, not a secret
+            found = _bodies(stored(self.adapter, tmp_path / str(seed), [shuffled])[0])
+            names = [path.name for path in shuffled]
+            assert set(found) == set(expected), names
+            for reference, body in expected.items():
+                assert found[reference] == body, (reference, names)
+
+
+def _bodies(state: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    return {reference: body for reference, (_, body) in state.items()}
+
+
+_LETTERS = bytes.maketrans(b"0123456789", b"xxxxxxxxxx")
+
+
+def _broken(body: bytes) -> list[bytes]:
+    """An item cut off at ten places, with zeros and noise in its middle, and with letters for the digits of a half."""
+    middle = len(body) // 2
+    noise = random.Random(len(body)).randbytes(64)  # noqa: S311 - noise, not a secret
+    cut = [body[: len(body) * n // 10] for n in range(10)]
+    halves = [body[:middle] + body[middle:].translate(_LETTERS), body[:middle].translate(_LETTERS) + body[middle:]]
+    return [*cut, *halves, body[:middle] + bytes(64) + body[middle:], body[:middle] + noise + body[middle:], noise]

@@ -1,0 +1,118 @@
+"""What the adapter contract compares: drafts as JSON, populated source fields, and the store as values."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hie.app import bind_feeds, open_exchange
+from hie.base.draft import Draft
+from hie.base.ids import raw_item_id, sha256
+from hie.base.record import Delivery, Record
+from hie.commands.adapters import runtime_of, samples
+from hie.config import load_config
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.prepare import Prepared, prepare
+from hie.plugin import Adapter
+from hie.wire.clinical_document import ENTRIES, entry_code, value_text
+
+RECEIVED = datetime(2027, 1, 1, tzinfo=UTC)
+"""When everything arrives, so that drafts do not depend on the day of the test."""
+
+
+def deliver(runtime: FeedRuntime, door: str, body: bytes) -> list[Prepared]:
+    """An item through parse, mapping and quality."""
+    delivery = Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, RECEIVED, body)
+    return prepare(runtime, delivery)[1]
+
+
+def bound(adapter: Adapter) -> dict[str, FeedRuntime]:
+    """The feeds of an adapter with compiled tables."""
+    return {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+
+
+def golden_text(runtimes: dict[str, FeedRuntime], path: Path) -> str:
+    """What the maps make of a sample, as stable JSON."""
+    runtime, door = runtime_of(path, runtimes)
+    parts = [
+        {"type": one.record.type, "findings": as_json(one.findings), "draft": as_json(one.draft)}
+        for one in deliver(runtime, door, path.read_bytes())
+    ]
+    return json.dumps(parts, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def write_golden(adapter: Adapter, folder: Path) -> None:
+    """Write the golden file of every sample; look at the difference before you keep it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    runtimes = bound(adapter)
+    for path in samples(adapter.samples):
+        (folder / f"{path.stem}.json").write_text(golden_text(runtimes, path), encoding="utf-8")
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON; numbers keep their digits, bytes become their hash, absent and default parts are left out."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {name: part for name, part in fields.items() if part not in (None, "", [], {}, False, 0)}
+    if isinstance(value, dict):
+        return {name: as_json(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(part) for part in value]
+    if isinstance(value, bytes):
+        return f"sha256 {sha256(value)}"
+    return f"{value} (number)" if isinstance(value, Decimal) else value
+
+
+def populated(dialect: str, record: Record) -> Iterator[str]:
+    """Every source field of a record that has content, counted here and not by the maps."""
+    if dialect == "hl7v2":
+        for name, segment in record.tree.flat:
+            yield from (f"{name}-{n}" for n, raw in enumerate(segment.fields) if raw and n)
+    elif dialect == "rows":
+        yield from record.tree.values
+    else:
+        for entry in record.tree.iter(*ENTRIES):
+            if entry.tag != "observation" or value_text(entry.find("value")):
+                yield entry_code(entry)
+
+
+def accounted(field: str, draft: Draft, ignored: frozenset[str]) -> bool:
+    """Whether a populated field is used, reported as unknown, or ignored on purpose."""
+    segment = field.partition("-")[0]
+    told = {*draft.used, *draft.unmapped}
+    if field in told or segment in draft.unmapped or {field, f"{segment}-*"} & ignored:
+        return True
+    return any(path.endswith(f"/{field}") for path in told) or any(f"({field})" in path for path in ignored)
+
+
+def stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]]) -> list[dict[str, tuple[str, Any]]]:
+    """The store after each round of samples: reference -> (version id, body without meta); Provenance is left out."""
+    return asyncio.run(_stored(adapter, folder, rounds))
+
+
+async def _stored(
+    adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]]
+) -> list[dict[str, tuple[str, Any]]]:
+    settings = {"data": folder, "mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "workers": 0}
+    exchange = await open_exchange(load_config(settings, {}), adapters=[adapter])
+    await exchange.start()
+    states = []
+    try:
+        for paths in rounds:
+            for path in paths:
+                _, door = runtime_of(path, exchange.ingest.feeds)
+                await exchange.ingest.receive(door, await asyncio.to_thread(path.read_bytes))
+            found = {}
+            async for version in exchange.store.versions():
+                body = json.loads(version.body)
+                version_id = str(body.pop("meta")["versionId"])
+                if version.type != "Provenance":
+                    found[f"{version.type}/{version.id}"] = (version_id, body)
+            states.append(found)
+    finally:
+        await exchange.close()
+    return states
