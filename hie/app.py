@@ -374,7 +374,6 @@ async def open_exchange(
     clock = clock or SystemClock()
     feeds = bind_feeds(load_adapters() if adapters is None else adapters)
     definitions = load_definitions()
-    config.store_path.parent.mkdir(parents=True, exist_ok=True)
     extractors = Extractors(definitions)
     store = await open_store(config, extractors, clock)
     parameters = SearchParameters(store, definitions, extractors, log_place)
@@ -383,14 +382,16 @@ async def open_exchange(
 
 
 async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
-    """Open the store that the configuration names."""
-    return await SqliteStore.open(
-        config.store_path,
-        (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE),
-        extract=extractors.extract,
-        clock=clock or SystemClock(),
-        secret=_secret(config.data / "secret"),
-    )
+    """Open the store that the configuration names; `pymongo` is needed for MongoDB only."""
+    tables = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE)
+    secret = _secret(Path(config.secret_file) if config.secret_file else config.data / "secret")
+    path = config.store_path
+    if path is None:
+        from hie.store.mongo import open_mongo
+
+        return await open_mongo(config.store, tables, extract=extractors.extract, clock=clock, secret=secret)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return await SqliteStore.open(path, tables, extract=extractors.extract, clock=clock, secret=secret)
 
 
 def _secret(path: Path) -> bytes:

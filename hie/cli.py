@@ -28,7 +28,7 @@ Data = Annotated[Path | None, typer.Option(help="Directory for the database and 
 Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default: 8080; 0 takes a free one")]
 MllpPort = Annotated[int | None, typer.Option("--mllp-port", help="Port of the MLLP server. Default: 2575")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")]
-StoreUrl = Annotated[str | None, typer.Option(help="sqlite:///PATH. Default: hie.sqlite in the data directory")]
+StoreUrl = Annotated[str | None, typer.Option(help="sqlite:///PATH or mongodb://... Default: hie.sqlite in --data")]
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; each is also HIE_<NAME>")]
 
 

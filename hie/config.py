@@ -29,7 +29,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("host", str, "127.0.0.1", "Address of the HTTP server. Anything but loopback needs authentication."),
     Setting("port", int, 8080, "Port of the HTTP server; 0 takes a free one."),
     Setting("data", str, "data", "Directory for the database and the drop folders."),
-    Setting("store", str, "", "Store URL: sqlite:///PATH. Default: hie.sqlite in the data directory."),
+    Setting("store", str, "", "Store: sqlite:///PATH or mongodb://... Default: hie.sqlite in the data directory."),
+    Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
     Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
@@ -50,6 +51,7 @@ class Config:
     port: int
     data: Path
     store: str
+    secret_file: str
     mllp_port: int
     mllp_connections: int
     mllp_frame_seconds: float
@@ -60,14 +62,16 @@ class Config:
     log_level: str
 
     @property
-    def store_path(self) -> Path:
-        """The SQLite file that `store` names; raises NOT_SUPPORTED for a URL of another kind."""
+    def store_path(self) -> Path | None:
+        """The SQLite file that `store` names, None for a MongoDB; raises NOT_SUPPORTED for a URL of another kind."""
+        if self.store.startswith(("mongodb://", "mongodb+srv://")):
+            return None
         if not self.store:
             return self.data / "hie.sqlite"
         if self.store.startswith("sqlite:///"):
             return Path(self.store.removeprefix("sqlite:///"))
         scheme = self.store.partition("://")[0]
-        raise HieError(Category.NOT_SUPPORTED, f"Stores of kind {scheme!r} are not supported; use sqlite:///PATH.")
+        raise HieError(Category.NOT_SUPPORTED, f"Stores of kind {scheme!r} are not known: sqlite:///PATH or mongodb://...")
 
 
 def load_config(

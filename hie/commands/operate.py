@@ -56,7 +56,7 @@ async def verify_now(config: Config) -> dict[str, Any]:
 
 
 async def _open(config: Config) -> Exchange:
-    if not config.store and not config.store_path.exists():
+    if config.store_path is not None and not config.store_path.exists():
         raise HieError(Category.NOT_FOUND, f"There is no database in {config.data}; name the directory with --data.")
     return await open_exchange(replace(config, workers=0))
 
