@@ -19,7 +19,8 @@ NEEDED = (
 
 
 def test_the_wheel_is_complete(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    command = [sys.executable, "-m", "pip", "wheel", *options]
     subprocess.run([*command, str(ROOT)], check=True, timeout=120)
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     missing = [needed for needed in NEEDED if not any(name.startswith(needed) for name in names)]
