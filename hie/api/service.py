@@ -1,4 +1,4 @@
-"""What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app.py`."""
+"""What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field

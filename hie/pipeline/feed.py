@@ -1,4 +1,4 @@
-"""A feed at run time: its adapter with the functions of its dialect, bound together by `hie/app.py`."""
+"""A feed at run time: its adapter with the functions of its dialect, bound together by `hie/app`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

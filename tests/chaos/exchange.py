@@ -11,7 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-import hie.app
+import hie.app.exchange
+from hie.app import bind_feeds, load_adapters
 from hie.base.outcome import Answer
 from hie.commands.serve import serve
 from hie.config import load_config
@@ -36,9 +37,9 @@ def main() -> None:
     if "--lying" in sys.argv:
         Ingest.receive = answer_first  # type: ignore[method-assign]
     data = Path(sys.argv[1])
-    feeds, definitions = hie.app.bind_feeds(hie.app.load_adapters()), load_definitions()
-    hie.app.bind_feeds = lambda _: feeds
-    hie.app.load_definitions = lambda: definitions
+    feeds, definitions = bind_feeds(load_adapters()), load_definitions()
+    hie.app.exchange.bind_feeds = lambda *_: feeds
+    hie.app.exchange.load_definitions = lambda: definitions
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -1,16 +1,9 @@
-"""The composition root: configuration in, running exchange out. The only place that knows concrete classes."""
+"""The exchange: everything wired, started and ended; configuration in, running server out."""
 
 import asyncio
-import contextlib
-import hashlib
 import logging
-import os
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from functools import partial
-from importlib.metadata import entry_points
-from pathlib import Path
-from secrets import token_bytes
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,19 +16,14 @@ from hie import __version__
 from hie.admin.routes import admin_router
 from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
-from hie.api.reindex import TABLE as REINDEX_TABLE
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
+from hie.app.feeds import bind_feeds, load_adapters, worker_feeds
+from hie.app.store import open_store
 from hie.base.clock import Clock, SystemClock
-from hie.base.data import data_path
-from hie.base.draft import Draft
 from hie.base.errors import Category, HieError, where
-from hie.base.finding import Finding
-from hie.base.outcome import Answer
-from hie.base.record import Delivery, Parsed, Record
 from hie.browse.pages import browse_app
 from hie.config import Config
-from hie.feeds import ack, receipt, soap, xmlreceipt
 from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import HttpFeeds, problem
 from hie.feeds.limits import DropLimits, MllpLimits
@@ -43,11 +31,6 @@ from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
-from hie.identity.tables import TABLES as IDENTITY_TABLES
-from hie.mapping.apply import MapSet
-from hie.mapping.documents import with_document
-from hie.parse import cda, hl7v2, rows
-from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest, failure
 from hie.pipeline.metrics import metrics_text
@@ -56,105 +39,12 @@ from hie.pipeline.persons import linked
 from hie.pipeline.retry import try_again
 from hie.pipeline.work import region_tag
 from hie.pipeline.workers import Workers, prepare_here
-from hie.plugin import API_VERSION, Adapter, Feed
-from hie.quality.rules import load_rules
-from hie.quality.stage import Quality
+from hie.plugin import Adapter
 from hie.search.extract import Extractors
 from hie.security.policy import AllowAll
-from hie.staging.tables import TABLES as STAGING_TABLES
 from hie.store.port import Store, Transaction
-from hie.store.sqlite import SqliteStore
 
 log = logging.getLogger("hie")
-
-ANSWERS: dict[str, Callable[..., Answer]] = {"hl7v2": ack.answer, "cda": receipt.answer, "rows": xmlreceipt.answer}
-"""Dialect -> how an item is answered; a door for `text/xml` of the cda dialect speaks SOAP."""
-
-
-def load_adapters() -> tuple[Adapter, ...]:
-    """The adapters of all installed packages (entry-point group `hie.adapters`), in order of their names.
-
-    One that fails to load, or was made for another API version, is left out with a logged reason; the others run.
-    """
-    found = []
-    for point in sorted(entry_points(group="hie.adapters"), key=lambda point: point.name):
-        try:
-            adapter = point.load()
-        except Exception as error:
-            log.error("adapter disabled name=%s reason=%s", point.name, where(error))
-            continue
-        if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
-            log.error("adapter disabled name=%s reason=api-version", point.name)
-            continue
-        found.append(adapter)
-    return tuple(found)
-
-
-def worker_feeds() -> dict[str, FeedRuntime]:
-    """The feeds of a worker process."""
-    return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters())}
-
-
-def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple[FeedRuntime, ...]:
-    """Compile all tables and bind each feed to its dialect; broken tables stop the start with file and line.
-
-    `tables` is a folder to use instead of the shipped `mappings/`, to see what other maps would do.
-    """
-    folder = tables or data_path("mappings")
-    maps = MapSet.load(folder, adapters)
-    quality = Quality(load_rules(data_path("mappings", "quality", "rules.toml")))
-    version = _maps_version([folder, *(a.mappings for a in adapters if a.mappings is not None)])
-    return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
-
-
-def _bind(
-    adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path
-) -> FeedRuntime:
-    def draft(record: Record, delivery: Delivery) -> Draft:
-        made = maps.draft(record, delivery, adapter)
-        return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
-
-    def check(given: Draft, record: Record) -> tuple[Draft, tuple[Finding, ...]]:
-        return quality.run(given, record)
-
-    speaks_soap = {door for door, kind in feed.doors.items() if feed.dialect == "cda" and kind == "text/xml"}
-    return FeedRuntime(
-        feed,
-        adapter,
-        _parser(adapter, feed, maps, adapter.mappings or folder),
-        draft,
-        check,
-        {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
-        partial(_repeat, feed.dialect, frozenset(speaks_soap)),
-        version,
-    )
-
-
-def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callable[[Delivery], Parsed]:
-    registered = frozenset(organisation.uscc for organisation in adapter.organisations)
-    if feed.dialect == "rows":
-        tables = load_row_tables(folder / "rows" / f"{feed.id}.toml")
-        return partial(rows.parse, organisations=registered, tables=tables)
-    if feed.dialect == "hl7v2":
-        return partial(hl7v2.parse, adapter=adapter, messages=maps.needs(feed.id))
-    return partial(cda.parse, organisations=registered)
-
-
-def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:
-    """The answer to known bytes: HL7 and SOAP repeat the saved one, receipts say `duplicate` (common rules §2.2)."""
-    if dialect == "hl7v2" or door in speaks_soap:
-        return saved
-    again = {"cda": receipt.as_duplicate, "rows": xmlreceipt.as_duplicate}[dialect]
-    return replace(saved, body=again(saved.body), status=200)
-
-
-def _maps_version(folders: Sequence[Path]) -> str:
-    """A short hash over all tables: names the version of the maps in Provenance."""
-    digest = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.rglob("*.*")) if path.is_file()):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 class Exchange:
@@ -381,24 +271,3 @@ async def open_exchange(
     return Exchange(config, store, feeds, definitions, clock, parameters)
 
 
-async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
-    """Open the store that the configuration names; `pymongo` is needed for MongoDB only."""
-    tables = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE)
-    secret = _secret(Path(config.secret_file) if config.secret_file else config.data / "secret")
-    path = config.store_path
-    if path is None:
-        from hie.store.mongo import open_mongo
-
-        return await open_mongo(config.store, tables, extract=extractors.extract, clock=clock, secret=secret)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return await SqliteStore.open(path, tables, extract=extractors.extract, clock=clock, secret=secret)
-
-
-def _secret(path: Path) -> bytes:
-    """The key that signs paging links, made at the first start, so that links outlive a restart."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(handle, token_bytes(32))
-        os.close(handle)
-    return path.read_bytes()

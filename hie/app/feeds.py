@@ -1,0 +1,116 @@
+"""Feeds bound to their dialects: adapters, maps and rules compiled into what the pipeline needs."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from hie.base.data import data_path
+from hie.base.draft import Draft
+from hie.base.errors import where
+from hie.base.finding import Finding
+from hie.base.outcome import Answer
+from hie.base.record import Delivery, Parsed, Record
+from hie.feeds import ack, receipt, soap, xmlreceipt
+from hie.mapping.apply import MapSet
+from hie.mapping.documents import with_document
+from hie.parse import cda, hl7v2, rows
+from hie.parse.row_tables import load_row_tables
+from hie.pipeline.feed import FeedRuntime
+from hie.plugin import API_VERSION, Adapter, Feed
+from hie.quality.rules import load_rules
+from hie.quality.stage import Quality
+
+log = logging.getLogger("hie")
+
+ANSWERS: dict[str, Callable[..., Answer]] = {"hl7v2": ack.answer, "cda": receipt.answer, "rows": xmlreceipt.answer}
+"""Dialect -> how an item is answered; a door for `text/xml` of the cda dialect speaks SOAP."""
+
+
+def load_adapters() -> tuple[Adapter, ...]:
+    """The adapters of all installed packages (entry-point group `hie.adapters`), in order of their names.
+
+    One that fails to load, or was made for another API version, is left out with a logged reason; the others run.
+    """
+    found = []
+    for point in sorted(entry_points(group="hie.adapters"), key=lambda point: point.name):
+        try:
+            adapter = point.load()
+        except Exception as error:
+            log.error("adapter disabled name=%s reason=%s", point.name, where(error))
+            continue
+        if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
+            log.error("adapter disabled name=%s reason=api-version", point.name)
+            continue
+        found.append(adapter)
+    return tuple(found)
+
+
+def worker_feeds() -> dict[str, FeedRuntime]:
+    """The feeds of a worker process."""
+    return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters())}
+
+
+def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple[FeedRuntime, ...]:
+    """Compile all tables and bind each feed to its dialect; broken tables stop the start with file and line.
+
+    `tables` is a folder to use instead of the shipped `mappings/`, to see what other maps would do.
+    """
+    folder = tables or data_path("mappings")
+    maps = MapSet.load(folder, adapters)
+    quality = Quality(load_rules(data_path("mappings", "quality", "rules.toml")))
+    version = _maps_version([folder, *(a.mappings for a in adapters if a.mappings is not None)])
+    return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
+
+
+def _bind(
+    adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path
+) -> FeedRuntime:
+    def draft(record: Record, delivery: Delivery) -> Draft:
+        made = maps.draft(record, delivery, adapter)
+        return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
+
+    def check(given: Draft, record: Record) -> tuple[Draft, tuple[Finding, ...]]:
+        return quality.run(given, record)
+
+    speaks_soap = {door for door, kind in feed.doors.items() if feed.dialect == "cda" and kind == "text/xml"}
+    return FeedRuntime(
+        feed,
+        adapter,
+        _parser(adapter, feed, maps, adapter.mappings or folder),
+        draft,
+        check,
+        {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
+        partial(_repeat, feed.dialect, frozenset(speaks_soap)),
+        version,
+    )
+
+
+def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callable[[Delivery], Parsed]:
+    registered = frozenset(organisation.uscc for organisation in adapter.organisations)
+    if feed.dialect == "rows":
+        tables = load_row_tables(folder / "rows" / f"{feed.id}.toml")
+        return partial(rows.parse, organisations=registered, tables=tables)
+    if feed.dialect == "hl7v2":
+        return partial(hl7v2.parse, adapter=adapter, messages=maps.needs(feed.id))
+    return partial(cda.parse, organisations=registered)
+
+
+def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:
+    """The answer to known bytes: HL7 and SOAP repeat the saved one, receipts say `duplicate` (common rules §2.2)."""
+    if dialect == "hl7v2" or door in speaks_soap:
+        return saved
+    again = {"cda": receipt.as_duplicate, "rows": xmlreceipt.as_duplicate}[dialect]
+    return replace(saved, body=again(saved.body), status=200)
+
+
+def _maps_version(folders: Sequence[Path]) -> str:
+    """A short hash over all tables: names the version of the maps in Provenance."""
+    digest = hashlib.sha256()
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.*")) if path.is_file()):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,38 @@
+"""The store that the configuration names, opened."""
+
+import contextlib
+import os
+from pathlib import Path
+from secrets import token_bytes
+
+from hie.api.reindex import TABLE as REINDEX_TABLE
+from hie.base.clock import Clock
+from hie.config import Config
+from hie.identity.tables import TABLES as IDENTITY_TABLES
+from hie.search.extract import Extractors
+from hie.staging.tables import TABLES as STAGING_TABLES
+from hie.store.port import Store
+from hie.store.sqlite import SqliteStore
+
+
+async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
+    """Open the store that the configuration names; `pymongo` is needed for MongoDB only."""
+    tables = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE)
+    secret = _secret(Path(config.secret_file) if config.secret_file else config.data / "secret")
+    path = config.store_path
+    if path is None:
+        from hie.store.mongo import open_mongo
+
+        return await open_mongo(config.store, tables, extract=extractors.extract, clock=clock, secret=secret)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return await SqliteStore.open(path, tables, extract=extractors.extract, clock=clock, secret=secret)
+
+
+def _secret(path: Path) -> bytes:
+    """The key that signs paging links, made at the first start, so that links outlive a restart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(handle, token_bytes(32))
+        os.close(handle)
+    return path.read_bytes()
