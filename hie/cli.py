@@ -260,6 +260,20 @@ def adapters_lint(region: Annotated[str | None, typer.Argument(help="Region or f
     raise typer.Exit(1 if problems else 0)
 
 
+@adapters.command("new")
+def adapters_new(
+    region: Annotated[str, typer.Argument(help="Region code, such as kunshan")],
+    kind: Annotated[str, typer.Option("--from", help="What it sends: hl7v2, cda or xml")],
+    into: Annotated[Path, typer.Option(file_okay=False, help="Folder in which the package is made")] = Path(),
+) -> None:
+    """Make a working package for a further region: maps, samples, golden files, tests."""
+    from hie.commands.skeleton import new_adapter
+
+    folder = _call(new_adapter, region, kind, into)
+    console.print(f"[green]✓[/green] {folder}", soft_wrap=True)
+    console.print(f"next: cd {folder.name} && pip install --no-deps --editable . && pytest", soft_wrap=True)
+
+
 @app.command()
 def simulate(
     patients: Annotated[int, typer.Option(min=1, help="People to invent")] = 100,

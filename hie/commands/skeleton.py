@@ -1,0 +1,192 @@
+"""`hie adapters new`: a working package for a fourth region, made from the region that sends the same kind of bytes.
+
+Maps and code maps are copies under the new name, samples are invented, golden files and tests come with it: the package
+is green before anything is changed, and every later change shows in its golden files.
+"""
+
+import csv
+import importlib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from string import Template
+
+from hie.app import load_adapters
+from hie.base.data import data_path
+from hie.base.errors import Category, HieError
+from hie.base.gb32100 import check_character
+from hie.plugin import Adapter
+from hie.simulate.catalogue import HOSPITALS
+from hie.simulate.history import Visit, World, plan, visit
+from hie.simulate.people import person
+from hie.simulate.regions import REGIONS
+from hie.testing.material import write_golden
+
+_NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
+_CLAUSE = re.compile(r'^clause = .*\n|, clause = "[^"]*"', re.MULTILINE)
+_WORLD = World(seed=20250106, patients=400, start=datetime(2025, 1, 6), days=60)
+_TEMPLATES = Path(__file__).resolve().parent / "skeleton_files"
+_TARGETS = {
+    "pyproject.toml": "pyproject.toml",
+    "README.md": "README.md",
+    "adapter.py": "{package}/__init__.py",
+    "test_adapter.py": "tests/test_adapter.py",
+}
+"""Template -> file of the package."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a region may send: the region to start from, its feed suffix and content type."""
+
+    region: str
+    suffix: str
+    content_type: str
+    ending: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "hl7v2": Kind("wujiang", "hl7v2", "application/hl7-v2", "hl7"),
+    "cda": Kind("jiashan", "cda", "application/xml", "xml"),
+    "xml": Kind("qingpu", "xml", "application/xml", "xml"),
+}
+"""`--from` -> what the package starts as."""
+
+
+def new_adapter(region: str, kind: str, parent: Path) -> Path:
+    """Make the package of a region in `parent`; returns its folder.
+
+    Raises INVALID for a name that is none or a kind that is not there, CONFLICT when region or folder exist.
+    """
+    if not _NAME.fullmatch(region):
+        raise HieError(Category.INVALID, f"{region!r} is no region code: small letters and digits, such as kunshan.")
+    if kind not in KINDS:
+        raise HieError(Category.INVALID, f"--from must be one of {', '.join(KINDS)}.")
+    adapters = {adapter.region: adapter for adapter in load_adapters()}
+    folder = parent / f"hie-adapter-{region}"
+    if region in adapters or folder.exists():
+        raise HieError(Category.CONFLICT, f"There is an adapter {region!r} or a folder {folder} already.")
+    start = KINDS[kind]
+    source = adapters.get(start.region)
+    if source is None:
+        raise HieError(Category.NOT_FOUND, f"The adapter {start.region!r}, from which to start, is not installed.")
+    package = folder / f"hie_adapter_{region}"
+    for path, text in _files(region, start, source):
+        _write(folder / path, text.encode())
+    for number, (label, body) in enumerate(_samples(region, start), start=1):
+        _write(package / "samples" / f"{number:02d}-{label}.{start.ending}", body)
+    write_golden(_load(folder, package.name), folder / "tests" / "golden")
+    return folder
+
+
+def organisation(region: str) -> tuple[str, str, str]:
+    """The invented institution of a new region: short code, USCC with a right check character, name."""
+    body = f"12320598MBHE{sum(map(ord, region)) % 100_000:05d}"
+    return f"{region[:2].upper()}YY", body + check_character(body), f"{region} 第一人民医院"
+
+
+def _files(region: str, start: Kind, source: Adapter) -> Iterator[tuple[str, str]]:
+    """Every text file of the package."""
+    package = f"hie_adapter_{region}"
+    code, uscc, name = organisation(region)
+    words = {
+        "region": region,
+        "package": package,
+        "feed": f"{region}-{start.suffix}",
+        "dialect": source.feeds[0].dialect,
+        "content_type": start.content_type,
+        "orphans": str(source.feeds[0].orphans),
+        "source": start.region,
+        "test_class": f"Test{region.capitalize()}",
+    }
+    for template, target in _TARGETS.items():
+        text = (_TEMPLATES / f"{template}.tmpl").read_text(encoding="utf-8")
+        yield target.format(package=package), Template(text).substitute(words)
+    rows = StringIO()
+    csv.writer(rows, lineterminator="\n").writerows([("code", "uscc", "name"), (code, uscc, name)])
+    yield f"{package}/organisations.csv", rows.getvalue()
+    yield f"{package}/transforms.py", _transforms(region, start)
+    maps = dict(_maps(region, start))
+    yield from ((f"{package}/mappings/{path}", text) for path, text in maps.items())
+    yield from ((f"{package}/mappings/{path}", text) for path, text in _codes(region, start, "".join(maps.values())))
+
+
+def _maps(region: str, start: Kind) -> Iterator[tuple[str, str]]:
+    """Field maps, and the dictionary of row tables where there is one, under the new name."""
+    old, new = f"{start.region}-{start.suffix}", f"{region}-{start.suffix}"
+    root = data_path("mappings")
+    for path in sorted((root / "fields" / old).rglob("*.toml")):
+        text = _CLAUSE.sub("", path.read_text(encoding="utf-8"))
+        yield f"fields/{new}/{path.relative_to(root / 'fields' / old).as_posix()}", text.replace(
+            f'"{start.region}-', f'"{region}-'
+        )
+    rows = root / "rows" / f"{old}.toml"
+    if rows.exists():
+        yield f"rows/{new}.toml", rows.read_text(encoding="utf-8")
+
+
+def _codes(region: str, start: Kind, mentioned: str) -> Iterator[tuple[str, str]]:
+    """The code maps of the first region that its maps or transforms mention, under the new name."""
+    for path in sorted((data_path("mappings") / "codes").glob(f"{start.region}-*.csv")):
+        name = path.stem.replace(start.region, region, 1)
+        if f'"{name}"' in mentioned + _transforms(region, start):
+            text = path.read_text(encoding="utf-8")
+            yield f"codes/{name}.csv", text.replace(f"{start.region}-", f"{region}-")
+
+
+def _transforms(region: str, start: Kind) -> str:
+    """The local transforms of the first region as one module."""
+    folder = Path(importlib.import_module(f"adapters.{start.region}").__file__ or "").parent
+    modules = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    if not modules:
+        return '"""Transforms that only this region needs: none yet."""\n\nTRANSFORMS: dict[str, object] = {}\n'
+    text = modules[0].read_text(encoding="utf-8").replace(f"{start.region}-", f"{region}-")
+    if "TRANSFORMS" not in text:
+        text += f'\n\nTRANSFORMS = {{"{region}-{modules[0].stem}": {modules[0].stem}}}\n'
+    return text
+
+
+def _samples(region: str, start: Kind) -> Iterator[tuple[str, bytes]]:
+    """What the first hospital of the first region says of one outpatient and one inpatient, under the new name."""
+    old = HOSPITALS[start.region][0]
+    code, uscc, _ = organisation(region)
+    sender = REGIONS[start.region]
+    for kind in ("outpatient", "inpatient"):
+        now = _visit(start.region, kind)
+        for act in sender.acts(now):
+            message = sender.message(now, act)
+            if start.suffix == "cda":
+                message.registered = False
+            body = message.bytes().replace(old.uscc.encode(), uscc.encode()).replace(old.code.encode(), code.encode())
+            yield f"{kind}-{act.what}".lower(), body
+
+
+def _visit(region: str, kind: str) -> Visit:
+    hospital = HOSPITALS[region][0]
+    for number in range(_WORLD.patients):
+        for index, (_, where, what) in enumerate(plan(_WORLD, person(_WORLD.seed, number))):
+            found = visit(_WORLD, number, index) if where is hospital and what == kind else None
+            if found is not None and found.fresh and not found.cancelled:
+                return found
+    raise HieError(Category.INTERNAL, f"No invented {kind} visit at {hospital.code}.")
+
+
+def _load(folder: Path, package: str) -> Adapter:
+    """The adapter of a package that is not installed."""
+    sys.path.insert(0, str(folder))
+    try:
+        importlib.invalidate_caches()
+        adapter = importlib.import_module(package).adapter
+    finally:
+        sys.path.remove(str(folder))
+    assert isinstance(adapter, Adapter)
+    return adapter
+
+
+def _write(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)

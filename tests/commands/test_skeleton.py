@@ -1,0 +1,95 @@
+"""`docs/adapters.md`, "A fourth region": every command in it runs, in its order, and does what the page says."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hie.base.errors import HieError
+from hie.base.gb32100 import is_valid
+from hie.commands.skeleton import KINDS, new_adapter, organisation
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
+CHAPTER = PAGE.partition("## A fourth region")[2].partition("\n## ")[0]
+COMMANDS = re.findall(r"^    \$ (.+)$", CHAPTER, re.MULTILINE)
+
+
+def run(command: str, cwd: Path, site: Path) -> subprocess.CompletedProcess[str]:
+    """A command of the page as a reader's shell would run it, with this Python for `hie`, `python` and `pytest`."""
+    words = command.replace("hie ", "python -m hie.cli ", 1) if command.startswith("hie ") else command
+    words = words.replace("pytest", "python -m pytest -p no:cacheprovider") if words.startswith("pytest") else words
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}:{site}", "COLUMNS": "200", "PYTHONDONTWRITEBYTECODE": "1"}
+    shell = words.replace("python ", f"{sys.executable} ", 1)
+    return subprocess.run(shell, shell=True, cwd=cwd, env=env, capture_output=True, text=True, timeout=240)
+
+
+def install(package: Path, site: Path) -> None:
+    """What `pip install --no-deps --editable .` does, without a network: the package on the path, its entry points."""
+    project = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name = project["name"].replace("-", "_")
+    info = site / f"{name}-{project['version']}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    group = project["entry-points"]["hie.adapters"]
+    lines = [f"{key} = {value}" for key, value in group.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[hie.adapters]", *lines]) + "\n")
+    for path in package.glob("hie_adapter_*"):
+        (site / path.name).symlink_to(path)
+
+
+def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
+    site, here = tmp_path / "site", tmp_path
+    said: dict[str, str] = {}
+    edits = 0
+    for command in COMMANDS:
+        if command.startswith("cd "):
+            here = here / command.removeprefix("cd ")
+        elif command.startswith("pip "):
+            install(here, site)
+        else:
+            done = run(command, here, site)
+            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            said[command] = done.stdout
+        edits += edit(command, here)
+    assert edits == 1, "the page asks for one change of a map"
+    assert len(COMMANDS) > 8
+    assert any("kunshan-hl7v2" in text for command, text in said.items() if "adapters list" in command)
+    assert any("accepted" in text for command, text in said.items() if command.startswith("hie check"))
+
+
+def edit(command: str, here: Path) -> int:
+    """After the command before it, the change that the page asks for: every TOML block goes to the file it names."""
+    made = 0
+    for before, file, block in re.findall(
+        r"    \$ ([^\n]+)\n\n[^`$]*?`([^`]+\.toml)`[^`$]*?```toml\n(.*?)```", CHAPTER, re.DOTALL
+    ):
+        if before == command:
+            path = here / file
+            path.write_text(path.read_text(encoding="utf-8") + "\n" + block, encoding="utf-8")
+            made += 1
+    return made
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"hl7v2"}))
+def test_every_kind_makes_a_package_that_keeps_the_contract(tmp_path: Path, kind: str) -> None:
+    region = f"made{kind}"
+    folder = new_adapter(region, kind, tmp_path)
+    done = run("pytest", folder, tmp_path / "site")
+    assert done.returncode == 0, done.stdout
+    assert "8 passed" in done.stdout
+
+
+def test_an_invented_organisation_has_a_right_code() -> None:
+    assert is_valid(organisation("kunshan")[1])
+
+
+@pytest.mark.parametrize(("region", "kind"), [("Kun Shan", "xml"), ("kunshan", "json"), ("qingpu", "xml")])
+def test_what_cannot_be_made_is_refused(tmp_path: Path, region: str, kind: str) -> None:
+    with pytest.raises(HieError):
+        new_adapter(region, kind, tmp_path)
+    assert list(tmp_path.iterdir()) == []
