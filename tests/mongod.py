@@ -55,7 +55,8 @@ def free_port() -> int:
 class Member:
     """One `mongod`."""
 
-    def __init__(self, mongod: Path, folder: Path, *, replicated: bool = True) -> None:
+    def __init__(self, mongod: Path, folder: Path, *, replicated: bool = True, cache_gb: float = 0.25) -> None:
+        self._cache_gb = cache_gb
         self._mongod = mongod
         self._set = ["--replSet", SET] if replicated else []
         self._folder = folder
@@ -72,7 +73,7 @@ class Member:
         self.process = subprocess.Popen(
             [
                 self._mongod, *self._set, "--bind_ip", "127.0.0.1", "--port", str(self.port),
-                "--dbpath", self._folder, "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "200",
+                "--dbpath", self._folder, "--wiredTigerCacheSizeGB", str(self._cache_gb), "--oplogSize", "990",
                 "--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket",
                 "--logpath", self._folder / "log", "--logappend", "--quiet",
             ],
@@ -116,10 +117,10 @@ class Member:
 class ReplicaSet:
     """Three members; `stop` ends the processes it started, by their ids."""
 
-    def __init__(self, mongod: Path, members: int = 3, election_ms: int = 2000) -> None:
+    def __init__(self, mongod: Path, members: int = 3, election_ms: int = 2000, cache_gb: float = 0.25) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="hie-mongo-"))
         self._election_ms = election_ms
-        self.members = [Member(mongod, self._folder / str(number)) for number in range(members)]
+        self.members = [Member(mongod, self._folder / str(number), cache_gb=cache_gb) for number in range(members)]
 
     def start(self) -> "ReplicaSet":
         try:

@@ -23,7 +23,7 @@ import orjson
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.search.query import parse_query
-from hie.store.port import Transaction
+from hie.store.port import Store, Transaction
 from hie.store.sqlite import SqliteStore
 
 _UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -81,7 +81,7 @@ def fsyncs(folder: Path, seconds: float = 1.0) -> float:
     return count / seconds
 
 
-async def ingest(store: SqliteStore, bundles: Iterator[list[dict[str, Any]]], senders: int, report: int) -> None:
+async def ingest(store: Store, bundles: Iterator[list[dict[str, Any]]], senders: int, report: int) -> None:
     """Write Bundles with some senders; prints the rate of each `report` resources."""
     done, mark, start = 0, 0, perf_counter()
     begun, cpu, used = start, process_time(), process_time()
@@ -92,7 +92,7 @@ async def ingest(store: SqliteStore, bundles: Iterator[list[dict[str, Any]]], se
 
             async def job(transaction: Transaction, resources: list[dict[str, Any]] = resources) -> None:
                 for resource in resources:
-                    await transaction.put(resource)
+                    await transaction.put(resource, method="POST")
 
             await store.write(job)
             done += len(resources)
@@ -109,7 +109,7 @@ async def ingest(store: SqliteStore, bundles: Iterator[list[dict[str, Any]]], se
     )
 
 
-async def small(store: SqliteStore, senders: int, seconds: float = 5.0) -> None:
+async def small(store: Store, senders: int, seconds: float = 5.0) -> None:
     """Two-entry transactions, each durable on its own."""
     count, until = 0, perf_counter() + seconds
 
@@ -152,7 +152,7 @@ async def timed(name: str, ask: Callable[[], Awaitable[int]], repeat: int) -> No
     print(f"  {name:<62} p50 {statistics.median(times):>8.3f}  p99 {worst:>8.3f} ms  {hits:>4} hits", flush=True)
 
 
-async def searches(store: SqliteStore, repeat: int) -> None:
+async def searches(store: Store, repeat: int) -> None:
     """Latency of typical searches, with values taken from the store."""
     patients = [version async for version in store.versions("Patient")]
     rng = random.Random(7)

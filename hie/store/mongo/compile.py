@@ -31,7 +31,7 @@ from hie.search.plan import (
 )
 from hie.store.mongo import schema
 from hie.store.mongo.conditions import NEVER, Condition, element, keys, updated
-from hie.store.mongo.keys import BEYOND, CODE, COMPARTMENT, INVERTED, REFERENCE, key, name
+from hie.store.mongo.keys import BEYOND, CODE, COMPARTMENT, REFERENCE, WIDE, key, name
 
 Stage = dict[str, Any]
 
@@ -131,7 +131,7 @@ def _matches(clause: Match, scope: Scope) -> list[tuple[Condition, str]]:
         for one in element(test, clause.kind, scope):
             condition: Condition = {array: {"$elemMatch": {"p": names, **one}}}
             if "v" in one:
-                found.append(({"k": {"$eq": key(clause.param, INVERTED)}, **condition}, schema.KEYS))
+                found.append(({"k": {"$eq": key(clause.param, WIDE)}, **condition}, schema.KEYS))
                 continue
             found.append((condition, schema.CANONICAL if "b" in one else _INDEX_OF[array]))
     return found

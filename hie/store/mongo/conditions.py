@@ -26,7 +26,7 @@ from hie.search.plan import (
     UriCompare,
     UriTest,
 )
-from hie.store.mongo.keys import CODE, IDENTIFIER, LAST, OF_TYPE, REFERENCE, TEXT, TOKEN, URI, key, name
+from hie.store.mongo.keys import CODE, DAY, IDENTIFIER, LAST, OF_TYPE, REFERENCE, TEXT, TOKEN, URI, key, name
 
 Condition = dict[str, Any]
 KeyRange = tuple[str, str]
@@ -167,36 +167,38 @@ def ranges(table: dict[Op, tuple[str, ...]], test: RangeTest, low: str, high: st
     for alternative in table[test.op]:
         one: Condition = {}
         for term in alternative.split():
-            if term == "inverted":
+            if term == "wide":
                 one[low[: low.rfind(".") + 1] + "v"] = {"$eq": True}
                 continue
             field, operator, end = term.split(":")
-            value = test.low if end == "l" else test.high
+            value = test.low if end[0] == "l" else test.high
+            value = int(value) - DAY if end.endswith("-day") else value
             one.setdefault(low if field == "low" else high, {})[operator] = value
         found.append(one)
     return found
 
 
 DATES: dict[Op, tuple[str, ...]] = {
-    Op.EQ: ("low:$gte:l low:$lt:h high:$lte:h", "low:$gte:h high:$lte:h inverted"),
+    Op.EQ: ("low:$gte:l low:$lt:h high:$lte:h", "low:$gte:h high:$lte:h wide"),
     Op.NE: ("low:$lt:l", "high:$gt:h"),
-    Op.GT: ("high:$gt:h",),
+    Op.GT: ("low:$gt:h-day high:$gt:h", "low:$lte:h-day high:$gt:h wide"),
     Op.LT: ("low:$lt:l",),
-    Op.GE: ("high:$gt:l",),
+    Op.GE: ("low:$gt:l-day high:$gt:l", "low:$lte:l-day high:$gt:l wide"),
     Op.LE: ("low:$lt:h",),
     Op.SA: ("low:$gte:h",),
     Op.EB: ("high:$lte:l",),
     Op.AP: ("low:$lt:h high:$gt:l",),
 }
 """Terms `end:operator:end of the searched range` on [low, high) of a date; alternatives are apart (FHIR R4 search
-§3.1.1.4.7). `inverted`: only entries that end before they begin, which have a key of their own."""
+§3.1.1.4.7). `wide`: only ranges that `hie.store.mongo.keys.wide` marks, which have a key of their own; so all others
+get a bound on `low`, by which the index is ordered."""
 
 _NUMBERS: dict[Op, tuple[str, ...]] = {
-    Op.EQ: ("low:$gte:l low:$lt:h high:$lt:h", "low:$gte:h high:$lt:h inverted"),
+    Op.EQ: ("low:$gte:l low:$lt:h high:$lt:h", "low:$gte:h high:$lt:h wide"),
     Op.NE: ("low:$lt:l", "high:$gte:h"),
-    Op.GT: ("high:$gt:h",),
+    Op.GT: ("low:$gt:h high:$gt:h", "low:$lte:h high:$gt:h wide"),
     Op.LT: ("low:$lt:l",),
-    Op.GE: ("high:$gte:l",),
+    Op.GE: ("low:$gte:l high:$gte:l", "low:$lt:l high:$gte:l wide"),
     Op.LE: ("low:$lte:h",),
     Op.SA: ("low:$gt:h",),
     Op.EB: ("high:$lt:l",),

@@ -13,7 +13,7 @@ them all, in order of the paging number `n`:
 | 5 | id of the Patient in whose compartment the resource is (no parameter in front) |
 | 6 | URI |
 | 7 | nothing: the parameter has an entry that none of the others shows |
-| 8 | nothing: the parameter has a range that ends before it begins |
+| 8 | nothing: the parameter has a range that is wide |
 
 What is compared by range lies in arrays of small documents: `s` strings, `d` dates, `q` numbers and quantities, `g`
 positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `r` the references, for joins.
@@ -26,8 +26,8 @@ from typing import Any
 from hie.search.entries import Entries
 
 CODE, TOKEN, TEXT, REFERENCE, COMPARTMENT, URI, OTHER = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06", "\x07"
-INVERTED = "\x08"
-BEYOND = INVERTED
+WIDE = "\x08"
+BEYOND = WIDE
 """Sorts after every mark."""
 
 LAST = "\U0010ffff"
@@ -38,6 +38,9 @@ IDENTIFIER = ":identifier"
 
 OF_TYPE = ":of-type"
 """Typed identifiers are tokens of the parameter with this behind its code, system `type system|type code`."""
+
+DAY = 86_400_000_000
+"""Microseconds."""
 
 Document = dict[str, Any]
 
@@ -85,8 +88,8 @@ def _keys(entries: Entries) -> Iterable[str]:
         elif len(parts[0]) == 7:
             yield key(code, REFERENCE, target(parts[0]))
     for ranged in chain[Any](entries.date, entries.number, entries.quantity):
-        if _inverted(ranged):
-            yield key(ranged[0], INVERTED)
+        if wide(ranged):
+            yield key(ranged[0], WIDE)
     for kind, owner in entries.compartments:
         if kind == "Patient":
             yield key("", COMPARTMENT, owner)
@@ -130,14 +133,16 @@ def _string(entry: Any) -> Document:
 
 
 def _range(entry: Any) -> Document:
-    """`l` to `h`; `v` marks one that ends before it begins."""
+    """`l` to `h`; `v` marks a wide one."""
     found = {"l": entry[1], "h": entry[2]}
-    return {**found, "v": True} if _inverted(entry) else found
+    return {**found, "v": True} if wide(entry) else found
 
 
-def _inverted(entry: Any) -> bool:
-    """Whether a range ends before it begins; one of instants, whose end is excluded, also where it begins."""
-    return bool(entry[2] <= entry[1] if isinstance(entry[1], int) else entry[2] < entry[1])
+def wide(entry: Any) -> bool:
+    """Whether the end of a range is not near its beginning: more than a day of instants, anything but one number; or
+    it ends before it begins."""
+    low, high = entry[1], entry[2]
+    return not (low < high <= low + DAY) if isinstance(low, int) else bool(low != high)
 
 
 def _quantity(entry: Any) -> Document:

@@ -66,6 +66,9 @@ _CAPS = (100, 2000, 50_000)
 """Documents counted of each clause, round by round, until one is known to be selective."""
 
 _CHUNK = 500
+_FANOUT = 20
+"""How many resources refer to one by one parameter, roughly."""
+
 _OWNERS = frozenset({"Patient", "Encounter", "EpisodeOfCare"})
 """Types that few resources refer to each: a reference to one is selective without counting."""
 
@@ -74,12 +77,16 @@ Documents = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class _Source:
-    """Stages that list the documents of a set, each once, and the index for the first; `n` can be bound in the first
-    when `plain`. `best`, `rest` and `counts` are for explaining."""
+    """Stages that list the documents of a set, each once, and the index for the first.
+
+    `n` can be bound in the first when `plain`. `sample` are stages that are cheaper to count: those before a join.
+    `best`, `rest` and `counts` are for explaining.
+    """
 
     stages: list[Stage]
     hint: str | None
     plain: bool
+    sample: list[Stage] | None = None
     best: Clause | None = None
     rest: list[Clause] = field(default_factory=list)
     counts: list[tuple[Clause, int, bool]] = field(default_factory=list)
@@ -192,17 +199,18 @@ class _Run:
         if driver is None:
             driver = _Source([{"$match": {"t": one_of(scope)}}], schema.TYPE, True)
         rest = [part for part in clauses if part is not best]
-        return _Source(_probed(driver.stages, rest, scope, driver.plain), driver.hint, driver.plain, best, rest, counts)
+        stages = _probed(driver.stages, rest, scope, driver.plain)
+        return _Source(stages, driver.hint, driver.plain, driver.sample, best, rest, counts)
 
     async def _driver(self, clause: Clause, scope: Scope) -> _Source | None:
         if isinstance(clause, Chain):
-            return _Source(*await self._chain(clause, scope), False)
+            return await self._chain(clause, scope)
         if isinstance(clause, Has):
-            return _Source(*await self._has(clause, scope), False)
+            return await self._has(clause, scope)
         found = arms(clause, scope)
         return None if found is None else _Source([{"$match": _match(found)}], _hint(found), True)
 
-    async def _chain(self, clause: Chain, scope: Scope) -> tuple[list[Stage], str | None]:
+    async def _chain(self, clause: Chain, scope: Scope) -> _Source:
         """From the targets to what refers to them."""
         inner = await self._source(clause.clause, clause.types)
         referring = [{"$match": {"t": one_of(scope)}}]
@@ -213,9 +221,9 @@ class _Run:
             {"$group": {"_id": "$j._id", "j": {"$first": "$j"}}},
             {"$replaceRoot": {"newRoot": "$j"}},
         ]
-        return [*inner.stages, *stages], inner.hint
+        return _Source([*inner.stages, *stages], inner.hint, False, inner.sample or inner.stages)
 
-    async def _has(self, clause: Has, scope: Scope) -> tuple[list[Stage], str | None]:
+    async def _has(self, clause: Has, scope: Scope) -> _Source:
         """From what refers to its targets."""
         inner = await self._source(clause.clause, (clause.type,))
         stages: list[Stage] = [
@@ -226,7 +234,7 @@ class _Run:
             {"$unwind": "$j"},
             {"$replaceRoot": {"newRoot": "$j"}},
         ]
-        return [*inner.stages, *stages], inner.hint
+        return _Source([*inner.stages, *stages], inner.hint, False, inner.sample or inner.stages)
 
     async def _choose(
         self, drivers: Sequence[tuple[Clause, _Source]]
@@ -247,10 +255,17 @@ class _Run:
         return (*ranked[best], [(ranked[i][0], rows, rows >= cap) for i, rows in enumerate(counts)])
 
     async def _counts(self, sources: Sequence[_Source], cap: int) -> list[int]:
-        asked = [self._count([*source.stages, {"$limit": cap}], source.hint) for source in sources]
+        asked = [self._estimate(source, cap) for source in sources]
         if self._searching.alone:
             return [await one for one in asked]
         return list(await asyncio.gather(*asked))
+
+    async def _estimate(self, source: _Source, cap: int) -> int:
+        """How many the source lists, to `cap`; where it joins, how many it joins from, times a guess."""
+        if source.sample is None:
+            return await self._count([*source.stages, {"$limit": cap}], source.hint)
+        few = max(cap // _FANOUT, 1)
+        return min(_FANOUT * await self._count([*source.sample, {"$limit": few}], source.hint), cap)
 
     # -- one page ------------------------------------------------------------------------------------------------
 
