@@ -18,10 +18,13 @@ def database_uri(uri: str, name: str) -> str:
 
 
 async def empty_store(uri: str, name: str, tables: Sequence[Table] = (), **options: Any) -> MongoStore:
-    """The store of database `name`, without data."""
+    """The store of database `name`, without data.
+
+    Emptied with majority: a majority read would still see what only one member has deleted.
+    """
     whole = database_uri(uri, name)
     async with AsyncMongoClient[Any](whole) as client:
-        database = client.get_default_database(write_concern=WriteConcern(1))
+        database = client.get_default_database(write_concern=WriteConcern("majority"))
         there = await database.list_collection_names()
         await asyncio.gather(*(database[one].delete_many({}) for one in there if one != CONTROL))
         if CONTROL in there:

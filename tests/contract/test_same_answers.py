@@ -256,6 +256,7 @@ async def test_the_same_answers_on_mongodb(
     mongodb_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hie.store.mongo.searching.DENSE", dense)
+    for name in ("DENSE", "WINDOW"):
+        monkeypatch.setattr(f"hie.store.mongo.searching.{name}", dense)
     mongodb = await empty_store(mongodb_uri, "same", extract=extractors.extract)
     await _same(mongodb, resources, gone, asked, extractors)

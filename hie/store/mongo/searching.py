@@ -56,6 +56,9 @@ from hie.store.port import Page, Version
 DENSE = 2000
 """A set of this size is not sorted by `_lastUpdated`; its index is walked instead."""
 
+WINDOW = 2000
+"""Documents in order that are tried before a dense set is sorted."""
+
 MOST_INCLUDED = 5000
 """Included resources of a page at most; more is TOO_LARGE."""
 
@@ -90,6 +93,14 @@ class _Source:
     best: Clause | None = None
     rest: list[Clause] = field(default_factory=list)
     counts: list[tuple[Clause, int, bool]] = field(default_factory=list)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the index gives the documents in order of `n`."""
+        if not self.plain or self.hint not in (schema.KEYS, schema.TYPE):
+            return False
+        wanted = self.stages[0]["$match"].get("k")
+        return wanted is None or "$elemMatch" not in wanted
 
     def beyond(self, number: int | None) -> list[Stage]:
         """The stages for documents with a paging number above `number`."""
@@ -273,14 +284,27 @@ class _Run:
         keys = self._plan.sort
         limit = {"$limit": self._plan.count + 1}
         if not keys:
-            stages = source.beyond(position[0] if position else None)
-            shown = {"$project": {"t": 1, "w": 1, "n": 1, "r": 1}}
-            return await self._ask([*stages, {"$sort": {"n": 1}}, limit, shown], source.hint)
+            return await self._unsorted(clause, scope, source, position[0] if position else None)
         if await self._walks(keys, source):
             walk = _walk(keys[0], clause, scope, position)
             return await self._ask([*walk, limit, keyed(keys, scope)], schema.UPDATED)
         beyond = [after(keys, position)] if position else []
         return await self._ask([*source.stages, keyed(keys, scope), *beyond, *order(keys), limit], source.hint)
+
+    async def _unsorted(self, clause: Clause, scope: Scope, source: _Source, number: int | None) -> Documents:
+        """Matches in order of `n`. A dense set that comes in another order is not sorted: the documents that are next
+        in order are tried first."""
+        ends: list[Stage] = [{"$limit": self._plan.count + 1}, {"$project": {"t": 1, "w": 1, "n": 1, "r": 1}}]
+        if not source.ordered and await self._count([*source.stages, {"$limit": DENSE}], source.hint) >= DENSE:
+            everything = _Source([{"$match": {"t": one_of(scope)}}], schema.TYPE, True).beyond(number)
+            window: list[Stage] = [*everything, {"$sort": {"n": 1}}, {"$limit": WINDOW}]
+            found = await self._ask([*_probed(window, _flat(clause), scope, False), *ends], schema.TYPE)
+            if len(found) > self._plan.count:
+                return found
+        stages = source.beyond(number)
+        if source.plain:
+            return await self._ask([stages[0], {"$sort": {"n": 1}}, *stages[1:], *ends], source.hint)
+        return await self._ask([*stages, {"$sort": {"n": 1}}, *ends], source.hint)
 
     async def _walks(self, keys: Sequence[SortKey], source: _Source) -> bool:
         if len(keys) != 1 or keys[0].param != "_lastUpdated":
@@ -440,7 +464,7 @@ def _walk(key: SortKey, clause: Clause, scope: Scope, position: list[Any] | None
         first["$and"] = [{"$or": [{"u": {"$ne": last}}, {"n": {"$lt" if down else "$gt": number}}]}]
     direction = -1 if down else 1
     stages = _probed([{"$match": first}], _flat(clause), scope, True)
-    return [*stages, {"$sort": {"u": direction, "n": direction}}]
+    return [stages[0], {"$sort": {"u": direction, "n": direction}}, *stages[1:]]
 
 
 def _selective(clause: Clause) -> bool:
