@@ -69,7 +69,7 @@ _CAPS = (100, 2000, 50_000)
 """Documents counted of each clause, round by round, until one is known to be selective."""
 
 _CHUNK = 500
-_FANOUT = 20
+_FANOUT = 200
 """How many resources refer to one by one parameter, roughly."""
 
 _OWNERS = frozenset({"Patient", "Encounter", "EpisodeOfCare"})
