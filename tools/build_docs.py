@@ -3,8 +3,10 @@
     python -m tools.build_docs
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hie.app import load_adapters
 from hie.base.data import data_path
@@ -12,6 +14,8 @@ from hie.base.errors import RESPONSES
 from hie.base.finding import CODES
 from hie.config import SETTINGS
 from hie.fhir.definitions import load_definitions
+from hie.mapping.fieldmap import read_map
+from hie.mapping.toml import Table
 from hie.quality.rules import load_rules
 from hie.staging.states import TRANSITIONS
 
@@ -102,7 +106,50 @@ def search_parameters() -> str:
     return "# Search parameters\n\n" + table(("Type", "Parameter", "Kind", "Expression"), rows)
 
 
+def mapping(feed: str) -> str:
+    """What the field maps of a feed read, and where it goes."""
+    folder = data_path("mappings", "fields")
+    text = f"# What goes where: {feed}\n"
+    for path in sorted((folder / feed).glob("*.toml")):
+        problems, fieldmap = read_map(path, folder)
+        assert fieldmap is not None, problems
+        head = fieldmap.head
+        types = ", ".join(f"`{kind}`" for kind in head.data["types"])
+        about = " ".join(head.data[key] for key in ("note", "clause") if key in head.data)
+        text += f"\n## {path.name}\n\n{about}\n\nFor {types}.\n"
+        for block, fields, events in fieldmap.resources():
+            name = f"{block.get('type')} `{block.get('name')}`" if "name" in block.data else str(block.get("type"))
+            around = f", for each `{block.get('context')}`" if "context" in block.data else ""
+            text += f"\n### {name}{around}\n\n"
+            rows = [_mapped(field) for field in fields]
+            rows += [(_sources(event.get("at")), f"event {event.get('code')}", "", "") for event in events]
+            text += table(("Source", "FHIR", "How", "Note"), rows) if rows else "States no element of its own.\n"
+    return text
+
+
+def _mapped(field: Table) -> tuple[str, str, str, str]:
+    parts = [f"`{field.get('transform')}`" if "transform" in field.data else ""]
+    parts.append(f"codes `{field.get('codes')}`" if "codes" in field.data else "")
+    parts += [f"for {', '.join(field.data['types'])}" if "types" in field.data else ""]
+    parts += ["on a condition" if "when" in field.data else ""]
+    source = _sources(field.get("source", field.get("parts", ())))
+    if not source:
+        source = "the key" if field.get("own") else "a reference" if "reference" in field.data else "fixed"
+    target = f"`{field.get('target')}`" if "target" in field.data else "checked only"
+    return source, target, ", ".join(part for part in parts if part), str(field.get("note", ""))
+
+
+def _sources(spec: Any) -> str:
+    """Source paths as text: alternatives and parts in their order."""
+    if isinstance(spec, Mapping):
+        return _sources(spec.get("source", ()))
+    if isinstance(spec, str):
+        return f"`{spec}`"
+    return ", ".join(_sources(part) for part in spec)
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    **{f"mapping-{feed}.md": partial(mapping, feed) for feed in ("wujiang-hl7v2", "jiashan-cda", "qingpu-xml")},
     "settings.md": settings,
     "findings.md": findings,
     "errors.md": errors,

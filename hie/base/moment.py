@@ -16,13 +16,13 @@ SENTINEL = "1900-01-01"
 _COMPACT = re.compile(
     r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)"
     r"(?:[ T]?(?P<hour>\d\d)(?P<minute>\d\d)(?:(?P<second>\d\d)(?P<fraction>\.\d{1,9})?)?"
-    r"(?P<offset>Z|[+-]\d\d:?\d\d)?)?)?)?",
+    r"(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?)?)?",
     re.ASCII,
 )
 _DASHED = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)(?:-(?P<day>\d\d)"
     r"(?:[ T] *(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?P<fraction>\.\d{1,9})?)?"
-    r" ?(?P<offset>Z|[+-]\d\d:?\d\d)?)?)?",
+    r" ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)?)?)?",
     re.ASCII,
 )
 
@@ -73,7 +73,8 @@ def read(text: str) -> Moment | None:
     """The moment written in `text` in any form of common rules §5.2, None when it is no date.
 
     Accepted: `YYYY`, `YYYYMM`, `YYYYMMDD`, `YYYYMMDDHHMM`, `YYYYMMDDHHMMSS`, `YYYY-MM`, `YYYY-MM-DD`,
-    `YYYY-MM-DD HH:MM[:SS]` (blank or T), each time with a fraction and an offset if it was sent.
+    `YYYY-MM-DD HH:MM[:SS]` (blank or T), each time with a fraction and an offset (`+08`, `+0800`,
+    `+08:00`) if it was sent.
     """
     match = _COMPACT.fullmatch(text) or _DASHED.fullmatch(text)
     if match is None:
@@ -107,7 +108,7 @@ def _time(match: re.Match[str]) -> str:
         return ""
     clock = f"{match['hour']}:{match['minute']}:{match['second'] or '00'}{match['fraction'] or ''}"
     sent = match["offset"] or "+08:00"
-    return clock + (sent if len(sent) != 5 else f"{sent[:3]}:{sent[3:]}")
+    return clock + (sent if sent == "Z" else f"{sent[:3]}:{sent[3:].removeprefix(':') or '00'}")
 
 
 def _offset(sent: str | None) -> timezone:
@@ -115,7 +116,7 @@ def _offset(sent: str | None) -> timezone:
         return CHINA
     if sent == "Z":
         return UTC
-    hours, minutes = int(sent[1:3]), int(sent[-2:])
+    hours, minutes = int(sent[1:3]), int(sent[3:].removeprefix(":") or 0)
     size = timedelta(hours=hours, minutes=minutes)
     if minutes > 59 or size > _FARTHEST:
         raise ValueError("no such offset")
