@@ -65,7 +65,7 @@ MOST_INCLUDED = 5000
 MOST_READ = 100_000
 """Bodies that a search for words reads at most; more is TOO_LARGE."""
 
-_CAPS = (100, 2000, 50_000)
+_CAPS = (100, 2000, 10_000)
 """Documents counted of each clause, round by round, until one is known to be selective."""
 
 _CHUNK = 500
