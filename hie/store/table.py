@@ -7,6 +7,7 @@ plain dicts of `str`, `int`, `bytes` or `None`. Every query names a declared key
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -75,15 +76,28 @@ def check_access(table: Table, where: Where, order: Sequence[str] = ()) -> None:
     The columns compared for equality must be the first of a key or index, in any order; a range column, then the
     columns of `order`, follow them there.
     """
-    ranged = [column for column, condition in where.items() if isinstance(condition, AtMost | Above)]
-    equal = where.keys() - set(ranged)
+    ranged = tuple(column for column, condition in where.items() if isinstance(condition, AtMost | Above))
+    equal = frozenset(where.keys() - set(ranged))
+    if not _is_served(table.key, table.unique, table.indexes, equal, ranged, tuple(order)):
+        raise ValueError(f"table {table.name}: no key or index for {sorted(where)} ordered by {list(order)}")
+
+
+@lru_cache(maxsize=1024)
+def _is_served(
+    key: tuple[str, ...],
+    unique: tuple[tuple[str, ...], ...],
+    indexes: tuple[tuple[str, ...], ...],
+    equal: frozenset[str],
+    ranged: tuple[str, ...],
+    order: tuple[str, ...],
+) -> bool:
     tail = list(dict.fromkeys([*ranged, *(column for column in order if column not in equal)]))
-    for index in (table.key, *table.unique, *table.indexes):
-        whole = index if index == table.key else (*index, *(column for column in table.key if column not in index))
+    for index in (key, *unique, *indexes):
+        whole = index if index == key else (*index, *(column for column in key if column not in index))
         served = whole[len(equal) : len(equal) + len(tail)]
         if set(whole[: len(equal)]) == equal and list(served) == tail and len(ranged) < 2:
-            return
-    raise ValueError(f"table {table.name}: no key or index for {sorted(where)} ordered by {list(order)}")
+            return True
+    return False
 
 
 def matches(row: Row, where: Where) -> bool:

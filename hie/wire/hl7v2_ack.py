@@ -57,6 +57,8 @@ def escape(value: str, delimiters: Delimiters = STANDARD) -> str:
         mark: "E",
         "\n": ".br",
     }
+    if value.isprintable() and not any(character in value for character in table):
+        return value
     return "".join(_escaped(character, table, mark) for character in value)
 
 
