@@ -35,7 +35,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
     Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes."),
-    Setting("workers", int, 1, "Processes that parse and map larger items beside the one that stores; 0: none."),
+    Setting("workers", int, 1, "Processes that parse and map larger items, so that none can stop the server; 0: none."),
     Setting("drop_poll_seconds", float, 1.0, "How often the drop folders are looked at; 0 turns them off."),
     Setting("retry_poll_seconds", float, 5.0, "How often items that failed are looked at."),
     Setting("log_level", str, "INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR."),

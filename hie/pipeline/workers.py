@@ -1,7 +1,7 @@
-"""Workers: the pure stages in processes of their own, so that a second core maps while the first one stores.
+"""Workers: the pure stages in processes of their own, so that no message can stop the server.
 
 A message that hangs or kills its worker costs itself only: the worker is replaced, and the item is kept and tried again
-like any other failure. Small items are prepared at once: handing them over would cost more than it saves.
+like any other failure. Small items are prepared at once. What it costs: docs/decisions/0005-workers.md.
 """
 
 import asyncio
