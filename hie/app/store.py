@@ -11,13 +11,14 @@ from hie.config import Config
 from hie.identity.tables import TABLES as IDENTITY_TABLES
 from hie.search.extract import Extractors
 from hie.staging.tables import TABLES as STAGING_TABLES
+from hie.store.lease import LEASE
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
 
 
 async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
     """Open the store that the configuration names; `pymongo` is needed for MongoDB only."""
-    tables = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE)
+    tables = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE, LEASE)
     secret = _secret(Path(config.secret_file) if config.secret_file else config.data / "secret")
     path = config.store_path
     if path is None:

@@ -24,9 +24,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "store": frozenset({"search", "fhir", "wire", "base"}),
     "staging": frozenset({"store.table", "store.port", "base"}),
     "security": frozenset({"search", "store.port", "fhir", "base"}),
-    "pipeline": frozenset({"staging", "fold", "identity", "store.port", "store.table", "plugin", "wire", "base"}),
+    "pipeline": frozenset(
+        {"staging", "fold", "identity", "store.port", "store.table", "store.lease", "plugin", "wire", "base"}
+    ),
     "feeds": frozenset({"plugin", "wire", "base"}),
-    "api": frozenset({"search", "store.port", "store.table", "security", "fhir", "wire", "base"}),
+    "api": frozenset({"search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}),
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
     "admin": frozenset({"pipeline", "staging", "identity", "store.port", "base"}),
     "simulate": frozenset({"base"}),

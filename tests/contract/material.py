@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hie.store.lease import LEASE
 from hie.store.table import Table
 
 ITEM = Table(
@@ -13,7 +14,7 @@ ITEM = Table(
     defaults={"state": "new"},
 )
 LINK = Table("link", {"left_id": str, "right_id": str, "score": int}, key=("left_id", "right_id"))
-TABLES = (ITEM, LINK)
+TABLES = (ITEM, LINK, LEASE)
 
 
 def patient(patient_id: str, **rest: Any) -> dict[str, Any]:
