@@ -286,20 +286,23 @@ def simulate(
     mllp: Annotated[str | None, typer.Option(help="HOST:PORT; takes the HL7 messages")] = None,
     http: Annotated[str | None, typer.Option(help="URL of the exchange; takes everything that MLLP does not")] = None,
     truth: Annotated[Path | None, typer.Option(help="Default: truth.jsonl in --out, else here")] = None,
+    connections: Annotated[int, typer.Option(min=1, help="Senders at once; a person stays with one")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last line of the truth")] = False,
 ) -> None:
-    """模拟数据 · Invent three-region traffic, with the truth (who is who, what is wrong) beside it."""
-    from hie.commands.simulate import Target
+    """模拟数据 · Invent three-region traffic, with the truth (who is who, what is wrong) beside it.
+
+    Ctrl-C 停止，加 --resume 继续 · Ctrl-C stops; the same command with --resume goes on.
+    """
+    from hie.commands.simulate import Sent, Target
     from hie.commands.simulate import simulate as run
+    from hie.commands.simulated import Shown, summary
     from hie.simulate.history import World
 
-    target = Target(out, mllp, http, truth, rate)
-    sent = _run(run(World(seed, patients, start, days, dirt), target))
-    items = sum(sent.items.values())
-    each = "  ".join(f"{door} {n}" for door, n in sorted(sent.items.items()))
-    console.print(f"{sent.people} people, {items} items, {sent.bytes / 1e6:.1f} MB in {sent.seconds:.1f} s: {each}")
-    if sent.left_out:
-        console.print(f"[yellow]{sent.left_out} items left out: nothing takes them; add --http[/yellow]")
-    console.print(f"真相 truth: {target.truth_file}")
+    target, sent = Target(out, mllp, http, truth, rate, connections, resume), Sent()
+    with Shown(Console(stderr=True)) as shown:
+        _run(run(World(seed, patients, start, days, dirt), target, shown.show, sent))
+    for line in summary(target, sent):
+        console.print(line)
 
 
 @app.command()

@@ -1,48 +1,42 @@
-"""`hie simulate`: made-up traffic to files, MLLP or HTTP, with the truth beside it."""
+"""`hie simulate`: made-up traffic to files, MLLP or HTTP, with the truth beside it; it can be stopped and go on later.
+
+The truth file is also the log of what was delivered: its lines are written in the order of the traffic, each after its
+item was answered. To go on, the traffic is made anew from the seed and as many lines are passed over as there are.
+"""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-
-import httpx
+from typing import Any, TextIO
 
 from hie.base.errors import Category, HieError
+from hie.base.ids import sha256
+from hie.commands.delivery import Addresses, Send, sender
 from hie.simulate.history import World
 from hie.simulate.item import Item
 from hie.simulate.people import Person
 from hie.simulate.traffic import traffic
-from hie.simulate.truth import item_line, person_line, to_json
-from hie.wire.mllp import Frame, FrameMachine, wrap
+from hie.simulate.truth import item_line, person_line, to_json, world_line
 
-MLLP_DOOR = "wujiang-hl7v2"
-CONTENT_TYPES = {
-    "wujiang-hl7v2": "application/hl7-v2",
-    "jiashan-cda": "application/xml",
-    "jiashan-soap": "text/xml",
-    "qingpu-xml": "application/xml",
-}
-"""Door -> content type of a POST."""
-
-ANSWER_BYTES = 16 * 2**20
-ANSWER_SECONDS = 30.0
-
-Send = Callable[[Item, int], Awaitable[str | None]]
-"""Delivers an item with its number; gives the file name, when it became one."""
+WAITING = 4
+"""Items that wait for one connection; more are not made."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where items go: a folder, or an MLLP address and a base URL (either may be missing)."""
+class Target(Addresses):
+    """Where items go and how: at most `rate` a second (0: as fast as they are taken) over `connections` senders.
 
-    out: Path | None = None
-    mllp: str | None = None
-    http: str | None = None
+    A person's items always go through the same sender, in order. `resume`: go on behind the last line of the truth.
+    """
+
     truth: Path | None = None
     rate: float = 0.0
+    connections: int = 1
+    resume: bool = False
 
     @property
     def truth_file(self) -> Path:
@@ -52,105 +46,176 @@ class Target:
 
 @dataclass
 class Sent:
-    """What was done: items by door, people, and items left out because nothing takes them."""
+    """What was done: people, items by door, answers, items left out because nothing takes them, and those `passed`
+    over because an earlier run delivered them."""
 
     people: int = 0
     items: dict[str, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
     left_out: int = 0
+    passed: int = 0
     seconds: float = 0.0
 
+    @property
+    def all_items(self) -> int:
+        """Items delivered in this run."""
+        return sum(self.items.values())
 
-async def simulate(world: World, target: Target, progress: Callable[[Sent], None] = lambda _: None) -> Sent:
-    """Make the traffic and deliver it, one item after the other, at most `rate` items a second.
 
-    Raises INVALID without a target or with one that cannot be read, UNAVAILABLE when a server does not take an item.
+async def simulate(
+    world: World, target: Target, progress: Callable[[Sent], None] = lambda _: None, sent: Sent | None = None
+) -> Sent:
+    """Make the traffic and deliver it; `sent` is filled as it goes, so that it tells the state after an interruption.
+
+    Raises INVALID without a target, with one that cannot be read, or when the truth to resume is of another traffic;
+    UNAVAILABLE when a server does not take an item.
     """
     if not (target.out or target.mllp or target.http):
         raise HieError(Category.INVALID, "Say where the traffic goes: --out DIR, --mllp HOST:PORT or --http URL.")
-    sent, started = Sent(), monotonic()
+    sent = sent or Sent()
+    started = monotonic()
     target.truth_file.parent.mkdir(parents=True, exist_ok=True)
-    with target.truth_file.open("w", encoding="utf-8") as truth:
-        async with _sender(target) as send:
-            for line in traffic(world):
-                if isinstance(line, Person):
-                    truth.write(to_json(person_line(world, line)))
-                    sent.people += 1
-                    continue
-                number = sum(sent.items.values()) + 1
-                if target.rate > 0:
-                    await asyncio.sleep(max(0.0, started + (number - 1) / target.rate - monotonic()))
-                await _deliver(line, number, send, sent, truth.write)
-                progress(sent)
-    sent.seconds = monotonic() - started
+    kept = _kept(target.truth_file, world) if target.resume else _Kept(0, "")
+    with target.truth_file.open("a" if kept.lines else "w", encoding="utf-8") as truth:
+        if not kept.lines:
+            truth.write(to_json(world_line(world)))
+        try:
+            await _run(world, target, kept, _Log(truth), sent, progress)
+        finally:
+            sent.seconds = monotonic() - started
     return sent
 
 
-async def _deliver(item: Item, number: int, send: dict[str, Send], sent: Sent, write: Callable[[str], object]) -> None:
-    deliver = send.get(item.door)
-    if deliver is None:
-        sent.left_out += 1
-        return
-    file = await deliver(item, number)
-    write(to_json(item_line(item, number, file)))
-    sent.items[item.door] = sent.items.get(item.door, 0) + 1
-    sent.bytes += len(item.body)
+@dataclass(frozen=True)
+class _Kept:
+    """What an earlier run wrote: lines of people and items, and the hash of the last item."""
+
+    lines: int
+    last: str
 
 
-@asynccontextmanager
-async def _sender(target: Target) -> AsyncIterator[dict[str, Send]]:
-    """How items of each door are delivered."""
+def _kept(path: Path, world: World) -> _Kept:
+    """Read the truth of an earlier run and cut off a last line that was not finished."""
+    if not path.exists():
+        return _Kept(0, "")
+    lines, last, end = 0, "", 0
+    with path.open("rb") as file:
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                break
+            end += len(raw)
+            line: dict[str, Any] = json.loads(raw)
+            last = line.get("sha256", last)
+            if lines == 0 and line != json.loads(to_json(world_line(world))):
+                raise HieError(Category.INVALID, f"{path} is the truth of other traffic: it cannot be gone on with.")
+            lines += 1
+    with path.open("rb+") as file:
+        file.truncate(end)
+    return _Kept(max(lines - 1, 0), last) if lines else _Kept(0, "")
+
+
+class _Log:
+    """Writes lines in the order of their places, whatever the order in which they are done."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._next = 0
+        self._done: dict[int, str] = {}
+        self.places = 0
+
+    def take(self) -> int:
+        """The place of the next line."""
+        self.places += 1
+        return self.places - 1
+
+    def write(self, place: int, line: str) -> None:
+        """Keep a line, and write every line whose turn it is."""
+        self._done[place] = line
+        while (ready := self._done.pop(self._next, None)) is not None:
+            self._file.write(ready)
+            self._next += 1
+
+
+Job = tuple[Item, int, int]
+"""An item, its number, and its place in the truth."""
+
+
+async def _run(
+    world: World, target: Target, kept: _Kept, log: _Log, sent: Sent, progress: Callable[[Sent], None]
+) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        send: dict[str, Send] = {}
-        if target.out is not None:
-            out = target.out
-            send = dict.fromkeys(CONTENT_TYPES, lambda item, number: _to_file(out, item, number))
-        if target.http is not None:
-            client = await stack.enter_async_context(httpx.AsyncClient(base_url=target.http, timeout=ANSWER_SECONDS))
-            send |= dict.fromkeys(CONTENT_TYPES, lambda item, _: _to_http(client, item))
-        if target.mllp is not None:
-            line = await stack.enter_async_context(_mllp(target.mllp))
-            send[MLLP_DOOR] = lambda item, _: line(item)
-        yield send
+        senders = [await stack.enter_async_context(sender(target)) for _ in range(max(target.connections, 1))]
+        queues: list[asyncio.Queue[Job | None]] = [asyncio.Queue(WAITING) for _ in senders]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for send, queue in zip(senders, queues, strict=True):
+                    group.create_task(_work(send, queue, log, sent, progress))
+                await _hand_out(world, target, kept, log, sent, queues, senders[0])
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
 
 
-async def _to_file(out: Path, item: Item, number: int) -> str:
-    """One file per item in a folder per day; their names sort in order of arrival."""
-    name = f"{item.at:%Y-%m-%d}/{number:07d}-{item.door}.{item.ending}"
-    path = out / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(item.body)
-    return name
+async def _hand_out(
+    world: World,
+    target: Target,
+    kept: _Kept,
+    log: _Log,
+    sent: Sent,
+    queues: Sequence["asyncio.Queue[Job | None]"],
+    takes: dict[str, Send],
+) -> None:
+    """Give every item to the sender of its person, at most `rate` a second; then tell the senders that it is over."""
+    number, handed, started = 0, 0, monotonic()
+    async for line, old in _stream(world, kept, takes, sent):
+        if isinstance(line, Person):
+            if not old:
+                log.write(log.take(), to_json(person_line(world, line)))
+                sent.people += 1
+            continue
+        number += 1
+        if old:
+            sent.passed += 1
+            continue
+        if target.rate > 0:
+            await asyncio.sleep(max(0.0, started + handed / target.rate - monotonic()))
+        handed += 1
+        await queues[line.person % len(queues)].put((line, number, log.take()))
+    for queue in queues:
+        await queue.put(None)
 
 
-async def _to_http(client: httpx.AsyncClient, item: Item) -> None:
-    path = f"/feeds/{item.door}"
-    response = await client.post(path, content=item.body, headers={"Content-Type": CONTENT_TYPES[item.door]})
-    if response.status_code >= 500 or response.status_code in (401, 403, 404):
-        raise HieError(Category.UNAVAILABLE, f"POST {path} answered {response.status_code}.")
+async def _stream(
+    world: World, kept: _Kept, takes: dict[str, Send], sent: Sent
+) -> AsyncIterator[tuple[Person | Item, bool]]:
+    """Every person and every item that is taken, and whether an earlier run has it already.
+
+    Raises INVALID when the last item of the earlier run is another one in this traffic.
+    """
+    place, recent = 0, b""
+    for line in traffic(world):
+        if isinstance(line, Item):
+            if line.door not in takes:
+                sent.left_out += 1
+                continue
+            recent = line.body
+        place += 1
+        if place == kept.lines and kept.last not in ("", sha256(recent)):
+            raise HieError(Category.INVALID, "The truth was written by another version: it cannot be gone on with.")
+        yield line, place <= kept.lines
+        await asyncio.sleep(0)
 
 
-@asynccontextmanager
-async def _mllp(address: str) -> AsyncIterator[Callable[[Item], Awaitable[None]]]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        raise HieError(Category.INVALID, f"{address!r} is no HOST:PORT.")
-    reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-
-    async def line(item: Item) -> None:
-        writer.write(wrap(item.body))
-        await writer.drain()
-        machine = FrameMachine(ANSWER_BYTES)
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while chunk := await reader.read(65536):
-                if any(isinstance(part, Frame) for part in machine.feed(chunk)):
-                    return
-        raise HieError(Category.UNAVAILABLE, "The MLLP server closed the connection without an answer.")
-
-    try:
-        yield line
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
+async def _work(
+    send: dict[str, Send], queue: "asyncio.Queue[Job | None]", log: _Log, sent: Sent, progress: Callable[[Sent], None]
+) -> None:
+    """Deliver what comes, one after the other."""
+    while (job := await queue.get()) is not None:
+        item, number, place = job
+        done = await send[item.door](item, number)
+        log.write(place, to_json(item_line(item, number, done.file)))
+        sent.items[item.door] = sent.items.get(item.door, 0) + 1
+        if done.answer:
+            sent.answers[done.answer] = sent.answers.get(done.answer, 0) + 1
+        sent.bytes += len(item.body)
+        progress(sent)

@@ -1,5 +1,6 @@
-"""The truth beside the traffic: one line of JSON for each person and each item."""
+"""The truth beside the traffic: one line of JSON for the run, each person and each item."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -33,6 +34,11 @@ def linked(found: list[Record]) -> list[list[str]]:
                 rest.append(group)
         groups = [*rest, (numbers, patients)]
     return sorted(sorted(patients) for _, patients in groups if len(patients) > 1)
+
+
+def world_line(world: World) -> dict[str, Any]:
+    """The first line: the run, by which it can be told from others and made again."""
+    return {"kind": "world"} | dataclasses.asdict(world) | {"start": world.start.isoformat()}
 
 
 def person_line(world: World, who: Person) -> dict[str, Any]:

@@ -3,7 +3,8 @@
     python -m tests.bench.bench_feeds [--messages 2000] [--data DIR]
 
 Starts a server of its own in another process, on a temporary directory and free ports, and sends from this one.
-Prints messages/s and resources/s for ADT and ORU over 1 and 8 connections, and the disk's fsync rate beside them.
+Prints messages/s and resources/s for ADT, ORU and simulated traffic of the three regions over 1 and 8 connections, and
+the disk's fsync rate beside them.
 """
 
 import argparse
@@ -18,9 +19,12 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from hie.commands.simulate import Target, simulate
+from hie.simulate.history import World
 from hie.wire.mllp import Frame, FrameMachine, wrap
 from tests.bench.messages import adt, oru
 
@@ -93,6 +97,17 @@ async def send(port: int, bodies: list[bytes], connections: int) -> float:
     return time.perf_counter() - began
 
 
+def mixed(data: Path, url: str, port: int, messages: int, connections: int) -> None:
+    """Simulated traffic of the three regions, over MLLP and HTTP; the invention of it takes part of the time."""
+    truth = data / f"truth-{connections}.jsonl"
+    target = Target(mllp=f"127.0.0.1:{port}", http=url, truth=truth, connections=connections)
+    world = World(seed=connections, patients=max(messages // 4, 1), start=datetime(2025, 1, 6), days=30)
+    before = resources(data)
+    sent = asyncio.run(simulate(world, target))
+    items, made = sent.all_items, resources(data) - before
+    print(f"{'three regions, mixed':22}{connections:>12}{items / sent.seconds:>12.0f}{made / sent.seconds:>13.0f}")
+
+
 def resources(data: Path) -> int:
     """Resource versions in the store."""
     with contextlib.closing(sqlite3.connect(data / "hie.sqlite")) as connection:
@@ -109,7 +124,7 @@ def main() -> None:
         data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hie-bench-")))
         data.mkdir(parents=True, exist_ok=True)
         print(f"fdatasync of 4 KB: {fsync_rate(data):.0f}/s")
-        _, port = stack.enter_context(server(data))
+        url, port = stack.enter_context(server(data))
         asyncio.run(send(port, [adt(n, run="W") for n in range(100)], 8))
         print(f"{'kind':22}{'connections':>12}{'messages/s':>12}{'resources/s':>13}")
         n = options.messages
@@ -127,6 +142,7 @@ def main() -> None:
                 seconds = asyncio.run(send(port, bodies, connections))
                 made = resources(data) - before
                 print(f"{name:22}{connections:>12}{len(bodies) / seconds:>12.0f}{made / seconds:>13.0f}")
+            mixed(data, url, port, share, connections)
 
 
 if __name__ == "__main__":

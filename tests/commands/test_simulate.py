@@ -1,6 +1,7 @@
 """`hie simulate`: files with the truth beside them, and a running server over MLLP and HTTP."""
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -8,12 +9,17 @@ import pytest
 
 from hie.base.errors import Category, HieError
 from hie.base.ids import sha256
+from hie.commands import delivery
 from hie.commands.serve import running
-from hie.commands.simulate import Target, simulate
+from hie.commands.simulate import Sent, Target, simulate
 from hie.config import load_config
 from hie.simulate.history import World
 
 WORLD = World(seed=9, patients=30, start=datetime(2025, 1, 6), days=20, dirt=0.2)
+
+
+class Stopped(Exception):
+    """Ends a run in its middle."""
 
 
 def names(folder: Path) -> list[str]:
@@ -35,9 +41,17 @@ async def test_a_server_gets_everything_over_mllp_and_http(tmp_path: Path) -> No
     async with running(load_config(settings, {})) as server:
         assert server.exchange.mllp is not None
         target = Target(
-            mllp=f"127.0.0.1:{server.exchange.mllp.port}", http=server.url, truth=tmp_path / "truth.jsonl", rate=10_000
+            mllp=f"127.0.0.1:{server.exchange.mllp.port}",
+            http=server.url,
+            truth=tmp_path / "truth.jsonl",
+            rate=10_000,
+            connections=3,
         )
         sent = await simulate(WORLD, target)
+        lines = [json.loads(line) for line in target.truth_file.read_text(encoding="utf-8").splitlines()]
+        assert [line["item"] for line in lines if line["kind"] == "item"] == list(range(1, sent.all_items + 1))
+        assert sum(sent.answers.values()) == sent.all_items
+        assert {"AA", "AR", "200"} <= set(sent.answers)
         assert sent.left_out == 0
         assert {"wujiang-hl7v2", "jiashan-cda", "qingpu-xml"} <= set(sent.items)
         found = [version.id async for version in server.exchange.store.versions("Encounter")]
@@ -59,3 +73,36 @@ async def test_a_target_is_needed(target: Target) -> None:
     with pytest.raises(HieError) as caught:
         await simulate(WORLD, target)
     assert caught.value.category is Category.INVALID
+
+
+async def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    await simulate(WORLD, Target(out=whole))
+    sent = Sent()
+
+    def stop(now: Sent) -> None:
+        if now.all_items == 40:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        await simulate(WORLD, Target(out=parts), stop, sent)
+    assert sent.all_items == 40
+    with (parts / "truth.jsonl").open("a", encoding="utf-8") as truth:
+        truth.write('{"kind": "it')
+    rest = await simulate(WORLD, Target(out=parts, resume=True))
+    assert rest.passed == 40
+    assert (parts / "truth.jsonl").read_bytes() == (whole / "truth.jsonl").read_bytes()
+    assert names(parts) == names(whole)
+
+
+async def test_the_truth_of_other_traffic_is_not_gone_on_with(tmp_path: Path) -> None:
+    await simulate(WORLD, Target(out=tmp_path))
+    with pytest.raises(HieError, match="other traffic"):
+        await simulate(replace(WORLD, seed=10), Target(out=tmp_path, resume=True))
+
+
+async def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
+    with pytest.raises(HieError) as caught:
+        await simulate(WORLD, Target(http="http://127.0.0.1:9", truth=tmp_path / "truth.jsonl", connections=3))
+    assert caught.value.category is Category.UNAVAILABLE
