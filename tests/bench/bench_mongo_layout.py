@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import random
 import statistics
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -63,18 +63,62 @@ def values(kind: str, number: int, entries: Entries) -> Documents:
     return found
 
 
+def arrayed(kind: str, number: int, head: dict[str, Any], entries: Entries) -> dict[str, Documents]:
+    """The documents of a resource in the layout of the store."""
+    return {"resource": [{**head, **index_fields(kind, entries)}]}
+
+
+def valued(kind: str, number: int, head: dict[str, Any], entries: Entries) -> dict[str, Documents]:
+    """The documents of a resource with one for each value."""
+    return {"head": [head], "value": values(kind, number, entries)}
+
+
+Layout = Callable[[str, int, dict[str, Any], Entries], dict[str, Documents]]
+
+
+def chunks(folder: Path, total: int, layout: Layout, patients: list[str]) -> Iterator[dict[str, Documents]]:
+    """What goes into one transaction each; notes the names of Patients."""
+    extract = Extractors(official()).extract
+    chunk: dict[str, Documents] = {}
+    number = 0
+    for resources in rounds(load(folder), total):
+        for resource in resources:
+            number += 1
+            kind = resource["resourceType"]
+            name = f"{kind}/{resource['id']}"
+            if kind == "Patient":
+                patients.append(name)
+            body = orjson.dumps(resource)
+            head = {"_id": name, "n": number, "v": 1, "w": number, "u": number, "t": kind}
+            version = {"_id": number, "t": kind, "i": resource["id"], "v": 1, "u": number, "b": body}
+            made = layout(kind, number, head, extract(resource))
+            for collection, documents in {**made, "version": [version]}.items():
+                chunk.setdefault(collection, []).extend(documents)
+            if number % _CHUNK == 0:
+                yield chunk
+                chunk = {}
+    yield chunk
+
+
 async def fill(
-    client: AsyncMongoClient[Any], database: AsyncDatabase[Any], chunks: list[dict[str, Documents]]
-) -> float:
-    """Seconds for all chunks, each one transaction."""
-    start = perf_counter()
-    for chunk in chunks:
+    client: AsyncMongoClient[Any], database: AsyncDatabase[Any], written: Iterator[dict[str, Documents]]
+) -> None:
+    """Write all chunks, each one transaction; prints the rate without the time in which they were made."""
+    seconds, count, parts = 0.0, 0, 0
+    for chunk in written:
+        start = perf_counter()
         async with client.start_session() as session:
             await session.start_transaction(write_concern=DURABLE)
             for name, documents in chunk.items():
-                await database[name].insert_many(documents, ordered=False, session=session)
+                if documents:
+                    await database[name].insert_many(documents, ordered=False, session=session)
             await session.commit_transaction()
-    return perf_counter() - start
+        seconds += perf_counter() - start
+        count += len(chunk.get("version", ()))
+        parts += len(chunk.get("value", ()))
+        if count % 100_000 == 0:
+            print(f"  {count:>9,} resources, {count / seconds:,.0f}/s", flush=True)
+    print(f"{database.name}: {count:,} resources, {parts / max(count, 1):.1f} values each, {count / seconds:,.0f}/s")
 
 
 async def size(database: AsyncDatabase[Any], names: list[str]) -> tuple[int, int]:
@@ -142,60 +186,46 @@ async def ask_values(database: AsyncDatabase[Any], patients: list[str], repeat: 
     await timed("values: status and code, dense", lambda: find(weight, final), repeat)
 
 
+async def measured(
+    client: AsyncMongoClient[Any], label: str, layout: Layout, indexes: dict[str, list[IndexModel]], options: Any
+) -> None:
+    """Fill one layout, print its sizes and latencies, drop it."""
+    database = client[label]
+    for name, models in indexes.items():
+        await database[name].create_indexes(models)
+    patients: list[str] = []
+    await fill(client, database, chunks(options.synthea, options.resources, layout, patients))
+    await client.admin.command("fsync")
+    data, index = await size(database, ["version", *indexes.keys() - {"version"}])
+    count = options.resources
+    print(f"{label}: documents {data / count:,.0f}, indexes {index / count:,.0f} bytes a resource", flush=True)
+    ask = ask_arrays if layout is arrayed else ask_values
+    await ask(database, patients, options.repeat)
+    await client.drop_database(label)
+
+
 async def main() -> None:
-    """Fill both, compare."""
+    """One layout after the other, each on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthea", type=Path, required=True)
     parser.add_argument("--resources", type=int, default=20_000)
     parser.add_argument("--repeat", type=int, default=100)
     options = parser.parse_args()
-    extract = Extractors(official()).extract
-    arrays: list[dict[str, Documents]] = []
-    valued: list[dict[str, Documents]] = []
-    patients: list[str] = []
-    number = count = 0
-    for resources in rounds(load(options.synthea), options.resources):
-        for resource in resources:
-            if number % _CHUNK == 0:
-                arrays.append({"resource": [], "version": []})
-                valued.append({"head": [], "value": [], "version": []})
-            number += 1
-            entries, kind = extract(resource), resource["resourceType"]
-            name = f"{kind}/{resource['id']}"
-            version = {"_id": number, "t": kind, "i": resource["id"], "v": 1, "u": number, "b": orjson.dumps(resource)}
-            head = {"_id": name, "n": number, "v": 1, "w": number, "u": number, "t": kind}
-            arrays[-1]["version"].append(version)
-            arrays[-1]["resource"].append({**head, **index_fields(kind, entries)})
-            valued[-1]["version"].append(version)
-            valued[-1]["head"].append(head)
-            found = values(kind, number, entries)
-            count += len(found)
-            valued[-1]["value"] += found
-            if kind == "Patient":
-                patients.append(name)
-    print(f"{number:,} resources, {count / number:.1f} values each")
     mongod = find_mongod()
     assert mongod is not None, "no mongod"
-    own = ReplicaSet(mongod, 1, cache_gb=2).start()
-    try:
-        async with AsyncMongoClient[Any](own.uri) as client:
-            for label, chunks in (("arrays", arrays), ("values", valued)):
-                database = client[label]
-                await database["version"].create_indexes(INDEXES["version"])
-                if label == "arrays":
-                    await database["resource"].create_indexes(INDEXES["resource"])
-                else:
-                    await database["head"].create_indexes([IndexModel([("t", 1), ("n", 1)])])
-                    await database["value"].create_indexes(VALUES)
-                seconds = await fill(client, database, chunks)
-                await client.admin.command("fsync")
-                data, index = await size(database, list(chunks[0]))
-                print(f"{label}: {number / seconds:,.0f} resources/s; documents {data / number:,.0f},", end=" ")
-                print(f"indexes {index / number:,.0f} bytes a resource", flush=True)
-            await ask_arrays(client["arrays"], patients, options.repeat)
-            await ask_values(client["values"], patients, options.repeat)
-    finally:
-        own.stop()
+    heads = {"head": [IndexModel([("t", 1), ("n", 1)])], "value": VALUES}
+    mine = {"resource": INDEXES["resource"]}
+    layouts: list[tuple[str, Layout, dict[str, list[IndexModel]]]] = [
+        ("arrays", arrayed, mine),
+        ("values", valued, heads),
+    ]
+    for label, layout, indexes in layouts:
+        own = ReplicaSet(mongod, 1, cache_gb=2).start()
+        try:
+            async with AsyncMongoClient[Any](own.uri) as client:
+                await measured(client, label, layout, {**indexes, "version": INDEXES["version"]}, options)
+        finally:
+            own.stop()
 
 
 if __name__ == "__main__":
