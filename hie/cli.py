@@ -93,6 +93,31 @@ def verify(data: Data = None, store: StoreUrl = None, config: ConfigFile = None)
 
 
 @app.command()
+def migrate(
+    source: Annotated[str, typer.Option("--from", help="sqlite:///PATH or mongodb://...; nothing serves it meanwhile")],
+    target: Annotated[str, typer.Option("--to", help="sqlite:///PATH or mongodb://...; empty, or begun before")],
+    verify_only: Annotated[bool, typer.Option("--verify-only", help="Copy nothing; compare count and hash")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=5000, help="Versions or rows in one commit at most")] = 500,
+) -> None:
+    """迁移 · Copy one store into another, go on after a stop, compare both. Exit code 1 when they differ."""
+    from rich.table import Table
+
+    from hie.commands.migrate import Told
+    from hie.commands.migrate import migrate as run
+
+    told = Told(console)
+    found = _run(run(source, target, told, verify_only=verify_only, batch=batch))
+    table = Table("part", "source", "target", "SHA-256", "")
+    for one in found:
+        mark = "[green]✓[/green]" if one.same else "[red]✗[/red]"
+        table.add_row(one.part, str(one.source.count), str(one.target.count), one.target.digest[:16], mark)
+    console.print(table)
+    same = all(one.same for one in found)
+    console.print("[green]✓ 一致 · the same[/green]" if same else "[red]✗ 不一致 · not the same[/red]")
+    raise typer.Exit(0 if same else 1)
+
+
+@app.command()
 def replay(
     item: Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")] = None,
     feed: Annotated[str | None, typer.Option(help="All items of this feed")] = None,

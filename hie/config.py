@@ -64,14 +64,17 @@ class Config:
     @property
     def store_path(self) -> Path | None:
         """The SQLite file that `store` names, None for a MongoDB; raises NOT_SUPPORTED for a URL of another kind."""
-        if self.store.startswith(("mongodb://", "mongodb+srv://")):
-            return None
-        if not self.store:
-            return self.data / "hie.sqlite"
-        if self.store.startswith("sqlite:///"):
-            return Path(self.store.removeprefix("sqlite:///"))
-        scheme = self.store.partition("://")[0]
-        raise HieError(Category.NOT_SUPPORTED, f"Stores of kind {scheme!r} are not known: sqlite:///PATH or mongodb://...")
+        return sqlite_path(self.store) if self.store else self.data / "hie.sqlite"
+
+
+def sqlite_path(store: str) -> Path | None:
+    """The SQLite file that a store's URL names, None for a MongoDB; raises NOT_SUPPORTED for a URL of another kind."""
+    if store.startswith(("mongodb://", "mongodb+srv://")):
+        return None
+    if store.startswith("sqlite:///"):
+        return Path(store.removeprefix("sqlite:///"))
+    scheme = store.partition("://")[0]
+    raise HieError(Category.NOT_SUPPORTED, f"Stores of kind {scheme!r} are not known: sqlite:///PATH or mongodb://...")
 
 
 def load_config(

@@ -59,12 +59,20 @@ class SearchParameters:
     async def load(self) -> None:
         """Serve what the store holds now, and re-index where that differs from before."""
         async with self._loading:
-            served = await self._read_all()
-            if served != self._served:
-                self._served = served
-                self.definitions = self._official.with_parameters(served.values())
-                self._extractors.use(self.definitions)
+            await self._serve()
             await self.reindex.want(self._wanted())
+
+    async def serve(self) -> None:
+        """Serve what the store holds now; what is indexed already stays as it is."""
+        async with self._loading:
+            await self._serve()
+
+    async def _serve(self) -> None:
+        served = await self._read_all()
+        if served != self._served:
+            self._served = served
+            self.definitions = self._official.with_parameters(served.values())
+            self._extractors.use(self.definitions)
 
     def progress(self) -> list[Progress]:
         """How far the index of each type with custom parameters is."""

@@ -42,6 +42,7 @@ from hie.pipeline.workers import Workers, prepare_here
 from hie.plugin import Adapter
 from hie.search.extract import Extractors
 from hie.security.policy import AllowAll
+from hie.store.copy import unfinished
 from hie.store.port import Store, Transaction
 
 log = logging.getLogger("hie")
@@ -266,6 +267,9 @@ async def open_exchange(
     definitions = load_definitions()
     extractors = Extractors(definitions)
     store = await open_store(config, extractors, clock)
+    if await unfinished(store):
+        await store.close()
+        raise HieError(Category.UNAVAILABLE, "A migration into this store is not complete: run `hie migrate` again.")
     parameters = SearchParameters(store, definitions, extractors, log_place)
     await parameters.load()
     return Exchange(config, store, feeds, definitions, clock, parameters)

@@ -11,20 +11,30 @@ from hie.config import Config
 from hie.identity.tables import TABLES as IDENTITY_TABLES
 from hie.search.extract import Extractors
 from hie.staging.tables import TABLES as STAGING_TABLES
+from hie.store.copy import MIGRATION
 from hie.store.lease import LEASE
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
 
+TABLES = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE, LEASE)
+"""Every table of the exchange."""
+
 
 async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
     """Open the store that the configuration names; `pymongo` is needed for MongoDB only."""
-    tables = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE, LEASE)
     secret = _secret(Path(config.secret_file) if config.secret_file else config.data / "secret")
-    path = config.store_path
+    return await open_path_or_url(config.store_path, config.store, extractors, clock, secret)
+
+
+async def open_path_or_url(
+    path: Path | None, url: str, extractors: Extractors, clock: Clock | None = None, secret: bytes | None = None
+) -> Store:
+    """Open the SQLite file `path`, or without one the MongoDB that `url` names."""
+    tables = (*TABLES, MIGRATION)
     if path is None:
         from hie.store.mongo import open_mongo
 
-        return await open_mongo(config.store, tables, extract=extractors.extract, clock=clock, secret=secret)
+        return await open_mongo(url, tables, extract=extractors.extract, clock=clock, secret=secret)
     path.parent.mkdir(parents=True, exist_ok=True)
     return await SqliteStore.open(path, tables, extract=extractors.extract, clock=clock, secret=secret)
 

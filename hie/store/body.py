@@ -5,6 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from hie.base.clock import Clock, instant
+from hie.base.errors import Category, HieError
+from hie.store.port import Version
 from hie.wire.safejson import dumps
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,6 +20,13 @@ def stamp(clock: Clock, last: int) -> int:
     """The `last_updated` of a write: now in microseconds, cut to the millisecond that is shown, never before `last`."""
     now = (clock.now() - EPOCH) // _MICROSECOND
     return max(now - now % _PER_MILLISECOND, last)
+
+
+def check_next(version: Version, current: int, last: int) -> None:
+    """Raise CONFLICT when `version`, as given by another store, does not follow the `current` number of its resource
+    and the time `last` of the last write."""
+    if version.version != current + 1 or version.last_updated < last:
+        raise HieError(Category.CONFLICT, f"Version {version.version} of a {version.type} does not follow.")
 
 
 @lru_cache(maxsize=16)

@@ -11,7 +11,7 @@ from hie.base.errors import Category, HieError
 from hie.search.entries import Entries, no_entries
 from hie.search.match import Subject
 from hie.search.plan import Plan
-from hie.store.body import body, stamp
+from hie.store.body import body, check_next, stamp
 from hie.store.memory_search import search
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where, check_access, matches
@@ -166,10 +166,21 @@ class _MemoryTransaction(_MemoryReader):
         number = len(versions) + 1
         content = body(resource, number, self._state.last) if resource is not None else b""
         version = Version(resource_type, resource_id, number, self._state.last, content, method)
-        versions.append(version)
-        self._state.entries[resource_type, resource_id] = self._extract(resource) if resource else no_entries()
-        self._state.log.append(version)
+        self._keep(version, versions, self._extract(resource) if resource else no_entries())
         return version
+
+    def _keep(self, version: Version, versions: list[Version], entries: Entries) -> None:
+        versions.append(version)
+        self._state.last = version.last_updated
+        self._state.entries[version.type, version.id] = entries
+        self._state.log.append(version)
+
+    async def restore(self, version: Version) -> None:
+        """See `Transaction.restore`."""
+        versions = self._state.resources.setdefault((version.type, version.id), [])
+        check_next(version, len(versions), self._state.last)
+        entries = no_entries() if version.deleted else self._extract(loads(version.body))
+        self._keep(version, versions, entries)
 
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
@@ -243,6 +254,10 @@ class MemoryStore(_MemoryReader):
             version = self._state.resources[key][-1]
             if resource_type in (None, version.type) and not version.deleted:
                 yield version
+
+    async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
+        """See `Store.log`."""
+        return list(enumerate(self._state.log[after : after + limit], after + 1))
 
     async def ready(self) -> bool:
         """See `Store.ready`."""

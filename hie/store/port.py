@@ -139,6 +139,13 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    async def restore(self, version: Version) -> None:
+        """Write a version exactly as it is given, a deletion included: from another store, in its order of writing.
+
+        Raises CONFLICT when it is not the next version of its resource, or older than what was written last.
+        """
+        ...
+
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """Write a deletion as the next version and drop the index entries; raises NOT_FOUND if never known."""
         ...
@@ -179,6 +186,10 @@ class Store(Reader, Protocol):
 
     def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
         """Every current, not deleted resource, in order of type and id, for export, re-index and verification."""
+        ...
+
+    async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
+        """Versions in order of writing with the numbers of their writes, `limit` of those above `after`."""
         ...
 
     async def ready(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from hie.base.clock import FixedClock
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
+from hie.store.copy import MIGRATION
 from hie.store.memory import MemoryStore
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
@@ -31,12 +32,13 @@ async def store(
     request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock, extractors: Extractors
 ) -> AsyncIterator[Store]:
     opened: Store
+    tables = (*TABLES, MIGRATION)
     if request.param == "memory":
-        opened = MemoryStore(TABLES, extract=extractors.extract, clock=clock)
+        opened = MemoryStore(tables, extract=extractors.extract, clock=clock)
     elif request.param == "mongodb":
         uri = request.getfixturevalue("mongodb_uri")
-        opened = await empty_store(uri, "contract", TABLES, extract=extractors.extract, clock=clock)
+        opened = await empty_store(uri, "contract", tables, extract=extractors.extract, clock=clock)
     else:
-        opened = await SqliteStore.open(tmp_path / "hie.sqlite", TABLES, extract=extractors.extract, clock=clock)
+        opened = await SqliteStore.open(tmp_path / "hie.sqlite", tables, extract=extractors.extract, clock=clock)
     yield opened
     await opened.close()

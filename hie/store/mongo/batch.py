@@ -15,7 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hie.base.errors import Category, HieError
-from hie.store.mongo.schema import RESOURCE, VERSION, collection
+from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
 from hie.store.mongo.tables import Key, by_key, document
 from hie.store.table import Row, Table
 
@@ -37,6 +37,7 @@ class Layer:
 
     `current`: name -> document of the current version, None: never written. `rows`: (table, key) -> row, None: not
     there. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be written.
+    `last`: the time of the last version that was restored, None when none was.
     """
 
     current: dict[str, Document | None] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Layer:
     changed: dict[tuple[str, Key], Table] = field(default_factory=dict)
     fresh: set[Any] = field(default_factory=set)
     size: int = 0
+    last: int | None = None
 
     def take(self, other: "Layer") -> None:
         """Lay `other` over this."""
@@ -58,6 +60,7 @@ class Layer:
         self.changed |= other.changed
         self.fresh |= other.fresh
         self.size += other.size
+        self.last = self.last if other.last is None else other.last
 
     @property
     def empty(self) -> bool:
@@ -109,6 +112,11 @@ class Batch:
             raise HieError(Category.TOO_LARGE, f"More than {WRITES} writes in one transaction.")
         self._next += 1
         return self._next - 1
+
+    @property
+    def last(self) -> int | None:
+        """The time of the last version that was restored here."""
+        return self.done.last if self.job.last is None else self.job.last
 
     # -- resources -----------------------------------------------------------------------------------------------
 
@@ -186,6 +194,9 @@ class Batch:
             if not layer.empty:
                 self.wrote = True
                 await self._send(layer)
+        if self.last is not None and self.last > self.now:
+            later = {"$max": {"last": self.last}}
+            await self._database[CONTROL].update_one({"_id": CLOCK}, later, session=self.session)
 
     async def _send(self, layer: Layer) -> None:
         tables: dict[str, list[Any]] = {}

@@ -99,6 +99,11 @@ class MongoStore:
         except PyMongoError as error:
             raise situation(error) from error
 
+    async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
+        """See `Store.log`."""
+        with translated():
+            return await self._versions.log(after, limit)
+
     async def ready(self) -> bool:
         """Whether a majority takes a write now (see `Store.ready`)."""
         try:

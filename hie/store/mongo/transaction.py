@@ -8,8 +8,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from hie.base.errors import Category, HieError
+from hie.search.entries import no_entries
 from hie.search.plan import Plan
-from hie.store.body import body
+from hie.store.body import body, check_next
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.keys import index_fields, name
@@ -132,6 +133,21 @@ class MongoTransaction:
         version = self._append(kind, named, current, method, content)
         version["fields"] = {"t": kind, **index_fields(kind, entries)}
         return self._done(version, current)
+
+    async def restore(self, version: Version) -> None:
+        """See `Transaction.restore`."""
+        guess = version.version == 1 and not self._batch.careful
+        current = await self._current(version.type, version.id, guess=guess)
+        last = self._batch.last
+        if last is None:
+            last = await self._asked(self._versions.newest())
+        check_next(version, 0 if current is None else current["v"], last)
+        entries = no_entries() if version.deleted else self._extract(loads(version.body))
+        appended = self._append(version.type, version.id, current, version.method, version.body)
+        appended["u"] = version.last_updated
+        appended["fields"] = {} if version.deleted else {"t": version.type, **index_fields(version.type, entries)}
+        self._done(appended, current)
+        self._batch.job.last = version.last_updated
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`; a resource that is deleted already stays as it is."""

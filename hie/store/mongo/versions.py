@@ -61,6 +61,16 @@ class VersionReading:
         more = str(shown[-1]["_id"]) if shown and len(found) > query.count else None
         return HistoryPage([version_of(one) for one in shown], more, total)
 
+    async def newest(self) -> int:
+        """The time of the last write; 0 when there is none."""
+        found = await self._versions.find_one({}, {"u": 1}, sort=[("_id", -1)], session=self._session)
+        return 0 if found is None else int(found["u"])
+
+    async def log(self, after: int, limit: int) -> list[tuple[int, Version]]:
+        """Versions in order of writing."""
+        cursor = self._versions.find({"_id": {"$gt": after}}, _SHOWN, session=self._session).sort("_id", 1)
+        return [(found["_id"], version_of(found)) for found in await cursor.limit(limit).to_list()]
+
     async def all(self, resource_type: str | None) -> AsyncIterator[Version]:
         """All current, not deleted resources, by type and id."""
         low, high = ("", "\U0010ffff") if resource_type is None else (name(resource_type, ""), f"{resource_type}0")

@@ -136,6 +136,11 @@ class SqliteStore:
             for version in chunk:
                 yield version
 
+    async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
+        """See `Store.log`."""
+        with translated():
+            return self._versions.log(after, limit)
+
     async def ready(self) -> bool:
         """See `Store.ready`: after a failed commit a trial write tells whether the disk is back."""
         try:

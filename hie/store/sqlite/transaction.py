@@ -7,8 +7,9 @@ import apsw
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
+from hie.search.entries import no_entries
 from hie.search.plan import Plan
-from hie.store.body import body, stamp
+from hie.store.body import body, check_next, stamp
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.index import Index
@@ -128,6 +129,21 @@ class SqliteTransaction:
             else:
                 self._index.add(pk, type_pk, entries)
             return Version(resource["resourceType"], resource["id"], version, self._last, content, method)
+
+    async def restore(self, version: Version) -> None:
+        """See `Transaction.restore`."""
+        with translated():
+            entries = no_entries() if version.deleted else self._extract(loads(version.body))
+            type_pk, pk, number, indexed = self._next(version.type, version.id)
+            check_next(version, number - 1, self._last)
+            self._last = version.last_updated
+            self._append(type_pk, pk, number, version.method, version.body)
+            if version.deleted:
+                self._index.remove(pk)
+            elif indexed:
+                self._index.replace(pk, type_pk, entries)
+            else:
+                self._index.add(pk, type_pk, entries)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`; a resource that is deleted already stays as it is."""

@@ -17,6 +17,8 @@ _ONE = f"SELECT {_COLUMNS} FROM {_JOIN} WHERE r.type = ? AND r.id = ? AND v.vers
 _ALL = f"""SELECT {_COLUMNS} FROM resource r JOIN version v ON v.seq = r.seq JOIN type t ON t.pk = r.type
 WHERE r.type = ? AND r.id > ? AND r.deleted = 0 ORDER BY r.id LIMIT 500"""
 
+_LOG = f"SELECT v.seq, {_COLUMNS} FROM {_JOIN} WHERE v.seq > ? ORDER BY v.seq LIMIT ?"
+
 _LATER = "SELECT 1 FROM version n WHERE n.resource = v.resource AND n.version = v.version + 1 AND n.last_updated <= ?"
 
 
@@ -84,6 +86,11 @@ class VersionReading:
             return []
         rows: list[Any] = self._connection.execute(_ALL, (type_pk, after)).fetchall()
         return [Version(*row) for row in rows]
+
+    def log(self, after: int, limit: int) -> list[tuple[int, Version]]:
+        """Versions in order of writing."""
+        rows: list[Any] = self._connection.execute(_LOG, (after, limit)).fetchall()
+        return [(row[0], Version(*row[1:])) for row in rows]
 
     def all(self, resource_type: str | None) -> Iterator[list[Version]]:
         """All current, not deleted resources in chunks, by type and id."""
