@@ -34,13 +34,15 @@ class Parsed:
     """A raw item after parsing: its records in order of processing, and findings about the item as a whole.
 
     A reject or quarantine among `findings` decides for the whole item and no record is processed. `charset` is what
-    the bytes were read in, `context` what the answer needs of the envelope.
+    the bytes were read in, `context` what the answer needs of the envelope, `organisation` the sender it names, for an
+    item without records.
     """
 
     records: tuple[Record, ...]
     findings: tuple[Finding, ...] = ()
     charset: str = "UTF-8"
     context: Any = None
+    organisation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

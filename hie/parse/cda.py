@@ -38,11 +38,13 @@ def parse(delivery: Delivery, organisations: Collection[str]) -> Parsed:
 
 def _parse_register(delivery: Delivery, organisations: Collection[str]) -> Parsed:
     register = read_register(delivery.body)
+    sender = register.envelope.organisation if register.envelope else ""
     if register.document is None or gravest(register.findings) is Severity.REJECT:
-        return Parsed((), register.findings, register.charset, register.context)
+        return Parsed((), register.findings, register.charset, register.context, sender)
     document = parse_xml(register.document)
     if document.root is None:
-        return Parsed((), (*register.findings, *document.findings), register.charset, register.context)
+        findings = (*register.findings, *document.findings)
+        return Parsed((), findings, register.charset, register.context, sender)
     record = _record(register.document, document.root, document.findings, organisations)
     findings = (*register.findings, *record.findings, *_compared(register, record))
     record = replace(record, findings=findings, message_id=register.context.message_id, envelope=register.envelope)

@@ -47,7 +47,8 @@ def parse(delivery: Delivery, organisations: Collection[str], tables: RowTables)
     problems = tuple(_envelope_findings(document.root, columns, len(rows), organisations))
     findings = (*document.findings, *problems)
     if gravest(findings).rank >= Severity.QUARANTINE.rank:
-        return Parsed((), findings, document.charset, context)
+        sender = columns.get(ORGANISATION, "").upper()
+        return Parsed((), findings, document.charset, context, sender)
     records = _records(rows, numbers, _header(columns), tables)
     return Parsed(_in_order(records, tables), findings, document.charset, context)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from hie.base.draft import Draft
 from hie.base.finding import Finding
@@ -11,12 +12,18 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.plugin import Adapter, Feed
 
 
+def no_dimension(_: Finding) -> str:
+    """The dimension of a finding on a feed without rules."""
+    return ""
+
+
 @dataclass(frozen=True)
 class FeedRuntime:
     """What the pipeline needs of one feed.
 
     `parse` and `draft` are pure; `check` is the quality stage: it returns the draft, amended where a rule leaves a
-    value out, and its findings; `answers` is keyed by door; `repeat` turns a saved answer into that of a duplicate.
+    value out, and its findings; `answers` is keyed by door; `repeat` turns a saved answer into that of a duplicate;
+    `dimension` names the quality dimension that a finding counts against.
     """
 
     feed: Feed
@@ -27,8 +34,18 @@ class FeedRuntime:
     answers: dict[str, Callable[[ItemOutcome, datetime], Answer]]
     repeat: Callable[[Answer, str], Answer]
     maps: str
+    dimension: Callable[[Finding], str] = no_dimension
 
     @property
     def region(self) -> str:
         """The region code of the adapter."""
         return self.adapter.region
+
+    @cached_property
+    def organisations(self) -> frozenset[str]:
+        """The social credit codes registered for the feed."""
+        return frozenset(organisation.uscc for organisation in self.adapter.organisations)
+
+    def sender(self, organisation: str) -> str:
+        """The organisation that something is counted under: a registered one, else the empty one."""
+        return organisation if organisation in self.organisations else ""

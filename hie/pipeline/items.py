@@ -45,6 +45,7 @@ def raw_row(delivery: Delivery) -> Row:
         "answer": None,
         "answer_type": "",
         "answer_status": 0,
+        "organisation": None,
         "body": delivery.body,
     }
 
@@ -56,9 +57,16 @@ def delivery_of(row: Row) -> Delivery:
 
 
 def part_row(
-    delivery: Delivery, record: Record, draft: Draft | None, outcome: PartOutcome, received: int, waits: str | None
+    delivery: Delivery,
+    record: Record,
+    draft: Draft | None,
+    outcome: PartOutcome,
+    received: int,
+    waits: str | None,
+    sender: str,
 ) -> Row:
-    """The row of a part. A copy of a known part carries neither hash nor message id: the first one keeps them."""
+    """The row of a part. A copy of a known part carries neither hash, message id nor sender: the first one keeps
+    them."""
     cause = max(outcome.findings, key=lambda f: f.severity.rank, default=None)
     first = outcome.original is None
     return {
@@ -75,6 +83,7 @@ def part_row(
         "resources": dumps(list(outcome.resources)),
         "waits": waits,
         "received": received,
+        "organisation": sender if first else None,
     }
 
 

@@ -6,6 +6,7 @@ from hie.base.clock import Clock, micros
 from hie.base.errors import where
 from hie.base.finding import finding
 from hie.pipeline.codec import encode_findings
+from hie.pipeline.counting import Counting
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number
 from hie.pipeline.settle import Settler
@@ -84,15 +85,18 @@ async def _try(
         await store.write(job)
     except Exception as error:
         log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
-        await store.write(lambda tx: _failed(tx, row, micros(clock.now())))
+        await store.write(lambda tx: _failed(tx, runtime, row, micros(clock.now())))
 
 
-async def _failed(tx: Transaction, row: Row, now: int) -> None:
+async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, now: int) -> None:
     attempts = number(row["attempts"])
     if attempts >= MAX_ATTEMPTS:
-        state = advance(State.LEASED, Event.GIVE_UP)
-        findings = encode_findings((finding("internal-error"),))
-        await tx.upsert(RAW_ITEM, {**row, "state": state.value, "disposition": "quarantined", "findings": findings})
+        findings = (finding("internal-error"),)
+        given_up: Row = {**row, "state": advance(State.LEASED, Event.GIVE_UP).value, "disposition": "quarantined"}
+        counting = Counting(tx, runtime, delivery_of(row), again=False)
+        counting.item(given_up, findings, "")
+        await counting.flush()
+        await tx.upsert(RAW_ITEM, {**given_up, "findings": encode_findings(findings)})
         return
     due = now + backoff_seconds(attempts) * 1_000_000
     await tx.upsert(RAW_ITEM, {**row, "state": advance(State.LEASED, Event.FAIL).value, "due": due})

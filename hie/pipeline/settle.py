@@ -9,6 +9,7 @@ from hie.base.ids import sha256
 from hie.base.outcome import ItemOutcome, PartOutcome
 from hie.base.record import Delivery, Parsed, Record
 from hie.pipeline.codec import encode_findings
+from hie.pipeline.counting import Counting, sender
 from hie.pipeline.disposition import STORED, item_disposition
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number, part_outcome, part_row
@@ -57,12 +58,15 @@ class Settler:
         work = self._work(tx, delivery)
         if again:
             await work.forget()
+        counting = Counting(tx, self._feeds[delivery.feed], delivery, again=again)
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
-        outcomes = await self._finish(tx, work, delivery, partials, copies=len(parts) > 1)
+        outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1)
         how = item_disposition(parsed.findings, outcomes)
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:
             claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
+        counting.item(row, parsed.findings, sender(self._feeds[delivery.feed], parsed))
+        await counting.flush()
         row.update(
             state=advance(claimed, SETTLES[how]).value,
             disposition=how.value,
@@ -89,8 +93,10 @@ class Settler:
         parsed, prepared = prepare(self._feeds[delivery.feed], delivery)
         work = self._work(tx, delivery, held=waited)
         chosen = [one for one in prepared if one.record.part in parts]
+        counting = Counting(tx, self._feeds[delivery.feed], delivery, again=True)
         partials = [await self._contribute(tx, work, delivery, one, released=not waited) for one in chosen]
-        await self._finish(tx, work, delivery, partials, copies=True)
+        await self._finish(tx, work, delivery, partials, counting, copies=True)
+        await counting.flush()
         rows = await tx.select(PART, {"item": delivery.id})
         how = item_disposition(parsed.findings, [part_outcome(row) for row in rows])
         state = advance(advance(State(str(item["state"])), Event.RELEASE), SETTLES[how])
@@ -130,19 +136,30 @@ class Settler:
         return None
 
     async def _finish(
-        self, tx: Transaction, work: Work, delivery: Delivery, partials: Sequence[_Partial], *, copies: bool
+        self,
+        tx: Transaction,
+        work: Work,
+        delivery: Delivery,
+        partials: Sequence[_Partial],
+        counting: Counting,
+        *,
+        copies: bool,
     ) -> list[PartOutcome]:
         """Complete the work, write Provenance and part rows, release what waited; `copies` get rows as well."""
         await work.complete()
         await self._trace(tx, delivery, work)
         outcomes = [_outcome(partial, work) for partial in partials]
         received = micros(delivery.received)
+        runtime = self._feeds[delivery.feed]
         for partial, outcome in zip(partials, outcomes, strict=True):
             if copies or partial.copy_of is None:
                 waits = partial.work.waits if partial.work is not None else None
                 one = partial.prepared
-                await tx.upsert(PART, part_row(delivery, one.record, one.draft, outcome, received, waits))
-        if self._feeds[delivery.feed].feed.orphans:
+                organisation = runtime.sender(one.record.organisation)
+                row = part_row(delivery, one.record, one.draft, outcome, received, waits, organisation)
+                await counting.part(row, outcome.findings, len(outcome.resources))
+                await tx.upsert(PART, row)
+        if runtime.feed.orphans:
             for root in work.born:
                 await self._release_waiting(tx, root)
         return outcomes

@@ -19,12 +19,14 @@ RAW_ITEM = Table(
         "answer": bytes,
         "answer_type": str,
         "answer_status": int,
+        "organisation": str,
         "body": bytes,
     },
     key=("id",),
     indexes=(("state", "due"), ("feed", "received")),
 )
-"""Raw items. `received` and `due` are microseconds since the epoch; `answer` is the saved answer."""
+"""Raw items. `received` and `due` are microseconds since the epoch; `answer` is the saved answer. `organisation` is the
+sender under which the item is counted, None while it is not."""
 
 PART = Table(
     "part",
@@ -42,11 +44,13 @@ PART = Table(
         "resources": bytes,
         "waits": str,
         "received": int,
+        "organisation": str,
     },
     key=("item", "part"),
     indexes=(("feed", "sha256"), ("feed", "message"), ("disposition", "received", "item", "part"), ("waits",)),
 )
-"""Parts of raw items. `cause` is the code of the gravest finding, `waits` the root an orphan waits for."""
+"""Parts of raw items. `cause` is the code of the gravest finding, `waits` the root an orphan waits for, `organisation`
+the sender under which the part is counted, None for a copy."""
 
 CONTRIBUTION = Table(
     "contribution",
@@ -93,5 +97,13 @@ AUDIT = Table(
 )
 """What operators did to items: release, discard, replay."""
 
-TABLES = (RAW_ITEM, PART, CONTRIBUTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT)
+TALLY = Table(
+    "tally",
+    {"day": str, "feed": str, "organisation": str, "state": str, "body": bytes},
+    key=("day", "feed", "organisation"),
+    indexes=(("state", "day"),),
+)
+"""What quality is judged by, per day, feed and sending organisation; see `hie.staging.tallies`."""
+
+TABLES = (RAW_ITEM, PART, CONTRIBUTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
 """All of them, for the store to create."""

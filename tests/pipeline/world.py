@@ -14,11 +14,13 @@ from hie.identity.tables import TABLES as IDENTITY
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest
 from hie.pipeline.operate import Operator
-from hie.plugin import Adapter, Feed
+from hie.plugin import Adapter, Feed, Organisation
 from hie.staging.tables import TABLES as STAGING
+from hie.store.lease import LEASE
 from hie.store.port import Store
 
-TABLES = (*STAGING, *IDENTITY)
+TABLES = (*STAGING, *IDENTITY, LEASE)
+ORGANISATIONS = (Organisation("A", "ORG-A", "Hospital A"), Organisation("B", "ORG-B", "Hospital B"))
 START = datetime(2026, 4, 1, tzinfo=UTC)
 
 
@@ -34,7 +36,14 @@ def parse(delivery: Delivery) -> Parsed:
     if parts == "explode":
         raise RuntimeError("secret content")
     records = [
-        Record(n, "T", part, json.dumps(part).encode() if part.get("hash") else b"", message_id=part.get("id", ""))
+        Record(
+            n,
+            "T",
+            part,
+            json.dumps(part).encode() if part.get("hash") else b"",
+            organisation=part.get("from", ""),
+            message_id=part.get("id", ""),
+        )
         for n, part in enumerate(parts)
     ]
     return Parsed(tuple(records))
@@ -53,7 +62,10 @@ def draft(record: Record, _: Delivery) -> Draft:
         contributions.append(Contribution(**options))
     return Draft(
         contributions=tuple(contributions),
-        findings=tuple(finding(code) for code in part.get("findings", ())),
+        findings=(
+            *(finding(code) for code in part.get("findings", ())),
+            *(finding("field-unmapped", path) for path in part.get("paths", ())),
+        ),
         aliases=tuple(Alias(key(*a), key(*t), order) for a, t, order in part.get("aliases", ())),
         merges=tuple(Merge(key(*p), key(*t), order) for p, t, order in part.get("merges", ())),
         needs=tuple(key(*one) for one in part.get("needs", ())),
@@ -82,6 +94,11 @@ def repeat(saved: Answer, _: str) -> Answer:
     return Answer(json.dumps(body).encode(), saved.content_type, saved.status)
 
 
+def dimension(found: Finding) -> str:
+    """Two dimensions are enough."""
+    return "关联性" if found.code == "orphan-reference" else "规范性"
+
+
 class World:
     """An exchange with the one feed `test`."""
 
@@ -89,8 +106,8 @@ class World:
         self.store = store
         self.clock = FixedClock(START)
         feed = Feed("test", "json", "Test", {"test": "application/json"}, orphans=True)
-        adapter = Adapter("test", "Test", (feed,), (), Path())
-        runtime = FeedRuntime(feed, adapter, parse, draft, check, {"test": answer}, repeat, "1")
+        adapter = Adapter("test", "Test", (feed,), ORGANISATIONS, Path())
+        runtime = FeedRuntime(feed, adapter, parse, draft, check, {"test": answer}, repeat, "1", dimension)
         self.ingest = Ingest(store, [runtime], self.clock)
         self.operator = Operator(store, {"test": runtime}, self.clock, "tester")
 

@@ -1,0 +1,55 @@
+"""Counting: keeps the tallies of quality in step with the rows of one item, in the job that writes them."""
+
+from collections.abc import Sequence
+
+from hie.base.finding import Finding
+from hie.base.record import Delivery, Parsed
+from hie.pipeline.codec import decode_findings, stored
+from hie.pipeline.feed import FeedRuntime
+from hie.staging.tables import PART
+from hie.staging.tallies import Tallying, counts_of_item, counts_of_part
+from hie.store.port import Transaction
+from hie.store.table import Row
+
+
+class Counting:
+    """Counts one item. `again`: its rows may be there from before, and what they stand for is taken back first."""
+
+    def __init__(self, tx: Transaction, runtime: FeedRuntime, delivery: Delivery, *, again: bool) -> None:
+        self._tx = tx
+        self._runtime = runtime
+        self._delivery = delivery
+        self._again = again
+        self._tallying = Tallying(delivery.feed, delivery.received)
+
+    async def part(self, row: Row, findings: Sequence[Finding], resources: int) -> None:
+        """Count a part that is about to become `row`; a copy is not counted."""
+        dimension = self._runtime.dimension
+        before = await self._tx.get(PART, row["item"], row["part"]) if self._again else None
+        if before is not None and before["organisation"] is not None:
+            counts = counts_of_part(decode_findings(before["findings"]), len(stored(before["resources"])), dimension)
+            self._tallying.take_back(str(before["organisation"]), counts)
+        if row["organisation"] is not None:
+            counts = counts_of_part(findings, resources, dimension)
+            self._tallying.add(str(row["organisation"]), counts, f"{self._delivery.id}/{row['part']!s}")
+
+    def item(self, row: Row, findings: Sequence[Finding], organisation: str) -> None:
+        """Count an item that is settled with `findings` about it as a whole; says so in `row`, which still holds the
+        findings from before."""
+        received, dimension = self._delivery.received, self._runtime.dimension
+        if row["organisation"] is not None:
+            before = counts_of_item(received, decode_findings(row["findings"]), dimension)
+            self._tallying.take_back(str(row["organisation"]), before)
+        row["organisation"] = organisation
+        counts = counts_of_item(received, findings, dimension)
+        self._tallying.add(organisation, counts, f"{self._delivery.id}/0")
+
+    async def flush(self) -> None:
+        """Write what was counted."""
+        await self._tallying.flush(self._tx)
+
+
+def sender(runtime: FeedRuntime, parsed: Parsed) -> str:
+    """The organisation that an item comes from: that of its first record, else what its envelope says."""
+    first = next((record.organisation for record in parsed.records if record.organisation), parsed.organisation)
+    return runtime.sender(first)

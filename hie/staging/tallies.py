@@ -1,0 +1,245 @@
+"""Tallies: what quality is judged by, counted when an item is settled; nobody scans resources for it later.
+
+One row per feed, sending organisation and day (China time, by reception) holds all counters. It is changed in the job
+that settles the item, so counters are as durable and as exact as the item: what a settled item or part stands for is a
+function of its stored row (`counts_of_item`, `counts_of_part`), and every change of such a row adds the difference.
+Receiving an item twice therefore counts once, and a replay or a release takes back what was counted before.
+
+A tally that changed is `open` until its day is closed; a change after that opens it again.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from hie.base.clock import CHINA
+from hie.base.finding import Finding, Severity
+from hie.staging.tables import TALLY
+from hie.store.port import Reader, Transaction
+from hie.store.table import AtMost, OneOf, Row, Where
+
+OPEN, CLOSED = "open", "closed"
+
+Counts = Counter[str]
+"""Counters by name: `items`, `hour|08`, `checked`, `resources`, `failed|<dimension>`,
+`found|<severity>|<code>|<path>`."""
+
+Dimension = Callable[[Finding], str]
+"""The dimension that a finding belongs to, empty for none."""
+
+MOST_NAMES = 400
+"""How many different counters one tally may have: senders choose what stands in some paths. Further findings are
+counted without their path."""
+
+_INDEX = re.compile(r"\[\d+\]")
+_LONGEST_PATH = 120
+
+
+class Cause(NamedTuple):
+    """What a finding is counted under: severity, code, and its place in the source's own terms without indexes."""
+
+    severity: str
+    code: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counters of one feed, organisation (social credit code, empty when none could be told) and day.
+
+    `items` are deliveries, `hours` the same by hour of reception; `checked` are the parts that went through the rules,
+    and envelopes with something wrong; `resources` what they wrote; `failed` by dimension how many of `checked` have a
+    finding of severity warn or graver there; `found` counts findings; `samples` is one part (item id, part) for each
+    code and path.
+    """
+
+    day: str
+    feed: str
+    organisation: str
+    state: str
+    items: int
+    hours: tuple[int, ...]
+    checked: int
+    resources: int
+    failed: Mapping[str, int]
+    found: Mapping[Cause, int]
+    samples: Mapping[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+
+
+def day_of(at: datetime) -> str:
+    """The day of an instant in China: `2026-01-18`."""
+    return f"{at.astimezone(CHINA):%Y-%m-%d}"
+
+
+def place(path: str) -> str:
+    """A source path without indexes, cut at 120 characters; what two findings of one cause have in common."""
+    return _INDEX.sub("", path)[:_LONGEST_PATH]
+
+
+def counts_of_item(received: datetime, findings: Iterable[Finding], dimension: Dimension) -> Counts:
+    """What a settled item stands for: one arrival, and a checked envelope when there is something to say about it."""
+    counts = Counter({"items": 1, f"hour|{received.astimezone(CHINA):%H}": 1})
+    found = tuple(findings)
+    if found:
+        counts.update(counts_of_part(found, 0, dimension))
+    return counts
+
+
+def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimension) -> Counts:
+    """What a part stands for that was checked: not a copy of a known one."""
+    counts = Counter({"checked": 1})
+    if resources:
+        counts["resources"] = resources
+    failed = set()
+    for one in findings:
+        counts[f"found|{one.severity.value}|{one.code}|{place(one.path)}"] += 1
+        if one.severity is not Severity.INFO:
+            failed.add(dimension(one))
+    for name in failed - {""}:
+        counts[f"failed|{name}"] = 1
+    return counts
+
+
+class Tallying:
+    """The changes that one item makes to tallies; `flush` writes them, one row for each organisation that it names."""
+
+    def __init__(self, feed: str, received: datetime) -> None:
+        self._feed = feed
+        self._day = day_of(received)
+        self._changes: dict[str, Counts] = {}
+        self._samples: dict[str, str] = {}
+
+    def add(self, organisation: str, counts: Counts, sample: str = "") -> None:
+        """Count something; `sample` is the part (`item/number`) that it was found in."""
+        changes = self._changes.setdefault(organisation, Counter())
+        for name, n in counts.items():
+            changes[name] += n
+        if sample and len(counts) > 1:
+            self._samples.update((name, sample) for name in counts if name.startswith("found|"))
+
+    def take_back(self, organisation: str, counts: Counts) -> None:
+        """Take back what was counted before."""
+        self._changes.setdefault(organisation, Counter()).subtract(counts)
+
+    async def flush(self, tx: Transaction) -> None:
+        """Change the rows."""
+        for organisation, changes in self._changes.items():
+            if any(changes.values()):
+                await self._change(tx, organisation, changes)
+        self._changes = {}
+
+    async def _change(self, tx: Transaction, organisation: str, changes: Counts) -> None:
+        row = await tx.get(TALLY, self._day, self._feed, organisation)
+        key: Row = {"day": self._day, "feed": self._feed, "organisation": organisation}
+        if row is None:
+            body = _changed({"n": {}, "s": {}}, changes, self._samples)
+            await tx.insert(TALLY, {**key, "state": OPEN, "body": body})
+            return
+        body = _changed(_content(row), changes, self._samples)
+        opens: Row = {} if row["state"] == OPEN else {"state": OPEN}
+        await tx.update(TALLY, {**key, "body": body, **opens})
+
+
+async def tallies(
+    reader: Reader, days: Sequence[str], *, feed: str | None = None, organisation: str | None = None
+) -> list[Tally]:
+    """The tallies of some days, in order of day, feed and organisation."""
+    where: Where = {"day": OneOf(tuple(days))}
+    if feed is not None:
+        where = {**where, "feed": feed}
+    found = [tally(row) for row in await reader.select(TALLY, where)]
+    found.sort(key=lambda one: (one.day, one.feed, one.organisation))
+    return [one for one in found if organisation in (None, one.organisation)]
+
+
+async def open_tallies(reader: Reader, until: str, limit: int) -> list[Tally]:
+    """Tallies that changed since they were closed, or never were, up to and with the day `until`, oldest first."""
+    rows = await reader.select(TALLY, {"state": OPEN, "day": AtMost(until)}, order=("day",), limit=limit)
+    return [tally(row) for row in rows]
+
+
+async def close(tx: Transaction, day: str, feed: str, organisation: str) -> Tally | None:
+    """Mark a tally as closed; returns it as it is now, None when it is closed already."""
+    row = await tx.get(TALLY, day, feed, organisation)
+    if row is None or row["state"] == CLOSED:
+        return None
+    await tx.update(TALLY, {"day": day, "feed": feed, "organisation": organisation, "state": CLOSED})
+    return tally(row)
+
+
+async def arrivals(reader: Reader, feed: str, since: datetime, until: datetime) -> dict[str, list[int]]:
+    """Items by organisation for each hour from that of `since` to that of `until`, both included: the rhythm of a feed.
+
+    An organisation that sent nothing in all that time is not there; the empty one stands for items whose sender could
+    not be told.
+    """
+    start = since.astimezone(CHINA).replace(minute=0, second=0, microsecond=0)
+    hours = int((until - start) / timedelta(hours=1)) + 1
+    asked = [start + timedelta(hours=n) for n in range(hours)]
+    index = {(day_of(at), at.hour): n for n, at in enumerate(asked)}
+    found: dict[str, list[int]] = {}
+    for one in await tallies(reader, list(dict.fromkeys(day for day, _ in index)), feed=feed):
+        for hour, n in enumerate(one.hours):
+            if n and (one.day, hour) in index:
+                found.setdefault(one.organisation, [0] * hours)[index[one.day, hour]] += n
+    return found
+
+
+def tally(row: Row) -> Tally:
+    """A stored tally."""
+    content = _content(row)
+    counts: dict[str, int] = content["n"]
+    failed, found = {}, {}
+    for name, n in counts.items():
+        what, _, rest = name.partition("|")
+        if what == "failed":
+            failed[rest] = n
+        elif what == "found":
+            found[Cause(*rest.split("|", 2))] = n
+    return Tally(
+        str(row["day"]),
+        str(row["feed"]),
+        str(row["organisation"]),
+        str(row["state"]),
+        counts.get("items", 0),
+        tuple(counts.get(f"hour|{hour:02}", 0) for hour in range(24)),
+        counts.get("checked", 0),
+        counts.get("resources", 0),
+        failed,
+        found,
+        dict(_sample(*one) for one in content["s"].items()),
+    )
+
+
+def _sample(name: str, sample: str) -> tuple[tuple[str, str], tuple[str, int]]:
+    _, _, code, path = name.split("|", 3)
+    item, _, part = sample.partition("/")
+    return (code, path), (item, int(part))
+
+
+def _content(row: Row) -> dict[str, Any]:
+    body = row["body"]
+    assert isinstance(body, bytes)
+    content: dict[str, Any] = orjson.loads(body)
+    return content
+
+
+def _changed(content: dict[str, Any], changes: Counts, samples: Mapping[str, str]) -> bytes:
+    counts, kept = content["n"], content["s"]
+    for name, n in changes.items():
+        if name not in counts and len(counts) >= MOST_NAMES and name.startswith("found|"):
+            name = "|".join((*name.split("|")[:3], ""))
+        left = counts.get(name, 0) + n
+        if left > 0:
+            counts[name] = left
+            if n > 0 and name in samples:
+                kept.setdefault(name, samples[name])
+        else:
+            counts.pop(name, None)
+            kept.pop(name, None)
+    return orjson.dumps(content)

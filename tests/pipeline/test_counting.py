@@ -1,0 +1,114 @@
+"""Tallies: counted once for every settled item, whatever comes again, and taken back by what changes it."""
+
+from datetime import timedelta
+from typing import Any
+
+from hie.pipeline.retry import try_again
+from hie.staging.states import MAX_ATTEMPTS
+from hie.staging.tallies import Cause, Tally, arrivals, tallies
+from tests.pipeline.world import START, World, key, patient
+
+DAY = "2026-04-01"
+"""`START` is 08:00 in China."""
+
+
+def by(organisation: str, **part: Any) -> dict[str, Any]:
+    return {**part, "from": organisation}
+
+
+async def counted(world: World, organisation: str) -> Tally:
+    [one] = await tallies(world.store, [DAY], feed="test", organisation=organisation)
+    return one
+
+
+async def test_an_item_is_counted_under_its_sender_day_and_hour(world: World) -> None:
+    await world.send(by("ORG-A", **patient("1"), findings=["id-checksum", "null-text"]))
+    await world.send(by("ORG-B", **patient("2")), by("ORG-A", **patient("3")))
+    one = await counted(world, "ORG-A")
+    assert (one.items, one.checked, one.resources, one.state) == (1, 2, 2, "open")
+    assert one.hours[8] == one.items == sum(one.hours)
+    assert one.failed == {"规范性": 1}
+    assert one.found == {Cause("warn", "id-checksum", ""): 1, Cause("info", "null-text", ""): 1}
+    assert set(one.samples) == {("id-checksum", ""), ("null-text", "")}
+    assert (await counted(world, "ORG-B")).items == 1
+
+
+async def test_the_same_bytes_and_a_copied_part_count_once(world: World) -> None:
+    part = by("ORG-A", **patient("1"), findings=["id-checksum"], hash=True)
+    for _ in range(3):
+        await world.send(part)
+    await world.send(part, by("ORG-A", **patient("2")))
+    one = await counted(world, "ORG-A")
+    assert (one.items, one.checked, one.failed) == (2, 2, {"规范性": 1})
+    assert sum(one.found.values()) == 1
+
+
+async def test_a_replay_counts_what_is_stored_afterwards_and_no_more(world: World) -> None:
+    answer = await world.send(by("ORG-A", **patient("1"), findings=["id-checksum"]), by("ORG-B", **patient("2")))
+    before = [await counted(world, name) for name in ("ORG-A", "ORG-B")]
+    for _ in range(2):
+        await world.operator.replay(answer["id"])
+    assert [await counted(world, name) for name in ("ORG-A", "ORG-B")] == before
+
+
+async def test_an_unregistered_sender_is_counted_under_no_name(world: World) -> None:
+    await world.send(by("ORG-X", **patient("1")))
+    await world.send_bytes(b"no json")
+    one = await counted(world, "")
+    assert (one.items, one.checked) == (2, 2)
+    assert one.found == {Cause("reject", "message-malformed", ""): 1}
+
+
+async def test_a_release_takes_the_quarantine_finding_back(world: World) -> None:
+    answer = await world.send(by("ORG-A", **patient("1"), findings=["field-too-long"]))
+    assert (await counted(world, "ORG-A")).found == {Cause("quarantine", "field-too-long", ""): 1}
+    await world.operator.release(answer["id"])
+    one = await counted(world, "ORG-A")
+    assert one.found == {Cause("warn", "field-too-long", ""): 1}
+    assert (one.items, one.checked, one.resources) == (1, 1, 1)
+
+
+async def test_a_parent_that_comes_later_heals_the_tally(world: World) -> None:
+    child = by("ORG-A", **patient("1"), needs=[["Encounter", "9"]])
+    await world.send(child)
+    assert (await counted(world, "ORG-A")).failed == {"关联性": 1}
+    await world.send(by("ORG-B", says=[{"target": ["Encounter", "9"], "order": "1", "slots": {"status": "finished"}}]))
+    one = await counted(world, "ORG-A")
+    assert (one.failed, one.found, one.checked) == ({}, {}, 1)
+    assert await world.resource("Encounter", "9") is not None
+    assert key("Patient", "1").id
+
+
+async def test_an_item_in_flight_is_counted_when_it_is_settled(world: World) -> None:
+    await world.send_bytes(b'"explode"')
+    assert await tallies(world.store, [DAY]) == []
+    for _ in range(MAX_ATTEMPTS):
+        world.clock.advance(2000)
+        await try_again(world.store, dict(world.ingest.feeds), world.clock)
+    one = await counted(world, "")
+    assert (one.items, one.found) == (1, {Cause("quarantine", "internal-error", ""): 1})
+
+
+async def test_paths_are_counted_without_indexes_and_bounded(world: World) -> None:
+    for n in range(3):
+        await world.send(by("ORG-A", **patient(str(n)), paths=[f"OBX[{n}]-5", f"Z{n}"]))
+    one = await counted(world, "ORG-A")
+    assert one.found[Cause("info", "field-unmapped", "OBX-5")] == 3
+    many = [f"Z{n}" for n in range(600)]
+    await world.send(by("ORG-A", **patient("9"), paths=many))
+    one = await counted(world, "ORG-A")
+    assert len(one.found) < 410
+    assert sum(one.found.values()) == 606
+
+
+async def test_arrivals_show_the_rhythm_of_a_feed(world: World) -> None:
+    await world.send(by("ORG-A", **patient("1")))
+    world.clock.advance(2 * 3600)
+    await world.send(by("ORG-A", **patient("2")))
+    await world.send(by("ORG-B", **patient("3")))
+    seen = await arrivals(world.store, "test", START - timedelta(hours=9), START + timedelta(hours=3))
+    assert {name: {n: many for n, many in enumerate(hours) if many} for name, hours in seen.items()} == {
+        "ORG-A": {9: 1, 11: 1},
+        "ORG-B": {11: 1},
+    }
+    assert all(len(hours) == 13 for hours in seen.values())
