@@ -199,6 +199,10 @@ class Definitions:
         found = (p for p in self._parameters if bases.intersection(p.base))
         return dict(sorted((p.code, p) for p in found))
 
+    def once(self, kind: str, key: str, make: Callable[[str], V]) -> V:
+        """What `make` finds for `key` in these search parameters, computed on first use."""
+        return self._searched.get(kind, key, make)
+
     def search_parameter(self, url: str) -> SearchParameter | None:
         """A search parameter by canonical URL."""
         return self._by_url.get(url)

@@ -9,6 +9,7 @@ from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.fhir.ucum import UCUM
 from hie.search import literal, values
+from hie.search.derived import expanded
 from hie.search.fold import fold
 from hie.search.plan import (
     Clause,
@@ -83,6 +84,10 @@ def served(definition: SearchParameter) -> bool:
 
 def clause(setting: Setting, types: Sequence[str], name: str, modifier: str | None, text: str) -> Clause:
     """What `name:modifier=text` asks for, `text` holding all alternatives."""
+    return expanded(setting.definitions, types, _stated(setting, types, name, modifier, text))
+
+
+def _stated(setting: Setting, types: Sequence[str], name: str, modifier: str | None, text: str) -> Clause:
     definition = parameter(setting, types, name)
     kind = Kind(definition.type)
     label = f"{name}:{modifier}" if modifier else name

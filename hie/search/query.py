@@ -6,6 +6,7 @@ from dataclasses import replace
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
 from hie.search import params
+from hie.search.derived import sort_keys
 from hie.search.filter import parse_filter
 from hie.search.include import parse_include
 from hie.search.params import Setting, Terminology, invalid
@@ -171,7 +172,7 @@ def _count(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 
 def _sort(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    keys = []
+    keys: list[SortKey] = []
     for part in text.split(","):
         code = part.removeprefix("-")
         try:
@@ -180,7 +181,7 @@ def _sort(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
             raise invalid("_sort", f"{code} is not known here") from error
         if kind in (Kind.COMPOSITE, Kind.SPECIAL) or code in ("_text", "_content"):
             raise invalid("_sort", f"{code} has no order")
-        keys.append(SortKey(code, kind, part.startswith("-")))
+        keys += sort_keys(setting.definitions, plan.types, SortKey(code, kind, part.startswith("-")))
     return replace(plan, sort=(*plan.sort, *keys))
 
 
