@@ -121,12 +121,14 @@ class Finding:
 
     `code` is a key of `CODES`; `path` says where in the *source's* own terms (`PID-3`, `XM`, an XPath); `detail`
     may add words but never a value of the patient; `severity` is that of the code unless the rule says otherwise.
+    `rule` is the id of the quality rule that noted it, empty when a stage noted it itself.
     """
 
     code: str
     path: str = ""
     detail: str = ""
     severity: Severity = Severity.INFO
+    rule: str = ""
 
     @property
     def row(self) -> FindingCode:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hie.base.draft import Contribution, Event, Key, Member
-from hie.base.finding import Finding, finding
+from hie.base.finding import Finding, Severity
 from hie.store.table import Value
 from hie.wire.safejson import dumps, loads
 
@@ -56,8 +56,8 @@ def _key(key: Key) -> list[str]:
 
 
 def encode_findings(findings: tuple[Finding, ...]) -> bytes:
-    """Findings as a JSON list of [code, path, detail, severity]."""
-    return dumps([[f.code, f.path, f.detail, f.severity.value] for f in findings])
+    """Findings as a JSON list of [code, path, detail, severity], and the id of the rule where one noted it."""
+    return dumps([[f.code, f.path, f.detail, f.severity.value, *([f.rule] if f.rule else ())] for f in findings])
 
 
 def decode_findings(body: Value) -> tuple[Finding, ...]:
@@ -71,6 +71,5 @@ def stored(body: Value) -> Any:
     return loads(body)
 
 
-def _finding(code: str, path: str, detail: str, severity: str) -> Finding:
-    row = finding(code, path, detail)
-    return row if row.severity.value == severity else Finding(code, path, detail, type(row.severity)(severity))
+def _finding(code: str, path: str, detail: str, severity: str, rule: str = "") -> Finding:
+    return Finding(code, path, detail, Severity(severity), rule)

@@ -21,18 +21,22 @@ CODED: dict[str, tuple[str, str]] = {
 def dimensions(rules: Iterable[Rule], region: str) -> Callable[[Finding], str]:
     """Finding -> dimension on the feeds of a region, empty for what no rule stands for (`internal-error`).
 
-    Of several rules with one code the one at the path of the finding decides, else the first for the region, else the
-    first of all.
+    The rule that noted it decides. For what a stage noted itself, of several rules with one code, the one at the path
+    of the finding; else the first for the region, else the first of all.
     """
+    by_rule: dict[str, str] = {}
     by_place: dict[tuple[str, str], str] = {}
     by_code: dict[str, str] = {}
     ordered = sorted(rules, key=lambda rule: region not in rule.scope)
     for rule in ordered:
+        by_rule[rule.id] = rule.dimension
         by_code.setdefault(rule.finding, rule.dimension)
         if region in rule.path:
             by_place.setdefault((rule.finding, rule.path[region]), rule.dimension)
 
     def dimension(found: Finding) -> str:
+        if found.rule in by_rule:
+            return by_rule[found.rule]
         return by_place.get((found.code, found.path)) or by_code.get(found.code, "")
 
     return dimension

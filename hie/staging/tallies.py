@@ -11,14 +11,14 @@ A tally that changed is `open` until its day is closed; a change after that open
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from hie.base.clock import CHINA
 from hie.base.finding import Finding, Severity
+from hie.base.tally import Cause, Tally
 from hie.staging.tables import TALLY
 from hie.store.port import Reader, Transaction
 from hie.store.table import AtMost, OneOf, Row, Where
@@ -27,7 +27,7 @@ OPEN, CLOSED = "open", "closed"
 
 Counts = Counter[str]
 """Counters by name: `items`, `hour|08`, `checked`, `resources`, `failed|<dimension>`,
-`found|<severity>|<code>|<path>`."""
+`found|<severity>|<code>|<rule>|<path>`."""
 
 Dimension = Callable[[Finding], str]
 """The dimension that a finding belongs to, empty for none."""
@@ -38,37 +38,6 @@ counted without their path."""
 
 _INDEX = re.compile(r"\[\d+\]")
 _LONGEST_PATH = 120
-
-
-class Cause(NamedTuple):
-    """What a finding is counted under: severity, code, and its place in the source's own terms without indexes."""
-
-    severity: str
-    code: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The counters of one feed, organisation (social credit code, empty when none could be told) and day.
-
-    `items` are deliveries, `hours` the same by hour of reception; `checked` are the parts that went through the rules,
-    and envelopes with something wrong; `resources` what they wrote; `failed` by dimension how many of `checked` have a
-    finding of severity warn or graver there; `found` counts findings; `samples` is one part (item id, part) for each
-    code and path.
-    """
-
-    day: str
-    feed: str
-    organisation: str
-    state: str
-    items: int
-    hours: tuple[int, ...]
-    checked: int
-    resources: int
-    failed: Mapping[str, int]
-    found: Mapping[Cause, int]
-    samples: Mapping[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
 
 
 def day_of(at: datetime) -> str:
@@ -97,7 +66,7 @@ def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimen
         counts["resources"] = resources
     failed = set()
     for one in findings:
-        counts[f"found|{one.severity.value}|{one.code}|{place(one.path)}"] += 1
+        counts[f"found|{one.severity.value}|{one.code}|{one.rule}|{place(one.path)}"] += 1
         if one.severity is not Severity.INFO:
             failed.add(dimension(one))
     for name in failed - {""}:
@@ -200,7 +169,7 @@ def tally(row: Row) -> Tally:
         if what == "failed":
             failed[rest] = n
         elif what == "found":
-            found[Cause(*rest.split("|", 2))] = n
+            found[Cause(*rest.split("|", 3))] = n
     return Tally(
         str(row["day"]),
         str(row["feed"]),
@@ -216,10 +185,9 @@ def tally(row: Row) -> Tally:
     )
 
 
-def _sample(name: str, sample: str) -> tuple[tuple[str, str], tuple[str, int]]:
-    _, _, code, path = name.split("|", 3)
+def _sample(name: str, sample: str) -> tuple[Cause, tuple[str, int]]:
     item, _, part = sample.partition("/")
-    return (code, path), (item, int(part))
+    return Cause(*name.split("|", 4)[1:]), (item, int(part))
 
 
 def _content(row: Row) -> dict[str, Any]:
@@ -233,7 +201,7 @@ def _changed(content: dict[str, Any], changes: Counts, samples: Mapping[str, str
     counts, kept = content["n"], content["s"]
     for name, n in changes.items():
         if name not in counts and len(counts) >= MOST_NAMES and name.startswith("found|"):
-            name = "|".join((*name.split("|")[:3], ""))
+            name = "|".join((*name.split("|")[:4], ""))
         left = counts.get(name, 0) + n
         if left > 0:
             counts[name] = left

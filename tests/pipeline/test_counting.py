@@ -3,9 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from hie.base.tally import Cause, Tally
 from hie.pipeline.retry import try_again
 from hie.staging.states import MAX_ATTEMPTS
-from hie.staging.tallies import Cause, Tally, arrivals, tallies
+from hie.staging.tallies import arrivals, tallies
 from tests.pipeline.world import START, World, key, patient
 
 DAY = "2026-04-01"
@@ -28,8 +29,8 @@ async def test_an_item_is_counted_under_its_sender_day_and_hour(world: World) ->
     assert (one.items, one.checked, one.resources, one.state) == (1, 2, 2, "open")
     assert one.hours[8] == one.items == sum(one.hours)
     assert one.failed == {"规范性": 1}
-    assert one.found == {Cause("warn", "id-checksum", ""): 1, Cause("info", "null-text", ""): 1}
-    assert set(one.samples) == {("id-checksum", ""), ("null-text", "")}
+    assert one.found == {Cause("warn", "id-checksum", "", ""): 1, Cause("info", "null-text", "", ""): 1}
+    assert set(one.samples) == set(one.found)
     assert (await counted(world, "ORG-B")).items == 1
 
 
@@ -56,15 +57,15 @@ async def test_an_unregistered_sender_is_counted_under_no_name(world: World) -> 
     await world.send_bytes(b"no json")
     one = await counted(world, "")
     assert (one.items, one.checked) == (2, 2)
-    assert one.found == {Cause("reject", "message-malformed", ""): 1}
+    assert one.found == {Cause("reject", "message-malformed", "", ""): 1}
 
 
 async def test_a_release_takes_the_quarantine_finding_back(world: World) -> None:
     answer = await world.send(by("ORG-A", **patient("1"), findings=["field-too-long"]))
-    assert (await counted(world, "ORG-A")).found == {Cause("quarantine", "field-too-long", ""): 1}
+    assert (await counted(world, "ORG-A")).found == {Cause("quarantine", "field-too-long", "", ""): 1}
     await world.operator.release(answer["id"])
     one = await counted(world, "ORG-A")
-    assert one.found == {Cause("warn", "field-too-long", ""): 1}
+    assert one.found == {Cause("warn", "field-too-long", "", ""): 1}
     assert (one.items, one.checked, one.resources) == (1, 1, 1)
 
 
@@ -86,14 +87,14 @@ async def test_an_item_in_flight_is_counted_when_it_is_settled(world: World) -> 
         world.clock.advance(2000)
         await try_again(world.store, dict(world.ingest.feeds), world.clock)
     one = await counted(world, "")
-    assert (one.items, one.found) == (1, {Cause("quarantine", "internal-error", ""): 1})
+    assert (one.items, one.found) == (1, {Cause("quarantine", "internal-error", "", ""): 1})
 
 
 async def test_paths_are_counted_without_indexes_and_bounded(world: World) -> None:
     for n in range(3):
         await world.send(by("ORG-A", **patient(str(n)), paths=[f"OBX[{n}]-5", f"Z{n}"]))
     one = await counted(world, "ORG-A")
-    assert one.found[Cause("info", "field-unmapped", "OBX-5")] == 3
+    assert one.found[Cause("info", "field-unmapped", "", "OBX-5")] == 3
     many = [f"Z{n}" for n in range(600)]
     await world.send(by("ORG-A", **patient("9"), paths=many))
     one = await counted(world, "ORG-A")

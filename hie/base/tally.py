@@ -1,0 +1,38 @@
+"""Tallies as values: what was counted for one feed, sending organisation and day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Cause(NamedTuple):
+    """What a finding is counted under: severity, code, the rule that noted it (if one did), and its place in the
+    source's own terms without indexes."""
+
+    severity: str
+    code: str
+    rule: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The counters of one feed, organisation (social credit code, empty when none could be told) and day.
+
+    `items` are deliveries, `hours` the same by hour of reception; `checked` are the parts that went through the rules,
+    and envelopes with something wrong; `resources` what they wrote; `failed` by dimension how many of `checked` have a
+    finding there that is not merely informative; `found` counts findings; `samples` is one part (item id, part) for
+    each cause.
+    """
+
+    day: str
+    feed: str
+    organisation: str
+    state: str
+    items: int
+    hours: tuple[int, ...]
+    checked: int
+    resources: int
+    failed: Mapping[str, int]
+    found: Mapping[Cause, int]
+    samples: Mapping[Cause, tuple[str, int]] = field(default_factory=dict)
