@@ -38,6 +38,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("workers", int, 1, "Processes that parse and map larger items, so that none can stop the server; 0: none."),
     Setting("drop_poll_seconds", float, 1.0, "How often the drop folders are looked at; 0 turns them off."),
     Setting("retry_poll_seconds", float, 5.0, "How often items that failed are looked at."),
+    Setting("close_poll_seconds", float, 300.0, "How often quality reports of past days are made; 0: not here."),
     Setting("log_level", str, "INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR."),
 )
 """Every setting of the server."""
@@ -59,6 +60,7 @@ class Config:
     workers: int
     drop_poll_seconds: float
     retry_poll_seconds: float
+    close_poll_seconds: float
     log_level: str
 
     @property

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -31,6 +32,7 @@ from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
+from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest, failure
 from hie.pipeline.metrics import metrics_text
@@ -68,6 +70,7 @@ class Exchange:
         self._definitions = definitions
         self._parameters = parameters
         self._tasks: list[asyncio.Task[None]] = []
+        self._process = str(uuid4())
         self._ready = False
         self.mllp = self._mllp_server()
         self.drops = self._drop_folders()
@@ -85,6 +88,7 @@ class Exchange:
         if self._workers is not None:
             self._tasks.append(asyncio.create_task(self._workers.start()))
         self._every(self.config.retry_poll_seconds, self._retry)
+        self._every(self.config.close_poll_seconds, self._close_days)
         for folder in self.drops:
             await asyncio.to_thread(folder.prepare)
             self._every(self.config.drop_poll_seconds, folder.scan)
@@ -119,6 +123,9 @@ class Exchange:
     async def _retry(self) -> int:
         isolated = self._workers.isolated if self._workers is not None else prepare_here
         return await try_again(self.store, dict(self.ingest.feeds), self._clock, isolated)
+
+    async def _close_days(self) -> int:
+        return await close_days(self.store, self.ingest.feeds, self._clock, self._process)
 
     async def _write_organisations(self, tx: Transaction) -> None:
         """Each registered institution becomes an Organization (common rules §3)."""

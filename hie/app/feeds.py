@@ -21,7 +21,7 @@ from hie.parse import cda, hl7v2, rows
 from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.plugin import API_VERSION, Adapter, Feed
-from hie.quality.dimension import dimensions
+from hie.quality.dimension import dimensions, judged
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 
@@ -88,6 +88,7 @@ def _bind(
         partial(_repeat, feed.dialect, frozenset(speaks_soap)),
         version,
         dimensions(quality.rules, adapter.region),
+        judged(quality.rules, adapter.region),
     )
 
 

@@ -23,7 +23,7 @@ class FeedRuntime:
 
     `parse` and `draft` are pure; `check` is the quality stage: it returns the draft, amended where a rule leaves a
     value out, and its findings; `answers` is keyed by door; `repeat` turns a saved answer into that of a duplicate;
-    `dimension` names the quality dimension that a finding counts against.
+    `dimension` names the quality dimension that a finding counts against, `judged` are those that there are rules for.
     """
 
     feed: Feed
@@ -35,6 +35,7 @@ class FeedRuntime:
     repeat: Callable[[Answer, str], Answer]
     maps: str
     dimension: Callable[[Finding], str] = no_dimension
+    judged: frozenset[str] = frozenset()
 
     @property
     def region(self) -> str:

@@ -25,7 +25,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "staging": frozenset({"store.table", "store.port", "base"}),
     "security": frozenset({"search", "store.port", "fhir", "base"}),
     "pipeline": frozenset(
-        {"staging", "fold", "identity", "store.port", "store.table", "store.lease", "plugin", "wire", "base"}
+        {"staging", "quality", "fold", "identity", "store.port", "store.table", "store.lease", "plugin", "wire"}
+        | {"base"}
     ),
     "feeds": frozenset({"plugin", "wire", "base"}),
     "api": frozenset({"search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}),

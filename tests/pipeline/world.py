@@ -20,6 +20,7 @@ from hie.store.lease import LEASE
 from hie.store.port import Store
 
 TABLES = (*STAGING, *IDENTITY, LEASE)
+JUDGED = frozenset({"规范性", "关联性"})
 ORGANISATIONS = (Organisation("A", "ORG-A", "Hospital A"), Organisation("B", "ORG-B", "Hospital B"))
 START = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -107,7 +108,7 @@ class World:
         self.clock = FixedClock(START)
         feed = Feed("test", "json", "Test", {"test": "application/json"}, orphans=True)
         adapter = Adapter("test", "Test", (feed,), ORGANISATIONS, Path())
-        runtime = FeedRuntime(feed, adapter, parse, draft, check, {"test": answer}, repeat, "1", dimension)
+        runtime = FeedRuntime(feed, adapter, parse, draft, check, {"test": answer}, repeat, "1", dimension, JUDGED)
         self.ingest = Ingest(store, [runtime], self.clock)
         self.operator = Operator(store, {"test": runtime}, self.clock, "tester")
 
