@@ -40,6 +40,7 @@ from hie.api.service import (
 )
 from hie.api.settings import FhirSettings
 from hie.api.shape import shape_of
+from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
@@ -71,17 +72,19 @@ def fhir_app(
     authenticate: Authenticate = local_operator,
     new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     parameters: SearchParameters | None = None,
+    terminology: StoredTerminology | None = None,
 ) -> "FhirApp":
     """The FHIR API as an ASGI application.
 
     `linked` gives all Patient ids of one person; `check` what is wrong with a resource that is to be stored (it runs on
     every write); `validate` what `$validate` answers; `authenticate` the principal of a request from its headers;
-    `parameters` the custom search parameters, loaded.
+    `parameters` the custom search parameters, loaded; `terminology` the terminology service, loaded.
     """
     exports = Exports(settings.export_folder, log_place) if settings.export_folder else None
     service = Service(
-        store, store, definitions, settings, policy, clock, new_id, linked, check, validate, exports, parameters
-    )
+        store, store, definitions, settings, policy, clock, new_id, linked, check, validate, exports, parameters,
+        terminology,
+    )  # fmt: skip
     return FhirApp(service, authenticate)
 
 
@@ -154,16 +157,16 @@ class FhirApp:
             self.service = replace(self.service, definitions=parameters.definitions)
 
     async def _written(self, request: Request) -> Answer:
-        """The answer to what may write; search parameters that it wrote are served before it is sent."""
-        parameters = self.service.parameters
-        if parameters is None:
-            return await handle(self.service, request)
-        before = parameters.changes
+        """The answer to what may write; what it wrote is served by then."""
+        service = self.service
+        watching = [one for one in (service.parameters, service.terminology) if one is not None]
+        before = [one.changes for one in watching]
         try:
-            return await handle(self.service, request)
+            return await handle(service, request)
         finally:
-            if parameters.changes != before:
-                await parameters.load()
+            for one, changes in zip(watching, before, strict=True):
+                if one.changes != changes:
+                    await one.load()
 
     async def _body(self, receive: Receive, headers: Mapping[str, str]) -> bytes:
         limit = self.service.settings.max_body

@@ -8,6 +8,7 @@ from hie.api.exports import Exports
 from hie.api.kept import Kept
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
+from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
@@ -60,6 +61,7 @@ class Service:
     validate: Validate = nothing_wrong
     exports: Exports | None = None
     parameters: SearchParameters | None = None
+    terminology: StoredTerminology | None = None
     kept: Kept = field(default_factory=Kept)
 
     def gate(self, principal: Principal, interaction: Interaction, resource_type: str | None) -> None:
@@ -73,6 +75,13 @@ class Service:
             raise HieError(Category.FORBIDDEN, "You may not use this resource")
 
     def note(self, kind: str) -> None:
-        """Told inside every write which type it touches: a SearchParameter changes what is served."""
+        """Told inside every write which type it touches: a SearchParameter or a CodeSystem changes what is served."""
         if self.parameters is not None:
             self.parameters.note(kind)
+        if self.terminology is not None:
+            self.terminology.note(kind)
+
+    def guard(self, kind: str, identity: str) -> None:
+        """Raise FORBIDDEN for a resource that clients may not change."""
+        if self.terminology is not None:
+            self.terminology.guard(kind, identity)

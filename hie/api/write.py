@@ -83,6 +83,7 @@ async def put(
 
     Content that is already there makes no new version. A version that If-Match names must be the current one.
     """
+    service.guard(resource["resourceType"], resource["id"])
     current = await tx.read(resource["resourceType"], resource["id"])
     asked.hold(current)
     exists = current is not None and not current.deleted
@@ -99,6 +100,7 @@ async def remove(
     service: Service, tx: Transaction, principal: Principal, kind: str, identity: str, asked: Conditions = Conditions()
 ) -> Written:
     """Delete a resource; deleting what is not there does nothing."""
+    service.guard(kind, identity)
     current = await tx.read(kind, identity)
     asked.hold(current)
     if current is None or current.deleted:

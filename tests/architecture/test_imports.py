@@ -20,6 +20,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "mapping": frozenset({"plugin", "fhir", "wire", "base"}),
     "quality": frozenset({"fhir", "wire", "base"}),
     "fold": frozenset({"fhir", "wire", "base"}),
+    "terminology": frozenset({"search.fold", "fhir", "wire", "base"}),
     "identity": frozenset({"store.table", "fhir", "wire", "base"}),
     "store": frozenset({"search", "fhir", "wire", "base"}),
     "staging": frozenset({"store.table", "store.port", "base"}),
@@ -29,7 +30,9 @@ ALLOWED: dict[str, frozenset[str]] = {
         | {"base"}
     ),
     "feeds": frozenset({"plugin", "wire", "base"}),
-    "api": frozenset({"search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}),
+    "api": frozenset(
+        {"terminology", "search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}
+    ),
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
     "admin": frozenset({"pipeline", "staging", "identity", "store.port", "base"}),
     "simulate": frozenset({"base"}),

@@ -1,6 +1,7 @@
 """Operations: `$name` on the system, a type or an instance (FHIR R4 operations), from one table."""
 
 from hie.api.message import Answer, Request
+from hie.api.operations import codesystem, conceptmap, valueset
 from hie.api.operations.document import document
 from hie.api.operations.everyone import everyone
 from hie.api.operations.everything import everything
@@ -28,13 +29,23 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("lastn", lastn, _TYPE, ("Observation",), _READ, "Observation-lastn"),
     Operation("document", document, _INSTANCE, ("Composition",), _READ, "Composition-document"),
     Operation("validate", validate, _TYPE | _INSTANCE, (), _READ, "Resource-validate"),
+    Operation("lookup", codesystem.lookup, _TYPE, ("CodeSystem",), _READ, "CodeSystem-lookup", terminology=True),
+    Operation("validate-code", codesystem.validate_code, _TYPE | _INSTANCE, ("CodeSystem",), _READ,
+              "CodeSystem-validate-code", terminology=True),
+    Operation("subsumes", codesystem.subsumes, _TYPE | _INSTANCE, ("CodeSystem",), _READ, "CodeSystem-subsumes",
+              terminology=True),
+    Operation("expand", valueset.expand, _TYPE | _INSTANCE, ("ValueSet",), _READ, "ValueSet-expand", terminology=True),
+    Operation("validate-code", valueset.validate_code, _TYPE | _INSTANCE, ("ValueSet",), _READ,
+              "ValueSet-validate-code", terminology=True),
+    Operation("translate", conceptmap.translate, _TYPE | _INSTANCE, ("ConceptMap",), _READ, "ConceptMap-translate",
+              terminology=True),
     Operation("export", export, frozenset({Level.SYSTEM}), (), _READ, "export", bulk=True),
     Operation("export", export, _TYPE, ("Patient",), _READ, "patient-export", bulk=True),
     Operation("export", export, _INSTANCE, ("Group",), _READ, "group-export", bulk=True),
     Operation("reindex-status", reindex_status, frozenset({Level.SYSTEM}), (), ("GET",)),
     Operation("export-status", cancel_or_status, frozenset({Level.SYSTEM}), (), ("GET", "DELETE"), bulk=True),
     Operation("export-file", export_file, frozenset({Level.SYSTEM}), (), ("GET",), bulk=True),
-)
+)  # fmt: skip
 """Every operation that is served; the CapabilityStatement lists those with a definition."""
 
 

@@ -35,7 +35,8 @@ class Operation:
     """One row of the table.
 
     `types` it is for (empty: all); `definition` the end of its OperationDefinition's URL, None when it has none (parts
-    of the bulk protocol); `bulk` those of Bulk Data Access, there only when exports are switched on.
+    of the bulk protocol); `bulk` those of Bulk Data Access, there only when exports are switched on; `terminology`
+    those that need the terminology service.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Operation:
     methods: tuple[str, ...]
     definition: str | None = None
     bulk: bool = False
+    terminology: bool = False
 
     def serves(self, service: Service, route: Route) -> bool:
         """Whether it may be called where `route` does."""
@@ -52,6 +54,8 @@ class Operation:
 
     def available(self, service: Service) -> bool:
         """Whether it is switched on."""
+        if self.terminology and service.terminology is None:
+            return False
         return not self.bulk or service.exports is not None
 
     def listed(self, kind: str | None) -> bool:
@@ -110,4 +114,6 @@ def inputs(service: Service, request: Request) -> Inputs:
 def _value(row: Json) -> Any:
     if "resource" in row:
         return row["resource"]
+    if "part" in row:
+        return row["part"]
     return next((value for key, value in row.items() if key.startswith("value")), None)

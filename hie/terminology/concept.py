@@ -1,0 +1,70 @@
+"""What all code systems are made of: concepts, designations, properties, and the filters that select among them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = Mapping[str, Any]
+SUPPLEMENT_USE = {"system": "http://terminology.hl7.org/CodeSystem/designation-usage", "code": "display"}
+"""The use of a designation that stands for the display in another language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Designation:
+    """Another name of a concept; `language` a BCP-47 tag, `use` a Coding or None."""
+
+    value: str
+    language: str = ""
+    use: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property value of a concept: `kind` is the end of its `value[x]` name (`Code`, `String`, `Boolean`, ...)."""
+
+    code: str
+    kind: str
+    value: Any
+
+    @property
+    def text(self) -> str:
+        """The value as filters compare it: a boolean as `true` or `false`, a Coding by its code."""
+        if isinstance(self.value, bool):
+            return "true" if self.value else "false"
+        return str(self.value.get("code", "")) if isinstance(self.value, Mapping) else str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """One concept. `abstract`: not to be chosen by a user; `inactive`: no longer to be used."""
+
+    code: str
+    display: str = ""
+    definition: str = ""
+    designations: tuple[Designation, ...] = ()
+    properties: tuple[Property, ...] = ()
+    abstract: bool = False
+    inactive: bool = False
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """All values of a property as text."""
+        return tuple(row.text for row in self.properties if row.code == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One filter of a ValueSet: property, operator (FHIR R4 FilterOperator), value."""
+
+    property: str
+    op: str
+    value: str
+
+
+OPERATORS = frozenset({"=", "is-a", "descendent-of", "is-not-a", "regex", "in", "not-in", "generalizes", "exists"})
+"""All of FHIR R4's FilterOperator."""
+
+HIERARCHICAL = frozenset({"is-a", "descendent-of", "is-not-a", "generalizes"})
+"""Operators that follow the hierarchy of the code system."""
+
+OF_CODE = frozenset({"concept", "code"})
+"""Names by which a filter means the code itself."""
