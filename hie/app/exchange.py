@@ -19,8 +19,10 @@ from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
+from hie.api.terminology import StoredTerminology
 from hie.app.feeds import bind_feeds, load_adapters, worker_feeds
 from hie.app.store import open_store
+from hie.app.terminology import open_terminology
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError, where
 from hie.browse.pages import browse_app
@@ -49,6 +51,9 @@ from hie.store.port import Store, Transaction
 
 log = logging.getLogger("hie")
 
+TERMINOLOGY_SECONDS = 5.0
+"""How often code systems, value sets and concept maps that other servers wrote are looked for."""
+
 
 class Exchange:
     """One running exchange: store, pipeline, feeds, pages. Made by `open_exchange`, ended by `close`."""
@@ -61,6 +66,7 @@ class Exchange:
         definitions: Definitions,
         clock: Clock,
         parameters: SearchParameters,
+        terminology: StoredTerminology,
     ) -> None:
         self.config = config
         self.store = store
@@ -69,6 +75,7 @@ class Exchange:
         self._clock = clock
         self._definitions = definitions
         self._parameters = parameters
+        self._terminology = terminology
         self._tasks: list[asyncio.Task[None]] = []
         self._process = str(uuid4())
         self._ready = False
@@ -83,12 +90,15 @@ class Exchange:
     async def start(self) -> None:
         """Make what must be there, listen, and begin the background work."""
         await self.store.write(self._write_organisations)
+        await self._terminology.publish()
+        await self._terminology.load()
         if self.mllp is not None:
             await self.mllp.start(self.config.host, self.config.mllp_port)
         if self._workers is not None:
             self._tasks.append(asyncio.create_task(self._workers.start()))
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
+        self._every(TERMINOLOGY_SECONDS, self._terminology.load)
         for folder in self.drops:
             await asyncio.to_thread(folder.prepare)
             self._every(self.config.drop_poll_seconds, folder.scan)
@@ -205,6 +215,7 @@ class Exchange:
             check=validator.write_issues,
             validate=validator.all_issues,
             parameters=self._parameters,
+            terminology=self._terminology,
         )
         app.router.routes.append(Route("/fhir", AtBase(self._fhir), methods=None))
         app.router.routes.append(Mount("/fhir", self._fhir))
@@ -270,7 +281,8 @@ async def open_exchange(
 ) -> Exchange:
     """Open the store and wire everything; nothing listens until `Exchange.start`. `adapters`: default all installed."""
     clock = clock or SystemClock()
-    feeds = bind_feeds(load_adapters() if adapters is None else adapters)
+    adapters = load_adapters() if adapters is None else adapters
+    feeds = bind_feeds(adapters)
     definitions = load_definitions()
     extractors = Extractors(definitions)
     store = await open_store(config, extractors, clock)
@@ -279,6 +291,8 @@ async def open_exchange(
         raise HieError(Category.UNAVAILABLE, "A migration into this store is not complete: run `hie migrate` again.")
     parameters = SearchParameters(store, definitions, extractors, log_place)
     await parameters.load()
-    return Exchange(config, store, feeds, definitions, clock, parameters)
+    terminology = open_terminology(store, definitions, adapters)
+    await terminology.load()
+    return Exchange(config, store, feeds, definitions, clock, parameters, terminology)
 
 

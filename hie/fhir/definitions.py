@@ -245,13 +245,24 @@ class Definitions:
 
     def value_set(self, url: str) -> Json | None:
         """An official ValueSet, with `codes` = {system: [[code, display]]} where its expansion is complete."""
-        lines = self._once.get("file", "value-sets", lambda name: _Lines(self._folder, name))
-        return self._once.get("value-set", url.split("|")[0], lines.get)
+        return self._once.get("value-set", url.split("|")[0], self._lines("value-sets").get)
 
     def code_system(self, url: str) -> Json | None:
         """An official CodeSystem with its concepts."""
-        lines = self._once.get("file", "code-systems", lambda name: _Lines(self._folder, name))
-        return self._once.get("code-system", url.split("|")[0], lines.get)
+        return self._once.get("code-system", url.split("|")[0], self._lines("code-systems").get)
+
+    @property
+    def value_set_urls(self) -> tuple[str, ...]:
+        """The URLs of all official ValueSets."""
+        return tuple(self._lines("value-sets").keys())
+
+    @property
+    def code_system_urls(self) -> tuple[str, ...]:
+        """The URLs of all official CodeSystems."""
+        return tuple(self._lines("code-systems").keys())
+
+    def _lines(self, file: str) -> _Lines:
+        return self._once.get("file", file, lambda name: _Lines(self._folder, name))
 
     def codes(self, value_set: str) -> frozenset[str] | None:
         """The codes of a value set, whatever their system: what a required binding on `code` checks.
