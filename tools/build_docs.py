@@ -1,6 +1,6 @@
 """Build `docs/generated/*.md` from the code. Run it after a change; a test fails while they differ.
 
-    python -m tools.build_docs
+python -m tools.build_docs
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

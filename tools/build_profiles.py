@@ -12,6 +12,7 @@ import orjson
 from hie.base.data import data_path
 from tools.profile_codes import code_systems, value_sets
 from tools.profile_names import naming_systems
+from tools.profile_structures import structures
 
 FOLDER = data_path("profiles", "hie")
 BUILT = ("CodeSystem", "NamingSystem", "StructureDefinition", "ValueSet")
@@ -23,6 +24,7 @@ def resources() -> Iterator[dict[str, Any]]:
     yield from code_systems()
     yield from value_sets()
     yield from naming_systems()
+    yield from structures()
 
 
 def files() -> dict[str, bytes]:

@@ -28,7 +28,7 @@ def camel(name: str) -> str:
 def frame(kind: str, key: str, title: Sequence[str], /, **stated: Any) -> dict[str, Any]:
     """A conformance resource: the part that all have, its title as narrative, then `stated` without empty values."""
     head: dict[str, Any] = {"resourceType": kind, "id": key, "language": "zh-CN"}
-    head["text"] = {"status": "generated", "div": f'<div {_XHTML}>{" · ".join(map(escape, title))}</div>'}
+    head["text"] = {"status": "generated", "div": f"<div {_XHTML}>{' · '.join(map(escape, title))}</div>"}
     return head | {name: value for name, value in stated.items() if value not in (None, "", [], {})}
 
 

@@ -113,7 +113,8 @@ class TypeDefinition:
     """A resource, complex or primitive type, or a profile on one.
 
     `kind` is `resource`, `complex-type` or `primitive-type`; `base` the parent type's name; `elements` by path in
-    snapshot order (by element id in a profile, where slices share a path).
+    snapshot order (by element id in a profile, where slices share a path). `stated` are the ids that a profile says
+    something about beyond its base, with what is above them; None when that is not known.
     """
 
     name: str
@@ -125,6 +126,7 @@ class TypeDefinition:
     elements: Mapping[str, Element]
     title: str = ""
     context: tuple[Mapping[str, str], ...] = ()
+    stated: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

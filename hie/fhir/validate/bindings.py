@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding
+from hie.fhir.validate.codes import Codes
 
 Fault = tuple[str, str, str, str]
 """(severity, issue code, rule, sentence)."""
@@ -36,9 +36,9 @@ class CodeSet:
 class Bindings:
     """Checks coded values of every type that may be bound."""
 
-    def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
-        self._systems: dict[str, Mapping[str, str] | None] = {}
+    def __init__(self, codes: Codes) -> None:
+        self._codes = codes
+        self._systems: dict[str, Mapping[str, frozenset[str]] | None] = {}
 
     def faults(self, value: Any, kind: str, binding: Binding) -> Iterator[Fault]:
         """What is wrong with a value of type `kind` under a binding."""
@@ -50,13 +50,13 @@ class Bindings:
             yield from self._of_concept(value, kind, binding)
 
     def _of_code(self, code: str, binding: Binding) -> Iterator[Fault]:
-        codes, form = self._definitions.codes(binding.value_set), FORMS.get(binding.value_set)
+        codes, form = self._codes.codes(binding.value_set), FORMS.get(binding.value_set)
         outside = code not in codes if codes is not None else form is not None and form(code) is None
         if outside:
             yield _fault(binding, f"The code is not in the value set {binding.value_set}")
 
     def _of_concept(self, value: Mapping[str, Any], kind: str, binding: Binding) -> Iterator[Fault]:
-        codings = self._definitions.codings(binding.value_set)
+        codings = self._codes.codings(binding.value_set)
         if codings is None:
             return
         rows = value.get("coding") if kind == "CodeableConcept" else [value]
@@ -77,7 +77,7 @@ class Bindings:
         if ":" not in system:
             yield "error", "invalid", "coding-system", "The system of a coding is an absolute URI"
             return
-        if self._definitions.value_set(system) is not None:
+        if self._codes.is_value_set(system):
             yield "error", "invalid", "coding-system", "The system of a coding names a code system, not a value set"
             return
         known = self._displays(system)
@@ -88,24 +88,21 @@ class Bindings:
         elif isinstance(coding.get("display"), str) and known[code] and not _alike(coding["display"], known[code]):
             yield "warning", "invalid", "display", f"The display is not the one that {system} gives the code"
 
-    def _displays(self, url: str) -> Mapping[str, str] | None:
-        """Code -> display of a code system known in full; None for any other."""
+    def _displays(self, url: str) -> Mapping[str, frozenset[str]] | None:
+        """Code -> names of a code system known in full; None for any other."""
         if url not in self._systems:
-            system = self._definitions.code_system(url)
-            complete = system is not None and system.get("content") == "complete" and "concept" in system
-            self._systems[url] = dict(_concepts(system["concept"])) if system is not None and complete else None
+            self._systems[url] = self._codes.names(url)
         return self._systems[url]
 
 
-def _concepts(rows: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for row in rows:
-        yield row["code"], row.get("display", "")
-        yield from _concepts(row.get("concept", []))
-
-
-def _alike(display: str, official: str) -> bool:
+def _alike(display: str, names: frozenset[str]) -> bool:
     """Displays are compared without regard to case and blanks."""
-    return "".join(display.lower().split()) == "".join(official.lower().split())
+    folded = _folded(display)
+    return any(folded == _folded(name) for name in names)
+
+
+def _folded(text: str) -> str:
+    return "".join(text.lower().split())
 
 
 def _fault(binding: Binding, sentence: str) -> Fault:

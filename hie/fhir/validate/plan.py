@@ -47,7 +47,8 @@ class Plan:
     """The members of one place.
 
     `node` names the base node type (`Observation.component`, `Period`); `element` the element of this use; `members`
-    the JSON members that the base definition allows, by key.
+    the JSON members that the base definition allows, by key. A plan that is not `is_whole` holds only what a profile
+    adds to the base definition, against which the object is held as well.
     """
 
     def __init__(self, plans: "Plans", definition: TypeDefinition, element_id: str, node: str) -> None:
@@ -56,6 +57,7 @@ class Plan:
         self.node = node
         self.members: Mapping[str, Property] = plans.definitions.properties(node)
         self.is_resource = "." not in node and plans.definitions.is_resource(node)
+        self.is_whole = definition.stated is None
         self._plans = plans
 
     @property
@@ -75,6 +77,8 @@ class Plan:
     def constraints(self) -> tuple[Constraint, ...]:
         """The constraints on the object itself: of this use, and of its type."""
         found = {c.key: c for c in self.element.constraints}
+        if not self.is_whole:
+            return tuple(found.values())
         base = self._plans.definitions.type(self.node.partition(".")[0])
         if base is not None and self.node in base.elements:
             found |= {c.key: c for c in base.elements[self.node].constraints if c.key not in found}
@@ -128,7 +132,7 @@ class Plans:
             profile = self.of_profile(url)
             if profile is not None:
                 return profile
-        return self.of_type(kind.code)
+        return self.of_type(kind.code) if definition.stated is None else None
 
     def children(self, definition: TypeDefinition, element_id: str, members: Mapping[str, Property]) -> list[Child]:
         """The member elements of a place, slices with the element they slice."""
@@ -138,13 +142,13 @@ class Plans:
         return [_child(row, [s for s in rows if s.id.startswith(row.id + ":")], members) for row in plain]
 
     def family(self, definition: TypeDefinition) -> Mapping[str, Sequence[Element]]:
-        """Element id -> the elements right below it."""
+        """Element id -> the elements right below it that the definition speaks of."""
         found = self._families.get(definition.url)
         if found is None:
             rows: dict[str, list[Element]] = {}
             for element in definition.elements.values():
                 parent = parent_of(element.id)
-                if parent:
+                if parent and (definition.stated is None or element.id in definition.stated):
                     rows.setdefault(parent, []).append(element)
             found = self._families.setdefault(definition.url, rows)
         return found

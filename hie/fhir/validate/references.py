@@ -74,7 +74,7 @@ def target_check(allowed: frozenset[str], known: Callable[[str], bool]) -> Calla
             return True
         else:
             kind = shown_type(literal, root)
-        return kind is None or kind in allowed or not known(kind)
+        return kind.__class__ is not str or kind in allowed or not known(kind)
 
     return fits
 

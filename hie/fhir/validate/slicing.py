@@ -78,14 +78,14 @@ def _discriminated(
 
 
 def _by_value(element: Element, path: str, within: TypeDefinition, select: Select) -> bool | None:
-    wanted = list(_wanted(element, path, within))
-    if not wanted:
+    asked = list(wanted(element, path, within))
+    if not asked:
         return None
     values = [node.value for node in select(path)]
-    return all(any(test(value) for value in values) for test in wanted)
+    return all(any(test(value) for value in values) for test in asked)
 
 
-def _wanted(element: Element, path: str, within: TypeDefinition) -> Iterator[Callable[[Any], bool]]:
+def wanted(element: Element, path: str, within: TypeDefinition) -> Iterator[Callable[[Any], bool]]:
     """The tests that the slice sets for the values at `path`."""
     if path == "url" and element.types and element.types[0].code == "Extension":
         for url in element.types[0].profile:

@@ -1,7 +1,8 @@
 """StructureDefinition resources as definitions to validate against: our own and stored ones.
 
 A profile may come with its snapshot or with its differential alone. The differential is laid over the definition it
-is based on; that is enough here, because every resource is also held against its base definition.
+is based on; that is enough here, because every resource is also held against its base definition. For the same reason
+only what the differential of a profile on a base type states is looked at again (`stated`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ import orjson
 
 from hie.fhir.definitions import CORE, Definitions
 from hie.fhir.element import Binding, Constraint, Element, ElementType, TypeDefinition
-from hie.fhir.validate.plan import Profiles, last_step, unsliced
+from hie.fhir.validate.plan import Profiles, last_step, parent_of, unsliced
 
 Json = Mapping[str, Any]
 
@@ -46,6 +47,13 @@ def load_structures(folder: Path) -> Iterator[dict[str, Any]]:
         yield orjson.loads(path.read_bytes())
 
 
+def load_code_sets(folder: Path) -> Iterator[dict[str, Any]]:
+    """The CodeSystems and ValueSets in the files of a folder."""
+    for kind in ("CodeSystem", "ValueSet"):
+        for path in sorted(folder.glob(f"{kind}-*.json")):
+            yield orjson.loads(path.read_bytes())
+
+
 def type_definition(structure: Json, profiles: Profiles, definitions: Definitions) -> TypeDefinition | None:
     """The definition that a StructureDefinition states; None when its base is not known."""
     kind, url = str(structure.get("type")), str(structure.get("url"))
@@ -54,10 +62,15 @@ def type_definition(structure: Json, profiles: Profiles, definitions: Definition
     snapshot = _rows(structure, "snapshot")
     if base is None and not snapshot:
         return None
-    elements = {} if base is None or snapshot else dict(base.elements)
-    for row in snapshot or _rows(structure, "differential"):
-        element = _element(row, elements, definitions)
+    differential = _rows(structure, "differential")
+    narrows = base_url.removeprefix(CORE) == kind and structure.get("derivation") == "constraint"
+    stated = _stated(differential) if narrows and differential else None
+    elements = {} if base is None or (snapshot and stated is None) else dict(base.elements)
+    for row in differential if stated is not None else snapshot or differential:
+        element = laid_over(row, elements, definitions)
         elements[element.id] = element
+    if stated is not None:
+        elements |= {row["id"]: _only_stated(row, elements[row["id"]]) for row in differential if "id" in row}
     return TypeDefinition(
         name=str(structure.get("name")),
         url=url,
@@ -68,14 +81,35 @@ def type_definition(structure: Json, profiles: Profiles, definitions: Definition
         elements=elements,
         title=str(structure.get("title", "")),
         context=tuple(structure.get("context", ())),
+        stated=stated,
     )
+
+
+def _stated(differential: Iterable[Json]) -> frozenset[str]:
+    """The ids of a differential, the elements above them and the elements that their slices belong to."""
+    found: set[str] = set()
+    for row in differential:
+        here = str(row.get("id") or row["path"])
+        while here and here not in found:
+            found.add(here)
+            whole = unsliced(here)
+            if whole != here:
+                found.add(whole)
+            here = parent_of(here)
+    return frozenset(found)
+
+
+def _only_stated(row: Json, element: Element) -> Element:
+    """An element without the binding and the constraints that it has from its base already."""
+    constraints = tuple(_constraint(rule) for rule in row.get("constraint", ()))
+    return replace(element, constraints=constraints, binding=element.binding if "binding" in row else None)
 
 
 def _rows(structure: Json, view: str) -> list[Json]:
     return list((structure.get(view) or {}).get("element", ()))
 
 
-def _element(row: Json, elements: Mapping[str, Element], definitions: Definitions) -> Element:
+def laid_over(row: Json, elements: Mapping[str, Element], definitions: Definitions) -> Element:
     """An element as stated, with what it does not state from the element it constrains."""
     element_id = str(row.get("id") or row["path"])
     start = inherited(element_id, str(row["path"]), elements, definitions)

@@ -9,6 +9,8 @@ from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Issue
 from hie.fhir.validate.bindings import Bindings
+from hie.fhir.validate.codes import Codes, OfficialCodes, OwnCodes
+from hie.fhir.validate.conform import Conforming
 from hie.fhir.validate.engine import Engine
 from hie.fhir.validate.options import BASE, Options
 from hie.fhir.validate.place import Place
@@ -16,7 +18,7 @@ from hie.fhir.validate.plan import Plans, Profiles
 from hie.fhir.validate.positions import with_positions
 from hie.fhir.validate.references import root_of
 from hie.fhir.validate.shape import Shapes
-from hie.fhir.validate.structures import ProfileSet, load_structures
+from hie.fhir.validate.structures import ProfileSet, load_code_sets, load_structures
 from hie.fhir.validate.walk import Tools, Walk
 from hie.fhir.xml import from_xml
 from hie.wire.safejson import loads
@@ -25,13 +27,17 @@ from hie.wire.safejson import loads
 class Validator:
     """Validates resources as parsed by `hie.wire.safejson`; one instance serves all threads.
 
-    `profiles` tells definitions beyond the official ones; the official ones are asked when it is left out.
+    `profiles` tells definitions, and `codes` value sets and code systems, beyond the official ones; the official ones
+    are asked when they are left out.
     """
 
-    def __init__(self, definitions: Definitions, profiles: Profiles | None = None) -> None:
+    def __init__(self, definitions: Definitions, profiles: Profiles | None = None, codes: Codes | None = None) -> None:
         engine = Engine(definitions)
+        plans = Plans(definitions, profiles or definitions)
         self._shapes = Shapes(definitions, engine)
-        self._tools = Tools(definitions, Plans(definitions, profiles or definitions), engine, Bindings(definitions))
+        bindings = Bindings(codes or OfficialCodes(definitions))
+        self._conforming = Conforming(definitions, plans, engine, bindings)
+        self._tools = Tools(definitions, plans, engine, bindings)
 
     def is_valid(self, resource: Any) -> bool:
         """Whether a resource certainly has no error under the base rules: a few microseconds.
@@ -47,6 +53,18 @@ class Validator:
     def all_issues(self, resource: Any, profile: str | None = None) -> list[Issue]:
         """What `$validate` answers: everything, against one profile more where it is named."""
         return self.validate(resource, profiles=() if profile is None else (profile,))
+
+    def profile_issues(self, resource: Any, url: str) -> list[Issue]:
+        """What the write path asks of a resource that keeps the base rules: the errors under those that a profile adds,
+        none for almost every resource, and with them its warnings."""
+        return [] if self._conforming.conforms(resource, url) else self.profile_walk(resource, url)
+
+    def profile_walk(self, resource: Any, url: str) -> list[Issue]:
+        """Everything that a profile finds beyond the base rules, warnings too, by the full walk."""
+        walk = Walk(self._tools, Options())
+        place = Place(resource["resourceType"])
+        walk.profile(resource, url, place, root_of(resource), place, "error")
+        return walk.log.issues
 
     def validate(
         self,
@@ -87,6 +105,8 @@ class Validator:
 
 
 def load_validator(definitions: Definitions, folder: Path | None = None) -> Validator:
-    """The validator over the official definitions and our own profiles (`profiles/hie/StructureDefinition-*.json`)."""
+    """The validator over the official definitions and the conformance resources of a folder, `profiles/hie` unless
+    told otherwise."""
     own = folder or data_path("profiles", "hie")
-    return Validator(definitions, ProfileSet(definitions, load_structures(own)))
+    structures = ProfileSet(definitions, load_structures(own))
+    return Validator(definitions, structures, OwnCodes(load_code_sets(own), OfficialCodes(definitions)))

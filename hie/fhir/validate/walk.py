@@ -111,14 +111,18 @@ class Walk:
         if not value:
             self.log.error("structure", "json-empty", "An object may not be empty", place)
             return
-        self._unknown_members(value, plan, place)
+        if plan.is_whole:
+            self._unknown_members(value, plan, place)
+        self._members(value, plan, place, root)
+        self._constraints(plan.constraints, value, None, plan.type_name, plan.node, place, root)
+        if plan.is_whole and not plan.is_resource and value.keys() <= {"id"}:
+            self.log.error("invariant", "ele-1", "An element has a value or members beside its id", place)
+
+    def _members(self, value: Json, plan: Plan, place: Place, root: Root) -> None:
         present = {key.removeprefix("_") for key in value}
         for child in plan.children:
             if not (child.optional and present.isdisjoint(child.base_keys)):
                 self._child(value, child, plan, place, root)
-        self._constraints(plan.constraints, value, None, plan.type_name, plan.node, place, root)
-        if not plan.is_resource and value.keys() <= {"id"}:
-            self.log.error("invariant", "ele-1", "An element has a value or members beside its id", place)
 
     def _unknown_members(self, value: Json, plan: Plan, place: Place) -> None:
         for key in value:
@@ -155,18 +159,18 @@ class Walk:
         if kind == "Resource" or self.tools.definitions.is_resource(kind):
             self._nested(found, element, root)
             return
-        if kind == "Extension" and not self.options.base_only:
+        if kind == "Extension" and plan.is_whole and not self.options.base_only:
             self._extension(found, element, plan, root)
         self._holders.append((element.content_reference or element.path, kind))
         if self.tools.definitions.is_primitive(kind):
-            self._primitive(found, element, root)
+            self._primitive(found, element, plan, root)
         else:
             inner = plan.inner(element, found.kind)
             if inner is not None:
                 self.object(found.value, inner, found.place, root)
         if isinstance(found.value, dict | str):
             self._meaning(found, element, root)
-        if not self.options.base_only:
+        if plan.is_whole and not self.options.base_only:
             for severity, code, rule, text in DATATYPE_RULES.get(kind, no_faults)(found.value, self):
                 self.log.report(severity, code, rule, text, found.place)
         self._fixed(found, element)
@@ -204,12 +208,14 @@ class Walk:
             self.object(found.value, inner, found.place, root)
             self._holders.pop()
 
-    def _primitive(self, found: Found, element: Element, root: Root) -> None:
+    def _primitive(self, found: Found, element: Element, plan: Plan, root: Root) -> None:
         kind, value, place = found.kind.code, found.value, found.place
-        if found.sibling is not None:
-            plan = self.tools.plans.of_type("Element")
-            if plan is not None:
-                self.object(found.sibling, plan, place, root)
+        base = self.tools.plans.of_type("Element")
+        if found.sibling is not None and base is not None:
+            self.object(found.sibling, base, place, root)
+        stated = plan.inner(element, found.kind) if plan.definition.kind == "resource" else None
+        if stated is not None and stated.definition is plan.definition:
+            self._members(found.sibling or {}, stated, place, root)
         if value is None:
             return
         if not CHECKS[kind](value):

@@ -1,0 +1,28 @@
+"""The validator over our own profiles, and their examples."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hie.base.data import data_path
+from hie.fhir.definitions import load_definitions
+from hie.fhir.validate import Validator, load_validator
+
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def validator() -> Validator:
+    return load_validator(load_definitions())
+
+
+@pytest.fixture
+def example() -> Callable[[str], Json]:
+    """A fresh copy of an example by file name."""
+
+    def read(name: str) -> Json:
+        return json.loads((data_path("profiles", "hie", "examples") / f"{name}.json").read_bytes())
+
+    return read
