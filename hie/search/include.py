@@ -13,7 +13,7 @@ def parse_include(setting: Setting, name: str, text: str) -> Include:
         raise invalid(name, "the only modifier is iterate")
     reverse, iterate = word == "_revinclude", bool(modifier)
     if text == "*":
-        return Include(None, None, None, iterate, reverse)
+        return Include(None, None, None, iterate, reverse, _codes(setting, None) if reverse else ())
     parts = text.split(":")
     if not 2 <= len(parts) <= 3 or not setting.definitions.is_resource(parts[0]):
         raise invalid(name, "is [type]:[reference parameter][:target type]")
@@ -21,7 +21,7 @@ def parse_include(setting: Setting, name: str, text: str) -> Include:
     if target is not None and not setting.definitions.is_resource(target):
         raise invalid(name, "the target is not a resource type")
     if code == "*":
-        return Include(source, None, target, iterate, reverse)
+        return Include(source, None, target, iterate, reverse, _codes(setting, source) if reverse else ())
     try:
         definition = params.parameter(setting, (source,), code)
     except HieError as error:
@@ -29,3 +29,15 @@ def parse_include(setting: Setting, name: str, text: str) -> Include:
     if definition.type != Kind.REFERENCE:
         raise invalid(name, f"{code} is not a reference parameter")
     return Include(source, code, target, iterate, reverse)
+
+
+def _codes(setting: Setting, source: str | None) -> tuple[str, ...]:
+    """The reference parameters of a type, or of all."""
+    definitions = setting.definitions
+    types = definitions.resource_types if source is None else (source,)
+    return tuple(sorted({
+        code
+        for kind in types
+        for code, parameter in definitions.search_parameters(kind).items()
+        if parameter.type == Kind.REFERENCE
+    }))  # fmt: skip

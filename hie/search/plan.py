@@ -295,7 +295,8 @@ class SortKey:
 class Include:
     """One `_include` (or, with `reverse`, `_revinclude`): the references of `source` in `param` (None: all).
 
-    `target` restricts the type at the other end; `iterate` repeats it on what was included.
+    `target` restricts the type at the other end; `iterate` repeats it on what was included; `params` are the codes
+    that no `param` stands for in reverse, for stores that look references up by parameter.
     """
 
     source: str | None
@@ -303,6 +304,7 @@ class Include:
     target: str | None = None
     iterate: bool = False
     reverse: bool = False
+    params: tuple[str, ...] = ()
 
 
 class Total(StrEnum):

@@ -1,20 +1,22 @@
 """What the jobs of one batch have written and read, before it goes to the server in one piece.
 
 Writes are collected here and sent together, so a job that fails is undone by forgetting, and many small jobs cost few
-round trips. A batch begins by taking the clock (`control`): it is the only one that writes until it ends, so what it
-read stays true, and what it knows it need not read again.
+round trips; large pieces go to the server while the jobs run, so that both work at the same time. A batch begins by
+taking the clock (`control`): it is the only one that writes until it ends, so what it read stays true, and what it
+knows it need not read again.
 """
 
-from collections.abc import Iterable
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hie.base.errors import Category, HieError
+from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
 from hie.store.mongo.tables import Key, by_key, document
 from hie.store.table import Row, Table
@@ -24,6 +26,12 @@ WRITES = 1 << 20
 
 _TAKEN = 11000
 """Server code of a taken unique key."""
+
+PIECE = 128 << 10
+"""Bytes, roughly, that are worth a message to the server while jobs still run."""
+
+_TURN = 8
+"""Resources that are written between two turns of the sending."""
 
 _COLUMN = 4
 """Bytes counted for the name and type of a column, roughly."""
@@ -37,6 +45,7 @@ class Layer:
 
     `current`: name -> document of the current version, None: never written. `rows`: (table, key) -> row, None: not
     there. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be written.
+    `size` counts the bytes, roughly, of all, `waiting` of what is not sent.
     `last`: the time of the last version that was restored, None when none was.
     """
 
@@ -48,7 +57,13 @@ class Layer:
     changed: dict[tuple[str, Key], Table] = field(default_factory=dict)
     fresh: set[Any] = field(default_factory=set)
     size: int = 0
+    waiting: int = 0
     last: int | None = None
+
+    def grow(self, size: int) -> None:
+        """Count bytes that are to be written."""
+        self.size += size
+        self.waiting += size
 
     def take(self, other: "Layer") -> None:
         """Lay `other` over this."""
@@ -60,6 +75,7 @@ class Layer:
         self.changed |= other.changed
         self.fresh |= other.fresh
         self.size += other.size
+        self.waiting += other.waiting
         self.last = self.last if other.last is None else other.last
 
     @property
@@ -91,6 +107,10 @@ class Batch:
         self.broken: Exception | None = None
         """The server's error that ended the transaction."""
         self.wrote = False
+        self.spoilt = False
+        """Whether `broken` is about what was sent, so that any of the jobs may be at fault."""
+        self._sending: asyncio.Task[None] | None = None
+        self._turns = 0
 
     def begin(self) -> None:
         """A job starts."""
@@ -143,12 +163,12 @@ class Batch:
         job.current[name] = version
         job.versions.append(version)
         job.resources[name] = indexed
-        job.size += len(version.get("b", b"")) + 40 * len(indexed.get("k", ())) + 200
+        job.grow(len(version.get("b", b"")) + 40 * len(indexed.get("k", ())) + 200)
 
     def index(self, name: str, indexed: Document) -> None:
         """Another index document for the current version of a resource."""
         self.job.resources[name] = indexed
-        self.job.size += 40 * len(indexed.get("k", ())) + 200
+        self.job.grow(40 * len(indexed.get("k", ())) + 200)
 
     def unsent(self) -> bool:
         """Whether resources were written that the server does not have yet."""
@@ -174,7 +194,7 @@ class Batch:
         self.job.rows[table.name, key] = row
         self.job.changed[table.name, key] = table
         if row is not None:
-            self.job.size += sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values())
+            self.job.grow(sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values()))
 
     def absent(self, table: Table, key: Key) -> None:
         """The server is taken not to have a row with this key."""
@@ -187,34 +207,79 @@ class Batch:
 
     # -- to the server -------------------------------------------------------------------------------------------
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way to the server."""
+        return self._sending is not None and not self._sending.done()
+
+    def give_way(self) -> bool:
+        """Whether a job should let the sending go on now: a message leaves, and an answer is read, in turns."""
+        self._turns += 1
+        return self.busy and self._turns % _TURN == 0
+
+    def push(self) -> None:
+        """Begin to send what was collected, if it is a good piece and the line is free: the server then writes it while
+        the jobs go on."""
+        if self.done.waiting + self.job.waiting >= PIECE and not self.busy and self.broken is None:
+            self._raise()
+            pieces = self._pieces()
+            self._sending = asyncio.create_task(self._write(pieces), name="hie-store-send")
+
+    async def settle(self) -> None:
+        """Wait for what is on its way; raises what the server refused. A session takes one operation at a time."""
+        if self._sending is not None:
+            await asyncio.wait([self._sending])
+            self._raise()
+
     async def send(self) -> None:
         """Write what was collected, inside the transaction."""
-        self.sent = self.sent or not self.job.empty
-        for layer in (self.done, self.job):
-            if not layer.empty:
-                self.wrote = True
-                await self._send(layer)
-        if self.last is not None and self.last > self.now:
-            later = {"$max": {"last": self.last}}
-            await self._database[CONTROL].update_one({"_id": CLOCK}, later, session=self.session)
+        await self.settle()
+        await self._write(self._pieces())
 
-    async def _send(self, layer: Layer) -> None:
+    async def stop(self) -> None:
+        """Give up what is on its way."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+
+    def _raise(self) -> None:
+        sending, self._sending = self._sending, None
+        if sending is not None and (error := sending.exception()) is not None:
+            if isinstance(error, Exception):
+                self.broken, self.spoilt = error, True
+            raise error
+
+    def _pieces(self) -> list[tuple[str, list[Any]]]:
+        """Collection and operations of all that is not sent yet, which counts as sent from here on."""
+        self.sent = self.sent or not self.job.empty
+        found = [piece for layer in (self.done, self.job) if not layer.empty for piece in self._piece(layer)]
+        if self.last is not None and self.last > self.now:
+            found.append((CONTROL, [UpdateOne({"_id": CLOCK}, {"$max": {"last": self.last}})]))
+        self.wrote = self.wrote or bool(found)
+        return found
+
+    def _piece(self, layer: Layer) -> list[tuple[str, list[Any]]]:
         tables: dict[str, list[Any]] = {}
         for pair, table in layer.changed.items():
             tables.setdefault(collection(table), []).append(self._row_write(table, pair, layer))
-        if layer.versions:
-            for version in layer.versions:
-                if version["_id"] in layer.ends:
-                    version["e"] = layer.ends.pop(version["_id"])
-            await self._bulk(VERSION, [InsertOne(version) for version in layer.versions])
-            ends = [UpdateOne({"_id": write}, {"$set": {"e": end}}) for write, end in layer.ends.items()]
-            await self._bulk(VERSION, ends)
-        await self._bulk(RESOURCE, [self._resource_write(*item) for item in layer.resources.items()])
-        for name, writes in tables.items():
-            await self._bulk(name, writes)
+        for version in layer.versions:
+            if version["_id"] in layer.ends:
+                version["e"] = layer.ends.pop(version["_id"])
+        found: list[tuple[str, list[Any]]] = [
+            (VERSION, [InsertOne(version) for version in layer.versions]),
+            (VERSION, [UpdateOne({"_id": write}, {"$set": {"e": end}}) for write, end in layer.ends.items()]),
+            (RESOURCE, [self._resource_write(*item) for item in layer.resources.items()]),
+            *tables.items(),
+        ]
         self.done.fresh -= layer.resources.keys() | layer.changed.keys()
         self.job.fresh -= layer.resources.keys() | layer.changed.keys()
-        layer.versions, layer.resources, layer.ends, layer.changed = [], {}, {}, {}
+        layer.versions, layer.resources, layer.ends, layer.changed, layer.waiting = [], {}, {}, {}, 0
+        return [piece for piece in found if piece[1]]
+
+    async def _write(self, pieces: list[tuple[str, list[Any]]]) -> None:
+        with timeout(2 * OPERATION_SECONDS):
+            for name, writes in pieces:
+                await self._bulk(name, writes)
 
     def _resource_write(self, name: str, indexed: Document) -> Any:
         if name in self.done.fresh or name in self.job.fresh:
@@ -229,15 +294,14 @@ class Batch:
             return InsertOne(document(table, row))
         return ReplaceOne(by_key(table, pair[1]), document(table, row), upsert=True)
 
-    async def _bulk(self, name: str, writes: Iterable[Any]) -> None:
-        ordered = sorted(writes, key=lambda write: _ORDER[type(write)])
-        if ordered:
-            try:
-                await self._database[name].bulk_write(ordered, session=self.session)
-            except BulkWriteError as error:
-                if any(one.get("code") == _TAKEN for one in error.details.get("writeErrors", ())):
-                    raise DuplicateKeyError("taken", _TAKEN) from error
-                raise
+    async def _bulk(self, name: str, writes: list[Any]) -> None:
+        writes.sort(key=lambda write: _ORDER[type(write)])
+        try:
+            await self._database[name].bulk_write(writes, session=self.session)
+        except BulkWriteError as error:
+            if any(one.get("code") == _TAKEN for one in error.details.get("writeErrors", ())):
+                raise DuplicateKeyError("taken", _TAKEN) from error
+            raise
 
 
 _ORDER: dict[type, int] = {DeleteOne: 0, UpdateOne: 1, ReplaceOne: 1, InsertOne: 2}

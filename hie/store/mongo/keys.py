@@ -47,7 +47,12 @@ Document = dict[str, Any]
 
 def key(code: str, mark: str, *values: str) -> str:
     """One key of `k`. NUL separates its values, so it is replaced in them, here and in searches alike."""
-    return code + mark + "\x00".join([value.replace("\x00", "\ufffd") for value in values])
+    text = "".join(values)
+    if "\x00" in text:
+        values = tuple(value.replace("\x00", "\ufffd") for value in values)
+    elif len(values) == 1:
+        return code + mark + text
+    return code + mark + "\x00".join(values)
 
 
 def name(resource_type: str, resource_id: str) -> str:
@@ -109,8 +114,6 @@ def _reference(entry: Any) -> Iterable[str]:
     code, _, _, _, version, system, value = entry
     at = target(entry)
     yield key(code, REFERENCE, at) if at else key(code, OTHER)
-    if at:
-        yield key("", REFERENCE, at)
     if at and version:
         yield key(code, REFERENCE, at, version)
     if system or value:

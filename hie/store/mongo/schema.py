@@ -5,7 +5,8 @@
   fields of `hie.store.mongo.keys`.
 - `version`: one document per version, never changed but for `e`: `_id` number of the write, `t`, `i`, `v`, `u`, method
   `m`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
-- `commit`: the keys of finished batches; what makes a repeated batch harmless. `control`: the one document `clock`.
+- `control`: the one document `clock`: `seq` the last number given out, `last` the time of the last batch, `by` process
+  -> the key of its last batch, what makes a repeated batch harmless.
 - `stage_<name>`: the rows of a `Table`; a key of one column is `_id`.
 """
 
@@ -23,10 +24,8 @@ from hie.store.table import Table
 SCHEMA = 1
 """Version of the layout; a database with a higher one was written by a newer program."""
 
-RESOURCE, VERSION, COMMIT, CONTROL = "resource", "version", "commit", "control"
+RESOURCE, VERSION, CONTROL = "resource", "version", "control"
 CLOCK = "clock"
-_KEPT_SECONDS = 86_400
-"""How long the key of a finished batch is kept; a batch is repeated for a minute at most."""
 
 KEYS = "keys"
 TYPE = "type"
@@ -58,7 +57,6 @@ INDEXES: dict[str, list[IndexModel]] = {
         _index("type", "t", "u", "_id"),
         _index("all", "u", "_id"),
     ],
-    COMMIT: [_index("kept", "at", expireAfterSeconds=_KEPT_SECONDS)],
     CONTROL: [],
 }
 

@@ -383,7 +383,8 @@ class _Run:
         if not ends:
             return []
         kind = {"t": {"$eq": include.source}} if include.source else {"t": {"$gt": ""}}
-        keys = [key(include.param or "", REFERENCE, end) for end in ends]
+        codes = include.params if include.param is None else (include.param,)
+        keys = [key(code, REFERENCE, end) for code in codes for end in ends]
         return await self._listed({"k": {"$in": keys}, **kind}, schema.KEYS)
 
     async def _listed(self, condition: dict[str, Any], hint: str) -> Documents:

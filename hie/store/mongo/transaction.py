@@ -1,6 +1,7 @@
 """Inside a job: reads see the batch's writes, writes are collected in the batch."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pymongo import timeout
@@ -128,6 +129,8 @@ class MongoTransaction:
             if same == current["b"]:
                 return version_of(current)
         entries = self._extract(resource)
+        if self._batch.give_way():
+            await asyncio.sleep(0)
         number = 1 if current is None else current["v"] + 1
         content = body(resource, number, self._batch.now)
         version = self._append(kind, named, current, method, content)
@@ -186,6 +189,7 @@ class MongoTransaction:
     def _done(self, version: dict[str, Any], current: dict[str, Any] | None) -> Version:
         fields = version.pop("fields")
         self._batch.write(name(version["t"], version["i"]), version, _indexed(version, fields), current)
+        self._batch.push()
         return version_of(version)
 
     # -- reading through the batch -------------------------------------------------------------------------------
@@ -221,9 +225,14 @@ class MongoTransaction:
         if self._batch.unsent():
             await self._asked(self._batch.send())
 
-    async def _asked(self, answer: Awaitable[T]) -> T:
+    async def _asked(self, answer: Coroutine[Any, Any, T]) -> T:
         try:
             with timeout(OPERATION_SECONDS):
+                try:
+                    await self._batch.settle()
+                except BaseException:
+                    answer.close()
+                    raise
                 return await answer
         except PyMongoError as error:
             self._batch.broken = error

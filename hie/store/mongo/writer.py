@@ -1,9 +1,9 @@
 """Group commit: many jobs, one transaction, one wait for the majority.
 
-One task takes queued jobs and runs them one after the other in a transaction that holds the clock of the store, so jobs
-are serial in effect, on however many servers they run. Exactly once in effect: every batch leaves its own key in
-`commit` in the same transaction. When an answer to a commit is lost, the batch runs again with the same key; if the
-first run did commit, the key is taken and the results of that run are given out.
+One task takes queued jobs and runs them one after the other in a transaction that holds the clock of the store, so
+jobs are serial in effect, on however many servers they run. Exactly once in effect: with the clock every batch leaves
+its own key there, under the name of its process, in the same transaction. When an answer to a commit is lost, the batch
+runs again with the same key; if it finds the key, the first run did commit, and the results of that run are given out.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from secrets import token_bytes
-from time import monotonic
+from secrets import token_bytes, token_hex
+from time import monotonic, time
 from typing import Any
 
 from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument, timeout
@@ -25,8 +25,11 @@ from hie.base.errors import Category, HieError
 from hie.store.body import stamp
 from hie.store.mongo.batch import WRITES, Batch
 from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
-from hie.store.mongo.schema import CLOCK, COMMIT, CONTROL
+from hie.store.mongo.schema import CLOCK, CONTROL
 from hie.store.port import Transaction
+
+_KEPT_SECONDS = 86_400
+"""How long the key of a process's last batch is kept; a batch is repeated for a minute at most."""
 
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
@@ -91,6 +94,7 @@ class GroupWriter:
         self._clock = clock
         self._limits = limits
         self._transact = transact
+        self._process = token_hex(8)
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -125,8 +129,20 @@ class GroupWriter:
             except Exception as error:
                 if not batch.jobs and self._queue:
                     batch.jobs.append(self._queue.popleft())
+                if len(batch.jobs) > 1 and not batch.unknown and not _again(error):
+                    await self._one_by_one(batch.jobs)
+                    continue
                 for job in batch.jobs:
                     _fail(job, _told(error))
+
+    async def _one_by_one(self, jobs: list[_Job]) -> None:
+        """The server refuses what a batch wrote: only the job at fault is to fail."""
+        for job in jobs:
+            alone = _Attempts([job], closed=True, careful=True, until=monotonic() + self._limits.patience)
+            try:
+                await self._settle(alone)
+            except Exception as error:
+                _fail(job, _told(error))
 
     # -- attempts ------------------------------------------------------------------------------------------------
 
@@ -164,15 +180,14 @@ class GroupWriter:
                     finished = await self._finished(batch, session)
                     if finished is not None:
                         return batch.unknown[finished]
-                    await self._leave_key(batch, session)
-                first, now = await self._take_clock(session)
+                first, now = await self._take_clock(batch, session)
             run = Batch(self._database, session, first, now, careful=batch.careful)
-            results = await self._run_jobs(batch, run)
-            batch.closed = True
-            with timeout(2 * OPERATION_SECONDS):
+            try:
+                results = await self._run_jobs(batch, run)
+                batch.closed = True
                 await run.send()
-                if run.wrote and not batch.unknown:
-                    await self._leave_key(batch, session)
+            finally:
+                await run.stop()
             if run.wrote:
                 batch.unknown[batch.tries] = results
             await self._commit(session, batch.until)
@@ -180,20 +195,25 @@ class GroupWriter:
 
     async def _finished(self, batch: _Attempts, session: AsyncClientSession) -> int | None:
         """Which run of this batch did commit, of those whose answers were lost."""
-        found = await self._database[COMMIT].find_one({"_id": batch.key}, session=session)
-        return None if found is None else int(found["run"])
+        clock = await self._database[CONTROL].find_one({"_id": CLOCK}, session=session)
+        left = ((clock or {}).get("by") or {}).get(self._process) or {}
+        return int(left["run"]) if left.get("key") == batch.key else None
 
-    async def _leave_key(self, batch: _Attempts, session: AsyncClientSession) -> None:
-        """The unique key under which only one run of the batch can commit."""
-        key = {"_id": batch.key, "run": batch.tries, "at": self._clock.now()}
-        await self._database[COMMIT].insert_one(key, session=session)
+    async def _take_clock(self, batch: _Attempts, session: AsyncClientSession) -> tuple[int, int]:
+        """Numbers for the writes of the batch, and its time: from here on nobody else writes until it ends.
 
-    async def _take_clock(self, session: AsyncClientSession) -> tuple[int, int]:
-        """Numbers for the writes of the batch, and its time: from here on nobody else writes until it ends."""
+        The key of the batch is left under the name of this process, whose batches follow one another; keys of processes
+        that have been silent for a day are dropped.
+        """
         now = stamp(self._clock, 0)
+        at = int(time())
+        silent = {"$filter": {"input": {"$objectToArray": "$by"}, "cond": {"$gt": ["$$this.v.at", at - _KEPT_SECONDS]}}}
+        mine = {self._process: {"key": {"$literal": batch.key}, "run": batch.tries, "at": at}}
+        others = {"$ifNull": [{"$arrayToObject": silent}, {}]}
+        taken = {"seq": {"$add": ["$seq", WRITES]}, "last": {"$max": ["$last", now]}}
         clock = await self._database[CONTROL].find_one_and_update(
             {"_id": CLOCK},
-            [{"$set": {"seq": {"$add": ["$seq", WRITES]}, "last": {"$max": ["$last", now]}}}],
+            [{"$set": {**taken, "by": {"$mergeObjects": [others, mine]}}}],
             return_document=ReturnDocument.AFTER,
             session=session,
         )
@@ -240,7 +260,7 @@ class GroupWriter:
             if run.job.size > self._limits.most:
                 raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
         except (Exception, asyncio.CancelledError) as error:
-            if run.broken is not None and _again(run.broken):
+            if run.broken is not None and (run.spoilt or _again(run.broken)):
                 raise run.broken from error
             if run.sent or run.broken is not None:
                 batch.jobs.remove(job)
