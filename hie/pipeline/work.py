@@ -303,7 +303,7 @@ class Work:
             if before == resource and dumps(before) == dumps(resource):
                 return False
         kind, identity = resource.pop("resourceType"), resource.pop("id")
-        await self._tx.put({"resourceType": kind, "id": identity, "meta": self._meta, **resource})
+        await self._tx.put({"resourceType": kind, "id": identity, "meta": self._meta, **resource}, new=new)
         self.written[f"{kind}/{identity}"] = None
         return True
 

@@ -139,7 +139,9 @@ class _MemoryTransaction(_MemoryReader):
         self._extract = extract
         self._clock = clock
 
-    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+    async def put(
+        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+    ) -> Version:
         """See `Transaction.put`."""
         resource = deepcopy(resource)
         current = await self.read(resource["resourceType"], resource["id"])

@@ -130,12 +130,15 @@ class Reader(Protocol):
 class Transaction(Reader, Protocol):
     """Inside a job: reads see the job's own writes."""
 
-    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+    async def put(
+        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+    ) -> Version:
         """Write the next version of `resource` (its `resourceType` and `id` set; `meta.versionId` and
         `meta.lastUpdated` are set here) and replace its index entries.
 
         With `unless_same` nothing is written, and the current version returned, when that is the same resource but for
-        `meta.versionId` and `meta.lastUpdated`. `resource` itself is not changed.
+        `meta.versionId` and `meta.lastUpdated`. `new` says that most likely it was never written, which saves a look;
+        it decides nothing. `resource` itself is not changed.
         """
         ...
 

@@ -17,6 +17,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hie.base.errors import Category, HieError
 from hie.store.mongo.client import OPERATION_SECONDS
+from hie.store.mongo.kept import Kept
 from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
 from hie.store.mongo.tables import Key, by_key, document
 from hie.store.table import Row, Table
@@ -88,13 +89,21 @@ class Batch:
     """The jobs of one transaction: `done` below, the running job's `job` on top.
 
     With `careful` keys are looked up before they are inserted; without, the server's unique indexes find out, and the
-    batch is run again with care.
+    batch is run again with care. `kept` is what is known from the batches before.
     """
 
     def __init__(
-        self, database: AsyncDatabase[Any], session: AsyncClientSession, first: int, now: int, *, careful: bool
+        self,
+        database: AsyncDatabase[Any],
+        session: AsyncClientSession,
+        first: int,
+        now: int,
+        kept: Kept,
+        *,
+        careful: bool,
     ) -> None:
         self._database = database
+        self._kept = kept
         self.session = session
         self._next = first
         self._end = first + WRITES
@@ -145,6 +154,9 @@ class Batch:
         for layer in (self.job, self.done):
             if name in layer.current:
                 return True, layer.current[name]
+        if name in self._kept.current:
+            self.learn(name, self._kept.current[name])
+            return True, self._kept.current[name]
         return False, None
 
     def learn(self, name: str, found: Document | None) -> None:
@@ -181,6 +193,9 @@ class Batch:
         for layer in (self.job, self.done):
             if (table.name, key) in layer.rows:
                 return True, layer.rows[table.name, key]
+        if (table.name, key) in self._kept.rows:
+            self.learn_row(table, key, self._kept.rows[table.name, key])
+            return True, self._kept.rows[table.name, key]
         return False, None
 
     def learn_row(self, table: Table, key: Key, row: Row | None) -> None:

@@ -119,10 +119,12 @@ class MongoTransaction:
             self._batch.change(table, key_of(table, row), None)
         return len(rows)
 
-    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+    async def put(
+        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+    ) -> Version:
         """See `Transaction.put`."""
         kind, named = resource["resourceType"], resource["id"]
-        guess = method == "POST" and not unless_same and not self._batch.careful
+        guess = (new or method == "POST") and not unless_same and not self._batch.careful
         current = await self._current(kind, named, guess=guess)
         if unless_same and current is not None and "b" in current:
             same = body(resource, current["v"], current["u"])

@@ -25,6 +25,7 @@ from hie.base.errors import Category, HieError
 from hie.store.body import stamp
 from hie.store.mongo.batch import WRITES, Batch
 from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
+from hie.store.mongo.kept import Kept
 from hie.store.mongo.schema import CLOCK, CONTROL
 from hie.store.port import Transaction
 
@@ -95,6 +96,7 @@ class GroupWriter:
         self._limits = limits
         self._transact = transact
         self._process = token_hex(8)
+        self._kept = Kept()
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -181,7 +183,8 @@ class GroupWriter:
                     if finished is not None:
                         return batch.unknown[finished]
                 first, now = await self._take_clock(batch, session)
-            run = Batch(self._database, session, first, now, careful=batch.careful)
+            self._kept.begin(first - 1)
+            run = Batch(self._database, session, first, now, self._kept, careful=batch.careful)
             try:
                 results = await self._run_jobs(batch, run)
                 batch.closed = True
@@ -191,6 +194,7 @@ class GroupWriter:
             if run.wrote:
                 batch.unknown[batch.tries] = results
             await self._commit(session, batch.until)
+        self._kept.commit(first - 1 + WRITES, run.done.current, run.done.rows)
         return results
 
     async def _finished(self, batch: _Attempts, session: AsyncClientSession) -> int | None:

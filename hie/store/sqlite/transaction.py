@@ -114,7 +114,9 @@ class SqliteTransaction:
         with translated():
             return self._tables.remove(table, where)
 
-    async def put(self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False) -> Version:
+    async def put(
+        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+    ) -> Version:
         """See `Transaction.put`."""
         with translated():
             if unless_same and (same := self._same(resource)):
