@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from hie import __version__
+from hie.admin.pages import quality_app
 from hie.admin.routes import admin_router
 from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
@@ -220,6 +221,7 @@ class Exchange:
         app.router.routes.append(Route("/fhir", AtBase(self._fhir), methods=None))
         app.router.routes.append(Mount("/fhir", self._fhir))
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
+        app.router.routes.append(Mount("/quality", quality_app(self.store, self.ingest.feeds, self._clock)))
         return app
 
     async def _healthz(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.feeds import ack, receipt, soap, xmlreceipt
 from hie.mapping.apply import MapSet
 from hie.mapping.documents import with_document
+from hie.mapping.sample import shape_at
 from hie.parse import cda, hl7v2, rows
 from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
@@ -89,6 +90,8 @@ def _bind(
         version,
         dimensions(quality.rules, adapter.region),
         judged(quality.rules, adapter.region),
+        {rule.id: (rule.zh, rule.en) for rule in quality.rules},
+        partial(shape_at, feed.dialect),
     )
 
 

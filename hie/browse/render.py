@@ -1,13 +1,13 @@
 """Turning values into pages: templates, links, headers. Nothing in a template runs or styles inline."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pypinyin import Style, lazy_pinyin
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from hie.browse.dates import day, shown
 from hie.browse.place import SHAPES
 from hie.browse.trend import spark
-from hie.browse.words import LANGUAGES, Words, catalogues
+from hie.browse.words import LANGUAGES, PACKAGES, Words, catalogues
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -45,10 +45,10 @@ class Asset:
     digest: str
 
 
-def assets() -> dict[str, Asset]:
-    """All static files by name."""
+def assets(packages: Sequence[str] = PACKAGES) -> dict[str, Asset]:
+    """All static files of some packages by name."""
     found = {}
-    for entry in resources.files("hie.browse").joinpath("static").iterdir():
+    for entry in (entry for name in packages for entry in resources.files(name).joinpath("static").iterdir()):
         suffix = entry.name.rsplit(".", 1)[-1]
         if suffix in _TYPES:
             body = entry.read_bytes()
@@ -57,13 +57,13 @@ def assets() -> dict[str, Asset]:
 
 
 class Renderer:
-    """Renders the templates of this package in either language."""
+    """Renders the templates of this package, or of others that build upon it, in either language."""
 
-    def __init__(self) -> None:
-        self.assets = assets()
-        self._words = catalogues()
+    def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
+        self.assets = assets(packages)
+        self._words = catalogues(packages)
         self._templates = Environment(
-            loader=PackageLoader("hie.browse", "templates"),
+            loader=ChoiceLoader([PackageLoader(name, "templates") for name in packages]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

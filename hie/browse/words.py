@@ -4,12 +4,15 @@ Catalogues are `words/zh.toml` and `words/en.toml`; tests hold them to the same 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 LANGUAGES = ("zh", "en")
 """The first one is the default."""
+
+PACKAGES = ("hie.browse",)
+"""Where words, templates and static files are looked for."""
 
 
 class Words:
@@ -35,14 +38,18 @@ class Words:
         return frozenset(self._words)
 
 
-def catalogues() -> dict[str, Words]:
-    """Both languages, read from the package."""
-    flat = {language: _read(language) for language in LANGUAGES}
+def catalogues(packages: Sequence[str] = PACKAGES) -> dict[str, Words]:
+    """Both languages, read from this package or several, of which the first one that has a key counts."""
+    flat = {language: _merged(packages, language) for language in LANGUAGES}
     return {language: Words(language, words, flat[LANGUAGES[0]]) for language, words in flat.items()}
 
 
-def _read(language: str) -> dict[str, str]:
-    text = resources.files("hie.browse").joinpath(f"words/{language}.toml").read_text("utf-8")
+def _merged(packages: Sequence[str], language: str) -> dict[str, str]:
+    return {key: word for name in reversed(packages) for key, word in _read(name, language).items()}
+
+
+def _read(package: str, language: str) -> dict[str, str]:
+    text = resources.files(package).joinpath(f"words/{language}.toml").read_text("utf-8")
     return dict(_flatten(tomllib.loads(text)))
 
 

@@ -1,9 +1,10 @@
 """A feed at run time: its adapter with the functions of its dialect, bound together by `hie/app`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from hie.base.draft import Draft
 from hie.base.finding import Finding
@@ -17,13 +18,19 @@ def no_dimension(_: Finding) -> str:
     return ""
 
 
+def no_shape(_: Any, __: str) -> str:
+    """The shape of a value on a feed whose paths nobody reads."""
+    return ""
+
+
 @dataclass(frozen=True)
 class FeedRuntime:
     """What the pipeline needs of one feed.
 
     `parse` and `draft` are pure; `check` is the quality stage: it returns the draft, amended where a rule leaves a
     value out, and its findings; `answers` is keyed by door; `repeat` turns a saved answer into that of a duplicate;
-    `dimension` names the quality dimension that a finding counts against, `judged` are those that there are rules for.
+    `dimension` names the quality dimension that a finding counts against, `judged` are those that there are rules for;
+    `rules` holds the sentences of every rule (zh, en); `shape` shows what the value at a source path looks like.
     """
 
     feed: Feed
@@ -36,6 +43,8 @@ class FeedRuntime:
     maps: str
     dimension: Callable[[Finding], str] = no_dimension
     judged: frozenset[str] = frozenset()
+    rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    shape: Callable[[Any, str], str] = no_shape
 
     @property
     def region(self) -> str:

@@ -1,0 +1,139 @@
+"""The pages of operators, mounted at `/quality`: scores, trends and the worst faults, as page, JSON and CSV."""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from hie.admin.answer import board_json
+from hie.admin.drawing import chart, values_of
+from hie.admin.samples import sample_of
+from hie.admin.scoring import UNKNOWN, Board, Feeds, board, dimension_of, institutions, read_query, words_of
+from hie.admin.table import scores_csv
+from hie.base.clock import CHINA, Clock
+from hie.base.errors import HieError
+from hie.base.tally import Cause
+from hie.browse.render import Renderer
+from hie.quality.dimension import CODED
+from hie.store.port import Store
+
+PACKAGES = ("hie.admin", "hie.browse")
+SHOWN_FAULTS = 10
+
+
+def quality_app(store: Store, feeds: Feeds, clock: Clock) -> ASGIApp:
+    """The quality pages over a store."""
+    pages = Pages(store, feeds, clock)
+    routes = [
+        Route("/", pages.home, methods=["GET"]),
+        Route("/scores", pages.scores, methods=["GET"]),
+        Route("/scores.csv", pages.csv, methods=["GET"]),
+        Route("/static/{name}", pages.static, methods=["GET"]),
+    ]
+    handlers: Any = {HieError: pages.trouble, 404: pages.missing, 405: pages.missing}
+    return Starlette(routes=routes, exception_handlers=handlers)
+
+
+class Pages:
+    """One method per page."""
+
+    def __init__(self, store: Store, feeds: Feeds, clock: Clock) -> None:
+        self._store = store
+        self._feeds = feeds
+        self._clock = clock
+        self._render = Renderer(PACKAGES)
+
+    async def home(self, request: Request) -> Response:
+        """The matrix of institutions and dimensions, trends, the worst faults."""
+        found = await self._board(request)
+        known = institutions(self._feeds)
+        faults = [await self._shown(fault, found) for fault in found.faults[:SHOWN_FAULTS]]
+        days = found.asked.days
+        named = [
+            (name, values_of([score for score in found.by_feed if score.feed == name], found.asked.dimension))
+            for name in self._feeds
+            if found.asked.feed in (None, name)
+        ]
+        small = [(name, chart(days, [(name, values_of(found.days, name))], 200, 90)) for name in found.dimensions]
+        return self.page(
+            request,
+            "quality.html",
+            board=found,
+            institutions=known,
+            feeds=self._feeds,
+            coded=CODED,
+            faults=faults,
+            trend=chart(days, named),
+            small=small,
+            unknown=UNKNOWN,
+            query={k: v for k, v in request.query_params.items() if k != "lang"},
+        )
+
+    async def scores(self, request: Request) -> Response:
+        """Scores as JSON."""
+        return JSONResponse(board_json(await self._board(request), self._feeds), headers={"Cache-Control": "no-store"})
+
+    async def csv(self, request: Request) -> Response:
+        """Scores as CSV."""
+        found = await self._board(request)
+        language = self._render.words(request).language
+        name = f"quality-{found.asked.days[0]}-{found.asked.days[-1]}.csv"
+        headers = {
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        }
+        body = scores_csv(found, institutions(self._feeds), language)
+        return Response(body, media_type="text/csv; charset=utf-8", headers=headers)
+
+    async def static(self, request: Request) -> Response:
+        """One of our own files."""
+        asset = self._render.assets.get(request.path_params["name"])
+        if asset is None:
+            return await self.missing(request, LookupError())
+        fresh = request.query_params.get("v") == asset.digest
+        cache = "public, max-age=31536000, immutable" if fresh else "no-cache"
+        headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Content-Type": asset.content_type}
+        return Response(asset.body, headers=headers)
+
+    async def trouble(self, request: Request, error: HieError) -> Response:
+        """The answer for a situation: a page for people, JSON for programs."""
+        status = error.response.status
+        if request.url.path.endswith(("/scores", ".csv")):
+            return JSONResponse({"detail": error.message}, status)
+        return self.page(request, "quality-trouble.html", status, message=error.message)
+
+    async def missing(self, request: Request, error: Exception) -> Response:
+        """The page for an address that does not exist."""
+        return self.page(request, "quality-trouble.html", 404, message="")
+
+    async def _board(self, request: Request) -> Board:
+        return await board(self._store, self._feeds, read_query(request.query_params, self._feeds, self._clock))
+
+    async def _shown(self, fault: Any, found: Board) -> dict[str, Any]:
+        zh, en = words_of(self._feeds, fault.feed, fault.code, fault.rule)
+        cause = Cause(fault.severity.value, fault.code, fault.rule, fault.path)
+        return {
+            "fault": fault,
+            "zh": zh,
+            "en": en,
+            "dimension": dimension_of(self._feeds, fault.feed, cause),
+            "sample": await sample_of(self._store, self._feeds, fault),
+        }
+
+    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
+        """One page with what every page shows."""
+        root = str(request.scope.get("root_path", ""))
+        now = self._clock.now().astimezone(CHINA)
+        host = request.client.host if request.client else ""
+        return self._render.page(
+            request,
+            template,
+            status,
+            watermark=("", host, now.strftime("%Y-%m-%d %H:%M")),
+            records=f"{root.removesuffix('/quality')}/browse/",
+            **values,
+        )

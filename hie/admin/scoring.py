@@ -1,0 +1,150 @@
+"""What is asked about quality, and the answer as values: scores, trends, the worst faults; from tallies only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from hie.base.clock import Clock
+from hie.base.errors import Category, HieError
+from hie.base.finding import CODES
+from hie.base.tally import Cause, Tally
+from hie.pipeline.close import finding_of
+from hie.pipeline.feed import FeedRuntime
+from hie.quality.dimension import CODED
+from hie.quality.score import KEYS, Fault, Score, faults, scores
+from hie.staging.tallies import day_of, tallies
+from hie.store.port import Reader
+
+DAYS = 7
+"""How many days are shown when nobody says which."""
+
+MOST_DAYS = 366
+UNKNOWN = "-"
+"""Stands for the organisation of what no registered one sent."""
+
+Feeds = Mapping[str, FeedRuntime]
+
+
+@dataclass(frozen=True, slots=True)
+class Institution:
+    """A registered sender: social credit code (empty for what no registered one sent), name, region."""
+
+    code: str
+    name: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked: the days, from the first to the last, and what to narrow to; None: everything."""
+
+    days: tuple[str, ...]
+    feed: str | None = None
+    institution: str | None = None
+    dimension: str | None = None
+    group: tuple[str, ...] = ("feed", "organisation")
+
+
+@dataclass(frozen=True)
+class Board:
+    """The answer: `rows` by what was asked, `days` all together for each day, `by_feed` for each feed and day."""
+
+    asked: Asked
+    rows: tuple[Score, ...]
+    days: tuple[Score, ...]
+    by_feed: tuple[Score, ...]
+    whole: Score | None
+    faults: tuple[Fault, ...]
+    dimensions: tuple[str, ...]
+
+
+def read_query(params: Mapping[str, str], feeds: Feeds, clock: Clock) -> Asked:
+    """What the parameters `from`, `to` (days), `feed`, `institution`, `dimension` (name or code) and `group` (`day`,
+    `feed`, `institution`, with commas) ask. Raises INVALID for what they do not know and for more than a year."""
+    last = _day(params.get("to", ""), "to") or date.fromisoformat(day_of(clock.now()))
+    first = _day(params.get("from", ""), "from") or last - timedelta(days=DAYS - 1)
+    if not 0 <= (last - first).days < MOST_DAYS:
+        raise HieError(Category.INVALID, f"Ask for 1 to {MOST_DAYS} days, the first before the last.")
+    feed = params.get("feed") or None
+    if feed is not None and feed not in feeds:
+        raise HieError(Category.INVALID, "There is no such feed.", expression="feed")
+    institution = params.get("institution") or None
+    return Asked(
+        tuple(f"{first + timedelta(days=n)}" for n in range((last - first).days + 1)),
+        feed,
+        "" if institution == UNKNOWN else institution,
+        _dimension(params.get("dimension", "")),
+        _group(params.get("group", "feed,institution")),
+    )
+
+
+def _day(text: str, name: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise HieError(Category.INVALID, f"Parameter {name!r} must be a day like 2026-01-18.") from None
+
+
+def _dimension(text: str) -> str | None:
+    if not text:
+        return None
+    for name, (code, _) in CODED.items():
+        if text in (name, code):
+            return name
+    raise HieError(Category.INVALID, "There is no such dimension.", expression="dimension")
+
+
+def _group(text: str) -> tuple[str, ...]:
+    named = ["organisation" if name == "institution" else name for name in text.split(",") if name]
+    if not set(named) <= set(KEYS):
+        raise HieError(Category.INVALID, "Group by day, feed or institution.", expression="group")
+    return tuple(name for name in KEYS if name in named)
+
+
+async def board(reader: Reader, feeds: Feeds, asked: Asked) -> Board:
+    """The answer to what is asked."""
+    found = await tallies(reader, asked.days, feed=asked.feed, organisation=asked.institution)
+    shown = (asked.dimension,) if asked.dimension else tuple(CODED)
+    judged = {name: runtime.judged & frozenset(shown) for name, runtime in feeds.items()}
+    return Board(
+        asked,
+        tuple(scores(found, judged, asked.group)),
+        tuple(scores(found, judged, ("day",))),
+        tuple(scores(found, judged, ("day", "feed"))),
+        next(iter(scores(found, judged, ())), None),
+        tuple(worst(found, feeds, asked.dimension)),
+        shown,
+    )
+
+
+def worst(found: Sequence[Tally], feeds: Feeds, dimension: str | None, limit: int = 20) -> list[Fault]:
+    """What costs most points, in one dimension or in all."""
+
+    def wanted(feed: str, cause: Cause) -> bool:
+        name = dimension_of(feeds, feed, cause)
+        return bool(name) and dimension in (None, name)
+
+    return faults(found, wanted, limit)
+
+
+def dimension_of(feeds: Feeds, feed: str, cause: Cause) -> str:
+    """The dimension that a cause counts against; empty for none."""
+    return feeds[feed].dimension(finding_of(cause)) if feed in feeds else ""
+
+
+def institutions(feeds: Feeds) -> dict[str, Institution]:
+    """Every registered sender by its code."""
+    return {
+        organisation.uscc: Institution(organisation.uscc, organisation.name, runtime.region)
+        for runtime in feeds.values()
+        for organisation in runtime.adapter.organisations
+    }
+
+
+def words_of(feeds: Feeds, feed: str, code: str, rule: str) -> tuple[str, str]:
+    """What is wrong, in Chinese and English: the sentence of the rule, else that of the finding."""
+    runtime = feeds.get(feed)
+    if runtime is not None and rule in runtime.rules:
+        return runtime.rules[rule]
+    row = CODES.get(code)
+    return (row.zh, row.en) if row is not None else (code, code)

@@ -1,0 +1,111 @@
+"""The quality pages in a real browser: found by hand, filtered, readable without JavaScript, wide tables in narrow
+windows."""
+
+import asyncio
+import shutil
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from playwright.async_api import Browser, async_playwright
+
+from tests.admin.conftest import FIRST, LAST, simulated
+from tests.browse.test_chromium import ARGUMENTS, CHROMIUM, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Site:
+    """The exchange on a loopback port, in a thread of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.base = ""
+        self._ready = threading.Event()
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+
+    async def _serve(self) -> None:
+        exchange, _, _ = await simulated(self._folder)
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        self.base = f"http://127.0.0.1:{listener.getsockname()[1]}/quality"
+        self._server = uvicorn.Server(uvicorn.Config(exchange.web, log_level="warning", lifespan="off"))
+        self._ready.set()
+        await self._server.serve(sockets=[listener])
+        listener.close()
+        await exchange.close()
+
+    def start(self) -> None:
+        """Start and wait until requests are queued."""
+        self._thread.start()
+        assert self._ready.wait(120)
+
+    def stop(self) -> None:
+        """Stop and wait."""
+        assert self._server is not None
+        self._server.should_exit = True
+        self._thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One site for all tests of this file."""
+    one = Site(tmp_path_factory.mktemp("quality"))
+    one.start()
+    yield one
+    one.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all tests of this file."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium") or CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+async def test_matrix_trend_and_faults_are_seen(site: Site, chromium: Browser) -> None:
+    seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}")
+    heads = await seen.page.locator("[data-testid=matrix] thead th").all_inner_texts()
+    assert heads == [
+        *("机构", "通道", "检查条数"),
+        *("完整性", "规范性", "一致性", "及时性", "关联性", "唯一性", "时序", "互认"),
+        "综合得分",
+    ]
+    row = seen.page.locator("[data-institution='12310118MBHE03010J']")
+    assert "青浦区中山医院" in await row.inner_text()
+    assert await seen.page.locator("[data-testid=trend] polyline").count() >= 3
+    assert await seen.page.locator("[data-testid=small] figure").count() == 8
+    assert await seen.page.locator("[data-testid=faults] tbody tr").count() == 10
+    assert seen.console == []
+
+
+async def test_filters_work_without_javascript(site: Site, chromium: Browser) -> None:
+    seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}", scripts=False)
+    await seen.page.select_option("[name=feed]", "wujiang-hl7v2")
+    await seen.page.select_option("[name=dimension]", "completeness")
+    await seen.page.click("text=查询")
+    assert "feed=wujiang-hl7v2" in seen.page.url
+    heads = await seen.page.locator("[data-testid=matrix] thead th").all_inner_texts()
+    assert heads == ["机构", "通道", "检查条数", "完整性", "综合得分"]
+    feeds = await seen.page.locator("[data-testid=matrix] tbody td:nth-child(2)").all_inner_texts()
+    assert {feed.partition("区")[0] for feed in feeds} == {"吴江"}
+    await seen.page.click("text=English")
+    assert "By day: Completeness" in await seen.page.inner_text("main")
+    async with seen.page.expect_download() as download:
+        await seen.page.click("[data-testid=csv]")
+    saved = await (await download.value).path()
+    assert (await asyncio.to_thread(Path(saved).read_bytes)).startswith(b"\xef\xbb\xbfday,feed,")
+
+
+async def test_a_narrow_window_scrolls_the_table_only(site: Site, chromium: Browser) -> None:
+    seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}")
+    await seen.page.set_viewport_size({"width": 683, "height": 768})
+    assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

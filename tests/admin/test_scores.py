@@ -1,0 +1,125 @@
+"""Scores over HTTP: JSON, CSV and pages say what came in, and nothing about patients."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from hie.admin.drawing import chart
+from hie.admin.table import csv_bytes, safe
+from hie.app import Exchange
+from hie.base.clock import FixedClock
+from hie.mapping.sample import shape, shape_at
+from hie.staging.tables import RAW_ITEM
+from hie.wire.row import Header, Row
+from tests.admin.conftest import FIRST, LAST, RANGE, client
+
+Opened = tuple[Exchange, FixedClock, dict[str, int]]
+
+
+async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
+    opened, _, sent = exchange
+    async with client(opened) as http:
+        found = (await http.get("/quality/scores", params=RANGE)).json()
+        assert (found["from"], found["to"], found["group"]) == (FIRST, LAST, ["feed", "institution"])
+        items = dict.fromkeys(sent, 0)
+        for row in found["scores"]:
+            items[row["feed"]] += row["items"]
+            assert all(share is None or 0 <= share <= 100 for share in row["dimensions"].values())
+        assert items == sent
+        by_day = (await http.get("/quality/scores", params={**RANGE, "group": "day"})).json()["scores"]
+        assert sum(row["items"] for row in by_day) == sum(sent.values())
+        assert [row["day"] for row in by_day] == sorted({row["day"] for row in by_day})
+
+        one = {**RANGE, "feed": "qingpu-xml", "institution": "12310118MBHE03010J", "dimension": "规范性"}
+        [row] = (await http.get("/quality/scores", params=one)).json()["scores"]
+        assert (row["institution"], row["institutionName"]) == (one["institution"], "青浦区中山医院")
+        assert list(row["dimensions"]) == ["conformity"]
+
+        answer = await http.get("/quality/scores.csv", params=RANGE)
+        assert answer.content.startswith(b"\xef\xbb\xbf")
+        assert answer.headers["content-disposition"] == f'attachment; filename="quality-{FIRST}-{LAST}.csv"'
+        lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+        assert sum(int(line["接收件数"]) for line in lines) == sum(sent.values())
+        assert "青浦区中山医院" in {line["机构"] for line in lines}
+
+        page = await http.get("/quality/", params=RANGE)
+        assert page.status_code == 200
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert page.text.count("<tr data-institution=") == len(found["scores"])
+        nothing = await http.get("/quality/", params={"from": "2025-01-01", "to": "2025-01-02"})
+        assert 'data-testid="empty"' in nothing.text
+        assert "What costs most points" in (await http.get("/quality/", params={**RANGE, "lang": "en"})).text
+        numbers = [text for row in await opened.store.select(RAW_ITEM, {}) for text in long_numbers(row["body"])]
+        assert numbers
+        assert [number for number in numbers if number in page.text + str(found)] == []
+
+
+def long_numbers(body: object) -> list[str]:
+    assert isinstance(body, bytes)
+    return re.findall(r"(?<!\d)\d{17}[\dX](?!\d)", body.decode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"from": "2026-13-01"}, "must be a day"),
+        ({"from": "2026-03-02", "to": "2026-03-01"}, "Ask for 1 to 366 days"),
+        ({"from": "2020-01-01", "to": "2026-03-01"}, "Ask for 1 to 366 days"),
+        ({"feed": "nowhere"}, "no such feed"),
+        ({"dimension": "beauty"}, "no such dimension"),
+        ({"group": "patient"}, "Group by day, feed or institution"),
+    ],
+)
+async def test_what_is_not_understood_is_refused(quiet: Exchange, params: dict[str, str], words: str) -> None:
+    async with client(quiet) as http:
+        answer = await http.get("/quality/scores", params=params)
+        assert (answer.status_code, words in answer.json()["detail"]) == (400, True)
+        assert (await http.get("/quality/", params=params)).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ('=HYPERLINK("http://x","y")', '\'=HYPERLINK("http://x","y")'),
+        ("+86 512", "'+86 512"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("＝1+1", "'＝1+1"),
+        ("青浦区中山医院", "青浦区中山医院"),
+        (-1.5, -1.5),
+    ],
+)
+def test_no_cell_is_a_formula(cell: object, shown: object) -> None:
+    assert safe(cell) == shown
+    assert next(csv.reader(io.StringIO(csv_bytes(["a"], [[cell]]).decode("utf-8-sig").partition("\r\n")[2]))) == [
+        str(shown)
+    ]
+
+
+def test_a_chart_leaves_gaps_and_ends_at_a_hundred() -> None:
+    drawn = chart(["1", "2", "3", "4"], [("f", [("1", 98.0), ("2", 100.0), ("4", 99.0)])], 144, 100)
+    [line] = drawn.lines
+    assert len(line.stretches) == 1
+    assert [dot.x for dot in line.dots] == [52.0, 76.0, 124.0]
+    assert line.dots[1].y == 10.0
+    assert drawn.y_labels[-1] == (10.0, "100.0")
+    assert chart([], []).empty
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [("1968-13-41", "9999-99-99"), ("顾晓岚 Gu", "某某某 xx"), ("１2ａ", "99x"), ("a" * 50, "x" * 40 + "…")],
+)
+def test_a_shape_tells_nothing_but_the_form(value: str, seen: str) -> None:
+    assert shape(value) == seen
+
+
+def test_shapes_of_a_row() -> None:
+    row = Row("TB_HIS_PATIENT", {"CSRQ": "19681341"}, "", "", "", False, Header("", "", "", ""))
+    assert shape_at("rows", row, "CSRQ") == "99999999"
+    assert shape_at("rows", row, "XM") == ""
+    assert shape_at("rows", row, "Header/HS") == ""
+    assert shape_at("unknown", row, "CSRQ") == ""
