@@ -90,7 +90,9 @@ class Contribution:
     states this; `withdraw` takes back all that the same source stated. `exists` False: a statement about a resource
     that must not create it. `subject` and `encounter` are references (`Patient/id`, `Encounter/id`); `parent` is the
     root this one hangs on and inherits from (Qingpu indicator -> report -> visit). `digest` recognises unchanged rows.
-    `creates` is the finding to note when this statement is the first about its root (`visit-created`).
+    `creates` is the finding to note when this statement is the first about its root (`visit-created`). `whole`: what
+    was stated before counts no more (a FHIR PUT). `mentions` are references in its slots that are settled when the
+    resource is written: they follow merges and aliases, and stay literal only while their target is known.
     """
 
     target: Key
@@ -111,6 +113,8 @@ class Contribution:
     parent: Key | None = None
     digest: str = ""
     creates: str = ""
+    whole: bool = False
+    mentions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ NATIONAL_ID = f"urn:oid:{OID}.1.3"
 def identifier_system(organisation: str, kind: str) -> str:
     """The identifier system of `kind` (an OID or a local kind) in an organisation (common rules §4, rule L).
 
-    Global OIDs give `urn:oid:`; all others are qualified with the organisation's USCC.
+    Global OIDs give `urn:oid:`; a kind that is a system itself stays (a FHIR sender's own); all others are qualified
+    with the organisation's USCC.
     """
+    if ":" in kind:
+        return kind
     return f"urn:oid:{kind}" if kind in GLOBAL_KINDS else f"{BASE}/id/{organisation}/{kind}"

@@ -182,7 +182,11 @@ def _organisation(root: Resource, state: Folded) -> None:
     elif state.type == "Encounter":
         root["serviceProvider"] = reference
     elif state.type == "DiagnosticReport":
-        root["performer"] = [*root.get("performer", ()), reference]
+        named = root.get("performer", [])
+        root["performer"] = named if any(one.get("reference") == reference["reference"] for one in named) else [
+            *named,
+            reference,
+        ]
     elif state.type in ("Composition", "DocumentReference"):
         root["custodian"] = reference
         if state.type == "Composition" and not root.get("author"):
@@ -201,7 +205,7 @@ def _value_or_reason(root: Resource) -> None:
     """An Observation has a value or the reason why not (common rules §7.1.6)."""
     if any(name.startswith("value") for name in root):
         root.pop("dataAbsentReason", None)
-    elif "component" not in root and "dataAbsentReason" not in root:
+    elif "component" not in root and "hasMember" not in root and "dataAbsentReason" not in root:
         system = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
         root["dataAbsentReason"] = {"coding": [{"system": system, "code": "unknown"}]}
 

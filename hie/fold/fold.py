@@ -28,7 +28,7 @@ class Folded:
 
     `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
     back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved. `findings` are those
-    that show only when statements come together.
+    that show only when statements come together. `mentions` are references to settle (`Contribution.mentions`).
     """
 
     type: str
@@ -45,6 +45,7 @@ class Folded:
     parent: str | None = None
     last_order: str = ""
     digest: str = ""
+    mentions: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -132,6 +133,11 @@ def _replay(state: Folded, contributions: Sequence[Contribution]) -> None:
 def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None:
     """Apply one statement."""
     corrects = contribution.correcting and (state.exists or reissued)
+    if contribution.whole:
+        state.slots.clear()
+        state.mentions = ()
+    if contribution.mentions:
+        state.mentions = tuple(dict.fromkeys((*state.mentions, *contribution.mentions)))
     _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport")
     for event in contribution.events:
         if event.code == "cancel-discharge":

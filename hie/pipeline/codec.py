@@ -7,7 +7,7 @@ from hie.base.finding import Finding, Severity
 from hie.store.table import Value
 from hie.wire.safejson import dumps, loads
 
-_FLAGS = ("seed", "complete", "correcting", "revoke", "withdraw")
+_FLAGS = ("seed", "complete", "correcting", "revoke", "withdraw", "whole")
 _TEXTS = ("source", "subject", "encounter", "digest")
 
 
@@ -24,6 +24,8 @@ def encode(contribution: Contribution) -> bytes:
         row["x"] = False
     if contribution.parent is not None:
         row["p"] = _key(contribution.parent)
+    if contribution.mentions:
+        row["n"] = list(contribution.mentions)
     flags = [name for name in _FLAGS if getattr(contribution, name)]
     if flags:
         row["f"] = flags
@@ -47,6 +49,7 @@ def decode(body: Value) -> Contribution:
         tier=row.get("t", 0),
         exists=row.get("x", True),
         parent=Key(*row["p"]) if "p" in row else None,
+        mentions=tuple(row.get("n", ())),
         **given,
     )
 

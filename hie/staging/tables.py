@@ -60,6 +60,9 @@ CONTRIBUTION = Table(
 )
 """What each part stated about each root; `source` is the document that it comes from, if any."""
 
+MENTION = Table("mention", {"target": str, "root": str}, key=("target", "root"))
+"""Roots that mention a resource whose reference is settled when they are written."""
+
 WITHDRAWAL = Table("withdrawal", {"source": str, "ord": str}, key=("source",))
 """Documents that were withdrawn, with the youngest order key of a withdrawal."""
 
@@ -105,5 +108,5 @@ TALLY = Table(
 )
 """What quality is judged by, per day, feed and sending organisation; see `hie.staging.tallies`."""
 
-TABLES = (RAW_ITEM, PART, CONTRIBUTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
+TABLES = (RAW_ITEM, PART, CONTRIBUTION, MENTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
 """All of them, for the store to create."""

@@ -1,0 +1,269 @@
+"""A submission becomes a draft: one contribution per resource, one Binary per verbatim document (docs/feeds/fhir.md).
+
+`PUT` states a resource as a whole; `POST`, a collection and a single resource add to what is known, younger values
+winning; `POST` with `ifNoneExist` counts only where nothing else does; `DELETE` takes back. What a resource says is
+kept as sent, with three changes: references, identifier systems, and translations beside the source codings.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from hie.base.draft import Alias, Contribution, Draft, Key, Merge
+from hie.base.finding import Severity, gravest
+from hie.base.record import Delivery, Record
+from hie.base.systems import OID
+from hie.fhir.definitions import Definitions
+from hie.mapping.codes import CodeTable
+from hie.mapping.context import Context
+from hie.mapping.fhir.keys import Keys, decoded
+from hie.mapping.fhir.order import order_of
+from hie.mapping.fhir.references import PATIENT, References
+from hie.mapping.fhir.senders import Senders
+from hie.mapping.fhir.submitted import provided
+from hie.mapping.fhir.tables import FhirTables
+from hie.plugin import Adapter
+from hie.wire.safejson import dumps
+from hie.wire.submission import Entry, Submission
+
+Json = Mapping[str, Any]
+
+ORGANISATION_KIND = f"{OID}.1.5"
+NEVER = frozenset({"Bundle", "CapabilityStatement", "OperationOutcome", "Parameters", "Provenance", "AuditEvent"})
+"""Types that say nothing about a patient, or that the exchange writes itself."""
+
+_KEPT_META = ("profile", "security")
+
+
+def fhir_draft(
+    record: Record,
+    delivery: Delivery,
+    adapter: Adapter,
+    *,
+    tables: FhirTables,
+    codes: Mapping[str, CodeTable],
+    definitions: Definitions,
+) -> Draft:
+    """The draft of one record; one with a reject leaves no contributions."""
+    context = Context(
+        region=adapter.region,
+        organisation="",
+        feed=delivery.feed,
+        received=delivery.received,
+        codes=codes,
+        type=record.type,
+    )
+    made = _Making(record.tree, context, tables, definitions, frozenset(o.uscc for o in adapter.organisations))
+    draft = made.draft()
+    findings = tuple(dict.fromkeys((*record.findings, *context.findings)))
+    if gravest(findings) is Severity.REJECT:
+        return Draft(findings=findings, message_id=draft.message_id, key=draft.key)
+    return replace(draft, findings=findings)
+
+
+class _Making:
+    """One submission while its draft is made."""
+
+    def __init__(
+        self,
+        submission: Submission,
+        context: Context,
+        tables: FhirTables,
+        definitions: Definitions,
+        registered: Collection[str],
+    ) -> None:
+        self.submission = submission
+        self.context = context
+        self.tables = tables
+        self.definitions = definitions
+        self.keys = Keys(tables, context)
+        self.senders = Senders(submission, tables, context, registered)
+        self.contributions: list[Contribution] = []
+        self.aliases: list[Alias] = []
+        self.merges: list[Merge] = []
+        self.needs: dict[Key, None] = {}
+        self.binaries: list[tuple[Key, str, bytes]] = []
+        self.used: dict[str, None] = {}
+        self.unmapped: dict[str, None] = {}
+
+    def draft(self) -> Draft:
+        """Everything the entries state."""
+        keyed = [(entry, *self._keyed(entry)) for entry in self.submission.entries]
+        known: dict[str, Key] = {}
+        for entry, key, _, _ in keyed:
+            if key is not None:
+                known |= dict.fromkeys(_names(entry), key)
+        for entry, key, also, organisation in keyed:
+            self.context.organisation = organisation
+            if key is not None:
+                self._state(entry, key, also, References(self.keys, known))
+        provided(self.submission, known, self.context)
+        sender = self.senders.sender
+        identity = self.submission.id
+        return Draft(
+            contributions=tuple(self.contributions),
+            aliases=tuple(self.aliases),
+            needs=tuple(self.needs),
+            merges=tuple(self.merges),
+            message_id=f"{sender}|{identity}" if identity else "",
+            order=order_of({}, self.submission, self.context),
+            key="|".join(key.reference if key is not None else "" for _, key, _, _ in keyed),
+            used=tuple(self.used),
+            unmapped=tuple(self.unmapped),
+            binaries=tuple(self.binaries),
+        )
+
+    def _keyed(self, entry: Entry) -> tuple[Key | None, list[Key], str]:
+        """The key of an entry, its other keys, and its organisation; what is missing is noted."""
+        context = self.context
+        context.path = entry.path
+        if not self.definitions.is_resource(entry.type) or entry.type in NEVER:
+            context.note("type-unknown")
+            return None, [], ""
+        uscc = self.senders.own_code(entry.resource)
+        if uscc is not None:
+            return Key(context.region, uscc, "Organization", ORGANISATION_KIND, uscc), [], uscc
+        context.organisation = self.senders.of(entry)
+        if not context.organisation:
+            context.note("org-unknown")
+            return None, [], ""
+        key, also = self.keys.of(entry)
+        if entry.if_none_exist and key is not None and "?" not in entry.if_none_exist:
+            asked = self.keys.of_url(f"{entry.type}?{entry.if_none_exist}")
+            also = [*also, asked] if asked is not None and asked not in (key, *also) else also
+        if "?" in entry.url and (asked := self.keys.of_url(entry.url)) is not None:
+            key, also = (asked, []) if key is None else (key, [k for k in (*also, asked) if k != key])
+        if key is None:
+            context.note("key-missing", path=f"{entry.path}.{'request.url' if entry.url else 'resource.identifier'}")
+        return key, list(dict.fromkeys(also)), context.organisation
+
+    def _state(self, entry: Entry, key: Key, also: list[Key], references: References) -> None:
+        order = order_of(entry.resource, self.submission, self.context)
+        if key.type == "Organization" and key.kind == ORGANISATION_KIND:
+            self.used[key.type] = None
+            return
+        self.aliases += [Alias(other, key, order) for other in also]
+        digest = sha256(dumps(entry.resource)).hexdigest()
+        if entry.method == "DELETE":
+            self.contributions.append(Contribution(key, order, revoke=True, exists=False, digest=digest))
+            return
+        if key.type == "Binary":
+            self._binary(entry, key)
+            return
+        content = self._content(entry, references, order, key)
+        subject, encounter = self._place(entry.resource, references)
+        self.contributions.append(
+            Contribution(
+                key,
+                order,
+                slots=self._slots(key.type, content),
+                seed=bool(entry.if_none_exist),
+                whole=entry.method == "PUT",
+                subject=None if key.type == "Patient" else subject,
+                encounter=encounter,
+                mentions=tuple(name for name in references.mentions if name != key.reference),
+                digest=digest,
+            )
+        )
+        self._superseded(entry.resource, key, order, references)
+
+    def _content(self, entry: Entry, references: References, order: str, key: Key) -> dict[str, Any]:
+        """The elements of a resource as they are stored, without id and most of meta."""
+        resource, kind = entry.resource, key.type
+        path = f"{entry.path}.resource" if entry.path.startswith("Bundle") else kind
+        ignored = self.tables.ignore.get(kind, frozenset())
+        content: dict[str, Any] = {}
+        for name, value in resource.items():
+            if name in ("resourceType", "id") or name in ignored:
+                continue
+            self.used[f"{kind}.{name}"] = None
+            made = value if name == "contained" else references.rewritten(value, f"{path}.{name}")
+            if name == "meta":
+                made = {part: value[part] for part in _KEPT_META if value.get(part)}
+                self.unmapped |= {f"{kind}.meta.{part}": None for part in value if part in ("tag", "extension")}
+            elif kind == "Patient" and name == "link":
+                made = self._links(made, value, references, order, key)
+            if made not in (None, [], {}):
+                content[name] = made
+        return content
+
+    def _links(self, made: Any, sent: Any, references: References, order: str, key: Key) -> Any:
+        """Links without those that say a merge: the exchange writes these itself, on both sides."""
+        kept = []
+        for link, one in zip(made, sent, strict=True):
+            other = references.key_of(one.get("other"), "patient")
+            if other is None or one.get("type") not in ("replaces", "replaced-by"):
+                kept.append(link)
+                continue
+            prior, target = (other, key) if one["type"] == "replaces" else (key, other)
+            self.merges.append(Merge(prior, target, order))
+        return kept
+
+    def _slots(self, kind: str, content: Json) -> dict[str, Any]:
+        """Elements as slots: lists are replaced as a whole, a choice replaces the other choices."""
+        choices = self._choices(kind)
+        slots: dict[str, Any] = {}
+        for name, value in content.items():
+            if name == "meta":
+                slots |= {f"meta.{part}[]": list(held) for part, held in value.items()}
+            elif name.removeprefix("_") in choices:
+                choice = f"{choices[name.removeprefix('_')]}[x]"
+                slots[choice] = {**slots.get(choice, {}), name: value}
+            else:
+                slots[f"{name}[]" if isinstance(value, list) and not name.startswith("_") else name] = value
+        return slots
+
+    def _choices(self, kind: str) -> dict[str, str]:
+        """Name in JSON -> element, for the choices of a type (`valueQuantity` -> `value`)."""
+        children = self.definitions.children(kind)
+        return {p.key: p.name for properties in children.values() for p in properties if p.element.is_choice}
+
+    def _place(self, resource: Json, references: References) -> tuple[str | None, str | None]:
+        """Patient and visit of a resource; those outside the submission must be known."""
+        subject = next((resource[name] for name in sorted(PATIENT) if name in resource), None)
+        visits = resource.get("context", {}).get("encounter") if resource["resourceType"] == "DocumentReference" else None
+        visit = visits[0] if visits else resource.get("encounter")
+        found: list[str | None] = []
+        for name, value, kind in (("subject", subject, "Patient"), ("encounter", visit, "Encounter")):
+            key = references.key_of(value, name)
+            if key is None or key.type != kind:
+                found.append(None)
+                continue
+            if key not in references.known.values():
+                self.needs[key] = None
+            found.append(key.reference)
+        return found[0], found[1]
+
+    def _binary(self, entry: Entry, key: Key) -> None:
+        self.used["Binary.data"] = None
+        data = decoded(entry.resource)
+        if data is not None:
+            self.binaries.append((key, str(entry.resource.get("contentType", "")), data))
+
+    def _superseded(self, resource: Json, key: Key, order: str, references: References) -> None:
+        """What a document replaces is superseded, also when it has not arrived yet (IHE MHD 2:3.65.4.1.3)."""
+        if key.type != "DocumentReference":
+            return
+        for related in resource.get("relatesTo", ()):
+            other = references.key_of(related.get("target"))
+            if related.get("code") in ("replaces", "transforms-replace") and other is not None and other != key:
+                slots = {"status": "superseded"}
+                self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
+
+
+def _names(entry: Entry) -> Iterable[str]:
+    """What other entries of the Bundle may call an entry."""
+    if entry.full_url:
+        yield entry.full_url
+        parts = entry.full_url.split("/")
+        if len(parts) > 2 and parts[-2] == entry.type:
+            yield "/".join(parts[-2:])
+    if entry.resource.get("id"):
+        yield f"{entry.type}/{entry.resource['id']}"
+    if entry.url and entry.method != "POST":
+        yield entry.url
+    if entry.if_none_exist:
+        yield f"{entry.type}?{entry.if_none_exist}"
+
+

@@ -1,0 +1,110 @@
+"""References of a submission: from what the sender writes to what the exchange calls the resource.
+
+`urn:uuid:` and other fullUrls of the same Bundle, relative, absolute and conditional references, and logical ones with
+a type all become literal references whose id follows from the key. Each is *mentioned*: it is settled when the resource
+is written, because the target may be known under several keys, may have been merged, or may not have come yet.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hie.base.draft import Key
+from hie.mapping.fhir.keys import Keys
+
+Json = Mapping[str, Any]
+
+PATIENT = frozenset({"subject", "patient", "beneficiary", "for"})
+"""Elements that name the patient."""
+
+
+class References:
+    """Rewrites the resources of one submission; `known` are the keys of its entries by every name they go by."""
+
+    def __init__(self, keys: Keys, known: Mapping[str, Key]) -> None:
+        self.keys = keys
+        self.known = known
+        self.mentions: dict[str, None] = {}
+        self.outside: dict[Key, None] = {}
+
+    def rewritten(self, value: Any, path: str) -> Any:
+        """The value with every reference, identifier and translated code in it; `path` is where it stands."""
+        if isinstance(value, list):
+            made = (self.rewritten(one, f"{path}[{n}]") for n, one in enumerate(value))
+            return [one for one in made if one is not None]
+        if isinstance(value, str):
+            key = self.known.get(value) if value.startswith("urn:") else None
+            return value if key is None else self._mention(key)
+        if not isinstance(value, Mapping):
+            return value
+        name = path.rpartition(".")[2].partition("[")[0]
+        if name in ("identifier", "masterIdentifier") and ("system" in value or "value" in value):
+            self.keys.context.path = path
+            return self.keys.identifier(value)
+        if isinstance(value.get("coding"), list):
+            return self._concept(value, path)
+        if isinstance(value.get("reference"), str) or _is_logical(value, name):
+            return self._reference(value, path, name)
+        made = {key: self.rewritten(part, f"{path}.{key}") for key, part in value.items()}
+        return {key: part for key, part in made.items() if part is not None and part != []}
+
+    def key_of(self, reference: Any, name: str = "") -> Key | None:
+        """The key that a Reference means, None when it names nothing that has a key."""
+        if not isinstance(reference, Mapping):
+            return None
+        url = reference.get("reference")
+        if isinstance(url, str):
+            if url.startswith("#"):
+                return None
+            bare = url.partition("/_history/")[0]
+            found = self.known.get(bare) or self.keys.of_url(bare)
+            if found is not None or not url.startswith("urn:"):
+                return found
+            kind = str(reference.get("type", "")) or ("Patient" if name in PATIENT else "")
+            return self.keys.context.key(kind, "urn", url) if kind else None
+        kind = str(reference.get("type", "")) or ("Patient" if name in PATIENT else "")
+        identifier = reference.get("identifier")
+        return self.keys.of_identifier(kind, identifier) if kind and isinstance(identifier, Mapping) else None
+
+    def _reference(self, value: Json, path: str, name: str) -> Json | None:
+        key = self.key_of(value, name)
+        rest = {
+            part: self.rewritten(held, f"{path}.{part}") for part, held in value.items() if part not in ("reference",)
+        }
+        if key is None:
+            url = str(value.get("reference", ""))
+            return {"reference": url, **rest} if url.startswith("#") else rest or None
+        inside = key in self._inside()
+        if not inside and "identifier" not in rest:
+            system = self.keys.context.local_system(key.kind)
+            rest["identifier"] = {"system": system, "value": key.value}
+        if not inside:
+            self.outside[key] = None
+        return {"reference": self._mention(key), **{part: held for part, held in rest.items() if held is not None}}
+
+    def _inside(self) -> set[Key]:
+        return set(self.known.values())
+
+    def _mention(self, key: Key) -> str:
+        self.mentions[key.reference] = None
+        return key.reference
+
+    def _concept(self, value: Json, path: str) -> Json:
+        """A CodeableConcept with the translations of its codings after them (common rules §5.6)."""
+        context = self.keys.context
+        codings: list[Json] = []
+        for number, coding in enumerate(value["coding"]):
+            table = self.keys.tables.codes.get(str(coding.get("system", ""))) if isinstance(coding, Mapping) else None
+            if table is None or "code" not in coding:
+                codings.append(coding)
+                continue
+            context.path = f"{path}.coding[{number}]"
+            found = context.codes[table].translate(str(coding["code"]), str(coding.get("display", "")), context)
+            codings.append({**coding, "userSelected": True})
+            if found.target is not None and found.target not in value["coding"]:
+                codings.append(found.target)
+        return {**value, "coding": codings}
+
+
+def _is_logical(value: Json, name: str) -> bool:
+    """Whether this is a Reference that gives a number only: it says its type, or stands where patients are named."""
+    return isinstance(value.get("identifier"), Mapping) and ("type" in value or name in PATIENT)

@@ -1,0 +1,142 @@
+"""FHIR submissions: JSON or XML bytes to records, held against the rules of the standard before mapping sees them.
+
+A transaction, a collection or a document is one record, stored or refused as a whole; each entry of a batch is a record
+of its own (FHIR R4 http §3.1.0.11); so is a single resource. What has the wrong shape is refused; what has the right
+shape and breaks another rule (a required code, an invariant) is kept for a decision.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from hie.base.errors import Category, HieError
+from hie.base.finding import Finding, finding
+from hie.base.record import Delivery, Parsed, Record
+from hie.wire.safejson import dumps, loads
+from hie.wire.submission import STATED, Entry, Submission
+
+TOGETHER = frozenset({"transaction", "collection", "document"})
+"""Bundle types whose entries are stored or refused together."""
+
+METHODS = frozenset({"POST", "PUT", "DELETE"})
+"""What an entry may ask of a feed."""
+
+SHAPE = frozenset({"structure", "value", "required", "too-costly", "invalid"})
+"""Issue types after which a resource cannot be read as what it claims to be."""
+
+MHD = ("ProvideBundle", "ProvideDocumentBundle", "DocumentBundle")
+"""Endings of the profiles with which a Bundle says that it is an ITI-65 Provide Document Bundle (IHE MHD)."""
+
+
+class Issue(Protocol):
+    """What the validator reports."""
+
+    severity: str
+    code: str
+    rule: str
+
+    @property
+    def expression(self) -> Sequence[str]:
+        """The FHIRPath of the element at fault."""
+        ...
+
+    @property
+    def fails(self) -> bool:
+        """Whether the resource breaks a rule, rather than a recommendation."""
+        ...
+
+
+Validate = Callable[[Any], Sequence[Any]]
+
+
+def parse(delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Parsed:
+    """The records of one submission; `validate` gives the issues of a resource.
+
+    Rejects: bytes that are no resource (`message-malformed`), a Bundle of another type or an entry that asks for
+    something else than storing (`type-unknown`). `Parsed.context` holds `kind` and the methods, for the answer.
+    """
+    try:
+        resource = _read(delivery.body, from_xml)
+    except HieError as error:
+        code = "too-large" if error.category is Category.TOO_LARGE else "message-malformed"
+        return Parsed((), (finding(code, "/", error.message if error.category is Category.INVALID else ""),))
+    found = [] if (issues := validate(resource)) == [] else list(dict.fromkeys(_findings(issues)))
+    refused = [one for one in found if one.code == "message-malformed"]
+    if refused:
+        return Parsed((), tuple(refused), context={"kind": "resource"})
+    kind = str(resource.get("type")) if resource["resourceType"] == "Bundle" else "resource"
+    if kind not in TOGETHER | {"batch", "resource"}:
+        return Parsed((), (finding("type-unknown", "Bundle.type"),), context={"kind": kind})
+    entries = [_entry(n, one) for n, one in enumerate(resource.get("entry", ()))] if kind != "resource" else []
+    if kind == "resource":
+        entries = [Entry(str(resource["resourceType"]), "", STATED, "", "", resource)]
+    unknown = tuple(finding("type-unknown", f"{e.path}.request.method") for e in entries if not _asks(kind, e))
+    if unknown or not entries:
+        missing = finding("key-missing", "Bundle.entry")
+        return Parsed((), unknown or (missing,), context={"kind": kind})
+    context = {"kind": kind, "methods": [entry.method for entry in entries]}
+    return Parsed(tuple(_records(kind, resource, entries, found, delivery.body)), (), "utf-8", context)
+
+
+def _read(body: bytes, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The resource in the bytes. Raises `HieError` (INVALID, TOO_LARGE)."""
+    is_xml = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
+    resource = from_xml(body) if is_xml else loads(body)
+    if not isinstance(resource, Mapping) or not isinstance(resource.get("resourceType"), str):
+        raise HieError(Category.INVALID, "no FHIR resource")
+    return resource
+
+
+def _findings(issues: Sequence[Any]) -> Iterable[Finding]:
+    """What is wrong, by place and rule; the words of the validator may quote values, so they stay out."""
+    for issue in issues:
+        if issue.severity not in ("error", "fatal"):
+            continue
+        code = "message-malformed" if issue.code in SHAPE else "resource-invalid"
+        yield finding(code, next(iter(issue.expression), ""), issue.rule)
+
+
+def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
+    request = entry.get("request", {})
+    return Entry(
+        f"Bundle.entry[{number}]",
+        str(entry.get("fullUrl", "")),
+        str(request.get("method", STATED)),
+        str(request.get("url", "")).lstrip("/"),
+        str(request.get("ifNoneExist", "")),
+        entry.get("resource", {}),
+    )
+
+
+def _asks(kind: str, entry: Entry) -> bool:
+    """Whether the entry asks for something that a feed does."""
+    if kind in ("transaction", "batch"):
+        return entry.method in METHODS and (entry.method == "DELETE") != bool(entry.resource)
+    return bool(entry.resource)
+
+
+def _records(
+    kind: str, bundle: Mapping[str, Any], entries: Sequence[Entry], found: Sequence[Finding], body: bytes
+) -> Iterable[Record]:
+    meta, identifier = bundle.get("meta", {}), bundle.get("identifier", {})
+    profiles = tuple(meta.get("profile", ()))
+    told = {} if kind == "resource" else {"id": str(identifier.get("value", "")), "profiles": profiles}
+    time = "" if kind == "resource" else str(bundle.get("timestamp") or meta.get("lastUpdated") or "")
+    if kind != "batch":
+        whole = Submission(kind, tuple(entries), time=time, **told)
+        label = "provide-document-bundle" if is_mhd(whole) else _label(kind, entries)
+        yield Record(1, label, whole, body, tuple(found))
+        return
+    for number, entry in enumerate(entries, start=1):
+        one = Submission(kind, (entry,), time=time, **told)
+        stated = {"time": time, "url": entry.full_url, "request": [entry.method, entry.url, entry.if_none_exist]}
+        mine = tuple(f for f in found if f.path.startswith(entry.path) or not f.path.startswith("Bundle.entry"))
+        yield Record(number, _label(kind, [entry]), one, dumps({**stated, "resource": entry.resource}), mine)
+
+
+def _label(kind: str, entries: Sequence[Entry]) -> str:
+    return entries[0].type if kind in ("resource", "batch") else kind
+
+
+def is_mhd(submission: Submission) -> bool:
+    """Whether the Bundle claims to be an ITI-65 request."""
+    return any("MHD" in profile and profile.partition("|")[0].endswith(MHD) for profile in submission.profiles)

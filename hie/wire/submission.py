@@ -1,0 +1,50 @@
+"""A submission: what a FHIR sender posts, as entries, before anything is made of it (FHIR R4 http §3.1.0.11).
+
+A transaction, a batch, a collection, a document and a single resource all become a `Submission`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = Mapping[str, Any]
+
+STATED = "STATE"
+"""Method of an entry that came without a request: a collection, a document, a single resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: where it stands (`Bundle.entry[0]`), its fullUrl, what is asked (`PUT`, `Patient/1`), its resource.
+
+    `method` is `STATED` for entries without a request; `resource` is empty for a deletion.
+    """
+
+    path: str
+    full_url: str
+    method: str
+    url: str
+    if_none_exist: str
+    resource: Json
+
+    @property
+    def type(self) -> str:
+        """The resource type, of a deletion that of its URL."""
+        named = self.resource.get("resourceType")
+        return str(named) if named else self.url.partition("?")[0].partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The entries of one part, with what the Bundle says about all of them.
+
+    `kind` is the Bundle type (`transaction`, `batch`, `collection`, `document`) or `resource`; `profiles` are those of
+    `Bundle.meta`; `time` is the text of Bundle.timestamp, else Bundle.meta.lastUpdated; `id` is
+    Bundle.identifier.value.
+    """
+
+    kind: str
+    entries: tuple[Entry, ...]
+    profiles: tuple[str, ...] = ()
+    time: str = ""
+    id: str = ""
