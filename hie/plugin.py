@@ -58,9 +58,9 @@ def read_organisations(path: Path) -> tuple[Organisation, ...]:
 class Feed:
     """One stream of items with one set of keys (common rules §1).
 
-    `id` names it everywhere; `dialect` selects parser and answer (`hl7v2`, `cda`, `rows`); `doors` maps each HTTP path
-    name `POST /feeds/<door>` to its content type; `mllp` and `drop` say whether those transports serve it too;
-    `orphans` that parts may come before the parents they hang on, and then wait for them.
+    `id` names it everywhere; `dialect` selects parser and answer (`hl7v2`, `cda`, `rows`, `fhir`); `doors` maps each
+    HTTP path name `POST /feeds/<door>` to its content type; `mllp` and `drop` say whether those transports
+    serve it too; `orphans` that parts may come before the parents they hang on, and then wait for them.
     """
 
     id: str

@@ -14,11 +14,16 @@ from hie.base.errors import where
 from hie.base.finding import Finding
 from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed, Record
-from hie.feeds import ack, receipt, soap, xmlreceipt
+from hie.feeds import ack, fhirreply, receipt, soap, xmlreceipt
+from hie.fhir.definitions import official
+from hie.fhir.validate import Validator
+from hie.fhir.xml import from_xml
 from hie.mapping.apply import MapSet
 from hie.mapping.documents import with_document
+from hie.mapping.fhir.draft import fhir_draft
+from hie.mapping.fhir.tables import load_fhir_tables
 from hie.mapping.sample import shape_at
-from hie.parse import cda, hl7v2, rows
+from hie.parse import cda, hl7v2, rows, submission
 from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.plugin import API_VERSION, Adapter, Feed
@@ -28,7 +33,12 @@ from hie.quality.stage import Quality
 
 log = logging.getLogger("hie")
 
-ANSWERS: dict[str, Callable[..., Answer]] = {"hl7v2": ack.answer, "cda": receipt.answer, "rows": xmlreceipt.answer}
+ANSWERS: dict[str, Callable[..., Answer]] = {
+    "hl7v2": ack.answer,
+    "cda": receipt.answer,
+    "rows": xmlreceipt.answer,
+    "fhir": fhirreply.answer,
+}
 """Dialect -> how an item is answered; a door for `text/xml` of the cda dialect speaks SOAP."""
 
 
@@ -71,7 +81,12 @@ def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple
 def _bind(
     adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path
 ) -> FeedRuntime:
+    folder = adapter.mappings or folder
+    statements = _fhir_statements(adapter, feed, maps, folder) if feed.dialect == "fhir" else None
+
     def draft(record: Record, delivery: Delivery) -> Draft:
+        if statements is not None:
+            return statements(record, delivery)
         made = maps.draft(record, delivery, adapter)
         return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
 
@@ -82,7 +97,7 @@ def _bind(
     return FeedRuntime(
         feed,
         adapter,
-        _parser(adapter, feed, maps, adapter.mappings or folder),
+        _parser(adapter, feed, maps, folder),
         draft,
         check,
         {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
@@ -102,13 +117,28 @@ def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callabl
         return partial(rows.parse, organisations=registered, tables=tables)
     if feed.dialect == "hl7v2":
         return partial(hl7v2.parse, adapter=adapter, messages=maps.needs(feed.id))
+    if feed.dialect == "fhir":
+        definitions = official()
+        validate = Validator(definitions).write_issues
+        return partial(submission.parse, validate=validate, from_xml=partial(from_xml, definitions=definitions))
     return partial(cda.parse, organisations=registered)
+
+
+def _fhir_statements(
+    adapter: Adapter, feed: Feed, maps: MapSet, folder: Path
+) -> Callable[[Record, Delivery], Draft]:
+    """What makes drafts of the submissions of a FHIR feed."""
+    registered = [organisation.uscc for organisation in adapter.organisations]
+    tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
+    return partial(fhir_draft, adapter=adapter, tables=tables, codes=maps.codes, definitions=official())
 
 
 def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:
     """The answer to known bytes: HL7 and SOAP repeat the saved one, receipts say `duplicate` (common rules §2.2)."""
     if dialect == "hl7v2" or door in speaks_soap:
         return saved
+    if dialect == "fhir":
+        return replace(saved, body=fhirreply.again(saved.body))
     again = {"cda": receipt.as_duplicate, "rows": xmlreceipt.as_duplicate}[dialect]
     return replace(saved, body=again(saved.body), status=200)
 

@@ -79,6 +79,7 @@ CODES: dict[str, FindingCode] = {
     "field-too-long": _row(_Q, 102, "too-long", "字段过长", "A field is too long"),
     "orphan-reference": _row(_Q, 204, "not-found", "上级记录尚未到达", "The parent record is not known yet"),
     "merge-inverse": _row(_Q, 207, "conflict", "与先前的合并方向相反", "Reverses an earlier merge"),
+    "resource-invalid": _row(_Q, 102, "invariant", "不符合 FHIR 规则", "The resource breaks a rule of FHIR"),
     "pairing-broken": _row(_Q, 100, "structure", "结果出现在项目之前", "Results before any item"),
     "merge-stub": _row(_W, 204, "not-found", "被合并的标识未知, 已登记停用", "Merged-away id was not known"),
     "nothing-to-cancel": _row(_W, 204, "not-found", "没有可撤销的记录", "Nothing known to cancel"),

@@ -1,6 +1,7 @@
 """Outcomes: what became of a raw item and of each of its parts; from them every answer is written."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hie.base.finding import Disposition, Finding
@@ -9,7 +10,8 @@ from hie.base.finding import Disposition, Finding
 @dataclass(frozen=True, slots=True)
 class PartOutcome:
     """One part: its number in the item, `label` (table name or message type), key and message id as the sender wrote
-    them, disposition, findings, and the resources it wrote as `Type/id`. A part whose bytes are known is a `duplicate`;
+    them, disposition, findings, and the resources it is about as `Type/id`; `versions` are those
+    that its item wrote just now. A part whose bytes are known is a `duplicate`;
     `original` is then the disposition it got the first time, which HL7 and SOAP answers repeat."""
 
     part: int
@@ -20,6 +22,7 @@ class PartOutcome:
     findings: tuple[Finding, ...] = ()
     resources: tuple[str, ...] = ()
     original: Disposition | None = None
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from hie.app import load_adapters
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError
 from hie.base.gb32100 import check_character
+from hie.commands.skeleton_fhir import fhir_files, fhir_samples
 from hie.plugin import Adapter
 from hie.simulate.catalogue import HOSPITALS
 from hie.simulate.history import Visit, World, plan, visit
@@ -53,8 +54,9 @@ KINDS: Mapping[str, Kind] = {
     "hl7v2": Kind("wujiang", "hl7v2", "application/hl7-v2", "hl7"),
     "cda": Kind("jiashan", "cda", "application/xml", "xml"),
     "xml": Kind("qingpu", "xml", "application/xml", "xml"),
+    "fhir": Kind("", "fhir", "application/fhir+json", "fhir"),
 }
-"""`--from` -> what the package starts as."""
+"""`--from` -> what the package starts as; FHIR starts from templates, not from a region."""
 
 
 def new_adapter(region: str, kind: str, parent: Path) -> Path:
@@ -72,14 +74,15 @@ def new_adapter(region: str, kind: str, parent: Path) -> Path:
         raise HieError(Category.CONFLICT, f"There is an adapter {region!r} or a folder {folder} already.")
     start = KINDS[kind]
     source = adapters.get(start.region)
-    if source is None:
+    if source is None and start.region:
         raise HieError(Category.NOT_FOUND, f"The adapter {start.region!r}, from which to start, is not installed.")
     package = folder / f"hie_adapter_{region}"
     for path, text in _files(region, start, source):
         _write(folder / path, text.encode())
-    for number, (label, body) in enumerate(_samples(region, start), start=1):
+    samples = _samples(region, start) if start.region else fhir_samples(_words(region, start, source))
+    for number, (label, body) in enumerate(samples, start=1):
         _write(package / "samples" / f"{number:02d}-{label}.{start.ending}", body)
-    write_golden(_load(folder, package.name), folder / "tests" / "golden")
+    write_golden(load_package(folder, package.name), folder / "tests" / "golden")
     return folder
 
 
@@ -89,26 +92,35 @@ def organisation(region: str) -> tuple[str, str, str]:
     return f"{region[:2].upper()}YY", body + check_character(body), f"{region} 第一人民医院"
 
 
-def _files(region: str, start: Kind, source: Adapter) -> Iterator[tuple[str, str]]:
+def _words(region: str, start: Kind, source: Adapter | None) -> dict[str, str]:
+    """What fills the templates."""
+    return {
+        "region": region,
+        "package": f"hie_adapter_{region}",
+        "feed": f"{region}-{start.suffix}",
+        "dialect": source.feeds[0].dialect if source is not None else start.suffix,
+        "content_type": start.content_type,
+        "orphans": str(source.feeds[0].orphans if source is not None else True),
+        "source": start.region,
+        "test_class": f"Test{region.capitalize()}",
+        "uscc": organisation(region)[1],
+    }
+
+
+def _files(region: str, start: Kind, source: Adapter | None) -> Iterator[tuple[str, str]]:
     """Every text file of the package."""
     package = f"hie_adapter_{region}"
     code, uscc, name = organisation(region)
-    words = {
-        "region": region,
-        "package": package,
-        "feed": f"{region}-{start.suffix}",
-        "dialect": source.feeds[0].dialect,
-        "content_type": start.content_type,
-        "orphans": str(source.feeds[0].orphans),
-        "source": start.region,
-        "test_class": f"Test{region.capitalize()}",
-    }
+    words = _words(region, start, source)
     for template, target in _TARGETS.items():
         text = (_TEMPLATES / f"{template}.tmpl").read_text(encoding="utf-8")
         yield target.format(package=package), Template(text).substitute(words)
     rows = StringIO()
     csv.writer(rows, lineterminator="\n").writerows([("code", "uscc", "name"), (code, uscc, name)])
     yield f"{package}/organisations.csv", rows.getvalue()
+    if source is None:
+        yield from fhir_files(words)
+        return
     yield f"{package}/transforms.py", _transforms(region, start)
     maps = dict(_maps(region, start))
     yield from ((f"{package}/mappings/{path}", text) for path, text in maps.items())
@@ -175,7 +187,7 @@ def _visit(region: str, kind: str) -> Visit:
     raise HieError(Category.INTERNAL, f"No invented {kind} visit at {hospital.code}.")
 
 
-def _load(folder: Path, package: str) -> Adapter:
+def load_package(folder: Path, package: str) -> Adapter:
     """The adapter of a package that is not installed."""
     sys.path.insert(0, str(folder))
     try:

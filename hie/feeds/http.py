@@ -3,18 +3,28 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hie.base.errors import RESPONSES, Category, HieError
 from hie.base.outcome import Answer
+
+XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+ACCEPTED: Mapping[str, frozenset[str]] = {
+    "text/xml": XML,
+    "application/xml": XML,
+    "application/fhir+json": frozenset(
+        {"application/fhir+json", "application/json", "application/fhir+xml", "application/xml", "text/xml"}
+    ),
+}
+"""Content type of a door -> content types it takes."""
 
 Receive = Callable[[str, bytes], Awaitable[Answer]]
 TooLarge = Callable[[str], Answer]
 
 
 class HttpFeeds:
-    """Serves `POST /feeds/{door}` and `GET /feeds`.
+    """Serves `POST /feeds/{door}` and `GET /feeds`; a FHIR door is also the base URL `/feeds/{door}/fhir`.
 
     `doors` maps each door to its content type, `receive` takes an item in, `too_large` gives the answer of a door to an
     item over `max_body` bytes.
@@ -31,6 +41,8 @@ class HttpFeeds:
         return [
             Route("/feeds", self.list, methods=["GET"]),
             Route("/feeds/{door}", self.post, methods=["POST"]),
+            Route("/feeds/{door}/fhir", self.post, methods=["POST"]),
+            Route("/feeds/{door}/fhir/{rest:path}", self.read, methods=["GET", "HEAD"]),
         ]
 
     async def list(self, _: Request) -> Response:
@@ -55,13 +67,20 @@ class HttpFeeds:
             headers["Connection"] = "close"
         return Response(answer.body, answer.status, headers)
 
+    async def read(self, request: Request) -> Response:
+        """What a FHIR door stored is read at the FHIR base: the locations of its answers lead there."""
+        if self._doors.get(request.path_params["door"]) != "application/fhir+json":
+            return problem(HieError(Category.NOT_FOUND, "There is no such FHIR feed."))
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(f"/fhir/{request.path_params['rest']}{query}")
+
     def _check_type(self, door: str, content_type: str) -> None:
         """A `charset` parameter is ignored (Jiashan §1); XML is taken under both of its names."""
         expected = self._doors.get(door)
         if expected is None:
             raise HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are.")
         given = content_type.partition(";")[0].strip().lower()
-        accepted = {"text/xml", "application/xml", "application/soap+xml"} if expected.endswith("xml") else {expected}
+        accepted = ACCEPTED.get(expected, frozenset({expected}))
         if given not in accepted:
             raise HieError(Category.UNSUPPORTED_MEDIA, f"This feed takes Content-Type: {expected}.")
 

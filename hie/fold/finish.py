@@ -146,11 +146,11 @@ def _context(state: Folded, parent: Resource | None, resolve: Resolve) -> tuple[
 def _place(resource: Resource, subject: str | None, encounter: str | None) -> None:
     kind = resource["resourceType"]
     if subject is not None and kind in SUBJECT:
-        resource[SUBJECT[kind]] = {"reference": subject}
+        resource[SUBJECT[kind]] = {**resource.get(SUBJECT[kind], {}), "reference": subject}
     if encounter is None:
         return
     if kind in ENCOUNTER:
-        resource["encounter"] = {"reference": encounter}
+        resource["encounter"] = {**resource.get("encounter", {}), "reference": encounter}
     elif kind == "DocumentReference":
         resource.setdefault("context", {})["encounter"] = [{"reference": encounter}]
 

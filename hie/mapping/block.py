@@ -284,7 +284,7 @@ class BlockCompiler:
             node: Any, run: Run, key: Key, slots: Slots, members: tuple[Member, ...], events: tuple[Event, ...]
         ) -> Contribution:
             context = run.context
-            switches = {name: check(node, context) for name, check in flags.items()}
+            switches: dict[str, Any] = {name: check(node, context) for name, check in flags.items()}
             return Contribution(
                 target=key,
                 order=order(node, context) if order else run.order,

@@ -6,11 +6,13 @@ shape and breaks another rule (a required code, an invariant) is kept for a deci
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from hie.base.errors import Category, HieError
 from hie.base.finding import Finding, finding
 from hie.base.record import Delivery, Parsed, Record
+from hie.fhir.outcome import Issue
 from hie.wire.safejson import dumps, loads
 from hie.wire.submission import STATED, Entry, Submission
 
@@ -27,25 +29,7 @@ MHD = ("ProvideBundle", "ProvideDocumentBundle", "DocumentBundle")
 """Endings of the profiles with which a Bundle says that it is an ITI-65 Provide Document Bundle (IHE MHD)."""
 
 
-class Issue(Protocol):
-    """What the validator reports."""
-
-    severity: str
-    code: str
-    rule: str
-
-    @property
-    def expression(self) -> Sequence[str]:
-        """The FHIRPath of the element at fault."""
-        ...
-
-    @property
-    def fails(self) -> bool:
-        """Whether the resource breaks a rule, rather than a recommendation."""
-        ...
-
-
-Validate = Callable[[Any], Sequence[Any]]
+Validate = Callable[[Any], Sequence[Issue]]
 
 
 def parse(delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Parsed:
@@ -86,7 +70,7 @@ def _read(body: bytes, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Mappin
     return resource
 
 
-def _findings(issues: Sequence[Any]) -> Iterable[Finding]:
+def _findings(issues: Sequence[Issue]) -> Iterable[Finding]:
     """What is wrong, by place and rule; the words of the validator may quote values, so they stay out."""
     for issue in issues:
         if issue.severity not in ("error", "fatal"):
@@ -118,19 +102,20 @@ def _records(
     kind: str, bundle: Mapping[str, Any], entries: Sequence[Entry], found: Sequence[Finding], body: bytes
 ) -> Iterable[Record]:
     meta, identifier = bundle.get("meta", {}), bundle.get("identifier", {})
-    profiles = tuple(meta.get("profile", ()))
-    told = {} if kind == "resource" else {"id": str(identifier.get("value", "")), "profiles": profiles}
-    time = "" if kind == "resource" else str(bundle.get("timestamp") or meta.get("lastUpdated") or "")
+    told = Submission(kind, ())
+    if kind != "resource":
+        time = str(bundle.get("timestamp") or meta.get("lastUpdated") or "")
+        told = Submission(kind, (), tuple(meta.get("profile", ())), time, str(identifier.get("value", "")))
     if kind != "batch":
-        whole = Submission(kind, tuple(entries), time=time, **told)
+        whole = replace(told, entries=tuple(entries))
         label = "provide-document-bundle" if is_mhd(whole) else _label(kind, entries)
         yield Record(1, label, whole, body, tuple(found))
         return
     for number, entry in enumerate(entries, start=1):
-        one = Submission(kind, (entry,), time=time, **told)
-        stated = {"time": time, "url": entry.full_url, "request": [entry.method, entry.url, entry.if_none_exist]}
-        mine = tuple(f for f in found if f.path.startswith(entry.path) or not f.path.startswith("Bundle.entry"))
-        yield Record(number, _label(kind, [entry]), one, dumps({**stated, "resource": entry.resource}), mine)
+        asked = {"time": told.time, "url": entry.full_url, "request": [entry.method, entry.url, entry.if_none_exist]}
+        mine = tuple(f for f in found if f.path.startswith(f"{entry.path}.") or not f.path.startswith("Bundle.entry"))
+        content = dumps({**asked, "resource": entry.resource})
+        yield Record(number, _label(kind, [entry]), replace(told, entries=(entry,)), content, mine)
 
 
 def _label(kind: str, entries: Sequence[Entry]) -> str:

@@ -8,7 +8,7 @@ from hie.base.draft import Contribution
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
 from hie.pipeline.codec import decode, encode
-from hie.staging.tables import CONTRIBUTION, REDIRECT, ROOT, WITHDRAWAL
+from hie.staging.tables import CONTRIBUTION, MENTION, REDIRECT, ROOT, WITHDRAWAL
 from hie.store.port import Transaction
 from hie.store.table import Row
 
@@ -45,8 +45,10 @@ class Redirect(NamedTuple):
 class Roots:
     """The roots that one transaction touches; reads each row once, writes each once."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: Transaction, *, aliased: bool = False) -> None:
+        """`aliased`: every type may have aliases (a FHIR feed), not Patients alone."""
         self._tx = tx
+        self._aliased = aliased
         self._known: dict[str, Known | None] = {}
         self._redirects: dict[str, Redirect | None] = {}
         self._stated: dict[str, list[Contribution]] = {}
@@ -78,6 +80,31 @@ class Roots:
         source = contribution.source or None
         await self._tx.upsert(CONTRIBUTION, {**row, "source": source, "body": encode(contribution)})
 
+    async def mention(self, root: str, targets: Sequence[str]) -> None:
+        """Remember that `root` mentions `targets`."""
+        for target in targets:
+            await self._tx.upsert(MENTION, {"target": target, "root": root})
+
+    async def mentioning(self, target: str) -> list[str]:
+        """The roots that mention `target`."""
+        return [str(row["root"]) for row in await self._tx.select(MENTION, {"target": target})]
+
+    async def settle(self, mentions: Sequence[str]) -> dict[str, str | None]:
+        """Where each mentioned reference leads; None while there is no such resource."""
+        found: dict[str, str | None] = {}
+        for mention in mentions:
+            target = await self.resolve(mention)
+            found[mention] = target if await self.exists(target) or await self._is_kept(target) else None
+        return found
+
+    async def _is_kept(self, target: str) -> bool:
+        """Whether a resource that is no root is stored: a verbatim document, a registered institution."""
+        resource_type, _, resource_id = target.partition("/")
+        if resource_type not in ("Binary", "Organization"):
+            return False
+        version = await self._tx.read(resource_type, resource_id)
+        return version is not None and not version.deleted
+
     async def withdraw(self, source: str, order: str) -> list[str]:
         """State that a document was withdrawn; returns the roots it stated."""
         before = await self._withdrawn(source)
@@ -98,7 +125,7 @@ class Roots:
         What is stated about a merged-away Patient after its merge is not applied (Wujiang §6.7).
         """
         stated = await self._contributions(root)
-        if root.startswith("Patient/"):
+        if self._aliased or root.startswith("Patient/"):
             for alias in await self.sources(root):
                 redirect = await self.redirect_of(alias)
                 if redirect is not None and redirect.kind == "alias":

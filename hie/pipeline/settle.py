@@ -17,7 +17,7 @@ from hie.pipeline.persons import Persons
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.provenance import provenance, provenance_id
 from hie.pipeline.roots import Roots
-from hie.pipeline.work import PartWork, Work, region_tag
+from hie.pipeline.work import MENTIONED, PartWork, Work, region_tag
 from hie.staging.ledger import count
 from hie.staging.states import SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
@@ -103,14 +103,16 @@ class Settler:
         await tx.upsert(RAW_ITEM, {**item, "state": state.value, "disposition": how.value})
 
     def _work(self, tx: Transaction, delivery: Delivery, *, held: bool = True) -> Work:
+        anything = self._feeds[delivery.feed].feed.dialect == "fhir"
         return Work(
             tx,
-            Roots(tx),
+            Roots(tx, aliased=anything),
             Persons(tx, micros(delivery.received)),
             item=delivery.id,
             feed=delivery.feed,
             region=self._feeds[delivery.feed].region,
             held=held,
+            mentioned=None if anything else MENTIONED,
         )
 
     async def _contribute(
@@ -211,7 +213,14 @@ def _outcome(partial: _Partial, work: Work) -> PartOutcome:
         resources = work.resources_of(partial.work) if how in STORED else ()
     key = draft.key if draft is not None else record.key
     return PartOutcome(
-        record.part, record.label or record.type, key, record.message_id, how, findings, resources
+        record.part,
+        record.label or record.type,
+        key,
+        record.message_id,
+        how,
+        findings,
+        resources,
+        versions=work.written,
     )
 
 

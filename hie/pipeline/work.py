@@ -10,6 +10,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.systems import identifier_system
 from hie.fold.finish import finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
+from hie.fold.mentions import settled
 from hie.fold.slots import assemble
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
@@ -26,6 +27,12 @@ RECORDS = frozenset(
     | {"ServiceRequest"}
 )
 """Root types that a part may be about, rather than about the patient or visit it names in passing."""
+
+MENTIONED = frozenset({"ServiceRequest"})
+"""Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1)."""
+
+STATED_META = frozenset({"profile", "security"})
+"""Parts of `meta` that a sender may state; the exchange writes the others."""
 
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
@@ -54,15 +61,27 @@ class PartWork:
 class Work:
     """One item's unit of work. Call `contribute` for each part, then `complete` once.
 
-    Afterwards `written` holds the references of what changed, `born` the roots that are new, `findings` by root those
-    that showed only in the fold, `agent` the Organization that sent the item.
+    Afterwards `written` holds the references and version numbers of what changed, `born` the roots that are new,
+    `findings` by root those that showed only in the fold, `agent` the Organization that sent the item.
     """
 
     def __init__(
-        self, tx: Transaction, roots: Roots, persons: Persons, *, item: str, feed: str, region: str, held: bool = True
+        self,
+        tx: Transaction,
+        roots: Roots,
+        persons: Persons,
+        *,
+        item: str,
+        feed: str,
+        region: str,
+        held: bool = True,
+        mentioned: frozenset[str] | None = MENTIONED,
     ) -> None:
+        """`mentioned` are the types that resources of the feed mention, None when any (FHIR)."""
         self._tx = tx
         self._roots = roots
+        self._mentioned = mentioned
+        self._own: set[str] = set()
         self._persons = persons
         self._item = item
         self._region = region
@@ -77,7 +96,7 @@ class Work:
         self._dirty: dict[str, None] = {}
         self._fresh: set[str] = set()
         self._resources: dict[str, list[str]] = {}
-        self.written: dict[str, None] = {}
+        self.written: dict[str, int] = {}
         self.born: list[str] = []
         self.findings: dict[str, list[Finding]] = {}
 
@@ -88,7 +107,7 @@ class Work:
             result.findings.append(finding("control-id-reused"))
         if self._held:
             for key in draft.needs:
-                if not await self._roots.exists(key.reference):
+                if not await self._is_known(key.reference):
                     result.findings.append(finding("orphan-reference", key.type))
                     result.waits = key.reference
                     return result
@@ -146,6 +165,10 @@ class Work:
         await self._tx.remove(CONTRIBUTION, {"item": self._item})
         self._roots.forget()
 
+    async def _is_known(self, reference: str) -> bool:
+        """Whether a parent is there, under this key or the one that it stands for."""
+        return await self._roots.exists(reference) or await self._roots.exists(await self._roots.resolve(reference))
+
     async def _reused(self, message_id: str, part: int) -> bool:
         rows = await self._tx.select(PART, {"feed": self._feed, "message": message_id}, limit=2)
         return any((row["item"], row["part"]) != (self._item, part) for row in rows)
@@ -173,16 +196,23 @@ class Work:
         stub = Contribution(merge.prior, merge.order, {"identifier[]#prior": identifier}, seed=True)
         await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
         self._dirty.update(dict.fromkeys((prior, target, *await self._roots.about(prior))))
+        if self._mentioned is None:
+            self._dirty.update(dict.fromkeys(await self._roots.mentioning(prior)))
         return [] if known else [finding("merge-stub")]
 
     async def _alias(self, alias: str, target: str, order: str) -> None:
         if alias == target or not await self._roots.redirect(alias, target, order, "alias"):
             return
         self._dirty.update(dict.fromkeys((target, *await self._roots.about(alias))))
-        version = await self._tx.read("Patient", alias.partition("/")[2])
+        if self._mentioned is None:
+            self._dirty.update(dict.fromkeys(await self._roots.mentioning(alias)))
+            self.born.append(alias)
+        resource_type, _, resource_id = alias.partition("/")
+        version = await self._tx.read(resource_type, resource_id)
         if version is not None and not version.deleted:
-            await self._persons.remove(alias)
-            await self._tx.delete("Patient", version.id)
+            if resource_type == "Patient":
+                await self._persons.remove(alias)
+            await self._tx.delete(resource_type, resource_id)
 
     def _is_stale(self, contribution: Contribution, known: Known | None) -> bool:
         return (
@@ -223,7 +253,10 @@ class Work:
         await self._roots.state(self._item, part, number, root, contribution)
         if contribution.withdraw and contribution.source and contribution.target.type == "DocumentReference":
             self._dirty.update(dict.fromkeys(await self._roots.withdraw(contribution.source, contribution.order)))
-        if root.startswith("Patient/"):
+        self._own.add(root)
+        if contribution.mentions:
+            await self._roots.mention(root, contribution.mentions)
+        if self._mentioned is None or root.startswith("Patient/"):
             redirect = await self._roots.redirect_of(root)
             if redirect is not None and redirect.kind == "alias":
                 root = redirect.target
@@ -261,12 +294,17 @@ class Work:
         if new:
             self._fresh.discard(root)
             self.born.append(root)
+            if self._mentioned is None or state.type in self._mentioned:
+                mentioning = await self._roots.mentioning(root)
+                self._dirty.update(dict.fromkeys(one for one in mentioning if one not in self._own))
         parent = await self._current(state.parent) if state.parent else None
         children = await self._roots.children(root)
         subject = await self._roots.resolve(state.subject) if state.subject else None
         resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children)
         if state.type == "Patient":
             await self._link_merged(resources[0])
+        if state.mentions:
+            resources = settled(resources, await self._roots.settle(state.mentions))
         self.findings.setdefault(root, []).extend(state.findings)
         self._resources[root] = [f"{r['resourceType']}/{r['id']}" for r in resources]
         changed = False
@@ -299,12 +337,15 @@ class Work:
         not be compared."""
         before = None if new else await self._current(f"{resource['resourceType']}/{resource['id']}")
         if before is not None:
-            before.pop("meta", None)
-            if before == resource and dumps(before) == dumps(resource):
+            kept = {name: part for name, part in before.pop("meta", {}).items() if name in STATED_META}
+            if kept:
+                before["meta"] = kept
+            if before == resource and all(dumps(before[name]) == dumps(resource[name]) for name in before):
                 return False
         kind, identity = resource.pop("resourceType"), resource.pop("id")
-        await self._tx.put({"resourceType": kind, "id": identity, "meta": self._meta, **resource}, new=new)
-        self.written[f"{kind}/{identity}"] = None
+        meta = {**self._meta, **resource.pop("meta", {})}
+        version = await self._tx.put({"resourceType": kind, "id": identity, "meta": meta, **resource}, new=new)
+        self.written[f"{kind}/{identity}"] = version.version
         return True
 
 

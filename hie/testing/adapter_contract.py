@@ -15,11 +15,19 @@ import random
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hie.base.data import data_path
 from hie.commands.adapters import covered, runtime_of, samples
-from hie.mapping.apply import MapSet
 from hie.plugin import API_VERSION, Adapter
-from hie.testing.material import accounted, as_json, bound, deliver, golden_text, populated, stored, write_golden
+from hie.testing.material import (
+    accounted,
+    as_json,
+    bound,
+    deliver,
+    golden_text,
+    ignored,
+    populated,
+    stored,
+    write_golden,
+)
 
 __all__ = ["AdapterContract", "write_golden"]
 
@@ -58,17 +66,15 @@ class AdapterContract:
 
     def test_every_populated_field_is_used_ignored_or_reported(self) -> None:
         """No loss: fields are counted apart from the maps."""
-        runtimes = bound(self.adapter)
-        programs = MapSet.load(data_path("mappings"), [self.adapter]).programs
+        runtimes, left_out = bound(self.adapter), ignored(self.adapter)
         for path in samples(self.adapter.samples):
             runtime, door = runtime_of(path, runtimes)
             for one in deliver(runtime, door, path.read_bytes()):
-                program = programs.get((runtime.feed.id, one.record.type))
-                if one.draft is None or program is None:
+                draft, skipped = one.draft, left_out(runtime, one.record)
+                if draft is None or skipped is None:
                     continue
-                draft, ignored = one.draft, program.ignored
                 fields = set(populated(runtime.feed.dialect, one.record))
-                lost = [field for field in fields if not accounted(field, draft, ignored)]
+                lost = [field for field in fields if not accounted(field, draft, skipped)]
                 whole = runtime.feed.dialect == "cda" and not (draft.used or draft.unmapped)
                 assert whole or not lost, f"{path.name}: {sorted(lost)}"
 

@@ -91,13 +91,17 @@ class _Making:
         """Everything the entries state."""
         keyed = [(entry, *self._keyed(entry)) for entry in self.submission.entries]
         known: dict[str, Key] = {}
-        for entry, key, _, _ in keyed:
-            if key is not None:
+        same: dict[Key, Key] = {}
+        for entry, key, also, _ in keyed:
+            if key is not None and entry.method != "DELETE":
                 known |= dict.fromkeys(_names(entry), key)
+                same |= dict.fromkeys((*also, key), key)
         for entry, key, also, organisation in keyed:
             self.context.organisation = organisation
             if key is not None:
-                self._state(entry, key, also, References(self.keys, known))
+                self._state(entry, key, also, References(self.keys, known, same))
+        for path in self.unmapped:
+            self.context.note("field-unmapped", path=path)
         provided(self.submission, known, self.context)
         sender = self.senders.sender
         identity = self.submission.id
@@ -107,7 +111,7 @@ class _Making:
             needs=tuple(self.needs),
             merges=tuple(self.merges),
             message_id=f"{sender}|{identity}" if identity else "",
-            order=order_of({}, self.submission, self.context),
+            order=max((contribution.order for contribution in self.contributions), default=""),
             key="|".join(key.reference if key is not None else "" for _, key, _, _ in keyed),
             used=tuple(self.used),
             unmapped=tuple(self.unmapped),
@@ -141,7 +145,7 @@ class _Making:
     def _state(self, entry: Entry, key: Key, also: list[Key], references: References) -> None:
         order = order_of(entry.resource, self.submission, self.context)
         if key.type == "Organization" and key.kind == ORGANISATION_KIND:
-            self.used[key.type] = None
+            self.used |= dict.fromkeys(f"Organization.{name}" for name in entry.resource)
             return
         self.aliases += [Alias(other, key, order) for other in also]
         digest = sha256(dumps(entry.resource)).hexdigest()
@@ -222,7 +226,8 @@ class _Making:
     def _place(self, resource: Json, references: References) -> tuple[str | None, str | None]:
         """Patient and visit of a resource; those outside the submission must be known."""
         subject = next((resource[name] for name in sorted(PATIENT) if name in resource), None)
-        visits = resource.get("context", {}).get("encounter") if resource["resourceType"] == "DocumentReference" else None
+        documents = resource["resourceType"] == "DocumentReference"
+        visits = resource.get("context", {}).get("encounter") if documents else None
         visit = visits[0] if visits else resource.get("encounter")
         found: list[str | None] = []
         for name, value, kind in (("subject", subject, "Patient"), ("encounter", visit, "Encounter")):
@@ -230,13 +235,14 @@ class _Making:
             if key is None or key.type != kind:
                 found.append(None)
                 continue
-            if key not in references.known.values():
+            if not references.holds(key):
                 self.needs[key] = None
             found.append(key.reference)
         return found[0], found[1]
 
     def _binary(self, entry: Entry, key: Key) -> None:
-        self.used["Binary.data"] = None
+        for name in entry.resource:
+            (self.used if name in ("contentType", "data") else self.unmapped).setdefault(f"Binary.{name}")
         data = decoded(entry.resource)
         if data is not None:
             self.binaries.append((key, str(entry.resource.get("contentType", "")), data))
@@ -265,5 +271,3 @@ def _names(entry: Entry) -> Iterable[str]:
         yield entry.url
     if entry.if_none_exist:
         yield f"{entry.type}?{entry.if_none_exist}"
-
-

@@ -26,7 +26,9 @@ PERSONAL = frozenset({f"{OID}.1.2", f"{OID}.1.3", f"{OID}.1.19"})
 """Global numbers that one person has alone: health record, national id, health card."""
 
 _RANK = {"usual": 0, "official": 1, "": 2, "secondary": 3, "temp": 4}
-_LITERAL = re.compile(r"(?:(?P<base>https?://.+)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/.+)?")
+_LITERAL = re.compile(
+    r"(?:(?P<base>https?://.+)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/.+)?"
+)
 _URN = re.compile(r"urn:(?:uuid|oid):\S+")
 _GLOBAL = {f"urn:oid:{kind}": kind for kind in GLOBAL_KINDS}
 

@@ -18,19 +18,22 @@ PATIENT = frozenset({"subject", "patient", "beneficiary", "for"})
 
 
 class References:
-    """Rewrites the resources of one submission; `known` are the keys of its entries by every name they go by."""
+    """Rewrites the resources of one submission.
 
-    def __init__(self, keys: Keys, known: Mapping[str, Key]) -> None:
+    `known` are the keys of its entries by every name that they go by, `same` by every key that they have.
+    """
+
+    def __init__(self, keys: Keys, known: Mapping[str, Key], same: Mapping[Key, Key]) -> None:
         self.keys = keys
         self.known = known
+        self.same = same
         self.mentions: dict[str, None] = {}
-        self.outside: dict[Key, None] = {}
 
     def rewritten(self, value: Any, path: str) -> Any:
         """The value with every reference, identifier and translated code in it; `path` is where it stands."""
         if isinstance(value, list):
-            made = (self.rewritten(one, f"{path}[{n}]") for n, one in enumerate(value))
-            return [one for one in made if one is not None]
+            items = (self.rewritten(one, f"{path}[{n}]") for n, one in enumerate(value))
+            return [one for one in items if one is not None]
         if isinstance(value, str):
             key = self.known.get(value) if value.startswith("urn:") else None
             return value if key is None else self._mention(key)
@@ -49,6 +52,14 @@ class References:
 
     def key_of(self, reference: Any, name: str = "") -> Key | None:
         """The key that a Reference means, None when it names nothing that has a key."""
+        key = self._named(reference, name)
+        return None if key is None else self.same.get(key, key)
+
+    def holds(self, key: Key) -> bool:
+        """Whether the resource is in the submission itself."""
+        return key in self.same
+
+    def _named(self, reference: Any, name: str) -> Key | None:
         if not isinstance(reference, Mapping):
             return None
         url = reference.get("reference")
@@ -73,16 +84,11 @@ class References:
         if key is None:
             url = str(value.get("reference", ""))
             return {"reference": url, **rest} if url.startswith("#") else rest or None
-        inside = key in self._inside()
+        inside = self.holds(key)
         if not inside and "identifier" not in rest:
             system = self.keys.context.local_system(key.kind)
             rest["identifier"] = {"system": system, "value": key.value}
-        if not inside:
-            self.outside[key] = None
         return {"reference": self._mention(key), **{part: held for part, held in rest.items() if held is not None}}
-
-    def _inside(self) -> set[Key]:
-        return set(self.known.values())
 
     def _mention(self, key: Key) -> str:
         self.mentions[key.reference] = None

@@ -1,0 +1,103 @@
+"""The answer to a FHIR submission: a response Bundle, or an OperationOutcome (FHIR R4 http §3.1.0.11, IHE MHD ITI-65).
+
+What was stored gets `transaction-response` or `batch-response` with one entry for each that was sent, in the same
+order: status, location and version, and an OperationOutcome where something is to be said about it. A submission that
+was not stored gets an OperationOutcome. HTTP status by disposition (common rules §2.5).
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from hie.base.finding import Disposition, Finding
+from hie.base.outcome import Answer, ItemOutcome, PartOutcome
+from hie.feeds.receipt import FINDINGS, http_status, operation_outcome
+
+CONTENT_TYPE = "application/fhir+json"
+ITEM_SYSTEM = "https://hie.example.org/raw-item"
+"""System of the raw item id, with which an answer names what it answers."""
+
+STORED = frozenset({Disposition.ACCEPTED, Disposition.ACCEPTED_WITH_WARNINGS, Disposition.DUPLICATE})
+
+_STATUS = {Disposition.QUARANTINED: "202 Accepted", Disposition.REJECTED: "422 Unprocessable Entity"}
+_ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
+
+
+def answer(outcome: ItemOutcome, now: datetime) -> Answer:
+    """The answer for an item; `now` is not used, so that a resend gets the same bytes."""
+    context: dict[str, Any] = outcome.context or {}
+    status = http_status(outcome)
+    kind = context.get("kind", "transaction")
+    if outcome.parts and (kind == "batch" or outcome.disposition in STORED):
+        methods = context.get("methods", ())
+        entries = _batch(outcome.parts, methods) if kind == "batch" else _together(outcome.parts[0], methods)
+        body: dict[str, Any] = {
+            "resourceType": "Bundle",
+            "identifier": {"system": ITEM_SYSTEM, "value": outcome.id},
+            "type": "batch-response" if kind == "batch" else "transaction-response",
+            "entry": entries,
+        }
+        return Answer(orjson.dumps(body), CONTENT_TYPE, 200 if kind == "batch" else status)
+    told = operation_outcome(outcome.all_findings)
+    if outcome.id:
+        told = {"resourceType": "OperationOutcome", "id": outcome.id, "issue": told["issue"]}
+    for issue in told["issue"]:
+        if "location" in issue:
+            issue["expression"] = issue.pop("location")
+    return Answer(orjson.dumps(told), CONTENT_TYPE, status)
+
+
+def again(saved: bytes) -> bytes:
+    """The saved answer for the same bytes once more: nothing is created any more (common rules §2.2)."""
+    body = orjson.loads(saved)
+    for entry in body.get("entry", ()):
+        if entry["response"]["status"].startswith("201"):
+            entry["response"]["status"] = "200 OK"
+    known = {
+        "severity": "information",
+        "code": "duplicate",
+        "details": {"coding": [{"system": FINDINGS, "code": "duplicate"}], "text": "The same bytes came before"},
+    }
+    if body["resourceType"] == "OperationOutcome":
+        body["issue"] = [known, *body["issue"]]
+    return orjson.dumps(body)
+
+
+def _batch(parts: Sequence[PartOutcome], methods: Sequence[str]) -> list[dict[str, Any]]:
+    """One entry for each part: they were stored or refused one by one."""
+    found = []
+    for part in sorted(parts, key=lambda one: one.part):
+        method = methods[part.part - 1] if 0 < part.part <= len(methods) else ""
+        found.append(_entry(part, part.key, method, list(part.findings)))
+    return found
+
+
+def _together(part: PartOutcome, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """One entry for each that was sent; what concerns the whole is said with the first."""
+    names = part.key.split("|")
+    told: dict[int, list[Finding]] = {}
+    for one in part.findings:
+        match = _ENTRY.match(one.path)
+        told.setdefault(int(match[1]) if match else 0, []).append(one)
+    return [_entry(part, name, methods[n] if n < len(methods) else "", told.get(n, [])) for n, name in enumerate(names)]
+
+
+def _entry(part: PartOutcome, name: str, method: str, findings: Sequence[Finding]) -> dict[str, Any]:
+    response: dict[str, Any] = {"status": _STATUS.get(part.disposition) or _status(part, name, method)}
+    version = part.versions.get(name)
+    if name and part.disposition in STORED and method != "DELETE":
+        response["location"] = f"{name}/_history/{version}" if version else name
+        if version:
+            response["etag"] = f'W/"{version}"'
+    if findings:
+        response["outcome"] = operation_outcome(tuple(findings))
+    return {"response": response}
+
+
+def _status(part: PartOutcome, name: str, method: str) -> str:
+    if method == "DELETE":
+        return "204 No Content"
+    return "201 Created" if part.versions.get(name) == 1 else "200 OK"

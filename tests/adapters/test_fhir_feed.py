@@ -1,0 +1,401 @@
+"""FHIR as a feed: submissions through the whole pipeline (docs/feeds/fhir.md)."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.wujiang import adapter as wujiang
+from hie.commands.adapters import samples
+from hie.pipeline.verify import verify
+from hie.plugin import Adapter
+from tests.adapters.fhir_exchange import (
+    BASE,
+    FEED,
+    NATIONAL_ID,
+    USCC,
+    asked,
+    bundle,
+    by_number,
+    codes,
+    encoded,
+    item,
+    made,
+    number,
+    observation,
+    patient,
+    post,
+    running,
+    stored,
+)
+
+Json = dict[str, Any]
+MHD = {"meta": {"profile": ["https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle"]}}
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
+    return made(tmp_path_factory.mktemp("package"))
+
+
+async def test_a_transaction_is_stored_and_answered_entry_by_entry(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        answer, body = await post(exchange, item(adapter, "01"))
+        assert (answer.status, answer.content_type) == (200, "application/fhir+json")
+        assert body["type"] == "transaction-response"
+        assert [entry["response"]["status"] for entry in body["entry"]] == ["201 Created"] * 7
+        locations = [entry["response"]["location"] for entry in body["entry"]]
+        assert [place.partition("/")[0] for place in locations] == [
+            *("Patient", "Encounter", "ServiceRequest", "Specimen", "DiagnosticReport", "Observation", "Observation"),
+        ]
+        for place in locations:
+            kind, identity, _, version = place.split("/")
+            found = await exchange.store.read(kind, identity)
+            assert found is not None
+            assert found.version == int(version)
+
+
+async def test_references_codes_and_numbers_are_those_of_the_exchange(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, item(adapter, "01"))
+        (person,) = await stored(exchange, "Patient")
+        (visit,) = await stored(exchange, "Encounter")
+        results = {one["code"]["text"]: one for one in await stored(exchange, "Observation")}
+        (report,) = await stored(exchange, "DiagnosticReport")
+    assert person["identifier"][0] == {
+        "use": "usual",
+        "system": f"https://hie.example.org/id/{USCC}/2.16.156.10011.2.5.1.4",
+        "value": "P0001",
+    }
+    white = results["白细胞计数"]
+    assert white["subject"] == {"reference": f"Patient/{person['id']}"}
+    assert white["encounter"] == {"reference": f"Encounter/{visit['id']}"}
+    assert [(one["system"], one["code"]) for one in white["code"]["coding"]] == [
+        (f"{BASE}/lab-item", "WBC"),
+        ("http://loinc.org", "6690-2"),
+    ]
+    assert {one["reference"] for one in report["result"]} == {f"Observation/{one['id']}" for one in results.values()}
+    assert visit["period"]["end"] == "2026-03-20T11:00:00+08:00"
+    assert white["meta"]["tag"] == [{"system": "https://hie.example.org/fhir/CodeSystem/region", "code": "kunshan"}]
+
+
+async def test_the_same_bytes_change_nothing_and_create_nothing(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        _, first = await post(exchange, item(adapter, "01"))
+        before = await stored(exchange)
+        answer, second = await post(exchange, item(adapter, "01"))
+        assert await stored(exchange) == before
+    assert answer.status == 200
+    assert {entry["response"]["status"] for entry in second["entry"]} == {"200 OK"}
+    locations = [[entry["response"]["location"] for entry in body["entry"]] for body in (first, second)]
+    assert locations[0] == locations[1]
+
+
+async def test_the_same_content_in_other_bytes_makes_no_version(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, item(adapter, "01"))
+        _, body = await post(exchange, item(adapter, "01") + b"\n")
+        assert {one["meta"]["versionId"] for one in await stored(exchange)} == {"1"}
+    assert all("etag" not in entry["response"] for entry in body["entry"])
+
+
+async def test_every_item_has_its_provenance_and_the_ledger_holds(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        for path in samples(adapter.samples):
+            await post(exchange, path.read_bytes())
+        traces = [json.loads(v.body) async for v in exchange.store.versions("Provenance")]
+        traced = {target["reference"] for trace in traces for target in trace["target"]}
+        written = {f"{one['resourceType']}/{one['id']}" for one in await stored(exchange)}
+        report = await verify(exchange.store, exchange.operator())
+    assert traced == written
+    assert report.sound
+
+
+async def test_a_person_is_one_with_her_records_of_the_other_regions(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path, regions=True) as exchange:
+        await exchange.ingest.receive("wujiang-hl7v2", next(iter(samples(wujiang.samples))).read_bytes())
+        people = [json.loads(v.body) async for v in exchange.store.versions("Patient")]
+        ids = [i["value"] for p in people for i in p["identifier"] if i["system"] == NATIONAL_ID]
+        assert ids, "the first sample of Wujiang carries a national id"
+        name = people[0]["name"][0]["text"]
+        same = {"system": NATIONAL_ID, "value": ids[0]}
+        sent = patient(name=[{"text": name}], gender=people[0]["gender"], birthDate=people[0]["birthDate"])
+        sent["identifier"].append(same)
+        await post(exchange, bundle([asked(sent)]))
+        people = [json.loads(v.body) async for v in exchange.store.versions("Patient")]
+    golden = [one for one in people if "tag" not in one["meta"]]
+    assert len(people) == 3
+    assert [len(one["link"]) for one in golden] == [2]
+
+
+async def test_put_states_the_whole_and_post_adds(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        phone = [{"system": "phone", "value": "12000000001"}]
+        await post(exchange, bundle([asked(patient(telecom=phone), "PUT", "Patient/7")]))
+        await post(exchange, bundle([asked(patient(maritalStatus={"text": "未婚"}))], "2026-03-02T08:00:00+08:00"))
+        (person,) = await stored(exchange, "Patient")
+        assert person["telecom"] == phone
+        assert person["maritalStatus"] == {"text": "未婚"}
+        await post(exchange, bundle([asked(patient(), "PUT", "Patient/7")], "2026-03-03T08:00:00+08:00"))
+        (person,) = await stored(exchange, "Patient")
+    assert "telecom" not in person
+    assert "maritalStatus" not in person
+
+
+async def test_an_older_state_is_put_in_its_place_and_told(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        young, old = (patient(meta={"lastUpdated": f"2026-03-0{day}T00:00:00Z"}) for day in (2, 1))
+        old["name"] = [{"text": "沈旧"}]
+        await post(exchange, bundle([asked(young, "PUT", "Patient/1")]))
+        _, body = await post(exchange, bundle([asked(old, "PUT", "Patient/1")]))
+        (person,) = await stored(exchange, "Patient")
+    assert person["name"] == [{"text": "沈一"}]
+    assert codes(body["entry"][0]["response"]["outcome"]) == ["stale-update"]
+
+
+async def test_conditional_create_counts_only_where_nothing_else_does(adapter: Adapter, tmp_path: Path) -> None:
+    for order in itertools.permutations((0, 1)):
+        async with running(adapter, tmp_path / str(order)) as exchange:
+            brief = patient(name=[{"text": "沈简"}], telecom=[{"system": "phone", "value": "12000000002"}])
+            told = f"identifier={BASE}/id/patient|P1"
+            items = [
+                bundle([asked(brief, ifNoneExist=told)], "2026-03-05T08:00:00+08:00"),
+                bundle([asked(patient())]),
+            ]
+            for n in order:
+                await post(exchange, items[n])
+            (person,) = await stored(exchange, "Patient")
+        assert person["name"] == [{"text": "沈一"}]
+        assert person["telecom"][0]["value"] == "12000000002"
+
+
+async def test_a_deletion_takes_back_and_never_deletes(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        subject = by_number("patient", "Patient", "P1")
+        await post(exchange, bundle([asked(patient()), asked(observation("1", subject), "PUT", "Observation/9")]))
+        gone = {"request": {"method": "DELETE", "url": "Observation/9"}}
+        _, body = await post(exchange, bundle([gone], "2026-03-02T08:00:00+08:00"))
+        (result,) = await stored(exchange, "Observation")
+    assert body["entry"][0]["response"]["status"] == "204 No Content"
+    assert result["status"] == "entered-in-error"
+    assert result["valueQuantity"]["value"] == 5
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        by_number("patient", "Patient", "P1"),
+        {"reference": "Patient/77"},
+        {"reference": f"{BASE}/fhir/Patient/77"},
+        {"type": "Patient", "identifier": number("patient", "P1")},
+        {"identifier": {"system": NATIONAL_ID, "value": "320598196804175127"}},
+        {"reference": f"Patient?identifier={NATIONAL_ID}|320598196804175127"},
+    ],
+)
+async def test_a_patient_is_found_under_every_name_in_any_order(
+    adapter: Adapter, tmp_path: Path, reference: Json
+) -> None:
+    person = patient(birthDate="1968-04-17")
+    person["identifier"].append({"system": NATIONAL_ID, "value": "320598196804175127"})
+    items = [
+        bundle([asked(person, "PUT", "Patient/77")]),
+        bundle([asked(observation("1", reference))], "2026-03-02T08:00:00+08:00"),
+    ]
+    states = []
+    for order in itertools.permutations((0, 1)):
+        async with running(adapter, tmp_path / str(order)) as exchange:
+            statuses = [(await post(exchange, items[n]))[0].status for n in order]
+            assert statuses == ([200, 200] if order == (0, 1) else [202, 200])
+            (one,) = await stored(exchange, "Patient")
+            (result,) = await stored(exchange, "Observation")
+            assert result["subject"]["reference"] == f"Patient/{one['id']}"
+            states.append([_bare(resource) for resource in await stored(exchange)])
+    assert states[0] == states[1]
+
+
+async def test_a_visit_known_by_number_is_found_by_the_id_of_its_server(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, item(adapter, "01"))
+        visit = {
+            "resourceType": "Encounter",
+            "identifier": [number("visit", "V0001")],
+            "status": "finished",
+            "class": {"code": "AMB", "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode"},
+        }
+        await post(exchange, bundle([asked(visit, "PUT", "Encounter/55")], "2026-03-21T08:00:00+08:00"))
+        sent = observation("x", by_number("patient", "Patient", "P0001"), encounter={"reference": "Encounter/55"})
+        answer, _ = await post(exchange, bundle([asked(sent)], "2026-03-22T08:00:00+08:00"))
+        (one,) = await stored(exchange, "Encounter")
+        (result,) = [r for r in await stored(exchange, "Observation") if r["code"] == {"text": "葡萄糖"}]
+    assert answer.status == 200
+    assert result["encounter"]["reference"] == f"Encounter/{one['id']}"
+
+
+async def test_a_reference_is_literal_only_while_its_target_is_known(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, bundle([asked(patient())]))
+        order = by_number("order", "ServiceRequest", "O1")
+        sent = observation("1", by_number("patient", "Patient", "P1"), basedOn=[order])
+        await post(exchange, bundle([asked(sent)], "2026-03-02T08:00:00+08:00"))
+        (result,) = await stored(exchange, "Observation")
+        logical = {"system": f"https://hie.example.org/id/{USCC}/2.16.156.10011.1.24", "value": "O1"}
+        assert result["basedOn"] == [{"identifier": logical}]
+        request = {
+            "resourceType": "ServiceRequest",
+            "identifier": [number("order", "O1")],
+            "status": "active",
+            "intent": "order",
+            "subject": by_number("patient", "Patient", "P1"),
+        }
+        await post(exchange, bundle([asked(request)]))
+        (result,) = await stored(exchange, "Observation")
+        (placed,) = await stored(exchange, "ServiceRequest")
+    assert result["basedOn"] == [{"reference": f"ServiceRequest/{placed['id']}", "identifier": logical}]
+
+
+async def test_a_merge_is_told_by_links(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, bundle([asked(patient("P1")), asked(patient("P2"))]))
+        await post(exchange, bundle([asked(observation("1", by_number("patient", "Patient", "P1")))]))
+        link = {"other": by_number("patient", "Patient", "P2"), "type": "replaced-by"}
+        await post(exchange, bundle([asked(patient("P1", link=[link]))], "2026-03-02T08:00:00+08:00"))
+        people = {one["identifier"][0]["value"]: one for one in await stored(exchange, "Patient")}
+        (result,) = await stored(exchange, "Observation")
+    assert people["P1"]["active"] is False
+    assert people["P1"]["link"] == [{"other": {"reference": f"Patient/{people['P2']['id']}"}, "type": "replaced-by"}]
+    assert result["subject"]["reference"] == f"Patient/{people['P2']['id']}"
+
+
+async def test_an_iti_65_request_gives_set_document_and_bytes(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, item(adapter, "01"))
+        answer, body = await post(exchange, item(adapter, "03"))
+        assert answer.status == 200
+        kinds = [entry["response"]["location"].partition("/")[0] for entry in body["entry"]]
+        assert kinds == ["List", "DocumentReference", "Binary", "Patient"]
+        assert [e["response"]["status"][:3] for e in body["entry"]] == ["201", "201", "201", "200"]
+        (document,) = await stored(exchange, "DocumentReference")
+        (binary,) = await stored(exchange, "Binary")
+        assert document["content"][0]["attachment"]["url"] == f"Binary/{binary['id']}"
+        await post(exchange, item(adapter, "04"))
+        status = {one["date"]: one["status"] for one in await stored(exchange, "DocumentReference")}
+    assert status == {"2026-03-20T10:55:00+08:00": "superseded", "2026-03-20T16:00:00+08:00": "current"}
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        (("DocumentReference", "masterIdentifier", None), 422, "key-missing"),
+        (("List", "code", {"text": "folder"}), 422, "count-mismatch"),
+        (("List", "entry", [{"item": {"reference": "urn:uuid:00000000-0000-4000-8000-00000000ffff"}}]), 202, None),
+        (("Binary", "data", encoded(b"other bytes")), 202, "envelope-mismatch"),
+    ],
+)
+async def test_an_iti_65_request_that_contradicts_itself(
+    adapter: Adapter, tmp_path: Path, change: tuple[str, str, Any], status: int, code: str | None
+) -> None:
+    kind, element, value = change
+    sent = json.loads(item(adapter, "03"))
+    for entry in sent["entry"]:
+        if entry["resource"]["resourceType"] == kind:
+            entry["resource"].pop(element)
+            if value is not None:
+                entry["resource"][element] = value
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, item(adapter, "01"))
+        before = await stored(exchange)
+        answer, body = await post(exchange, json.dumps(sent).encode())
+        assert await stored(exchange) == before
+    assert answer.status == status
+    assert (code or "envelope-mismatch") in codes(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 422, "message-malformed"),
+        (b'{"resourceType": "Patient", "name": "x"}', 422, "message-malformed"),
+        (b'{"resourceType": "Bundle", "type": "searchset"}', 422, "type-unknown"),
+        (bundle([asked(patient(gender="girl"))]), 202, "resource-invalid"),
+        (bundle([asked({"resourceType": "Patient", "gender": "male"})]), 422, "key-missing"),
+        (bundle([asked(observation("1", by_number("patient", "Patient", "nobody")))]), 202, "orphan-reference"),
+        (bundle([{"request": {"method": "GET", "url": "Patient"}}]), 422, "type-unknown"),
+        (
+            bundle(
+                [
+                    asked(
+                        patient(
+                            managingOrganization={"identifier": {"system": "urn:oid:2.16.156.10011.1.5", "value": "X"}}
+                        )
+                    )
+                ]
+            ),
+            422,
+            "org-unknown",
+        ),
+    ],
+)
+async def test_what_cannot_be_stored_is_kept_and_answered(
+    adapter: Adapter, tmp_path: Path, body: bytes, status: int, code: str
+) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        answer, told = await post(exchange, body)
+        assert await stored(exchange) == []
+        report = await verify(exchange.store, exchange.operator())
+    assert (answer.status, told["resourceType"]) == (status, "OperationOutcome")
+    assert code in codes(told)
+    assert report.sound
+
+
+async def test_a_batch_is_judged_entry_by_entry(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        entries = [
+            asked(patient("P1")),
+            asked(patient("P2", gender="girl")),
+            asked({"resourceType": "Patient", "active": True}),
+        ]
+        answer, body = await post(exchange, bundle(entries, kind="batch"))
+        people = await stored(exchange, "Patient")
+    assert answer.status == 200
+    assert body["type"] == "batch-response"
+    assert [entry["response"]["status"][:3] for entry in body["entry"]] == ["201", "202", "422"]
+    assert [one["identifier"][0]["value"] for one in people] == ["P1"]
+
+
+async def test_a_quarantined_transaction_is_released_whole(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        _, body = await post(exchange, bundle([asked(patient(gender="girl"))]))
+        await exchange.operator().release(body["id"])
+        (person,) = await stored(exchange, "Patient")
+    assert person["gender"] == "girl"
+
+
+async def test_replay_gives_the_same_store(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        for path in samples(adapter.samples):
+            await post(exchange, path.read_bytes())
+        before = [_bare(one) for one in await stored(exchange)]
+        operator = exchange.operator()
+        for row in [row async for row in operator.items(feed=FEED)]:
+            await operator.replay(str(row["id"]))
+        assert [_bare(one) for one in await stored(exchange)] == before
+
+
+async def test_a_single_resource_and_a_collection(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        one = {**patient(), "id": "5", "meta": {"lastUpdated": "2026-03-01T00:00:00Z"}}
+        answer, body = await post(exchange, json.dumps(one).encode())
+        assert (answer.status, [e["response"]["status"] for e in body["entry"]]) == (200, ["201 Created"])
+        sent = observation("1", {"reference": "Patient/5"})
+        _, body = await post(exchange, bundle([{"resource": {**sent, "id": "6"}}], kind="collection"))
+        assert [e["response"]["status"] for e in body["entry"]] == ["201 Created"]
+        (result,) = await stored(exchange, "Observation")
+        (person,) = await stored(exchange, "Patient")
+    assert result["subject"]["reference"] == f"Patient/{person['id']}"
+
+
+def _bare(resource: Json) -> Json:
+    meta = {name: part for name, part in resource["meta"].items() if name in ("tag", "profile", "security")}
+    return {**resource, "meta": meta}
