@@ -305,7 +305,9 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, help="Days over which they are first seen")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic, byte for byte")] = 1,
     rate: Annotated[float, typer.Option(min=0, help="Items per second at most; 0: as fast as they are taken")] = 0,
-    dirt: Annotated[float, typer.Option(min=0, max=1, help="Share of items with something wrong")] = 0,
+    dirt: Annotated[
+        str, typer.Option(help="Share of items with something wrong, such as 0.1; or by kind: missing=0.05,late=0.1")
+    ] = "0",
     start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day")] = datetime(2025, 1, 6),
     out: Annotated[Path | None, typer.Option(help="Write one file per item here")] = None,
     mllp: Annotated[str | None, typer.Option(help="HOST:PORT; takes the HL7 messages")] = None,
@@ -313,21 +315,40 @@ def simulate(
     truth: Annotated[Path | None, typer.Option(help="Default: truth.jsonl in --out, else here")] = None,
     connections: Annotated[int, typer.Option(min=1, help="Senders at once; a person stays with one")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on behind the last line of the truth")] = False,
+    score: Annotated[
+        Path | None, typer.Option(help="Send nothing: hold the data directory of an exchange to the truth")
+    ] = None,
 ) -> None:
     """模拟数据 · Invent three-region traffic, with the truth (who is who, what is wrong) beside it.
 
     Ctrl-C 停止，加 --resume 继续 · Ctrl-C stops; the same command with --resume goes on.
     """
+    if score is not None:
+        _score(score, truth or (out or Path()) / "truth.jsonl")
+        return
     from hie.commands.simulate import Sent, Target
     from hie.commands.simulate import simulate as run
     from hie.commands.simulated import Shown, summary
+    from hie.simulate.dirt import dirt as read_dirt
     from hie.simulate.history import World
 
     target, sent = Target(out, mllp, http, truth, rate, connections, resume), Sent()
     with Shown(Console(stderr=True)) as shown:
-        _run(run(World(seed, patients, start, days, dirt), target, shown.show, sent))
+        _run(run(World(seed, patients, start, days, read_dirt(dirt)), target, shown.show, sent))
     for line in summary(target, sent):
         console.print(line)
+
+
+def _score(data: Path, truth: Path) -> None:
+    """Print how the store compares with the truth; exit code 1 when anything differs."""
+    from hie.commands.scored import report
+    from hie.commands.scored import score as run
+
+    found = _run(run(_operating(data, None, None), truth))
+    for line in report(found):
+        console.print(line, highlight=False)
+    if not found.perfect:
+        raise typer.Exit(1)
 
 
 @app.command()

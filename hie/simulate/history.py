@@ -17,6 +17,7 @@ from hie.simulate.catalogue import (
     Panel,
 )
 from hie.simulate.chance import chance, weighted
+from hie.simulate.dirt import CLEAN, Dirt
 from hie.simulate.people import Person, local_number, mistyped, person
 
 MOST_VISITS = 24
@@ -25,13 +26,17 @@ MOST_VISITS = 24
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A run: seed, people, first day, days, and the share of items with something wrong."""
+    """A run: seed, people, first day, days, and how much is wrong."""
 
     seed: int
     patients: int
     start: datetime
     days: int
-    dirt: float = 0.0
+    dirt: Dirt = CLEAN
+
+    def person(self, number: int) -> Person:
+        """The person of that number in this run."""
+        return person(self.seed, number, self.dirt.lookalike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +88,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A visit: `kind` is outpatient, emergency or inpatient; `end` is None for an outpatient; `moved` a transfer;
-    `fresh` says that it is the first at this hospital."""
+    """A visit: `kind` is outpatient, emergency or inpatient; `end` is None for an outpatient.
+
+    `planned`: announced before the admission. `moved` is a transfer, `returned` when it was taken back, `reopened` when
+    the discharge was taken back (a second one follows), `merged` when the temporary registration of an emergency, under
+    which everything before was sent, was merged into the record. `fresh`: the first visit at this hospital.
+    """
 
     record: Record
     index: int
@@ -93,6 +102,10 @@ class Visit:
     start: datetime
     end: datetime | None
     moved: datetime | None
+    returned: datetime | None
+    reopened: datetime | None
+    merged: datetime | None
+    planned: bool
     cancelled: bool
     disease: Disease
     doctor: str
@@ -151,13 +164,15 @@ def record(world: World, who: Person, hospital: Hospital) -> Record:
 
 def visit(world: World, number: int, index: int) -> Visit:
     """The visit of that index of a person."""
-    who = person(world.seed, number)
+    who = world.person(number)
     planned = plan(world, who)
     start, hospital, kind = planned[index]
     stream = chance(world.seed, "visit", number, index)
     days = stream.randrange(3, 10) if kind == "inpatient" else 0
     end = _office_hour(start + timedelta(days=days), 10, stream.randrange(60)) if days else None
     moved = start + timedelta(days=1, hours=2) if days and stream.random() < 0.4 else None
+    turns = chance(world.seed, "turns", number, index)
+    returned, reopened, merged, announced = (turns.random() < share for share in (0.2, 0.08, 0.3, 0.25))
     examined = stream.random() < (0.7 if days else 0.2)
     examination = stream.choice(EXAMINATIONS)
     cancelled = kind == "outpatient" and stream.random() < 0.02
@@ -170,6 +185,10 @@ def visit(world: World, number: int, index: int) -> Visit:
         start=start,
         end=end,
         moved=moved,
+        returned=moved + timedelta(hours=1) if moved and returned else None,
+        reopened=end + timedelta(hours=2) if end and reopened else None,
+        merged=start + timedelta(minutes=70) if kind == "emergency" and merged else None,
+        planned=bool(days) and announced,
         cancelled=cancelled,
         disease=who.disease,
         doctor=stream.choice(STAFF),
@@ -180,7 +199,7 @@ def visit(world: World, number: int, index: int) -> Visit:
 
 
 def _spoilt(world: World, hospital: Hospital, whether: float, how: float) -> str:
-    if whether >= world.dirt / 4:
+    if whether >= world.dirt.number:
         return ""
     return "id-masked" if how < 0.3 and hospital.region != "jiashan" else "id-checksum"
 
@@ -193,17 +212,28 @@ def _report(world: World, who: Person, start: datetime, index: int, number: int,
     stream = chance(world.seed, "report", who.number, index, number)
     sampled = start + timedelta(minutes=30 + 7 * number)
     issued = sampled + timedelta(minutes=stream.randrange(40, 100))
-    results = tuple(_result(stream.gauss(0, 1), who, ANALYTES[code]) for code in panel.analytes)
-    again = _result(stream.gauss(0, 0.4), who, results[0].analyte) if stream.random() < 0.05 else None
+    results = tuple(_result(world, stream.gauss(0, 0.6), who, index, ANALYTES[code]) for code in panel.analytes)
+    again = _result(world, stream.gauss(0, 0.4), who, index, results[0].analyte) if stream.random() < 0.05 else None
     return Report(panel, sampled, issued, results, again)
 
 
-def _result(deviation: float, who: Person, analyte: Analyte) -> Result:
-    """A value about the middle of the range, shifted by the disease; three parts in a hundred lie outside by chance."""
+def _result(world: World, deviation: float, who: Person, index: int, analyte: Analyte) -> Result:
+    """A value about what is usual for this person, shifted by the disease; some lie outside of the range by chance."""
     middle, width = (analyte.low + analyte.high) / 2, (analyte.high - analyte.low) / 4.3
-    value = max((middle + deviation * width) * who.disease.shifts.get(analyte.code, 1.0), 0.1)
+    usual = chance(world.seed, "usual", who.number, analyte.code).gauss(0, 0.8)
+    shift = who.disease.shifts.get(analyte.code, 1.0) ** _course(world, who, index)
+    value = max((middle + (usual + deviation) * width) * shift, 0.1)
     text = f"{value:.{analyte.decimals}f}"
     return Result(analyte, text, _flag(float(text), analyte))
+
+
+def _course(world: World, who: Person, index: int) -> float:
+    """How strong the disease shows at a visit: a chronic one is brought under control or, for some, gets worse."""
+    if not who.disease.chronic:
+        return 1.0
+    worse = chance(world.seed, "course", who.number).random() < 0.25
+    settled = 1 - 0.8**index
+    return 1.0 + 0.4 * settled if worse else 1.3 - 0.8 * settled
 
 
 def _flag(value: float, analyte: Analyte) -> str:

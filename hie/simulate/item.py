@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from hie.base.draft import Key
-from hie.simulate.history import Record
+from hie.base.finding import disposition, finding
+from hie.simulate.history import Record, Visit
 
 M = TypeVar("M")
 
@@ -16,6 +17,8 @@ class Act:
     """One thing that a hospital tells about a visit: when, what, and the number of the report it is about.
 
     `thread`: acts of one thread are about the same thing; one that `swaps` may arrive after the next of its thread.
+    `late` are the findings of this act when it comes late, `early` those of the one that it changes places with; None
+    means those of the region.
     """
 
     at: datetime
@@ -23,11 +26,13 @@ class Act:
     report: int = 0
     thread: str = ""
     swaps: bool = False
+    late: frozenset[str] | None = None
+    early: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
 class Fault(Generic[M]):
-    """Something wrong with an item.
+    """Something wrong with an item, of a kind of `dirt.FAULTS`, that can happen to messages `of` a class.
 
     `spoil` changes the message and gives True, or gives False when it does not apply to it. `findings` are those above
     info that the exchange must report. `refused`: the exchange does not take the item, so that the sender sends it
@@ -35,9 +40,11 @@ class Fault(Generic[M]):
     """
 
     name: str
+    kind: str
     spoil: Callable[[M], bool]
     findings: frozenset[str]
     status: str = "accepted-with-warnings"
+    of: type = object
 
     @property
     def refused(self) -> bool:
@@ -67,8 +74,8 @@ class Item:
 
 
 def status_of(findings: frozenset[str]) -> str:
-    """The disposition of an item that is stored with these findings above info."""
-    return "accepted-with-warnings" if findings else "accepted"
+    """The disposition of an item of one part with these findings."""
+    return disposition(tuple(finding(code) for code in findings)).value
 
 
 def patient_reference(record: Record) -> str:
@@ -80,6 +87,18 @@ def patient_reference(record: Record) -> str:
         "qingpu": ("card-1", f"KH{local:08d}"),
     }[hospital.region]
     return Key(hospital.region, hospital.uscc, "Patient", kind, value).reference
+
+
+def temporary_number(visit: Visit) -> str:
+    """The LocalID under which an emergency was registered before it was known who came."""
+    return f"T{visit.number}"
+
+
+def temporary_reference(visit: Visit) -> str:
+    """The Patient that the exchange makes of a temporary registration, and retires when it is merged."""
+    hospital = visit.hospital
+    value = temporary_number(visit)
+    return Key(hospital.region, hospital.uscc, "Patient", "2.16.156.10011.2.5.1.4", value).reference
 
 
 def _document_key(record: Record) -> tuple[str, str]:

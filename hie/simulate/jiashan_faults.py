@@ -76,17 +76,17 @@ def _one(code: str) -> frozenset[str]:
 
 
 FAULTS: tuple[Fault[Document], ...] = (
-    Fault("name-missing", _no_name, _one("value-missing")),
-    Fault("gender-name-wrong", _gender_name, _one("code-name-conflict")),
-    Fault("title-wrong", _title, _one("code-name-conflict")),
-    Fault("charset-wrong", _charset, _one("charset-mismatch")),
-    Fault("word-for-number", _word_for_number, _one("value-not-numeric")),
-    Fault("cut-off", _cut, _one("message-malformed"), "rejected"),
-    Fault("doctype", _doctype, _one("doctype-forbidden"), "rejected"),
-    Fault("report-number-missing", _no_number, _one("key-missing"), "rejected"),
-    Fault("sender-unknown", _organisation, _one("org-unknown"), "rejected"),
-    Fault("type-unknown", _type, _one("type-unknown"), "rejected"),
-    Fault("envelope-differs", _envelope, _one("envelope-mismatch"), "quarantined"),
+    Fault("name-missing", "missing", _no_name, _one("value-missing")),
+    Fault("gender-name-wrong", "code", _gender_name, _one("code-name-conflict")),
+    Fault("title-wrong", "code", _title, _one("code-name-conflict")),
+    Fault("charset-wrong", "form", _charset, _one("charset-mismatch")),
+    Fault("word-for-number", "value", _word_for_number, _one("value-not-numeric")),
+    Fault("cut-off", "form", _cut, _one("message-malformed"), "rejected"),
+    Fault("doctype", "form", _doctype, _one("doctype-forbidden"), "rejected"),
+    Fault("report-number-missing", "missing", _no_number, _one("key-missing"), "rejected"),
+    Fault("sender-unknown", "address", _organisation, _one("org-unknown"), "rejected"),
+    Fault("type-unknown", "address", _type, _one("type-unknown"), "rejected"),
+    Fault("envelope-differs", "address", _envelope, _one("envelope-mismatch"), "quarantined"),
 )
 
 

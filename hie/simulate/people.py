@@ -16,8 +16,8 @@ ADDRESSES = {
 }
 """Region -> province, city, county, township, street."""
 
-TWIN_EVERY = 40
-"""Every so many people one looks like the one before: same name, gender and year of birth."""
+LOOKALIKES = 0.025
+"""The share of people who look like the one before, unless told: same name, gender and year of birth."""
 
 _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕"
 _DOUBLE = ("欧阳", "上官", "司马", "东方")
@@ -60,14 +60,15 @@ class Person:
         return "".join(dict.fromkeys(ADDRESSES[self.home])) + f"{self.house}号"
 
 
-def person(seed: int, number: int) -> Person:
-    """The person of that number; two of them never have a number in common."""
-    like = number - 1 if number % TWIN_EVERY == TWIN_EVERY - 1 else None
+def person(seed: int, number: int, lookalikes: float = LOOKALIKES) -> Person:
+    """The person of that number; two of them never have a number in common. `lookalikes` is a share, at most 0.5."""
+    pair = int(number * lookalikes)
+    like = number - 1 if int((number + 1) * lookalikes) > pair else None
     model = _traits(seed, number if like is None else like)
     own = chance(seed, "person", number, "own")
     born, sequence = _birth(seed, number)
     if like is not None:
-        born, sequence = _twin_birth(_birth(seed, like)[0].year, number // TWIN_EVERY)
+        born, sequence = _twin_birth(_birth(seed, like)[0].year, pair)
     home = weighted(own, [(region, 1.0) for region in REGIONS])
     chronic = own.random() < 0.3
     return Person(

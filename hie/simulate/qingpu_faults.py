@@ -5,6 +5,8 @@ from collections.abc import Callable
 from hie.simulate.item import Fault
 from hie.simulate.qingpu import INDICATOR, INPATIENT, PATIENT, REPORT, Envelope
 
+_OTHER = "12310118MBHE03037X"
+
 Spoil = Callable[[Envelope], bool]
 
 
@@ -67,19 +69,19 @@ def _one(code: str) -> frozenset[str]:
 
 
 FAULTS: tuple[Fault[Envelope], ...] = (
-    Fault("gender-missing", _put(PATIENT, "XB", "-"), _one("value-missing")),
-    Fault("gender-code-wrong", _put(PATIENT, "XB", "X"), _one("code-unknown")),
-    Fault("birth-date-impossible", _put(PATIENT, "CSRQ", "19800231"), _one("date-invalid")),
-    Fault("charset-wrong", _charset, _one("charset-mismatch")),
-    Fault("flag-against-range", _flag_against_range, _one("range-flag-conflict")),
-    Fault("flag-code-wrong", _put(INDICATOR, "YCTS", "7"), _one("code-unknown")),
-    Fault("item-name-wrong", _other_item_name, _one("code-name-conflict")),
-    Fault("left-before-coming", _left_before_coming, _one("time-order")),
-    Fault("count-wrong", _count, _one("count-mismatch"), "rejected"),
-    Fault("cut-off", _cut, _one("message-malformed"), "rejected"),
-    Fault("table-unknown", _table, _one("type-unknown"), "rejected"),
-    Fault("report-name-differs", _put(REPORT, "HZXM", "某某"), _one("envelope-mismatch"), "quarantined"),
-    Fault("row-of-another", _put(REPORT, "YLJGYQDM", "12310118MBHE03037X"), _one("envelope-mismatch"), "quarantined"),
+    Fault("gender-missing", "missing", _put(PATIENT, "XB", "-"), _one("value-missing")),
+    Fault("gender-code-wrong", "code", _put(PATIENT, "XB", "X"), _one("code-unknown")),
+    Fault("birth-date-impossible", "value", _put(PATIENT, "CSRQ", "19800231"), _one("date-invalid")),
+    Fault("charset-wrong", "form", _charset, _one("charset-mismatch")),
+    Fault("flag-against-range", "value", _flag_against_range, _one("range-flag-conflict")),
+    Fault("flag-code-wrong", "code", _put(INDICATOR, "YCTS", "7"), _one("code-unknown")),
+    Fault("item-name-wrong", "code", _other_item_name, _one("code-name-conflict")),
+    Fault("left-before-coming", "value", _left_before_coming, _one("time-order")),
+    Fault("count-wrong", "form", _count, _one("count-mismatch"), "rejected"),
+    Fault("cut-off", "form", _cut, _one("message-malformed"), "rejected"),
+    Fault("table-unknown", "address", _table, _one("type-unknown"), "rejected"),
+    Fault("report-name-differs", "address", _put(REPORT, "HZXM", "某某"), _one("envelope-mismatch"), "quarantined"),
+    Fault("row-of-another", "address", _put(REPORT, "YLJGYQDM", _OTHER), _one("envelope-mismatch"), "quarantined"),
 )
 
 

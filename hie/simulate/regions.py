@@ -7,14 +7,15 @@ from typing import Any
 
 from hie.simulate import jiashan, jiashan_faults, qingpu, qingpu_faults, wujiang, wujiang_faults
 from hie.simulate.history import Visit
-from hie.simulate.item import Act, Fault
+from hie.simulate.item import Act, Fault, patient_reference, temporary_number, temporary_reference
 
 
 @dataclass(frozen=True)
 class Region:
     """`acts` and `message` make what is sent, `door` says where it goes; `habits` are the findings above info that an
     item without fault gets, because of how the hospital writes or what its clerk got wrong for good. `late` are the
-    findings of an act that arrives after the next of its thread; `early` those of the one that came too soon."""
+    findings of an act that arrives after the next of its thread; `early` those of the one that came too soon; `patient`
+    names the Patient that an item is about."""
 
     acts: Callable[[Visit], list[Act]]
     message: Callable[[Visit, Act], Any]
@@ -26,14 +27,26 @@ class Region:
     lag: timedelta
     late: frozenset[str] = frozenset()
     early: frozenset[str] = frozenset()
+    patient: Callable[[Visit, Any], str] = lambda visit, _: patient_reference(visit.record)
 
 
 def _clerk(visit: Visit) -> frozenset[str]:
     return frozenset({visit.record.spoilt} - {""})
 
 
-def _wujiang_habits(visit: Visit, _: Any) -> frozenset[str]:
-    return _clerk(visit)
+def _wujiang_habits(visit: Visit, message: wujiang.Message | wujiang.Batch) -> frozenset[str]:
+    if isinstance(message, wujiang.Batch):
+        return frozenset().union(*(_wujiang_habits(visit, one) for one in message.messages))
+    person = message.first("PID") or []
+    shown = bool(visit.record.national_id) and visit.record.national_id in person[3]
+    inverse = message.type == "ADT^A40" and message.segments[0][9].endswith("A40-I0")
+    return (_clerk(visit) if shown else frozenset()) | (frozenset({"merge-inverse"}) if inverse else frozenset())
+
+
+def _wujiang_patient(visit: Visit, message: wujiang.Message | wujiang.Batch) -> str:
+    one = message.messages[0] if isinstance(message, wujiang.Batch) else message
+    temporary = temporary_number(visit) in (one.first("PID") or [""] * 4)[3]
+    return temporary_reference(visit) if temporary else patient_reference(visit.record)
 
 
 def _jiashan_habits(visit: Visit, document: jiashan.Document) -> frozenset[str]:
@@ -56,6 +69,7 @@ REGIONS: Mapping[str, Region] = {
         ending=wujiang.ENDING,
         faults=wujiang_faults.FAULTS,
         rename=wujiang_faults.rename,
+        patient=_wujiang_patient,
         habits=_wujiang_habits,
         lag=timedelta(seconds=2),
         late=frozenset({"stale-update"}),

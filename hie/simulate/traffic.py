@@ -11,28 +11,29 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
-from hie.simulate.chance import chance
+from hie.simulate.chance import chance, weighted
+from hie.simulate.dirt import FAULTS, Dirt
 from hie.simulate.history import Visit, World, first_seen, plan, visit
-from hie.simulate.item import Act, Fault, Item, patient_reference, status_of
-from hie.simulate.people import Person, person
+from hie.simulate.item import Act, Fault, Item, status_of
+from hie.simulate.people import Person
 from hie.simulate.regions import REGIONS, Region
 
 _STARTS = -1
 """Act number of the entry that begins a visit."""
 
 _SWAP_DELAY = timedelta(seconds=40)
-_DUPLICATES = 0.15
-"""Share of the spoilt items that are simply sent twice."""
 
 Entry = tuple[datetime, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When an act arrives; `place` is `late` or `early` when it has changed places with another, else empty."""
+    """When an act arrives; `place` is `late` or `early` when it has changed places with another, else empty;
+    `findings` are those that follow from it."""
 
     at: datetime
     place: str = ""
+    findings: frozenset[str] = frozenset()
 
 
 def traffic(world: World) -> Iterator[Person | Item]:
@@ -41,7 +42,7 @@ def traffic(world: World) -> Iterator[Person | Item]:
     entered = 0
     while due or entered < world.patients:
         if entered < world.patients and (not due or due[0][0] >= _midnight(first_seen(world, entered))):
-            who = person(world.seed, entered)
+            who = world.person(entered)
             yield who
             heappush(due, (plan(world, who)[0][0], entered, 0, _STARTS))
             entered += 1
@@ -72,9 +73,11 @@ def arrivals(world: World, now: Visit) -> list[Arrival]:
         partner = next((n for n in range(place + 1, len(acts)) if acts[n].thread == act.thread), None)
         if not act.swaps or partner is None or found[place].place:
             continue
-        if _stream(world, now, place, "swap").random() < world.dirt:
-            found[place] = Arrival(found[partner].at + _SWAP_DELAY, "late")
-            found[partner] = replace(found[partner], place="early")
+        if _stream(world, now, place, "swap").random() < world.dirt.late:
+            late = region.late if act.late is None else act.late
+            early = region.early if act.early is None else act.early
+            found[place] = Arrival(found[partner].at + _SWAP_DELAY, "late", late)
+            found[partner] = replace(found[partner], place="early", findings=early)
     return found
 
 
@@ -83,20 +86,20 @@ def _deliver(world: World, now: Visit, place: int, at: datetime) -> Iterator[Ite
     region = REGIONS[now.hospital.region]
     act = region.acts(now)[place]
     message = region.message(now, act)
-    moved = arrivals(world, now)[place].place if world.dirt else ""
+    moved = arrivals(world, now)[place] if world.dirt.late else Arrival(at)
     stream = _stream(world, now, place, "fault")
     clean = _item(region, now, act, message, at)
-    if moved:
-        yield _moved(clean, moved, region)
+    if moved.place:
+        yield _moved(clean, moved)
         return
-    if stream.random() >= world.dirt:
-        yield clean
-        return
-    if stream.random() < _DUPLICATES:
+    drawn = stream.random()
+    if drawn < world.dirt.duplicate:
         yield clean
         yield replace(clean, fault="sent-twice", status="duplicate")
         return
-    chosen = _spoil(region, now, act, stream)
+    chosen = None
+    if drawn < world.dirt.duplicate + world.dirt.spoilt:
+        chosen = _spoil(world.dirt, region, now, act, stream)
     if chosen is None:
         yield clean
         return
@@ -112,20 +115,24 @@ def _deliver(world: World, now: Visit, place: int, at: datetime) -> Iterator[Ite
         yield clean
 
 
-def _spoil(region: Region, now: Visit, act: Act, stream: Random) -> tuple[Fault[Any], Any] | None:
-    """The first of the faults, in a random order, that can happen to this message."""
-    for fault in stream.sample(list(region.faults), len(region.faults)):
-        message = region.message(now, act)
-        if fault.spoil(message):
-            return fault, message
+def _spoil(dirt: Dirt, region: Region, now: Visit, act: Act, stream: Random) -> tuple[Fault[Any], Any] | None:
+    """The first of the faults that can happen to this message: kinds in a random order weighted by their shares, and
+    the faults of a kind in a random order."""
+    kinds = [(kind, share) for kind in FAULTS if (share := getattr(dirt, kind)) > 0]
+    while kinds:
+        chosen = weighted(stream, kinds)
+        kinds = [(kind, share) for kind, share in kinds if kind != chosen]
+        faults = [fault for fault in region.faults if fault.kind == chosen]
+        for fault in stream.sample(faults, len(faults)):
+            message = region.message(now, act)
+            if isinstance(message, fault.of) and fault.spoil(message):
+                return fault, message
     return None
 
 
-def _moved(item: Item, place: str, region: Region) -> Item:
-    findings = item.findings | (region.late if place == "late" else region.early)
-    held = place == "early" and bool(region.early)
-    status = "quarantined" if held else status_of(findings)
-    return replace(item, fault=place, status=status, findings=findings)
+def _moved(item: Item, moved: Arrival) -> Item:
+    findings = item.findings | moved.findings
+    return replace(item, fault=moved.place, status=status_of(findings), findings=findings)
 
 
 def _item(region: Region, now: Visit, act: Act, message: Any, at: datetime) -> Item:
@@ -137,7 +144,7 @@ def _item(region: Region, now: Visit, act: Act, message: Any, at: datetime) -> I
         body=message.bytes(),
         label=f"{now.hospital.code} {act.what}",
         person=now.record.person.number,
-        patient=patient_reference(now.record),
+        patient=region.patient(now, message),
         fault="",
         status=status_of(findings),
         findings=findings,

@@ -6,7 +6,7 @@ from typing import Any
 
 from hie.base.ids import sha256
 from hie.simulate.history import Record, World, plan, record, visit
-from hie.simulate.item import Item, patient_reference
+from hie.simulate.item import Item, patient_reference, temporary_reference
 from hie.simulate.people import Person
 from hie.simulate.regions import REGIONS
 
@@ -44,6 +44,11 @@ def world_line(world: World) -> dict[str, Any]:
 def person_line(world: World, who: Person) -> dict[str, Any]:
     """Who a person is, and under which Patients the exchange knows them."""
     found = records(world, who)
+    temporary = [
+        {"patient": temporary_reference(v), "hospital": v.hospital.code, "mergedInto": patient_reference(v.record)}
+        for v in (visit(world, who.number, index) for index in range(len(plan(world, who))))
+        if v.merged and v.hospital.region == "wujiang"
+    ]
     return {
         "kind": "person",
         "person": who.number,
@@ -57,7 +62,8 @@ def person_line(world: World, who: Person) -> dict[str, Any]:
         "looksLike": who.twin_of,
         "records": [
             {"patient": patient_reference(one), "hospital": one.hospital.code, "wrong": one.spoilt} for one in found
-        ],
+        ]
+        + temporary,
         "linked": linked(found),
     }
 

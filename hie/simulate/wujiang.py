@@ -1,10 +1,11 @@
-"""Wujiang: a visit as HL7 v2.4 messages (interface document `wujiang-hl7v2`)."""
+"""Wujiang: a visit as HL7 v2.4 messages and batches (interface document `wujiang-hl7v2`)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from hie.simulate.history import Report, Result, Visit
-from hie.simulate.item import Act, compact
+from hie.simulate.item import Act, compact, temporary_number
 
 DOOR, ENDING = "wujiang-hl7v2", "hl7"
 _CLASSES = {"outpatient": "O", "emergency": "E", "inpatient": "I"}
@@ -35,28 +36,109 @@ class Message:
         return (self.end.join(lines) + self.end).encode(self.charset)
 
 
+@dataclass
+class Batch:
+    """Messages of one evening in one body: `FHS BHS {message} BTS FTS` (§8.3); `count` is BTS-1 when it is wrong."""
+
+    messages: list[Message]
+    sender: str
+    number: str
+    sent: str
+    count: int | None = None
+    type: str = "batch"
+
+    def bytes(self) -> bytes:
+        """The batch as it is sent; every message keeps its segment ends."""
+        end = self.messages[0].end
+        place = f"HIS|{self.sender}|HIE|YRD|{self.sent}|"
+        count = len(self.messages) if self.count is None else self.count
+        head = f"FHS|^~\\&|{place}{end}BHS|^~\\&|{place}|||{self.number}{end}"
+        body = b"".join(message.bytes() for message in self.messages)
+        return head.encode() + body + f"BTS|{count}{end}FTS|1{end}".encode()
+
+
+BATCHES = "WJSL"
+"""The hospital that sends some of its orders and reports in the evening."""
+
+_NOTHING = frozenset({"nothing-to-cancel"})
+_IN_ORDER: frozenset[str] = frozenset()
+_EVENING = 20
+
+
 def acts(visit: Visit) -> list[Act]:
-    """What is sent about a visit, in order."""
+    """What is sent about a visit, in order; orders and reports of an evening as one batch."""
     if visit.cancelled:
         return [Act(visit.start, "A04"), Act(visit.start + timedelta(minutes=20), "A11")]
-    found = [Act(visit.start, "A01" if visit.end else "A04")]
-    if visit.moved:
-        found.append(Act(visit.moved, "A02", thread="adt", swaps=True))
-    for number, report in enumerate(visit.reports):
-        found.append(Act(report.sampled - timedelta(minutes=5), "ORM", number))
-        found.append(Act(report.issued, "ORU", number))
-        if report.again:
-            found.append(Act(report.issued + timedelta(hours=3), "ORU-C", number))
-    if visit.end:
-        found.append(Act(visit.end - timedelta(hours=1), "A08", thread="adt", swaps=True))
-        found.append(Act(visit.end, "A03", thread="adt"))
-    elif visit.record.person.number % 5 == 0:
-        found.append(Act(visit.start + timedelta(hours=7), "A31"))
+    found = list(_stay(visit) if visit.end else _call(visit))
+    ancillary = list(_ancillary(visit))
+    if _in_batch(visit) and ancillary:
+        evening = visit.start.replace(hour=_EVENING, minute=visit.index, second=0)
+        found.append(Act(max(evening, max(act.at for act in ancillary)), "batch"))
+    else:
+        found += ancillary
     return sorted(found, key=lambda act: act.at)
 
 
-def message(visit: Visit, act: Act) -> Message:
-    """The message of an act."""
+def _in_batch(visit: Visit) -> bool:
+    return visit.hospital.code == BATCHES and (visit.record.person.number + visit.index) % 3 == 0
+
+
+def _call(visit: Visit) -> Iterator[Act]:
+    """An outpatient or an emergency; one whose name was not known at first is merged into the record."""
+    yield Act(visit.start, "A04")
+    if visit.merged:
+        yield Act(visit.merged, "A40")
+        if visit.record.person.number % 6 == 0:
+            yield Act(visit.merged + timedelta(minutes=10), "A40-I")
+    elif visit.record.person.number % 5 == 0:
+        yield Act(visit.start + timedelta(hours=7), "A31")
+
+
+def _stay(visit: Visit) -> Iterator[Act]:
+    """An inpatient: announced, admitted, moved and perhaps back, discharged, and perhaps once more."""
+    assert visit.end is not None
+    if visit.planned:
+        yield Act(visit.start, "A05")
+    yield Act(visit.start + timedelta(minutes=15 if visit.planned else 0), "A01")
+    if visit.moved and visit.returned:
+        yield Act(visit.moved, "A02", thread="move", swaps=True, early=_NOTHING)
+        yield Act(visit.returned, "A12", thread="move")
+    elif visit.moved:
+        yield Act(visit.moved, "A02", thread="adt", swaps=True)
+    yield Act(visit.end - timedelta(hours=1), "A08", thread="adt", swaps=True)
+    yield Act(visit.end, "A03", thread="adt")
+    if visit.reopened:
+        yield Act(visit.reopened, "A13", thread="out")
+        yield Act(visit.reopened + timedelta(hours=20), "A03", 1)
+
+
+def _ancillary(visit: Visit) -> Iterator[Act]:
+    """Orders, reports and corrections; an order may come after its report. Imaging is ordered and done, not reported:
+    the interface has no imaging reports."""
+    for number, report in enumerate(visit.reports):
+        yield Act(report.sampled - timedelta(minutes=5), "ORM", number, f"report/{number}", swaps=True, late=_IN_ORDER)
+        yield Act(report.issued, "ORU", number, f"report/{number}")
+        if report.again:
+            yield Act(report.issued + timedelta(hours=3), "ORU-C", number)
+    if visit.examination:
+        yield Act(visit.start + timedelta(minutes=12), "ORM-X")
+        yield Act(visit.start + timedelta(minutes=95), "ORM-D")
+
+
+def message(visit: Visit, act: Act) -> Message | Batch:
+    """The message of an act, or the batch of an evening."""
+    if act.what != "batch":
+        return _single(visit, act)
+    hospital = visit.hospital
+    parts = [_single(visit, one) for one in sorted(_ancillary(visit), key=lambda one: one.at)]
+    return Batch(parts, f"{hospital.code}^{hospital.uscc}^USCC", f"B{visit.number}", compact(act.at))
+
+
+def _single(visit: Visit, act: Act) -> Message:
+    if act.what in ("ORM-X", "ORM-D"):
+        return _examination(visit, act)
+    if act.what.startswith("A40"):
+        return _merge(visit, act)
     if act.what == "ORM":
         return _order(visit, act)
     if act.what.startswith("ORU"):
@@ -66,7 +148,7 @@ def message(visit: Visit, act: Act) -> Message:
 
 def _event(visit: Visit, act: Act) -> Message:
     type_ = f"ADT^{act.what}"
-    segments = [_header(visit, act, "HIS", type_), ["EVN", act.what, compact(act.at)], _person(visit, full=True)]
+    segments = [_header(visit, act, "HIS", type_), ["EVN", act.what, compact(act.at)], _person(visit, act, full=True)]
     if visit.fresh and act.what in ("A01", "A04") and visit.record.person.married:
         segments.append(["NK1", "1", visit.record.name[0] + "先生", "配偶", "", visit.record.person.phone])
     if act.what != "A31":
@@ -78,12 +160,36 @@ def _event(visit: Visit, act: Act) -> Message:
     return _message(visit, type_, segments)
 
 
+def _merge(visit: Visit, act: Act) -> Message:
+    """The temporary registration into the record; `A40-I` is the operator who picks the wrong side afterwards (§9)."""
+    kept, prior = _person(visit, act, full=True), f"{temporary_number(visit)}^^^^{_types(visit)[1]}"
+    if act.what == "A40-I":
+        kept, prior = _unknown(visit), f"L{visit.record.local:08d}^^^^{_types(visit)[1]}"
+    segments = [_header(visit, act, "HIS", "ADT^A40"), ["EVN", "A40", compact(act.at)], kept, ["MRG", prior]]
+    return _message(visit, "ADT^A40", segments)
+
+
+def _examination(visit: Visit, act: Act) -> Message:
+    """An imaging examination is ordered, or is done."""
+    done = visit.examination
+    assert done is not None
+    order = ["ORC", "NW" if act.what == "ORM-X" else "CM", f"JC{visit.number}", *[""] * 6, compact(act.at)]
+    segments = [
+        _header(visit, act, "HIS", "ORM^O01"),
+        _person(visit, act),
+        _visit(visit, act),
+        [*order, "", "", f"D{visit.hospital.number}01^{visit.doctor}"],
+        ["OBR", "1", order[2], "", f"JC{done.type}^{done.name}^99WJL"],
+    ]
+    return _message(visit, "ORM^O01", segments)
+
+
 def _order(visit: Visit, act: Act) -> Message:
     report = visit.reports[act.report]
     number = _number("SQ", visit, act.report)
     segments = [
         _header(visit, act, "HIS", "ORM^O01"),
-        _person(visit),
+        _person(visit, act),
         _visit(visit, act),
         ["ORC", "NW", number, *[""] * 6, compact(act.at), "", "", f"D{visit.hospital.number}01^{visit.doctor}"],
         ["OBR", "1", number, "", _service(report)],
@@ -100,7 +206,7 @@ def _report(visit: Visit, act: Act) -> Message:
     order += ["", "", compact(report.sampled), *[""] * 7]
     order += ["" if analyser else "^".join(report.panel.specimen), *[""] * 6, compact(act.at), "", ""]
     order.append("C" if corrected else "F")
-    segments = [_header(visit, act, "LIS", type_), _person(visit), _visit(visit, act), order]
+    segments = [_header(visit, act, "LIS", type_), _person(visit, act), _visit(visit, act), order]
     if analyser:
         segments.append(["SPM", "1", _number("BB", visit, act.report), "", "^".join(report.panel.specimen)])
     results = (report.again,) if corrected and report.again else report.results
@@ -125,9 +231,28 @@ def _header(visit: Visit, act: Act, application: str, type_: str) -> Segment:
             "", "", "", "", "CHN", hospital.label]  # fmt: skip
 
 
-def _person(visit: Visit, full: bool = False) -> Segment:
+def _nameless(visit: Visit, act: Act) -> bool:
+    """Whether a message goes under the temporary registration: the laboratory never learns of the merge."""
+    return visit.merged is not None and (act.at < visit.merged or not act.what.startswith("A"))
+
+
+def _unknown(visit: Visit) -> Segment:
+    """Somebody whose papers nobody has seen yet."""
+    record = visit.record
+    number = f"{temporary_number(visit)}^^^^{_types(visit)[1]}"
+    return ["PID", "1", "", number, "", record.name, "", f"{record.person.born:%Y%m%d}", "MF"[not record.person.male]]
+
+
+def _types(visit: Visit) -> tuple[str, ...]:
+    """CX.5 of hospital card, patient index, national id and health card."""
+    return ("21", "1", "51", "HealthCard") if visit.hospital.code == "WJZY" else _TYPES
+
+
+def _person(visit: Visit, act: Act, full: bool = False) -> Segment:
+    if _nameless(visit, act):
+        return _unknown(visit)
     record, person = visit.record, visit.record.person
-    types = ("21", "1", "51", "HealthCard") if visit.hospital.code == "WJZY" else _TYPES
+    types = _types(visit)
     numbers = [
         (f"{record.local % 50_000:010d}", types[0]),
         (f"L{record.local:08d}", types[1]),
@@ -147,7 +272,7 @@ _TYPES = ("IDCard", "LocalID", "IdentifyNO", "HealthCard")
 
 
 def _visit(visit: Visit, act: Act) -> Segment:
-    moved = visit.moved is not None and act.at >= visit.moved
+    moved = visit.moved is not None and act.at >= visit.moved and not (visit.returned and act.at >= visit.returned)
     ward, name = _SECOND_WARD if moved else visit.disease.ward
     bed = f"{visit.record.local % 40 + 1:02d}"
     place = f"{bed}^^^{ward}^{name}" if visit.hospital.code == "WJZY" else f"{ward}^{ward[1:]}01^{bed}^^^^^^{name}"

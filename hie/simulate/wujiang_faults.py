@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from hie.simulate.item import Fault, compact
-from hie.simulate.wujiang import Message
+from hie.simulate.wujiang import Batch, Message
 
 Spoil = Callable[[Message], bool]
 
@@ -70,30 +71,54 @@ def _number_of_the_order(message: Message) -> bool:
     return True
 
 
-def _one(code: str) -> frozenset[str]:
-    return frozenset({code})
+def _wrong_count(batch: Batch) -> bool:
+    batch.count = len(batch.messages) + 1
+    return True
 
 
-FAULTS: tuple[Fault[Message], ...] = (
-    Fault("name-missing", _put("PID", 5, ""), _one("value-missing")),
-    Fault("gender-missing", _put("PID", 8, ""), _one("value-missing")),
-    Fault("gender-code-wrong", _put("PID", 8, "X"), _one("code-unknown")),
-    Fault("birth-date-impossible", _put("PID", 7, "19800231"), _one("date-invalid")),
-    Fault("group-name-wrong", _put("PID", 22, "1^回族", ("ADT",)), _one("code-name-conflict")),
-    Fault("charset-wrong", _wrong_charset, _one("charset-mismatch")),
-    Fault("flag-against-range", _flag_against_range, _one("range-flag-conflict")),
-    Fault("word-for-number", _word_for_number, _one("value-not-numeric")),
-    Fault("left-before-coming", _left_before_coming, _one("time-order")),
-    Fault("control-id-again", _number_of_the_order, _one("control-id-reused")),
-    Fault("patient-key-missing", _drop_local_id, _one("key-missing"), "rejected"),
-    Fault("visit-number-missing", _put("PV1", 19, "", ("ADT",)), _one("key-missing"), "rejected"),
-    Fault("event-unknown", _put("MSH", 8, "ADT^A99", ("ADT",)), _one("event-unknown"), "rejected"),
-    Fault("test-message", _put("MSH", 10, "T"), _one("processing-id"), "rejected"),
-    Fault("sender-unknown", _put("MSH", 3, "XXXX^123456789012345678^USCC"), _one("org-unknown"), "rejected"),
-    Fault("name-too-long", _put("PID", 5, "长" * 101), _one("field-too-long"), "quarantined"),
+def _one_broken(batch: Batch) -> bool:
+    """One broken message in the middle (§9): the others are taken."""
+    broken = Message("ORU^R99", [list(s) for s in batch.messages[0].segments], *_written(batch.messages[0]))
+    broken.segments[0][8], broken.segments[0][9] = "ORU^R99", broken.segments[0][9] + "B"
+    batch.messages.insert(1, broken)
+    return True
+
+
+def _written(message: Message) -> tuple[str, str]:
+    return message.charset, message.end
+
+
+def _fault(
+    name: str, kind: str, spoil: Spoil, finding: str, status: str = "accepted-with-warnings"
+) -> Fault[Message]:
+    return Fault(name, kind, spoil, frozenset({finding}), status, Message)
+
+
+FAULTS: tuple[Fault[Any], ...] = (
+    _fault("name-missing", "missing", _put("PID", 5, ""), "value-missing"),
+    _fault("gender-missing", "missing", _put("PID", 8, ""), "value-missing"),
+    _fault("gender-code-wrong", "code", _put("PID", 8, "X"), "code-unknown"),
+    _fault("birth-date-impossible", "value", _put("PID", 7, "19800231"), "date-invalid"),
+    _fault("group-name-wrong", "code", _put("PID", 22, "1^回族", ("ADT",)), "code-name-conflict"),
+    _fault("charset-wrong", "form", _wrong_charset, "charset-mismatch"),
+    _fault("flag-against-range", "value", _flag_against_range, "range-flag-conflict"),
+    _fault("word-for-number", "value", _word_for_number, "value-not-numeric"),
+    _fault("left-before-coming", "value", _left_before_coming, "time-order"),
+    _fault("control-id-again", "address", _number_of_the_order, "control-id-reused"),
+    _fault("patient-key-missing", "missing", _drop_local_id, "key-missing", "rejected"),
+    _fault("visit-number-missing", "missing", _put("PV1", 19, "", ("ADT",)), "key-missing", "rejected"),
+    _fault("event-unknown", "address", _put("MSH", 8, "ADT^A99", ("ADT",)), "event-unknown", "rejected"),
+    _fault("test-message", "address", _put("MSH", 10, "T"), "processing-id", "rejected"),
+    _fault("sender-unknown", "address", _put("MSH", 3, "XXXX^123456789012345678^USCC"), "org-unknown", "rejected"),
+    _fault("name-too-long", "form", _put("PID", 5, "长" * 101), "field-too-long", "quarantined"),
+    Fault("batch-count-wrong", "form", _wrong_count, frozenset({"count-mismatch"}), "rejected", Batch),
+    Fault("batch-message-broken", "address", _one_broken, frozenset({"event-unknown"}), of=Batch),
 )
 
 
-def rename(message: Message) -> None:
+def rename(message: Message | Batch) -> None:
     """Give a spoilt message a control id of its own, so that the good one after it can have the right one."""
-    message.segments[0][9] += "X"
+    if isinstance(message, Batch):
+        message.number += "X"
+    else:
+        message.segments[0][9] += "X"

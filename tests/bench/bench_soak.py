@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hie.commands.simulate import Sent, Target, simulate
+from hie.simulate.dirt import even
 from hie.simulate.history import World
 from tests.bench.bench_feeds import resources, server
 
@@ -110,7 +111,7 @@ async def soak(data: Path, url: str, mllp: int, options: argparse.Namespace) -> 
     """Send until there is enough."""
     found = Soak(data, options.every, options.messages, last=(time.monotonic(), 0, resources(data)))
     target = Target(mllp=f"127.0.0.1:{mllp}", http=url, truth=data / "truth.jsonl", connections=options.connections)
-    world = World(options.seed, options.messages // PER_PERSON + 1000, START, options.days, options.dirt)
+    world = World(options.seed, options.messages // PER_PERSON + 1000, START, options.days, even(options.dirt))
     with contextlib.suppress(Enough):
         await simulate(world, target, found.show)
     return found

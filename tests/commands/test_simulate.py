@@ -10,12 +10,14 @@ import pytest
 from hie.base.errors import Category, HieError
 from hie.base.ids import sha256
 from hie.commands import delivery
+from hie.commands.scored import report, score
 from hie.commands.serve import running
 from hie.commands.simulate import Sent, Target, simulate
 from hie.config import load_config
+from hie.simulate.dirt import even
 from hie.simulate.history import World
 
-WORLD = World(seed=9, patients=30, start=datetime(2025, 1, 6), days=20, dirt=0.2)
+WORLD = World(seed=9, patients=30, start=datetime(2025, 1, 6), days=20, dirt=even(0.2))
 
 
 class Stopped(Exception):
@@ -106,3 +108,26 @@ async def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path, monkeypat
     with pytest.raises(HieError) as caught:
         await simulate(WORLD, Target(http="http://127.0.0.1:9", truth=tmp_path / "truth.jsonl", connections=3))
     assert caught.value.category is Category.UNAVAILABLE
+
+
+async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
+    settings = {"data": tmp_path / "data", "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}
+    truth = tmp_path / "truth.jsonl"
+    async with running(load_config(settings, {})) as server:
+        assert server.exchange.mllp is not None
+        port = server.exchange.mllp.port
+        sent = await simulate(WORLD, Target(mllp=f"127.0.0.1:{port}", http=server.url, truth=truth))
+    found = await score(load_config(settings, {}), truth)
+    assert found.perfect
+    assert found.items <= sent.all_items
+    text = "\n".join(report(found))
+    assert "precision 1.0000  recall 1.0000" in text
+    assert f"{found.items}  与真相一致" in text
+    lines = truth.read_text(encoding="utf-8").replace('"findings": []', '"findings": ["id-checksum"]')
+    truth.write_text(lines, encoding="utf-8")
+    assert not (await score(load_config(settings, {}), truth)).perfect
+
+
+async def test_without_truth_there_is_no_score(tmp_path: Path) -> None:
+    with pytest.raises(HieError):
+        await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")

@@ -1,7 +1,7 @@
 """Invented people: numbers that nobody else has, and look-alikes that are somebody else."""
 
 from hie.base.national_id import birth_date, gender, is_national_id
-from hie.simulate.people import TWIN_EVERY, local_number, mistyped, person
+from hie.simulate.people import local_number, mistyped, person
 
 SEED = 5
 MANY = 20_000
@@ -30,7 +30,7 @@ def test_a_mistyped_number_is_wrong() -> None:
 
 
 def test_a_look_alike_has_name_gender_and_year_of_the_one_before() -> None:
-    one, other = person(SEED, TWIN_EVERY - 2), person(SEED, TWIN_EVERY - 1)
+    one, other = person(SEED, 38), person(SEED, 39)
     assert other.twin_of == one.number
     assert (other.name, other.male, other.born.year) == (one.name, one.male, one.born.year)
     assert other.national_id != one.national_id
@@ -38,3 +38,12 @@ def test_a_look_alike_has_name_gender_and_year_of_the_one_before() -> None:
 
 def test_another_seed_gives_other_people() -> None:
     assert [person(1, n).name for n in range(50)] != [person(2, n).name for n in range(50)]
+
+
+def test_the_share_of_look_alikes_is_the_one_asked_for() -> None:
+    assert sum(1 for n in range(1_000) if person(SEED, n).twin_of is not None) == 25
+    many = [person(SEED, n, 0.2) for n in range(1_000)]
+    assert sum(1 for who in many if who.twin_of is not None) == 200
+    assert all(many[who.twin_of].name == who.name for who in many if who.twin_of is not None)
+    assert len({who.national_id for who in many}) == 1_000
+    assert not any(person(SEED, n, 0.0).twin_of for n in range(1_000))

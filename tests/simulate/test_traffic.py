@@ -4,6 +4,10 @@ import hashlib
 from collections import Counter
 from datetime import datetime
 
+import pytest
+
+from hie.base.errors import HieError
+from hie.simulate.dirt import dirt, even
 from hie.simulate.history import World
 from hie.simulate.item import Item
 from hie.simulate.people import Person
@@ -22,15 +26,15 @@ def digest(world: World) -> str:
 
 
 def test_a_seed_gives_the_same_bytes_and_another_seed_others() -> None:
-    world = World(3, 60, START, 30, 0.3)
+    world = World(3, 60, START, 30, even(0.3))
     assert digest(world) == digest(world)
-    assert digest(world) != digest(World(4, 60, START, 30, 0.3))
+    assert digest(world) != digest(World(4, 60, START, 30, even(0.3)))
 
 
 def test_items_come_in_order_of_arrival_and_after_their_person() -> None:
     known: set[int] = set()
     last = START
-    for line in traffic(World(3, 80, START, 30, 0.3)):
+    for line in traffic(World(3, 80, START, 30, even(0.3))):
         if isinstance(line, Person):
             known.add(line.number)
             continue
@@ -45,20 +49,47 @@ def test_without_dirt_nothing_is_wrong() -> None:
     assert {code for item in found for code in item.findings} <= {"pairing-assumed", "charset-mismatch"}
 
 
+def share(found: list[Item]) -> float:
+    return sum(1 for item in found if item.fault) / len(found)
+
+
 def test_the_share_of_dirt_is_the_one_asked_for() -> None:
-    found = items(World(3, 600, START, 30, 0.2))
-    share = sum(1 for item in found if item.fault) / len(found)
-    assert 0.12 < share < 0.25
+    assert 0.16 < share(items(World(3, 600, START, 30, even(0.2)))) < 0.27
+
+
+KIND = {fault.name: fault.kind for region in REGIONS.values() for fault in region.faults}
+
+
+@pytest.mark.parametrize("kind", sorted(set(KIND.values())))
+def test_a_kind_of_dirt_comes_alone(kind: str) -> None:
+    found = items(World(3, 300, START, 30, dirt(f"{kind}=0.5")))
+    assert {KIND.get(item.fault, item.fault) for item in found} == {"", kind}
+    assert 0.08 < share(found) < 0.52
+
+
+def test_duplicates_late_items_and_mistyped_numbers_have_shares_of_their_own() -> None:
+    assert {i.fault for i in items(World(3, 200, START, 30, dirt("duplicate=0.2")))} == {"", "sent-twice"}
+    assert {i.fault for i in items(World(3, 400, START, 30, dirt("late=0.5")))} == {"", "late", "early"}
+    numbered = items(World(3, 200, START, 30, dirt("number=0.5")))
+    assert {i.fault for i in numbered} == {""}
+    assert {"id-checksum", "id-masked"} <= {code for i in numbered for code in i.findings}
+
+
+@pytest.mark.parametrize("text", ["x", "1.5", "missing", "rust=0.1", "missing=0.9,code=0.2", "lookalike=0.8"])
+def test_what_is_no_dirt_is_refused(text: str) -> None:
+    with pytest.raises(HieError):
+        dirt(text)
 
 
 def test_every_fault_and_every_kind_of_item_occurs() -> None:
-    found = items(World(3, 1_500, START, 60, 0.8))
+    found = items(World(3, 1_500, START, 60, even(0.8)))
     faults = {(item.door, item.fault) for item in found}
     expected = {fault.name for region in REGIONS.values() for fault in region.faults} | {"late", "early", "sent-twice"}
     assert {name for _, name in faults} - {""} == expected
     kinds = Counter(item.label.partition(" ")[2] for item in found)
     assert set(kinds) == (
-        {"A01", "A02", "A03", "A04", "A08", "A11", "A31", "ORM", "ORU", "ORU-C"}
+        {"A01", "A02", "A03", "A04", "A05", "A08", "A11", "A12", "A13", "A31", "A40", "A40-I"}
+        | {"ORM", "ORM-X", "ORM-D", "ORU", "ORU-C", "batch"}
         | {"C0002", "C0004", "C0006", "C0007", "C0007-1", "C0053"}
         | {"visit", "report", "results", "again", "imaging", "discharge", "revoke"}
     )
