@@ -42,6 +42,8 @@ class Table:
         """`row` with every column, in declared order; ValueError for a column that is not declared."""
         if not row.keys() <= self.columns.keys():
             raise ValueError(f"table {self.name}: unknown column in {sorted(row)}")
+        if len(row) == len(self.columns):
+            return {column: row[column] for column in self.columns}
         return {column: row.get(column, self.defaults.get(column)) for column in self.columns}
 
 

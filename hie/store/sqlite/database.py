@@ -1,9 +1,9 @@
 """Opening the file: pragmas, and what SQLite's refusals mean for a caller."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import TracebackType
 
 import apsw
 
@@ -43,16 +43,29 @@ def writing_cache_mib() -> int:
     return max(64, min(1024, memory // 8))
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn SQLite's errors into situations: full or failing disk -> UNAVAILABLE, a taken key -> CONFLICT."""
-    try:
-        yield
-    except apsw.ConstraintError as error:
+class _Translated:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if isinstance(error, apsw.Error):
+            _raise(error)
+
+
+def _raise(error: apsw.Error) -> None:
+    if isinstance(error, apsw.ConstraintError):
         raise HieError(Category.CONFLICT, "A row with the same key is there already.") from error
-    except apsw.InterruptError as error:
+    if isinstance(error, apsw.InterruptError):
         raise HieError(Category.TIMEOUT, "The time limit of the query is used up.") from error
-    except apsw.FullError as error:
+    if isinstance(error, apsw.FullError):
         raise HieError(Category.UNAVAILABLE, "The disk of the store is full.") from error
-    except _REFUSED as error:
+    if isinstance(error, _REFUSED):
         raise HieError(Category.UNAVAILABLE, f"The store refuses: {type(error).__name__}.") from error
+
+
+_TRANSLATED = _Translated()
+
+
+def translated() -> AbstractContextManager[None]:
+    """Turn SQLite's errors into situations: full or failing disk -> UNAVAILABLE, a taken key -> CONFLICT."""
+    return _TRANSLATED

@@ -1,6 +1,7 @@
 """`Table` values as SQL: created once, served by statements whose values are always bound."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import apsw
 
@@ -40,7 +41,9 @@ class TableReading:
 
     def __init__(self, connection: apsw.Connection, tables: Sequence[Table]) -> None:
         self._connection = connection
-        self._columns = {table.name: ", ".join(table.columns) for table in tables}
+        self._selecting = {t.name: f"SELECT {', '.join(t.columns)} FROM {sql_name(t)}" for t in tables}
+        self._inserting = {table.name: _insert(table) for table in tables}
+        self._upserting = {table.name: _insert(table) + _on_conflict(table) for table in tables}
 
     def get(self, table: Table, *key: Value) -> Row | None:
         """One row by its primary key."""
@@ -61,12 +64,14 @@ class TableReading:
         """Rows that meet `where`; ValueError when no key or index serves it."""
         check_access(table, where, order)
         condition, values = _condition(where)
-        direction = " DESC" if descending else ""
-        ordered = f" ORDER BY {', '.join(column + direction for column in order)}" if order else ""
-        limited = " LIMIT ?" if limit is not None else ""
-        sql = f"SELECT {self._columns[table.name]} FROM {sql_name(table)}{condition}{ordered}{limited}"
-        rows = self._connection.execute(sql, (*values, limit) if limit is not None else values)
-        return [dict(zip(table.columns, row, strict=True)) for row in rows]
+        sql = self._selecting[table.name] + condition
+        if order:
+            direction = " DESC" if descending else ""
+            sql += f" ORDER BY {', '.join(column + direction for column in order)}"
+        if limit is not None:
+            sql, values = sql + " LIMIT ?", (*values, limit)
+        columns = table.columns
+        return [dict(zip(columns, row, strict=True)) for row in self._connection.execute(sql, values)]
 
     def count(self, table: Table, where: Where) -> int:
         """How many rows meet `where`."""
@@ -81,13 +86,11 @@ class TableWriting(TableReading):
 
     def insert(self, table: Table, row: Row) -> None:
         """Add a row; apsw.ConstraintError when a key is taken."""
-        self._put("INSERT", table, row)
+        self._put(self._inserting[table.name], table, row)
 
     def upsert(self, table: Table, row: Row) -> None:
         """Add or replace the row with the same key; apsw.ConstraintError when another row has its unique value."""
-        assigned = ", ".join(f"{column} = excluded.{column}" for column in table.columns if column not in table.key)
-        action = f"UPDATE SET {assigned}" if assigned else "NOTHING"
-        self._put("INSERT", table, row, f" ON CONFLICT ({', '.join(table.key)}) DO {action}")
+        self._put(self._upserting[table.name], table, row)
 
     def update(self, table: Table, row: Row) -> bool:
         """Change the other columns of `row` in the row with its key; whether there is one."""
@@ -107,19 +110,37 @@ class TableWriting(TableReading):
         self._connection.execute(f"DELETE FROM {sql_name(table)}{condition}", values)
         return self._connection.changes()
 
-    def _put(self, verb: str, table: Table, row: Row, conflict: str = "") -> None:
+    def _put(self, sql: str, table: Table, row: Row) -> None:
         full = table.full(row)
-        if any(full[column] is None for column in table.key):
-            raise ValueError(f"table {table.name}: a key column is None")
-        marks = ", ".join("?" * len(full))
-        sql = f"{verb} INTO {sql_name(table)} ({self._columns[table.name]}) VALUES ({marks}){conflict}"
+        for column in table.key:
+            if full[column] is None:
+                raise ValueError(f"table {table.name}: a key column is None")
         self._connection.execute(sql, tuple(full.values()))
 
 
+def _insert(table: Table) -> str:
+    marks = ", ".join("?" * len(table.columns))
+    return f"INSERT INTO {sql_name(table)} ({', '.join(table.columns)}) VALUES ({marks})"
+
+
+def _on_conflict(table: Table) -> str:
+    assigned = ", ".join(f"{column} = excluded.{column}" for column in table.columns if column not in table.key)
+    action = f"UPDATE SET {assigned}" if assigned else "NOTHING"
+    return f" ON CONFLICT ({', '.join(table.key)}) DO {action}"
+
+
 def _condition(where: Where) -> tuple[str, tuple[Value, ...]]:
+    values = tuple(where.values())
+    if all(type(value) is str or type(value) is int for value in values):
+        return _equal(tuple(where)), values  # type: ignore[return-value]
     parts = [_compare(column, condition) for column, condition in where.items()]
     text = " AND ".join(part for part, _ in parts)
     return (f" WHERE {text}" if text else ""), tuple(value for _, values in parts for value in values)
+
+
+@lru_cache(maxsize=1024)
+def _equal(columns: tuple[str, ...]) -> str:
+    return " WHERE " + " AND ".join(f"{column} = ?" for column in columns) if columns else ""
 
 
 def _compare(column: str, condition: Condition) -> tuple[str, tuple[Value, ...]]:

@@ -7,7 +7,7 @@ import apsw
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.search.entries import no_entries
+from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
 from hie.store.body import body, check_next, stamp
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
@@ -16,16 +16,14 @@ from hie.store.sqlite.index import Index
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
-from hie.store.sqlite.versions import VersionReading
+from hie.store.sqlite.versions import VersionWriting
 from hie.store.table import Row, Table, Value, Where
 from hie.wire.safejson import loads
 
 T = TypeVar("T")
 
-_CURRENT = "SELECT version, deleted FROM resource WHERE pk = ?"
-_ADD = "INSERT INTO version (resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?)"
+_CURRENT = "SELECT version FROM resource WHERE type = ? AND id = ?"
 _NEWEST = "SELECT last_updated FROM version ORDER BY seq DESC LIMIT 1"
-_POINT = "UPDATE resource SET version = ?, last_updated = ?, seq = ?, deleted = ? WHERE pk = ?"
 
 
 class SqliteTransaction:
@@ -46,7 +44,7 @@ class SqliteTransaction:
         self._searching = Searching(connection, names, secret)
         self._names = names
         self._clock = clock
-        self._versions = VersionReading(connection, names)
+        self._versions = VersionWriting(connection, names)
         self._tables = TableWriting(connection, tables)
         self._last = int(connection.execute(_NEWEST).get or 0)
 
@@ -58,17 +56,19 @@ class SqliteTransaction:
     async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
         """See `Reader.vread`."""
         with translated():
+            self._versions.flush()
             return self._versions.vread(resource_type, resource_id, version)
 
     async def history(self, query: HistoryQuery) -> HistoryPage:
         """See `Reader.history`."""
         with translated():
+            self._versions.flush()
             return self._versions.history(query)
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
         with translated():
-            self._index.flush()
+            self._flush()
             return self._searching.search(plan, plan.seconds)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
@@ -122,30 +122,28 @@ class SqliteTransaction:
             if unless_same and (same := self._same(resource)):
                 return same
             entries = self._extract(resource)
-            type_pk, pk, version, indexed = self._next(resource["resourceType"], resource["id"])
+            kind, identity = resource["resourceType"], resource["id"]
             self._last = stamp(self._clock, self._last)
-            content = body(resource, version, self._last)
-            self._append(type_pk, pk, version, method, content)
-            if indexed:
-                self._index.replace(pk, type_pk, entries)
-            else:
-                self._index.add(pk, type_pk, entries)
-            return Version(resource["resourceType"], resource["id"], version, self._last, content, method)
+            type_pk = self._names.make_type(kind)
+            pk, number = self._versions.point(type_pk, identity, self._last)
+            version = Version(kind, identity, number, self._last, body(resource, number, self._last), method)
+            self._versions.append(type_pk, pk, version)
+            self._enter(type_pk, pk, number, entries)
+            return version
 
     async def restore(self, version: Version) -> None:
         """See `Transaction.restore`."""
         with translated():
             entries = no_entries() if version.deleted else self._extract(loads(version.body))
-            type_pk, pk, number, indexed = self._next(version.type, version.id)
-            check_next(version, number - 1, self._last)
+            type_pk = self._names.make_type(version.type)
+            check_next(version, self._number(type_pk, version.id), self._last)
             self._last = version.last_updated
-            self._append(type_pk, pk, number, version.method, version.body)
+            pk, number = self._versions.point(type_pk, version.id, self._last, deleted=version.deleted)
+            self._versions.append(type_pk, pk, version)
             if version.deleted:
                 self._index.remove(pk)
-            elif indexed:
-                self._index.replace(pk, type_pk, entries)
             else:
-                self._index.add(pk, type_pk, entries)
+                self._enter(type_pk, pk, number, entries)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`; a resource that is deleted already stays as it is."""
@@ -155,11 +153,13 @@ class SqliteTransaction:
                 raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
             if current.deleted:
                 return current
-            type_pk, pk, version, _ = self._next(resource_type, resource_id)
+            type_pk = self._names.make_type(resource_type)
             self._last = stamp(self._clock, self._last)
-            self._append(type_pk, pk, version, "DELETE", b"")
+            pk, number = self._versions.point(type_pk, resource_id, self._last, deleted=True)
+            version = Version(resource_type, resource_id, number, self._last, b"", "DELETE")
+            self._versions.append(type_pk, pk, version)
             self._index.remove(pk)
-            return Version(resource_type, resource_id, version, self._last, b"", "DELETE")
+            return version
 
     async def reindex(self, resource_type: str, resource_id: str) -> None:
         """See `Transaction.reindex`; only rows that differ are touched."""
@@ -176,10 +176,13 @@ class SqliteTransaction:
         try:
             result = await job(self)
             with translated():
-                self._index.flush()
+                self._flush()
         except BaseException:
+            self._versions.discard()
             self._index.discard()
             raise
+        finally:
+            self._versions.end()
         return result
 
     def touch(self) -> None:
@@ -193,13 +196,17 @@ class SqliteTransaction:
             return None
         return current if body(resource, current.version, current.last_updated) == current.body else None
 
-    def _next(self, resource_type: str, resource_id: str) -> tuple[int, int, int, bool]:
-        type_pk = self._names.make_type(resource_type)
-        pk = self._names.make_resource(type_pk, resource_id)
-        version, deleted = self._connection.execute(_CURRENT, (pk,)).get
-        return type_pk, pk, version + 1, not deleted
+    def _number(self, type_pk: int, resource_id: str) -> int:
+        """The number of the current version, 0 when there is none."""
+        return int(self._connection.execute(_CURRENT, (type_pk, resource_id)).get or 0)
 
-    def _append(self, type_pk: int, pk: int, version: int, method: str, content: bytes) -> None:
-        connection = self._connection
-        connection.execute(_ADD, (pk, type_pk, version, self._last, method, content))
-        connection.execute(_POINT, (version, self._last, connection.last_insert_rowid(), int(not content), pk))
+    def _enter(self, type_pk: int, pk: int, number: int, entries: Entries) -> None:
+        """Index a version; a first one has no rows yet."""
+        if number > 1:
+            self._index.replace(pk, type_pk, entries)
+        else:
+            self._index.add(pk, type_pk, entries)
+
+    def _flush(self) -> None:
+        self._versions.flush()
+        self._index.flush()

@@ -21,6 +21,12 @@ _LOG = f"SELECT v.seq, {_COLUMNS} FROM {_JOIN} WHERE v.seq > ? ORDER BY v.seq LI
 
 _LATER = "SELECT 1 FROM version n WHERE n.resource = v.resource AND n.version = v.version + 1 AND n.last_updated <= ?"
 
+_NEWEST = "SELECT seq FROM version ORDER BY seq DESC LIMIT 1"
+_ADD = "INSERT INTO version (seq, resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_POINT = """INSERT INTO resource (type, id, version, last_updated, seq, deleted) VALUES (?, ?, 1, ?, ?, ?)
+ON CONFLICT (type, id) DO UPDATE SET version = version + 1, last_updated = excluded.last_updated, seq = excluded.seq,
+deleted = excluded.deleted RETURNING pk, version"""
+
 
 class VersionReading:
     """read, vread, history and the walk over all current resources."""
@@ -99,3 +105,49 @@ class VersionReading:
             while chunk := self.current(name, after):
                 yield chunk
                 after = chunk[-1].id
+
+
+class VersionWriting(VersionReading):
+    """Reading, and appending beside it. Bodies are collected and written by `flush`; `read` sees them before."""
+
+    def __init__(self, connection: apsw.Connection, names: Names) -> None:
+        super().__init__(connection, names)
+        self._seq: int | None = None
+        self._rows: list[tuple[int, int, int, int, int, str, bytes]] = []
+        self._written: dict[tuple[str, str], Version] = {}
+
+    def point(self, type_pk: int, resource_id: str, last_updated: int, *, deleted: bool = False) -> tuple[int, int]:
+        """Let a resource point to its next version, whose body `append` brings; returns its number and the version's."""
+        if self._seq is None:
+            self._seq = int(self._connection.execute(_NEWEST).get or 0)
+        self._seq += 1
+        row = (type_pk, resource_id, last_updated, self._seq, int(deleted))
+        pk, version = self._connection.execute(_POINT, row).get
+        self._names.note_resource(type_pk, resource_id, pk)
+        return pk, version
+
+    def append(self, type_pk: int, pk: int, version: Version) -> None:
+        """Add the version that `point` announced."""
+        assert self._seq is not None
+        row = (self._seq, pk, type_pk, version.version, version.last_updated, version.method, version.body)
+        self._rows.append(row)
+        self._written[version.type, version.id] = version
+
+    def read(self, resource_type: str, resource_id: str) -> Version | None:
+        """The current version, one that is not yet flushed included."""
+        return self._written.get((resource_type, resource_id)) or super().read(resource_type, resource_id)
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        if self._rows:
+            self._connection.executemany(_ADD, self._rows)
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what was collected."""
+        self._rows.clear()
+        self._written.clear()
+
+    def end(self) -> None:
+        """A job is over: the next one numbers its versions by what the file holds."""
+        self._seq = None
