@@ -117,7 +117,7 @@ class VersionWriting(VersionReading):
         self._written: dict[tuple[str, str], Version] = {}
 
     def point(self, type_pk: int, resource_id: str, last_updated: int, *, deleted: bool = False) -> tuple[int, int]:
-        """Let a resource point to its next version, whose body `append` brings; returns its number and the version's."""
+        """Let a resource point to its next version, whose body `append` brings; gives both numbers."""
         if self._seq is None:
             self._seq = int(self._connection.execute(_NEWEST).get or 0)
         self._seq += 1
