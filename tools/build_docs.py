@@ -56,10 +56,10 @@ def states() -> str:
 
 def rules() -> str:
     """The quality rules of the feeds."""
-    found = load_rules(data_path("mappings", "quality", "rules.toml"))
+    found = load_rules(data_path("mappings", "quality"))
     heads = ("Rule", "Dimension", "Finding", "Severity", "Regions", "Stage", "中文", "English")
     rows = [
-        (f"`{r.id}`", r.dimension, f"`{r.finding}`", r.severity.value, " ".join(sorted(r.scope)), r.stage, r.zh, r.en)
+        (f"`{r.id}`", r.dimension, f"`{r.finding}`", r.severity.value, " ".join(sorted(r.regions)), r.stage, r.zh, r.en)
         for r in found
     ]
     return "# Quality rules\n\n" + table(heads, rows)

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -73,7 +74,7 @@ def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple
     """
     folder = tables or data_path("mappings")
     maps = MapSet.load(folder, adapters)
-    quality = Quality(load_rules(data_path("mappings", "quality", "rules.toml")))
+    quality = Quality(load_rules(data_path("mappings", "quality")))
     version = _maps_version([folder, *(a.mappings for a in adapters if a.mappings is not None)])
     return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
 
@@ -90,8 +91,8 @@ def _bind(
         made = maps.draft(record, delivery, adapter)
         return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
 
-    def check(given: Draft, record: Record) -> tuple[Draft, tuple[Finding, ...]]:
-        return quality.run(given, record)
+    def check(given: Draft, record: Record, received: datetime) -> tuple[Draft, tuple[Finding, ...]]:
+        return quality.run(given, record, received)
 
     speaks_soap = {door for door, kind in feed.doors.items() if feed.dialect == "cda" and kind == "text/xml"}
     return FeedRuntime(

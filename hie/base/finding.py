@@ -6,8 +6,13 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How grave a finding is; declared from the lightest to the gravest."""
+    """How grave a finding is; declared from the lightest to the gravest.
 
+    `score` counts in the scores of a sender and is shown to operators and integrators, never in an answer: rules that
+    go beyond the interface documents have it.
+    """
+
+    SCORE = "score"
     INFO = "info"
     WARN = "warn"
     QUARANTINE = "quarantine"
@@ -15,11 +20,11 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """0 for info to 3 for reject."""
+        """-1 for score, 0 for info to 3 for reject."""
         return _RANK[self]
 
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+_RANK = {severity: rank for rank, severity in enumerate(Severity, -1)}
 
 
 class Disposition(StrEnum):
@@ -33,6 +38,7 @@ class Disposition(StrEnum):
 
 
 _DISPOSITION = {
+    Severity.SCORE: Disposition.ACCEPTED,
     Severity.INFO: Disposition.ACCEPTED,
     Severity.WARN: Disposition.ACCEPTED_WITH_WARNINGS,
     Severity.QUARANTINE: Disposition.QUARANTINED,
@@ -58,7 +64,7 @@ def _row(severity: Severity, err: int, issue: str, zh: str, en: str) -> FindingC
     return FindingCode(severity, err, issue, zh, en)
 
 
-_R, _Q, _W, _I = Severity.REJECT, Severity.QUARANTINE, Severity.WARN, Severity.INFO
+_R, _Q, _W, _I, _S = Severity.REJECT, Severity.QUARANTINE, Severity.WARN, Severity.INFO, Severity.SCORE
 
 CODES: dict[str, FindingCode] = {
     "message-malformed": _row(_R, 100, "structure", "消息格式错误或不完整", "The message is malformed or cut off"),
@@ -111,9 +117,17 @@ CODES: dict[str, FindingCode] = {
     "retired-id": _row(_I, 0, "informational", "使用了已停用的标识", "A retired id was used"),
     "merge-repeat": _row(_I, 0, "informational", "重复的合并", "The same merge again"),
     "document-level-only": _row(_I, 0, "informational", "仅按文档级保存", "Kept at document level only"),
+    "value-malformed": _row(_S, 0, "value", "值的形式不合规范", "A value does not have its form"),
+    "value-implausible": _row(_S, 0, "value", "值超出合理范围", "A value is not plausible"),
+    "content-conflict": _row(_S, 0, "conflict", "内容相互矛盾", "Two statements disagree"),
+    "link-missing": _row(_S, 0, "not-found", "缺少应有的关联", "A link to another record is missing"),
+    "repeated-content": _row(_S, 0, "duplicate", "内容重复", "The same content is stated twice"),
+    "upload-late": _row(_S, 0, "timeout", "上传不及时", "Sent later than agreed"),
+    "feed-silent": _row(_S, 0, "timeout", "通道无数据", "The feed is silent against its own rhythm"),
+    "not-recognisable": _row(_S, 0, "incomplete", "不满足互认条件", "Does not meet mutual recognition"),
     "internal-error": _row(_Q, 207, "exception", "平台内部错误, 请重发", "The exchange failed; send again"),
 }
-"""Every finding code of common rules §9; `docs/generated/findings.md` is built from it."""
+"""Every finding code of common rules §9, and those of rules beyond it (severity `score`); `docs/generated/findings.md` is built from it."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +162,15 @@ def finding(code: str, path: str = "", detail: str = "") -> Finding:
 
 
 def gravest(findings: Iterable[Finding]) -> Severity:
-    """The gravest severity among `findings`, `INFO` when there are none."""
-    return max((f.severity for f in findings), key=lambda s: s.rank, default=Severity.INFO)
+    """The gravest severity among `findings`, at least `INFO`."""
+    return max((Severity.INFO, *(f.severity for f in findings)), key=lambda s: s.rank)
 
 
 def disposition(findings: Iterable[Finding]) -> Disposition:
     """The disposition that follows from the gravest finding (common rules §2.1)."""
     return _DISPOSITION[gravest(findings)]
+
+
+def answered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that an answer names: all but those that only count in the scores."""
+    return tuple(f for f in findings if f.severity is not Severity.SCORE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from hie.base.finding import Disposition, Finding, Severity
+from hie.base.finding import Disposition, Finding, Severity, answered
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.systems import CODE_SYSTEM
 
@@ -28,6 +28,7 @@ SPECIAL_STATUS: Mapping[str, int] = {"internal-error": 503, "too-large": 413}
 """Finding code -> HTTP status that wins over that of the disposition."""
 
 _ISSUE_SEVERITY: Mapping[Severity, str] = {
+    Severity.SCORE: "information",
     Severity.INFO: "information",
     Severity.WARN: "warning",
     Severity.QUARANTINE: "error",
@@ -72,7 +73,7 @@ def json_receipt(outcome: ItemOutcome) -> bytes:
             "sha256": outcome.sha256,
             "status": receipt_status(outcome).value,
             "resources": list(outcome.resources),
-            "outcome": operation_outcome(outcome.all_findings),
+            "outcome": operation_outcome(answered(outcome.all_findings)),
         }
     )
 

@@ -50,7 +50,7 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
 
 def _detail(outcome: ItemOutcome) -> str:
     """The raw item id and the finding codes above info, separated by blanks."""
-    codes = [f.code for f in outcome.all_findings if f.severity is not Severity.INFO]
+    codes = [f.code for f in outcome.all_findings if f.severity.rank > Severity.INFO.rank]
     return " ".join([outcome.id, *dict.fromkeys(codes)])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from lxml import etree
 
-from hie.base.finding import Disposition, Finding
+from hie.base.finding import Disposition, Finding, answered
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
 
 CONTENT_TYPE = "application/xml"
@@ -32,7 +32,7 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     receipt.set("sha256", outcome.sha256)
     receipt.set("batch", str(context.get("batch", "")))
     receipt.set("status", outcome.disposition.value)
-    for found in outcome.findings:
+    for found in answered(outcome.findings):
         _finding(receipt, found)
     numbers = context.get("seq", ())
     for part in sorted(outcome.parts, key=lambda part: part.part):
@@ -55,7 +55,7 @@ def _row(receipt: etree._Element, part: PartOutcome, numbers: Any) -> None:
     row.set("status", part.disposition.value)
     for resource in part.resources:
         etree.SubElement(row, "Resource").text = resource
-    for found in part.findings:
+    for found in answered(part.findings):
         _finding(row, found)
 
 

@@ -27,17 +27,18 @@ def no_shape(_: Any, __: str) -> str:
 class FeedRuntime:
     """What the pipeline needs of one feed.
 
-    `parse` and `draft` are pure; `check` is the quality stage: it returns the draft, amended where a rule leaves a
-    value out, and its findings; `answers` is keyed by door; `repeat` turns a saved answer into that of a duplicate;
-    `dimension` names the quality dimension that a finding counts against, `judged` are those that there are rules for;
-    `rules` holds the sentences of every rule (zh, en); `shape` shows what the value at a source path looks like.
+    `parse` and `draft` are pure; `check` is the quality stage: of a draft, its record and the time of reception it
+    returns the draft, amended where a rule leaves a value out, and its findings; `answers` is keyed by door; `repeat`
+    turns a saved answer into that of a duplicate; `dimension` names the quality dimension that a finding counts
+    against, `judged` are those that there are rules for; `rules` holds the sentences of every rule (zh, en); `shape`
+    shows what the value at a source path looks like.
     """
 
     feed: Feed
     adapter: Adapter
     parse: Callable[[Delivery], Parsed]
     draft: Callable[[Record, Delivery], Draft]
-    check: Callable[[Draft, Record], tuple[Draft, tuple[Finding, ...]]]
+    check: Callable[[Draft, Record, datetime], tuple[Draft, tuple[Finding, ...]]]
     answers: dict[str, Callable[[ItemOutcome, datetime], Answer]]
     repeat: Callable[[Answer, str], Answer]
     maps: str

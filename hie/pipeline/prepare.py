@@ -29,5 +29,5 @@ def _prepare(runtime: FeedRuntime, delivery: Delivery, record: Record) -> Prepar
     if record.tree is None or gravest(record.findings) is Severity.REJECT:
         return Prepared(record, None, record.findings)
     draft = runtime.draft(record, delivery)
-    draft, found = runtime.check(draft, record)
+    draft, found = runtime.check(draft, record, delivery.received)
     return Prepared(record, draft, tuple(dict.fromkeys((*record.findings, *draft.findings, *found))))

@@ -7,11 +7,11 @@ from typing import Any
 
 from hie.base.draft import Claim, Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
+from hie.base.slots import assemble
 from hie.base.systems import identifier_system
 from hie.fold.finish import finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
-from hie.fold.slots import assemble
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
 from hie.staging.tables import CONTRIBUTION, PART

@@ -1,1 +1,1 @@
-"""Quality: what drafts are held against after mapping, by rules that are data (`mappings/quality/rules.toml`)."""
+"""Quality: what drafts are held against after mapping, by rules that are data (`mappings/quality/*.toml`)."""

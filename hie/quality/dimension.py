@@ -3,18 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from hie.base.finding import Finding
-from hie.quality.rules import Rule
+from hie.quality.rule import DIMENSIONS, Rule
 
-CODED: dict[str, tuple[str, str]] = {
-    "完整性": ("completeness", "Completeness"),
-    "规范性": ("conformity", "Conformity"),
-    "一致性": ("consistency", "Consistency"),
-    "及时性": ("timeliness", "Timeliness"),
-    "关联性": ("reference", "Reference"),
-    "唯一性": ("uniqueness", "Uniqueness"),
-    "时序": ("time-order", "Order of times"),
-    "互认": ("recognition", "Mutual recognition"),
-}
+CODED = DIMENSIONS
 """Dimension -> its code in reports, its English name; in the order in which they are shown."""
 
 
@@ -27,12 +18,12 @@ def dimensions(rules: Iterable[Rule], region: str) -> Callable[[Finding], str]:
     by_rule: dict[str, str] = {}
     by_place: dict[tuple[str, str], str] = {}
     by_code: dict[str, str] = {}
-    ordered = sorted(rules, key=lambda rule: region not in rule.scope)
+    ordered = sorted(rules, key=lambda rule: region not in rule.regions)
     for rule in ordered:
         by_rule[rule.id] = rule.dimension
         by_code.setdefault(rule.finding, rule.dimension)
-        if region in rule.path:
-            by_place.setdefault((rule.finding, rule.path[region]), rule.dimension)
+        for place in rule.path.get(region, ()):
+            by_place.setdefault((rule.finding, place), rule.dimension)
 
     def dimension(found: Finding) -> str:
         if found.rule in by_rule:
@@ -46,5 +37,5 @@ def judged(rules: Iterable[Rule], region: str) -> frozenset[str]:
     """The dimensions that any rule for the region belongs to; the others have no score. A region that no rule names is
     held to every rule."""
     every = tuple(rules)
-    named = [rule for rule in every if region in rule.scope] or every
+    named = [rule for rule in every if region in rule.regions] or every
     return frozenset(rule.dimension for rule in named)

@@ -1,128 +1,175 @@
-"""The registry of quality rules: every rule of the interface documents, loaded and checked at start.
+"""The registry of quality rules: `mappings/quality/*.toml`, loaded and checked at start.
 
-Rules of the stage `quality` name a predicate of `hie.quality.builtin` and run on every draft; the others say where they
-are kept (parse, mapping, pipeline), so that one list shows them all to reviewers and in reports.
+Every file has `[defaults]` and one `[[rule]]` for each rule. Rules of the stage `quality` have a predicate or a FHIRPath
+expression and run on every draft; the others say where they are kept (parse, mapping, pipeline), so that one list shows
+them all. A rule that cannot run stops the start, with file and line.
 """
 
+import csv
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from inspect import signature
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES, Severity
-from hie.quality.builtin import PREDICATES
+from hie.fhir.definitions import official
+from hie.quality.element import missing_element
+from hie.quality.expression import ask, expression_mistakes
+from hie.quality.predicate import Test
+from hie.quality.predicates import PREDICATES
+from hie.quality.rule import DIMENSIONS, REGIONS, STAGES, Rule
 
-DIMENSIONS = frozenset({"完整性", "规范性", "一致性", "及时性", "关联性", "唯一性", "时序", "互认"})
-"""Completeness, conformity, consistency, timeliness, reference, uniqueness, order of times, mutual recognition."""
-
-STAGES = frozenset({"parse", "mapping", "quality", "pipeline"})
-"""Where a rule is kept."""
-
-REGIONS = frozenset({"wujiang", "jiashan", "qingpu"})
-
-_TEXTS = ("id", "finding", "dimension", "severity", "stage", "zh", "en", "owner", "source")
-_KEYS = frozenset({*_TEXTS, "scope", "predicate", "options", "path", "once", "unless"})
+_TEXTS = ("id", "finding", "dimension", "severity", "scope", "stage", "zh", "en", "owner", "source")
+_KEYS = frozenset(
+    {*_TEXTS, "regions", "types", "records", "predicate", "expression", "options", "path", "once", "unless"}
+)
 _HEADER = re.compile(r"\s*\[\[rule\]\]\s*(?:#.*)?")
+_SCOPES = frozenset({"resource", "document", "feed"})
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule.
-
-    `finding` is the code it gives; `zh` and `en` say what must hold; `source` is the clause it comes from; `owner` who
-    decides about it; `scope` the regions it is for. Rules of the stage `quality` have a `predicate` with `options`, and
-    `path`: where the value stands in each region's own terms. `once`: not repeated when mapping has noted the code.
-    `unless`: finding codes that, noted at the same path, say already why a value is not there.
-    """
-
-    id: str
-    finding: str
-    dimension: str
-    severity: Severity
-    stage: str
-    zh: str
-    en: str
-    owner: str
-    source: str
-    scope: frozenset[str]
-    predicate: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    path: Mapping[str, str] = field(default_factory=dict)
-    once: bool = False
-    unless: tuple[str, ...] = ()
-
-    def check(self, draft: Draft) -> Draft | None:
-        """The draft after the rule when it is broken (amended where the clause says so), None when it holds."""
-        return PREDICATES[self.predicate](draft, **self.options)
+Row = Mapping[str, Any]
 
 
 def load_rules(path: Path) -> tuple[Rule, ...]:
-    """Every rule of a file, in order. Raises `HieError` that lists each mistake with file and line."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        rows = tomllib.loads(text).get("rule", [])
-    except tomllib.TOMLDecodeError as error:
-        raise HieError(Category.INTERNAL, f"{path.name}: {error}") from error
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEADER.fullmatch(line)]
+    """Every rule of a file, or of all `.toml` files of a folder in order of their names.
+
+    Raises `HieError` that lists each mistake with file and line.
+    """
     problems: list[str] = []
+    rules: list[Rule] = []
     seen: set[str] = set()
-    for line, row in zip(lines, rows, strict=True):
-        reasons = _mistakes(row) or (["the id stands twice"] if row["id"] in seen else [])
-        problems += [f"{path.name}:{line}: {reason}" for reason in reasons]
-        seen.add(str(row.get("id")))
+    for file in sorted(path.glob("*.toml")) if path.is_dir() else (path,):
+        for line, row in _rows(file):
+            reasons = _mistakes(row, file.parent)
+            if row.get("id") in seen:
+                reasons.append("the id stands twice")
+            seen.add(str(row.get("id")))
+            problems += [f"{file.name}:{line}: {reason}" for reason in reasons]
+            if not problems:
+                rules.append(_rule(row, file, line))
     if problems:
         raise HieError(Category.INTERNAL, "broken quality rules:\n" + "\n".join(problems))
-    return tuple(_rule(row) for row in rows)
+    return tuple(rules)
 
 
-def _rule(row: Mapping[str, Any]) -> Rule:
+def _rows(file: Path) -> Iterator[tuple[int, Row]]:
+    text = file.read_text(encoding="utf-8")
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HieError(Category.INTERNAL, f"{file.name}: {error}") from error
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEADER.fullmatch(line)]
+    defaults = tables.get("defaults", {})
+    for line, row in zip(lines, tables.get("rule", []), strict=True):
+        yield line, {**defaults, **row}
+
+
+def _rule(row: Row, file: Path, line: int) -> Rule:
     texts = {name: row[name] for name in _TEXTS if name != "severity"}
     return Rule(
         **texts,
         severity=Severity(row["severity"]),
-        scope=frozenset(row["scope"]),
+        regions=frozenset(row["regions"]),
+        types=tuple(row.get("types", ())),
+        records=tuple(row.get("records", ())),
         predicate=row.get("predicate", ""),
+        expression=row.get("expression", ""),
         options=row.get("options", {}),
-        path=row.get("path", {}),
+        path={region: _places(places) for region, places in row.get("path", {}).items()},
         once=row.get("once", False),
         unless=tuple(row.get("unless", ())),
+        place=f"{file.name}:{line}",
+        test=_test(row, file.parent),
     )
 
 
-def _mistakes(row: Mapping[str, Any]) -> list[str]:
+def _places(places: str | list[str]) -> tuple[str, ...]:
+    return (places,) if isinstance(places, str) else tuple(places)
+
+
+def _test(row: Row, folder: Path) -> Test | None:
+    """The test of a rule; raises `ValueError`, `TypeError` or `HieError` when it cannot be made."""
+    if "expression" in row:
+        return ask(row["expression"])
+    if "predicate" not in row:
+        return None
+    predicate = PREDICATES[row["predicate"]]
+    options = dict(row.get("options", {}))
+    if predicate.table:
+        options["table"] = _table(folder / "tables" / str(options["table"]))
+    made: Test = predicate.make(**options)
+    return made
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        raise ValueError(f"no table {path.name!r}")
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def _mistakes(row: Row, folder: Path) -> list[str]:
     found = [f"unknown key {key!r}" for key in sorted(set(row) - _KEYS)]
     found += [f"{name!r} is missing" for name in _TEXTS if not isinstance(row.get(name), str) or not row[name]]
     if found:
         return found
     code = CODES.get(row["finding"])
+    regions = set(row.get("regions", ()))
+    runs = "predicate" in row or "expression" in row
     checks = {
         f"no finding code {row['finding']!r}": code is not None,
-        "the severity is not that of the code": code is None or row["severity"] == code.severity.value,
+        "the severity is neither that of the code nor score": code is None
+        or row["severity"] in (code.severity.value, Severity.SCORE.value),
         f"no dimension {row['dimension']!r}": row["dimension"] in DIMENSIONS,
         f"no stage {row['stage']!r}": row["stage"] in STAGES,
-        "scope must be a list of regions": bool(row.get("scope")) and set(row["scope"]) <= REGIONS,
+        f"no scope {row['scope']!r}": row["scope"] in _SCOPES,
+        "regions must be a list of regions": bool(regions) and regions <= REGIONS,
         "unless must name finding codes": set(row.get("unless", ())) <= set(CODES),
-        "path must name regions of the scope": set(row.get("path", {})) <= set(row.get("scope", ())),
-        "rules of stage quality, and only they, have a predicate": ("predicate" in row) == (row["stage"] == "quality"),
+        "path must name regions of the rule": set(row.get("path", {})) <= regions,
+        "types must name resource types": all(official().is_resource(name) for name in row.get("types", ())),
+        "rules of stage quality, and only they, have a predicate or an expression": runs == (row["stage"] == "quality"),
+        "a rule has a predicate or an expression, not both": not ("predicate" in row and "expression" in row),
     }
     found = [reason for reason, holds in checks.items() if not holds]
-    return found + _predicate_mistakes(row)
+    if not found and runs:
+        found = _expression_mistakes(row) if "expression" in row else _predicate_mistakes(row, folder)
+    return found
 
 
-def _predicate_mistakes(row: Mapping[str, Any]) -> list[str]:
-    name = row.get("predicate")
-    if name is None:
-        return []
-    predicate: Callable[..., Any] | None = PREDICATES.get(name)
+def _expression_mistakes(row: Row) -> list[str]:
+    if row["scope"] != "resource" or not row.get("types"):
+        return ["an expression is asked about resources of types"]
+    return [reason for name in row["types"] for reason in expression_mistakes(row["expression"], name)]
+
+
+def _predicate_mistakes(row: Row, folder: Path) -> list[str]:
+    name = row["predicate"]
+    predicate = PREDICATES.get(name)
     if predicate is None:
         return [f"no predicate {name!r}"]
+    scope, types = row["scope"], row.get("types", ())
+    if predicate.scope not in (scope, "amend"):
+        return [f"predicate {name!r} is for the scope {predicate.scope}"]
+    if predicate.scope == "resource" and not types:
+        return [f"predicate {name!r} is asked about resources of types"]
     try:
-        signature(predicate).bind(None, **row.get("options", {}))
-    except TypeError as error:
+        _test(row, folder)
+    except (TypeError, ValueError, KeyError, re.error) as error:
         return [f"predicate {name!r}: {error}"]
-    return []
+    return _element_mistakes(row)
+
+
+def _element_mistakes(row: Row) -> list[str]:
+    """Element paths in options that FHIR R4 does not have: those below `types`, and those that begin with a type."""
+    options, found = row.get("options", {}), []
+    wanted = [(t, options[o]) for o in PREDICATES[row["predicate"]].elements if o in options for t in row["types"]]
+    if "type" in options:
+        wanted += [(options["type"], path) for path in options.get("elements", [options.get("element", "id")])]
+    if row["predicate"].endswith("-in"):
+        wanted += [tuple(options[name].split(".", 1)) for name in ("first", "then", "second") if name in options]
+    for resource_type, path in wanted:
+        name = missing_element(resource_type, path)
+        if name is not None:
+            found.append(f"{resource_type} has no element {path!r} ({name})")
+    return found

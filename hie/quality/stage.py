@@ -1,14 +1,19 @@
 """The stage: holds one draft against the rules of its region."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import NamedTuple, cast
 
 from hie.base.draft import Draft
-from hie.base.finding import Finding, finding
+from hie.base.finding import Finding
 from hie.base.record import Record
-from hie.quality.rules import REGIONS, Rule
+from hie.quality.about import About
+from hie.quality.predicate import Amendment, DocumentTest, ResourceTest
+from hie.quality.predicates import PREDICATES
+from hie.quality.rule import REGIONS, Rule
 
 _INDEX = re.compile(r"\[\d+\]")
 
@@ -20,37 +25,96 @@ class Checked(NamedTuple):
     findings: tuple[Finding, ...]
 
 
+class _Ready(NamedTuple):
+    """A rule for one region: where it stands among the rules, and the finding it gives."""
+
+    place: int
+    rule: Rule
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The rules for one kind of part of one region, by what they look at."""
+
+    amendments: tuple[tuple[Amendment, _Ready], ...]
+    documents: tuple[tuple[DocumentTest, _Ready], ...]
+    resources: Mapping[str, tuple[tuple[ResourceTest, _Ready], ...]]
+
+
 class Quality:
     """The rules of all regions, ready to run. A region that no rule names gets those that hold for every region."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        checked = [rule for rule in self.rules if rule.stage == "quality"]
-        regions = {region for rule in checked for region in rule.scope}
-        self._by_region = {region: tuple(r for r in checked if region in r.scope) for region in regions}
-        self._common = tuple(rule for rule in checked if rule.scope >= REGIONS)
+        self._regions = {region for rule in self.rules if rule.stage == "quality" for region in rule.regions}
+        self._plans: dict[tuple[str, str], _Plan] = {}
 
-    def run(self, draft: Draft, record: Record) -> Checked:
-        """The findings of every rule that the draft breaks, in order of the rules; each stands once.
+    def run(self, draft: Draft, record: Record, received: datetime | None = None) -> Checked:
+        """The findings of every rule that the draft breaks, in order of the rules; each rule is noted once.
 
         What mapping has noted already is not noted again: `draft.findings` and `record.findings` are left out.
+        `received` is when the item came in; without it nothing is late.
         """
         if not draft.contributions:
             return Checked(draft, ())
-        noted = {(f.code, _INDEX.sub("", f.path)) for f in (*draft.findings, *record.findings)}
-        codes = {code for code, _ in noted}
         region = draft.contributions[0].target.region
-        found: dict[Finding, None] = {}
-        for rule in self._by_region.get(region, self._common):
-            amended = rule.check(draft)
-            if amended is None:
+        plan = self._plans.get((region, record.type)) or self._plan(region, record.type)
+        broken: dict[int, _Ready] = {}
+        for amend, ready in plan.amendments:
+            amended = amend(draft)
+            if amended is not None:
+                draft = amended
+                broken[ready.place] = ready
+        about = About(draft, record, received)
+        for stated in about.stated:
+            for test, ready in plan.resources.get(stated.key.type, ()):
+                if ready.place not in broken and not test(stated, about):
+                    broken[ready.place] = ready
+        for ask, ready in plan.documents:
+            if not ask(about):
+                broken[ready.place] = ready
+        return Checked(draft, _new(broken, draft, record) if broken else ())
+
+    def _plan(self, region: str, record_type: str) -> _Plan:
+        """The rules for a kind of part, put together when the first one comes."""
+        amendments: list[tuple[Amendment, _Ready]] = []
+        documents: list[tuple[DocumentTest, _Ready]] = []
+        resources: dict[str, list[tuple[ResourceTest, _Ready]]] = {}
+        for place, rule in enumerate(self.rules):
+            if not self._applies(rule, region, record_type):
                 continue
-            draft = amended
-            path = rule.path.get(region, "")
-            explained = any((code, path) in noted for code in (rule.finding, *rule.unless))
-            if not explained and not (rule.once and rule.finding in codes):
-                found[finding(rule.finding, path)] = None
-        return Checked(draft, tuple(found))
+            found = Finding(rule.finding, rule.shown_path(region), "", rule.severity, rule.id)
+            ready = _Ready(place, rule, found)
+            scope = PREDICATES[rule.predicate].scope if rule.predicate else "resource"
+            if scope == "amend":
+                amendments.append((cast(Amendment, rule.test), ready))
+            elif scope == "document":
+                documents.append((cast(DocumentTest, rule.test), ready))
+            else:
+                for name in rule.types:
+                    resources.setdefault(name, []).append((cast(ResourceTest, rule.test), ready))
+        plan = _Plan(tuple(amendments), tuple(documents), {name: tuple(tests) for name, tests in resources.items()})
+        self._plans[region, record_type] = plan
+        return plan
+
+    def _applies(self, rule: Rule, region: str, record_type: str) -> bool:
+        if rule.stage != "quality" or rule.scope == "feed":
+            return False
+        here = region in rule.regions if region in self._regions else rule.regions >= REGIONS
+        return here and (not rule.records or any(fnmatchcase(record_type, kind) for kind in rule.records))
+
+
+def _new(broken: Mapping[int, _Ready], draft: Draft, record: Record) -> tuple[Finding, ...]:
+    """What is not explained by what mapping has noted."""
+    noted = {(f.code, _INDEX.sub("", f.path)) for f in (*draft.findings, *record.findings)}
+    codes = {code for code, _ in noted}
+    found = []
+    for _, (_, rule, finding) in sorted(broken.items()):
+        explained = any((code, finding.path) in noted for code in (rule.finding, *rule.unless))
+        if not explained and not (rule.once and rule.finding in codes):
+            found.append(finding)
+    return tuple(found)
 
 
 def with_findings(checked: Checked) -> Draft:

@@ -11,6 +11,7 @@ from typing import Any
 
 from hie.app import bind_feeds, open_exchange
 from hie.base.data import data_path
+from hie.base.finding import answered
 from hie.base.draft import Draft
 from hie.base.ids import raw_item_id, sha256
 from hie.base.record import Delivery, Record
@@ -42,7 +43,7 @@ def golden_text(runtimes: dict[str, FeedRuntime], path: Path) -> str:
     """What the maps make of a sample, as stable JSON."""
     runtime, door = runtime_of(path, runtimes)
     parts = [
-        {"type": one.record.type, "findings": as_json(one.findings), "draft": as_json(one.draft)}
+        {"type": one.record.type, "findings": as_json(answered(one.findings)), "draft": as_json(one.draft)}
         for one in deliver(runtime, door, path.read_bytes())
     ]
     return json.dumps(parts, ensure_ascii=False, indent=1, sort_keys=True) + "\n"

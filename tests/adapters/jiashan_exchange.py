@@ -12,7 +12,7 @@ from adapters.jiashan import adapter
 from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.base.draft import Draft, Key
-from hie.base.finding import Finding
+from hie.base.finding import Finding, answered
 from hie.base.outcome import Answer
 from hie.base.record import Delivery, Record
 from hie.feeds import receipt, soap
@@ -33,7 +33,7 @@ JSYY, JSZY, JSWT = (organisation.uscc for organisation in adapter.organisations)
 REGISTERED = frozenset({JSYY, JSZY, JSWT})
 _ALL = [import_module(f"adapters.{module.name}").adapter for module in pkgutil.iter_modules(adapters.__path__)]
 MAPS = MapSet.load(data_path("mappings"), _ALL)
-QUALITY = Quality(load_rules(data_path("mappings", "quality", "rules.toml")))
+QUALITY = Quality(load_rules(data_path("mappings", "quality")))
 RECEIVED = datetime(2026, 4, 1, tzinfo=UTC)
 
 
@@ -78,9 +78,9 @@ RUNTIME = FeedRuntime(
 
 
 def prepared(body: bytes, door: str = FEED) -> list[Finding]:
-    """The findings of all pure stages: parser, map, rules."""
+    """The findings of all pure stages that an answer names: parser, map, rules."""
     parsed, parts = prepare(RUNTIME, Delivery("raw", FEED, door, RECEIVED, body))
-    return [*parsed.findings, *(found for part in parts for found in part.findings)]
+    return [*parsed.findings, *(found for part in parts for found in answered(part.findings))]
 
 
 class Exchange:

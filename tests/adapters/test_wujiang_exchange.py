@@ -31,7 +31,7 @@ START = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
 
 @cache
 def quality() -> Quality:
-    return Quality(load_rules(data_path("mappings", "quality") / "rules.toml"))
+    return Quality(load_rules(data_path("mappings", "quality")))
 
 
 class Exchange:

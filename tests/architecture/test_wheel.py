@@ -11,7 +11,7 @@ NEEDED = (
     "adapters/qingpu/organisations.csv",
     "hie/data/mappings/fields/",
     "hie/data/mappings/codes/lab-item.csv",
-    "hie/data/mappings/quality/rules.toml",
+    "hie/data/mappings/quality/completeness.toml",
     "hie/data/profiles/r4/",
     "hie/browse/templates/record.html",
     "hie/browse/static/",

@@ -7,22 +7,30 @@ import pytest
 from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.base.finding import CODES
-from hie.quality.rules import DIMENSIONS, load_rules
+from hie.quality.rule import DIMENSIONS
+from hie.quality.rules import load_rules
 
-RULES = load_rules(data_path("mappings", "quality") / "rules.toml")
+RULES = load_rules(data_path("mappings", "quality"))
 
 RULE = """[[rule]]
 id = "a"
 finding = "date-invalid"
 dimension = "规范性"
 severity = "warn"
+scope = "document"
 stage = "mapping"
 zh = "日期有效"
 en = "A date is a date"
 owner = "区域数据质控组"
 source = "common §5.2"
-scope = ["qingpu"]
+regions = ["qingpu"]
 """
+DOCUMENT = 'scope = "document"\nstage = "mapping"\n'
+PATIENT = 'scope = "resource"\ntypes = ["Patient"]\nstage = "quality"\n'
+PRESENT = 'predicate = "present"\noptions = { element = "name.txt" }'
+PLAUSIBLE = 'predicate = "plausible"\noptions = { table = "none.csv" }'
+MATCHES = 'predicate = "matches"\noptions = { element = "name.text", pattern = "(" }'
+STATED = 'predicate = "stated"\noptions = { type = "Patient", element = "nam" }'
 
 
 def test_every_finding_has_a_rule() -> None:
@@ -30,7 +38,7 @@ def test_every_finding_has_a_rule() -> None:
 
 
 def test_every_dimension_is_used() -> None:
-    assert {rule.dimension for rule in RULES} == DIMENSIONS
+    assert {rule.dimension for rule in RULES} == set(DIMENSIONS)
 
 
 def test_every_rule_says_what_must_hold_in_both_languages_and_where_it_comes_from() -> None:
@@ -39,7 +47,8 @@ def test_every_rule_says_what_must_hold_in_both_languages_and_where_it_comes_fro
 
 
 def test_paths_are_known_for_every_region_of_a_checked_rule() -> None:
-    assert all(set(rule.path) == rule.scope for rule in RULES if rule.stage == "quality")
+    checked = [rule for rule in RULES if rule.stage == "quality" and rule.scope != "feed" and rule.path]
+    assert [rule.id for rule in checked if set(rule.path) != rule.regions] == []
 
 
 @pytest.mark.parametrize(
@@ -47,20 +56,28 @@ def test_paths_are_known_for_every_region_of_a_checked_rule() -> None:
     [
         ('id = "a"\n', "", "rules.toml:1: 'id' is missing"),
         ('"date-invalid"', '"date-wrong"', "rules.toml:1: no finding code 'date-wrong'"),
-        ('severity = "warn"', 'severity = "reject"', "rules.toml:1: the severity is not that of the code"),
+        ('severity = "warn"', 'severity = "reject"', "rules.toml:1: the severity is neither that of the code nor score"),
         ('"规范性"', '"好"', "rules.toml:1: no dimension '好'"),
         ('stage = "mapping"', 'stage = "later"', "rules.toml:1: no stage 'later'"),
         ('stage = "mapping"', 'stage = "quality"', "rules.toml:1: rules of stage quality"),
-        ('["qingpu"]', '["nowhere"]', "rules.toml:1: scope must be a list of regions"),
+        ('["qingpu"]', '["nowhere"]', "rules.toml:1: regions must be a list of regions"),
         ('stage = "mapping"', 'stage = "quality"\npredicate = "x"', "rules.toml:1: no predicate 'x'"),
-        ('stage = "mapping"', 'stage = "quality"\npredicate = "slot-stated"', "rules.toml:1: predicate 'slot-stated'"),
+        ('stage = "mapping"', 'stage = "quality"\npredicate = "stated"', "rules.toml:1: predicate 'stated'"),
         ('owner = "', 'colour = "red"\nowner = "', "rules.toml:1: unknown key 'colour'"),
         ('id = "a"', "id = a", "rules.toml: .*line 2"),
+        ('scope = "document"', 'scope = "row"', "rules.toml:1: no scope 'row'"),
+        ('stage = "mapping"', 'stage = "quality"\nexpression = "a"', "rules.toml:1: an expression is asked about"),
+        (DOCUMENT, PATIENT + 'expression = "name.exists("', "rules.toml:1: FHIRPath"),
+        (DOCUMENT, PATIENT + 'expression = "name.where(txt.exists())"', "rules.toml:1: Patient has no element 'txt'"),
+        (DOCUMENT, PATIENT + PRESENT, r"rules.toml:1: Patient has no element 'name.txt' \(txt\)"),
+        (DOCUMENT, PATIENT + PLAUSIBLE, "rules.toml:1: predicate 'plausible': no table 'none.csv'"),
+        (DOCUMENT, PATIENT + MATCHES, "rules.toml:1: predicate 'matches': "),
+        ('stage = "mapping"', 'stage = "quality"\n' + STATED, r"rules.toml:1: Patient has no element 'nam' \(nam\)"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, before: str, after: str, message: str) -> None:
     path = tmp_path / "rules.toml"
-    path.write_text(RULE.replace(before, after), encoding="utf-8")
+    path.write_text(RULE.replace(before, after + "\n" if before == DOCUMENT else after), encoding="utf-8")
     with pytest.raises(HieError, match=message):
         load_rules(path)
 
@@ -68,5 +85,5 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, before: str, aft
 def test_an_id_stands_once(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(RULE + "\n" + RULE, encoding="utf-8")
-    with pytest.raises(HieError, match=r"rules\.toml:13: the id stands twice"):
+    with pytest.raises(HieError, match=r"rules\.toml:14: the id stands twice"):
         load_rules(path)

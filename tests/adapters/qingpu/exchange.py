@@ -10,6 +10,7 @@ from typing import Any
 from lxml import etree
 
 from adapters.qingpu import adapter
+from hie.base.finding import answered
 from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
@@ -40,7 +41,7 @@ def maps() -> MapSet:
 
 @cache
 def quality() -> Quality:
-    return Quality(load_rules(data_path("mappings", "quality") / "rules.toml"))
+    return Quality(load_rules(data_path("mappings", "quality")))
 
 
 def delivery(body: bytes) -> Delivery:
@@ -52,11 +53,12 @@ def parsed(body: bytes) -> Parsed:
 
 
 def drafts(body: bytes) -> list[Draft]:
-    """The drafts of an envelope in order of processing, after quality."""
+    """The drafts of an envelope in order of processing, after quality, with the findings that an answer names."""
     found = []
     for record in parsed(body).records:
         made = maps().draft(record, delivery(body), adapter)
-        found.append(with_findings(quality().run(made, record)))
+        checked = with_findings(quality().run(made, record))
+        found.append(replace(checked, findings=answered(checked.findings)))
     return found
 
 

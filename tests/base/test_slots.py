@@ -1,6 +1,6 @@
 """Slots become elements."""
 
-from hie.fold.slots import assemble
+from hie.base.slots import assemble
 
 
 def test_nested_repeating_shared_and_chosen_elements() -> None:

@@ -1,0 +1,61 @@
+"""What a rule looks at: the resources that a draft states, as elements, and what surrounds them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from hie.base.draft import Contribution, Draft, Key, Slots
+from hie.base.record import Record
+from hie.base.slots import assemble
+
+Resource = Mapping[str, Any]
+
+
+class Stated:
+    """One resource as a draft states it: key, elements as FHIR JSON, and the contribution of its root.
+
+    `root` is False for members. The elements are put together when they are first read.
+    """
+
+    __slots__ = ("_resource", "contribution", "key", "root", "slots")
+
+    def __init__(self, key: Key, slots: Slots, contribution: Contribution, *, root: bool) -> None:
+        self.key = key
+        self.slots = slots
+        self.contribution = contribution
+        self.root = root
+        self._resource: Resource | None = None
+
+    @property
+    def resource(self) -> Resource:
+        """The elements that the slots describe."""
+        if self._resource is None:
+            self._resource = assemble(self.slots)
+        return self._resource
+
+
+class About:
+    """A draft under judgement. `received` is when its item came in, None when that does not matter."""
+
+    __slots__ = ("draft", "received", "record", "stated")
+
+    def __init__(self, draft: Draft, record: Record, received: datetime | None) -> None:
+        self.draft = draft
+        self.record = record
+        self.received = received
+        self.stated = tuple(_stated(draft))
+
+    def of(self, resource_type: str) -> Iterator[Stated]:
+        """What is stated about resources of a type."""
+        return (one for one in self.stated if one.key.type == resource_type)
+
+
+def _stated(draft: Draft) -> Iterator[Stated]:
+    """Roots and members; nothing that the draft takes back."""
+    for contribution in draft.contributions:
+        if contribution.revoke or contribution.withdraw:
+            continue
+        yield Stated(contribution.target, contribution.slots, contribution, root=True)
+        for member in contribution.members:
+            if not member.gone:
+                yield Stated(member.key, member.slots, contribution, root=False)

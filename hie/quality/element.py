@@ -1,0 +1,50 @@
+"""Reading elements: dotted paths of JSON names, compiled once; and whether FHIR R4 knows such a path."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hie.fhir.definitions import official
+from hie.quality.about import Resource
+
+Reader = Callable[[Resource], list[Any]]
+
+
+def reader(path: str) -> Reader:
+    """A function from a resource to all values at `path` (`name.text`, `valueQuantity.code`), lists opened."""
+    names = path.split(".")
+    if len(names) == 1:
+        return lambda resource: _opened(resource.get(path))
+    first, rest = names[0], names[1:]
+
+    def read(resource: Resource) -> list[Any]:
+        values = _opened(resource.get(first))
+        for name in rest:
+            if not values:
+                return values
+            values = [v for item in values if isinstance(item, dict) for v in _opened(item.get(name))]
+        return values
+
+    return read
+
+
+def _opened(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [item for item in value if item is not None and item != ""]
+    return [] if value is None or value == "" else [value]
+
+
+def missing_element(resource_type: str, path: str) -> str | None:
+    """The first name of `path` that `resource_type` has no element for, None when the whole path is known.
+
+    JSON names: of a choice the one with its type (`valueQuantity`), of a primitive also its sibling (`_birthDate`).
+    """
+    definitions = official()
+    if not definitions.is_resource(resource_type):
+        return resource_type
+    node = resource_type
+    for name in path.split("."):
+        member = definitions.properties(node).get(name.removeprefix("_"))
+        if member is None:
+            return name
+        node = "Element" if name.startswith("_") else member.node
+    return None

@@ -1,0 +1,71 @@
+"""Rules as FHIRPath: made ready once, and checked against the elements of FHIR R4 before they run."""
+
+from collections.abc import Iterator
+
+from hie.base.errors import HieError
+from hie.fhir.definitions import official
+from hie.fhir.path import compile as compile_path
+from hie.fhir.path.syntax import Binary, Call, Dot, Index, Member, Syntax, TypeTest, Unary
+from hie.quality.about import About, Stated
+from hie.quality.predicate import ResourceTest
+
+_SAME = frozenset({"where", "first", "last", "tail", "skip", "take", "distinct", "single", "trace", "not"})
+"""Functions whose result has the type of what they are called on."""
+
+
+def ask(expression: str) -> ResourceTest:
+    """The test of a rule: it holds unless the expression is false. Raises `HieError` for one that does not parse."""
+    compiled = compile_path(expression)
+
+    def test(stated: Stated, about: About) -> bool:
+        return compiled.holds({"resourceType": stated.key.type, **stated.resource}) is not False
+
+    return test
+
+
+def expression_mistakes(expression: str, resource_type: str) -> list[str]:
+    """Why an expression cannot be asked about a type: it does not parse, or names an element that the type lacks."""
+    try:
+        tree = compile_path(expression).tree
+    except HieError as error:
+        return [str(error)]
+    return [f"{resource_type} has no element {name!r}" for name in dict.fromkeys(_unknown(tree, (resource_type,))[1])]
+
+
+Nodes = tuple[str, ...]
+"""Node types that a value may have; empty when that is not known."""
+
+
+def _unknown(tree: Syntax, nodes: Nodes) -> tuple[Nodes, Iterator[str]]:
+    """The node types of a result, and the element names in it that none of the nodes has."""
+    match tree:
+        case Member(name=name):
+            return _member(name, nodes)
+        case Dot(left=left, right=right):
+            found, missing = _unknown(left, nodes)
+            kinds, more = _unknown(right, found)
+            return kinds, _both(missing, more)
+        case Index(operand=operand):
+            return _unknown(operand, nodes)
+        case Call(name=name, arguments=arguments):
+            if name in ("ofType", "as", "is"):
+                return tuple(a.name for a in arguments if isinstance(a, Member)), iter(())
+            inside = [missing for argument in arguments for missing in _unknown(argument, nodes)[1]]
+            return nodes if name in _SAME else (), iter(inside)
+        case Binary(left=left, right=right):
+            return (), _both(_unknown(left, nodes)[1], _unknown(right, nodes)[1])
+        case Unary(operand=operand) | TypeTest(operand=operand):
+            return (), _unknown(operand, nodes)[1]
+    return nodes if type(tree).__name__ == "Special" else (), iter(())
+
+
+def _member(name: str, nodes: Nodes) -> tuple[Nodes, Iterator[str]]:
+    if not nodes or name in nodes:
+        return nodes, iter(())
+    found = tuple(p.node for node in nodes for p in official().children(node).get(name, ()))
+    return found, iter(() if found else (name,))
+
+
+def _both(first: Iterator[str], second: Iterator[str]) -> Iterator[str]:
+    yield from first
+    yield from second

@@ -1,0 +1,172 @@
+"""Predicates about a person: the national id, and what age and sex rule out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from hie.base.moment import Precision
+from hie.base.national_id import birth_date, gender, is_national_id
+from hie.base.systems import NATIONAL_ID
+from hie.quality.about import About, Resource, Stated
+from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
+from hie.quality.times import moment
+
+_FULL_DATE = len("YYYY-MM-DD")
+_YEAR = 365.2425 * 86400
+
+Rows = Sequence[Mapping[str, str]]
+
+
+def national_id_birth_date(stated: Stated, about: About) -> bool:
+    """Digits 7-14 of a valid national id say the same as a full birth date (common rules §4.1)."""
+    born = stated.resource.get("birthDate")
+    if not isinstance(born, str) or len(born) != _FULL_DATE:
+        return True
+    return all(birth_date(number) == born for number in _numbers(stated.resource))
+
+
+def national_id_gender(stated: Stated, about: About) -> bool:
+    """Digit 17 of a valid national id (odd is male) says the same as a known gender (common rules §4.1)."""
+    sent = stated.resource.get("gender")
+    return sent not in ("male", "female") or all(gender(number) == sent for number in _numbers(stated.resource))
+
+
+def one_national_id(stated: Stated, about: About) -> bool:
+    """A person has one national id, whatever its check digit."""
+    items = stated.resource.get("identifier", ())
+    return len({item.get("value") for item in items if item.get("system") == NATIONAL_ID}) < 2
+
+
+class _Limit(NamedTuple):
+    """A row of a table of what age and sex rule out."""
+
+    sex: str
+    youngest: float
+    oldest: float
+
+
+def fits_person(*, type: str, table: Rows) -> DocumentTest:
+    """What is stated of a type fits the sex and age of the patient stated with it.
+
+    `table`: `code` (beginning of an ICD-10 code) or `word` (in the text), `sex` (male, female or empty), `youngest`
+    and `oldest` in years (empty: no limit).
+    """
+    rows = [(row["code"], row["word"], _limit(row)) for row in table]
+
+    def test(about: About) -> bool:
+        person = next(about.of("Patient"), None)
+        if person is None:
+            return True
+        limits = (limit for one in about.of(type) for limit in _limits(one.resource, rows))
+        sex, age = person.resource.get("gender"), _age(person.resource, about)
+        return all(_fits(limit, sex, age) for limit in limits)
+
+    return test
+
+
+def age_rules_out(*, element: str, below: float) -> ResourceTest:
+    """A patient younger than `below` years does not have the concept `element` (other than one that says unknown)."""
+
+    def test(stated: Stated, about: About) -> bool:
+        if not _codes(stated.resource, element):
+            return True
+        age = _age(stated.resource, about)
+        return age is None or age >= below
+
+    return test
+
+
+def allergy_told(*, codes: Sequence[str]) -> DocumentTest:
+    """Where a diagnosis begins with one of `codes`, an allergy is stated with it."""
+    wanted = tuple(codes)
+
+    def test(about: About) -> bool:
+        told = any(code.startswith(wanted) for one in about.of("Condition") for code in _coded(one.resource))
+        return not told or next(about.of("AllergyIntolerance"), None) is not None
+
+    return test
+
+
+def death_agrees(about: About) -> bool:
+    """A stay that ended in death says so of the patient."""
+    ended = any(
+        "exp" in {c.get("code") for c in _disposition(one.resource)} for one in about.of("Encounter") if one.root
+    )
+    if not ended:
+        return True
+    people = [one.resource for one in about.of("Patient") if one.root]
+    return not people or any(p.get("deceasedBoolean") or p.get("deceasedDateTime") for p in people)
+
+
+def _disposition(visit: Resource) -> Iterator[Mapping[str, str]]:
+    stay = visit.get("hospitalization") or {}
+    return iter((stay.get("dischargeDisposition") or {}).get("coding", ()))
+
+
+def _numbers(patient: Resource) -> list[str]:
+    """The national ids with a right check digit."""
+    items = patient.get("identifier", ())
+    sent = [str(item.get("value", "")) for item in items if item.get("system") == NATIONAL_ID]
+    return [number for number in sent if is_national_id(number)]
+
+
+def _age(patient: Resource, about: About) -> float | None:
+    """Years from a full birth date to the event that the draft is about, else to its reception."""
+    born = moment(patient.get("birthDate"))
+    if born is None or born.precision is not Precision.DAY:
+        return None
+    at = _event(about) or about.received
+    return None if at is None else (at - born.start).total_seconds() / _YEAR
+
+
+def _event(about: About) -> datetime | None:
+    for one in about.stated:
+        resource = one.resource
+        sent = (resource.get("period") or {}).get("start") or resource.get("issued") or resource.get("date")
+        if (found := moment(sent)) is not None:
+            return found.start
+    return None
+
+
+def _limit(row: Mapping[str, str]) -> _Limit:
+    return _Limit(row["sex"], float(row["youngest"] or 0), float(row["oldest"] or 1000))
+
+
+def _limits(resource: Resource, rows: Sequence[tuple[str, str, _Limit]]) -> Iterator[_Limit]:
+    codes, text = list(_coded(resource)), str((resource.get("code") or {}).get("text", ""))
+    for code, word, limit in rows:
+        if (code and any(c.startswith(code) for c in codes)) or (word and word in text):
+            yield limit
+
+
+def _coded(resource: Resource) -> Iterator[str]:
+    return (str(coding.get("code", "")) for coding in (resource.get("code") or {}).get("coding", ()))
+
+
+def _fits(limit: _Limit, sex: str | None, age: float | None) -> bool:
+    if limit.sex and sex in ("male", "female") and sex != limit.sex:
+        return False
+    return age is None or limit.youngest <= age <= limit.oldest
+
+
+def _codes(resource: Resource, element: str) -> set[str]:
+    """Codes of a concept element, or of the extension of that name."""
+    concepts = [resource.get(element)]
+    concepts += [
+        extension.get("valueCodeableConcept")
+        for extension in resource.get("extension", ())
+        if str(extension.get("url", "")).endswith(f"/{element}")
+    ]
+    codes = {str(c.get("code")) for concept in concepts if concept for c in concept.get("coding", ())}
+    return codes - {"UNK", "S", "10", "90", "31", "70"}
+
+
+PREDICATES = {
+    "national-id-birth-date": Predicate("resource", lambda: national_id_birth_date),
+    "national-id-gender": Predicate("resource", lambda: national_id_gender),
+    "one-national-id": Predicate("resource", lambda: one_national_id),
+    "fits-person": Predicate("document", fits_person, table=True),
+    "age-rules-out": Predicate("resource", age_rules_out),
+    "allergy-told": Predicate("document", allergy_told),
+    "death-agrees": Predicate("document", lambda: death_agrees),
+}

@@ -1,0 +1,39 @@
+"""Predicates: named questions that rules ask, made ready with the options of a rule when rules are loaded.
+
+A predicate of scope `resource` is asked about one stated resource, one of scope `document` about a whole draft (one
+message, document or row). Both say whether the rule holds. One of scope `amend` gives the draft that the clause asks
+for when the rule is broken (a value left out), else None.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hie.base.draft import Draft
+from hie.quality.about import About, Stated
+
+ResourceTest = Callable[[Stated, About], bool]
+DocumentTest = Callable[[About], bool]
+Amendment = Callable[[Draft], Draft | None]
+Arrivals = Mapping[datetime, int]
+"""Items by the hour in which they came."""
+
+FeedTest = Callable[[Arrivals, datetime], bool]
+Test = ResourceTest | DocumentTest | Amendment | FeedTest
+
+SCOPES = frozenset({"resource", "document", "feed", "amend"})
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """`make` takes the options of a rule as keywords and gives the test; it raises `ValueError` for a wrong option.
+
+    `elements` names the options that hold element paths; `table` says that the option `table` is a CSV file of the
+    rules' folder, handed over as its rows.
+    """
+
+    scope: str
+    make: Callable[..., Any]
+    elements: Sequence[str] = ()
+    table: bool = False

@@ -1,0 +1,173 @@
+"""Predicates about results: value against range, flag and what a body can have."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from hie.quality.about import About, Resource, Stated
+from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
+from hie.quality.shape import as_number, quantity_number
+
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+QUALITATIVE = "https://hie.example.org/fhir/CodeSystem/qualitative"
+LOINC = "http://loinc.org"
+CRITICAL = frozenset({"HH", "LL", "AA"})
+_DIRECTED = frozenset({"H", "HH", "L", "LL"})
+_HIGH, _LOW = frozenset({"H", "HH"}), frozenset({"L", "LL"})
+_ABNORMAL = frozenset({"A", "AA"})
+
+Rows = Sequence[Mapping[str, str]]
+
+
+def range_agrees_with_flag(stated: Stated, about: About) -> bool:
+    """No number outside its range is flagged N, none inside it H, HH, L or LL (common rules §7.4)."""
+    resource = stated.resource
+    number = quantity_number(resource.get("valueQuantity"))
+    if number is None:
+        return True
+    flags = _flags(resource)
+    if not flags:
+        return True
+    for limits in resource.get("referenceRange", ()):
+        side = _side(number, limits)
+        if side is not None and (("N" in flags and side != 0) or (bool(flags & _DIRECTED) and side == 0)):
+            return False
+    return True
+
+
+def not_critical(stated: Stated, about: About) -> bool:
+    """No interpretation is HH, LL or AA (common rules §7.4)."""
+    return CRITICAL.isdisjoint(_flags(stated.resource))
+
+
+def flag_points_the_right_way(stated: Stated, about: About) -> bool:
+    """No number below its range is flagged high, none above it low."""
+    resource = stated.resource
+    number = quantity_number(resource.get("valueQuantity"))
+    flags = _flags(resource) if number is not None else frozenset()
+    if number is None or not flags & _DIRECTED:
+        return True
+    sides = [_side(number, limits) for limits in resource.get("referenceRange", ())]
+    return not ((-1 in sides and bool(flags & _HIGH)) or (1 in sides and bool(flags & _LOW)))
+
+
+def flag_stated(stated: Stated, about: About) -> bool:
+    """A number outside its range has a flag."""
+    resource = stated.resource
+    number = quantity_number(resource.get("valueQuantity"))
+    if number is None or resource.get("interpretation"):
+        return True
+    return all(_side(number, limits) in (None, 0) for limits in resource.get("referenceRange", ()))
+
+
+def word_agrees_with_flag(stated: Stated, about: About) -> bool:
+    """No negative result is flagged A or AA, no positive one N, unless the range says that positive is usual."""
+    codings = (stated.resource.get("valueCodeableConcept") or {}).get("coding", ())
+    words = {coding.get("code") for coding in codings if coding.get("system") == QUALITATIVE}
+    if not words:
+        return True
+    flags = _flags(stated.resource)
+    usual = {str(limits.get("text", "")).strip() for limits in stated.resource.get("referenceRange", ())}
+    if "neg" in words:
+        return flags.isdisjoint(_ABNORMAL | _HIGH) or bool(usual & {"阳性", "(+)", "+"})
+    return "pos" not in words or "N" not in flags or bool(usual & {"阳性", "(+)", "+"})
+
+
+def plausible(*, table: Rows) -> ResourceTest:
+    """A number with a LOINC and UCUM code lies within what a living body can have (`table`: loinc, unit, low, high)."""
+    limits = {(row["loinc"], row["unit"]): (Decimal(row["low"]), Decimal(row["high"])) for row in table}
+
+    def test(stated: Stated, about: About) -> bool:
+        quantity = stated.resource.get("valueQuantity")
+        if not quantity:
+            return True
+        found = limits.get((_loinc(stated.resource), str(quantity.get("code", ""))))
+        number = as_number(quantity.get("value")) if found is not None else None
+        return found is None or number is None or found[0] <= number <= found[1]
+
+    return test
+
+
+def usual_unit(*, table: Rows) -> ResourceTest:
+    """A number of a known item has one of its units (`table`: loinc, unit, ...); one without unit is not judged."""
+    units: dict[str, set[str]] = {}
+    for row in table:
+        units.setdefault(row["loinc"], set()).add(row["unit"])
+
+    def test(stated: Stated, about: About) -> bool:
+        quantity = stated.resource.get("valueQuantity")
+        unit = (quantity.get("code") or quantity.get("unit")) if quantity else None
+        known = units.get(_loinc(stated.resource)) if unit else None
+        return known is None or unit in known
+
+    return test
+
+
+def final_results(about: About) -> bool:
+    """A final report has no preliminary or registered results."""
+    open_ = ("preliminary", "registered")
+    return not any(
+        result.contribution.slots.get("status") == "final" and result.slots.get("status") in open_
+        for result in about.of("Observation")
+        if not result.root
+    )
+
+
+def adds_up(*, total: str, parts: Sequence[str], tolerance: float) -> DocumentTest:
+    """The result with LOINC code `total` is no smaller than each of `parts` (less `tolerance`) in the same report."""
+    slack = Decimal(str(tolerance))
+
+    def test(about: About) -> bool:
+        found = {_loinc(one.resource): quantity_number(one.resource.get("valueQuantity")) for one in _measured(about)}
+        whole = found.get(total)
+        return whole is None or all(whole + slack >= part for p in parts if (part := found.get(p)) is not None)
+
+    return test
+
+
+def _measured(about: About) -> Iterator[Stated]:
+    return (one for one in about.of("Observation") if "valueQuantity" in one.resource)
+
+
+def _loinc(resource: Resource) -> str:
+    for coding in (resource.get("code") or {}).get("coding", ()):
+        if coding.get("system") == LOINC:
+            return str(coding.get("code"))
+    return ""
+
+
+def _flags(resource: Resource) -> frozenset[str]:
+    return frozenset(
+        str(coding.get("code"))
+        for concept in resource.get("interpretation", ())
+        for coding in concept.get("coding", ())
+        if coding.get("system") == INTERPRETATION
+    )
+
+
+def _side(number: Decimal, limits: Mapping[str, Any]) -> int | None:
+    """Where a number lies: -1 below a range, 0 inside, 1 above; None without limits.
+
+    A limit written `<5` or `>5` lies outside itself.
+    """
+    low, high = quantity_number(limits.get("low")), quantity_number(limits.get("high"))
+    if low is None and high is None:
+        return None
+    sent = str(limits.get("text", "")).strip()
+    is_open = sent[:1] in ("<", ">", "＜", "＞") and sent[1:2] not in ("=", "＝")
+    if low is not None and (number < low or (number == low and is_open)):
+        return -1
+    return 1 if high is not None and (number > high or (number == high and is_open)) else 0
+
+
+PREDICATES = {
+    "range-agrees-with-flag": Predicate("resource", lambda: range_agrees_with_flag),
+    "not-critical": Predicate("resource", lambda: not_critical),
+    "flag-points-the-right-way": Predicate("resource", lambda: flag_points_the_right_way),
+    "flag-stated": Predicate("resource", lambda: flag_stated),
+    "word-agrees-with-flag": Predicate("resource", lambda: word_agrees_with_flag),
+    "plausible": Predicate("resource", plausible, table=True),
+    "usual-unit": Predicate("resource", usual_unit, table=True),
+    "final-results": Predicate("document", lambda: final_results),
+    "adds-up": Predicate("document", adds_up),
+}

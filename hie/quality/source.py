@@ -1,0 +1,140 @@
+"""Predicates about the source itself, for what never becomes an element: columns, HL7 fields, places in a document.
+
+Paths are those of the dialect: `BRNL` (a column), `PV1-37` or `PV1-37.2` (a field or component, in every segment of the
+name), anything with a slash is an XPath in the document without namespaces.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lxml import etree
+
+from hie.base.moment import read as read_moment
+from hie.quality.about import About
+from hie.quality.predicate import DocumentTest, Predicate
+from hie.quality.shape import as_number
+from hie.wire.row import Row
+
+_FIELD = re.compile(r"(?P<segment>[A-Z][A-Z0-9]{2})-(?P<field>\d+)(?:\.(?P<component>\d+))?")
+
+SourceReader = Callable[[Any], list[str]]
+
+
+def source_reader(path: str) -> SourceReader:
+    """A function from a tree of parsing to the texts at `path`; empty ones are left out. Raises `ValueError`."""
+    if "/" in path:
+        return _in_document(path)
+    field = _FIELD.fullmatch(path)
+    if field is not None:
+        return _in_message(field["segment"], int(field["field"]), int(field["component"] or 1))
+    return lambda tree: [tree.values[path]] if isinstance(tree, Row) and path in tree.values else []
+
+
+def _in_document(path: str) -> SourceReader:
+    try:
+        find = etree.XPath(path)
+    except etree.XPathSyntaxError as error:
+        raise ValueError(f"{path!r} is no XPath") from error
+
+    def read(tree: Any) -> list[str]:
+        if not isinstance(tree, etree._Element):
+            return []
+        found = find(tree)
+        texts = [str(one.text or "") if isinstance(one, etree._Element) else str(one) for one in found]
+        return [text.strip() for text in texts if text.strip()]
+
+    return read
+
+
+def _in_message(segment: str, field: int, component: int) -> SourceReader:
+    def read(tree: Any) -> list[str]:
+        flat = getattr(tree, "flat", ())
+        return [text for name, one in flat if name == segment and (text := one.value(field, component).strip())]
+
+    return read
+
+
+def source_present(*, path: str, when: str = "", among: Sequence[str] = ()) -> DocumentTest:
+    """The source has a value at `path` (where it has one at `when`, out of `among` if given)."""
+    read, condition, wanted = source_reader(path), source_reader(when) if when else None, frozenset(among)
+
+    def test(about: About) -> bool:
+        tree = about.record.tree
+        if condition is not None:
+            found = condition(tree)
+            if not found or (wanted and wanted.isdisjoint(found)):
+                return True
+        return bool(read(tree))
+
+    return test
+
+
+def source_matches(*, path: str, pattern: str) -> DocumentTest:
+    """Every value at `path` has the form of `pattern`."""
+    read, form = source_reader(path), re.compile(pattern)
+
+    def test(about: About) -> bool:
+        return all(form.fullmatch(text) is not None for text in read(about.record.tree))
+
+    return test
+
+
+def source_within(*, path: str, low: float, high: float) -> DocumentTest:
+    """Every number at `path` lies between `low` and `high`, both included; what is no number is not judged."""
+    read = source_reader(path)
+
+    def test(about: About) -> bool:
+        numbers = (as_number(text) for text in read(about.record.tree))
+        return all(low <= number <= high for number in numbers if number is not None)
+
+    return test
+
+
+def source_ordered(*, first: str, then: str) -> DocumentTest:
+    """No time at `first` lies after one at `then`."""
+    before, after = source_reader(first), source_reader(then)
+
+    def test(about: About) -> bool:
+        tree = about.record.tree
+        late = [moment for text in after(tree) if (moment := read_moment(text)) is not None]
+        if not late:
+            return True
+        early = [moment for text in before(tree) if (moment := read_moment(text)) is not None]
+        return not any(then_.is_before(first_) for first_ in early for then_ in late)
+
+    return test
+
+
+def source_same_day(*, first: str, then: str) -> DocumentTest:
+    """The dates at both paths, where both are there, are of the same day."""
+    one, other = source_reader(first), source_reader(then)
+
+    def test(about: About) -> bool:
+        tree = about.record.tree
+        days = {m.start.date() for text in (*one(tree), *other(tree)) if (m := read_moment(text)) is not None}
+        return len(days) < 2
+
+    return test
+
+
+def source_equal(*, first: str, second: str) -> DocumentTest:
+    """What stands at both paths, where both are there, is the same."""
+    one, other = source_reader(first), source_reader(second)
+
+    def test(about: About) -> bool:
+        tree = about.record.tree
+        texts, others = set(one(tree)), set(other(tree))
+        return not texts or not others or texts == others
+
+    return test
+
+
+PREDICATES = {
+    "source-present": Predicate("document", source_present),
+    "source-matches": Predicate("document", source_matches),
+    "source-within": Predicate("document", source_within),
+    "source-ordered": Predicate("document", source_ordered),
+    "source-same-day": Predicate("document", source_same_day),
+    "source-equal": Predicate("document", source_equal),
+}
