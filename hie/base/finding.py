@@ -127,7 +127,10 @@ CODES: dict[str, FindingCode] = {
     "not-recognisable": _row(_S, 0, "incomplete", "不满足互认条件", "Does not meet mutual recognition"),
     "internal-error": _row(_Q, 207, "exception", "平台内部错误, 请重发", "The exchange failed; send again"),
 }
-"""Every finding code of common rules §9, and those of rules beyond it (severity `score`); `docs/generated/findings.md` is built from it."""
+"""Every finding code of common rules §9, and those of rules beyond it (severity `score`).
+
+`docs/generated/findings.md` is built from it.
+"""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from hie.base.finding import finding
 from hie.base.ids import resource_id
-from hie.fold.fold import Folded, MemberState
 from hie.base.slots import assemble
+from hie.fold.fold import Folded, MemberState
 from hie.fold.visit import precedes, visit_elements
 
 Resource = dict[str, Any]

@@ -1,8 +1,8 @@
 """The registry of quality rules: `mappings/quality/*.toml`, loaded and checked at start.
 
-Every file has `[defaults]` and one `[[rule]]` for each rule. Rules of the stage `quality` have a predicate or a FHIRPath
-expression and run on every draft; the others say where they are kept (parse, mapping, pipeline), so that one list shows
-them all. A rule that cannot run stops the start, with file and line.
+Every file has `[defaults]` and one `[[rule]]` for each rule. Rules of the stage `quality` have a predicate or a
+FHIRPath expression and run on every draft; the others say where they are kept (parse, mapping, pipeline), so that one
+list shows them all. A rule that cannot run stops the start, with file and line.
 """
 
 import csv

@@ -40,7 +40,7 @@ def _in_document(path: str) -> SourceReader:
     def read(tree: Any) -> list[str]:
         if not isinstance(tree, etree._Element):
             return []
-        found = find(tree)
+        found: Any = find(tree)
         texts = [str(one.text or "") if isinstance(one, etree._Element) else str(one) for one in found]
         return [text.strip() for text in texts if text.strip()]
 

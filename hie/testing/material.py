@@ -11,8 +11,8 @@ from typing import Any
 
 from hie.app import bind_feeds, open_exchange
 from hie.base.data import data_path
-from hie.base.finding import answered
 from hie.base.draft import Draft
+from hie.base.finding import answered
 from hie.base.ids import raw_item_id, sha256
 from hie.base.record import Delivery, Record
 from hie.commands.adapters import runtime_of, samples

@@ -39,7 +39,8 @@ EXPECTED: dict[str, list[tuple[Disposition, set[str]]]] = {
 def as_json(value: Any) -> Any:
     """A draft as JSON values; numbers keep their digits."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {f.name: as_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {name: part for name, part in fields.items() if (name, part) != ("rule", "")}
     if isinstance(value, dict):
         return {name: as_json(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

@@ -75,7 +75,7 @@ def draft(record: Record, _: Delivery) -> Draft:
     )
 
 
-def check(given: Draft, _: Record) -> tuple[Draft, tuple[Finding, ...]]:
+def check(given: Draft, _: Record, _received: datetime) -> tuple[Draft, tuple[Finding, ...]]:
     return given, ()
 
 

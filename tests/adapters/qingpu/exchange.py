@@ -10,10 +10,10 @@ from typing import Any
 from lxml import etree
 
 from adapters.qingpu import adapter
-from hie.base.finding import answered
 from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
+from hie.base.finding import answered
 from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed
 from hie.feeds.xmlreceipt import answer, as_duplicate
