@@ -1,15 +1,20 @@
 """Admin routes: ledger, quarantine, replay, verification, persons to review. No patient data in any answer."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from hie.admin.origin import same_origin
 from hie.base.errors import Category, HieError
+from hie.base.finding import Finding
 from hie.identity.match import REASONS
 from hie.identity.tables import REVIEW
-from hie.pipeline.operate import Held, Operator
+from hie.pipeline.operate import Operator
+from hie.pipeline.quarantine import Ground, Group, Held, groups
+from hie.pipeline.rehearsal import Rehearsal
 from hie.pipeline.verify import verify
 from hie.staging.ledger import counters, ledger
 from hie.staging.states import State
@@ -18,6 +23,27 @@ from hie.store.port import Store
 
 class Discard(BaseModel):
     """Why something is discarded."""
+
+    reason: str
+
+
+class OneGround(BaseModel):
+    """A group of quarantined parts, as `/admin/quarantine-groups` names it."""
+
+    feed: str
+    label: str
+    cause: str
+    rule: str = ""
+    maps: str
+
+    @property
+    def ground(self) -> Ground:
+        """As a value."""
+        return Ground(self.feed, self.label, self.cause, self.rule, self.maps)
+
+
+class DiscardGround(OneGround):
+    """A group, and why it is discarded."""
 
     reason: str
 
@@ -31,7 +57,7 @@ class Changed(BaseModel):
 
 def admin_router(store: Store, operator: Callable[[], Operator]) -> APIRouter:
     """The routes under `/admin`."""
-    router = APIRouter(prefix="/admin", tags=["admin"])
+    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(same_origin)])
 
     @router.get("/ledger")
     async def get_ledger() -> dict[str, Any]:
@@ -63,6 +89,21 @@ def admin_router(store: Store, operator: Callable[[], Operator]) -> APIRouter:
         """What lies in quarantine, oldest first."""
         return [held_json(one) for one in await operator().held(feed=feed, cause=cause)]
 
+    @router.get("/quarantine-groups")
+    async def get_groups(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
+        """What lies in quarantine, grouped by feed, type, cause and version of the maps; largest first."""
+        return [group_json(one) for one in groups(await operator().held(feed=feed, cause=cause))]
+
+    @router.post("/quarantine-groups/release")
+    async def post_release_group(body: OneGround) -> dict[str, int]:
+        """Release every part that is held on one ground; returns how many items ended in which state."""
+        return await operator().release_group(body.ground)
+
+    @router.post("/quarantine-groups/discard")
+    async def post_discard_group(body: DiscardGround) -> dict[str, int]:
+        """Discard every part that is held on one ground; returns how many items ended in which state."""
+        return await operator().discard_group(body.ground, body.reason)
+
     @router.get("/quarantine/{item}")
     async def show_quarantine(item: str) -> dict[str, Any]:
         """One raw item: what is known of it and of its parts, without its content."""
@@ -75,6 +116,11 @@ def admin_router(store: Store, operator: Callable[[], Operator]) -> APIRouter:
     async def post_release(item: str, part: int | None = None) -> Changed:
         """Process a quarantined item, or one part, in spite of its quarantine findings."""
         return Changed(item=item, state=await operator().release(item, part))
+
+    @router.post("/quarantine/{item}/rehearse")
+    async def post_rehearse(item: str, release: bool = False) -> dict[str, Any]:
+        """What would become of an item now, replayed or released; nothing is stored."""
+        return rehearsal_json(await operator().rehearse(item, release=release))
 
     @router.post("/quarantine/{item}/discard")
     async def post_discard(item: str, body: Discard, part: int | None = None) -> Changed:
@@ -121,8 +167,46 @@ def held_json(one: Held) -> dict[str, Any]:
         "label": one.label,
         "received": one.received,
         "cause": one.cause,
-        "findings": [
-            {"code": f.code, "severity": f.severity.value, "path": f.path, "zh": f.row.zh, "en": f.text}
-            for f in one.findings
+        "rule": one.rule,
+        "maps": one.maps,
+        "findings": [finding_json(f) for f in one.findings],
+    }
+
+
+def group_json(group: Group) -> dict[str, Any]:
+    """A group of held parts."""
+    times = {"oldest": group.oldest, "newest": group.newest}
+    return {**asdict(group.ground), "count": group.count, **times, "paths": list(group.paths)}
+
+
+def rehearsal_json(found: Rehearsal) -> dict[str, Any]:
+    """What would become of an item; texts of the draft are shapes."""
+    outcome = found.outcome
+    return {
+        "item": outcome.id,
+        "disposition": outcome.disposition.value,
+        "findings": [finding_json(f) for f in outcome.findings],
+        "answer": {
+            "status": found.answer.status,
+            "contentType": found.answer.content_type,
+            "body": found.answer_text,
+        },
+        "parts": [
+            {
+                "part": part.part,
+                "label": part.label,
+                "disposition": part.disposition.value,
+                "findings": [finding_json(f) for f in part.findings],
+                "resources": list(part.resources),
+                "unmapped": list(found.unmapped.get(part.part, ())),
+                "draft": found.drafts.get(part.part, []),
+            }
+            for part in outcome.parts
         ],
     }
+
+
+def finding_json(f: Finding) -> dict[str, Any]:
+    """A finding for JSON."""
+    shown = {"code": f.code, "severity": f.severity.value, "path": f.path, "zh": f.row.zh, "en": f.text}
+    return {**shown, "rule": f.rule} if f.rule else shown

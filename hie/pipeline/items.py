@@ -46,6 +46,7 @@ def raw_row(delivery: Delivery) -> Row:
         "answer_type": "",
         "answer_status": 0,
         "organisation": None,
+        "maps": "",
         "body": delivery.body,
     }
 
@@ -64,6 +65,7 @@ def part_row(
     received: int,
     waits: str | None,
     sender: str,
+    maps: str,
 ) -> Row:
     """The row of a part. A copy of a known part carries neither hash, message id nor sender: the first one keeps
     them."""
@@ -84,6 +86,7 @@ def part_row(
         "waits": waits,
         "received": received,
         "organisation": sender if first else None,
+        "maps": maps,
     }
 
 

@@ -1,37 +1,25 @@
-"""What operators do with items: list quarantine, release, discard, replay. Every action leaves an audit row."""
+"""What operators do with items: list quarantine, rehearse, release, discard, replay; all but looking is audited."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from uuid import uuid4
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
 
-from hie.base.clock import Clock, micros
+from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.base.finding import Disposition, Finding
-from hie.pipeline.codec import decode_findings
+from hie.base.finding import Disposition
+from hie.pipeline.audit import audit
 from hie.pipeline.feed import FeedRuntime
-from hie.pipeline.items import delivery_of, number, part_outcome
+from hie.pipeline.items import delivery_of, number
 from hie.pipeline.prepare import prepare
+from hie.pipeline.quarantine import Ground, Held, held
+from hie.pipeline.rehearsal import Rehearsal, rehearse
 from hie.pipeline.settle import Settler
-from hie.staging.states import Event, State, advance
-from hie.staging.tables import AUDIT, PART, RAW_ITEM
+from hie.staging.states import IN_FLIGHT, Event, State, advance
+from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Store, Transaction
 from hie.store.table import Above, Row, Where
 
 PAGE = 200
 """Raw items read at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One quarantined part: which item and part, since when (microseconds), its cause and findings; no patient data."""
-
-    item: str
-    part: int
-    feed: str
-    label: str
-    received: int
-    cause: str
-    findings: tuple[Finding, ...]
 
 
 class Operator:
@@ -44,16 +32,9 @@ class Operator:
         self._clock = clock
         self._principal = principal
 
-    async def held(self, *, feed: str | None = None, cause: str | None = None) -> list[Held]:
-        """What lies in quarantine, oldest first: parts, and items that were quarantined as a whole."""
-        rows = await self._store.select(PART, {"disposition": Disposition.QUARANTINED.value}, order=("received",))
-        found = [_held(row) for row in rows]
-        seen = {one.item for one in found}
-        for item in await self._store.select(RAW_ITEM, {"state": State.QUARANTINED.value}):
-            if item["id"] not in seen:
-                found.append(_held_item(item))
-        found.sort(key=lambda one: (one.received, one.item, one.part))
-        return [one for one in found if feed in (None, one.feed) and cause in (None, one.cause)]
+    async def held(self, **wanted: str | None) -> list[Held]:
+        """What lies in quarantine, oldest first; narrowed by fields of `Held`."""
+        return await held(self._store, wanted)
 
     async def item(self, item: str) -> Row:
         """The row of an item; raises NOT_FOUND. A prefix of the id that fits only one item is enough."""
@@ -69,7 +50,8 @@ class Operator:
     async def release(self, item: str, part: int | None = None) -> str:
         """Process a quarantined item, or one part of it, in spite of its quarantine findings; returns the new state.
 
-        Releasing what is not in quarantine changes nothing.
+        An item that was given up before it had parts is tried again. Releasing what is not in quarantine changes
+        nothing.
         """
         row = await self.item(item)
 
@@ -82,8 +64,11 @@ class Operator:
                 if r["disposition"] == Disposition.QUARANTINED and part in (None, r["part"])
             )
             if parts:
-                await self._audit(tx, "release", _target(current, part), "")
+                await self._audit(tx, "release", current, part)
                 await self._settler.release(tx, current, parts)
+            elif not held and current["state"] == State.QUARANTINED:
+                await self._audit(tx, "release", current, None)
+                await self._again(tx, current)
             return str((await _fresh(tx, current))["state"])
 
         return await self._store.write(job)
@@ -104,7 +89,7 @@ class Operator:
             whole = current["state"] == State.QUARANTINED
             if not held and not whole:
                 return str(current["state"])
-            await self._audit(tx, "discard", _target(current, part), reason)
+            await self._audit(tx, "discard", current, part, reason)
             for one in held:
                 await tx.upsert(PART, {**one, "disposition": Disposition.REJECTED.value, "waits": None})
             left = await tx.select(PART, {"item": current["id"]})
@@ -116,21 +101,44 @@ class Operator:
 
         return await self._store.write(job)
 
+    async def release_group(self, ground: Ground) -> dict[str, int]:
+        """Release every part that is held on one ground; returns how many items ended in which state. Each item is a
+        transaction of its own, so an interrupted release is gone on with by asking for it again."""
+        return await self._each(ground, self.release)
+
+    async def discard_group(self, ground: Ground, reason: str) -> dict[str, int]:
+        """Discard every part that is held on one ground; returns how many items ended in which state."""
+        return await self._each(ground, lambda item, part: self.discard(item, reason, part))
+
+    async def _each(self, ground: Ground, act: Callable[[str, int | None], Awaitable[str]]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for one in await self.held(**asdict(ground)):
+            state = await act(one.item, one.part)
+            found[state] = found.get(state, 0) + 1
+        return found
+
+    async def rehearse(self, item: str, *, release: bool = False) -> Rehearsal:
+        """What would become of an item now, replayed or released; nothing is stored."""
+        return await rehearse(self._store, self._feeds, await self.item(item), release=release)
+
     async def replay(self, item: str) -> str:
         """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays."""
         row = await self.item(item)
 
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)
-            delivery = delivery_of(current)
-            parsed, parts = prepare(self._feeds[delivery.feed], delivery)
-            await self._audit(tx, "replay", delivery.id, "")
-            again = State(str(current["state"])) in (State.STORED, State.QUARANTINED, State.REJECTED)
-            await self._settler.settle(tx, delivery, parsed, parts, current, again=again)
-            await tx.upsert(RAW_ITEM, current)
+            await self._audit(tx, "replay", current, None)
+            await self._again(tx, current)
             return str(current["state"])
 
         return await self._store.write(job)
+
+    async def _again(self, tx: Transaction, item: Row) -> None:
+        delivery = delivery_of(item)
+        parsed, parts = prepare(self._feeds[delivery.feed], delivery)
+        again = State(str(item["state"])) not in IN_FLIGHT
+        await self._settler.settle(tx, delivery, parsed, parts, item, again=again)
+        await tx.upsert(RAW_ITEM, item)
 
     async def items(self, *, feed: str | None = None, states: tuple[State, ...] = tuple(State)) -> AsyncIterator[Row]:
         """Raw items in order of reception per feed, in pages; bodies included."""
@@ -152,45 +160,11 @@ class Operator:
                 if last is None:
                     break
 
-    async def _audit(self, tx: Transaction, action: str, target: str, reason: str) -> None:
-        at = micros(self._clock.now())
-        await tx.insert(
-            AUDIT,
-            {
-                "id": str(uuid4()),
-                "at": at,
-                "action": action,
-                "target": target,
-                "principal": self._principal,
-                "reason": reason,
-            },
-        )
-
-
-def _target(row: Row, part: int | None) -> str:
-    return f"{row['id']!s}/{'*' if part is None else part}"
+    async def _audit(self, tx: Transaction, action: str, item: Row, part: int | None, reason: str = "") -> None:
+        await audit(tx, self._clock.now(), self._principal, action, str(item["id"]), part, reason)
 
 
 async def _fresh(tx: Transaction, row: Row) -> Row:
     current = await tx.get(RAW_ITEM, row["id"])
     assert current is not None
     return current
-
-
-def _held(row: Row) -> Held:
-    outcome = part_outcome(row)
-    return Held(
-        str(row["item"]),
-        outcome.part,
-        str(row["feed"]),
-        outcome.label,
-        number(row["received"]),
-        str(row["cause"]),
-        outcome.findings,
-    )
-
-
-def _held_item(row: Row) -> Held:
-    findings = decode_findings(row["findings"])
-    cause = max(findings, key=lambda f: f.severity.rank).code if findings else "internal-error"
-    return Held(str(row["id"]), 0, str(row["feed"]), "", number(row["received"]), cause, findings)

@@ -71,6 +71,7 @@ class Settler:
             state=advance(claimed, SETTLES[how]).value,
             disposition=how.value,
             findings=encode_findings(parsed.findings),
+            maps=self._feeds[delivery.feed].maps,
             due=0,
         )
         await count(tx, delivery.received, delivery.feed, how.value)
@@ -158,7 +159,7 @@ class Settler:
                 waits = partial.work.waits if partial.work is not None else None
                 one = partial.prepared
                 organisation = runtime.sender(one.record.organisation)
-                row = part_row(delivery, one.record, one.draft, outcome, received, waits, organisation)
+                row = part_row(delivery, one.record, one.draft, outcome, received, waits, organisation, runtime.maps)
                 await counting.part(row, outcome.findings, len(outcome.resources))
                 await tx.upsert(PART, row)
         if runtime.feed.orphans:

@@ -20,13 +20,14 @@ RAW_ITEM = Table(
         "answer_type": str,
         "answer_status": int,
         "organisation": str,
+        "maps": str,
         "body": bytes,
     },
     key=("id",),
     indexes=(("state", "due"), ("feed", "received")),
 )
 """Raw items. `received` and `due` are microseconds since the epoch; `answer` is the saved answer. `organisation` is the
-sender under which the item is counted, None while it is not."""
+sender under which the item is counted, None while it is not; `maps` the version of the maps it was settled with."""
 
 PART = Table(
     "part",
@@ -45,12 +46,13 @@ PART = Table(
         "waits": str,
         "received": int,
         "organisation": str,
+        "maps": str,
     },
     key=("item", "part"),
     indexes=(("feed", "sha256"), ("feed", "message"), ("disposition", "received", "item", "part"), ("waits",)),
 )
 """Parts of raw items. `cause` is the code of the gravest finding, `waits` the root an orphan waits for, `organisation`
-the sender under which the part is counted, None for a copy."""
+the sender under which the part is counted, None for a copy; `maps` the version of the maps it was processed with."""
 
 CONTRIBUTION = Table(
     "contribution",

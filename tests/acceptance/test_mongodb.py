@@ -18,7 +18,7 @@ async def content(exchange: Exchange) -> dict[str, Any]:
     found = {}
     async for version in exchange.store.versions():
         resource = json.loads(version.body)
-        if version.type != "Provenance":
+        if version.type not in ("Provenance", "AuditEvent"):
             resource.pop("meta")
             found[f"{version.type}/{version.id}"] = resource
     return found

@@ -10,7 +10,8 @@ from hie.admin.drawing import chart
 from hie.admin.table import csv_bytes, safe
 from hie.app import Exchange
 from hie.base.clock import FixedClock
-from hie.mapping.sample import shape, shape_at
+from hie.base.shape import shape
+from hie.mapping.sample import shape_at
 from hie.staging.tables import RAW_ITEM
 from hie.wire.row import Header, Row
 from tests.admin.conftest import FIRST, LAST, RANGE, client

@@ -1,0 +1,40 @@
+"""Quarantine commands: groups of what is held, and acts on whole groups."""
+
+from datetime import timedelta
+from typing import Any
+
+from hie.base.clock import SystemClock, from_micros
+from hie.base.errors import Category, HieError
+from hie.commands.operate import call
+from hie.config import Config
+
+GROUPS = "/admin/quarantine-groups"
+_GROUND = ("feed", "label", "cause", "rule", "maps")
+
+
+async def groups(config: Config, wanted: dict[str, str | None]) -> list[dict[str, Any]]:
+    """The groups that have every wanted value (`feed`, `label`, `cause`, `maps`; None: any), largest first."""
+    narrowed = {name: wanted.get(name) for name in ("feed", "cause")}
+    found: list[dict[str, Any]] = await call(config, "GET", GROUPS, narrowed)
+    return [one for one in found if all(value in (None, one[name]) for name, value in wanted.items())]
+
+
+async def act(config: Config, action: str, wanted: dict[str, str | None], reason: str | None = None) -> dict[str, int]:
+    """Release or discard the groups that have every wanted value; returns how many items ended in which state."""
+    if not any(wanted.values()):
+        raise HieError(Category.INVALID, "Name an item, or at least one of --feed, --cause, --label and --maps.")
+    ended: dict[str, int] = {}
+    for group in await groups(config, wanted):
+        body = {name: group[name] for name in _GROUND} | ({"reason": reason} if reason is not None else {})
+        for state, n in (await call(config, "POST", f"{GROUPS}/{action}", {}, body)).items():
+            ended[state] = ended.get(state, 0) + n
+    return ended
+
+
+def age(since: int) -> str:
+    """How long ago something was, in the largest whole unit: `3 d`, `5 h`, `12 min`."""
+    passed = SystemClock().now() - from_micros(since)
+    for unit, length in (("d", timedelta(days=1)), ("h", timedelta(hours=1))):
+        if passed >= length:
+            return f"{passed // length} {unit}"
+    return f"{passed // timedelta(minutes=1)} min"

@@ -1,0 +1,94 @@
+"""Quarantine over HTTP and on the command line."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hie.app import Exchange
+from hie.cli import app
+from hie.store.port import Store
+from tests.admin.conftest import client
+
+SAMPLES = Path(__file__).resolve().parents[2] / "adapters" / "wujiang" / "samples"
+LONG_NAME = "顾" * 101
+
+
+async def held(exchange: Exchange, *, times: int = 2) -> list[str]:
+    """Admissions whose name is too long; the ids of their raw items, and something of the patient to look for."""
+    ids = []
+    for number in range(times):
+        body = (SAMPLES / "01-admit-a01.hl7").read_bytes().decode()
+        body = body.replace("顾晓岚", LONG_NAME).replace("|WS0001|", f"|WS000{number}|")
+        await exchange.ingest.receive("wujiang-hl7v2", body.encode())
+    for one in await exchange.operator().held():
+        ids.append(one.item)
+    return ids
+
+
+async def audits(store: Store) -> int:
+    return len([version async for version in store.versions("AuditEvent")])
+
+
+async def test_a_group_is_seen_rehearsed_and_released(quiet: Exchange) -> None:
+    ids = await held(quiet)
+    assert len(ids) == 2
+    async with client(quiet) as http:
+        [group] = (await http.get("/admin/quarantine-groups")).json()
+        assert (group["feed"], group["label"], group["cause"], group["count"]) == (
+            *("wujiang-hl7v2", "ADT^A01", "field-too-long"),
+            2,
+        )
+        assert len(group["maps"]) == 12
+        answer = await http.post(f"/admin/quarantine/{ids[0]}/rehearse", params={"release": True})
+        found = answer.json()
+        assert found["disposition"] == "accepted-with-warnings"
+        assert "MSA|AA|" in found["answer"]["body"]
+        assert any(line["target"].startswith("Patient/") for line in found["parts"][0]["draft"])
+        assert "顾" not in answer.text
+        assert "320598" not in answer.text
+        assert (await http.get(f"/admin/quarantine/{ids[0]}")).json()["state"] == "quarantined"
+        assert await audits(quiet.store) == 0
+        ground = {name: group[name] for name in ("feed", "label", "cause", "rule", "maps")}
+        assert (await http.post("/admin/quarantine-groups/release", json=ground)).json() == {"stored": 2}
+        assert (await http.post("/admin/quarantine-groups/release", json=ground)).json() == {}
+        assert (await http.get("/admin/quarantine-groups")).json() == []
+    assert await audits(quiet.store) == 2
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"sec-fetch-site": "same-origin", "origin": "http://localhost"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+    ],
+)
+async def test_a_page_from_elsewhere_changes_nothing(quiet: Exchange, headers: dict[str, str], status: int) -> None:
+    [item] = await held(quiet, times=1)
+    async with client(quiet) as http:
+        answer = await http.post(f"/admin/quarantine/{item}/release", headers=headers)
+        assert answer.status_code == status
+        state = (await http.get(f"/admin/quarantine/{item}")).json()["state"]
+    assert state == ("stored" if status == 200 else "quarantined")
+
+
+async def test_the_command_line_acts_on_groups(quiet: Exchange, tmp_path: Path) -> None:
+    [item] = await held(quiet, times=1)
+    await quiet.close()
+
+    def run(*words: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, ["quarantine", *words, "--data", str(tmp_path)])
+        return result.exit_code, result.output
+
+    code, text = await asyncio.to_thread(run, "groups")
+    assert (code, "field-too-long" in text, "ADT^A01" in text) == (0, True, True)
+    code, text = await asyncio.to_thread(run, "rehearse", item, "--release")
+    assert (code, "accepted-with-warnings" in text, "顾" in text) == (0, True, False)
+    assert (await asyncio.to_thread(run, "release"))[0] == 2
+    assert "stored: 1" in (await asyncio.to_thread(run, "release", "--cause", "field-too-long"))[1]
+    assert "Nothing lies" in (await asyncio.to_thread(run, "groups"))[1]
