@@ -30,6 +30,7 @@ def planned(
             strict=not lenient,
             now=microseconds(service.clock.now()),
             base=base or None,
+            terminology=None if service.terminology is None else service.terminology.answers.tokens,
         )
     except HieError as error:
         if error.category is not Category.NOT_SUPPORTED:

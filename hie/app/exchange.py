@@ -205,7 +205,7 @@ class Exchange:
         app.add_api_route("/", _home, include_in_schema=False)
         people = partial(linked, self.store)
         settings = FhirSettings(export_folder=self.config.data / "export")
-        validator = Validator(self._definitions)
+        validator = Validator(self._definitions, terms=self._terminology.answers)
         self._fhir = fhir_app(
             self.store,
             self._definitions,

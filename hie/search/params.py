@@ -39,7 +39,9 @@ from hie.search.plan import (
 )
 
 Terminology = Callable[[str, str], Sequence[tuple[str, str]]]
-"""(modifier `in`, `above` or `below`, value set URL or `system|code`) -> (system, code) of all that are meant."""
+"""(modifier `in`, `above` or `below`, value set URL or `system|code`) -> (system, code) of all that are meant.
+
+It raises `HieError` with a message for the caller when it cannot tell."""
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
@@ -188,11 +190,16 @@ def _of_type(text: str) -> OfTypeTest:
 
 
 def _expanded(setting: Setting, label: str, modifier: str, text: str) -> Sequence[Test]:
-    if modifier == "below" and re.fullmatch(r"[a-z]+(/[\w.+-]*)?", text) and setting.terminology is None:
+    if modifier == "below" and re.fullmatch(r"[a-z]+(/[\w.+-]*)?", text):
         return [TokenPrefixTest(text)]
     if setting.terminology is None:
         raise HieError(Category.NOT_SUPPORTED, f"Search parameter {label}: no terminology service.", expression=label)
-    return [TokenTest(system, code) for system, code in setting.terminology(modifier, text)]
+    try:
+        meant = setting.terminology(modifier, text)
+    except HieError as error:
+        told = f"Search parameter {label}: {error.message}."
+        raise HieError(Category.INVALID, told, issue=error.issue, expression=label) from None
+    return [TokenTest(system, code) for system, code in meant]
 
 
 def _reference(

@@ -60,6 +60,29 @@ class Filter:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which concepts of a code system are meant.
+
+    They meet all `filters`, meet not all filters of any group of `without`, hold all `words` (`hie.terminology.text`),
+    and are not inactive or abstract when these are not wanted.
+    """
+
+    filters: tuple[Filter, ...] = ()
+    without: tuple[tuple[Filter, ...], ...] = ()
+    words: tuple[str, ...] = ()
+    active_only: bool = False
+    selectable_only: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether every concept is meant."""
+        return self == EVERYTHING
+
+
+EVERYTHING = Selection()
+"""All concepts of a code system."""
+
 OPERATORS = frozenset({"=", "is-a", "descendent-of", "is-not-a", "regex", "in", "not-in", "generalizes", "exists"})
 """All of FHIR R4's FilterOperator."""
 

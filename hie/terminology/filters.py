@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from hie.base.errors import Category, HieError
-from hie.terminology.concept import HIERARCHICAL, OF_CODE, OPERATORS, Concept, Filter
+from hie.terminology.concept import HIERARCHICAL, OF_CODE, OPERATORS, Concept, Filter, Selection
 from hie.terminology.port import CodeSystem
 
 Predicate = Callable[[Concept], bool]
@@ -43,11 +43,23 @@ def listed(value: str) -> frozenset[str]:
     return frozenset(part.strip() for part in value.split(",") if part.strip())
 
 
-def predicate(system: CodeSystem, filters: Sequence[Filter]) -> Predicate:
-    """Whether a concept of `system` meets all filters."""
+def predicate(system: CodeSystem, wanted: Selection) -> Predicate:
+    """Whether a concept of `system` is in a selection, its words apart."""
+    tests = _tests(system, wanted.filters)
+    without = [_tests(system, group) for group in wanted.without]
+
+    def meets(concept: Concept) -> bool:
+        if (wanted.active_only and concept.inactive) or (wanted.selectable_only and concept.abstract):
+            return False
+        inside = all(test(concept) for test in tests)
+        return inside and not any(all(test(concept) for test in group) for group in without)
+
+    return meets
+
+
+def _tests(system: CodeSystem, filters: Sequence[Filter]) -> list[Predicate]:
     checked(filters)
-    tests = [_hierarchical(system, row) if row.op in HIERARCHICAL else _valued(system, row) for row in filters]
-    return lambda concept: all(test(concept) for test in tests)
+    return [_hierarchical(system, row) if row.op in HIERARCHICAL else _valued(system, row) for row in filters]
 
 
 def _hierarchical(system: CodeSystem, row: Filter) -> Predicate:

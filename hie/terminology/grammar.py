@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from hie.base.errors import Category, HieError
 from hie.fhir import ucum
-from hie.terminology.concept import Concept, Filter
+from hie.terminology.concept import Concept, Selection
 from hie.terminology.filters import predicate
 from hie.terminology.port import SystemInfo
 
@@ -37,16 +37,17 @@ class GrammarSystem:
         """Whether both are the same code."""
         return ancestor == descendant and self.get(ancestor) is not None
 
-    def select(self, filters: Sequence[Filter], words: Sequence[str] = ()) -> Iterator[Concept]:
+    def select(self, wanted: Selection, skip: int = 0) -> Iterator[Concept]:
         """Raises UNPROCESSABLE: there is no end of codes."""
         message = f"The codes of {self.info.url} follow a grammar and cannot be listed"
         raise HieError(Category.UNPROCESSABLE, message, issue="too-costly")
 
-    def meets(self, code: str, filters: Sequence[Filter]) -> bool:
-        """See `CodeSystem.meets`."""
-        return self.get(code) is not None and predicate(self, filters)(Concept(code))
+    def pick(self, code: str, wanted: Selection) -> Concept | None:
+        """See `CodeSystem.pick`."""
+        concept = self.get(code)
+        return concept if concept is not None and predicate(self, wanted)(concept) else None
 
-    def size(self, filters: Sequence[Filter]) -> int | None:
+    def size(self, wanted: Selection) -> int | None:
         """Not known."""
         return None
 

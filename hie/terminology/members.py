@@ -1,15 +1,17 @@
 """Value sets as things that can be listed and asked: each part gives its members one after the other, or finds one.
 
-Nothing is put together in memory: a member of a later part is left out when an earlier part finds it too, and when an
-excluded part finds it. So a value set of any size takes the memory of one page.
+Nothing is put together in memory: a member of a later part is left out when an earlier part has it too, and when an
+excluded part has it. So a value set of any size takes the memory of one page. Parts of one code system are told to the
+code system, which may be faster than asking code by code.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 from hie.base.errors import Category, HieError
-from hie.terminology.concept import Concept, Filter
+from hie.terminology.concept import EVERYTHING, Concept, Filter, Selection
 from hie.terminology.port import CodeSystem
 from hie.terminology.text import holds, text_of
 
@@ -46,51 +48,76 @@ def too_costly(message: str) -> HieError:
 
 
 class Members(Protocol):
-    """A value set or a part of one."""
+    """A value set or a part of one. `wanted` narrows it: its words and switches count, its filters are not used."""
 
-    def walk(self, words: Sequence[str], steps: Steps) -> Iterator[Member]:
-        """The members that hold all words, in order, each once."""
+    def walk(self, wanted: Selection, steps: Steps, skip: int = 0) -> Iterator[Member]:
+        """The members that are wanted, in order, each once, without the first `skip` of them."""
         ...
 
     def find(self, system: str | None, code: str) -> Member | None:
         """The member of that system (None: of any) and code."""
         ...
 
-    def size(self) -> int | None:
+    def has(self, member: Member) -> bool:
+        """Whether a member of another part is one of this."""
+        ...
+
+    def size(self, wanted: Selection) -> int | None:
         """How many there are, when that is told without a walk."""
         ...
 
 
 @dataclass(frozen=True)
 class OfSystem:
-    """The concepts of a code system that meet filters."""
+    """The concepts of a code system that meet filters, and not all of any group of `without`."""
 
     system: CodeSystem
     filters: tuple[Filter, ...] = ()
+    without: tuple[tuple[Filter, ...], ...] = ()
+
+    @property
+    def _own(self) -> Selection:
+        return Selection(self.filters, self.without)
+
+    def _of(self, wanted: Selection) -> Selection:
+        return replace(wanted, filters=self.filters, without=self.without)
 
     def _member(self, concept: Concept) -> Member:
         info = self.system.info
         return Member(info.url, info.version, concept, info.language)
 
-    def walk(self, words: Sequence[str], steps: Steps) -> Iterator[Member]:
+    def _is_named(self, system: str) -> bool:
+        info = self.system.info
+        return system == info.url or system in info.aliases
+
+    def walk(self, wanted: Selection, steps: Steps, skip: int = 0) -> Iterator[Member]:
         """See `Members.walk`."""
-        for concept in self.system.select(self.filters, words):
+        for concept in self.system.select(self._of(wanted), skip):
             steps.take()
             yield self._member(concept)
 
     def find(self, system: str | None, code: str) -> Member | None:
         """See `Members.find`."""
-        info = self.system.info
-        if system is not None and system != info.url and system not in info.aliases:
+        if system is not None and not self._is_named(system):
             return None
-        concept = self.system.get(code)
-        if concept is None or (self.filters and not self.system.meets(concept.code, self.filters)):
-            return None
-        return self._member(concept)
+        concept = self.system.pick(code, self._own)
+        return None if concept is None else self._member(concept)
 
-    def size(self) -> int | None:
+    def has(self, member: Member) -> bool:
+        """See `Members.has`."""
+        return self._is_named(member.system) and self.system.pick(member.concept.code, self._own) is not None
+
+    def size(self, wanted: Selection) -> int | None:
         """See `Members.size`."""
-        return self.system.size(self.filters)
+        return self.system.size(self._of(wanted))
+
+    def but(self, parts: Sequence[Members]) -> "tuple[OfSystem, list[Members]]":
+        """This without the parts that are of the same code system, and the parts that are left."""
+        told = [
+            part for part in parts if isinstance(part, OfSystem) and part.system is self.system and not part.without
+        ]
+        left = [part for part in parts if part not in told]
+        return replace(self, without=(*self.without, *(part.filters for part in told))), left
 
 
 @dataclass(frozen=True)
@@ -113,17 +140,20 @@ class Listed:
         concept = replace(found, display=listed.display or found.display, designations=names)
         return Member(self.url, version, concept, "" if own or info is None else info.language)
 
-    def walk(self, words: Sequence[str], steps: Steps) -> Iterator[Member]:
+    def walk(self, wanted: Selection, steps: Steps, skip: int = 0) -> Iterator[Member]:
         """See `Members.walk`."""
+        return islice(self._walk(wanted, steps), skip, None)
+
+    def _walk(self, wanted: Selection, steps: Steps) -> Iterator[Member]:
         for listed in self.concepts.values():
             steps.take()
             member = self._member(listed)
-            if not words or holds(text_of(member.concept), words):
+            if wanted_here(member, wanted) and (not wanted.words or holds(text_of(member.concept), wanted.words)):
                 yield member
 
     def find(self, system: str | None, code: str) -> Member | None:
         """See `Members.find`; a code is listed as its system writes it."""
-        if system is not None and system != self.url and not self._is_alias(system):
+        if system is not None and not self._is_named(system):
             return None
         listed = self.concepts.get(code)
         if listed is None and self.known is not None and not self.known.info.case_sensitive:
@@ -131,12 +161,16 @@ class Listed:
             listed = None if found is None else self.concepts.get(found.code)
         return None if listed is None else self._member(listed)
 
-    def _is_alias(self, system: str) -> bool:
-        return self.known is not None and system in self.known.info.aliases
+    def _is_named(self, system: str) -> bool:
+        return system == self.url or (self.known is not None and system in self.known.info.aliases)
 
-    def size(self) -> int | None:
+    def has(self, member: Member) -> bool:
+        """See `Members.has`."""
+        return self._is_named(member.system) and member.concept.code in self.concepts
+
+    def size(self, wanted: Selection) -> int | None:
         """See `Members.size`."""
-        return len(self.concepts)
+        return len(self.concepts) if wanted == EVERYTHING else None
 
 
 @dataclass(frozen=True)
@@ -146,7 +180,7 @@ class Unavailable:
     url: str
     error: Callable[[], HieError]
 
-    def walk(self, words: Sequence[str], steps: Steps) -> Iterator[Member]:
+    def walk(self, wanted: Selection, steps: Steps, skip: int = 0) -> Iterator[Member]:
         """Raises what is missing."""
         raise self.error()
 
@@ -156,7 +190,11 @@ class Unavailable:
             return None
         raise self.error()
 
-    def size(self) -> int | None:
+    def has(self, member: Member) -> bool:
+        """See `find`."""
+        return self.find(member.system, member.concept.code) is not None
+
+    def size(self, wanted: Selection) -> int | None:
         """Not known."""
         return None
 
@@ -167,24 +205,24 @@ class Both:
 
     parts: tuple[Members, ...]
 
-    def walk(self, words: Sequence[str], steps: Steps) -> Iterator[Member]:
+    def walk(self, wanted: Selection, steps: Steps, skip: int = 0) -> Iterator[Member]:
         """See `Members.walk`."""
         first, *others = self.parts
-        for member in first.walk(words, steps):
-            if all(part.find(member.system, member.concept.code) is not None for part in others):
-                yield member
+        found = (member for member in first.walk(wanted, steps) if all(part.has(member) for part in others))
+        return islice(found, skip, None)
 
     def find(self, system: str | None, code: str) -> Member | None:
         """See `Members.find`."""
         found = self.parts[0].find(system, code)
-        if found is None:
-            return None
-        inside = all(part.find(found.system, found.concept.code) is not None for part in self.parts[1:])
-        return found if inside else None
+        return found if found is not None and all(part.has(found) for part in self.parts[1:]) else None
 
-    def size(self) -> int | None:
-        """Known for one part only."""
-        return self.parts[0].size() if len(self.parts) == 1 else None
+    def has(self, member: Member) -> bool:
+        """See `Members.has`."""
+        return all(part.has(member) for part in self.parts)
+
+    def size(self, wanted: Selection) -> int | None:
+        """Not known."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -195,16 +233,27 @@ class Composed:
     excluded: tuple[Members, ...] = ()
     active_only: bool = False
 
-    def walk(self, words: Sequence[str], steps: Steps) -> Iterator[Member]:
-        """See `Members.walk`."""
+    def _arranged(self) -> list[tuple[Members, list[Members]]]:
+        """Each part with the parts whose members do not come from it."""
+        found: list[tuple[Members, list[Members]]] = []
         for place, part in enumerate(self.included):
-            before = (*self.included[:place], *self.excluded)
-            for member in part.walk(words, steps):
-                if self._stays(member) and not _in_any(before, member):
-                    yield member
+            others = [*self.included[:place], *self.excluded]
+            found.append(part.but(others) if isinstance(part, OfSystem) else (part, others))
+        return found
 
-    def _stays(self, member: Member) -> bool:
-        return not (self.active_only and member.concept.inactive)
+    def walk(self, wanted: Selection, steps: Steps, skip: int = 0) -> Iterator[Member]:
+        """See `Members.walk`."""
+        narrowed = replace(wanted, active_only=wanted.active_only or self.active_only)
+        arranged = self._arranged()
+        if len(arranged) == 1 and not arranged[0][1]:
+            return arranged[0][0].walk(narrowed, steps, skip)
+        return islice(self._walk(arranged, narrowed, steps), skip, None)
+
+    def _walk(self, arranged: list[tuple[Members, list[Members]]], wanted: Selection, steps: Steps) -> Iterator[Member]:
+        for part, others in arranged:
+            for member in part.walk(wanted, steps):
+                if not any(other.has(member) for other in others):
+                    yield member
 
     def find(self, system: str | None, code: str) -> Member | None:
         """See `Members.find`; a part that cannot tell counts only when no other has the code."""
@@ -215,23 +264,28 @@ class Composed:
             except HieError as error:
                 missing = missing or error
                 continue
-            if found is not None and self._stays(found) and not _in_any(self.excluded, found):
+            if found is not None and self._stays(found):
                 return found
         if missing is not None:
             raise missing
         return None
 
-    def size(self) -> int | None:
-        """Known for one part without exclusion."""
-        if len(self.included) != 1 or self.excluded or self.active_only:
-            return None
-        return self.included[0].size()
+    def _stays(self, member: Member) -> bool:
+        gone = self.active_only and member.concept.inactive
+        return not gone and not any(part.has(member) for part in self.excluded)
+
+    def has(self, member: Member) -> bool:
+        """See `Members.has`."""
+        return self.find(member.system, member.concept.code) is not None
+
+    def size(self, wanted: Selection) -> int | None:
+        """Told by the code system when there is but one."""
+        narrowed = replace(wanted, active_only=wanted.active_only or self.active_only)
+        arranged = self._arranged()
+        return arranged[0][0].size(narrowed) if len(arranged) == 1 and not arranged[0][1] else None
 
 
-def _in_any(parts: Sequence[Members], member: Member) -> bool:
-    return any(part.find(member.system, member.concept.code) is not None for part in parts)
-
-
-def narrowed(members: Members, keep: Callable[[Member], bool], words: Sequence[str], steps: Steps) -> Iterator[Member]:
-    """The walk without members that `keep` refuses."""
-    return (member for member in members.walk(words, steps) if keep(member))
+def wanted_here(member: Member, wanted: Selection) -> bool:
+    """Whether the switches of a selection let a member through."""
+    concept = member.concept
+    return not (wanted.active_only and concept.inactive) and not (wanted.selectable_only and concept.abstract)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hie.terminology.concept import Concept, Filter
+from hie.terminology.concept import Concept, Selection
 
 ENUMERABLE = frozenset({"complete", "fragment", "example"})
 """Values of CodeSystem.content with which the concepts here may stand for the code system."""
@@ -75,17 +75,17 @@ class CodeSystem(Protocol):
         """Whether `descendant` is `ancestor` or below it."""
         ...
 
-    def select(self, filters: Sequence[Filter], words: Sequence[str] = ()) -> Iterator[Concept]:
-        """The concepts that meet all filters and hold all words, in the order of the code system.
+    def select(self, wanted: Selection, skip: int = 0) -> Iterator[Concept]:
+        """The concepts of a selection in the order of the code system, without the first `skip` of them.
 
         Raises UNPROCESSABLE (`too-costly`) when the codes cannot be listed, INVALID for a filter it cannot apply.
         """
         ...
 
-    def meets(self, code: str, filters: Sequence[Filter]) -> bool:
-        """Whether the concept of a known code meets all filters."""
+    def pick(self, code: str, wanted: Selection) -> Concept | None:
+        """The concept of a code when it is in a selection."""
         ...
 
-    def size(self, filters: Sequence[Filter]) -> int | None:
-        """How many concepts meet all filters, when that is told without listing them."""
+    def size(self, wanted: Selection) -> int | None:
+        """How many concepts a selection has, when that is told without listing them."""
         ...

@@ -1,9 +1,10 @@
 """A code system in memory, compiled from a CodeSystem resource (FHIR R4 codesystem)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
-from hie.terminology.concept import Concept, Designation, Filter, Json, Property
+from hie.terminology.concept import Concept, Designation, Json, Property, Selection
 from hie.terminology.filters import predicate
 from hie.terminology.port import SystemInfo
 from hie.terminology.text import holds, text_of
@@ -56,21 +57,24 @@ class ResourceSystem:
                     waiting.append(parent)
         return False
 
-    def select(self, filters: Sequence[Filter], words: Sequence[str] = ()) -> Iterator[Concept]:
+    def select(self, wanted: Selection, skip: int = 0) -> Iterator[Concept]:
         """See `CodeSystem.select`."""
-        meets = predicate(self, filters)
+        return islice(self._select(wanted), skip, None)
+
+    def _select(self, wanted: Selection) -> Iterator[Concept]:
+        meets = predicate(self, wanted)
         for concept in self._concepts.values():
-            if (not words or holds(self._text(concept), words)) and meets(concept):
+            if (not wanted.words or holds(self._text(concept), wanted.words)) and meets(concept):
                 yield concept
 
-    def meets(self, code: str, filters: Sequence[Filter]) -> bool:
-        """See `CodeSystem.meets`."""
+    def pick(self, code: str, wanted: Selection) -> Concept | None:
+        """See `CodeSystem.pick`."""
         concept = self.get(code)
-        return concept is not None and predicate(self, filters)(concept)
+        return concept if concept is not None and predicate(self, wanted)(concept) else None
 
-    def size(self, filters: Sequence[Filter]) -> int | None:
+    def size(self, wanted: Selection) -> int | None:
         """See `CodeSystem.size`."""
-        return None if filters else len(self._concepts)
+        return len(self._concepts) if wanted.everything else sum(1 for _ in self._select(wanted))
 
     def _text(self, concept: Concept) -> str:
         found = self._texts.get(concept.code)

@@ -15,11 +15,11 @@ from typing import Any
 
 from hie.base.errors import Category, HieError
 from hie.terminology.compose import NO_PINS, Pins, members_of
-from hie.terminology.concept import Concept, Json
+from hie.terminology.concept import EVERYTHING, Concept, Json, Selection
 from hie.terminology.conceptmap import Match, Wanted, backwards, forwards
 from hie.terminology.language import display_in, same_name
 from hie.terminology.library import Library
-from hie.terminology.members import Member, Members, Steps, narrowed, too_costly
+from hie.terminology.members import Member, Members, Steps, too_costly
 from hie.terminology.port import CodeSystem, SystemInfo
 
 MOST_CODES = 10_000
@@ -33,22 +33,24 @@ _KEPT = 512
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a code is right. `display` is the preferred name; `message` says what is wrong, empty when nothing is."""
+    """Whether a code is right. `display` is the preferred name; `message` says what is wrong, empty when nothing is.
+
+    `known`: the code itself is right, whatever is said of its display.
+    """
 
     result: bool
     message: str = ""
     display: str = ""
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What an expansion is asked for. `count` None: all of it, at most `MOST_CODES`."""
 
-    words: tuple[str, ...] = ()
+    wanted: Selection = EVERYTHING
     offset: int = 0
     count: int | None = None
-    active_only: bool = False
-    selectable_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,14 @@ class Terminology:
         return display_in(concept, found.info.language, (language,))[0] or None
 
     def check(self, system: str, code: str, display: str | None = None, version: str | None = None) -> Verdict | None:
-        """Whether a code system has a code, and the code that name; None when the code system is not here.
+        """Whether a code system has a code, and the code that name; None when the code system is not here in full.
 
         For the validator and for the lint of code maps: `check("http://loinc.org", "718-7", "Hemoglobin")`.
         """
         found = self.library.find_system(system, version)
-        return None if found is None else judged(found, code, display)
+        if found is None or found.info.content != "complete":
+            return None
+        return judged(found, code, display)
 
     def validate(
         self, system: str, code: str, display: str | None = None, version: str | None = None,
@@ -138,9 +142,8 @@ class Terminology:
     def expand(self, members: Members, asked: Asked) -> Expansion:
         """One page of the members; raises UNPROCESSABLE (`too-costly`) when it would be too large."""
         most = MOST_CODES if asked.count is None else min(asked.count, MOST_CODES)
-        steps = Steps()
-        found = narrowed(members, lambda member: _wanted(member, asked), asked.words, steps)
-        page = list(islice(found, asked.offset, asked.offset + most + 1))
+        found = members.walk(asked.wanted, Steps(), asked.offset)
+        page = list(islice(found, most + 1))
         if asked.count is None and len(page) > most:
             raise too_costly(f"The value set has more than {MOST_CODES} codes; ask for pages with count and offset, "
                              "or narrow it with filter")  # fmt: skip
@@ -185,7 +188,7 @@ class Terminology:
         """
         found: Iterable[Member]
         if modifier == "in":
-            found = self._named(text).walk((), Steps())
+            found = self._named(text).walk(EVERYTHING, Steps())
         else:
             system, bar, code = text.partition("|")
             if not bar or not code:
@@ -207,7 +210,7 @@ class Terminology:
         _, concept = self.lookup(system, code)
         op = "is-a" if modifier == "below" else "generalizes"
         include = {"system": system, "filter": [{"property": "concept", "op": op, "value": concept.code}]}
-        return members_of({"compose": {"include": [include]}}, self.library).walk((), Steps())
+        return members_of({"compose": {"include": [include]}}, self.library).walk(EVERYTHING, Steps())
 
     # -- concept maps ----------------------------------------------------------------------------------------------
 
@@ -251,24 +254,18 @@ def judged_name(
     """Whether a display is a name of a concept, in any language; and whether an abstract one is fine."""
     preferred = display_in(concept, base, languages)[0]
     if concept.abstract and not abstract:
-        return Verdict(False, "The code is abstract: it groups others and is not to be used itself", preferred)
+        return Verdict(False, "The code is abstract: it groups others and is not to be used itself", preferred, True)
     names = (concept.display, *(row.value for row in concept.designations))
     if display and any(names) and not any(same_name(display, name) for name in names):
-        return Verdict(False, f"The display is not a name of this code; it is called {preferred!r}", preferred)
-    return Verdict(True, "", preferred)
-
-
-def _wanted(member: Member, asked: Asked) -> bool:
-    concept = member.concept
-    return not (asked.active_only and concept.inactive) and not (asked.selectable_only and concept.abstract)
+        return Verdict(False, f"The display is not a name of this code; it is called {preferred!r}", preferred, True)
+    return Verdict(True, "", preferred, True)
 
 
 def _total(members: Members, asked: Asked, shown: int, more: bool, rest: Iterable[Member]) -> int | None:
     """Counted by the source where it can; else by walking on, unless that takes too many steps."""
     if not more and (shown or not asked.offset):
         return asked.offset + shown
-    plain = not (asked.words or asked.active_only or asked.selectable_only)
-    known = members.size() if plain else None
+    known = members.size(asked.wanted)
     if known is not None:
         return known
     if not more:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
-from hie.terminology.concept import SUPPLEMENT_USE, Concept, Designation, Filter, Json
+from hie.terminology.concept import EVERYTHING, SUPPLEMENT_USE, Concept, Designation, Json, Selection
 from hie.terminology.filters import predicate
 from hie.terminology.port import CodeSystem, SystemInfo
 from hie.terminology.resource import read_concept
@@ -21,6 +22,7 @@ class Supplemented:
         for resource in supplements:
             properties |= {row["code"]: row.get("type", "string") for row in resource.get("property", ())}
             self._read(resource.get("concept", ()), str(resource.get("language", "")))
+        self._properties = {row.code for concept in self._added.values() for row in concept.properties}
         self.info: SystemInfo = replace(base.info, properties=properties)
 
     def _read(self, rows: Sequence[Json], language: str) -> None:
@@ -53,30 +55,37 @@ class Supplemented:
         """See `CodeSystem.subsumes`."""
         return self._base.subsumes(ancestor, descendant)
 
-    def select(self, filters: Sequence[Filter], words: Sequence[str] = ()) -> Iterator[Concept]:
+    def select(self, wanted: Selection, skip: int = 0) -> Iterator[Concept]:
         """See `CodeSystem.select`; concepts found by what a supplement adds come after those found without."""
-        adds = {row.code for concept in self._added.values() for row in concept.properties}
-        if any(row.property in adds for row in filters):
-            meets = predicate(self, filters)
-            whole = (self._whole(concept) for concept in self._base.select(()))
+        return islice(self._select(wanted), skip, None)
+
+    def _select(self, wanted: Selection) -> Iterator[Concept]:
+        if self._asks_added(wanted):
+            meets, words = predicate(self, wanted), wanted.words
+            whole = (self._whole(concept) for concept in self._base.select(EVERYTHING))
             yield from (c for c in whole if meets(c) and (not words or holds(text_of(c), words)))
             return
         found = set()
-        for concept in self._base.select(filters, words):
-            if words and concept.code in self._added:
+        for concept in self._base.select(wanted):
+            if wanted.words and concept.code in self._added:
                 found.add(concept.code)
             yield self._whole(concept)
-        if words:
-            yield from self._found_by_supplement(filters, words, found)
+        if wanted.words:
+            yield from self._found_by_supplement(wanted, found)
 
-    def _found_by_supplement(
-        self, filters: Sequence[Filter], words: Sequence[str], known: set[str]
-    ) -> Iterator[Concept]:
+    def _asks_added(self, wanted: Selection) -> bool:
+        """Whether a filter is about a property that a supplement adds."""
+        return any(row.property in self._properties for group in (wanted.filters, *wanted.without) for row in group)
+
+    def _found_by_supplement(self, wanted: Selection, known: set[str]) -> Iterator[Concept]:
+        plain = replace(wanted, words=())
         for code in self._added:
             if code in known:
                 continue
             concept = self.get(code)
-            if concept is not None and holds(self._text(concept), words) and self._base.meets(concept.code, filters):
+            if concept is None or not holds(self._text(concept), wanted.words):
+                continue
+            if self._base.pick(concept.code, plain) is not None:
                 yield concept
 
     def _text(self, concept: Concept) -> str:
@@ -85,14 +94,19 @@ class Supplemented:
             found = self._texts[concept.code] = text_of(concept)
         return found
 
-    def meets(self, code: str, filters: Sequence[Filter]) -> bool:
-        """See `CodeSystem.meets`."""
+    def pick(self, code: str, wanted: Selection) -> Concept | None:
+        """See `CodeSystem.pick`."""
+        if not self._asks_added(wanted):
+            found = self._base.pick(code, wanted)
+            return None if found is None else self._whole(found)
         concept = self.get(code)
-        return concept is not None and predicate(self, filters)(concept)
+        return concept if concept is not None and predicate(self, wanted)(concept) else None
 
-    def size(self, filters: Sequence[Filter]) -> int | None:
+    def size(self, wanted: Selection) -> int | None:
         """See `CodeSystem.size`."""
-        return self._base.size(filters)
+        if wanted.words or self._asks_added(wanted):
+            return None
+        return self._base.size(wanted)
 
 
 def _joined(concept: Concept, names: Sequence[Designation], added: Concept) -> Concept:

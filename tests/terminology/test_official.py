@@ -6,6 +6,7 @@ import pytest
 
 from hie.base.errors import HieError
 from hie.fhir.definitions import official
+from hie.terminology.concept import EVERYTHING
 from hie.terminology.library import Library
 from hie.terminology.members import Member, Steps
 from hie.terminology.service import Terminology
@@ -21,7 +22,7 @@ def published(value_set: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def members(answers: Terminology, url: str) -> list[Member]:
-    return list(answers.members(url).walk((), Steps()))
+    return list(answers.members(url).walk(EVERYTHING, Steps()))
 
 
 def test_every_published_code_is_a_member_and_what_is_more_is_grouping_or_retired(answers: Terminology) -> None:

@@ -25,7 +25,7 @@ from hie.api.service import Service
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.terminology.compose import Pins
-from hie.terminology.concept import Designation
+from hie.terminology.concept import Designation, Selection
 from hie.terminology.language import display_in, matches
 from hie.terminology.members import Member
 from hie.terminology.service import Asked, Expansion
@@ -55,13 +55,12 @@ async def expand(service: Service, request: Request, route: Route) -> Answer:
     asked.only(_EXPAND, request.prefer.lenient)
     refuse(asked, _NOT_HERE)
     value_set = await _asked_value_set(service, request, route, asked)
-    wanted = Asked(
-        words_of(asked.text("filter")),
-        number(asked, "offset") or 0,
-        number(asked, "count"),
-        flag(asked, "activeOnly"),
-        flag(asked, "excludeNotForUI"),
+    chosen = Selection(
+        words=words_of(asked.text("filter")),
+        active_only=flag(asked, "activeOnly"),
+        selectable_only=flag(asked, "excludeNotForUI"),
     )
+    wanted = Asked(chosen, number(asked, "offset") or 0, number(asked, "count"))
     for name in ("excludeNested", "excludePostCoordinated"):
         flag(asked, name)
     pins, answers = _pins(asked), answers_of(service)

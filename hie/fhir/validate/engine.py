@@ -7,6 +7,7 @@ from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint
 from hie.fhir.path import Compiled, Node, Scope, compile
+from hie.fhir.path.scope import MemberOf
 from hie.fhir.validate.references import Root
 
 STEPS = 200_000
@@ -20,8 +21,8 @@ MALFORMED = (AttributeError, TypeError, ValueError, KeyError, ArithmeticError, R
 class Engine:
     """Evaluates constraints and paths on elements inside a resource."""
 
-    def __init__(self, definitions: Definitions) -> None:
-        self._scope = Scope(definitions=definitions, limit=STEPS)
+    def __init__(self, definitions: Definitions, member_of: MemberOf | None = None) -> None:
+        self._scope = Scope(definitions=definitions, limit=STEPS, member_of=member_of)
 
     def holds(self, constraint: Constraint, value: Any, kind: str, node: str, root: Root, sibling: Any = None) -> bool:
         """Whether an element keeps a constraint.

@@ -8,7 +8,7 @@ from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Issue
-from hie.fhir.validate.bindings import Bindings
+from hie.fhir.validate.bindings import Bindings, Terms
 from hie.fhir.validate.codes import Codes, OfficialCodes, OwnCodes
 from hie.fhir.validate.conform import Conforming
 from hie.fhir.validate.engine import Engine
@@ -28,14 +28,20 @@ class Validator:
     """Validates resources as parsed by `hie.wire.safejson`; one instance serves all threads.
 
     `profiles` tells definitions, and `codes` value sets and code systems, beyond the official ones; the official ones
-    are asked when they are left out.
+    are asked when they are left out. `terms` is the terminology service: it answers for what `codes` does not have.
     """
 
-    def __init__(self, definitions: Definitions, profiles: Profiles | None = None, codes: Codes | None = None) -> None:
-        engine = Engine(definitions)
+    def __init__(
+        self,
+        definitions: Definitions,
+        profiles: Profiles | None = None,
+        codes: Codes | None = None,
+        terms: Terms | None = None,
+    ) -> None:
+        engine = Engine(definitions, None if terms is None else terms.member_of)
         plans = Plans(definitions, profiles or definitions)
         self._shapes = Shapes(definitions, engine)
-        bindings = Bindings(codes or OfficialCodes(definitions))
+        bindings = Bindings(codes or OfficialCodes(definitions), terms)
         self._conforming = Conforming(definitions, plans, engine, bindings)
         self._tools = Tools(definitions, plans, engine, bindings)
 
@@ -104,9 +110,9 @@ class Validator:
         return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)
 
 
-def load_validator(definitions: Definitions, folder: Path | None = None) -> Validator:
+def load_validator(definitions: Definitions, folder: Path | None = None, terms: Terms | None = None) -> Validator:
     """The validator over the official definitions and the conformance resources of a folder, `profiles/hie` unless
     told otherwise."""
     own = folder or data_path("profiles", "hie")
     structures = ProfileSet(definitions, load_structures(own))
-    return Validator(definitions, structures, OwnCodes(load_code_sets(own), OfficialCodes(definitions)))
+    return Validator(definitions, structures, OwnCodes(load_code_sets(own), OfficialCodes(definitions)), terms)
