@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from hie.base.errors import HieError
+from hie.commands.terminology import terminology
 
 app = typer.Typer(
     name="hie",
@@ -22,6 +23,7 @@ quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_ar
 app.add_typer(quarantine, name="quarantine")
 adapters = typer.Typer(help="适配器 · The regions that are installed, and what their maps cover.", no_args_is_help=True)
 app.add_typer(adapters, name="adapters")
+app.add_typer(terminology, name="terminology")
 console = Console()
 
 Data = Annotated[Path | None, typer.Option(help="Directory for the database and the drop folders. Default: data")]

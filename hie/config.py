@@ -31,6 +31,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("data", str, "data", "Directory for the database and the drop folders."),
     Setting("store", str, "", "Store: sqlite:///PATH or mongodb://... Default: hie.sqlite in the data directory."),
     Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
+    Setting("terminology", str, "", "File of large code systems. Default: terminology.sqlite in the data directory."),
     Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
@@ -53,6 +54,7 @@ class Config:
     data: Path
     store: str
     secret_file: str
+    terminology: str
     mllp_port: int
     mllp_connections: int
     mllp_frame_seconds: float
@@ -67,6 +69,11 @@ class Config:
     def store_path(self) -> Path | None:
         """The SQLite file that `store` names, None for a MongoDB; raises NOT_SUPPORTED for a URL of another kind."""
         return sqlite_path(self.store) if self.store else self.data / "hie.sqlite"
+
+    @property
+    def terminology_path(self) -> Path:
+        """The file of large code systems (`hie terminology load`)."""
+        return Path(self.terminology) if self.terminology else self.data / "terminology.sqlite"
 
 
 def sqlite_path(store: str) -> Path | None:

@@ -293,7 +293,7 @@ async def open_exchange(
         raise HieError(Category.UNAVAILABLE, "A migration into this store is not complete: run `hie migrate` again.")
     parameters = SearchParameters(store, definitions, extractors, log_place)
     await parameters.load()
-    terminology = open_terminology(store, definitions, adapters)
+    terminology = open_terminology(store, definitions, adapters, config.terminology_path)
     await terminology.load()
     return Exchange(config, store, feeds, definitions, clock, parameters, terminology)
 

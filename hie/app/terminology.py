@@ -1,6 +1,7 @@
 """The terminology service with all its sources: official definitions, our own, the code maps, what was loaded."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from hie.mapping.codes import load_codes
 from hie.mapping.conceptmaps import concept_maps
 from hie.plugin import Adapter
 from hie.store.port import Store
+from hie.terminology.codefile import CodeFile
 from hie.terminology.library import Library
 from hie.terminology.service import Terminology
 from hie.terminology.shelf import KINDS, Shelf
@@ -30,18 +32,23 @@ def shipped_resources(adapters: Sequence[Adapter] = ()) -> list[dict[str, Any]]:
     return found + concept_maps(tables.values())
 
 
-def shipped_terminology(definitions: Definitions, adapters: Sequence[Adapter] = ()) -> Terminology:
-    """The terminology service without a store: what ships with the server.
+def shipped_terminology(
+    definitions: Definitions, adapters: Sequence[Adapter] = (), file: Path | None = None
+) -> Terminology:
+    """The terminology service without a store: what ships with the server, and what was loaded into `file`.
 
     For tools such as `hie adapters lint`: `shipped_terminology(load_definitions()).check(system, code, display)`.
     """
-    return Terminology(Library(definitions, _shelf(shipped_resources(adapters))))
+    loaded = CodeFile(file) if file is not None else None
+    return Terminology(Library(definitions, _shelf(shipped_resources(adapters)), loaded=loaded))
 
 
-def open_terminology(store: Store, definitions: Definitions, adapters: Sequence[Adapter]) -> StoredTerminology:
-    """The terminology service over a store, for `publish` and `load`."""
+def open_terminology(
+    store: Store, definitions: Definitions, adapters: Sequence[Adapter], file: Path
+) -> StoredTerminology:
+    """The terminology service over a store and the file of large code systems, for `publish` and `load`."""
     shipped = shipped_resources(adapters)
-    answers = Terminology(Library(definitions, _shelf(shipped), Shelf("posted")))
+    answers = Terminology(Library(definitions, _shelf(shipped), Shelf("posted"), CodeFile(file)))
     return StoredTerminology(store, answers, shipped)
 
 

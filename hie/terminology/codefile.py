@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apsw
 import orjson
 
 from hie.terminology.codeschema import Connections
@@ -26,10 +25,16 @@ class CodeFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.revision = 0
         self._connections = Connections(path)
-        self._state: tuple[object, ...] = ()
+        self._files: tuple[tuple[int, int, int] | None, ...] = ()
         self._systems: tuple[StoredSystem, ...] = ()
+        self._revision = 0
+
+    @property
+    def revision(self) -> int:
+        """See `Loaded.revision`."""
+        self.systems()
+        return self._revision
 
     def find(self, url: str, version: str | None = None) -> "StoredSystem | None":
         """See `Loaded.find`."""
@@ -40,20 +45,15 @@ class CodeFile:
         return tuple(system.info for system in self.systems())
 
     def systems(self) -> "tuple[StoredSystem, ...]":
-        """All code systems, the last loaded first."""
-        try:
-            file = os.stat(self.path)
-        except OSError:
-            return ()
-        with self._connections.use() as connection:
-            state = (file.st_ino, connection.pragma("schema_version"), _changes(connection))
-        if state != self._state:
-            if self._state and state[0] != self._state[0]:
+        """All code systems, the last loaded first; the list is read again when the file or its log has changed."""
+        files = (_stamp(self.path), _stamp(self.path.with_name(self.path.name + "-wal")))
+        if files != self._files:
+            if self._files and self._files[0] is not None and (files[0] is None or files[0][0] != self._files[0][0]):
                 self._connections.close()
                 self._connections = Connections(self.path)
-            self._systems = tuple(self._read())
-            self._state = state
-            self.revision += 1
+            self._systems = tuple(self._read()) if files[0] is not None else ()
+            self._files = files
+            self._revision += 1
         return self._systems
 
     def _read(self) -> "Iterator[StoredSystem]":
@@ -67,9 +67,13 @@ class CodeFile:
         self._connections.close()
 
 
-def _changes(connection: apsw.Connection) -> object:
-    """What tells one state of the list of systems from another."""
-    return next(iter(connection.execute("SELECT count(*), max(id), max(loaded) FROM system")))
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Which file this is and when it was last written; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class StoredSystem:

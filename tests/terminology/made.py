@@ -34,10 +34,10 @@ def _below(letter: str, place: int) -> Iterator[tuple[str, str]]:
             yield f"{category}.{sub}{extension:02d}", f"{name}型{extension}"
 
 
-def write(path: Path, count: int) -> Path:
-    """A CSV of `count` codes; beyond the 206,000 that ICD-10's form gives, nothing."""
+def write(path: Path, count: int, latin: bool = False) -> Path:
+    """A CSV of `count` codes (at most some 208,000), with `latin` names that need no pinyin when asked for."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["疾病编码", "疾病名称"])
-        rows.writerows(codes(count))
+        rows.writerows((code, f"disease {code} of somewhere" if latin else name) for code, name in codes(count))
     return path
