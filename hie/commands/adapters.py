@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.app import bind_feeds, load_adapters
+from hie.app.terminology import shipped_terminology
 from hie.base.clock import SystemClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
@@ -147,8 +148,15 @@ def _slots(name: str, slots: Mapping[str, Any]) -> Iterator[str]:
 
 
 def linted(region: str | None = None) -> list[Problem]:
-    """What lint finds in the maps of one region, or of all."""
+    """What lint finds in the maps of one region, or of all; codes are held against every code system that ships."""
     adapters = load_adapters() if region is None else (adapter_of(region),)
     codes = MapSet.load(data_path("mappings"), adapters).codes
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
-    return lint(map_folders(adapters), feeds, codes, load_definitions())
+    definitions = load_definitions()
+    known = shipped_terminology(definitions, adapters)
+
+    def judge(system: str, code: str) -> str | None:
+        verdict = known.check(system, code)
+        return None if verdict is None or verdict.result else f"is not in {system}"
+
+    return lint(map_folders(adapters), feeds, codes, definitions, judge)

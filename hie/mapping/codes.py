@@ -66,7 +66,8 @@ _HEADERS = frozenset({"table", "kind", "system", "target", "unknown", "unknown-d
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """One code: its names (the first is the display), systems and target; `line` is where it stands."""
+    """One code: its names (the first is the display), systems and target; `line` is where it stands, `columns` where
+    its cells begin, in the order of `COLUMNS`."""
 
     source_system: str
     code: str
@@ -77,6 +78,11 @@ class CodeRow:
     equivalence: str = "equivalent"
     note: str = ""
     line: int = 0
+    columns: tuple[int, ...] = ()
+
+    def column(self, name: str) -> int:
+        """Where a cell begins, counted from 1."""
+        return self.columns[COLUMNS.index(name)] if self.columns else 1
 
     @property
     def display(self) -> str:
@@ -200,9 +206,9 @@ def read_table(file: str, text: str) -> tuple[CodeTable, list[Problem]]:
     rows: dict[str, CodeRow] = {}
     lines = text.splitlines()[first:]
     for number, cells in _cells(lines, first, file, problems):
-        row = _read_row(cells, header, number, file, problems)
+        row = _read_row(cells, header, number, _starts(lines[number - first - 1]), file, problems)
         if row.code in rows:
-            problems.append(Problem(file, number, f"code {row.code!r} stands twice"))
+            problems.append(Problem(file, number, f"code {row.code!r} stands twice", row.column("code")))
         rows[row.code] = row
     return _table(file, header, rows, problems), problems
 
@@ -244,8 +250,23 @@ def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> 
     return found
 
 
+def _starts(line: str) -> tuple[int, ...]:
+    """The columns, from 1, at which the cells of a line begin."""
+    starts, quoted = [1], False
+    for place, character in enumerate(line, start=1):
+        quoted = quoted != (character == '"')
+        if character == "," and not quoted:
+            starts.append(place + 1)
+    return (*starts, *[len(line) + 1] * (len(COLUMNS) - len(starts)))
+
+
 def _read_row(
-    cells: dict[str, str], header: dict[str, str], number: int, file: str, problems: list[Problem]
+    cells: dict[str, str],
+    header: dict[str, str],
+    number: int,
+    columns: tuple[int, ...],
+    file: str,
+    problems: list[Problem],
 ) -> CodeRow:
     row = CodeRow(
         source_system=cells["source_system"] or header.get("system", ""),
@@ -257,15 +278,16 @@ def _read_row(
         equivalence=cells["equivalence"] or "equivalent",
         note=cells["note"],
         line=number,
+        columns=columns,
     )
-    if not row.code:
-        problems.append(Problem(file, number, "the code is empty"))
-    if not row.source_system:
-        problems.append(Problem(file, number, "no source system in the row and no '# system:' above"))
-    if row.target_code and not row.target_system:
-        problems.append(Problem(file, number, "a target code without target system"))
-    if row.equivalence not in EQUIVALENCES:
-        problems.append(Problem(file, number, f"unknown equivalence {row.equivalence!r}"))
+    checks = {
+        "code": ("the code is empty", bool(row.code)),
+        "source_system": ("no source system in the row and no '# system:' above", bool(row.source_system)),
+        "target_system": ("a target code without target system", not row.target_code or bool(row.target_system)),
+        "equivalence": (f"unknown equivalence {row.equivalence!r}", row.equivalence in EQUIVALENCES),
+    }
+    wrong = ((name, reason) for name, (reason, right) in checks.items() if not right)
+    problems += [Problem(file, number, reason, row.column(name)) for name, reason in wrong]
     return row
 
 

@@ -1,17 +1,19 @@
-"""Lint: what the tables would write, held against the FHIR definitions, with file and line.
+"""Lint: what the tables would write, held against FHIR definitions and code systems, with file, line and column.
 
 Loading finds what cannot be compiled (`hie.mapping.fieldmap`, `hie.mapping.codes`); lint finds what would compile and
 give wrong FHIR: a target that is no element, a repeat where there is none, a code outside a required binding, a target
-code that its code system does not have. What a transform returns is not known here; the validator sees that.
+code that its code system does not have, a unit that is none, a LOINC code with a wrong check digit. What a transform
+returns is not known here; the validator sees that.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
-from hie.mapping.codes import CodeTable
+from hie.mapping.codes import CodeRow, CodeTable
+from hie.mapping.codeshape import misshapen
 from hie.mapping.fieldmap import FieldMap, read_map
 from hie.mapping.problem import Problem
 from hie.mapping.schema import SEVERAL
@@ -21,8 +23,21 @@ _FORMS = {"code": "code", "coding": "Coding", "concept": "CodeableConcept"}
 """`form` of a field with `codes` -> the FHIR type it makes."""
 
 
+Judge = Callable[[str, str], str | None]
+"""Code system and code -> what is wrong with the code; None when nothing is, or the code system is not known."""
+
+
+def shape_only(system: str, code: str) -> str | None:
+    """A judge for whom code systems are out of reach: it sees the form of a code."""
+    return misshapen(system, code)
+
+
 def lint(
-    folders: Iterable[Path], feeds: Iterable[str], codes: Mapping[str, CodeTable], fhir: Definitions
+    folders: Iterable[Path],
+    feeds: Iterable[str],
+    codes: Mapping[str, CodeTable],
+    fhir: Definitions,
+    judge: Judge = shape_only,
 ) -> list[Problem]:
     """Everything wrong with the field maps of `feeds` in `folders` (`<folder>/fields`) and with the code maps."""
     wanted = frozenset(feeds)
@@ -31,13 +46,15 @@ def lint(
         for path in sorted((folder / "fields").glob("*/*.toml")):
             if path.parent.name in wanted:
                 found, fieldmap = read_map(path, folder / "fields")
-                problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir))
+                problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir, judge))
     for table in codes.values():
-        problems.update(lint_codes(table, fhir))
+        problems.update(lint_codes(table, fhir, judge))
     return sorted(problems)
 
 
-def lint_map(fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definitions) -> Iterator[Problem]:
+def lint_map(
+    fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definitions, judge: Judge = shape_only
+) -> Iterator[Problem]:
     """What is wrong with the targets of one field map."""
     resources = fieldmap.resources()
     types = {str(table.get("name")): str(table.get("type")) for table, _, _ in resources if "name" in table.data}
@@ -50,10 +67,14 @@ def lint_map(fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definitio
             yield from _slot(table, "listed", types.get(str(table.get("root")), ""), fhir)
         for field in fields:
             owner = types.get(str(table.get("root")), kind) if field.get("on_root") else kind
-            yield from _field(field, owner, codes, fhir)
+            yield from _field(field, owner, codes, fhir, judge)
 
 
-def _field(field: Table, kind: str, codes: Mapping[str, CodeTable], fhir: Definitions) -> Iterator[Problem]:
+def _field(
+    field: Table, kind: str, codes: Mapping[str, CodeTable], fhir: Definitions, judge: Judge
+) -> Iterator[Problem]:
+    for key in ("constant", "default"):
+        yield from (field.problem(reason, key) for reason in _codings(field.get(key), judge))
     target = field.get("target")
     if not isinstance(target, str) or target == SEVERAL:
         return
@@ -125,19 +146,39 @@ def _coded(field: Table, members: Sequence[Property], table: CodeTable, fhir: De
     binding = members[0].element.binding
     if binding is None or binding.strength != "required" or "url" in field.data:
         return
-    for line, system, code in _targets(table):
+    for place, system, code in _targets(table):
         if not _in_set(binding, system, code, form, fhir):
             reason = f"{code!r} is not in {binding.value_set}, which {members[0].element.path} requires"
-            yield Problem(f"codes/{table.file}", line, reason)
+            yield _at(table, place, "target_code", reason)
 
 
-def _targets(table: CodeTable) -> Iterator[tuple[int, str, str]]:
-    """Every target of a code map with its line; the target for unknown codes stands in the header."""
+def _targets(table: CodeTable) -> Iterator[tuple[CodeRow | None, str, str]]:
+    """Every target of a code map with its row; the target for unknown codes stands in the header."""
     if table.unknown:
-        yield 1, table.target_system, table.unknown
+        yield None, table.target_system, table.unknown
     for row in table.rows.values():
         if row.target_code:
-            yield row.line, row.target_system, row.target_code
+            yield row, row.target_system, row.target_code
+
+
+def _at(table: CodeTable, row: CodeRow | None, column: str, reason: str) -> Problem:
+    line, place = (row.line, row.column(column)) if row is not None else (1, 1)
+    return Problem(f"codes/{table.file}", line, reason, place)
+
+
+def _codings(value: Any, judge: Judge) -> Iterator[str]:
+    """What is wrong with the codes of a constant."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _codings(item, judge)
+    elif isinstance(value, dict):
+        system, code = value.get("system"), value.get("code")
+        if isinstance(system, str) and isinstance(code, str):
+            wrong = judge(system, code)
+            if wrong is not None:
+                yield f"{code!r} {wrong}"
+        for item in value.values():
+            yield from _codings(item, judge)
 
 
 def _in_set(binding: Binding, system: str, code: str, form: str, fhir: Definitions) -> bool:
@@ -175,12 +216,26 @@ def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
             yield f"{member.element.path} is a {member.type}, not a plain value"
 
 
-def lint_codes(table: CodeTable, fhir: Definitions) -> Iterator[Problem]:
-    """Target codes that their code system does not have, where the system is known in full."""
-    for line, system, code in _targets(table):
-        known = concepts(system, fhir)
-        if known is not None and code not in known:
-            yield Problem(f"codes/{table.file}", line, f"{system} has no code {code!r}")
+def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -> Iterator[Problem]:
+    """Codes, on either side, that their code system does not have or that cannot be codes of it."""
+    for row, system, code in _targets(table):
+        yield from _judged(table, row, "target_code", system, code, fhir, judge)
+    for row in table.rows.values():
+        wrong = misshapen(row.source_system, row.code)
+        if wrong is not None:
+            yield _at(table, row, "code", f"{row.code!r} {wrong}")
+
+
+def _judged(
+    table: CodeTable, row: CodeRow | None, column: str, system: str, code: str, fhir: Definitions, judge: Judge
+) -> Iterator[Problem]:
+    known = concepts(system, fhir)
+    if known is not None and code not in known:
+        yield _at(table, row, column, f"{system} has no code {code!r}")
+        return
+    wrong = misshapen(system, code) or judge(system, code)
+    if wrong is not None:
+        yield _at(table, row, column, f"{code!r} {wrong}")
 
 
 def concepts(system: str, fhir: Definitions) -> frozenset[str] | None:

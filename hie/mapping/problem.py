@@ -1,4 +1,4 @@
-"""What is wrong with the tables: file, line and reason, all of them at once; a broken table stops the start."""
+"""What is wrong with the tables: file, line, column and reason, all at once; a broken table stops the start."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,14 +8,15 @@ from hie.base.errors import Category, HieError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake in a table; `line` counts from 1."""
+    """One mistake in a table; `line` and `column` count from 1."""
 
     file: str
     line: int
     reason: str
+    column: int = 1
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}"
+        return f"{self.file}:{self.line}:{self.column}: {self.reason}"
 
 
 class BrokenTables(HieError):

@@ -1,4 +1,4 @@
-"""TOML tables that know the line they stand on, so that a mistake is reported where it was made."""
+"""TOML tables that know the line and column they stand on, so that a mistake is reported where it was made."""
 
 import re
 import tomllib
@@ -9,18 +9,19 @@ from typing import Any
 from hie.mapping.problem import Problem
 
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_.-]+)\s*\]\]?\s*(?:#.*)?")
-_KEY = re.compile(r"\s*([A-Za-z_-]+)\s*=")
-_AT = re.compile(r"at line (\d+)")
+_KEY = re.compile(r"\s*([A-Za-z_-]+)\s*=\s*")
+_AT = re.compile(r"at line (\d+), column (\d+)")
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table of a file: its content, and the lines of its header and keys."""
+    """One table of a file: its content, the place of its header, and line and column of the value of each key."""
 
     file: str
     line: int
     data: Mapping[str, Any]
-    lines: Mapping[str, int]
+    places: Mapping[str, tuple[int, int]]
+    column: int = 1
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key."""
@@ -28,7 +29,8 @@ class Table:
 
     def problem(self, reason: str, key: str = "") -> Problem:
         """A problem at a key, or at the header when the key is not written."""
-        return Problem(self.file, self.lines.get(key, self.line), reason)
+        line, column = self.places.get(key, (self.line, self.column))
+        return Problem(self.file, line, reason, column)
 
 
 @dataclass(frozen=True)
@@ -54,30 +56,32 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = _AT.search(str(error))
-        return Source(file, {}, {}), [Problem(file, int(at[1]) if at else 1, f"not TOML: {error}")]
+        line, column = (int(at[1]), int(at[2])) if at else (1, 1)
+        return Source(file, {}, {}), [Problem(file, line, f"not TOML: {error}", column)]
     tables: dict[str, list[Table]] = {}
     children: dict[tuple[str, int], list[Table]] = {}
     problems: list[Problem] = []
-    for name, line, lines in _headers(text):
+    for name, line, column, places in _headers(text):
         outer, dot, inner = name.rpartition(".")
         index = len(tables.get(outer, ())) - 1 if dot else -1
         siblings = children.setdefault((name, index), []) if dot else tables.setdefault(name, [])
         content = _content(data, outer, index, inner, len(siblings))
         if content is None:
-            problems.append(Problem(file, line, f"[{name}] does not stand where it can be read"))
+            problems.append(Problem(file, line, f"[{name}] does not stand where it can be read", column))
             continue
-        siblings.append(Table(file, line, content, lines))
+        siblings.append(Table(file, line, content, places, column))
     return Source(file, {k: tuple(v) for k, v in tables.items()}, {k: tuple(v) for k, v in children.items()}), problems
 
 
-def _headers(text: str) -> Iterator[tuple[str, int, dict[str, int]]]:
-    """Every header with its line and the lines of the keys below it."""
+def _headers(text: str) -> Iterator[tuple[str, int, int, dict[str, tuple[int, int]]]]:
+    """Every header with its line and column, and the places of the values below it."""
     lines = text.splitlines()
     starts = [(number, match[1]) for number, line in enumerate(lines) if (match := _HEADER.fullmatch(line))]
     ends = [number for number, _ in starts[1:]] + [len(lines)]
     for (start, name), end in zip(starts, ends, strict=True):
-        keys = {m[1]: n + 1 for n in range(end - 1, start, -1) if (m := _KEY.match(lines[n]))}
-        yield name, start + 1, keys
+        found = ((n, m) for n in range(end - 1, start, -1) if (m := _KEY.match(lines[n])))
+        column = len(lines[start]) - len(lines[start].lstrip()) + 1
+        yield name, start + 1, column, {m[1]: (n + 1, m.end() + 1) for n, m in found}
 
 
 def _content(data: Mapping[str, Any], outer: str, index: int, inner: str, number: int) -> Mapping[str, Any] | None:

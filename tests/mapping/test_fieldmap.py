@@ -135,41 +135,41 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('feed = "f"', "feed = ", "f/a.toml:2: not TOML"),
-        ('feed = "f"', 'feed = "g"', "f/a.toml:2: feed 'g' has its maps in a folder of that name"),
-        ('dialect = "hl7v2"', 'dialect = "x12"', "f/a.toml:3: no dialect 'x12'"),
-        ('order = ["MSH-7"]', "", "f/a.toml:1: [map] needs 'order'"),
-        ('order = ["MSH-7"]', 'order = "MSH-7"', "f/a.toml:5: 'order' must be a list"),
-        ('ignore = ["MSH-*"', 'ignore = ["MSH"', "f/a.toml:6: 'MSH' cannot be ignored"),
-        ('"MSH-7"', '"MSH7"', "f/a.toml:5: 'MSH7' is no HL7 path"),
-        ('type = "Patient"', "", "f/a.toml:8: [resource] needs 'type'"),
-        ('name = "patient"', 'name = "patient"\ncolour = "red"', "f/a.toml:10: [resource] has no key 'colour'"),
-        ('value = "PID-3.1"', 'value = "PID.3"', "f/a.toml:11: 'PID.3' is no HL7 path"),
-        ('"key-missing"', '"key-lost"', "f/a.toml:11: 'key-lost' is no finding code"),
-        ('kind = "pid", ', "", "f/a.toml:11: a key needs 'kind' and 'value'"),
-        ('source = "PID-5.1"', 'source = "PID-5.x"', "f/a.toml:14: 'PID-5.x' is no HL7 path"),
-        ('source = "PID-5.1"', "", "f/a.toml:13: give either 'source' or 'parts'"),
-        ('target = "name[]"', 'target = "name[0]"', "f/a.toml:15: 'name[0]' is no slot"),
-        ('transform = "human-name"', 'transform = "inhuman"', "f/a.toml:16: no transform 'inhuman'"),
+        ('feed = "f"', "feed = ", "f/a.toml:2:8: not TOML"),
+        ('feed = "f"', 'feed = "g"', "f/a.toml:2:8: feed 'g' has its maps in a folder of that name"),
+        ('dialect = "hl7v2"', 'dialect = "x12"', "f/a.toml:3:11: no dialect 'x12'"),
+        ('order = ["MSH-7"]', "", "f/a.toml:1:1: [map] needs 'order'"),
+        ('order = ["MSH-7"]', 'order = "MSH-7"', "f/a.toml:5:9: 'order' must be a list"),
+        ('ignore = ["MSH-*"', 'ignore = ["MSH"', "f/a.toml:6:10: 'MSH' cannot be ignored"),
+        ('"MSH-7"', '"MSH7"', "f/a.toml:5:9: 'MSH7' is no HL7 path"),
+        ('type = "Patient"', "", "f/a.toml:8:1: [resource] needs 'type'"),
+        ('name = "patient"', 'name = "patient"\ncolour = "red"', "f/a.toml:10:10: [resource] has no key 'colour'"),
+        ('value = "PID-3.1"', 'value = "PID.3"', "f/a.toml:11:7: 'PID.3' is no HL7 path"),
+        ('"key-missing"', '"key-lost"', "f/a.toml:11:7: 'key-lost' is no finding code"),
+        ('kind = "pid", ', "", "f/a.toml:11:7: a key needs 'kind' and 'value'"),
+        ('source = "PID-5.1"', 'source = "PID-5.x"', "f/a.toml:14:10: 'PID-5.x' is no HL7 path"),
+        ('source = "PID-5.1"', "", "f/a.toml:13:1: give either 'source' or 'parts'"),
+        ('target = "name[]"', 'target = "name[0]"', "f/a.toml:15:10: 'name[0]' is no slot"),
+        ('transform = "human-name"', 'transform = "inhuman"', "f/a.toml:16:13: no transform 'inhuman'"),
         (
             'transform = "human-name"',
             'transform = "shout"\noptions = { loud = true }',
-            "f/a.toml:17: transform 'shout': got an unexpected keyword argument 'loud'",
+            "f/a.toml:17:11: transform 'shout': got an unexpected keyword argument 'loud'",
         ),
-        ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16: 'limit' must be one of"),
-        ('transform = "human-name"', 'required = "nope"', "f/a.toml:16: 'nope' is no finding code"),
-        ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16: 'when' must have 'source'"),
-        ('codes = "sex"', 'codes = "gender"', "f/a.toml:21: no code map 'gender'"),
-        ('form = "code"', 'form = "letter"', "f/a.toml:22: 'form' must be one of"),
-        ('subject = "patient"', 'subject = "person"', "f/a.toml:27: no block or key 'person' above"),
-        ('{ block = "patient" }', '{ block = "nobody" }', "f/a.toml:26: no block or key 'nobody' above"),
-        ('subject = "patient"', 'root = "nobody"', "f/a.toml:27: no root block 'nobody'"),
-        ('subject = "patient"', 'context = "pv1"', "f/a.toml:27: 'pv1' is no segment name"),
-        ('code = "admit"', 'code = "arrive"', "f/a.toml:31: 'arrive' is no event"),
+        ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16:9: 'limit' must be one of"),
+        ('transform = "human-name"', 'required = "nope"', "f/a.toml:16:12: 'nope' is no finding code"),
+        ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16:8: 'when' must have 'source'"),
+        ('codes = "sex"', 'codes = "gender"', "f/a.toml:21:9: no code map 'gender'"),
+        ('form = "code"', 'form = "letter"', "f/a.toml:22:8: 'form' must be one of"),
+        ('subject = "patient"', 'subject = "person"', "f/a.toml:27:11: no block or key 'person' above"),
+        ('{ block = "patient" }', '{ block = "nobody" }', "f/a.toml:26:7: no block or key 'nobody' above"),
+        ('subject = "patient"', 'root = "nobody"', "f/a.toml:27:8: no root block 'nobody'"),
+        ('subject = "patient"', 'context = "pv1"', "f/a.toml:27:11: 'pv1' is no segment name"),
+        ('code = "admit"', 'code = "arrive"', "f/a.toml:31:8: 'arrive' is no event"),
         ("[[resource.event]]", "[[resource.evnt]]", "unknown table [resource.evnt]"),
         ('[[resource]]\ntype = "Enc', '[[resorce]]\ntype = "Enc', "unknown table [resorce]"),
-        ('types = ["ADT^A01", "ADT^A08"]', 'types = ["A", "A"]', "f/a.toml:4: 'A' has a map already: f/a.toml"),
-        ("order =", 'include = ["shared/none.toml"]\norder =', "f/a.toml:5: no file 'shared/none.toml' to include"),
+        ('types = ["ADT^A01", "ADT^A08"]', 'types = ["A", "A"]', "f/a.toml:4:9: 'A' has a map already: f/a.toml"),
+        ("order =", 'include = ["shared/none.toml"]\norder =', "f/a.toml:5:11: no file 'shared/none.toml' to include"),
     ],
 )
 def test_a_broken_table_stops_the_start(tmp_path: Path, old: str, new: str, expected: str) -> None:
@@ -185,13 +185,13 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
 
 def test_two_maps_for_one_type(tmp_path: Path) -> None:
     assert problems(tmp_path, GOOD, b=GOOD) == [
-        "f/b.toml:4: 'ADT^A01' has a map already: f/a.toml",
-        "f/b.toml:4: 'ADT^A08' has a map already: f/a.toml",
+        "f/b.toml:4:9: 'ADT^A01' has a map already: f/a.toml",
+        "f/b.toml:4:9: 'ADT^A08' has a map already: f/a.toml",
     ]
 
 
 def test_a_file_without_map_table(tmp_path: Path) -> None:
-    assert problems(tmp_path, GOOD, b='[[resource]]\ntype = "Patient"\n') == ["f/b.toml:1: no [map] table"]
+    assert problems(tmp_path, GOOD, b='[[resource]]\ntype = "Patient"\n') == ["f/b.toml:1:1: no [map] table"]
 
 
 def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None
     shared.mkdir(parents=True)
     (shared / "x.toml").write_text('[[resource]]\ntype = "Patient"\nkey = { kind = "k", value = "P" }\n')
     found = problems(tmp_path, GOOD.replace("order =", 'include = ["shared/x.toml"]\norder ='))
-    assert found == ["f/shared/x.toml:3: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text)"]
+    assert found == ["f/shared/x.toml:3:7: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text)"]
 
 
 def test_maps_of_feeds_without_adapter_are_left_alone(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_maps_of_feeds_without_adapter_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_broken_tables_are_an_error_of_the_house(tmp_path: Path) -> None:
-    with pytest.raises(HieError, match=r"f/a\.toml:3: no dialect"):
+    with pytest.raises(HieError, match=r"f/a\.toml:3:11: no dialect"):
         load(tmp_path, GOOD.replace('"hl7v2"', '"x"'))
 
 

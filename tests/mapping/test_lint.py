@@ -7,6 +7,7 @@ import pytest
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
 from hie.mapping.codes import load_codes
+from hie.mapping.codeshape import misshapen
 from hie.mapping.lint import lint
 
 HEAD = '[map]\nfeed = "f"\ndialect = "rows"\ntypes = ["T"]\norder = ["@order"]\n\n'
@@ -66,21 +67,85 @@ def test_a_right_field_is_not_named(tmp_path: Path, field: str) -> None:
 
 def test_a_target_code_outside_a_required_binding(tmp_path: Path) -> None:
     found = problems(tmp_path, 'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"', code="man")
-    assert next(one for one in found if "which Patient.gender requires" in one).startswith("codes/sex.csv:6:")
+    assert next(one for one in found if "which Patient.gender requires" in one).startswith("codes/sex.csv:6:7:")
 
 
 def test_a_target_code_that_its_code_system_does_not_have(tmp_path: Path) -> None:
     v3 = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
     field = 'source = "XB"\ncodes = "sex"\ntarget = "maritalStatus"'
-    assert problems(tmp_path, field, code="Q", target=v3) == [f"codes/sex.csv:6: {v3} has no code 'Q'"]
+    assert problems(tmp_path, field, code="Q", target=v3) == [f"codes/sex.csv:6:7: {v3} has no code 'Q'"]
 
 
 def test_a_type_that_does_not_exist(tmp_path: Path) -> None:
     found = problems(tmp_path, 'source = "XM"\ntarget = "x"', type="Person2")
-    assert found == ["f/m.toml:9: 'Person2' is no resource type"]
+    assert found == ["f/m.toml:9:8: 'Person2' is no resource type"]
 
 
 def test_nothing_to_say_to_the_tables_that_ship() -> None:
     folder = data_path("mappings")
     feeds = [path.name for path in (folder / "fields").iterdir()]
     assert lint([folder], feeds, load_codes(folder / "codes"), load_definitions()) == []
+
+
+LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        (LOINC, "718-8", "its check digit would be 7"),
+        (LOINC, "718", "is no LOINC code"),
+        (LOINC, "WBC", "is no LOINC code"),
+        ("http://hl7.org/fhir/sid/icd-10", "E11900", "is no code of ICD-10"),
+        ("urn:oid:2.16.156.10011.2.3.3.11", "糖尿病", "is no code of ICD-10"),
+        ("http://www.whocc.no/atc", "A10-BA02", "is no code of the ATC"),
+    ],
+)
+def test_a_code_that_cannot_be_one_of_its_system(tmp_path: Path, target: str, code: str, said: str) -> None:
+    found = problems(tmp_path, 'source = "XB"\ncodes = "sex"\ntarget = "maritalStatus"', code=code, target=target)
+    assert len(found) == 1
+    assert found[0].startswith("codes/sex.csv:6:7:")
+    assert said in found[0]
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        (LOINC, "718-7"), (LOINC, "6690-2"), (LOINC, "LA6576-8"), ("http://hl7.org/fhir/sid/icd-10", "E11.9"),
+        ("urn:oid:2.16.156.10011.2.3.3.11", "E11.900"), ("urn:oid:2.16.156.10011.2.3.3.11", "I10.x05"),
+        ("urn:oid:2.16.156.10011.2.3.3.12", "47.0100"), ("http://www.whocc.no/atc", "A10BA02"), ("urn:x", "anything"),
+    ],
+)  # fmt: skip
+def test_a_code_of_the_right_form(system: str, code: str) -> None:
+    assert misshapen(system, code) is None
+
+
+def test_a_constant_is_held_against_its_code_system(tmp_path: Path) -> None:
+    coding = f'{{ system = "{LOINC}", code = "11502-3" }}'
+    field = f'constant = {{ coding = [{coding}] }}\ntarget = "code"'
+    assert problems(tmp_path, field, type="DiagnosticReport") == [
+        "f/m.toml:13:12: '11502-3' is no LOINC code: its check digit would be 2"
+    ]
+
+
+def test_every_code_goes_to_the_judge(tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    (tmp_path / "codes" / "sex.csv").write_text(TABLE.format(target=UCUM, code="furlong"), encoding="utf-8")
+    codes = load_codes(tmp_path / "codes")
+    asked: list[tuple[str, str]] = []
+
+    def judge(system: str, code: str) -> str | None:
+        asked.append((system, code))
+        return "is no unit"
+
+    found = lint([tmp_path], [], codes, load_definitions(), judge)
+    assert [str(problem) for problem in found] == ["codes/sex.csv:6:7: 'furlong' is no unit"]
+    assert asked == [(UCUM, "furlong")]
+
+
+def test_a_cell_after_a_quoted_comma_is_found(tmp_path: Path) -> None:
+    (tmp_path / "codes").mkdir()
+    table = TABLE.format(target=LOINC, code="718-8").replace("男", '"男, 性"')
+    (tmp_path / "codes" / "sex.csv").write_text(table, encoding="utf-8")
+    found = lint([tmp_path], [], load_codes(tmp_path / "codes"), load_definitions())
+    assert str(found[0]).startswith("codes/sex.csv:6:12: ")
