@@ -17,12 +17,13 @@ from hie.base.errors import Category, HieError
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: `type` is str, int, float or bool."""
+    """One setting: `type` is str, int, float or bool; `choices` are its only values, when there are any."""
 
     name: str
     type: type
     default: Any
     doc: str
+    choices: tuple[str, ...] = ()
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -40,6 +41,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("drop_poll_seconds", float, 1.0, "How often the drop folders are looked at; 0 turns them off."),
     Setting("retry_poll_seconds", float, 5.0, "How often items that failed are looked at."),
     Setting("close_poll_seconds", float, 300.0, "How often quality reports of past days are made; 0: not here."),
+    Setting(
+        "profiles",
+        str,
+        "off",
+        "Profiles on writes, beside the base rules: off; warn; strict (what breaks one is refused, never from a feed).",
+        ("off", "warn", "strict"),
+    ),
+    Setting("profile_types", str, "", "Types on which the profiles of the exchange apply, with commas. Default: all."),
     Setting("log_level", str, "INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR."),
 )
 """Every setting of the server."""
@@ -63,6 +72,8 @@ class Config:
     drop_poll_seconds: float
     retry_poll_seconds: float
     close_poll_seconds: float
+    profiles: str
+    profile_types: str
     log_level: str
 
     @property
@@ -123,9 +134,12 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _typed(setting: Setting, value: Any) -> Any:
     try:
-        return setting.type(value)
+        typed = setting.type(value)
     except (TypeError, ValueError):
         raise HieError(Category.INVALID, f"Setting {setting.name!r} must be a {setting.type.__name__}.") from None
+    if setting.choices and typed not in setting.choices:
+        raise HieError(Category.INVALID, f"Setting {setting.name!r} is one of {', '.join(setting.choices)}.")
+    return typed
 
 
 def _check_host(host: str) -> None:

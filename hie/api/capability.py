@@ -99,6 +99,7 @@ def _resource(service: Service, kind: str, reverse: list[str]) -> Json:
     row = {
         "type": kind,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "supportedProfile": list(service.settings.profiles.get(kind, ())),
         "interaction": [{"code": code} for code in _interactions(_OF_TYPE)],
         "versioning": "versioned-update",
         "readHistory": True,

@@ -220,7 +220,7 @@ async def _perform(service: Service, tx: Transaction, step: Step, resolved: _Res
     if step.method == "GET" or step.route.name in ("search", "operation"):
         return await _get(service, step)
     request = step.entry.request
-    return answer_entry(request, told(request, await _write(service, tx, step, resolved)))
+    return answer_entry(request, told(service, request, await _write(service, tx, step, resolved)))
 
 
 async def _write(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> Written:

@@ -20,6 +20,7 @@ from hie.fhir.outcome import Issue, outcome_bytes
 from hie.security.policy import Interaction
 from hie.security.principal import Principal
 from hie.store.port import Transaction, Version
+from hie.wire.safejson import loads
 
 Json = dict[str, Any]
 Pairs = tuple[tuple[str, str], ...]
@@ -147,7 +148,7 @@ async def create(service: Service, request: Request, route: Route) -> Answer:
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await insert(service, tx, request.principal, body)
 
-    return told(request, await service.store.write(job))
+    return told(service, request, await service.store.write(job))
 
 
 async def update(service: Service, request: Request, route: Route) -> Answer:
@@ -162,7 +163,7 @@ async def update(service: Service, request: Request, route: Route) -> Answer:
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await put(service, tx, request.principal, body, conditions(request))
 
-    return told(request, await service.store.write(job))
+    return told(service, request, await service.store.write(job))
 
 
 async def conditional_update(service: Service, request: Request, route: Route) -> Answer:
@@ -177,7 +178,7 @@ async def conditional_update(service: Service, request: Request, route: Route) -
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await put(service, tx, request.principal, {**body, "id": identity}, conditions(request))
 
-    return told(request, await service.store.write(job))
+    return told(service, request, await service.store.write(job))
 
 
 async def delete(service: Service, request: Request, route: Route) -> Answer:
@@ -186,7 +187,7 @@ async def delete(service: Service, request: Request, route: Route) -> Answer:
     async def job(tx: Transaction) -> Written:
         return await remove(service, tx, request.principal, route.type or "", route.id or "", conditions(request))
 
-    return told(request, await service.store.write(job))
+    return told(service, request, await service.store.write(job))
 
 
 async def conditional_delete(service: Service, request: Request, route: Route) -> Answer:
@@ -198,7 +199,7 @@ async def conditional_delete(service: Service, request: Request, route: Route) -
             return Written(204, None)
         return await remove(service, tx, request.principal, found.type, found.id, conditions(request))
 
-    return told(request, await service.store.write(job))
+    return told(service, request, await service.store.write(job))
 
 
 # -- requests and answers ------------------------------------------------------------------------------------------
@@ -220,8 +221,9 @@ def incoming(service: Service, request: Request, kind: str) -> Json:
     return of_type(decoded(service, request), kind)
 
 
-def told(request: Request, written: Written) -> Answer:
-    """The answer to a write, in the form that Prefer asks for (FHIR R4 http §3.1.0.1.8)."""
+def told(service: Service, request: Request, written: Written) -> Answer:
+    """The answer to a write, in the form that Prefer asks for (FHIR R4 http §3.1.0.1.8); an OperationOutcome names the
+    warnings that did not stop it."""
     version = written.version
     if version is None:
         return Answer(written.status)
@@ -233,5 +235,6 @@ def told(request: Request, written: Written) -> Answer:
     if request.prefer.result == "minimal":
         return replace(answer, body=b"")
     if request.prefer.result == "OperationOutcome":
-        return replace(answer, body=outcome_bytes([Issue("information", "informational", "Stored")]))
+        stored = Issue("information", "informational", "Stored")
+        return replace(answer, body=outcome_bytes([stored, *service.check(loads(version.body))]))
     return answer

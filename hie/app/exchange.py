@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -33,7 +34,7 @@ from hie.feeds.http import HttpFeeds, problem
 from hie.feeds.limits import DropLimits, MllpLimits
 from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
-from hie.fhir.validate import Validator
+from hie.fhir.validate import OURS, Strictness, Validator, WriteRules, load_validator, our_profiles
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime
@@ -68,10 +69,15 @@ class Exchange:
         clock: Clock,
         parameters: SearchParameters,
         terminology: StoredTerminology,
+        validator: Validator,
     ) -> None:
         self.config = config
         self.store = store
         self._workers = Workers(config.workers, worker_feeds) if config.workers > 0 else None
+        types = [name.strip() for name in config.profile_types.split(",") if name.strip()]
+        self._rules = WriteRules(validator, Strictness(config.profiles), types)
+        self._validator = validator
+        feeds = [replace(feed, profiles=self._rules.claims) for feed in feeds]
         self.ingest = Ingest(store, feeds, clock, self._workers or prepare_here)
         self._clock = clock
         self._definitions = definitions
@@ -204,8 +210,8 @@ class Exchange:
         app.add_api_route("/metrics", self._metrics, tags=["operate"], response_class=PlainTextResponse)
         app.add_api_route("/", _home, include_in_schema=False)
         people = partial(linked, self.store)
-        settings = FhirSettings(export_folder=self.config.data / "export")
-        validator = Validator(self._definitions, terms=self._terminology.answers)
+        supported = {kind: our_profiles(kind) for kind in OURS}
+        settings = FhirSettings(export_folder=self.config.data / "export", profiles=supported)
         self._fhir = fhir_app(
             self.store,
             self._definitions,
@@ -213,8 +219,8 @@ class Exchange:
             AllowAll(),
             self._clock,
             linked=people,
-            check=validator.write_issues,
-            validate=validator.all_issues,
+            check=self._rules.issues,
+            validate=self._validator.all_issues,
             parameters=self._parameters,
             terminology=self._terminology,
         )
@@ -295,6 +301,5 @@ async def open_exchange(
     await parameters.load()
     terminology = open_terminology(store, definitions, adapters, config.terminology_path)
     await terminology.load()
-    return Exchange(config, store, feeds, definitions, clock, parameters, terminology)
-
-
+    validator = load_validator(definitions, terms=terminology.answers)
+    return Exchange(config, store, feeds, definitions, clock, parameters, terminology, validator)

@@ -18,7 +18,7 @@ from hie.terminology.library import Library
 from hie.terminology.service import Terminology
 from hie.terminology.shelf import KINDS, Shelf
 
-PUBLISHED = (*KINDS, "NamingSystem")
+PUBLISHED = (*KINDS, "NamingSystem", "StructureDefinition")
 """The types of `profiles/hie` that are written into the store, so that they can be read and searched."""
 
 

@@ -12,6 +12,8 @@ from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed, Record
 from hie.plugin import Adapter, Feed
 
+Resource = dict[str, Any]
+
 
 def no_dimension(_: Finding) -> str:
     """The dimension of a finding on a feed without rules."""
@@ -23,6 +25,11 @@ def no_shape(_: Any, __: str) -> str:
     return ""
 
 
+def no_profiles(_: Resource) -> tuple[str, ...]:
+    """What resources say in `meta.profile` where profiles are off: nothing."""
+    return ()
+
+
 @dataclass(frozen=True)
 class FeedRuntime:
     """What the pipeline needs of one feed.
@@ -31,7 +38,8 @@ class FeedRuntime:
     returns the draft, amended where a rule leaves a value out, and its findings; `answers` is keyed by door; `repeat`
     turns a saved answer into that of a duplicate; `dimension` names the quality dimension that a finding counts
     against, `judged` are those that there are rules for; `rules` holds the sentences of every rule (zh, en); `shape`
-    shows what the value at a source path looks like.
+    shows what the value at a source path looks like;
+    `profiles` tells which profiles a resource conforms to, for its `meta.profile`.
     """
 
     feed: Feed
@@ -46,6 +54,7 @@ class FeedRuntime:
     judged: frozenset[str] = frozenset()
     rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     shape: Callable[[Any, str], str] = no_shape
+    profiles: Callable[[Resource], tuple[str, ...]] = no_profiles
 
     @property
     def region(self) -> str:

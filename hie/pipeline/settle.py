@@ -114,6 +114,7 @@ class Settler:
             region=self._feeds[delivery.feed].region,
             held=held,
             mentioned=None if anything else MENTIONED,
+            profiles=self._feeds[delivery.feed].profiles,
         )
 
     async def _contribute(
@@ -183,17 +184,19 @@ class Settler:
         before = await tx.read("Provenance", provenance_id(delivery.id))
         if before is not None and not before.deleted:
             targets = [target["reference"] for target in loads(before.body)["target"]] + targets
-        await tx.put(
-            provenance(
-                item=delivery.id,
-                feed=delivery.feed,
-                region_tag=region_tag(runtime.region),
-                recorded=instant(delivery.received),
-                targets=dict.fromkeys(targets),
-                agent=work.agent,
-                maps=runtime.maps,
-            )
+        made = provenance(
+            item=delivery.id,
+            feed=delivery.feed,
+            region_tag=region_tag(runtime.region),
+            recorded=instant(delivery.received),
+            targets=dict.fromkeys(targets),
+            agent=work.agent,
+            maps=runtime.maps,
         )
+        profiles = runtime.profiles(made)
+        if profiles:
+            made["meta"] = {"profile": list(profiles), **made["meta"]}
+        await tx.put(made)
 
 
 def _outcome(partial: _Partial, work: Work) -> PartOutcome:

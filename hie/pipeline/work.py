@@ -1,7 +1,7 @@
 """The work on one item inside a transaction: contributions in, resources and outcomes out."""
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from hie.base.systems import identifier_system
 from hie.fold.finish import finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
+from hie.pipeline.feed import no_profiles
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
 from hie.staging.tables import CONTRIBUTION, PART
@@ -76,9 +77,11 @@ class Work:
         region: str,
         held: bool = True,
         mentioned: frozenset[str] | None = MENTIONED,
+        profiles: Callable[[Resource], tuple[str, ...]] = no_profiles,
     ) -> None:
         """`mentioned` are the types that resources of the feed mention, None when any (FHIR)."""
         self._tx = tx
+        self._profiles = profiles
         self._roots = roots
         self._mentioned = mentioned
         self._own: set[str] = set()
@@ -335,6 +338,10 @@ class Work:
     async def _put(self, resource: Resource, *, new: bool = False) -> bool:
         """Write a resource if anything but `meta` differs from what is stored; whether it did. One that is `new` need
         not be compared."""
+        profiles = self._profiles(resource)
+        if profiles:
+            stated = resource.get("meta", {})
+            resource["meta"] = {**stated, "profile": list(dict.fromkeys((*stated.get("profile", ()), *profiles)))}
         before = None if new else await self._current(f"{resource['resourceType']}/{resource['id']}")
         if before is not None:
             kept = {name: part for name, part in before.pop("meta", {}).items() if name in STATED_META}

@@ -8,5 +8,16 @@ from hie.fhir.outcome import Issue
 from hie.fhir.validate.options import Options
 from hie.fhir.validate.structures import ProfileSet
 from hie.fhir.validate.validator import Validator, load_validator
+from hie.fhir.validate.writing import OURS, Strictness, WriteRules, our_profiles
 
-__all__ = ["Issue", "Options", "ProfileSet", "Validator", "load_validator"]
+__all__ = [
+    "OURS",
+    "Issue",
+    "Options",
+    "ProfileSet",
+    "Strictness",
+    "Validator",
+    "WriteRules",
+    "load_validator",
+    "our_profiles",
+]

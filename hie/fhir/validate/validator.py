@@ -65,6 +65,10 @@ class Validator:
         none for almost every resource, and with them its warnings."""
         return [] if self._conforming.conforms(resource, url) else self.profile_walk(resource, url)
 
+    def knows(self, url: str) -> bool:
+        """Whether there is a profile of that canonical URL."""
+        return self._tools.plans.profile(url) is not None
+
     def profile_walk(self, resource: Any, url: str) -> list[Issue]:
         """Everything that a profile finds beyond the base rules, warnings too, by the full walk."""
         walk = Walk(self._tools, Options())
