@@ -13,6 +13,7 @@ from hie.config import load_config
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import load_validator
 from hie.fhir.validate.writing import profile_of
+from hie.simulate.dirt import Dirt
 from hie.simulate.history import World
 from hie.simulate.item import Item
 from hie.simulate.traffic import traffic
@@ -22,6 +23,7 @@ from .test_samples import send
 
 OURS = "https://hie.example.org/fhir/StructureDefinition/hie-"
 FEEDS = ("jiashan-cda", "qingpu-xml", "wujiang-hl7v2")
+DIRT = Dirt(missing=0.15, code=0.15, value=0.15, form=0.05, late=0.1, number=0.1)
 PATIENT = {
     "resourceType": "Patient",
     "identifier": [{"system": "urn:oid:2.16.156.10011.1.19", "value": "E1"}],
@@ -81,7 +83,7 @@ async def test_all_that_the_samples_make_conforms_and_says_so(tmp_path: Path) ->
 
 
 async def test_of_dirty_traffic_only_what_conforms_says_so(tmp_path: Path) -> None:
-    world = World(7, 20, datetime(2026, 3, 1, tzinfo=timezone(timedelta(hours=8))), 5, 0.5)
+    world = World(7, 20, datetime(2026, 3, 1, tzinfo=timezone(timedelta(hours=8))), 5, DIRT)
     exchange = await opened(tmp_path, profiles="warn")
     validator = load_validator(load_definitions())
     silent = checked = 0
