@@ -13,7 +13,9 @@ from hie.api.operations.operation import Level
 from hie.api.presentation import as_xml
 from hie.api.router import ROUTES, Route
 from hie.api.service import Service
+from hie.api.termcapability import terminology_capabilities
 from hie.base.clock import instant
+from hie.base.errors import Category, HieError
 from hie.search.params import served
 
 Json = dict[str, Any]
@@ -22,10 +24,16 @@ _OF_SYSTEM = ("", "_history")
 
 
 async def capabilities(service: Service, request: Request, route: Route) -> Answer:
-    """The statement about this server; `mode=terminology` and the like have no other document here.
+    """The statement about this server; for `mode=terminology` that about its terminology service.
 
     It is made once for each form and base URL, and again when search parameters change; its ETag tells them apart.
     """
+    mode = request.parameter("mode")
+    if mode == "terminology" and service.terminology is not None:
+        return await terminology_capabilities(service, request)
+    if mode not in (None, "full", "normative", "terminology"):
+        told = "mode is full, normative or terminology"
+        raise HieError(Category.INVALID, told, issue="value", expression="http.mode")
     plain = _ready(service, request.base, JSON)
     if request.pretty or request.entry or any(name in ("_summary", "_elements") for name, _ in request.query):
         return Answer(200, plain.body, {"Cache-Control": "no-cache"}, shaped=True)

@@ -6,7 +6,7 @@ one.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -260,6 +260,11 @@ class Definitions:
     def code_system_urls(self) -> tuple[str, ...]:
         """The URLs of all official CodeSystems."""
         return tuple(self._lines("code-systems").keys())
+
+    def code_systems(self) -> Iterator[Json]:
+        """All official CodeSystems, one after the other; none is kept."""
+        lines = self._lines("code-systems")
+        return (row for row in map(lines.get, lines.keys()) if row is not None)
 
     def _lines(self, file: str) -> _Lines:
         return self._once.get("file", file, lambda name: _Lines(self._folder, name))

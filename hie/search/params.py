@@ -45,6 +45,9 @@ It raises `HieError` with a message for the caller when it cannot tell."""
 
 _LOCAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/([A-Za-z0-9.-]{1,64}))?")
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_MEDIA = re.compile(r"(application|audio|font|image|message|model|multipart|text|video)(/[\w.+-]*)?")
+"""A media type or its first part, which `:below` takes by its beginning (FHIR R4 search §3.1.1.4.10)."""
+
 _TYPED_AT_MOST = 10
 """A bare id is looked up under each target type when a parameter has no more targets than this."""
 
@@ -190,7 +193,7 @@ def _of_type(text: str) -> OfTypeTest:
 
 
 def _expanded(setting: Setting, label: str, modifier: str, text: str) -> Sequence[Test]:
-    if modifier == "below" and re.fullmatch(r"[a-z]+(/[\w.+-]*)?", text):
+    if modifier == "below" and _MEDIA.fullmatch(text):
         return [TokenPrefixTest(text)]
     if setting.terminology is None:
         raise HieError(Category.NOT_SUPPORTED, f"Search parameter {label}: no terminology service.", expression=label)

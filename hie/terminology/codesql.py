@@ -81,7 +81,7 @@ def _compared(column: str, row: Filter) -> Sql:
     if row.op == "exists":
         return f"({column} <> '') = ?", (row.value == "true",)
     test, values = _any(row)
-    return f"{'NOT ' if row.op == 'not-in' else ''}({test(column)})", values
+    return f"{'NOT ' if row.op == 'not-in' else ''}({column} <> '' AND {test(column)})", values
 
 
 def _any(row: Filter) -> tuple[Callable[[str], str], tuple[object, ...]]:

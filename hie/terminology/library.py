@@ -11,7 +11,7 @@ from hie.fhir.definitions import Definitions
 from hie.terminology.concept import Json
 from hie.terminology.grammar import grammars
 from hie.terminology.port import CodeSystem, SystemInfo
-from hie.terminology.resource import ResourceSystem
+from hie.terminology.resource import ResourceSystem, info_of
 from hie.terminology.shelf import KINDS, Shelf
 from hie.terminology.supplement import Supplemented
 
@@ -136,10 +136,16 @@ class Library:
         return kept[1]
 
     def infos(self) -> list[SystemInfo]:
-        """All code systems that can be used, but for official ones of which only the URL is known cheaply."""
+        """The code systems that are posted, loaded, our own or have a grammar, and can be used."""
         shelves = [kept.system.info for shelf in (self.posted, self.own) for kept in shelf.all("CodeSystem")]
         found = [*shelves, *self.loaded.infos(), *(one.info for one in self._grammars.values())]
         return [info for info in found if info.usable]
+
+    def official_infos(self) -> list[SystemInfo]:
+        """The code systems of R4 that can be used; read anew each time."""
+        rows = (row for row in self.definitions.code_systems() if row.get("content") != "supplement")
+        infos = (info_of(row, "official", len(row.get("concept", ())), _is_nested(row)) for row in rows)
+        return [info for info in infos if info.usable]
 
     # -- value sets and concept maps -------------------------------------------------------------------------------
 
@@ -189,6 +195,10 @@ class Library:
             if kept is not None:
                 return kept.resource
         raise HieError(Category.NOT_FOUND, f"The concept map {url[:200]} is not known here", expression="url")
+
+
+def _is_nested(resource: Json) -> bool:
+    return any("concept" in row for row in resource.get("concept", ()))
 
 
 def _all_of(url: str, system: str, filters: list[dict[str, str]]) -> Json:

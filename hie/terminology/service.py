@@ -226,8 +226,10 @@ class Terminology:
         return sorted(found.values(), key=lambda match: not match.counts)
 
     def infos(self) -> list[SystemInfo]:
-        """The code systems that are posted, loaded, our own or defined by a grammar."""
-        return self.library.infos()
+        """Every code system whose codes can be judged, each version once, in order of URL and version."""
+        rows = (*self.library.infos(), *self.library.official_infos())
+        found = {(info.url, info.version): info for info in reversed(rows)}
+        return [found[key] for key in sorted(found)]
 
 
 def _concept(system: CodeSystem, code: str) -> Concept:
