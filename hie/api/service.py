@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from hie.api.exports import Exports
 from hie.api.kept import Kept
@@ -23,8 +23,19 @@ Linked = Callable[[str], Awaitable[tuple[str, ...]]]
 Check = Callable[[dict[str, Any]], Sequence[Problem]]
 """What is wrong with a resource that is to be stored; only errors count."""
 
-Validate = Callable[[dict[str, Any], str | None], Sequence[Problem]]
-"""All there is to say about a resource, against a profile URL where one is given (`$validate`)."""
+
+class Validate(Protocol):
+    """All there is to say about a resource (`$validate`): against the profiles with the given URLs, with line and
+    column in `raw`, the text it came in, where `within` leads to it."""
+
+    def __call__(
+        self,
+        resource: dict[str, Any],
+        profiles: Sequence[str] = (),
+        raw: bytes | None = None,
+        within: tuple[str | int, ...] = (),
+    ) -> Sequence[Problem]: ...
+
 
 Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
 """Who asks, from the request headers (lower-case names); raises UNAUTHENTICATED."""
@@ -40,7 +51,12 @@ async def local_operator(headers: Mapping[str, str]) -> Principal:
     return LOCAL_OPERATOR
 
 
-def nothing_wrong(resource: dict[str, Any], profile: str | None = None) -> Sequence[Problem]:
+def nothing_wrong(
+    resource: dict[str, Any],
+    profiles: Sequence[str] = (),
+    raw: bytes | None = None,
+    within: tuple[str | int, ...] = (),
+) -> Sequence[Problem]:
     """The `Check` and `Validate` of a server without validator."""
     return []
 

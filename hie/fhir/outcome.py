@@ -1,5 +1,6 @@
 """OperationOutcome: what went wrong, or is worth knowing, as FHIR says it (FHIR R4 operationoutcome)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from hie.base.errors import HieError
 RULES = "urn:hie:validation-rules"
 """Code system of the rule keys in `details`."""
 
+_PLACE = re.compile(r"\bline ([0-9]{1,9}), column ([0-9]{1,9})\b")
 _CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 
@@ -85,8 +87,11 @@ class Issue:
 
 
 def issue_of(error: HieError) -> Issue:
-    """The issue that tells a caller about a situation."""
-    return Issue("error", error.issue, error.message, (error.expression,) if error.expression else ())
+    """The issue that tells a caller about a situation; a message about a text names line and column."""
+    place = _PLACE.search(error.message)
+    line, column = (int(place[1]), int(place[2])) if place is not None else (0, 0)
+    where = (error.expression,) if error.expression else ()
+    return Issue("error", error.issue, error.message, where, line=line, column=column)
 
 
 def outcome(issues: Iterable[Problem]) -> dict[str, Any]:
@@ -107,6 +112,8 @@ def _row(issue: Problem) -> dict[str, Any]:
     if issue.rule:
         row["details"] = {"coding": [{"system": RULES, "code": issue.rule}]}
     if issue.line:
+        text = f"第 {issue.line} 行第 {issue.column} 列 · line {issue.line}, column {issue.column}"
+        row["details"] = {**row.get("details", {}), "text": text}
         row["extension"] = [
             {"url": f"{_CORE}operationoutcome-issue-line", "valueInteger": issue.line},
             {"url": f"{_CORE}operationoutcome-issue-col", "valueInteger": issue.column},

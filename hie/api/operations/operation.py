@@ -71,9 +71,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The parameters of a call, from the URL and from a posted Parameters resource."""
+    """The parameters of a call, from the URL and from a posted Parameters resource; `posted` are the names in the
+    latter, in order."""
 
     pairs: tuple[tuple[str, Any], ...]
+    posted: tuple[str, ...] = ()
+
+    def position(self, name: str) -> int | None:
+        """The index of the first parameter of that name in the posted Parameters; None when there is none."""
+        return self.posted.index(name) if name in self.posted else None
 
     def first(self, name: str) -> Any:
         """The first value of that name, None when there is none."""
@@ -108,7 +114,8 @@ def inputs(service: Service, request: Request) -> Inputs:
     rows = posted.get("parameter", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise HieError(Category.INVALID, "parameter is an array of objects", expression="Parameters.parameter")
-    return Inputs((*request.query, *((str(row.get("name")), _value(row)) for row in rows)))
+    named = tuple(str(row.get("name")) for row in rows)
+    return Inputs((*request.query, *zip(named, map(_value, rows), strict=True)), named)
 
 
 def _value(row: Json) -> Any:

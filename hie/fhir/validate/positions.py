@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from xml.parsers import expat
 
+from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
-from hie.fhir.outcome import Issue
+from hie.fhir.outcome import Issue, issue_of
 
 Pointer = tuple[str | int, ...]
 Position = tuple[int, int]
@@ -16,22 +17,40 @@ _MARK = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)")
 
 
-def with_positions(issues: Iterable[Issue], raw: bytes, definitions: Definitions) -> list[Issue]:
+def with_positions(issues: Iterable[Issue], raw: bytes, definitions: Definitions, within: Pointer = ()) -> list[Issue]:
     """The issues with the line and column of their element, or of the nearest element around it; both count from 1.
 
-    `raw` is text that was read before; what cannot be placed keeps 0.
+    `raw` is text that was read before; what cannot be placed keeps 0. `within` leads to the resource in the text when
+    it is not the whole of it (`("parameter", 0, "resource")`).
     """
     issues = list(issues)
-    text = raw.decode("utf-8-sig", errors="replace")
     if not issues:
         return []
-    is_xml = text.lstrip()[:1] == "<"
-    known = dict(_xml_positions(raw, definitions) if is_xml else _json_positions(text))
-    return [_placed(issue, known) for issue in issues]
+    known = _positions(raw, definitions)
+    return [_placed(issue, (*within, *issue.pointer), known) for issue in issues]
 
 
-def _placed(issue: Issue, known: dict[Pointer, Position]) -> Issue:
-    pointer = issue.pointer
+def text_issue(error: HieError, raw: bytes, definitions: Definitions) -> Issue:
+    """The issue of a text that could not be read as a resource, with its place as far as it is told: for an element,
+    the first of its path."""
+    issue = replace(issue_of(error), severity="fatal", code="structure", rule="text")
+    if issue.line or not error.expression:
+        return issue
+    names: dict[Pointer, Position] = {}
+    for pointer, position in _positions(raw, definitions).items():
+        names.setdefault(tuple(step for step in pointer if isinstance(step, str)), position)
+    return _placed(issue, tuple(error.expression.split(".")[1:]), names)
+
+
+def _positions(raw: bytes, definitions: Definitions) -> dict[Pointer, Position]:
+    text = raw.decode("utf-8-sig", errors="replace")
+    found: dict[Pointer, Position] = {}
+    for pointer, position in _xml_positions(raw, definitions) if text.lstrip()[:1] == "<" else _json_positions(text):
+        found.setdefault(pointer, position)
+    return found
+
+
+def _placed(issue: Issue, pointer: Pointer, known: dict[Pointer, Position]) -> Issue:
     while pointer not in known and pointer:
         pointer = pointer[:-1]
     line, column = known.get(pointer, (0, 0))
@@ -112,7 +131,8 @@ class _XmlWalker:
         pointer, node, counts = self._stack[-1]
         member = self._definitions.properties(node).get(name) if node else None
         if member is None:
-            self._enter(pointer, name if node == "Resource" else "")
+            is_type = node == "Resource"
+            self._enter(pointer if is_type else (*pointer, name), name if is_type else "")
             return
         index = counts.get(name, 0)
         counts[name] = index + 1

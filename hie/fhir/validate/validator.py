@@ -15,7 +15,7 @@ from hie.fhir.validate.engine import Engine
 from hie.fhir.validate.options import BASE, Options
 from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Plans, Profiles
-from hie.fhir.validate.positions import with_positions
+from hie.fhir.validate.positions import Pointer, text_issue, with_positions
 from hie.fhir.validate.references import root_of
 from hie.fhir.validate.shape import Shapes
 from hie.fhir.validate.structures import ProfileSet, load_code_sets, load_structures
@@ -56,9 +56,12 @@ class Validator:
         """What the write path asks: the errors under the base rules, none for almost every resource."""
         return [] if self._shapes.is_valid(resource) else self.validate(resource, base_only=True)
 
-    def all_issues(self, resource: Any, profile: str | None = None) -> list[Issue]:
-        """What `$validate` answers: everything, against one profile more where it is named."""
-        return self.validate(resource, profiles=() if profile is None else (profile,))
+    def all_issues(
+        self, resource: Any, profiles: Sequence[str] = (), raw: bytes | None = None, within: Pointer = ()
+    ) -> list[Issue]:
+        """What `$validate` answers: everything, against the profiles that are named; `raw` and `within` as in
+        `validate`."""
+        return self.validate(resource, profiles=profiles, raw=raw, within=within)
 
     def profile_issues(self, resource: Any, url: str) -> list[Issue]:
         """What the write path asks of a resource that keeps the base rules: the errors under those that a profile adds,
@@ -83,12 +86,13 @@ class Validator:
         profiles: Sequence[str] = (),
         base_only: bool = False,
         raw: bytes | None = None,
+        within: Pointer = (),
         options: Options | None = None,
     ) -> list[Issue]:
         """Everything that is wrong with a resource, in document order.
 
         `profiles` are canonical URLs to hold it against, beside those of `meta.profile` (unless `base_only`). `raw` is
-        the JSON or XML text it was read from: issues then tell line and column.
+        the JSON or XML text it was read from: issues then tell line and column; `within` leads to it in that text.
         """
         walk = Walk(self._tools, BASE if base_only else options or Options())
         kind = resource.get("resourceType") if isinstance(resource, dict) else None
@@ -100,7 +104,7 @@ class Validator:
                     walk.profile(resource, url, place, root_of(resource), place, "error")
         except RecursionError:
             walk.log.report("fatal", "too-costly", "too-deep", "The resource is nested too deeply", place)
-        return walk.log.issues if raw is None else with_positions(walk.log.issues, raw, self._tools.definitions)
+        return walk.log.issues if raw is None else with_positions(walk.log.issues, raw, self._tools.definitions, within)
 
     def validate_text(
         self, raw: bytes, *, profiles: Sequence[str] = (), base_only: bool = False, options: Options | None = None
@@ -110,7 +114,7 @@ class Validator:
             is_xml = raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
             resource = from_xml(raw, self._tools.definitions) if is_xml else loads(raw)
         except HieError as error:
-            return [Issue("fatal", "structure", error.message, rule="text")]
+            return [text_issue(error, raw, self._tools.definitions)]
         return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)
 
 

@@ -61,3 +61,21 @@ def test_what_is_missing_is_placed_at_its_parent(validator: Validator) -> None:
 def test_text_that_cannot_be_read_is_fatal(validator: Validator) -> None:
     for text in (b"{", b"<a", b"", b"<Patient xmlns='http://hl7.org/fhir'><foo/></Patient>", b'{"a": 1, "a": 2}'):
         assert [issue.severity for issue in validator.validate_text(text)] == ["fatal"]
+
+
+def test_an_element_that_xml_does_not_know_is_placed(validator: Validator) -> None:
+    text = '<Patient xmlns="http://hl7.org/fhir">\n <active value="true"/>\n <name><gendr/></name>\n</Patient>'
+    issue = validator.validate_text(text.encode())[0]
+    assert (issue.severity, issue.expression, issue.line, issue.column) == ("fatal", ("Patient.name.gendr",), 3, 8)
+
+
+def test_text_that_is_cut_off_is_placed(validator: Validator) -> None:
+    issue = validator.validate_text(b'{"resourceType":\n "Patient", "name": [')[0]
+    assert (issue.severity, issue.rule, issue.line, issue.column) == ("fatal", "text", 2, 22)
+
+
+def test_a_resource_inside_another_text_is_placed_there(validator: Validator) -> None:
+    raw = b'{"a": [\n {"resource": {"resourceType": "Patient",\n  "gender": "M"}}]}'
+    patient = {"resourceType": "Patient", "gender": "M"}
+    issue = next(i for i in validator.all_issues(patient, raw=raw, within=("a", 0, "resource")) if i.fails)
+    assert (issue.line, issue.column) == (3, 3)
