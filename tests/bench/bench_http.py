@@ -1,0 +1,236 @@
+"""The FHIR API over real sockets: load, small transactions, reads and searches. By hand:
+
+    python -m tests.bench.bench_http --synthea FOLDER [--resources 100000] [--data DIR]
+
+A server of its own (`hie serve`: SQLite, `synchronous=FULL`, structure validation on) in one process, clients in this
+one. The load posts transaction Bundles of a Synthea folder, again and again under new ids, over 8 connections. Searches
+are timed when the store has 10,000 resources and at the end: what counts is the ratio.
+"""
+
+import argparse
+import asyncio
+import bz2
+import contextlib
+import itertools
+import random
+import re
+import statistics
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from tests.bench.bench_feeds import server
+from tests.bench.bench_store import fsyncs
+from tests.bench.http_client import Client
+
+SEARCHES = {
+    "Patient?identifier=": "Patient?identifier={identifier}",
+    "Patient?name=": "Patient?name={name}",
+    "Observation?patient=&code=&_count=50": "Observation?patient={patient}&code=8302-2&_count=50",
+    "Observation?patient=&_sort=-date": "Observation?patient={patient}&_sort=-date&_count=50",
+    "Observation?code=&_sort=-date": "Observation?code=8302-2&_sort=-date&_count=50",
+    "Observation?code=&value-quantity=gt": "Observation?code=8302-2&value-quantity=gt170&_count=50",
+    "Observation?date=ge": "Observation?date=ge2019&_count=50",
+    "Condition?subject:Patient.identifier=": "Condition?subject:Patient.identifier={identifier}",
+    "Patient?_has:Observation:patient:code=": "Patient?_has:Observation:patient:code=8302-2&_count=50",
+    "Encounter?patient=&_include=": "Encounter?patient={patient}&_include=Encounter:practitioner&_count=50",
+    "Patient/$everything": "Patient/{patient}/$everything?_count=200",
+}
+
+
+_OWN_UUID = re.compile(rb"(?<!\|)[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
+"""Not those behind `|`: conditional references to hospitals and practitioners, which are loaded once."""
+
+
+def bundles(folder: Path) -> tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]:
+    """Bundles of hospitals and practitioners, and those of patients, with the number of their entries."""
+    shared, patients = [], []
+    for path in sorted(folder.glob("*.bz2")):
+        content = orjson.loads(bz2.decompress(path.read_bytes()))
+        (shared if path.name.startswith("0-") else patients).append((orjson.dumps(content), len(content["entry"])))
+    return shared, patients
+
+
+def again_and_again(patients: list[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+    """The Bundles for ever, each time under other ids."""
+    for salt in itertools.count(1):
+        prefix = f"{salt:08x}".encode()
+        for text, entries in patients:
+            yield _OWN_UUID.sub(rb"%b\1" % prefix, text), entries
+
+
+async def over(port: int, connections: int, work: Callable[[Client], Awaitable[None]]) -> None:
+    """Run `work` on so many connections at once."""
+    clients = [await Client.connect(port) for _ in range(connections)]
+    await asyncio.gather(*(work(client) for client in clients))
+    for client in clients:
+        client.close()
+
+
+class Load:
+    """Bundles posted so far, and how fast each tenth of them was."""
+
+    def __init__(self, port: int, source: Iterator[tuple[bytes, int]]) -> None:
+        self._port = port
+        self._source = source
+        self.done = 0
+
+    async def to(self, total: int, report: int) -> None:
+        """Post until the store has `total` resources of the load; prints the rate of each `report`."""
+        began = mark = perf_counter()
+        first = last = self.done
+
+        async def sender(client: Client) -> None:
+            nonlocal mark, last
+            while self.done < total:
+                body, entries = next(self._source)
+                answer = await client.post("/fhir", body)
+                assert answer.status == 200, answer.body[:500]
+                self.done += entries
+                if self.done - last >= report:
+                    now = perf_counter()
+                    print(f"  {self.done:>9,} resources  {(self.done - last) / (now - mark):>8,.0f}/s", flush=True)
+                    mark, last = now, self.done
+
+        await over(self._port, 8, sender)
+        rate = (self.done - first) / (perf_counter() - began)
+        print(f"  load, 8 connections, {self.done - first:,} resources: {rate:,.0f}/s", flush=True)
+
+
+async def small(port: int, connections: int, seconds: float) -> None:
+    """Transactions of two entries, each durable on its own."""
+    done, until = 0, perf_counter() + seconds
+
+    async def sender(client: Client) -> None:
+        nonlocal done
+        while perf_counter() < until:
+            answer = await client.post("/fhir", _pair(f"{random.getrandbits(60):x}"))
+            assert answer.status == 200, answer.body[:500]
+            done += 1
+
+    await over(port, connections, sender)
+    print(f"  two-entry transactions, {connections} connections: {done / seconds:,.0f}/s", flush=True)
+
+
+def _pair(name: str) -> bytes:
+    patient = {"resourceType": "Patient", "name": [{"family": "Wang"}], "id": name}
+    result = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "1-1"}]},
+        "subject": {"reference": f"Patient/{name}"},
+        "effectiveDateTime": "2026-01-01",
+    }
+    entries = [
+        {"resource": patient, "request": {"method": "PUT", "url": f"Patient/{name}"}},
+        {"resource": result, "request": {"method": "POST", "url": "Observation"}},
+    ]
+    return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entry_list(entries)})
+
+
+def entry_list(entries: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The entries with a fullUrl each, as a Bundle wants them."""
+    return [{"fullUrl": f"urn:uuid:00000000-0000-4000-8000-{n:012d}", **entry} for n, entry in enumerate(entries)]
+
+
+async def samples(port: int, wanted: int = 200) -> list[dict[str, str]]:
+    """Patients to ask about: id, identifier, family name."""
+    client = await Client.connect(port)
+    page = orjson.loads((await client.get(f"/fhir/Patient?_count={wanted}&identifier:missing=false")).body)
+    client.close()
+    return [
+        {
+            "patient": entry["resource"]["id"],
+            "identifier": quote(entry["resource"]["identifier"][0]["value"]),
+            "name": quote(entry["resource"]["name"][0]["family"]),
+        }
+        for entry in page["entry"]
+    ]
+
+
+async def latencies(port: int, rounds: int) -> dict[str, float]:
+    """Median milliseconds of each search, one connection."""
+    asked, found = await samples(port), {}
+    client = await Client.connect(port)
+    for label, path in SEARCHES.items():
+        took = []
+        for number in range(rounds):
+            url = "/fhir/" + path.format(**asked[number % len(asked)])
+            began = perf_counter()
+            answer = await client.get(url)
+            took.append((perf_counter() - began) * 1e3)
+            assert answer.status == 200, answer.body[:500]
+        found[label] = statistics.median(took)
+    client.close()
+    return found
+
+
+async def rates(port: int, seconds: float, connections: int = 8) -> None:
+    """Requests a second over several connections: the reads and searches that have an aim."""
+    asked = await samples(port)
+    paths = {
+        "read by id": "Patient/{patient}",
+        "Observation?patient=&code=&_count=50": SEARCHES["Observation?patient=&code=&_count=50"],
+        "Patient/$everything": SEARCHES["Patient/$everything"],
+    }
+    for label, path in paths.items():
+        done = size = 0
+        until = perf_counter() + seconds
+
+        async def reader(client: Client, path: str = path, until: float = until) -> None:
+            nonlocal done, size
+            while perf_counter() < until:
+                answer = await client.get("/fhir/" + path.format(**asked[done % len(asked)]))
+                assert answer.status == 200, answer.body[:500]
+                done, size = done + 1, size + len(answer.body)
+
+        await over(port, connections, reader)
+        print(f"  {label:40} {done / seconds:>8,.0f}/s  {size // max(done, 1):>8,} bytes", flush=True)
+
+
+async def run(port: int, options: argparse.Namespace) -> None:
+    """Load, time, load on, time again."""
+    shared, patients = bundles(options.synthea)
+    client = await Client.connect(port)
+    for body, _ in shared:
+        assert (await client.post("/fhir", body)).status == 200
+    client.close()
+    load = Load(port, again_and_again(patients))
+    few = min(10_000, options.resources)
+    await load.to(few, few)
+    before = await latencies(port, options.rounds)
+    await rates(port, options.seconds)
+    for connections in (1, 8, 32):
+        await small(port, connections, options.seconds)
+    if options.resources > few:
+        await load.to(options.resources, max(options.resources // 10, 1))
+    after = await latencies(port, options.rounds)
+    await rates(port, options.seconds)
+    print(f"  {'median ms at':40} {few:>10,} {load.done:>10,}  ratio")
+    for label, value in after.items():
+        print(f"  {label:40} {before[label]:>10.2f} {value:>10.2f} {value / before[label]:>6.2f}")
+
+
+def main() -> None:
+    """Start the server and run against it."""
+    given = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given.add_argument("--synthea", type=Path, required=True)
+    given.add_argument("--resources", type=int, default=100_000)
+    given.add_argument("--rounds", type=int, default=200)
+    given.add_argument("--seconds", type=float, default=3.0)
+    given.add_argument("--data", type=Path)
+    options = given.parse_args()
+    with contextlib.ExitStack() as stack:
+        data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hie-bench-")))
+        data.mkdir(parents=True, exist_ok=True)
+        print(f"fdatasync of 4 KB: {fsyncs(data):.0f}/s")
+        url, _ = stack.enter_context(server(data))
+        asyncio.run(run(int(urlsplit(url).port or 0), options))
+
+
+if __name__ == "__main__":
+    main()
