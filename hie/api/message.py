@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,12 @@ def etag(version: Version) -> str:
 
 def http_date(microseconds: int) -> str:
     """An HTTP date of microseconds since the epoch."""
-    return formatdate(microseconds // 1_000_000, usegmt=True)
+    return _date_of_second(microseconds // 1_000_000)
+
+
+@lru_cache(maxsize=4096)
+def _date_of_second(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def location(base: str, version: Version) -> str:

@@ -6,7 +6,19 @@ from dataclasses import replace
 from hie.api.instants import microseconds
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
-from hie.search.plan import And, Clause, IdIs, InCompartment, Kind, Match, Or, Plan, ReferenceTest, TypeIs
+from hie.search.plan import (
+    And,
+    Clause,
+    IdIs,
+    InCompartment,
+    Kind,
+    Match,
+    Or,
+    Plan,
+    ReferenceTest,
+    TypeIs,
+    patients_named,
+)
 from hie.search.query import parse_query
 from hie.security.principal import Principal
 
@@ -44,15 +56,7 @@ def planned(
 
 async def with_linked(service: Service, plan: Plan) -> Plan:
     """The plan in which a Patient stands for every Patient of the same person."""
-    named: set[str] = set()
-
-    def note(kind: str, identity: str) -> Sequence[tuple[str, str]]:
-        if kind == "Patient":
-            named.add(identity)
-        return [(kind, identity)]
-
-    plan.with_references(note)
-    linked = {identity: await service.linked(identity) for identity in named}
+    linked = {identity: await service.linked(identity) for identity in set(patients_named(plan.clause))}
     if not any(linked.values()):
         return plan
 

@@ -77,7 +77,13 @@ def settle_memory() -> None:
 @contextlib.asynccontextmanager
 async def _http(exchange: Exchange, config: Config) -> AsyncIterator[Running]:
     settings = uvicorn.Config(
-        exchange.web, host=config.host, port=config.port, log_config=None, access_log=False, lifespan="off"
+        exchange.web,
+        host=config.host,
+        port=config.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
     )
     server = _Server(settings)
     task = asyncio.create_task(server.serve())

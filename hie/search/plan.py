@@ -4,7 +4,7 @@ A plan is a tree of clauses over the index entries of a resource. Nothing in it 
 compile it with bound values, `hie.search.match` evaluates it in plain Python.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -362,6 +362,25 @@ class Plan:
         A reference to a golden Patient thus covers all linked Patients; in chains, `_has` and compartments too.
         """
         return replace(self, clause=_expand(self.clause, stand_for))
+
+
+def patients_named(clause: Clause) -> Iterator[str]:
+    """The ids of the Patients that a clause refers to, in chains and `_has` too."""
+    match clause:
+        case Match(_, Kind.REFERENCE, tests):
+            for test in tests:
+                if isinstance(test, ReferenceTest) and test.type == "Patient" and test.id is not None:
+                    yield test.id
+        case InCompartment(patients):
+            yield from patients
+        case Chain() | Has() | Not():
+            yield from patients_named(clause.clause)
+        case And(clauses) | Or(clauses):
+            for part in clauses:
+                yield from patients_named(part)
+        case CompositeMatch(_, kinds, alternatives) if Kind.REFERENCE in kinds:
+            for tests in alternatives:
+                yield from patients_named(Match("", Kind.REFERENCE, tests))
 
 
 def _parts(clause: Clause) -> tuple[Clause, ...]:

@@ -57,17 +57,18 @@ def parse_query(
     """
     setting = Setting(definitions, now, base, terminology)
     plan = Plan(_types(definitions, resource_type, pairs))
+    applied: list[tuple[str, str]] = []
+    ignored: list[tuple[str, str]] = []
     for name, text in pairs:
-        if name in PASSED_OVER or name == "_type":
-            plan = replace(plan, applied=(*plan.applied, (name, text)))
-            continue
         try:
-            plan = replace(_apply(setting, plan, name, text), applied=(*plan.applied, (name, text)))
+            if name not in PASSED_OVER and name != "_type":
+                plan = _apply(setting, plan, name, text)
+            applied.append((name, text))
         except HieError as error:
             if strict or error.category not in (Category.INVALID, Category.NOT_SUPPORTED):
                 raise
-            plan = replace(plan, ignored=(*plan.ignored, (name, error.message)))
-    return plan
+            ignored.append((name, error.message))
+    return replace(plan, applied=tuple(applied), ignored=tuple(ignored))
 
 
 def compartment(plan: Plan, definitions: Definitions, owner: str, owner_id: str) -> Plan:

@@ -190,11 +190,14 @@ class Compiler(Probing):
         """
         drivable = [(clause, arms) for clause in clauses if (arms := self.arms(clause, scope)) is not None]
         strict = [pair for pair in drivable if not any(arm.loose for arm in pair[1])]
-        drivable = sorted(strict or drivable, key=lambda pair: _RANK.get(type(pair[0]), 9))
+        drivable = sorted(strict or drivable, key=_likely)
         if not drivable:
             return None, None, []
         if len(drivable) == 1:
             return (*drivable[0], [])
+        first, arms = drivable[0]
+        if (rows := self.estimate(arms, _FEW)) < _FEW:
+            return first, arms, [(first, rows, False)]
         counts: list[tuple[Clause, int, bool]] = []
         for cap in _CAPS:
             counts, least = [], cap
@@ -217,6 +220,12 @@ class Compiler(Probing):
             if rows >= cap:
                 break
         return rows
+
+
+def _likely(pair: tuple[Clause, list[Arm]]) -> tuple[int, bool]:
+    """Clauses that name a resource or a person come first."""
+    clause = pair[0]
+    return _RANK.get(type(clause), 9), not (isinstance(clause, Match) and clause.kind is Kind.REFERENCE)
 
 
 def checked(arm: Arm, scope: Scope) -> Arm:
@@ -273,6 +282,9 @@ _INSIDE = (Compare.CONTAINS, Compare.ENDS)
 
 _CAPS = (100, 2000, 10_000)
 """Rows counted of each clause, round by round, until one is known to be selective."""
+
+_FEW = 200
+"""When the likeliest clause lists fewer rows it drives; the others are not counted."""
 
 _RANK = {IdIs: 0, InCompartment: 1, Match: 2, Chain: 3, Has: 4}
 
