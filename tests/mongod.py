@@ -60,8 +60,13 @@ class Member:
         self._mongod = mongod
         self._set = ["--replSet", SET] if replicated else []
         self._folder = folder
-        self.port = free_port()
+        self.port = self._same_port() or free_port()
         self.process: subprocess.Popen[bytes] | None = None
+
+    def _same_port(self) -> int | None:
+        """The port of a member that was kept: its set knows it by that."""
+        note = self._folder / "port"
+        return int(note.read_text()) if note.exists() else None
 
     @property
     def address(self) -> str:
@@ -70,6 +75,7 @@ class Member:
     def start(self) -> None:
         """Start it; what it had on disk stays."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "port").write_text(str(self.port))
         self.process = subprocess.Popen(
             [
                 self._mongod, *self._set, "--bind_ip", "127.0.0.1", "--port", str(self.port),
@@ -115,10 +121,18 @@ class Member:
 
 
 class ReplicaSet:
-    """Three members; `stop` ends the processes it started, by their ids."""
+    """Three members; `stop` ends the processes it started, by their ids. A set of one may be kept in `keep`."""
 
-    def __init__(self, mongod: Path, members: int = 3, election_ms: int = 2000, cache_gb: float = 0.25) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="hie-mongo-"))
+    def __init__(
+        self,
+        mongod: Path,
+        members: int = 3,
+        election_ms: int = 2000,
+        cache_gb: float = 0.25,
+        keep: Path | None = None,
+    ) -> None:
+        self._keep = keep
+        self._folder = keep or Path(tempfile.mkdtemp(prefix="hie-mongo-"))
         self._election_ms = election_ms
         self.members = [Member(mongod, self._folder / str(number), cache_gb=cache_gb) for number in range(members)]
 
@@ -152,10 +166,19 @@ class ReplicaSet:
         """The member that is primary; waits for one."""
         return primary_of(self.members)
 
+    def shut_down(self) -> None:
+        """End the members in good order, so that a kept set starts again at once."""
+        for member in self.members:
+            with suppress(PyMongoError), member.client() as client:
+                client.admin.command("shutdown", force=True)
+            if member.process is not None:
+                member.process.wait(60)
+
     def stop(self) -> None:
         for member in self.members:
             member.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._keep is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def primary_of(members: Sequence[Member]) -> Member:

@@ -3,6 +3,8 @@
 BASE = "https://hie.example.org"
 EXTENSION = f"{BASE}/fhir/StructureDefinition"
 CODE_SYSTEM = f"{BASE}/fhir/CodeSystem"
+REGION = f"{CODE_SYSTEM}/region"
+"""The tag that says from which region a resource came (common rules §4.2)."""
 
 OID = "2.16.156.10011"
 GLOBAL_KINDS = frozenset(f"{OID}.1.{number}" for number in (1, 2, 3, 5, 15, 19))

@@ -8,7 +8,7 @@ from typing import Any
 from hie.base.draft import Claim, Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.slots import assemble
-from hie.base.systems import identifier_system
+from hie.base.systems import REGION, identifier_system
 from hie.fold.finish import finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
@@ -19,7 +19,7 @@ from hie.staging.tables import CONTRIBUTION, PART
 from hie.store.port import Transaction
 from hie.wire.safejson import dumps, loads
 
-REGION_SYSTEM = "https://hie.example.org/fhir/CodeSystem/region"
+REGION_SYSTEM = REGION
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
 """Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
 

@@ -1,19 +1,21 @@
-"""Ingest and search rates of the SQLite store. By hand: python -m tests.bench.bench_store --help
+"""Ingest and search rates of the stores, side by side. By hand: python -m tests.bench.bench_store --help
 
 Resources are those of a folder of Synthea transaction Bundles (bzip2), repeated with new ids until there are enough;
-each Bundle is one job, as a transaction would be. Prints the fsync rate of the disk beside the numbers.
+each Bundle is one job, as a transaction would be. MongoDB is a replica set of one `mongod` on this machine with 2 GiB
+of cache. Prints the fsync rate of the disk beside the numbers, and at the end one table.
 """
 
 import argparse
 import asyncio
 import bz2
+import contextlib
 import json
 import os
 import random
 import re
 import statistics
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
@@ -81,8 +83,8 @@ def fsyncs(folder: Path, seconds: float = 1.0) -> float:
     return count / seconds
 
 
-async def ingest(store: Store, bundles: Iterator[list[dict[str, Any]]], senders: int, report: int) -> None:
-    """Write Bundles with some senders; prints the rate of each `report` resources."""
+async def ingest(store: Store, bundles: Iterator[list[dict[str, Any]]], senders: int, report: int) -> str:
+    """Write Bundles with some senders; prints the rate of each `report` resources, returns that of all."""
     done, mark, start = 0, 0, perf_counter()
     begun, cpu, used = start, process_time(), process_time()
 
@@ -107,10 +109,11 @@ async def ingest(store: Store, bundles: Iterator[list[dict[str, Any]]], senders:
     print(
         f"  all: {done:,} resources, {rates[0]:,.0f}/s, {rates[1]:,.0f} per CPU second, {senders} senders", flush=True
     )
+    return f"{rates[0]:,.0f}"
 
 
-async def small(store: Store, senders: int, seconds: float = 5.0) -> None:
-    """Two-entry transactions, each durable on its own."""
+async def small(store: Store, senders: int, seconds: float = 5.0) -> str:
+    """Two-entry transactions, each durable on its own, a second."""
     count, until = 0, perf_counter() + seconds
 
     async def sender(number: int) -> None:
@@ -136,10 +139,11 @@ async def small(store: Store, senders: int, seconds: float = 5.0) -> None:
 
     await asyncio.gather(*(sender(number) for number in range(senders)))
     print(f"  two-entry transactions, {senders:>3} senders: {count / seconds:>8,.0f}/s", flush=True)
+    return f"{count / seconds:,.0f}"
 
 
-async def timed(name: str, ask: Callable[[], Awaitable[int]], repeat: int) -> None:
-    """Median and p99 of `ask` in milliseconds."""
+async def timed(name: str, ask: Callable[[], Awaitable[int]], repeat: int) -> str:
+    """Median and p99 of `ask` in milliseconds; returns the line of the table."""
     times, hits = [], 0
     for _ in range(repeat):
         start = perf_counter()
@@ -150,10 +154,11 @@ async def timed(name: str, ask: Callable[[], Awaitable[int]], repeat: int) -> No
     times.sort()
     worst = times[min(len(times) - 1, int(len(times) * 0.99))]
     print(f"  {name:<62} p50 {statistics.median(times):>8.3f}  p99 {worst:>8.3f} ms  {hits:>4} hits", flush=True)
+    return f"{statistics.median(times):.2f} / {worst:.1f}"
 
 
-async def searches(store: Store, repeat: int) -> None:
-    """Latency of typical searches, with values taken from the store."""
+async def searches(store: Store, repeat: int) -> dict[str, str]:
+    """Latency of typical searches, p50 / p99 in milliseconds, with values taken from the store."""
     patients = [version async for version in store.versions("Patient")]
     rng = random.Random(7)
     people = [orjson.loads(version.body) for version in rng.sample(patients, min(200, len(patients)))]
@@ -184,7 +189,7 @@ async def searches(store: Store, repeat: int) -> None:
     async def read() -> int:
         return int(await store.read("Patient", rng.choice(people)["id"]) is not None)
 
-    await timed("read by id", read, repeat)
+    found = {"read by id": await timed("read by id", read, repeat)}
     page, newest = ("_count", fixed("50")), ("_sort", fixed("-date"))
     weight, since = ("code", fixed("29463-7")), ("date", fixed("ge2019-01-01"))
     patient = ("patient", pid)
@@ -215,39 +220,91 @@ async def searches(store: Store, repeat: int) -> None:
         ("Observation?code=&_summary=count", asked("Observation", weight, ("_summary", fixed("count")))),
     ]
     for name, ask in questions:
-        await timed(name, ask, repeat)
+        found[name] = await timed(name, ask, repeat)
+    return found
+
+
+def size_of(data: Path, name: str) -> int:
+    """Bytes of a SQLite store."""
+    return sum(file.stat().st_size for file in data.glob(f"{name}.sqlite*"))
+
+
+@contextlib.asynccontextmanager
+async def sqlite(data: Path, name: str) -> AsyncIterator[tuple[Store, bool]]:
+    """A SQLite store, and whether it was there."""
+    path = data / f"{name}.sqlite"
+    there = path.exists()
+    store = await SqliteStore.open(path, extract=Extractors(official()).extract)
+    yield store, there
+    await store.close()
+    print(f"  {size_of(data, name) / 1e6:,.0f} MB", flush=True)
+
+
+@contextlib.asynccontextmanager
+async def mongodb(data: Path, name: str) -> AsyncIterator[tuple[Store, bool]]:
+    """A MongoDB store on a server of its own, and whether it was there."""
+    from hie.store.mongo import open_mongo
+    from tests.bench.mongo_sizes import sizes
+    from tests.mongo_store import database_uri
+    from tests.mongod import ReplicaSet, find_mongod
+
+    mongod = find_mongod()
+    assert mongod is not None, "no mongod"
+    there = (data / name / "0").exists()
+    own = await asyncio.to_thread(ReplicaSet(mongod, 1, cache_gb=2, keep=data / name).start)
+    try:
+        uri = database_uri(own.uri, "bench")
+        store = await open_mongo(uri, extract=Extractors(official()).extract)
+        yield store, there
+        await store.close()
+        await sizes(uri)
+        await asyncio.to_thread(own.shut_down)
+    finally:
+        own.stop()
+
+
+STORES = {"sqlite": sqlite, "mongodb": mongodb}
+
+
+async def measure(kind: str, data: Path, options: argparse.Namespace) -> dict[str, str]:
+    """Fill one store, ask it, and send small jobs to an empty one."""
+    found: dict[str, str] = {}
+    async with STORES[kind](data, f"{kind}-filled") as (store, there):
+        if not there:
+            bundles = rounds(load(options.synthea), options.resources)
+            report = max(options.resources // 10, 1)
+            found["resources/s"] = await ingest(store, bundles, options.senders, report)
+        found |= await searches(store, options.repeat)
+    async with STORES[kind](data, f"{kind}-small-{random.getrandbits(24):x}") as (store, _):
+        for senders in (1, 8, 32):
+            found[f"two-entry transactions/s, {senders} senders"] = await small(store, senders)
+    return found
 
 
 async def main() -> None:
     """Fill, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthea", type=Path, required=True, help="folder with *.json.bz2")
+    parser.add_argument("--store", choices=[*STORES, "both"], default="sqlite")
     parser.add_argument("--resources", type=int, default=10_000)
     parser.add_argument("--senders", type=int, default=8)
     parser.add_argument("--repeat", type=int, default=200)
-    parser.add_argument("--data", type=Path, default=None, help="keep the file here; searched only when it is there")
+    parser.add_argument("--data", type=Path, default=None, help="keep the stores here; one that is there is only asked")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = options.data or Path(folder)
         data.mkdir(parents=True, exist_ok=True)
-        path = data / "bench.sqlite"
         print(f"fdatasync: {fsyncs(data):,.0f}/s")
-        there = path.exists()
-        store = await SqliteStore.open(path, extract=Extractors(official()).extract)
-        if not there:
-            bundles = load(options.synthea)
-            print(f"{sum(map(len, bundles)):,} distinct resources in {len(bundles)} Bundles")
-            report = max(options.resources // 10, 1)
-            await ingest(store, rounds(bundles, options.resources), options.senders, report)
-            size = sum(file.stat().st_size for file in data.glob("bench.sqlite*"))
-            print(f"  file: {size / 1e6:,.0f} MB, {size / options.resources:,.0f} bytes a resource")
-        await searches(store, options.repeat)
-        await store.close()
-        empty = await SqliteStore.open(Path(folder) / "small.sqlite", extract=Extractors(official()).extract)
-        for senders in (1, 8, 32):
-            await small(empty, senders)
-        await empty.close()
+        found = {}
+        for kind in STORES if options.store == "both" else [options.store]:
+            print(kind, flush=True)
+            found[kind] = await measure(kind, data, options)
+    print(f"| | {' | '.join(found)} |\n|---|{'---|' * len(found)}")
+    for name in dict.fromkeys(name for one in found.values() for name in one):
+        print(f"| {name} | {' | '.join(one.get(name, '') for one in found.values())} |")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    import uvloop
+
+    uvloop.run(main())

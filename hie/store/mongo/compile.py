@@ -31,7 +31,7 @@ from hie.search.plan import (
 )
 from hie.store.mongo import schema
 from hie.store.mongo.conditions import NEVER, Condition, element, keys, updated
-from hie.store.mongo.keys import BEYOND, CODE, COMPARTMENT, REFERENCE, WIDE, key, name
+from hie.store.mongo.keys import BEYOND, CODE, COMPARTMENT, REFERENCE, SHARED, WIDE, key, name
 
 Stage = dict[str, Any]
 
@@ -214,7 +214,11 @@ def _names(clause: IdIs, scope: Scope) -> Condition:
 
 
 def _compartment(clause: InCompartment) -> Condition:
-    return {"k": one_of([key("", COMPARTMENT, one) for one in clause.patients])} if clause.patients else NEVER
+    """By `p` the router of a sharded cluster knows where to ask; documents of an older program have none."""
+    if not clause.patients:
+        return NEVER
+    keys = one_of([key("", COMPARTMENT, one) for one in clause.patients])
+    return {"k": keys, "p": {"$in": [*clause.patients, SHARED, None]}}
 
 
 def _near(clause: Near) -> tuple[Condition, Condition]:

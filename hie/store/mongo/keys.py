@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
+from hie.base.systems import REGION
 from hie.search.entries import Entries
 
 CODE, TOKEN, TEXT, REFERENCE, COMPARTMENT, URI, OTHER = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06", "\x07"
@@ -38,6 +39,9 @@ IDENTIFIER = ":identifier"
 
 OF_TYPE = ":of-type"
 """Typed identifiers are tokens of the parameter with this behind its code, system `type system|type code`."""
+
+SHARED = "*"
+"""In the place of a Patient for resources in the compartments of several."""
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -58,6 +62,16 @@ def key(code: str, mark: str, *values: str) -> str:
 def name(resource_type: str, resource_id: str) -> str:
     """What a resource is called in references and as `_id` of its document: `Patient/1`."""
     return f"{resource_type}/{resource_id}"
+
+
+def place(resource_type: str, resource_id: str, entries: Entries) -> Document:
+    """What a resource is sharded by: `z` its region, "" without one; `p` the Patient in whose compartment it is alone,
+    SHARED for several, its own id for none, and for a Patient."""
+    patients = {owner for kind, owner in entries.compartments if kind == "Patient"}
+    region = next((entry[2] for entry in entries.token if entry[0] == "_tag" and entry[1] == REGION), "")
+    if resource_type == "Patient":
+        patients = {resource_id} if patients <= {resource_id} else {SHARED}
+    return {"z": region, "p": SHARED if len(patients) > 1 else next(iter(patients), resource_id)}
 
 
 def index_fields(resource_type: str, entries: Entries) -> Document:

@@ -1,10 +1,10 @@
 """Collections and indexes of a database, made when a store opens it.
 
 - `resource`: one document per resource: `_id` `Type/id`, `n` paging number (order of first writing), `v` version, `w`
-  number of the current write, `u` last updated in microseconds; while it is not deleted also `t` type and the index
-  fields of `hie.store.mongo.keys`.
+  number of the current write, `u` last updated in microseconds, `z` and `p` what it is sharded by; while it is not
+  deleted also `t` type and the index fields of `hie.store.mongo.keys`.
 - `version`: one document per version, never changed but for `e`: `_id` number of the write, `t`, `i`, `v`, `u`, method
-  `m`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
+  `m`, `z`, `p`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
 - `control`: the one document `clock`: `seq` the last number given out, `last` the time of the last batch, `by` process
   -> the key of its last batch, what makes a repeated batch harmless.
 - `stage_<name>`: the rows of a `Table`; a key of one column is `_id`.

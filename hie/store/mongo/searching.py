@@ -5,7 +5,7 @@ that was chosen for it.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
@@ -140,9 +140,9 @@ class Searching:
         """The types of all current resources."""
         return tuple(sorted(await self._resources.distinct("t", {"t": {"$gt": ""}}, session=self._session)))
 
-    async def bodies(self, writes: Iterable[int]) -> dict[int, Version]:
-        """Versions by the number of their write."""
-        return await self._versions.at(writes)
+    async def bodies(self, documents: Sequence[dict[str, Any]]) -> dict[int, Version]:
+        """The current versions of documents, by the number of their write."""
+        return await self._versions.at([one["w"] for one in documents], {one.get("p") for one in documents})
 
     @property
     def secret(self) -> bytes:
@@ -186,7 +186,7 @@ class _Run:
     async def _bodies(self, documents: Sequence[dict[str, Any]]) -> list[Version]:
         if not documents:
             return []
-        versions = await self._searching.bodies(one["w"] for one in documents)
+        versions = await self._searching.bodies(documents)
         return [versions[one["w"]] for one in documents]
 
     async def _ask(self, stages: Sequence[Stage], hint: str | None) -> Documents:
@@ -294,7 +294,7 @@ class _Run:
     async def _unsorted(self, clause: Clause, scope: Scope, source: _Source, number: int | None) -> Documents:
         """Matches in order of `n`. A dense set that comes in another order is not sorted: the documents that are next
         in order are tried first."""
-        ends: list[Stage] = [{"$limit": self._plan.count + 1}, {"$project": {"t": 1, "w": 1, "n": 1, "r": 1}}]
+        ends: list[Stage] = [{"$limit": self._plan.count + 1}, {"$project": {"t": 1, "w": 1, "n": 1, "p": 1, "r": 1}}]
         if not source.ordered and await self._count([*source.stages, {"$limit": DENSE}], source.hint) >= DENSE:
             everything = _Source([{"$match": {"t": one_of(scope)}}], schema.TYPE, True).beyond(number)
             window: list[Stage] = [*everything, {"$sort": {"n": 1}}, {"$limit": WINDOW}]
@@ -334,7 +334,7 @@ class _Run:
 
     async def _with_words(self, clause: Words, scope: Scope, beside: Sequence[Clause]) -> IdIs:
         source = await self._source(And(tuple(beside)), scope)
-        candidates: list[Stage] = [{"$limit": MOST_READ + 1}, {"$project": {"w": 1}}]
+        candidates: list[Stage] = [{"$limit": MOST_READ + 1}, {"$project": {"w": 1, "p": 1}}]
         found = await self._ask([*source.stages, *candidates], source.hint)
         if len(found) > MOST_READ:
             raise HieError(Category.TOO_LARGE, f"More than {MOST_READ} resources to read; narrow the search.")
@@ -388,7 +388,7 @@ class _Run:
         return await self._listed({"k": {"$in": keys}, **kind}, schema.KEYS)
 
     async def _listed(self, condition: dict[str, Any], hint: str) -> Documents:
-        shown = {"$project": {"t": 1, "w": 1, "n": 1, "r": 1}}
+        shown = {"$project": {"t": 1, "w": 1, "n": 1, "p": 1, "r": 1}}
         return await self._ask([{"$match": condition}, {"$limit": MOST_INCLUDED + 1}, shown], hint)
 
     # -- explaining ----------------------------------------------------------------------------------------------

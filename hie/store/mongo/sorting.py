@@ -11,9 +11,9 @@ _FIELDS = {Kind.DATE: ("d", "l"), Kind.STRING: ("s", "f"), Kind.NUMBER: ("q", "l
 
 
 def keyed(keys: Sequence[SortKey], scope: Scope) -> Stage:
-    """The stage that leaves `_id`, `t`, `w`, `n`, `r` and the sort values `v0`, `v1`, ... (null: none)."""
+    """The stage that leaves `_id`, `t`, `w`, `n`, `p`, `r` and the sort values `v0`, `v1`, ... (null: none)."""
     values = {f"v{number}": _value(key, scope) for number, key in enumerate(keys)}
-    return {"$project": {"t": 1, "w": 1, "n": 1, "r": 1, **values}}
+    return {"$project": {"t": 1, "w": 1, "n": 1, "p": 1, "r": 1, **values}}
 
 
 def order(keys: Sequence[SortKey]) -> list[Stage]:

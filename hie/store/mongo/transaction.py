@@ -14,7 +14,7 @@ from hie.search.plan import Plan
 from hie.store.body import body, check_next
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS, situation
-from hie.store.mongo.keys import index_fields, name
+from hie.store.mongo.keys import index_fields, name, place
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.tables import Key, TableReading, key_of
 from hie.store.mongo.versions import VersionReading, version_of
@@ -135,7 +135,7 @@ class MongoTransaction:
             await asyncio.sleep(0)
         number = 1 if current is None else current["v"] + 1
         content = body(resource, number, self._batch.now)
-        version = self._append(kind, named, current, method, content)
+        version = self._append(kind, named, current, method, content, place(kind, named, entries))
         version["fields"] = {"t": kind, **index_fields(kind, entries)}
         return self._done(version, current)
 
@@ -148,7 +148,8 @@ class MongoTransaction:
             last = await self._asked(self._versions.newest())
         check_next(version, 0 if current is None else current["v"], last)
         entries = no_entries() if version.deleted else self._extract(loads(version.body))
-        appended = self._append(version.type, version.id, current, version.method, version.body)
+        where = _place(current) if version.deleted else place(version.type, version.id, entries)
+        appended = self._append(version.type, version.id, current, version.method, version.body, where)
         appended["u"] = version.last_updated
         appended["fields"] = {} if version.deleted else {"t": version.type, **index_fields(version.type, entries)}
         self._done(appended, current)
@@ -161,7 +162,7 @@ class MongoTransaction:
             raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
         if "b" not in current:
             return version_of(current)
-        version = self._append(resource_type, resource_id, current, "DELETE", b"")
+        version = self._append(resource_type, resource_id, current, "DELETE", b"", _place(current))
         version["fields"] = {}
         return self._done(version, current)
 
@@ -174,7 +175,7 @@ class MongoTransaction:
             self._batch.index(name(resource_type, resource_id), _indexed(current, fields))
 
     def _append(
-        self, kind: str, named: str, current: dict[str, Any] | None, method: str, content: bytes
+        self, kind: str, named: str, current: dict[str, Any] | None, method: str, content: bytes, where: dict[str, Any]
     ) -> dict[str, Any]:
         number = self._batch.number()
         return {
@@ -185,6 +186,7 @@ class MongoTransaction:
             "n": number if current is None else current["n"],
             "u": self._batch.now,
             "m": method,
+            **where,
             **({"b": content} if content else {}),
         }
 
@@ -241,10 +243,16 @@ class MongoTransaction:
             raise situation(error) from error
 
 
+def _place(current: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Where a version lies: with the one before."""
+    return {field: current[field] for field in ("z", "p") if field in current} if current is not None else {}
+
+
 def _indexed(version: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The index document of a version."""
     named = name(version["t"], version["i"])
-    return {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"], **fields}
+    head = {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"]}
+    return {**head, **_place(version), **fields}
 
 
 def _taken() -> HieError:

@@ -1,6 +1,6 @@
 """Versions and history (FHIR R4 http §3.1.0.2, §3.1.0.3, §3.1.0.13), inside a transaction or outside."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -43,10 +43,11 @@ class VersionReading:
         found = await self._versions.find_one(one, _SHOWN, session=self._session)
         return None if found is None else version_of(found)
 
-    async def at(self, writes: Iterable[int]) -> dict[int, Version]:
-        """Versions by the number of their write."""
-        wanted = list(writes)
-        cursor = self._versions.find({"_id": {"$in": wanted}}, _SHOWN, session=self._session, batch_size=5000)
+    async def at(self, writes: Sequence[int], places: Iterable[str | None]) -> dict[int, Version]:
+        """Versions by the number of their write; `places` are the `p` of their resources, by which a router of shards
+        knows where to ask."""
+        wanted = {"_id": {"$in": list(writes)}, "p": {"$in": list(places)}}
+        cursor = self._versions.find(wanted, _SHOWN, session=self._session, batch_size=5000)
         return {found["_id"]: version_of(found) for found in await cursor.to_list()}
 
     async def history(self, query: HistoryQuery) -> HistoryPage:
@@ -76,8 +77,8 @@ class VersionReading:
         low, high = ("", "\U0010ffff") if resource_type is None else (name(resource_type, ""), f"{resource_type}0")
         while True:
             span = {"_id": {"$gt": low, "$lt": high}, "t": {"$gt": ""}}
-            chunk = await self._resources.find(span, {"w": 1}).sort("_id", 1).limit(_CHUNK).to_list()
-            bodies = await self.at(one["w"] for one in chunk)
+            chunk = await self._resources.find(span, {"w": 1, "p": 1}).sort("_id", 1).limit(_CHUNK).to_list()
+            bodies = await self.at([one["w"] for one in chunk], {one.get("p") for one in chunk})
             for one in chunk:
                 yield bodies[one["w"]]
             if len(chunk) < _CHUNK:
