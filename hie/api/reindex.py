@@ -2,6 +2,7 @@
 
 One row a resource type says which custom parameters its index is complete for and how far the walk under way is, so
 a restart goes on where it was. A walk rewrites entries in small jobs between those of the clients; no versions arise.
+Of several processes on a store the one that leads walks; the others read how far it is.
 """
 
 import asyncio
@@ -23,12 +24,25 @@ TABLE = Table(
 
 Log = Callable[[BaseException], None]
 Pause = Callable[[], Awaitable[None]]
+Leads = Callable[[], Awaitable[bool]]
+Valid = Callable[[Transaction], Awaitable[bool]]
 _AGAIN_SECONDS = 5.0
+_FOLLOW_SECONDS = 1.0
 
 
 async def breathe() -> None:
     """The pause between two jobs: whatever else waits comes first."""
     await asyncio.sleep(0.001)
+
+
+async def alone() -> bool:
+    """A process that shares its store with nobody leads."""
+    return True
+
+
+async def always(_: Transaction) -> bool:
+    """What is wanted is what the store says."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +58,40 @@ class Progress:
 
 
 class Reindex:
-    """The walks, one at a time. `batch` resources a job; `pause` is awaited before each."""
+    """The walks, one at a time. `batch` resources a job; `pause` is awaited before each; `leads` tells whether this
+    process is the one to walk. A walk begins `delay` seconds after it was wanted, when all processes write by the new
+    parameters, so that it meets everything that was written by the old ones.
+    """
 
-    def __init__(self, store: Store, failed: Log, *, batch: int = 50, pause: Pause = breathe) -> None:
+    def __init__(
+        self,
+        store: Store,
+        failed: Log,
+        *,
+        batch: int = 50,
+        pause: Pause = breathe,
+        leads: Leads = alone,
+        delay: float = 0.0,
+    ) -> None:
         self._store = store
         self._failed = failed
         self._batch = batch
         self._pause = pause
+        self._leads = leads
+        self._delay = delay
         self._rows: dict[str, Row] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def want(self, wanted: Mapping[str, frozenset[str]]) -> None:
-        """Bring each type to exactly these parameters (`code:fingerprint`), and see to it in the background."""
-        rows = {str(row["type"]): row for row in await self._store.select(TABLE, {})}
+    async def want(self, wanted: Mapping[str, frozenset[str]], valid: Valid = always) -> None:
+        """Bring each type to exactly these parameters (`code:fingerprint`), and see to it in the background.
+
+        `valid` tells, inside the job, whether they are still what the store holds; if not, nothing is changed.
+        """
+        rows = await self._read()
         changed = [row for kind in {*rows, *wanted} if (row := _changed(kind, rows.get(kind), wanted.get(kind)))]
         if changed:
-            await self._store.write(lambda tx: _put(tx, changed))
-        self._rows = rows | {str(row["type"]): row for row in changed}
+            rows |= await self._store.write(lambda tx: _put(tx, changed, valid))
+        self._rows = rows
         if self._next() is not None and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._work(), name="hie-reindex")
 
@@ -83,14 +114,22 @@ class Reindex:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    async def _read(self) -> dict[str, Row]:
+        return {str(row["type"]): row for row in await self._store.select(TABLE, {})}
+
     def _next(self) -> str | None:
         return next((kind for kind in sorted(self._rows) if not self._rows[kind]["complete"]), None)
 
     async def _work(self) -> None:
+        await asyncio.sleep(self._delay)
         while (kind := self._next()) is not None:
             try:
                 await self._pause()
-                await self._step(kind)
+                if await self._leads():
+                    await self._step(kind)
+                else:
+                    await asyncio.sleep(_FOLLOW_SECONDS)
+                    self._rows = await self._read()
             except HieError as error:
                 self._failed(error)
                 await asyncio.sleep(_AGAIN_SECONDS)
@@ -118,7 +157,7 @@ class Reindex:
             return after
 
         after = await self._store.write(job)
-        if after is not None and self._rows[kind]["wanted"] == after["wanted"]:
+        if after is not None and self._rows[kind] is row:
             self._rows[kind] = after
 
     async def _page(self, row: Row) -> Page:
@@ -143,9 +182,12 @@ async def _reindexed(tx: Transaction, kind: str, identity: str) -> None:
             raise
 
 
-async def _put(tx: Transaction, rows: list[Row]) -> None:
+async def _put(tx: Transaction, rows: list[Row], valid: Valid) -> dict[str, Row]:
+    if not await valid(tx):
+        return {}
     for row in rows:
         await tx.upsert(TABLE, row)
+    return {str(row["type"]): row for row in rows}
 
 
 def _changed(kind: str, row: Row | None, wanted: frozenset[str] | None) -> Row | None:

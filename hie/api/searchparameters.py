@@ -14,7 +14,7 @@ from hie.fhir.definitions import Definitions, search_parameter
 from hie.fhir.element import SearchParameter
 from hie.search.custom import check_parameter, fingerprint, types_of
 from hie.search.extract import Extractors
-from hie.store.port import Store
+from hie.store.port import HistoryQuery, Reader, Store, Transaction
 from hie.wire.safejson import loads
 
 Json = Mapping[str, Any]
@@ -44,6 +44,7 @@ class SearchParameters:
         self._failed = failed
         self._loading = asyncio.Lock()
         self._served: dict[str, SearchParameter] = {}
+        self._read_at: tuple[str, int] | None = None
 
     def check(self, resource: Json) -> None:
         """Raise UNPROCESSABLE for an active SearchParameter that cannot be served beside the others."""
@@ -59,8 +60,25 @@ class SearchParameters:
     async def load(self) -> None:
         """Serve what the store holds now, and re-index where that differs from before."""
         async with self._loading:
-            await self._serve()
-            await self.reindex.want(self._wanted())
+            await self._load()
+
+    async def refresh(self) -> None:
+        """Do as `load` if a SearchParameter was written since: by another process on the store, perhaps."""
+        async with self._loading:
+            if await self._newest(self._store) != self._read_at:
+                await self._load()
+
+    async def _load(self) -> None:
+        await self._serve()
+        await self.reindex.want(self._wanted(), self._valid)
+
+    async def _valid(self, tx: Transaction) -> bool:
+        return await self._newest(tx) == self._read_at
+
+    async def _newest(self, reader: Reader) -> tuple[str, int] | None:
+        """The last version of any SearchParameter that was written."""
+        found = (await reader.history(HistoryQuery(KIND, count=1))).versions
+        return (found[0].id, found[0].version) if found else None
 
     async def serve(self) -> None:
         """Serve what the store holds now; what is indexed already stays as it is."""
@@ -68,6 +86,7 @@ class SearchParameters:
             await self._serve()
 
     async def _serve(self) -> None:
+        self._read_at = await self._newest(self._store)
         served = await self._read_all()
         if served != self._served:
             self._served = served

@@ -19,10 +19,12 @@ from hie.admin.pages import quality_app
 from hie.admin.routes import admin_router
 from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
+from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
 from hie.api.terminology import StoredTerminology
 from hie.app.feeds import bind_feeds, load_adapters, worker_feeds
+from hie.app.leader import Leader
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology
 from hie.base.clock import Clock, SystemClock
@@ -52,6 +54,9 @@ from hie.store.copy import unfinished
 from hie.store.port import Store, Transaction
 
 log = logging.getLogger("hie")
+
+PARAMETER_SECONDS = 2.0
+"""How often search parameters that other servers wrote are looked for."""
 
 TERMINOLOGY_SECONDS = 5.0
 """How often code systems, value sets and concept maps that other servers wrote are looked for."""
@@ -106,6 +111,7 @@ class Exchange:
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
         self._every(TERMINOLOGY_SECONDS, self._terminology.load)
+        self._every(PARAMETER_SECONDS, self._parameters.refresh)
         for folder in self.drops:
             await asyncio.to_thread(folder.prepare)
             self._every(self.config.drop_poll_seconds, folder.scan)
@@ -307,7 +313,11 @@ async def open_exchange(
     if await unfinished(store):
         await store.close()
         raise HieError(Category.UNAVAILABLE, "A migration into this store is not complete: run `hie migrate` again.")
-    parameters = SearchParameters(store, definitions, extractors, log_place)
+    shared = config.store_path is None
+    reindex = Reindex(
+        store, log_place, leads=Leader(store, clock, "reindex").leads, delay=2 * PARAMETER_SECONDS if shared else 0
+    )
+    parameters = SearchParameters(store, definitions, extractors, log_place, reindex)
     await parameters.load()
     terminology = open_terminology(store, definitions, adapters, config.terminology_path)
     await terminology.load()
