@@ -182,10 +182,13 @@ def _identifier(test: IdentifierTest, kind: Kind, entry: Any) -> bool:
 
 
 def dates(test: RangeTest, low: int, high: int) -> bool:
-    """[low, high) of an entry against a date (FHIR R4 search §3.1.1.4.7)."""
+    """[low, high) of an entry against a date (FHIR R4 search §3.1.1.4.7).
+
+    Of a period that ends before it begins `eq` wants the beginning inside as well.
+    """
     return {
-        Op.EQ: test.low <= low and high <= test.high,
-        Op.NE: not (test.low <= low and high <= test.high),
+        Op.EQ: test.low <= low < test.high and high <= test.high,
+        Op.NE: not (test.low <= low < test.high and high <= test.high),
         Op.GT: high > test.high,
         Op.LT: low < test.low,
         Op.GE: high > test.low,
@@ -199,8 +202,8 @@ def dates(test: RangeTest, low: int, high: int) -> bool:
 def numbers(test: RangeTest, low: float, high: float) -> bool:
     """The exact ends of an entry against a number (FHIR R4 search §3.1.1.4.4)."""
     return {
-        Op.EQ: test.low <= low and high < test.high,
-        Op.NE: not (test.low <= low and high < test.high),
+        Op.EQ: test.low <= low < test.high and high < test.high,
+        Op.NE: not (test.low <= low < test.high and high < test.high),
         Op.GT: high > test.high,
         Op.LT: low < test.low,
         Op.GE: high >= test.low,

@@ -297,6 +297,23 @@ async def test_search(filled: Store, area: str) -> None:
     assert found == {(kind, query): expected for kind, query, expected in CASES[area]}
 
 
+INVERTED = {"effectivePeriod": {"start": "2025-05-01", "end": "2020-02-01"}}
+"""Ends before it begins."""
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("2025-05-01", "odd"), ("2022", ""), ("2019", ""), ("ne2025-05-01", ""), ("ne2022", "odd"), ("ne2019", "odd"),
+        ("gt2022", ""), ("lt2022", ""), ("ge2020-02-01", "odd"), ("le2025-05-01", "odd"), ("sa2024", "odd"),
+        ("eb2021", "odd"), ("ap2022", ""),
+    ],
+)  # fmt: skip
+async def test_a_period_that_ends_before_it_begins(store: Store, query: str, found: str) -> None:
+    await put(store, observation("odd", **INVERTED))
+    assert await ids(store, "Observation", f"date={query}") == found
+
+
 async def test_a_change_is_found_and_the_old_value_is_not(filled: Store) -> None:
     await put(filled, {"resourceType": "Patient", "id": "wang", "gender": "other", "birthDate": "1970-03-05"})
     assert await ids(filled, "Patient", "gender=male") == ""

@@ -179,8 +179,8 @@ def ranges(table: dict[Op, tuple[str, ...]], test: RangeTest, low: str, high: st
 
 
 DATES: dict[Op, tuple[str, ...]] = {
-    Op.EQ: ("low:$gte:l low:$lt:h high:$lte:h", "low:$gte:h high:$lte:h wide"),
-    Op.NE: ("low:$lt:l", "high:$gt:h"),
+    Op.EQ: ("low:$gte:l low:$lt:h high:$lte:h",),
+    Op.NE: ("low:$lt:l", "low:$gte:h", "high:$gt:h"),
     Op.GT: ("low:$gt:h-day high:$gt:h", "low:$lte:h-day high:$gt:h wide"),
     Op.LT: ("low:$lt:l",),
     Op.GE: ("low:$gt:l-day high:$gt:l", "low:$lte:l-day high:$gt:l wide"),
@@ -194,8 +194,8 @@ DATES: dict[Op, tuple[str, ...]] = {
 get a bound on `low`, by which the index is ordered."""
 
 _NUMBERS: dict[Op, tuple[str, ...]] = {
-    Op.EQ: ("low:$gte:l low:$lt:h high:$lt:h", "low:$gte:h high:$lt:h wide"),
-    Op.NE: ("low:$lt:l", "high:$gte:h"),
+    Op.EQ: ("low:$gte:l low:$lt:h high:$lt:h",),
+    Op.NE: ("low:$lt:l", "low:$gte:h", "high:$gte:h"),
     Op.GT: ("low:$gt:h high:$gt:h", "low:$lte:h high:$gt:h wide"),
     Op.LT: ("low:$lt:l",),
     Op.GE: ("low:$gte:l high:$gte:l", "low:$lt:l high:$gte:l wide"),

@@ -216,7 +216,7 @@ def _range(table: dict[Op, tuple[str, str]], test: RangeTest, low: str, high: st
 
 _DATES: dict[Op, tuple[str, str]] = {
     Op.EQ: ("(LOW >= ? AND LOW < ? AND HIGH <= ?)", "lhh"),
-    Op.NE: ("(LOW < ? OR HIGH > ?)", "lh"),
+    Op.NE: ("(LOW < ? OR LOW >= ? OR HIGH > ?)", "lhh"),
     Op.GT: ("HIGH > ?", "h"),
     Op.LT: ("LOW < ?", "l"),
     Op.GE: ("HIGH > ?", "l"),
@@ -229,7 +229,7 @@ _DATES: dict[Op, tuple[str, str]] = {
 
 _NUMBERS: dict[Op, tuple[str, str]] = {
     Op.EQ: ("(LOW >= ? AND LOW < ? AND HIGH < ?)", "lhh"),
-    Op.NE: ("(LOW < ? OR HIGH >= ?)", "lh"),
+    Op.NE: ("(LOW < ? OR LOW >= ? OR HIGH >= ?)", "lhh"),
     Op.GT: ("HIGH > ?", "h"),
     Op.LT: ("LOW < ?", "l"),
     Op.GE: ("HIGH >= ?", "l"),
