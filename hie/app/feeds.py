@@ -94,7 +94,7 @@ def _bind(
     def check(given: Draft, record: Record, received: datetime) -> tuple[Draft, tuple[Finding, ...]]:
         return quality.run(given, record, received)
 
-    speaks_soap = {door for door, kind in feed.doors.items() if feed.dialect == "cda" and kind == "text/xml"}
+    speaks_soap = _soap_doors(feed)
     return FeedRuntime(
         feed,
         adapter,
@@ -102,7 +102,7 @@ def _bind(
         draft,
         check,
         {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
-        partial(_repeat, feed.dialect, frozenset(speaks_soap)),
+        partial(_repeat, feed.dialect, speaks_soap),
         version,
         dimensions(quality.rules, adapter.region),
         judged(quality.rules, adapter.region),
@@ -122,7 +122,12 @@ def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callabl
         definitions = official()
         validate = Validator(definitions).write_issues
         return partial(submission.parse, validate=validate, from_xml=partial(from_xml, definitions=definitions))
-    return partial(cda.parse, organisations=registered)
+    return partial(cda.parse, organisations=registered, soap=_soap_doors(feed))
+
+
+def _soap_doors(feed: Feed) -> frozenset[str]:
+    """Doors through which documents are registered over SOAP: those of the cda dialect for `text/xml`."""
+    return frozenset(door for door, kind in feed.doors.items() if feed.dialect == "cda" and kind == "text/xml")
 
 
 def _fhir_statements(

@@ -133,12 +133,13 @@ class Alias:
 class Merge:
     """The patient `prior` is the same as `target`, in one organisation (HL7 ADT^A40; Wujiang §6).
 
-    The prior one is retired: its resources get the target as subject, whenever they come.
+    The prior one is retired: its resources get the target as subject, whenever they come. `path` is where it stands.
     """
 
     prior: Key
     target: Key
     order: str
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,9 @@ class Draft:
     `message_id` is MSH-10, SOAP message id or PCH with the sender, for `control-id-reused`; `key` the key columns shown
     in a receipt; `needs` are parents that must be known before the part may be stored (`orphan-reference`);
     `claims` are held against what is stored once the parents are known, `merges` join two patients; `unmapped` are
-    source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes).
+    source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes). `restates` are
+    documents whose entries this part states anew, each with the order key up to which what it said before counts no
+    more: what is not restated is taken back.
     """
 
     contributions: tuple[Contribution, ...] = ()
@@ -186,6 +189,7 @@ class Draft:
     needs: tuple[Key, ...] = ()
     claims: tuple[Claim, ...] = ()
     merges: tuple[Merge, ...] = ()
+    restates: tuple[tuple[str, str], ...] = ()
     message_id: str = ""
     order: str = ""
     key: str = ""

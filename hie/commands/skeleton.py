@@ -23,6 +23,7 @@ from hie.commands.skeleton_fhir import fhir_files, fhir_samples
 from hie.plugin import Adapter
 from hie.simulate.catalogue import HOSPITALS
 from hie.simulate.history import Visit, World, plan, visit
+from hie.simulate.jiashan import register
 from hie.simulate.people import person
 from hie.simulate.regions import REGIONS
 from hie.testing.material import write_golden
@@ -100,11 +101,20 @@ def _words(region: str, start: Kind, source: Adapter | None) -> dict[str, str]:
         "feed": f"{region}-{start.suffix}",
         "dialect": source.feeds[0].dialect if source is not None else start.suffix,
         "content_type": start.content_type,
+        "doors": _doors(region, start),
         "orphans": str(source.feeds[0].orphans if source is not None else True),
         "source": start.region,
         "test_class": f"Test{region.capitalize()}",
         "uscc": organisation(region)[1],
     }
+
+
+def _doors(region: str, start: Kind) -> str:
+    """The doors of the feed as Python; documents may come over SOAP as well."""
+    doors = {f"{region}-{start.suffix}": start.content_type}
+    if start.suffix == "cda":
+        doors[f"{region}-soap"] = "text/xml"
+    return "{" + ", ".join(f'"{door}": "{kind}"' for door, kind in doors.items()) + "}"
 
 
 def _files(region: str, start: Kind, source: Adapter | None) -> Iterator[tuple[str, str]]:
@@ -166,15 +176,21 @@ def _samples(region: str, start: Kind) -> Iterator[tuple[str, bytes]]:
     """What the first hospital of the first region says of one outpatient and one inpatient, under the new name."""
     old = HOSPITALS[start.region][0]
     code, uscc, _ = organisation(region)
+
+    def renamed(body: bytes) -> bytes:
+        return body.replace(old.uscc.encode(), uscc.encode()).replace(old.code.encode(), code.encode())
+
     sender = REGIONS[start.region]
     for kind in ("outpatient", "inpatient"):
         now = _visit(start.region, kind)
         for act in sender.acts(now):
             message = sender.message(now, act)
-            if start.suffix == "cda":
-                message.registered = False
-            body = message.bytes().replace(old.uscc.encode(), uscc.encode()).replace(old.code.encode(), code.encode())
-            yield f"{kind}-{act.what}".lower(), body
+            if start.suffix != "cda":
+                yield f"{kind}-{act.what}".lower(), renamed(message.bytes())
+                continue
+            message.registered, over_soap = False, kind == "inpatient"
+            body = renamed(message.bytes())
+            yield f"{kind}-{act.what}".lower(), renamed(register(message, body)) if over_soap else body
 
 
 def _visit(region: str, kind: str) -> Visit:

@@ -67,7 +67,7 @@ REVOKED: Mapping[str, Mapping[str, Any]] = {
 
 
 class Child(NamedTuple):
-    """A root that hangs on another: its reference, its order key, and whether it has been taken back."""
+    """A root that hangs on another: its reference, the order key of its first statement, and whether it was revoked."""
 
     reference: str
     order: str

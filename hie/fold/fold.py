@@ -43,6 +43,7 @@ class Folded:
     subject: str | None = None
     encounter: str | None = None
     parent: str | None = None
+    first_order: str = ""
     last_order: str = ""
     digest: str = ""
     mentions: tuple[str, ...] = ()
@@ -76,6 +77,7 @@ def fold(root: str, contributions: Sequence[Contribution], sources: Mapping[str,
     else:
         _members_of(state, spent)
         _replay(state, [c for c in live if not c.withdraw])
+    state.first_order = min(c.order for c in contributions)
     state.last_order = max(c.order for c in contributions)
     return state
 

@@ -35,7 +35,7 @@ def compile_merge(blocks: BlockCompiler, table: Table) -> Step | None:
     def step(node: Any, run: Run) -> None:
         target, prior = (run.keys.get(name) for name in names)
         if target is not None and prior is not None and when(node, run.context):
-            run.merges.append(Merge(prior, target, run.order))
+            run.merges.append(Merge(prior, target, run.order, run.places.get(names[1], "")))
 
     return step
 

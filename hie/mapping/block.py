@@ -24,7 +24,8 @@ _KIND_PATH = re.compile(r"\{([^{}]+)\}")
 
 @dataclass(slots=True)
 class Run:
-    """The state of mapping one part: keys of named blocks, the order key of the part, and what has been made."""
+    """The state of mapping one part: keys of named blocks and where `[[key]]`s stand in the source, the order key of
+    the part, and what has been made."""
 
     context: Context
     body: bytes
@@ -36,6 +37,7 @@ class Run:
     aliases: list[Alias] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     merges: list[Merge] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
     binaries: list[tuple[Key, str, bytes]] = field(default_factory=list)
 
 
@@ -86,6 +88,7 @@ class BlockCompiler:
 
         def step(node: Any, run: Run) -> None:
             run.keys[name] = key = make(node, run) if when(node, run.context) else None
+            run.places[name] = run.context.locate(node, run.context.path)
             if key is not None and need(node, run.context):
                 run.needs.append(key)
 
@@ -123,6 +126,7 @@ class BlockCompiler:
                 if key is None:
                     continue
                 context.current = key
+                context.mentions = ()
                 slots: Slots = {}
                 for part in states:
                     part.state(node, context, slots, run.keys)
@@ -298,6 +302,7 @@ class BlockCompiler:
                 parent=run.keys.get(parent),
                 digest=digest(node, run),
                 creates=creates(node, context),
+                mentions=context.mentions,
                 **switches,
             )
 

@@ -15,7 +15,8 @@ class Context:
 
     `organisation` is the USCC that qualifies local numbers; `path` the source path at work, in the source's own
     terms; `current` the key of the resource at work (for values that refer to it); `envelope` what the envelope of the
-    part says; `node` the node at work and `locate` the function of the dialect that makes the path of a finding. Made
+    part says; `node` the node at work and `locate` the function of the dialect that makes the path of a finding;
+    `mentions` the references of the contribution at work that are settled later. Made
     new for each part; findings gather in `findings`, equal ones once.
     """
 
@@ -25,6 +26,7 @@ class Context:
         "envelope",
         "feed",
         "locate",
+        "mentions",
         "node",
         "organisation",
         "path",
@@ -56,6 +58,7 @@ class Context:
         self.current: Key | None = None
         self.node: Any = None
         self.locate: Callable[[Any, str], str] = lambda node, path: path
+        self.mentions: tuple[str, ...] = ()
         self.seen: dict[Finding, None] = {}
 
     @property
@@ -70,6 +73,12 @@ class Context:
         """
         found = Finding(code, self.locate(self.node, self.path if path is None else path), detail, CODES[code].severity)
         self.seen.setdefault(found)
+
+    def mention(self, key: Key) -> str:
+        """The reference to a resource that may not be known yet: literal only while it is (`Contribution.mentions`)."""
+        if key.reference not in self.mentions:
+            self.mentions = (*self.mentions, key.reference)
+        return key.reference
 
     def local_system(self, kind: str) -> str:
         """The identifier system of a number of that kind, an OID or a local kind (rule L; global OIDs stay global)."""

@@ -22,6 +22,9 @@ from hie.plugin import Adapter
 from hie.wire.clinical_document import Header, read_header
 
 DOCUMENT_ID = f"{OID}.1.1"
+DOCUMENT_TABLE = "document"
+"""The code map of document types is `<region>-document`; a region without one uses the national list of Jiashan's."""
+
 DOCUMENT_TYPE = f"urn:oid:{OID}.2.4"
 LASTING = frozenset({"Patient", "Encounter", "RelatedPerson"})
 """Types that a correction or withdrawal leaves alone."""
@@ -62,6 +65,7 @@ def with_document(
         message_id=draft.message_id or (f"{record.organisation}|{header.id}" if header.is_new else ""),
         order=header.order,
         binaries=(*draft.binaries, (document.binary, "application/xml", record.body)),
+        restates=document.restates(),
     )
 
 
@@ -93,7 +97,9 @@ class _Document:
         """Document type; title and template that belong to another type contradict it (Jiashan interface §2)."""
         context, header = self.context, self.header
         context.path = "title"
-        found = context.codes["jiashan-document"].translate(header.type, header.title, context)
+        own = f"{context.region}-{DOCUMENT_TABLE}"
+        table = context.codes[own if own in context.codes else f"jiashan-{DOCUMENT_TABLE}"]
+        found = table.translate(header.type, header.title, context)
         context.path = "templateId/@root"
         template = (node.get("root") or "" for node in self.root.iterfind("templateId"))
         numbers = [root.removeprefix(_TEMPLATE) for root in template if root.startswith(_TEMPLATE)]
@@ -228,6 +234,15 @@ class _Document:
             return contribution
         members = tuple(replace(m, slots=_corrected(m)) for m in contribution.members)
         return replace(contribution, slots={**contribution.slots, "status": "corrected"}, members=members)
+
+    def restates(self) -> tuple[tuple[str, str], ...]:
+        """This document up to just before itself, and the one that it replaces: entries of theirs that it does not
+        state again are taken back like results (Jiashan interface §5)."""
+        if self.header.withdraws:
+            return ()
+        order = self.header.order
+        replaced = [(self.header.parent, order)] if self._parent is not None and self.header.parent else []
+        return ((self.header.id, order[:-1]), *replaced)
 
     def superseded(self) -> Iterable[Contribution]:
         """The replaced document is superseded, also when it has not arrived yet."""

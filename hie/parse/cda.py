@@ -16,19 +16,19 @@ from hie.parse.cda_register import Register, SoapContext, compare, read_register
 from hie.wire.clinical_document import Header, drop_namespaces, number_entries, read_header
 from hie.wire.safexml import parse_xml
 
-SOAP_DOOR = "jiashan-soap"
 LAST_TYPE = 53
 """Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
 
 _ID_LENGTHS = range(32, 37)
 
 
-def parse(delivery: Delivery, organisations: Collection[str]) -> Parsed:
-    """The one record of a delivery; `organisations` are the social credit codes registered for the feed.
+def parse(delivery: Delivery, organisations: Collection[str], soap: Collection[str] = ()) -> Parsed:
+    """The one record of a delivery; `organisations` are the social credit codes registered for the feed, `soap` the
+    doors through which documents come in a DocumentRegister.
 
     Never raises for bad data: a reject among the findings says what is wrong.
     """
-    if delivery.door == SOAP_DOOR:
+    if delivery.door in soap:
         return _parse_register(delivery, organisations)
     document = parse_xml(delivery.body)
     if document.root is None:

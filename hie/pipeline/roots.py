@@ -14,6 +14,12 @@ from hie.store.table import Row
 
 LIVE, REVOKED, PENDING = "live", "revoked", "pending"
 
+ENTRIES = "#entries"
+"""After a document id: its entries as opposed to the document itself."""
+
+WHOLE = ("Composition/", "DiagnosticReport/", "DocumentReference/", "Patient/", "Encounter/")
+"""Roots that a new version of a document states as a whole, results and all; other entries may be missing in it."""
+
 STAYING = ("Patient/", "Encounter/")
 """Roots that stay when a document about them is withdrawn (Jiashan §5)."""
 
@@ -93,7 +99,7 @@ class Roots:
         """Where each mentioned reference leads; None while there is no such resource."""
         found: dict[str, str | None] = {}
         for mention in mentions:
-            target = await self.resolve(mention)
+            target = await self.resolve(mention) if self._aliased else mention
             found[mention] = target if await self.exists(target) or await self._is_kept(target) else None
         return found
 
@@ -105,13 +111,17 @@ class Roots:
         version = await self._tx.read(resource_type, resource_id)
         return version is not None and not version.deleted
 
-    async def withdraw(self, source: str, order: str) -> list[str]:
-        """State that a document was withdrawn; returns the roots it stated."""
+    async def withdraw(self, source: str, order: str, stated: str = "") -> list[str]:
+        """State that a document was withdrawn; returns the roots that it (or the document `stated`) stated."""
         before = await self._withdrawn(source)
         if before is None or before < order:
             await self._tx.upsert(WITHDRAWAL, {"source": source, "ord": order})
             self._withdrawals[source] = order
-        return [str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": source})]
+        return [str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": stated or source})]
+
+    async def restate(self, source: str, order: str) -> list[str]:
+        """State that a document has been stated anew; returns the roots of its entries."""
+        return [root for root in await self.withdraw(source + ENTRIES, order, source) if not root.startswith(WHOLE)]
 
     async def _withdrawn(self, source: str) -> str | None:
         if source not in self._withdrawals:
@@ -137,8 +147,14 @@ class Roots:
             return None
         if root.startswith(STAYING):
             return fold(root, stated)
-        sources = {c.source for c in stated if c.source}
-        found = {source: order for source in sources if (order := await self._withdrawn(source)) is not None}
+        found: dict[str, str] = {}
+        for source in {c.source for c in stated if c.source}:
+            orders = [await self._withdrawn(source)]
+            if not root.startswith(WHOLE):
+                orders.append(await self._withdrawn(source + ENTRIES))
+            known = [order for order in orders if order is not None]
+            if known:
+                found[source] = max(known)
         return fold(root, stated, found)
 
     async def _contributions(self, root: str) -> list[Contribution]:
@@ -164,6 +180,7 @@ class Roots:
                 "root": state.reference,
                 "parent": known.parent,
                 "subject": known.subject,
+                "first_order": state.first_order,
                 "last_order": known.last_order,
                 "state": known.state,
                 "digest": known.digest,
@@ -175,7 +192,7 @@ class Roots:
         """The roots that hang on `root` and exist."""
         rows = await self._tx.select(ROOT, {"parent": root})
         return [
-            Child(str(row["root"]), str(row["last_order"]), row["state"] == REVOKED)
+            Child(str(row["root"]), str(row["first_order"] or row["last_order"]), row["state"] == REVOKED)
             for row in rows
             if row["state"] != PENDING
         ]

@@ -122,6 +122,8 @@ class Work:
         if gravest(result.findings).rank >= Severity.QUARANTINE.rank and self._held:
             return result
         self._binaries += draft.binaries
+        for source, order in draft.restates:
+            self._dirty.update(dict.fromkeys(await self._roots.restate(source, order)))
         for alias in draft.aliases:
             await self._alias(alias.alias.reference, alias.target.reference, alias.order)
         stale = False
@@ -187,9 +189,9 @@ class Work:
         """Retire a patient in favour of another (Wujiang §6); returns what is to be said about it."""
         prior, target = merge.prior.reference, merge.target.reference
         if await self._roots.resolve(target) == prior or prior == target:
-            return [finding("merge-inverse")]
+            return [finding("merge-inverse", merge.path)]
         if await self._roots.resolve(prior) == await self._roots.resolve(target):
-            return [finding("merge-repeat")]
+            return [finding("merge-repeat", merge.path)]
         known = await self._roots.exists(prior)
         await self._roots.redirect(prior, target, merge.order, "merge")
         identifier = {
@@ -201,7 +203,7 @@ class Work:
         self._dirty.update(dict.fromkeys((prior, target, *await self._roots.about(prior))))
         if self._mentioned is None:
             self._dirty.update(dict.fromkeys(await self._roots.mentioning(prior)))
-        return [] if known else [finding("merge-stub")]
+        return [] if known else [finding("merge-stub", merge.path)]
 
     async def _alias(self, alias: str, target: str, order: str) -> None:
         if alias == target or not await self._roots.redirect(alias, target, order, "alias"):

@@ -52,7 +52,7 @@ class Document:
         """The bytes as they are sent."""
         body = _write(self).encode(self.charset)
         body = body[: body.index(b">", len(body) // 2) - 1] if self.cut else body
-        return _register(self, body) if self.registered else body
+        return register(self, body) if self.registered else body
 
 
 def acts(visit: Visit) -> list[Act]:
@@ -199,7 +199,7 @@ def _encounter(document: Document) -> str:
     )
 
 
-def _register(document: Document, body: bytes) -> bytes:
+def register(document: Document, body: bytes) -> bytes:
     """The SOAP DocumentRegister of a document (Jiashan §8)."""
     digest = hashlib.sha256(body + document.registered_id.encode()).hexdigest()[:32]
     number = f'<id><item root="2.16.156.10011.1.3" extension="{document.national_id}"/></id>'

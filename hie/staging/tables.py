@@ -74,6 +74,7 @@ ROOT = Table(
         "root": str,
         "parent": str,
         "subject": str,
+        "first_order": str,
         "last_order": str,
         "state": str,
         "digest": str,
@@ -81,7 +82,8 @@ ROOT = Table(
     key=("root",),
     indexes=(("parent",), ("subject",)),
 )
-"""Roots: `state` is live, revoked or pending; `parent` and `subject` as stated."""
+"""Roots: `first_order` is that of the first statement, which gives a result its place in a report; `state` is live,
+revoked or pending; `parent` and `subject` as stated."""
 
 REDIRECT = Table(
     "redirect",

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -143,7 +142,6 @@ class _MemoryTransaction(_MemoryReader):
         self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """See `Transaction.put`."""
-        resource = deepcopy(resource)
         current = await self.read(resource["resourceType"], resource["id"])
         if unless_same and current and body(resource, current.version, current.last_updated) == current.body:
             return current
@@ -198,7 +196,7 @@ class _MemoryTransaction(_MemoryReader):
         if None in key:
             raise ValueError(f"table {table.name}: a key column is None")
         rows = self._state.rows.setdefault(table.name, {})
-        others = (other for other_key, other in rows.items() if other_key != key)
+        others = (other for other_key, other in rows.items() if other_key != key) if table.unique else ()
         if (key in rows and not replace) or any(_clash(full, other, table) for other in others):
             raise HieError(Category.CONFLICT, "A row with the same key is there already.")
         rows[key] = full
@@ -249,6 +247,12 @@ class MemoryStore(_MemoryReader):
             result = await job(_MemoryTransaction(state, self._extract, self._clock, self._secret))
             self._state = state
             return result
+
+    def fork(self) -> "MemoryStore":
+        """A store with the same content that goes its own way from here on."""
+        other = MemoryStore(extract=self._extract, clock=self._clock, secret=self._secret)
+        other._state = self._state.copy()
+        return other
 
     async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""

@@ -17,12 +17,15 @@ class XmlLimits:
     """What a document may cost.
 
     `bytes` of the body; `tags` counts `<`, `attributes` counts `=`: both bound the memory of the tree before it is
-    built. Depth is bounded by libxml2 at 256 elements, one text node at 10,000,000 bytes.
+    built. `depth` counts elements inside each other. libxml2 takes no text or attribute of 10,000,000 bytes unless it
+    is told to take anything; a body longer than `plain` is read that way, and its depth is counted here.
     """
 
     bytes: int = 16 * 1024 * 1024
     tags: int = 1_000_000
     attributes: int = 1_000_000
+    depth: int = 256
+    plain: int = 9_000_000
 
 
 LIMITS = XmlLimits()
@@ -58,7 +61,7 @@ def parse_xml(body: bytes, limits: XmlLimits = LIMITS) -> XmlDocument:
     refused = _refusal(decoded.text, limits)
     root: etree._Element | None = None
     if refused is None:
-        root, refused = _tree(decoded.text)
+        root, refused = _tree(decoded.text, limits)
     findings = decoded.findings if refused is None else (*decoded.findings, refused)
     return XmlDocument(root, decoded.charset, findings)
 
@@ -83,24 +86,38 @@ def _prolog_end(text: str) -> int:
     return position
 
 
-def _tree(text: str) -> tuple[etree._Element | None, Finding | None]:
+def _tree(text: str, limits: XmlLimits) -> tuple[etree._Element | None, Finding | None]:
+    body = _without_declaration(text).encode("utf-8", "surrogatepass")
+    large = len(body) > limits.plain
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
-        huge_tree=False,
+        huge_tree=large,
         remove_comments=True,
         remove_pis=True,
     )
     try:
-        root = etree.fromstring(_without_declaration(text).encode("utf-8"), parser)
-    except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError as error:
         line, column = getattr(error, "position", (0, 0))
         return None, finding("message-malformed", detail=f"line {line}, column {column}")
     if root.getroottree().docinfo.internalDTD is not None:
         return None, finding("doctype-forbidden")
+    if large and _too_deep(root, limits):
+        return None, finding("message-malformed", detail="too deep")
     return root, None
+
+
+def _too_deep(root: etree._Element, limits: XmlLimits) -> bool:
+    """Whether elements nest deeper than allowed; libxml2 itself stops at 2,048 when it takes anything."""
+    depth = 0
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > limits.depth:
+            return True
+    return False
 
 
 def _without_declaration(text: str) -> str:

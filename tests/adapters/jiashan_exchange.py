@@ -31,6 +31,7 @@ from hie.store.memory import MemoryStore
 FEED = "jiashan-cda"
 JSYY, JSZY, JSWT = (organisation.uscc for organisation in adapter.organisations)
 REGISTERED = frozenset({JSYY, JSZY, JSWT})
+SOAP = frozenset({"jiashan-soap"})
 _ALL = [import_module(f"adapters.{module.name}").adapter for module in pkgutil.iter_modules(adapters.__path__)]
 MAPS = MapSet.load(data_path("mappings"), _ALL)
 QUALITY = Quality(load_rules(data_path("mappings", "quality")))
@@ -57,7 +58,7 @@ def draft_of(record: Record, delivery: Delivery) -> Draft:
 def draft(body: bytes, door: str = FEED) -> Draft:
     """The draft of the one record of a body."""
     delivery = Delivery("raw", FEED, door, RECEIVED, body)
-    (record,) = parse(delivery, REGISTERED).records
+    (record,) = parse(delivery, REGISTERED, SOAP).records
     return draft_of(record, delivery)
 
 
@@ -68,7 +69,7 @@ def codes(given: Draft) -> list[str]:
 RUNTIME = FeedRuntime(
     adapter.feeds[0],
     adapter,
-    partial(parse, organisations=REGISTERED),
+    partial(parse, organisations=REGISTERED, soap=SOAP),
     draft_of,
     QUALITY.run,
     {FEED: receipt.answer, "jiashan-soap": soap.answer},

@@ -157,3 +157,37 @@ def test_set_id_is_a_local_identifier() -> None:
     found = draft(changed("02", ("<setId/>", "<setId>S-1</setId>")))
     reference = next(c for c in found.contributions if c.target.type == "DocumentReference")
     assert reference.slots["identifier[]#set"] == [{"system": f"https://hie.example.org/id/{JSYY}/set", "value": "S-1"}]
+
+
+RECIPE = changed("06")
+RECIPE_ID = "3bb230a8beae9873fa3923d3bb0ceb8f"
+_SECTION = RECIPE.decode().partition("<component>\n<section>\n<code code=\"29548-5\"")[2].partition("</component>")[0]
+WITHOUT_DIAGNOSIS = (f'<component>\n<section>\n<code code="29548-5"{_SECTION}</component>\n', "")
+LATER = ('<effectiveTime value="20260302103000"/>', '<effectiveTime value="20260302153000"/>')
+CORRECTED = changed("06", LATER, (VERSION, "<versionNumber>1</versionNumber>"), WITHOUT_DIAGNOSIS)
+NEW_RECIPE = changed(
+    "06",
+    LATER,
+    (VERSION, "<versionNumber>1</versionNumber>"),
+    (RECIPE_ID, "4" + RECIPE_ID[1:]),
+    ("<parentDocument>\n<id></id>", f"<parentDocument>\n<id>{RECIPE_ID}</id>"),
+    WITHOUT_DIAGNOSIS,
+)
+SILENT = changed("06", LATER, WITHOUT_DIAGNOSIS)
+
+
+@pytest.mark.parametrize("later", [CORRECTED, NEW_RECIPE, SILENT], ids=["same id", "replacement", "no version"])
+@pytest.mark.parametrize("turned", [False, True])
+async def test_an_entry_that_a_correction_does_not_restate_is_in_error(later: bytes, turned: bool) -> None:
+    exchange = await sent(*([later, RECIPE] if turned else [RECIPE, later]))
+    (condition,) = await exchange.all("Condition")
+    assert condition["verificationStatus"]["coding"][0]["code"] == "entered-in-error"
+    assert {one["status"] for one in await exchange.all("MedicationRequest")} == {"active"}
+
+
+async def test_an_entry_that_a_correction_restates_stays() -> None:
+    later = changed("06", LATER, (VERSION, "<versionNumber>1</versionNumber>"), ("J40.x00", "J20.900"))
+    exchange = await sent(RECIPE, later)
+    (condition,) = await exchange.all("Condition")
+    assert condition["code"]["coding"][0]["code"] == "J20.900"
+    assert "verificationStatus" not in condition or condition["verificationStatus"]["coding"][0]["code"] == "confirmed"

@@ -19,7 +19,8 @@ def sample(start: str) -> bytes:
 
 
 def received(body: bytes, door: str = "jiashan-cda") -> Parsed:
-    return parse(Delivery("raw", "jiashan-cda", door, datetime(2026, 4, 1, tzinfo=UTC), body), REGISTERED)
+    delivery = Delivery("raw", "jiashan-cda", door, datetime(2026, 4, 1, tzinfo=UTC), body)
+    return parse(delivery, REGISTERED, {"jiashan-soap"})
 
 
 def record(body: bytes, door: str = "jiashan-cda") -> Record:
@@ -224,3 +225,16 @@ def test_a_broken_document_in_a_good_envelope() -> None:
     found = received(body.encode(), "jiashan-soap")
     assert codes(found.findings) == ["message-malformed"]
     assert found.context.message_id == "4c58d67ec7fb003ee4849248e948bb6c"
+
+
+def test_a_document_up_to_the_item_limit_comes_over_soap() -> None:
+    """11.9 MB of document are 15.9 MB of base64, more text than libxml2 takes by itself."""
+    envelope, document = sample("08"), sample("02")
+    padded = document.replace(b"</ClinicalDocument>", b"<!-- %b --></ClinicalDocument>" % (b"x" * 11_850_000))
+    before, _, rest = envelope.partition(b'<originalText value="')
+    after = rest.partition(b'"')[2]
+    body = before + b'<originalText value="' + base64.b64encode(padded) + b'"' + after
+    assert 15_000_000 < len(body) < 16 * 1024 * 1024
+    found = received(body, "jiashan-soap")
+    assert codes(found.findings) == []
+    assert found.records[0].body == padded

@@ -200,3 +200,37 @@ def test_mutations_of_a_document(data: st.DataObject) -> None:
     for mutant in (bytes(body), bytes(body[:cut])):
         document = parse_xml(mutant)
         assert (document.root is None) == any(found.severity == "reject" for found in document.findings)
+
+
+LARGE = 12_000_000
+
+
+@pytest.mark.parametrize("form", [b"<a><b/>%b</a>", b'<a><b v="%b"/></a>', b"<a><![CDATA[%b]]></a>"])
+def test_a_text_beyond_the_limit_of_libxml2_is_read(form: bytes) -> None:
+    document = parse_xml(form % (b"QUJD" * (LARGE // 4)))
+    assert document.findings == ()
+    assert document.root is not None
+    assert len("".join(document.root.itertext()) or document.root[0].get("v") or "") == LARGE
+
+
+def test_depth_is_limited_in_a_large_body_too() -> None:
+    padding = b"<!-- %b -->" % (b"x" * LARGE)
+    flat = b"<a>" + padding + b"<b></b>" * 1000 + b"</a>"
+    assert parse_xml(flat).root is not None
+    deep = b"<a>" * 257 + padding + b"</a>" * 257
+    (found,) = parse_xml(deep).findings
+    assert (found.code, found.detail) == ("message-malformed", "too deep")
+    assert parse_xml(b"<a>" * 255 + padding + b"</a>" * 255).root is not None
+    assert refused(b"<a>" * 5000 + padding + b"</a>" * 5000) == ["message-malformed"]
+
+
+@pytest.mark.parametrize("noise", [b"<", b"<a ", b'<a b="', b"<!--", b"<![CDATA[", b"<a>" * 100])
+def test_large_noise_is_refused_at_once(noise: bytes) -> None:
+    document = parse_xml(b"<x>" + noise + b"y" * LARGE)
+    assert document.root is None
+    assert document.findings[-1].code == "message-malformed"
+
+
+def test_a_large_doctype_is_refused() -> None:
+    body = b"<!-- %b --><!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>" % (b"z" * LARGE)
+    assert [one.code for one in parse_xml(body).findings] == ["doctype-forbidden"]

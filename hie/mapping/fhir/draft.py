@@ -187,12 +187,12 @@ class _Making:
                 made = {part: value[part] for part in _KEPT_META if value.get(part)}
                 self.unmapped |= {f"{kind}.meta.{part}": None for part in value if part in ("tag", "extension")}
             elif kind == "Patient" and name == "link":
-                made = self._links(made, value, references, order, key)
+                made = self._links(made, value, references, order, key, path)
             if made not in (None, [], {}):
                 content[name] = made
         return content
 
-    def _links(self, made: Any, sent: Any, references: References, order: str, key: Key) -> Any:
+    def _links(self, made: Any, sent: Any, references: References, order: str, key: Key, path: str) -> Any:
         """Links without those that say a merge: the exchange writes these itself, on both sides."""
         kept = []
         for link, one in zip(made, sent, strict=True):
@@ -201,7 +201,7 @@ class _Making:
                 kept.append(link)
                 continue
             prior, target = (other, key) if one["type"] == "replaces" else (key, other)
-            self.merges.append(Merge(prior, target, order))
+            self.merges.append(Merge(prior, target, order, f"{path}.link"))
         return kept
 
     def _slots(self, kind: str, content: Json) -> dict[str, Any]:

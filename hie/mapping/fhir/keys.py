@@ -120,6 +120,7 @@ class Keys:
             key=lambda one: (
                 rank.get(str(one.get("system")), later),
                 kind == "Patient" and self.kind(str(one.get("system"))) in GLOBAL_KINDS,
+                one is not resource.get("masterIdentifier"),
                 _RANK.get(str(one.get("use", "")), 2),
             ),
         )

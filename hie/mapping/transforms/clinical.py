@@ -135,31 +135,31 @@ def own_identifier(node: Any, context: Context, *, kind: str) -> dict[str, Any] 
     return {"system": context.local_system(kind), "value": context.current.value}
 
 
-def result_flag(node: Any, context: Context) -> dict[str, Any] | None:
-    """Interpretation from a result code (Jiashan interface §4)."""
+def result_flag(node: Any, context: Context, *, table: str) -> dict[str, Any] | None:
+    """Interpretation from a result code by the code map `table` (Jiashan interface §4)."""
     name = node.get("displayName")
     if not trimmed(node.get("code")):
         text = value_text(node)
         return {"text": text} if text else None
-    return interpretation(node.get("code"), context, table="jiashan-result-code", name=name)
+    return interpretation(node.get("code"), context, table=table, name=name)
 
 
-def exam_category(value: Any, context: Context) -> dict[str, Any] | None:
-    """The v2-0074 category of an examination; every category not in the table is OTH (Jiashan interface §4)."""
+def exam_category(value: Any, context: Context, *, table: str) -> dict[str, Any] | None:
+    """The v2-0074 category of an examination; every category not in `table` is OTH (Jiashan interface §4)."""
     text = trimmed(value)
     if text is None:
         return None
-    row = context.code("jiashan-exam-category", half_width(text))
+    row = context.code(table, half_width(text))
     coding = row.target if row is not None else {"system": _V2_0074, "code": "OTH", "display": "Other"}
     return {"coding": [coding], "text": text}
 
 
-def drug(node: Any, context: Context) -> dict[str, Any] | None:
-    """medicationCodeableConcept from `manufacturedLabeledDrug`."""
+def drug(node: Any, context: Context, *, table: str) -> dict[str, Any] | None:
+    """medicationCodeableConcept from `manufacturedLabeledDrug`, by the code map `table`."""
     code = half_width(trimmed(node.findtext("code")) or _attribute(node.find("code"), "code"))
     name = trimmed(node.findtext("name")) or _attribute(node.find("code"), "displayName")
     if code and fits(code, "code", context):
-        return context.codes["jiashan-drug"].translate(code, name, context).concept
+        return context.codes[table].translate(code, name, context).concept
     return {"text": name} if name else None
 
 

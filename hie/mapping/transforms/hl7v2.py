@@ -133,9 +133,12 @@ def performer(value: tuple[str, ...], context: Context) -> dict[str, Any] | None
 
 
 def order(value: str, context: Context) -> dict[str, Any] | None:
-    """The order number of a report as a logical Reference to the ServiceRequest."""
+    """The order number of a report as a logical Reference to the ServiceRequest, literal when that is known."""
     held = identifier(value, context, kind=ORDER_NUMBER)
-    return {"type": "ServiceRequest", "identifier": held} if held else None
+    if held is None:
+        return None
+    reference = context.mention(context.key("ServiceRequest", ORDER_NUMBER, str(held["value"])))
+    return {"reference": reference, "type": "ServiceRequest", "identifier": held}
 
 
 def diagnosis(value: str, context: Context, *, table: str, default: str) -> dict[str, Any]:
