@@ -149,8 +149,12 @@ class Conforming:
             tests.append(lambda value, sibling, root: value.__class__ is dict and target(value, root))
         if element.max_length is not None or element.min_value is not None or element.max_value is not None:
             tests.append(_unknown_item)
-        if self._definitions.is_primitive(kind.code):
-            tests += [self._rule(rule, kind.code, kind.code) for rule in self._own(element.constraints, element)]
+        inner = None if self._definitions.is_primitive(kind.code) else plan.inner(element, kind)
+        seen = {rule.key for rule in inner.constraints} if inner is not None else set()
+        rules = [rule for rule in self._own(element.constraints, element) if rule.key not in seen]
+        tests += [self._rule(rule, kind.code, kind.code) for rule in rules]
+        if kind.code == "Resource" or self._definitions.is_resource(kind.code):
+            tests.append(_unknown_item)
         below = self._below(element, kind, plan)
         if below is not None:
             tests.append(below)
@@ -174,7 +178,8 @@ class Conforming:
         closed, ordered = slicing.get("rules") in ("closed", "openAtEnd"), bool(slicing.get("ordered"))
         rows: list[_Sliced] = []
         for one in child.slices:
-            matches = None if one.name == DEFAULT else self._matcher(one, slicing, child, plan)
+            told = one.name != DEFAULT and not any(self._definitions.is_resource(t.code) for t in one.element.types)
+            matches = self._matcher(one, slicing, child, plan) if told else None
             if matches is None:
                 return lambda values, halves, kind, root: False
             items = {kind.code: self._item(one.element, kind, plan) for kind in one.element.types}

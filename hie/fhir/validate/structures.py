@@ -71,6 +71,7 @@ def type_definition(structure: Json, profiles: Profiles, definitions: Definition
         elements[element.id] = element
     if stated is not None:
         elements |= {row["id"]: _only_stated(row, elements[row["id"]]) for row in differential if "id" in row}
+    elements = {key: _aimed(element, profiles) for key, element in elements.items()}
     return TypeDefinition(
         name=str(structure.get("name")),
         url=url,
@@ -83,6 +84,21 @@ def type_definition(structure: Json, profiles: Profiles, definitions: Definition
         context=tuple(structure.get("context", ())),
         stated=stated,
     )
+
+
+def _aimed(element: Element, profiles: Profiles) -> Element:
+    """An element whose reference targets that are profiles of ours are told as the types of these: what a reference
+    shows is a type."""
+    if not any(":" in url for kind in element.types for url in kind.target_profile):
+        return element
+    return replace(
+        element, types=tuple(replace(kind, target_profile=_types_of(kind, profiles)) for kind in element.types)
+    )
+
+
+def _types_of(kind: ElementType, profiles: Profiles) -> tuple[str, ...]:
+    found = {url: profiles.profile(url) if ":" in url else None for url in kind.target_profile}
+    return tuple(dict.fromkeys(url if known is None else known.type for url, known in found.items()))
 
 
 def _stated(differential: Iterable[Json]) -> frozenset[str]:

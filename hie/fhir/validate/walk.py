@@ -168,6 +168,8 @@ class Walk:
             inner = plan.inner(element, found.kind)
             if inner is not None:
                 self.object(found.value, inner, found.place, root)
+            if isinstance(found.value, dict):
+                self._constraints(own_constraints(element, inner), found.value, None, kind, kind, found.place, root)
         if isinstance(found.value, dict | str):
             self._meaning(found, element, root)
         if plan.is_whole and not self.options.base_only:
@@ -181,15 +183,16 @@ class Walk:
         if found.kind.code not in ("Resource", kind):
             self.log.error("structure", "type", f"A {found.kind.code} belongs here", found.place)
             return
-        if element.name != "contained":
-            self.resource(found.value, found.place)
-            for url in found.kind.profile:
-                self.profile(found.value, url, found.place, root_of(found.value), found.place, "warning")
-            return
-        if isinstance(found.value, dict) and "id" not in found.value:
+        inside = element.name == "contained"
+        if inside and isinstance(found.value, dict) and "id" not in found.value:
             self.log.error("required", "contained-id", "A contained resource has an id", found.place)
-        if self.options.check_contained:
-            self.resource(found.value, found.place, root)
+        if inside and not self.options.check_contained:
+            return
+        self.resource(found.value, found.place, root if inside else None)
+        here = root if inside else root_of(found.value)
+        for row in element.types:
+            for url in row.profile if row.code in ("Resource", kind) else ():
+                self.profile(found.value, url, found.place, here, found.place, "warning")
 
     def _extension(self, found: Found, element: Element, plan: Plan, root: Root) -> None:
         """What the definition of an extension says about its use."""
@@ -316,6 +319,8 @@ class Walk:
     def slice_of(self, one: Found, child: Child, slicing: Mapping[str, Any], plan: Plan, root: Root) -> Slice | None:
         """The slice of one item."""
         kind = one.kind.code
+        if kind == "Resource" and isinstance(one.value, dict):
+            kind = str(one.value.get("resourceType"))
         node = child.element.path if kind in ("BackboneElement", "Element") else kind
 
         def select(path: str) -> list[Node]:
@@ -336,6 +341,12 @@ class Walk:
         else:
             attempt.object(node.value, plan, Place(node.type), root_of({}))
         return not any(issue.fails for issue in attempt.log.issues)
+
+
+def own_constraints(element: Element, inner: Plan | None) -> list[Constraint]:
+    """The constraints that a use of a data type adds to those that its plan looks after."""
+    known = {"ele-1", "ext-1"} if inner is None else {rule.key for rule in inner.constraints}
+    return [rule for rule in element.constraints if rule.key not in known]
 
 
 def keeps(rule: Rule, value: Json, root: Root) -> bool:
