@@ -313,17 +313,29 @@ def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")])
 def adapters_coverage(
     region: Annotated[str, typer.Argument(help="Region or feed")],
     folder: Annotated[Path | None, typer.Argument(exists=True, file_okay=False, help="Default: its samples")] = None,
+    data: Annotated[Path | None, typer.Option(help="From real traffic: what this data directory has stored")] = None,
+    most: Annotated[int, typer.Option(min=1, help="With --data: the youngest so many items of each feed")] = 1000,
 ) -> None:
-    """Which source fields of real items are used, and which nobody mentions, per record type."""
+    """Which source fields of real items are used, ignored on purpose or mentioned by nobody, per record type."""
     from rich.table import Table
 
-    from hie.commands.adapters import covered
+    from hie.commands.adapters import covered, covered_by_traffic, feeds_of
+    from hie.commands.operate import call
 
-    table = Table("type", "records", "used", "share", "unknown fields")
-    for kind, one in _call(covered, region, folder).items():
+    config = _operating(data, None, None)
+    types = _call(covered, region, folder) if data is None else _run(covered_by_traffic(config, region, most))
+    table = Table("type", "records", "used", "ignored", "share", "unknown fields")
+    for kind, one in types.items():
         unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
-        table.add_row(kind, str(one.records), str(len(one.used)), f"{one.share:.1%}", unknown)
+        table.add_row(kind, str(one.records), str(len(one.used)), str(len(one.ignored)), f"{one.share:.1%}", unknown)
     console.print(table)
+    if data is not None:
+        rows = _run(call(config, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
+        feeds = _call(feeds_of, region)
+        for row in rows:
+            if row["feed"] in feeds:
+                sender = row["organisation"] or "-"
+                console.print(f"没有映射 no map: {row['day']} {sender} {row['type']} ×{row['parts']}", markup=False)
 
 
 @adapters.command("diff")

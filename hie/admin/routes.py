@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
+from hie.admin.coverage import coverage_json
 from hie.admin.origin import same_origin
+from hie.admin.scoring import MOST_DAYS
+from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.base.finding import Finding
 from hie.identity.match import REASONS
@@ -18,7 +22,11 @@ from hie.pipeline.rehearsal import Rehearsal
 from hie.pipeline.verify import verify
 from hie.staging.ledger import counters, ledger
 from hie.staging.states import State
+from hie.staging.tallies import day_of, tallies
 from hie.store.port import Store
+
+COVERAGE_DAYS = 7
+"""How many days of coverage are shown when nobody says how many."""
 
 
 class Discard(BaseModel):
@@ -55,7 +63,7 @@ class Changed(BaseModel):
     state: str
 
 
-def admin_router(store: Store, operator: Callable[[], Operator]) -> APIRouter:
+def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -> APIRouter:
     """The routes under `/admin`."""
     router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(same_origin)])
 
@@ -72,6 +80,14 @@ def admin_router(store: Store, operator: Callable[[], Operator]) -> APIRouter:
             "balanced": books.balanced,
             "counters": await counters(store),
         }
+
+    @router.get("/coverage")
+    async def get_coverage(feed: str | None = None, days: int = COVERAGE_DAYS) -> dict[str, Any]:
+        """Parts by type in the last days (China time), types that no map covers, fields that no map mentions."""
+        if not 1 <= days <= MOST_DAYS:
+            raise HieError(Category.INVALID, f"days must be 1 to {MOST_DAYS}.")
+        asked = [day_of(clock.now() - timedelta(days=back)) for back in reversed(range(days))]
+        return {"days": asked} | coverage_json(await tallies(store, asked, feed=feed))
 
     @router.post("/verify")
     async def post_verify() -> dict[str, Any]:

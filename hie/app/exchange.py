@@ -209,7 +209,7 @@ class Exchange:
             self.config.max_body,
         )
         app.router.routes.extend(feeds.routes())
-        app.include_router(admin_router(self.store, self.operator))
+        app.include_router(admin_router(self.store, self.operator, self._clock))
         app.add_exception_handler(HieError, _answer_error)
         app.add_api_route("/healthz", self._healthz, tags=["operate"])
         app.add_api_route("/readyz", self._readyz, tags=["operate"])
@@ -251,7 +251,8 @@ class Exchange:
     async def _metrics(self) -> PlainTextResponse:
         """Counters in the Prometheus text format; no patient data."""
         connections = self.mllp.connections if self.mllp is not None else 0
-        return PlainTextResponse(await metrics_text(self.store, connections), media_type="text/plain; version=0.0.4")
+        text = await metrics_text(self.store, connections, self._clock.now())
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
 class Front:

@@ -22,7 +22,8 @@ class Tally:
     `items` are deliveries, `hours` the same by hour of reception; `checked` are the parts that went through the rules,
     and envelopes with something wrong; `resources` what they wrote; `failed` by dimension how many of `checked` have a
     finding there that is not merely informative; `found` counts findings; `samples` is one part (item id, part) for
-    each cause.
+    each cause. `types` are parts by type of message, document or row; `unmapped` those of them that no map covers;
+    `unknown` source fields, by type and path, that were filled and that no map mentions.
     """
 
     day: str
@@ -36,3 +37,6 @@ class Tally:
     failed: Mapping[str, int]
     found: Mapping[Cause, int]
     samples: Mapping[Cause, tuple[str, int]] = field(default_factory=dict)
+    types: Mapping[str, int] = field(default_factory=dict)
+    unmapped: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[tuple[str, str], int] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hie.app import bind_feeds, load_adapters
+from hie.app import bind_feeds, load_adapters, open_exchange
 from hie.app.terminology import shipped_terminology
 from hie.base.clock import SystemClock
 from hie.base.data import data_path
@@ -13,6 +13,7 @@ from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Record
+from hie.config import Config
 from hie.fhir.definitions import load_definitions
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
@@ -20,8 +21,11 @@ from hie.mapping.lint import lint
 from hie.mapping.problem import Problem
 from hie.mapping.traffic import TypeCoverage, measure
 from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.items import blob
 from hie.pipeline.prepare import prepare
 from hie.plugin import Adapter
+from hie.staging.tables import RAW_ITEM
+from hie.testing.populated import ignored, left_out
 from hie.wire.safejson import dumps
 
 SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
@@ -49,6 +53,11 @@ def adapter_of(region: str, adapters: Sequence[Adapter] | None = None) -> Adapte
     raise HieError(Category.NOT_FOUND, f"There is no adapter {region!r}. Choose one of: {names}.")
 
 
+def feeds_of(region: str) -> frozenset[str]:
+    """The feeds of a region."""
+    return frozenset(feed.id for feed in adapter_of(region).feeds)
+
+
 def map_folders(adapters: Iterable[Adapter]) -> list[Path]:
     """Where tables lie: those of the exchange, then those that adapters bring."""
     return [data_path("mappings"), *(a.mappings for a in adapters if a.mappings is not None)]
@@ -73,11 +82,39 @@ def covered(
     """What the samples of a region, or of a folder, carry and its maps use, by record type."""
     adapter = adapter_of(region, adapters)
     runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
-    found: list[tuple[Record, Draft]] = []
-    for path in samples(folder or adapter.samples):
-        runtime, door = runtime_of(path, runtimes)
-        found += [(record, draft) for record, draft in drafts(runtime, door, path.read_bytes()) if draft is not None]
-    return measure(found)
+    items = ((*runtime_of(path, runtimes), path.read_bytes()) for path in samples(folder or adapter.samples))
+    return measure(_mapped(adapter, items))
+
+
+def _mapped(
+    adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]]
+) -> Iterator[tuple[Record, Draft, Iterable[str]]]:
+    """What the maps make of items (feed, door, bytes), and the filled fields that they leave out on purpose."""
+    names = ignored(adapter)
+    for runtime, door, body in items:
+        for record, draft in drafts(runtime, door, body):
+            if draft is not None:
+                unread = left_out(names(runtime, record) or frozenset(), runtime.feed.dialect, record)
+                yield record, draft, unread
+
+
+async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str, TypeCoverage]:
+    """The same for the youngest `most` items that an exchange has stored, by the maps that are at work now."""
+    adapter = adapter_of(region)
+    runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+    exchange = await open_exchange(replace(config, workers=0))
+    try:
+        rows = [
+            row
+            for feed in runtimes
+            for row in await exchange.store.select(
+                RAW_ITEM, {"feed": feed}, order=("received",), limit=most, descending=True
+            )
+        ]
+    finally:
+        await exchange.close()
+    items = ((runtimes[str(row["feed"])], str(row["door"]), blob(row["body"])) for row in rows)
+    return measure(_mapped(adapter, items))
 
 
 def runtime_of(path: Path, runtimes: Mapping[str, FeedRuntime]) -> tuple[FeedRuntime, str]:

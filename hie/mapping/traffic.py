@@ -10,11 +10,12 @@ from hie.base.record import Record
 
 @dataclass
 class TypeCoverage:
-    """What records of one type carried: `used` and `unknown` count records per source path."""
+    """What records of one type carried: `used`, `ignored` on purpose and `unknown` count records per source path."""
 
     records: int = 0
     used: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
 
     @property
     def share(self) -> float:
@@ -23,12 +24,13 @@ class TypeCoverage:
         return used / (used + unknown) if used + unknown else 1.0
 
 
-def measure(drafts: Iterable[tuple[Record, Draft]]) -> dict[str, TypeCoverage]:
-    """Count what drafts say of their records, by record type."""
+def measure(drafts: Iterable[tuple[Record, Draft, Iterable[str]]]) -> dict[str, TypeCoverage]:
+    """Count what drafts say of their records, by record type; with each the fields that are left out on purpose."""
     found: dict[str, TypeCoverage] = {}
-    for record, draft in drafts:
+    for record, draft, ignored in drafts:
         one = found.setdefault(record.type, TypeCoverage())
         one.records += 1
         one.used.update(draft.used)
         one.unknown.update(draft.unmapped)
+        one.ignored.update(ignored)
     return dict(sorted(found.items()))

@@ -27,10 +27,11 @@ class Counting:
         dimension = self._runtime.dimension
         before = await self._tx.get(PART, row["item"], row["part"]) if self._again else None
         if before is not None and before["organisation"] is not None:
-            counts = counts_of_part(decode_findings(before["findings"]), len(stored(before["resources"])), dimension)
+            found, made = decode_findings(before["findings"]), len(stored(before["resources"]))
+            counts = counts_of_part(found, made, dimension, str(before["label"]))
             self._tallying.take_back(str(before["organisation"]), counts)
         if row["organisation"] is not None:
-            counts = counts_of_part(findings, resources, dimension)
+            counts = counts_of_part(findings, resources, dimension, str(row["label"]))
             self._tallying.add(str(row["organisation"]), counts, f"{self._delivery.id}/{row['part']!s}")
 
     def item(self, row: Row, findings: Sequence[Finding], organisation: str) -> None:

@@ -1,11 +1,17 @@
 """Metrics in the Prometheus text format, from counters kept at ingest."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from hie.base.tally import Tally
 from hie.staging.ledger import counters, ledger
+from hie.staging.tallies import day_of, tallies
 from hie.store.port import Reader
 
 
-async def metrics_text(reader: Reader, mllp_connections: int) -> str:
-    """Items by feed and what became of them, the ledger by state, open MLLP connections."""
+async def metrics_text(reader: Reader, mllp_connections: int, now: datetime) -> str:
+    """Items by feed and what became of them, the ledger by state, open MLLP connections, and what the maps cover
+    today."""
     items: dict[tuple[str, str], int] = {}
     for name, n in (await counters(reader)).items():
         what, _, feed = name.split("|", 2)
@@ -25,5 +31,31 @@ async def metrics_text(reader: Reader, mllp_connections: int) -> str:
         "# HELP hie_feeds_mllp_connections Open MLLP connections.",
         "# TYPE hie_feeds_mllp_connections gauge",
         f"hie_feeds_mllp_connections {mllp_connections}",
+        *_coverage(await tallies(reader, [day_of(now)])),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _coverage(today: Sequence[Tally]) -> list[str]:
+    """Parts by type, and what no map covers, since midnight (China time)."""
+    parts = [(f'feed="{t.feed}",organisation="{t.organisation}",type="{_text(k)}"', n)
+             for t in today for k, n in sorted(t.types.items())]  # fmt: skip
+    unmapped = [(f'feed="{t.feed}",organisation="{t.organisation}",type="{_text(k)}"', n)
+                for t in today for k, n in sorted(t.unmapped.items())]  # fmt: skip
+    unknown = [(f'feed="{t.feed}",organisation="{t.organisation}"', sum(t.unknown.values())) for t in today]
+    return [
+        "# HELP hie_mapping_parts_today Parts by type since midnight.",
+        "# TYPE hie_mapping_parts_today gauge",
+        *(f"hie_mapping_parts_today{{{labels}}} {n}" for labels, n in parts),
+        "# HELP hie_mapping_unmapped_today Parts of a type that no map covers, since midnight.",
+        "# TYPE hie_mapping_unmapped_today gauge",
+        *(f"hie_mapping_unmapped_today{{{labels}}} {n}" for labels, n in unmapped),
+        "# HELP hie_mapping_unknown_fields_today Filled source fields that no map mentions, since midnight.",
+        "# TYPE hie_mapping_unknown_fields_today gauge",
+        *(f"hie_mapping_unknown_fields_today{{{labels}}} {n}" for labels, n in unknown if n),
+    ]
+
+
+def _text(value: str) -> str:
+    """A label value (Prometheus text format)."""
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

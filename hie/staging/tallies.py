@@ -27,17 +27,27 @@ OPEN, CLOSED = "open", "closed"
 
 Counts = Counter[str]
 """Counters by name: `items`, `hour|08`, `checked`, `resources`, `failed|<dimension>`,
-`found|<severity>|<code>|<rule>|<path>`."""
+`found|<severity>|<code>|<rule>|<path>`, `type|<type>`, `unmapped|<type>`, `unknown|<type>|<path>`."""
+
+NO_MAP = frozenset({"type-unknown", "event-unknown"})
+"""Findings that say that no map covers a part."""
+
+NO_FIELD = frozenset({"field-unmapped", "segment-unmapped"})
+"""Findings that say that no map mentions what is filled at their path."""
+
+OTHERS = "…"
+"""Stands for all types beyond those that a tally can name."""
 
 Dimension = Callable[[Finding], str]
 """The dimension that a finding belongs to, empty for none."""
 
 MOST_NAMES = 400
-"""How many different counters one tally may have: senders choose what stands in some paths. Further findings are
-counted without their path."""
+"""How many different counters one tally may have: senders choose what stands in some paths and types. Further findings
+are counted without their path, further types together."""
 
 _INDEX = re.compile(r"\[\d+\]")
 _LONGEST_PATH = 120
+_LONGEST_TYPE = 40
 
 
 def day_of(at: datetime) -> str:
@@ -59,14 +69,19 @@ def counts_of_item(received: datetime, findings: Iterable[Finding], dimension: D
     return counts
 
 
-def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimension) -> Counts:
-    """What a part stands for that was checked: not a copy of a known one."""
-    counts = Counter({"checked": 1})
+def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimension, label: str = "") -> Counts:
+    """What a part stands for that was checked: not a copy of a known one. `label` is its type."""
+    kind = label.replace("|", "/")[:_LONGEST_TYPE]
+    counts = Counter({"checked": 1, f"type|{kind}": 1})
     if resources:
         counts["resources"] = resources
     failed = set()
     for one in findings:
         counts[f"found|{one.severity.value}|{one.code}|{one.rule}|{place(one.path)}"] += 1
+        if one.code in NO_MAP:
+            counts[f"unmapped|{kind}"] = 1
+        if one.code in NO_FIELD:
+            counts[f"unknown|{kind}|{place(one.path)}"] = 1
         if one.severity is not Severity.INFO:
             failed.add(dimension(one))
     for name in failed - {""}:
@@ -163,13 +178,19 @@ def tally(row: Row) -> Tally:
     """A stored tally."""
     content = _content(row)
     counts: dict[str, int] = content["n"]
-    failed, found = {}, {}
+    failed, found, unknown = {}, {}, {}
+    types: dict[str, dict[str, int]] = {"type": {}, "unmapped": {}}
     for name, n in counts.items():
         what, _, rest = name.partition("|")
         if what == "failed":
             failed[rest] = n
         elif what == "found":
             found[Cause(*rest.split("|", 3))] = n
+        elif what in types:
+            types[what][rest] = n
+        elif what == "unknown":
+            kind, _, path = rest.partition("|")
+            unknown[kind, path] = n
     return Tally(
         str(row["day"]),
         str(row["feed"]),
@@ -182,6 +203,9 @@ def tally(row: Row) -> Tally:
         failed,
         found,
         dict(_sample(*one) for one in content["s"].items()),
+        types["type"],
+        types["unmapped"],
+        unknown,
     )
 
 
@@ -197,11 +221,19 @@ def _content(row: Row) -> dict[str, Any]:
     return content
 
 
+def _together(name: str) -> str:
+    """The counter that stands in for one that there is no room for."""
+    what, *rest = name.split("|")
+    if what == "found":
+        return "|".join((what, *rest[:3], ""))
+    return "|".join((what, OTHERS, "")[: len(rest) + 1]) if what in ("type", "unmapped", "unknown") else name
+
+
 def _changed(content: dict[str, Any], changes: Counts, samples: Mapping[str, str]) -> bytes:
     counts, kept = content["n"], content["s"]
     for name, n in changes.items():
-        if name not in counts and len(counts) >= MOST_NAMES and name.startswith("found|"):
-            name = "|".join((*name.split("|")[:4], ""))
+        if name not in counts and len(counts) >= MOST_NAMES:
+            name = _together(name)
         left = counts.get(name, 0) + n
         if left > 0:
             counts[name] = left

@@ -17,17 +17,8 @@ from typing import Any, ClassVar
 
 from hie.commands.adapters import covered, runtime_of, samples
 from hie.plugin import API_VERSION, Adapter
-from hie.testing.material import (
-    accounted,
-    as_json,
-    bound,
-    deliver,
-    golden_text,
-    ignored,
-    populated,
-    stored,
-    write_golden,
-)
+from hie.testing.material import accounted, as_json, bound, deliver, golden_text, stored, write_golden
+from hie.testing.populated import ignored, populated
 
 __all__ = ["AdapterContract", "write_golden"]
 

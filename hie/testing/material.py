@@ -3,26 +3,22 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from hie.app import bind_feeds, open_exchange
-from hie.base.data import data_path
 from hie.base.draft import Draft
 from hie.base.finding import answered
 from hie.base.ids import raw_item_id, sha256
-from hie.base.record import Delivery, Record
+from hie.base.record import Delivery
 from hie.commands.adapters import runtime_of, samples
 from hie.config import load_config
-from hie.mapping.apply import MapSet
-from hie.mapping.fhir.tables import load_fhir_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared, prepare
 from hie.plugin import Adapter
-from hie.wire.clinical_document import ENTRIES, entry_code, value_text
 
 RECEIVED = datetime(2027, 1, 1, tzinfo=UTC)
 """When everything arrives, so that drafts do not depend on the day of the test."""
@@ -69,38 +65,6 @@ def as_json(value: Any) -> Any:
     if isinstance(value, bytes):
         return f"sha256 {sha256(value)}"
     return f"{value} (number)" if isinstance(value, Decimal) else value
-
-
-def populated(dialect: str, record: Record) -> Iterator[str]:
-    """Every source field of a record that has content, counted here and not by the maps."""
-    if dialect == "hl7v2":
-        for name, segment in record.tree.flat:
-            yield from (f"{name}-{n}" for n, raw in enumerate(segment.fields) if raw and n)
-    elif dialect == "rows":
-        yield from record.tree.values
-    elif dialect == "fhir":
-        for entry in record.tree.entries:
-            yield from (f"{entry.type}.{name}" for name in entry.resource if name not in ("resourceType", "id"))
-    else:
-        for entry in record.tree.iter(*ENTRIES):
-            if entry.tag != "observation" or value_text(entry.find("value")):
-                yield entry_code(entry)
-
-
-def ignored(adapter: Adapter) -> Callable[[FeedRuntime, Record], frozenset[str] | None]:
-    """What tells the source fields of a record that its feed leaves out on purpose; None where no map covers it."""
-    maps = MapSet.load(data_path("mappings"), [adapter])
-    folder = adapter.mappings or data_path("mappings")
-    registered = [organisation.uscc for organisation in adapter.organisations]
-
-    def of(runtime: FeedRuntime, record: Record) -> frozenset[str] | None:
-        if runtime.feed.dialect == "fhir":
-            tables = load_fhir_tables(folder / "fhir" / f"{runtime.feed.id}.toml", registered, maps.codes)
-            return frozenset(f"{kind}.{name}" for kind, names in tables.ignore.items() for name in names)
-        program = maps.programs.get((runtime.feed.id, record.type))
-        return None if program is None else program.ignored
-
-    return of
 
 
 def accounted(field: str, draft: Draft, ignored: frozenset[str]) -> bool:

@@ -1,0 +1,50 @@
+"""Populated source fields, counted apart from the maps: what no loss and coverage are measured against."""
+
+from collections.abc import Callable, Iterator
+
+from hie.base.data import data_path
+from hie.base.record import Record
+from hie.mapping.apply import MapSet
+from hie.mapping.fhir.tables import load_fhir_tables
+from hie.pipeline.feed import FeedRuntime
+from hie.plugin import Adapter
+from hie.wire.clinical_document import ENTRIES, entry_code, value_text
+
+
+def populated(dialect: str, record: Record) -> Iterator[str]:
+    """Every source field of a record that has content, counted here and not by the maps."""
+    if dialect == "hl7v2":
+        for name, segment in record.tree.flat:
+            yield from (f"{name}-{n}" for n, raw in enumerate(segment.fields) if raw and n)
+    elif dialect == "rows":
+        yield from record.tree.values
+    elif dialect == "fhir":
+        for entry in record.tree.entries:
+            yield from (f"{entry.type}.{name}" for name in entry.resource if name not in ("resourceType", "id"))
+    else:
+        for entry in record.tree.iter(*ENTRIES):
+            if entry.tag != "observation" or value_text(entry.find("value")):
+                yield entry_code(entry)
+
+
+def ignored(adapter: Adapter) -> Callable[[FeedRuntime, Record], frozenset[str] | None]:
+    """What tells the source fields of a record that its feed leaves out on purpose; None where no map covers it."""
+    maps = MapSet.load(data_path("mappings"), [adapter])
+    folder = adapter.mappings or data_path("mappings")
+    registered = [organisation.uscc for organisation in adapter.organisations]
+
+    def of(runtime: FeedRuntime, record: Record) -> frozenset[str] | None:
+        if runtime.feed.dialect == "fhir":
+            tables = load_fhir_tables(folder / "fhir" / f"{runtime.feed.id}.toml", registered, maps.codes)
+            return frozenset(f"{kind}.{name}" for kind, names in tables.ignore.items() for name in names)
+        program = maps.programs.get((runtime.feed.id, record.type))
+        return None if program is None else program.ignored
+
+    return of
+
+
+def left_out(names: frozenset[str], dialect: str, record: Record) -> Iterator[str]:
+    """The populated fields of a record that are among those ignored on purpose; a segment may be ignored whole."""
+    for field in dict.fromkeys(populated(dialect, record)) if record.tree is not None and names else ():
+        if {field, f"{field.partition('-')[0]}-*"} & names:
+            yield field
