@@ -1,5 +1,7 @@
-"""The pages of operators, mounted at `/quality`: scores, trends and the worst faults, as page, JSON and CSV."""
+"""The pages of operators, mounted at `/quality`: scores, trends and the worst faults as page, JSON and CSV, and the
+quarantine."""
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,6 +12,7 @@ from starlette.types import ASGIApp
 
 from hie.admin.answer import board_json
 from hie.admin.drawing import chart, values_of
+from hie.admin.held import QuarantinePages
 from hie.admin.samples import sample_of
 from hie.admin.scoring import UNKNOWN, Board, Feeds, board, dimension_of, institutions, read_query, words_of
 from hie.admin.table import scores_csv
@@ -17,6 +20,7 @@ from hie.base.clock import CHINA, Clock
 from hie.base.errors import HieError
 from hie.base.tally import Cause
 from hie.browse.render import Renderer
+from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
 from hie.store.port import Store
 
@@ -24,14 +28,16 @@ PACKAGES = ("hie.admin", "hie.browse")
 SHOWN_FAULTS = 10
 
 
-def quality_app(store: Store, feeds: Feeds, clock: Clock) -> ASGIApp:
-    """The quality pages over a store."""
+def quality_app(store: Store, feeds: Feeds, clock: Clock, operator: Callable[[], Operator]) -> ASGIApp:
+    """The pages of quality and quarantine over a store; `operator` acts for who asks."""
     pages = Pages(store, feeds, clock)
+    quarantine = QuarantinePages(store, feeds, clock, operator, pages.page)
     routes = [
         Route("/", pages.home, methods=["GET"]),
         Route("/scores", pages.scores, methods=["GET"]),
         Route("/scores.csv", pages.csv, methods=["GET"]),
         Route("/static/{name}", pages.static, methods=["GET"]),
+        *quarantine.routes(),
     ]
     handlers: Any = {HieError: pages.trouble, 404: pages.missing, 405: pages.missing}
     return Starlette(routes=routes, exception_handlers=handlers)

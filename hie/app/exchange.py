@@ -231,7 +231,8 @@ class Exchange:
             terminology=self._terminology,
         )
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
-        app.router.routes.append(Mount("/quality", quality_app(self.store, self.ingest.feeds, self._clock)))
+        quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)
+        app.router.routes.append(Mount("/quality", quality))
         return Front(self._fhir, app)
 
     async def _healthz(self) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from hie.browse.document import binary, document
 from hie.browse.elements import Resource
 from hie.browse.event import Event
 from hie.browse.filters import cut, read_filter
+from hie.browse.form import read_form
 from hie.browse.guard import View
 from hie.browse.person import Person
 from hie.browse.plain import PLAIN_TYPES, plain
@@ -41,8 +41,6 @@ Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
 
 Silent = Callable[[], Awaitable[Mapping[str, str]]]
 """Regions whose feed is late, each with the time since when, as it is shown."""
-
-_FORM_LIMIT = 4096
 
 
 async def local_operator(headers: Mapping[str, str]) -> Principal:
@@ -119,7 +117,7 @@ class Pages:
 
     async def search(self, request: Request) -> Response:
         """Find a person; what was typed is in the body and goes no further. Answers with a list of ids."""
-        form = await _form(request)
+        form = await read_form(request)
         found = await find_people(await self._sources.of(request), form.get("q", ""), form.get("born", ""))
         link = link_maker(request)
         if len(found.ids) == 1:
@@ -289,14 +287,3 @@ class Pages:
         name = "" if principal is LOCAL_OPERATOR else principal.id
         watermark = (name, request.client.host if request.client else "", now.strftime("%Y-%m-%d %H:%M"))
         return self._render.page(request, template, status, watermark=watermark, **values)
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """The fields of a small urlencoded form."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _FORM_LIMIT:
-            raise HieError(Category.TOO_LARGE, "the form is too large")
-    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
-    return {name: values[0] for name, values in fields.items()}

@@ -128,7 +128,11 @@ class Settler:
             return _Partial(prepared)
         if released:
             prepared = replace(prepared, findings=tuple(_lowered(f) for f in prepared.findings))
-        return _Partial(prepared, await work.contribute(prepared.record.part, prepared.draft))  # type: ignore[arg-type]
+        assert prepared.draft is not None
+        done = await work.contribute(prepared.record.part, prepared.draft)
+        if released:
+            done.findings = [_lowered(f) for f in done.findings]
+        return _Partial(prepared, done)
 
     async def _known_part(self, tx: Transaction, delivery: Delivery, record: Record) -> PartOutcome | None:
         """The outcome of an earlier part of this feed with the same bytes, in another item (common rules §2.2)."""

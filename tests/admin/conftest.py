@@ -10,11 +10,12 @@ import pytest
 from hie.app import Exchange, open_exchange
 from hie.base.clock import CHINA, FixedClock
 from hie.config import load_config
+from hie.simulate.dirt import dirt
 from hie.simulate.history import World
 from hie.simulate.item import Item
 from hie.simulate.traffic import traffic
 
-WORLD = World(seed=7, patients=24, start=datetime(2026, 3, 2), days=9, dirt=0.3)
+WORLD = World(seed=7, patients=40, start=datetime(2026, 3, 2), days=9, dirt=dirt("0.3"))
 FIRST, LAST = "2026-03-02", "2026-03-11"
 RANGE = {"from": FIRST, "to": LAST}
 SETTINGS = {"mllp_port": -1, "workers": 0, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "close_poll_seconds": 0}

@@ -2,6 +2,7 @@
 windows."""
 
 import asyncio
+import re
 import shutil
 import socket
 import threading
@@ -109,3 +110,49 @@ async def test_a_narrow_window_scrolls_the_table_only(site: Site, chromium: Brow
     seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}")
     await seen.page.set_viewport_size({"width": 683, "height": 768})
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_group_is_rehearsed_then_released_by_hand(site: Site, chromium: Browser) -> None:
+    seen = await opened(chromium, f"{site.base}/quarantine", scripts=False)
+    held = int(re.findall(r"共 (\d+) 条", await seen.page.inner_text("main"))[0])
+    assert held > 0
+    await seen.page.click("[data-testid=groups] tbody tr:has-text('TB_LIS_REPORT') a")
+    await seen.page.click("[data-testid=parts] tbody a")
+    assert await seen.page.inner_text("[data-testid=state]") == "已隔离"
+    await seen.page.click("text=演练: 放行")
+    assert await seen.page.inner_text("[data-testid=would]") == "接受, 有警告"
+    assert await seen.page.inner_text("[data-testid=state]") == "已隔离"
+    draft = await seen.page.text_content("[data-testid=rehearsal] details pre")
+    assert "DiagnosticReport/" in str(draft)
+    await seen.page.click(".acts button:text-is('放行')")
+    assert await seen.page.inner_text("[data-testid=done]") == "已放行 1 条."
+    assert await seen.page.inner_text("[data-testid=state]") == "已入库"
+    await seen.page.goto(f"{site.base}/quarantine")
+    assert f"共 {held - 1} 条" in await seen.page.inner_text("main")
+    assert seen.console == []
+
+
+async def test_a_group_is_discarded_with_a_reason_only(site: Site, chromium: Browser) -> None:
+    seen = await opened(chromium, f"{site.base}/quarantine")
+    await seen.page.click("[data-testid=groups] tbody tr:has-text('C0002') a")
+    await seen.page.click("text=丢弃本组")
+    assert await seen.page.locator("[data-testid=done]").count() == 0
+    await seen.page.fill("[name=reason]", "发送方确认作废")
+    await seen.page.click("text=丢弃本组")
+    assert await seen.page.inner_text("[data-testid=done]") == "已丢弃 1 条."
+    assert await seen.page.locator("[data-testid=groups] tr:has-text('C0002')").count() == 0
+
+
+async def test_a_form_of_another_site_changes_nothing(site: Site, chromium: Browser) -> None:
+    """A page of another origin posts to us, as the browser of an operator would."""
+    seen = await opened(chromium, "data:text/html,<title>elsewhere</title>")
+    address = f"{site.base}/quarantine/group/release"
+    await seen.page.set_content(
+        f"<form method=post action='{address}'><input name=feed value=qingpu-xml><input name=cause value=x>"
+        "<button>win a prize</button></form>"
+    )
+    async with seen.page.expect_navigation() as moved:
+        await seen.page.click("button")
+    answer = await moved.value
+    assert answer is not None
+    assert answer.status == 403

@@ -62,7 +62,8 @@ async def test_a_group_is_seen_rehearsed_and_released(quiet: Exchange) -> None:
     [
         ({}, 200),
         ({"sec-fetch-site": "same-origin", "origin": "http://localhost"}, 200),
-        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-origin", "origin": "null"}, 200),
+        ({"sec-fetch-site": "cross-site", "origin": "http://localhost"}, 403),
         ({"sec-fetch-site": "same-site"}, 403),
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),

@@ -34,7 +34,9 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"terminology", "search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}
     ),
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
-    "admin": frozenset({"pipeline", "staging", "quality", "identity", "browse", "store.port", "wire", "base"}),
+    "admin": frozenset(
+        {"pipeline", "staging", "quality", "identity", "browse", "store.port", "store.table", "wire", "base"}
+    ),
     "simulate": frozenset({"base"}),
     "testing": EVERYTHING,
     "config": frozenset({"base"}),
