@@ -34,9 +34,22 @@ def _shown(last_updated: int) -> str:
     return instant(EPOCH + last_updated * _MICROSECOND)
 
 
+_UNNUMBERED = b'"versionId":""'
+"""No legal resource holds this: FHIR has no empty strings, and a quote inside a string is escaped."""
+
+
 def body(resource: dict[str, Any], version: int, last_updated: int) -> bytes:
     """The JSON that is stored and served: `resourceType`, `id`, `meta` first, the rest as given."""
-    updated = _shown(last_updated)
-    meta = {**(resource.get("meta") or {}), "versionId": str(version), "lastUpdated": updated}
+    return numbered(unnumbered(resource, last_updated), version)
+
+
+def unnumbered(resource: dict[str, Any], last_updated: int) -> bytes:
+    """The same before its version is known; raises INVALID for what JSON cannot say."""
+    meta = {**(resource.get("meta") or {}), "versionId": "", "lastUpdated": _shown(last_updated)}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
     return dumps({**head, **{key: value for key, value in resource.items() if key not in head}})
+
+
+def numbered(content: bytes, version: int) -> bytes:
+    """What `unnumbered` made, with its version."""
+    return content.replace(_UNNUMBERED, b'"versionId":"%d"' % version, 1)

@@ -188,3 +188,15 @@ async def test_jobs_are_serial(store: Store) -> None:
 
 async def test_ready(store: Store) -> None:
     assert await store.ready()
+
+
+async def test_what_cannot_be_written_leaves_no_trace_in_a_job_that_goes_on(store: Store) -> None:
+    async def job(tx: Transaction) -> None:
+        with pytest.raises(HieError):
+            await tx.put({"resourceType": "Patient", "id": "p", "birthDate": object()})
+        await tx.put({"resourceType": "Patient", "id": "q"})
+
+    await store.write(job)
+    assert await store.read("Patient", "p") is None
+    written = await store.read("Patient", "q")
+    assert written is not None and written.version == 1

@@ -9,7 +9,7 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
-from hie.store.body import body, check_next, stamp
+from hie.store.body import body, check_next, numbered, stamp, unnumbered
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.index import Index
@@ -124,9 +124,10 @@ class SqliteTransaction:
             entries = self._extract(resource)
             kind, identity = resource["resourceType"], resource["id"]
             self._last = stamp(self._clock, self._last)
+            content = unnumbered(resource, self._last)
             type_pk = self._names.make_type(kind)
             pk, number = self._versions.point(type_pk, identity, self._last)
-            version = Version(kind, identity, number, self._last, body(resource, number, self._last), method)
+            version = Version(kind, identity, number, self._last, numbered(content, number), method)
             self._versions.append(type_pk, pk, version)
             self._enter(type_pk, pk, number, entries)
             return version
