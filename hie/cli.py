@@ -462,12 +462,14 @@ def validate(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="FHIR resources, JSON or XML")],
     profile: Annotated[list[str] | None, typer.Option(help="Canonical URL of a profile; may be repeated")] = None,
     errors_only: Annotated[bool, typer.Option("--errors-only", help="Leave warnings and hints out")] = False,
+    data: Data = None,
+    config: ConfigFile = None,
 ) -> None:
     """校验 · Hold FHIR resources against FHIR R4 and profiles. Exit code 1 when one is not valid."""
     from hie.commands.validate import issue_line, validate_files
 
     valid = True
-    for checked in validate_files(files, profile or ()):
+    for checked in validate_files(files, profile or (), _operating(data, None, config).terminology_path):
         valid = valid and checked.valid
         console.print(f"{'[green]✓[/green]' if checked.valid else '[red]✗[/red]'} [bold]{checked.path}[/bold]")
         for issue in checked.issues:

@@ -1,11 +1,15 @@
 """`hie terminology load | list | remove`: the large code systems of a server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from hie.base.errors import HieError
 
 terminology = typer.Typer(help="术语 · Large code systems: load, list, remove.", no_args_is_help=True)
 console = Console()
@@ -51,7 +55,7 @@ def load(
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console) as bar:
+    with _situations(), Progress(*columns, console=console) as bar:
         tasks = {phase: bar.add_task(phase, total=None) for phase in ("reading", "hierarchy", "index")}
         report = run(
             _file(data, config),
@@ -104,9 +108,20 @@ def remove(
     """移除编码体系 · Take a code system away. Exit code 1 when it is not there."""
     from hie.terminology.loading import remove as run
 
-    removed = run(_file(data, config), system, version)
+    with _situations():
+        removed = run(_file(data, config), system, version)
     console.print(f"{removed} removed")
     raise typer.Exit(0 if removed else 1)
+
+
+@contextmanager
+def _situations() -> Iterator[None]:
+    """A situation becomes one clear line and exit code 2."""
+    try:
+        yield
+    except HieError as error:
+        Console(stderr=True).print(error.message, style="red", markup=False)
+        raise typer.Exit(2) from None
 
 
 def _file(data: Path | None, config: Path | None) -> Path:

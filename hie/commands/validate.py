@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hie.app.terminology import shipped_terminology
 from hie.fhir.definitions import load_definitions
 from hie.fhir.outcome import Issue
 from hie.fhir.validate import load_validator
@@ -25,9 +26,15 @@ class ValidatedFile:
 _RANK = {"fatal": 0, "error": 1, "warning": 2, "information": 3}
 
 
-def validate_files(files: Sequence[Path], profiles: Sequence[str] = ()) -> Iterator[ValidatedFile]:
-    """Validate JSON and XML files one by one; raises `OSError` for one that cannot be read."""
-    validator = load_validator(load_definitions())
+def validate_files(
+    files: Sequence[Path], profiles: Sequence[str] = (), codes: Path | None = None
+) -> Iterator[ValidatedFile]:
+    """Validate JSON and XML files one by one; raises `OSError` for one that cannot be read.
+
+    `codes` is the file of large code systems to hold codes against.
+    """
+    definitions = load_definitions()
+    validator = load_validator(definitions, terms=shipped_terminology(definitions, file=codes))
     for path in files:
         issues = validator.validate_text(path.read_bytes(), profiles=profiles)
         yield ValidatedFile(path, tuple(sorted(issues, key=lambda issue: _RANK[issue.severity])))

@@ -1,0 +1,88 @@
+"""A whole exchange and its terminology: code maps to read, a code list loaded while it runs, $validate beside it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from typer.testing import CliRunner
+
+from hie.app import Exchange
+from hie.cli import app as cli
+from hie.terminology.loading import Source, load
+
+GENDER = "urn:oid:2.16.156.10011.2.3.3.4"
+ICD = "urn:oid:2.16.156.10011.2.3.3.11"
+ROWS = "疾病编码,疾病名称\nE10-E14,糖尿病\nE11,2型糖尿病\nE11.900,2型糖尿病不伴有并发症\nI10,特发性高血压\n"
+
+
+def client(exchange: Exchange) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=exchange.web), base_url="http://test/fhir/")
+
+
+def value(answer: httpx.Response, name: str) -> Any:
+    rows = (row for row in answer.json()["parameter"] if row["name"] == name)
+    return next((given for row in rows for key, given in row.items() if key.startswith("value")), None)
+
+
+async def test_code_maps_and_our_own_terminology_are_there_to_read_and_search(exchange: Exchange) -> None:
+    async with client(exchange) as fhir:
+        assert (await fhir.get("ConceptMap/gender")).json()["url"] == "https://hie.example.org/fhir/ConceptMap/gender"
+        found = (await fhir.get("ConceptMap", params={"source-code": "2", "_count": "100"})).json()["entry"]
+        assert "gender" in {row["resource"]["id"] for row in found}
+        named = {"url": "https://hie.example.org/fhir/ConceptMap/gender", "system": GENDER, "code": "2"}
+        answer = await fhir.get("ConceptMap/$translate", params=named)
+        assert answer.json()["parameter"][1]["part"][1]["valueCoding"]["code"] == "female"
+        assert (await fhir.get("CodeSystem", params={"url": GENDER})).json()["entry"][0]["resource"]["id"] == "gender"
+        english = await fhir.get("CodeSystem/$lookup", params={"system": GENDER, "code": "2", "displayLanguage": "en"})
+        assert value(english, "display") == "Female"
+        ethnic = await fhir.get("ValueSet/ethnic-group/$expand?filter=zhuang")
+        assert [row["display"] for row in ethnic.json()["expansion"]["contains"]] == ["壮族"]
+        assert (await fhir.delete("ConceptMap/gender")).status_code == 403
+
+
+async def test_a_code_list_that_is_loaded_while_the_server_runs(exchange: Exchange, tmp_path: Path) -> None:
+    condition: dict[str, Any] = {
+        "resourceType": "Condition",
+        "id": "c",
+        "subject": {"display": "x"},
+        "code": {"coding": [{"system": ICD, "code": "E11.900"}]},
+    }
+    wrong = {**condition, "code": {"coding": [{"system": ICD, "code": "E99.999"}]}}
+    async with client(exchange) as fhir:
+        asked = {"url": ICD, "code": "E11.900"}
+        missing = await fhir.get("CodeSystem/$validate-code", params=asked)
+        assert (missing.status_code, missing.json()["issue"][0]["code"]) == (404, "not-found")
+        (tmp_path / "icd.csv").write_text(ROWS, encoding="utf-8")
+        source = Source(tmp_path / "icd.csv", ICD, "icd10", name="Icd10")
+        load(exchange.config.terminology_path, source, datetime(2026, 1, 18, tzinfo=UTC))
+        assert value(await fhir.get("CodeSystem/$validate-code", params=asked), "result") is True
+        assert (await fhir.put("Condition/c", json=condition)).status_code == 201
+        below = (await fhir.get("Condition", params={"code:below": f"{ICD}|E10-E14"})).json()
+        assert [row["resource"]["id"] for row in below["entry"]] == ["c"]
+        rules = {}
+        for name, resource in (("right", condition), ("wrong", wrong)):
+            issues = (await fhir.post("Condition/$validate", json=resource)).json()["issue"]
+            rules[name] = {row["details"]["coding"][0]["code"] for row in issues if "details" in row}
+        assert rules["wrong"] - rules["right"] == {"code-unknown"}
+
+
+def test_the_command_line_loads_lists_and_removes(tmp_path: Path) -> None:
+    (tmp_path / "icd.csv").write_bytes((ROWS + "I10,再次\n,无\n").encode("gb18030"))
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = CliRunner().invoke(cli, ["terminology", *arguments, "--data", str(tmp_path)], env={"COLUMNS": "200"})
+        return done.exit_code, done.output
+
+    loading = ("load", str(tmp_path / "icd.csv"), "--system", ICD, "--format", "icd10", "--version", "2")
+    code, output = run(*loading)
+    assert code == 0
+    assert "4 codes" in output
+    assert "1 codes that stood twice" in output
+    assert "1 rows without a code" in output
+    assert "nothing changed" in run(*loading)[1]
+    assert ICD in run("list")[1]
+    assert run("remove", ICD) == (0, "1 removed\n")
+    assert run("remove", ICD)[0] == 1
+    assert "Nothing is loaded" in run("list")[1]
+    assert run("load", str(tmp_path / "icd.csv"), "--system", ICD, "--format", "xls")[0] == 2
