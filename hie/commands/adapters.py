@@ -17,6 +17,7 @@ from hie.config import Config
 from hie.fhir.definitions import load_definitions
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
+from hie.mapping.fhir.tables import load_fhir_tables
 from hie.mapping.lint import lint
 from hie.mapping.problem import Problem
 from hie.mapping.traffic import TypeCoverage, measure
@@ -68,7 +69,13 @@ def shown(region: str) -> list[MapCoverage]:
     adapter = adapter_of(region)
     maps = MapSet.load(data_path("mappings"), [adapter])
     feeds = {feed.id for feed in adapter.feeds}
-    return [row for row in coverage(maps.programs) if row.feed in feeds]
+    rows = [row for row in coverage(maps.programs) if row.feed in feeds]
+    folder = adapter.mappings or data_path("mappings")
+    registered = [organisation.uscc for organisation in adapter.organisations]
+    for feed in (feed for feed in adapter.feeds if feed.dialect == "fhir"):
+        tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
+        rows += [MapCoverage(feed.id, name, f"fhir/{feed.id}.toml", "", *agreed) for name, agreed in tables.shown()]
+    return rows
 
 
 def samples(folder: Path) -> list[Path]:
@@ -144,8 +151,8 @@ def differences(region: str, folder: Path, against: Path) -> list[Changed]:
     Raises `BrokenTables` when the new maps are broken, NOT_FOUND when `against` has no field maps.
     """
     adapter = adapter_of(region)
-    if not (against / "fields").is_dir():
-        raise HieError(Category.NOT_FOUND, f"{against} has no folder 'fields': name a folder like mappings/.")
+    if not any((against / name).is_dir() for name in ("fields", "fhir")):
+        raise HieError(Category.NOT_FOUND, f"{against} has no folder 'fields' or 'fhir': name a folder like mappings/.")
     other = adapter if adapter.mappings is None else replace(adapter, mappings=against)
     now = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
     tables = against if adapter.mappings is None else None

@@ -5,10 +5,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from adapters.wujiang import adapter as wujiang
+from hie.app import Exchange
 from hie.commands.adapters import samples
+from hie.fhir.definitions import official
+from hie.fhir.validate import Validator
+from hie.fhir.xml import to_xml
+from hie.mapping.fhir.tables import load_fhir_tables
+from hie.mapping.problem import BrokenTables
 from hie.pipeline.verify import verify
 from hie.plugin import Adapter
 from tests.adapters.fhir_exchange import (
@@ -399,3 +406,74 @@ async def test_a_single_resource_and_a_collection(adapter: Adapter, tmp_path: Pa
 def _bare(resource: Json) -> Json:
     meta = {name: part for name, part in resource["meta"].items() if name in ("tag", "profile", "security")}
     return {**resource, "meta": meta}
+
+
+def http(exchange: Exchange) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=exchange.web), base_url="http://127.0.0.1")
+
+
+@pytest.mark.parametrize("path", [f"/feeds/{FEED}", f"/feeds/{FEED}/fhir"])
+@pytest.mark.parametrize("content_type", ["application/fhir+json; charset=utf-8", "application/json"])
+async def test_over_http(adapter: Adapter, tmp_path: Path, path: str, content_type: str) -> None:
+    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
+        done = await client.post(path, content=item(adapter, "01"), headers={"Content-Type": content_type})
+        assert (done.status_code, done.headers["content-type"]) == (200, "application/fhir+json")
+        place = done.json()["entry"][0]["response"]["location"]
+        read = await client.get(f"/feeds/{FEED}/fhir/{place}", follow_redirects=True)
+        assert (read.status_code, read.json()["resourceType"]) == (200, "Patient")
+
+
+async def test_over_http_in_xml(adapter: Adapter, tmp_path: Path) -> None:
+    body = to_xml(json.loads(item(adapter, "01")), official())
+    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
+        done = await client.post(f"/feeds/{FEED}", content=body, headers={"Content-Type": "application/fhir+xml"})
+        (one,) = await stored(exchange, "Encounter")
+    assert done.status_code == 200
+    assert one["identifier"][0]["value"] == "V0001"
+
+
+async def test_over_http_something_else(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
+        done = await client.post(f"/feeds/{FEED}", content=b"MSH|", headers={"Content-Type": "application/hl7-v2"})
+        assert done.status_code == 415
+        assert (await client.get(f"/feeds/{FEED}-not/fhir/Patient/1")).status_code == 404
+        body = bundle([asked(patient(text={"status": "generated", "div": "x" * 17_000_000}))])
+        done = await client.post(f"/feeds/{FEED}", content=body, headers={"Content-Type": "application/fhir+json"})
+    assert (done.status_code, codes(done.json())) == (413, ["too-large"])
+
+
+async def test_everything_a_fhir_feed_stores_is_valid(adapter: Adapter, tmp_path: Path) -> None:
+    validator = Validator(official())
+    async with running(adapter, tmp_path) as exchange:
+        for path in samples(adapter.samples):
+            await post(exchange, path.read_bytes())
+        for one in await stored(exchange):
+            assert validator.write_issues(one) == [], one["resourceType"]
+
+
+async def test_what_nobody_maps_is_told(adapter: Adapter, tmp_path: Path) -> None:
+    async with running(adapter, tmp_path) as exchange:
+        tagged = patient(meta={"tag": [{"system": "x:y", "code": "z"}], "security": [{"system": "x:y", "code": "R"}]})
+        _, body = await post(exchange, bundle([asked(tagged)]))
+        (person,) = await stored(exchange, "Patient")
+    assert codes(body["entry"][0]["response"]["outcome"]) == ["field-unmapped"]
+    assert person["meta"]["security"] == [{"system": "x:y", "code": "R"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ('[sender]\norganisation = "X"\n', 2, "not registered"),
+        ("[sendr]\n", 1, "no table [sendr]"),
+        ('[codes]\n"x:y" = "no-such-map"\n', 2, "no code map"),
+        ('[keys]\nPatient = "x"\n', 2, "list of texts"),
+        ("[sender\n", 1, "not TOML"),
+    ],
+)
+def test_a_broken_agreement_stops_the_start(tmp_path: Path, text: str, line: int, reason: str) -> None:
+    (tmp_path / "x.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(BrokenTables) as caught:
+        load_fhir_tables(tmp_path / "x.toml", [USCC], {})
+    (problem,) = caught.value.problems
+    assert problem.line == line
+    assert reason in problem.reason

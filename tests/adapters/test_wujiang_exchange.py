@@ -295,3 +295,47 @@ async def test_everything_that_is_stored_is_valid_fhir() -> None:
         for issue in validator.write_issues(loads(version.body))
     ]
     assert faults == []
+
+
+ORDER = "ORC|NW|SQ1|||||||20260401080000\rOBR|1|SQ1||XCG^血常规"
+REPORTED = "OBR|1|SQ1|B1|XCG^血常规|||20260402080000|||||||||||||||20260402100000|||F"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+async def test_a_report_names_its_order_literally_when_that_is_known(turned: bool) -> None:
+    exchange = Exchange()
+    items = [message("ORU^R01", PID, REPORTED), message("ORM^O01", PID, ORDER)]
+    for body in reversed(items) if turned else items:
+        await exchange.send(body)
+    (report,) = await exchange.of("DiagnosticReport")
+    (order,) = await exchange.of("ServiceRequest")
+    assert report["basedOn"][0]["reference"] == f"ServiceRequest/{order['id']}"
+    assert report["basedOn"][0]["identifier"]["value"] == "SQ1"
+
+
+async def test_a_report_whose_order_is_not_known_has_its_number_only() -> None:
+    exchange = Exchange()
+    await exchange.send(message("ORU^R01", PID, REPORTED))
+    (report,) = await exchange.of("DiagnosticReport")
+    assert "reference" not in report["basedOn"][0]
+    assert report["basedOn"][0]["identifier"]["value"] == "SQ1"
+
+
+async def test_each_specimen_segment_is_a_specimen() -> None:
+    exchange = Exchange()
+    specimens = "SPM|1|BB1||0101^全血\rSPM|2|BB2||0102^血清\rSPM|3|||0103^尿"
+    await exchange.send(message("OUL^R24", PID, f"{REPORTED}\r{specimens}"))
+    (report,) = await exchange.of("DiagnosticReport")
+    found = {f"Specimen/{one['id']}": one for one in await exchange.of("Specimen")}
+    listed = [found[one["reference"]] for one in report["specimen"]]
+    assert [one["type"]["text"] for one in listed] == ["全血", "血清", "尿"]
+    assert [one.get("identifier", [{}])[0].get("value") for one in listed] == ["BB1", "BB2", None]
+
+
+async def test_a_merge_stub_says_where_the_unknown_number_stands() -> None:
+    exchange = Exchange()
+    exchange.clock.advance(1)
+    body = message("ADT^A40", PID, "MRG|L404^^^^LocalID")
+    lines = (await exchange.ingest.receive(FEED, body)).body.decode().split("\r")
+    (found,) = [line.split("|") for line in lines if "merge-stub" in line]
+    assert found[2] == "MRG^1^1"

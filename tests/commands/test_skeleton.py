@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from hie.app import load_adapters, open_exchange
 from hie.base.errors import HieError
 from hie.base.gb32100 import is_valid
-from hie.commands.skeleton import KINDS, new_adapter, organisation
+from hie.commands.adapters import samples
+from hie.commands.skeleton import KINDS, load_package, new_adapter, organisation
+from hie.config import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
@@ -93,3 +96,23 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path, region: str, kind: str) 
     with pytest.raises(HieError):
         new_adapter(region, kind, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_further_cda_region_has_the_registration_service_and_tables_of_its_own(tmp_path: Path) -> None:
+    adapter = load_package(new_adapter("kunshan", "cda", tmp_path), "hie_adapter_kunshan")
+    assert adapter.feeds[0].doors == {"kunshan-cda": "application/xml", "kunshan-soap": "text/xml"}
+    codes = {path.stem for path in (adapter.mappings or tmp_path).glob("codes/*.csv")}
+    assert {"kunshan-drug", "kunshan-exam-category", "kunshan-lab-item", "kunshan-result-code"} <= codes
+    quiet = {"mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "workers": 0}
+    config = load_config({**quiet, "data": tmp_path / "data"}, {})
+    exchange = await open_exchange(config, adapters=[*load_adapters(), adapter])
+    await exchange.start()
+    try:
+        registered = [path for path in samples(adapter.samples) if b"DocumentRegister" in path.read_bytes()]
+        for path in registered:
+            answer = await exchange.ingest.receive("kunshan-soap", path.read_bytes())
+            assert answer.content_type.startswith("text/xml")
+            assert b'typeCode="AA"' in answer.body, answer.body
+    finally:
+        await exchange.close()
+    assert registered

@@ -242,7 +242,8 @@ class _Making:
 
     def _binary(self, entry: Entry, key: Key) -> None:
         for name in entry.resource:
-            (self.used if name in ("contentType", "data") else self.unmapped).setdefault(f"Binary.{name}")
+            if name not in ("resourceType", "id"):
+                (self.used if name in ("contentType", "data") else self.unmapped).setdefault(f"Binary.{name}")
         data = decoded(entry.resource)
         if data is not None:
             self.binaries.append((key, str(entry.resource.get("contentType", "")), data))

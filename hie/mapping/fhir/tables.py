@@ -46,6 +46,14 @@ class FhirTables:
     codes: Mapping[str, str] = field(default_factory=dict)
     ignore: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    def shown(self) -> list[tuple[str, tuple[tuple[str, ...], tuple[str, ...]]]]:
+        """What is agreed, for people: per table what it says and what it leaves out."""
+        identifiers = tuple(f"{system} = {kind}" for system, kind in self.identifiers.items())
+        keys = tuple(f"{kind}: {', '.join(systems)}" for kind, systems in self.keys.items())
+        codes = tuple(f"{system} = {table}" for system, table in self.codes.items())
+        left_out = tuple(f"{kind}.{name}" for kind, names in self.ignore.items() for name in sorted(names))
+        return [("identifiers", (identifiers, ())), ("keys", (keys, ())), ("codes", (codes, left_out))]
+
 
 def load_fhir_tables(path: Path, organisations: Collection[str], codes: Collection[str]) -> FhirTables:
     """Read the agreement of one feed; `organisations` are those registered, `codes` the code maps there are.

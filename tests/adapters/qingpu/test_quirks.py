@@ -269,3 +269,14 @@ async def test_the_state_does_not_depend_on_the_order_of_arrival() -> None:
         states.append(await exchange.all())
     assert states[0] == states[1] == states[2]
     assert next(r for r in states[0].values() if r["resourceType"] == "Observation")["valueQuantity"]["value"] == 7.5
+
+
+async def test_results_keep_their_place_when_one_is_corrected(exchange: Exchange) -> None:
+    await exchange.send(upload(("patient", {}), ("outpatient", {}), ("report", {}), batch="B0"))
+    second = {"JYZBLSH": "I2", "JYZBDM": "1039001003", "JYZBMC": "血红蛋白"}
+    await exchange.send(upload(("result", {}), ("result", second), batch="B1"))
+    before = [one["result"] for one in (await exchange.all()).values() if one["resourceType"] == "DiagnosticReport"]
+    await exchange.send(upload(("result", {"JYZBJG": "7.10"}), batch="B2", at="2026-04-12 22:00:00"))
+    after = [one["result"] for one in (await exchange.all()).values() if one["resourceType"] == "DiagnosticReport"]
+    assert after == before
+    assert len(after[0]) == 2
