@@ -1,7 +1,7 @@
-"""Time of base validation per resource: `python tests/bench/bench_validate.py FILE.json.bz2...` (Bundles).
+"""Time of validation per resource: `python tests/bench/bench_validate.py FILE.json.bz2...` (Bundles).
 
 Prints the mean over all entries for the write path's fast answer, cold (shapes met for the first time) and warm, and
-for the full walk on a sample.
+for the full walk on a sample. Then, over our own examples, each with the profile it claims: base, profile, full walk.
 """
 
 import bz2
@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hie.base.data import data_path
 from hie.fhir.definitions import official
-from hie.fhir.validate import Validator
+from hie.fhir.validate import Validator, load_validator
 from hie.wire.safejson import loads
 
 
@@ -35,5 +36,23 @@ def main(paths: list[str]) -> None:
     print(f"full walk, every 20th     {mean(validator.validate, resources[::20]):8.1f} us")
 
 
+def own() -> None:
+    """Our examples against their profiles."""
+    validator = load_validator(official())
+    examples = [loads(path.read_bytes()) for path in sorted(data_path("profiles", "hie", "examples").glob("*.json"))]
+
+    def profile(resource: Any) -> None:
+        validator.profile_issues(resource, resource["meta"]["profile"][0])
+
+    for run in (validator.write_issues, profile, validator.validate):
+        mean(run, examples)
+    print(f"{len(examples)} examples of our profiles")
+    print(f"base rules                {mean(validator.write_issues, examples * 100):8.1f} us")
+    print(f"profile                   {mean(profile, examples * 100):8.1f} us")
+    print(f"full walk with profile    {mean(validator.validate, examples * 5):8.1f} us")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:]:
+        main(sys.argv[1:])
+    own()

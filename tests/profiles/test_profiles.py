@@ -11,6 +11,7 @@ import pytest
 
 from hie.base.data import data_path
 from hie.fhir.validate import Validator
+from hie.fhir.validate.writing import profile_of
 from tests.fhir.validate.test_shape import broken
 
 Json = dict[str, Any]
@@ -215,3 +216,23 @@ def test_the_compiled_profile_says_what_the_walk_says(validator: Validator, exam
         assert fast.conforms(changed, profile) == (not walked), [issue.diagnostics for issue in walked]
         agreed += 1
     assert agreed > 10
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_profile_meant_for_an_example_is_the_one_it_claims(example: Example, name: str) -> None:
+    resource = example(name)
+    assert profile_of(resource) == resource["meta"]["profile"][0]
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"resourceType": "Observation", "category": [{"coding": [{"code": "vital-signs"}]}]},
+        {"resourceType": "DocumentReference", "type": {"coding": [{"system": "http://loinc.org", "code": "1"}]}},
+        {"resourceType": "Provenance", "meta": {"source": "https://example.org"}},
+        {"resourceType": "Condition", "category": ["x", {"coding": "y"}]},
+        {"resourceType": "Coverage"},
+    ],
+)
+def test_other_resources_have_no_profile_of_ours(resource: Json) -> None:
+    assert profile_of(resource) is None

@@ -1,11 +1,11 @@
 """What a write must keep: the base definitions always, profiles as far as configuration says."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from hie.base.systems import EXTENSION
+from hie.base.systems import BASE, EXTENSION, OID
 from hie.fhir.outcome import Issue
 from hie.fhir.validate.validator import Validator
 
@@ -21,50 +21,71 @@ class Strictness(StrEnum):
     STRICT = "strict"
 
 
-def _has_category(code: str) -> Callable[[Json], bool]:
-    def has(resource: Json) -> bool:
-        rows = resource.get("category")
-        concepts = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-        codings = [row for concept in concepts for row in _list(concept.get("coding"))]
-        return any(isinstance(row, dict) and row.get("code") == code for row in codings)
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A profile of ours: its URL, which resources it is meant for, in words and as a test."""
 
-    return has
+    url: str
+    meant: str
+    applies: Callable[[Json], bool]
+
+
+def _every(name: str, meant: str = "all") -> Ours:
+    return Ours(PREFIX + name, meant, lambda resource: True)
+
+
+def _coded(name: str, element: str, system: str, code: str | None = None) -> Ours:
+    """For resources with a coding of that system (and code) in a CodeableConcept element."""
+
+    def applies(resource: Json) -> bool:
+        value = resource.get(element)
+        concepts = value if isinstance(value, list) else [value]
+        codings = [row for one in concepts if isinstance(one, dict) for row in _list(one.get("coding"))]
+        found = [row for row in codings if isinstance(row, dict) and row.get("system") == system]
+        return any(code is None or row.get("code") == code for row in found)
+
+    return Ours(PREFIX + name, f"`{element}` {code or 'of'} `{system}`", applies)
+
+
+def _from_feed(resource: Json) -> bool:
+    meta = resource.get("meta")
+    return isinstance(meta, dict) and str(meta.get("source", "")).startswith(f"{BASE}/feeds/")
 
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _always(resource: Json) -> bool:
-    return True
-
-
-OURS: Mapping[str, Sequence[tuple[str, Callable[[Json], bool]]]] = {
-    "Composition": [("composition", _always)],
-    "Condition": [("condition", _has_category("encounter-diagnosis"))],
-    "DiagnosticReport": [("report-lab", _has_category("LAB")), ("report-imaging", _always)],
-    "DocumentReference": [("document-reference", _always)],
-    "Encounter": [("encounter", _always)],
-    "Location": [("location", _always)],
-    "MedicationRequest": [("medication-request", _always)],
-    "Observation": [("observation-lab", _has_category("laboratory"))],
-    "Organization": [("organization", _always)],
-    "Patient": [("patient", _always)],
-    "Practitioner": [("practitioner", _always)],
-    "Provenance": [("provenance", _always)],
+_HL7 = "http://terminology.hl7.org/CodeSystem/"
+OURS: Mapping[str, Sequence[Ours]] = {
+    "Composition": [_every("composition")],
+    "Condition": [_coded("condition", "category", f"{_HL7}condition-category", "encounter-diagnosis")],
+    "DiagnosticReport": [
+        _coded("report-lab", "category", f"{_HL7}v2-0074", "LAB"),
+        _every("report-imaging", "all others"),
+    ],
+    "DocumentReference": [_coded("document-reference", "type", f"urn:oid:{OID}.2.4")],
+    "Encounter": [_every("encounter")],
+    "Location": [_every("location")],
+    "MedicationRequest": [_every("medication-request")],
+    "Observation": [_coded("observation-lab", "category", f"{_HL7}observation-category", "laboratory")],
+    "Organization": [_every("organization")],
+    "Patient": [_every("patient")],
+    "Practitioner": [_every("practitioner")],
+    "Provenance": [Ours(f"{PREFIX}provenance", "`meta.source` of a feed", _from_feed)],
 }
-"""Type -> our profiles on it (`profiles/hie`), the first whose test holds is for the resource."""
+"""Type -> our profiles on it (`profiles/hie`); the first that applies is meant for the resource."""
 
 
 def our_profiles(kind: str) -> tuple[str, ...]:
     """The URLs of our profiles on a resource type."""
-    return tuple(PREFIX + name for name, _ in OURS.get(kind, ()))
+    return tuple(one.url for one in OURS.get(kind, ()))
 
 
 def profile_of(resource: Json) -> str | None:
     """The URL of the profile of ours that is meant for a resource; None when there is none."""
     rows = OURS.get(str(resource.get("resourceType")), ())
-    return next((PREFIX + name for name, applies in rows if applies(resource)), None)
+    return next((one.url for one in rows if one.applies(resource)), None)
 
 
 class WriteRules:
