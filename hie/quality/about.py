@@ -1,6 +1,6 @@
 """What a rule looks at: the resources that a draft states, as elements, and what surrounds them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,16 +14,18 @@ Resource = Mapping[str, Any]
 class Stated:
     """One resource as a draft states it: key, elements as FHIR JSON, and the contribution of its root.
 
-    `root` is False for members. The elements are put together when they are first read.
+    `root` is False for members. The elements are put together when they are first read; `known` keeps what one rule
+    has worked out for the next.
     """
 
-    __slots__ = ("_resource", "contribution", "key", "root", "slots")
+    __slots__ = ("_resource", "contribution", "key", "known", "root", "slots")
 
     def __init__(self, key: Key, slots: Slots, contribution: Contribution, *, root: bool) -> None:
         self.key = key
         self.slots = slots
         self.contribution = contribution
         self.root = root
+        self.known: dict[str, Any] = {}
         self._resource: Resource | None = None
 
     @property
@@ -37,17 +39,20 @@ class Stated:
 class About:
     """A draft under judgement. `received` is when its item came in, None when that does not matter."""
 
-    __slots__ = ("draft", "received", "record", "stated")
+    __slots__ = ("_by_type", "draft", "received", "record", "stated")
 
     def __init__(self, draft: Draft, record: Record, received: datetime | None) -> None:
         self.draft = draft
         self.record = record
         self.received = received
         self.stated = tuple(_stated(draft))
+        self._by_type: dict[str, list[Stated]] = {}
+        for one in self.stated:
+            self._by_type.setdefault(one.key.type, []).append(one)
 
-    def of(self, resource_type: str) -> Iterator[Stated]:
+    def of(self, resource_type: str) -> Sequence[Stated]:
         """What is stated about resources of a type."""
-        return (one for one in self.stated if one.key.type == resource_type)
+        return self._by_type.get(resource_type, ())
 
 
 def _stated(draft: Draft) -> Iterator[Stated]:

@@ -17,7 +17,10 @@ def reader(path: str) -> Reader:
     first, rest = names[0], names[1:]
 
     def read(resource: Resource) -> list[Any]:
-        values = _opened(resource.get(first))
+        value = resource.get(first)
+        if value is None:
+            return []
+        values = _opened(value)
         for name in rest:
             if not values:
                 return values

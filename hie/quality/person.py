@@ -51,14 +51,19 @@ def fits_person(*, type: str, table: Rows) -> DocumentTest:
     `table`: `code` (beginning of an ICD-10 code) or `word` (in the text), `sex` (male, female or empty), `youngest`
     and `oldest` in years (empty: no limit).
     """
-    rows = [(row["code"], row["word"], _limit(row)) for row in table]
+    codes: dict[str, list[tuple[str, _Limit]]] = {}
+    words = [(row["word"], _limit(row)) for row in table if row["word"]]
+    for row in table:
+        if row["code"]:
+            codes.setdefault(row["code"][0], []).append((row["code"], _limit(row)))
 
     def test(about: About) -> bool:
-        person = next(about.of("Patient"), None)
-        if person is None:
+        people = about.of("Patient")
+        limits = [limit for one in about.of(type) for limit in _limits(one.resource, codes, words)] if people else []
+        if not limits:
             return True
-        limits = (limit for one in about.of(type) for limit in _limits(one.resource, rows))
-        sex, age = person.resource.get("gender"), _age(person.resource, about)
+        person = people[0].resource
+        sex, age = person.get("gender"), _age(person, about)
         return all(_fits(limit, sex, age) for limit in limits)
 
     return test
@@ -82,7 +87,7 @@ def allergy_told(*, codes: Sequence[str]) -> DocumentTest:
 
     def test(about: About) -> bool:
         told = any(code.startswith(wanted) for one in about.of("Condition") for code in _coded(one.resource))
-        return not told or next(about.of("AllergyIntolerance"), None) is not None
+        return not told or bool(about.of("AllergyIntolerance"))
 
     return test
 
@@ -132,11 +137,14 @@ def _limit(row: Mapping[str, str]) -> _Limit:
     return _Limit(row["sex"], float(row["youngest"] or 0), float(row["oldest"] or 1000))
 
 
-def _limits(resource: Resource, rows: Sequence[tuple[str, str, _Limit]]) -> Iterator[_Limit]:
-    codes, text = list(_coded(resource)), str((resource.get("code") or {}).get("text", ""))
-    for code, word, limit in rows:
-        if (code and any(c.startswith(code) for c in codes)) or (word and word in text):
-            yield limit
+def _limits(
+    resource: Resource, codes: Mapping[str, Sequence[tuple[str, _Limit]]], words: Sequence[tuple[str, _Limit]]
+) -> Iterator[_Limit]:
+    """The rows of a table that a concept falls under."""
+    for sent in _coded(resource):
+        yield from (limit for code, limit in codes.get(sent[:1], ()) if sent.startswith(code))
+    text = str((resource.get("code") or {}).get("text", ""))
+    yield from (limit for word, limit in words if word in text)
 
 
 def _coded(resource: Resource) -> Iterator[str]:

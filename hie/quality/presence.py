@@ -113,7 +113,7 @@ def accompanied(*, type: str, by: str) -> DocumentTest:
     """Where a resource of `type` is stated, one of type `by` is stated with it."""
 
     def test(about: About) -> bool:
-        return next(about.of(type), None) is None or next(about.of(by), None) is not None
+        return not about.of(type) or bool(about.of(by))
 
     return test
 

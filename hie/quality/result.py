@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from hie.quality.about import About, Resource, Stated
+from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 from hie.quality.shape import as_number, quantity_number
 
@@ -21,43 +21,30 @@ Rows = Sequence[Mapping[str, str]]
 
 def range_agrees_with_flag(stated: Stated, about: About) -> bool:
     """No number outside its range is flagged N, none inside it H, HH, L or LL (common rules §7.4)."""
-    resource = stated.resource
-    number = quantity_number(resource.get("valueQuantity"))
-    if number is None:
+    sides = _sides(stated)
+    if not sides:
         return True
-    flags = _flags(resource)
-    if not flags:
-        return True
-    for limits in resource.get("referenceRange", ()):
-        side = _side(number, limits)
-        if side is not None and (("N" in flags and side != 0) or (bool(flags & _DIRECTED) and side == 0)):
-            return False
-    return True
+    flags = _flags(stated)
+    return not (("N" in flags and any(sides)) or (bool(flags & _DIRECTED) and 0 in sides))
 
 
 def not_critical(stated: Stated, about: About) -> bool:
     """No interpretation is HH, LL or AA (common rules §7.4)."""
-    return CRITICAL.isdisjoint(_flags(stated.resource))
+    return CRITICAL.isdisjoint(_flags(stated))
 
 
 def flag_points_the_right_way(stated: Stated, about: About) -> bool:
     """No number below its range is flagged high, none above it low."""
-    resource = stated.resource
-    number = quantity_number(resource.get("valueQuantity"))
-    flags = _flags(resource) if number is not None else frozenset()
-    if number is None or not flags & _DIRECTED:
+    sides = _sides(stated)
+    if not any(sides):
         return True
-    sides = [_side(number, limits) for limits in resource.get("referenceRange", ())]
+    flags = _flags(stated)
     return not ((-1 in sides and bool(flags & _HIGH)) or (1 in sides and bool(flags & _LOW)))
 
 
 def flag_stated(stated: Stated, about: About) -> bool:
     """A number outside its range has a flag."""
-    resource = stated.resource
-    number = quantity_number(resource.get("valueQuantity"))
-    if number is None or resource.get("interpretation"):
-        return True
-    return all(_side(number, limits) in (None, 0) for limits in resource.get("referenceRange", ()))
+    return not any(_sides(stated)) or bool(stated.resource.get("interpretation"))
 
 
 def word_agrees_with_flag(stated: Stated, about: About) -> bool:
@@ -66,7 +53,7 @@ def word_agrees_with_flag(stated: Stated, about: About) -> bool:
     words = {coding.get("code") for coding in codings if coding.get("system") == QUALITATIVE}
     if not words:
         return True
-    flags = _flags(stated.resource)
+    flags = _flags(stated)
     usual = {str(limits.get("text", "")).strip() for limits in stated.resource.get("referenceRange", ())}
     if "neg" in words:
         return flags.isdisjoint(_ABNORMAL | _HIGH) or bool(usual & {"阳性", "(+)", "+"})
@@ -81,7 +68,7 @@ def plausible(*, table: Rows) -> ResourceTest:
         quantity = stated.resource.get("valueQuantity")
         if not quantity:
             return True
-        found = limits.get((_loinc(stated.resource), str(quantity.get("code", ""))))
+        found = limits.get((_loinc(stated), str(quantity.get("code", ""))))
         number = as_number(quantity.get("value")) if found is not None else None
         return found is None or number is None or found[0] <= number <= found[1]
 
@@ -97,7 +84,7 @@ def usual_unit(*, table: Rows) -> ResourceTest:
     def test(stated: Stated, about: About) -> bool:
         quantity = stated.resource.get("valueQuantity")
         unit = (quantity.get("code") or quantity.get("unit")) if quantity else None
-        known = units.get(_loinc(stated.resource)) if unit else None
+        known = units.get(_loinc(stated)) if unit else None
         return known is None or unit in known
 
     return test
@@ -118,7 +105,7 @@ def adds_up(*, total: str, parts: Sequence[str], tolerance: float) -> DocumentTe
     slack = Decimal(str(tolerance))
 
     def test(about: About) -> bool:
-        found = {_loinc(one.resource): quantity_number(one.resource.get("valueQuantity")) for one in _measured(about)}
+        found = {_loinc(one): quantity_number(one.resource.get("valueQuantity")) for one in _measured(about)}
         whole = found.get(total)
         return whole is None or all(whole + slack >= part for p in parts if (part := found.get(p)) is not None)
 
@@ -129,20 +116,37 @@ def _measured(about: About) -> Iterator[Stated]:
     return (one for one in about.of("Observation") if "valueQuantity" in one.resource)
 
 
-def _loinc(resource: Resource) -> str:
-    for coding in (resource.get("code") or {}).get("coding", ()):
-        if coding.get("system") == LOINC:
-            return str(coding.get("code"))
-    return ""
+def _loinc(stated: Stated) -> str:
+    """The LOINC code of a result, empty without one."""
+    if "loinc" not in stated.known:
+        codings = (stated.resource.get("code") or {}).get("coding", ())
+        stated.known["loinc"] = next((str(c.get("code")) for c in codings if c.get("system") == LOINC), "")
+    found: str = stated.known["loinc"]
+    return found
 
 
-def _flags(resource: Resource) -> frozenset[str]:
-    return frozenset(
-        str(coding.get("code"))
-        for concept in resource.get("interpretation", ())
-        for coding in concept.get("coding", ())
-        if coding.get("system") == INTERPRETATION
-    )
+def _flags(stated: Stated) -> frozenset[str]:
+    """The international flags of a result."""
+    if "flags" not in stated.known:
+        stated.known["flags"] = frozenset(
+            str(coding.get("code"))
+            for concept in stated.resource.get("interpretation", ())
+            for coding in concept.get("coding", ())
+            if coding.get("system") == INTERPRETATION
+        )
+    found: frozenset[str] = stated.known["flags"]
+    return found
+
+
+def _sides(stated: Stated) -> Sequence[int]:
+    """Where the number of a result lies in each of its ranges that has limits; nothing without a number."""
+    if "sides" not in stated.known:
+        ranges = stated.resource.get("referenceRange", ())
+        number = quantity_number(stated.resource.get("valueQuantity")) if ranges else None
+        sides = () if number is None else [_side(number, limits) for limits in ranges]
+        stated.known["sides"] = [side for side in sides if side is not None]
+    found: list[int] = stated.known["sides"]
+    return found
 
 
 def _side(number: Decimal, limits: Mapping[str, Any]) -> int | None:

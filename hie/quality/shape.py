@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from hie.base.moment import read as read_moment
 from hie.quality.about import About, Stated
 from hie.quality.element import reader
 from hie.quality.predicate import Predicate, ResourceTest
+from hie.quality.times import moment
 
 
 def matches(*, element: str, pattern: str, unless: str = "") -> ResourceTest:
@@ -85,13 +85,13 @@ def decimals(*, element: str, digits: int) -> ResourceTest:
 
 def not_before(*, element: str, first: str) -> ResourceTest:
     """No date of the element lies before `first`."""
-    read, start = reader(element), read_moment(first)
+    read, start = reader(element), moment(first)
     if start is None:
         raise ValueError(f"{first!r} is no date")
 
     def test(stated: Stated, about: About) -> bool:
-        moments = (read_moment(value) for value in read(stated.resource) if isinstance(value, str))
-        return not any(moment is not None and moment.is_before(start) for moment in moments)
+        moments = (moment(value) for value in read(stated.resource))
+        return not any(found is not None and found.is_before(start) for found in moments)
 
     return test
 

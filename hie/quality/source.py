@@ -10,10 +10,10 @@ from typing import Any
 
 from lxml import etree
 
-from hie.base.moment import read as read_moment
 from hie.quality.about import About
 from hie.quality.predicate import DocumentTest, Predicate
 from hie.quality.shape import as_number
+from hie.quality.times import moment
 from hie.wire.row import Row
 
 _FIELD = re.compile(r"(?P<segment>[A-Z][A-Z0-9]{2})-(?P<field>\d+)(?:\.(?P<component>\d+))?")
@@ -97,10 +97,10 @@ def source_ordered(*, first: str, then: str) -> DocumentTest:
 
     def test(about: About) -> bool:
         tree = about.record.tree
-        late = [moment for text in after(tree) if (moment := read_moment(text)) is not None]
+        late = [at for text in after(tree) if (at := moment(text)) is not None]
         if not late:
             return True
-        early = [moment for text in before(tree) if (moment := read_moment(text)) is not None]
+        early = [at for text in before(tree) if (at := moment(text)) is not None]
         return not any(then_.is_before(first_) for first_ in early for then_ in late)
 
     return test
@@ -112,7 +112,7 @@ def source_same_day(*, first: str, then: str) -> DocumentTest:
 
     def test(about: About) -> bool:
         tree = about.record.tree
-        days = {m.start.date() for text in (*one(tree), *other(tree)) if (m := read_moment(text)) is not None}
+        days = {m.start.date() for text in (*one(tree), *other(tree)) if (m := moment(text)) is not None}
         return len(days) < 2
 
     return test

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from hie.base.draft import Contribution, Draft, Event
@@ -85,9 +86,12 @@ def arrives_within(*, element: str, most: str, backfill: str = "90d") -> Resourc
     return test
 
 
+_read = lru_cache(maxsize=1024)(read_moment)
+
+
 def moment(value: Any) -> Moment | None:
-    """The moment written in an element, None when there is none."""
-    return read_moment(value) if isinstance(value, str) else None
+    """The moment written in an element, None when there is none. The last ones are kept: a draft repeats its times."""
+    return _read(value) if isinstance(value, str) else None
 
 
 def duration(text: str) -> timedelta:
