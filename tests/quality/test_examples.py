@@ -1,0 +1,36 @@
+"""Every rule can fire and can stay silent, on examples kept as data."""
+
+from collections import Counter
+
+import pytest
+
+from hie.quality.stage import Quality
+from tests.quality.examples import RECEIVED, RULES, given, resources
+
+QUALITY = Quality(RULES.values())
+EXAMPLES = resources()
+RUN = {rule.id for rule in RULES.values() if rule.stage == "quality" and rule.scope != "feed"}
+
+
+def found(rule: str, text: str) -> set[str]:
+    draft, record = given(RULES[rule], text)
+    return {finding.rule for finding in QUALITY.run(draft, record, RECEIVED).findings}
+
+
+def test_there_are_at_least_120_rules_in_all_dimensions() -> None:
+    assert len(RULES) >= 200
+    assert min(Counter(rule.dimension for rule in RULES.values()).values()) >= 8
+
+
+def test_every_rule_that_runs_on_drafts_has_its_examples() -> None:
+    assert set(EXAMPLES) == RUN
+
+
+@pytest.mark.parametrize("rule", sorted(EXAMPLES))
+def test_a_rule_stays_silent(rule: str) -> None:
+    assert rule not in found(rule, EXAMPLES[rule][0])
+
+
+@pytest.mark.parametrize("rule", sorted(EXAMPLES))
+def test_a_rule_fires(rule: str) -> None:
+    assert rule in found(rule, EXAMPLES[rule][1])
