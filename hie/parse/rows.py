@@ -129,9 +129,14 @@ def _records(
     rows: list[tuple[str, Any]], numbers: list[str], header: Header, tables: RowTables
 ) -> list[tuple[int, Record]]:
     found = []
+    seen: dict[tuple[str, str], str] = {}
     for part, ((name, element), place) in enumerate(zip(rows, _places(numbers), strict=True), 1):
         order = f"{header.order}\x1f{header.batch}\x1f{place:010d}"
-        found.append((place, _record(part, name, _values(element), order, header, tables)))
+        record = _record(part, name, _values(element), order, header, tables)
+        if record.key and seen.setdefault((name, record.key), record.tree.digest) != record.tree.digest:
+            again = finding("repeated-content", tables.tables[name].key[-1])
+            record = replace(record, findings=(*record.findings, again))
+        found.append((place, record))
     return found
 
 
