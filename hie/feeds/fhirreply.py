@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from hie.base.finding import Disposition, Finding
+from hie.base.finding import Disposition, Finding, answered
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
 from hie.feeds.receipt import FINDINGS, http_status, operation_outcome
 
@@ -41,7 +41,7 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
             "entry": entries,
         }
         return Answer(orjson.dumps(body), CONTENT_TYPE, 200 if kind == "batch" else status)
-    told = operation_outcome(outcome.all_findings)
+    told = operation_outcome(answered(outcome.all_findings))
     if outcome.id:
         told = {"resourceType": "OperationOutcome", "id": outcome.id, "issue": told["issue"]}
     for issue in told["issue"]:
@@ -71,7 +71,7 @@ def _batch(parts: Sequence[PartOutcome], methods: Sequence[str]) -> list[dict[st
     found = []
     for part in sorted(parts, key=lambda one: one.part):
         method = methods[part.part - 1] if 0 < part.part <= len(methods) else ""
-        found.append(_entry(part, part.key, method, list(part.findings)))
+        found.append(_entry(part, part.key, method, list(answered(part.findings))))
     return found
 
 
@@ -79,7 +79,7 @@ def _together(part: PartOutcome, methods: Sequence[str]) -> list[dict[str, Any]]
     """One entry for each that was sent; what concerns the whole is said with the first."""
     names = part.key.split("|")
     told: dict[int, list[Finding]] = {}
-    for one in part.findings:
+    for one in answered(part.findings):
         match = _ENTRY.match(one.path)
         told.setdefault(int(match[1]) if match else 0, []).append(one)
     return [_entry(part, name, methods[n] if n < len(methods) else "", told.get(n, [])) for n, name in enumerate(names)]
