@@ -256,7 +256,7 @@ async def test_the_same_answers_on_mongodb(
     mongodb_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("DENSE", "WINDOW"):
-        monkeypatch.setattr(f"hie.store.mongo.searching.{name}", dense)
+    for name in ("FEW", "DENSE", "WINDOW", "WALK"):
+        monkeypatch.setattr(f"hie.store.mongo.paging.{name}", dense)
     mongodb = await empty_store(mongodb_uri, "same", extract=extractors.extract)
     await _same(mongodb, resources, gone, asked, extractors)

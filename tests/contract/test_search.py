@@ -297,6 +297,23 @@ async def test_search(filled: Store, area: str) -> None:
     assert found == {(kind, query): expected for kind, query, expected in CASES[area]}
 
 
+async def test_newest_first_pages_through_dense_sets_without_and_with_dates(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a chart is read; the set is walked in order of the date where that is known."""
+    if type(store).__name__ == "MongoStore":
+        monkeypatch.setattr("hie.store.mongo.paging.DENSE", 1)
+    dated = [observation(f"d{day}", effectiveDateTime=f"2025-01-{1 + day:02d}") for day in range(9)]
+    await put(store, *dated, observation("none1"), observation("none2"))
+    await put(store, observation("other", effectiveDateTime="2025-02-01"))
+    await put(store, {"resourceType": "Observation", "id": "other", "status": "amended"})
+    newest = ["d8", "d7", "d6", "d5", "d4", "d3", "d2", "d1", "d0"]
+    found = await ordered(store, "Observation", "status=final&_sort=-date&_count=3")
+    assert (found[:9], sorted(found[9:])) == (newest, ["none1", "none2"])
+    found = await ordered(store, "Observation", "_sort=-date&_count=4")
+    assert (found[:9], sorted(found[9:])) == (newest, ["none1", "none2", "other"])
+
+
 INVERTED = {"effectivePeriod": {"start": "2025-05-01", "end": "2020-02-01"}}
 """Ends before it begins."""
 

@@ -16,7 +16,8 @@ them all, in order of the paging number `n`:
 | 8 | nothing: the parameter has a range that is wide |
 
 What is compared by range lies in arrays of small documents: `s` strings, `d` dates, `q` numbers and quantities, `g`
-positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `r` the references, for joins.
+positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `r` the references, for joins, `m` the
+latest value of the type's main date, by which charts are read.
 """
 
 from collections.abc import Iterable
@@ -74,8 +75,22 @@ def place(resource_type: str, resource_id: str, entries: Entries) -> Document:
     return {"z": region, "p": SHARED if len(patients) > 1 else next(iter(patients), resource_id)}
 
 
+MAIN_DATES = {
+    "Condition": "onset-date",
+    "MedicationRequest": "authoredon",
+    "ServiceRequest": "authored",
+    "Patient": "birthdate",
+}
+"""Type -> the date that its resources are read by, newest first; `date` for all others."""
+
+
+def main_date(resource_type: str) -> str:
+    """The parameter whose latest value is in `m`."""
+    return MAIN_DATES.get(resource_type, "date")
+
+
 def index_fields(resource_type: str, entries: Entries) -> Document:
-    """The fields `k`, `s`, `d`, `q`, `g`, `c` and `r` of a document; empty ones are left out."""
+    """The fields `k`, `s`, `d`, `q`, `g`, `c`, `r` and `m` of a document; empty ones are left out."""
     fields: Document = {
         "k": list(dict.fromkeys(_keys(entries))),
         "s": [{"p": f"{resource_type}.{e[0]}", **_string(e)} for e in dict.fromkeys(entries.string)],
@@ -88,7 +103,10 @@ def index_fields(resource_type: str, entries: Entries) -> Document:
         "c": [_tuple(code, parts) for code, parts in dict.fromkeys(entries.composite)],
         "r": _references(entries),
     }
-    return {field: value for field, value in fields.items() if value}
+    found = {field: value for field, value in fields.items() if value}
+    code = main_date(resource_type)
+    newest = [entry[1] for entry in entries.date if entry[0] == code]
+    return {**found, "m": max(newest)} if newest else found
 
 
 def _keys(entries: Entries) -> Iterable[str]:

@@ -19,9 +19,10 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from hie.base.errors import Category, HieError
+from hie.store.mongo.keys import MAIN_DATES
 from hie.store.table import Table
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout; a database with a higher one was written by a newer program."""
 
 RESOURCE, VERSION, CONTROL = "resource", "version", "control"
@@ -30,6 +31,7 @@ CLOCK = "clock"
 KEYS = "keys"
 TYPE = "type"
 UPDATED = "updated"
+NEWEST = "newest"
 STRINGS = "strings"
 DATES = "dates"
 QUANTITIES = "quantities"
@@ -46,6 +48,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         _index(KEYS, "k", "t", "n"),
         _index(TYPE, "t", "n"),
         _index(UPDATED, "t", "u", "n"),
+        _index(NEWEST, "t", "m", "n"),
         _index(STRINGS, "s.p", "s.f", sparse=True),
         _index(DATES, "d.p", "d.l", "d.h", sparse=True),
         _index(QUANTITIES, "q.p", "q.l", sparse=True),
@@ -92,7 +95,7 @@ async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None
     if found.get("version", SCHEMA) > SCHEMA:
         raise HieError(Category.UNAVAILABLE, f"The database has schema version {found['version']}, this is {SCHEMA}.")
     wanted = _digest(tables)
-    if found.get("digest") == wanted:
+    if found.get("digest") == wanted and found.get("version") == SCHEMA:
         return
     every = {**INDEXES, **{collection(table): table_indexes(table) for table in tables}}
     there = set(await database.list_collection_names())
@@ -103,8 +106,19 @@ async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None
             if column not in table.key and await database[collection(table)].find_one(missing) is not None:
                 value = {"$set": {column: table.defaults.get(column)}}
                 await database[collection(table)].update_many(missing, value)
+    if found.get("version", SCHEMA) < 2:
+        await _add_main_dates(database)
     await control.update_one({"_id": CLOCK}, {"$setOnInsert": {"seq": 0, "last": 0}}, upsert=True)
     await control.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA, "digest": wanted}}, upsert=True)
+
+
+async def _add_main_dates(database: AsyncDatabase[Any]) -> None:
+    """Step 1 -> 2: `m` of the documents that were written before there was one."""
+    branches = [{"case": {"$eq": ["$t", kind]}, "then": code} for kind, code in MAIN_DATES.items()]
+    param = {"$concat": ["$t", ".", {"$switch": {"branches": branches, "default": "date"}}]}
+    ours = {"$filter": {"input": {"$ifNull": ["$d", []]}, "as": "one", "cond": {"$eq": ["$$one.p", param]}}}
+    newest = {"$max": {"$map": {"input": ours, "as": "one", "in": "$$one.l"}}}
+    await database[RESOURCE].update_many({"t": {"$gt": ""}, "m": {"$exists": False}}, [{"$set": {"m": newest}}])
 
 
 async def _make(database: AsyncDatabase[Any], name: str, models: list[IndexModel], there: bool) -> None:

@@ -1,0 +1,107 @@
+"""Which clause lists the documents of a search: the one with the fewest, counted in growing rounds.
+
+Chains and `_has` list by a join in the server, from the other end.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from hie.search.plan import Chain, Clause, Has
+from hie.store.mongo import schema
+from hie.store.mongo.asking import Asking
+from hie.store.mongo.compile import Scope, Stage, arms, one_of, rank, reference_to_me, targets
+from hie.store.mongo.source import Source, flat, hint_of, lookup, matching, probed, selective
+
+_CAPS = (100, 2000, 10_000)
+"""Documents counted of each clause, round by round, until one is known to be selective; the last round is for joins."""
+
+_FANOUT = 200
+"""How many resources refer to one by one parameter, roughly."""
+
+
+class Driving:
+    """Chooses for one search; `asking` counts."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    async def source(self, clause: Clause, scope: Scope) -> Source:
+        """What drives, then the other clauses tried on what it lists."""
+        clauses = flat(clause)
+        drivers: list[tuple[Clause, Source]] = []
+        for part in clauses:
+            driver = await self.driver(part, scope)
+            if driver is not None:
+                drivers.append((part, driver))
+        best, driver, counts = await self._choose(drivers)
+        if driver is None:
+            driver = Source([{"$match": {"t": one_of(scope)}}], schema.TYPE, True)
+        rest = [part for part in clauses if part is not best]
+        stages = probed(driver.stages, rest, scope, driver.plain)
+        return Source(stages, driver.hint, driver.plain, driver.sample, best, rest, counts)
+
+    async def driver(self, clause: Clause, scope: Scope) -> Source | None:
+        if isinstance(clause, Chain):
+            return await self._chain(clause, scope)
+        if isinstance(clause, Has):
+            return await self._has(clause, scope)
+        found = arms(clause, scope)
+        return None if found is None else Source([{"$match": matching(found)}], hint_of(found), True)
+
+    async def _chain(self, clause: Chain, scope: Scope) -> Source:
+        """From the targets to what refers to them."""
+        inner = await self.source(clause.clause, clause.types)
+        referring = [{"$match": {"t": one_of(scope)}}]
+        stages: list[Stage] = [
+            {"$project": {"x": reference_to_me(clause.param)}},
+            lookup("x", "k", referring),
+            {"$unwind": "$j"},
+            {"$group": {"_id": "$j._id", "j": {"$first": "$j"}}},
+            {"$replaceRoot": {"newRoot": "$j"}},
+        ]
+        return Source([*inner.stages, *stages], inner.hint, False, inner.sample or inner.stages)
+
+    async def _has(self, clause: Has, scope: Scope) -> Source:
+        """From what refers to its targets."""
+        inner = await self.source(clause.clause, (clause.type,))
+        stages: list[Stage] = [
+            {"$project": {"x": targets(clause.param)}},
+            {"$unwind": "$x"},
+            {"$group": {"_id": "$x"}},
+            lookup("_id", "_id", [{"$match": {"t": one_of(scope)}}]),
+            {"$unwind": "$j"},
+            {"$replaceRoot": {"newRoot": "$j"}},
+        ]
+        return Source([*inner.stages, *stages], inner.hint, False, inner.sample or inner.stages)
+
+    async def _choose(
+        self, drivers: Sequence[tuple[Clause, Source]]
+    ) -> tuple[Clause | None, Source | None, list[tuple[Clause, int, bool]]]:
+        """The clause that lists the fewest, counted in growing rounds, with what was counted."""
+        if not drivers:
+            return None, None, []
+        ranked = sorted(drivers, key=lambda driver: rank(driver[0]))
+        if len(ranked) == 1 or selective(ranked[0][0]):
+            return (*ranked[0], [])
+        counts: list[int] = []
+        cap = 0
+        joins = any(source.sample is not None for _, source in ranked)
+        for cap in _CAPS if joins else _CAPS[:-1]:
+            counts = await self._counts([source for _, source in ranked], cap)
+            if min(counts) < cap:
+                break
+        best = min(range(len(counts)), key=lambda number: (counts[number], not ranked[number][1].ordered, number))
+        return (*ranked[best], [(ranked[i][0], rows, rows >= cap) for i, rows in enumerate(counts)])
+
+    async def _counts(self, sources: Sequence[Source], cap: int) -> list[int]:
+        asked = [self._estimate(source, cap) for source in sources]
+        if self._asking.alone:
+            return [await one for one in asked]
+        return list(await asyncio.gather(*asked))
+
+    async def _estimate(self, source: Source, cap: int) -> int:
+        """How many the source lists, to `cap`; where it joins, how many it joins from, times a guess."""
+        if source.sample is None:
+            return await self._asking.count([*source.stages, {"$limit": cap}], source.hint)
+        few = max(cap // _FANOUT, 1)
+        return min(_FANOUT * await self._asking.count([*source.sample, {"$limit": few}], source.hint), cap)

@@ -1,0 +1,117 @@
+"""What lists the documents of a set: pipeline stages, and the index for the first; clauses tried on what they give."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hie.search.plan import And, Clause, IdIs, InCompartment, Kind, Match, ReferenceTest
+from hie.store.mongo import schema
+from hie.store.mongo.compile import Arm, Joins, Scope, Stage, hidden, probe
+
+_OWNERS = frozenset({"Patient", "Encounter", "EpisodeOfCare"})
+"""Types that few resources refer to each: a reference to one is selective without counting."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Stages that list the documents of a set, each once, and the index for the first.
+
+    `n` can be bound in the first when `plain`. `sample` are stages that are cheaper to count: those before a join.
+    `best`, `rest` and `counts` are for explaining.
+    """
+
+    stages: list[Stage]
+    hint: str | None
+    plain: bool
+    sample: list[Stage] | None = None
+    best: Clause | None = None
+    rest: list[Clause] = field(default_factory=list)
+    counts: list[tuple[Clause, int, bool]] = field(default_factory=list)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the index gives the documents in order of `n`."""
+        if not self.plain or self.hint not in (schema.KEYS, schema.TYPE):
+            return False
+        wanted = self.stages[0]["$match"].get("k")
+        return wanted is None or "$elemMatch" not in wanted
+
+    def beyond(self, number: int | None) -> list[Stage]:
+        """The stages for documents with a paging number above `number`."""
+        if number is None:
+            return self.stages
+        bound = {"n": {"$gt": number}}
+        if not self.plain:
+            return [*self.stages, {"$match": bound}]
+        return [{"$match": {**self.stages[0]["$match"], **bound}}, *self.stages[1:]]
+
+
+def matching(found: Sequence[Arm]) -> dict[str, Any]:
+    if not found:
+        return {"_id": {"$in": []}}
+    return found[0].match if len(found) == 1 else {"$or": [arm.match for arm in found]}
+
+
+def hint_of(found: Sequence[Arm]) -> str | None:
+    """The one index; None for several, which the planner then takes from the arms."""
+    return found[0].index if len(found) == 1 else None
+
+
+def probed(stages: list[Stage], clauses: Sequence[Clause], scope: Scope, plain: bool) -> list[Stage]:
+    """The stages with the clauses tried on what they give: first those that need no join."""
+    direct: list[dict[str, Any]] = []
+    joined: list[Stage] = []
+    joins = Joins()
+    for part in clauses:
+        before = len(joins.stages)
+        condition = probe(part, scope, joins)
+        if len(joins.stages) == before:
+            direct.append(hidden(condition))
+        else:
+            joined += [*joins.stages[before:], {"$match": condition}]
+    if direct and plain:
+        first = stages[0]["$match"]
+        stages = [{"$match": {**first, "$and": [*first.get("$and", ()), *direct]}}, *stages[1:]]
+    elif direct:
+        stages = [*stages, {"$match": {"$and": direct}}]
+    return [*stages, *joined]
+
+
+def lookup(local: str, foreign: str, pipeline: list[Stage]) -> Stage:
+    return {
+        "$lookup": {
+            "from": schema.RESOURCE,
+            "localField": local,
+            "foreignField": foreign,
+            "pipeline": pipeline,
+            "as": "j",
+        }
+    }
+
+
+def selective(clause: Clause) -> bool:
+    """Whether a clause is known to list few, without counting."""
+    if isinstance(clause, IdIs | InCompartment):
+        return True
+    if not isinstance(clause, Match) or clause.kind is not Kind.REFERENCE:
+        return False
+    return all(isinstance(test, ReferenceTest) and test.type in _OWNERS for test in clause.tests)
+
+
+def flat(clause: Clause) -> list[Clause]:
+    if isinstance(clause, And):
+        return [part for inner in clause.clauses for part in flat(inner)]
+    return [clause]
+
+
+def describe(clause: Clause | None) -> str:
+    """A clause without its values: they may be a patient's."""
+    if clause is None:
+        return "all resources of the types"
+    param = getattr(clause, "param", None)
+    inner = getattr(clause, "clause", None)
+    parts = [part for part in (param, describe(inner) if inner is not None else None) if part]
+    nested = getattr(clause, "clauses", None)
+    if nested is not None:
+        parts = [describe(part) for part in nested]
+    return f"{type(clause).__name__}({', '.join(parts)})"
