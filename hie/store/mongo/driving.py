@@ -10,7 +10,7 @@ from hie.search.plan import Chain, Clause, Has
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
 from hie.store.mongo.compile import Scope, Stage, arms, one_of, rank, reference_to_me, targets
-from hie.store.mongo.source import Source, flat, hint_of, lookup, matching, probed, selective
+from hie.store.mongo.source import Source, flat, hint_of, lookup, matching, probed, seeking, selective
 
 _CAPS = (100, 2000, 10_000)
 """Documents counted of each clause, round by round, until one is known to be selective; the last round is for joins."""
@@ -46,7 +46,10 @@ class Driving:
         if isinstance(clause, Has):
             return await self._has(clause, scope)
         found = arms(clause, scope)
-        return None if found is None else Source([{"$match": matching(found)}], hint_of(found), True)
+        if found is None:
+            return None
+        seek: list[Stage] = [{"$match": seeking(found)}]
+        return Source([{"$match": matching(found)}], hint_of(found), True, seek=seek)
 
     async def _chain(self, clause: Chain, scope: Scope) -> Source:
         """From the targets to what refers to them."""
@@ -102,6 +105,6 @@ class Driving:
     async def _estimate(self, source: Source, cap: int) -> int:
         """How many the source lists, to `cap`; where it joins, how many it joins from, times a guess."""
         if source.sample is None:
-            return await self._asking.count([*source.stages, {"$limit": cap}], source.hint)
+            return await self._asking.count([*(source.seek or source.stages), {"$limit": cap}], source.hint)
         few = max(cap // _FANOUT, 1)
         return min(_FANOUT * await self._asking.count([*source.sample, {"$limit": few}], source.hint), cap)

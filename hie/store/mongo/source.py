@@ -17,6 +17,7 @@ class Source:
     """Stages that list the documents of a set, each once, and the index for the first.
 
     `n` can be bound in the first when `plain`. `sample` are stages that are cheaper to count: those before a join.
+    `seek` is the first without what its index cannot bound: what is read, not what is found, is what a source costs.
     `best`, `rest` and `counts` are for explaining.
     """
 
@@ -27,6 +28,7 @@ class Source:
     best: Clause | None = None
     rest: list[Clause] = field(default_factory=list)
     counts: list[tuple[Clause, int, bool]] = field(default_factory=list)
+    seek: list[Stage] | None = None
 
     @property
     def ordered(self) -> bool:
@@ -50,6 +52,26 @@ def matching(found: Sequence[Arm]) -> dict[str, Any]:
     if not found:
         return {"_id": {"$in": []}}
     return found[0].match if len(found) == 1 else {"$or": [arm.match for arm in found]}
+
+
+_BOUNDED = {"s": ({"p", "f"},), "d": ({"p", "l"},), "q": ({"p", "b", "a"}, {"p", "l"})}
+"""Array -> fields of an element that one of its indexes bounds, the first that fits."""
+
+
+def seeking(found: Sequence[Arm]) -> dict[str, Any]:
+    """As `matching`, without the conditions that only a look at the document can try."""
+    return matching([Arm(_seek(arm), arm.index) for arm in found])
+
+
+def _seek(arm: Arm) -> dict[str, Any]:
+    if arm.index in (schema.KEYS, schema.UPDATED):
+        return {field: condition for field, condition in arm.match.items() if field in ("k", "t", "u")}
+    for array, choices in _BOUNDED.items():
+        element = arm.match.get(array, {}).get("$elemMatch")
+        if element is not None:
+            fields = next((one for one in choices if one <= element.keys()), {"p"})
+            return {array: {"$elemMatch": {name: element[name] for name in element if name in fields}}}
+    return arm.match
 
 
 def hint_of(found: Sequence[Arm]) -> str | None:

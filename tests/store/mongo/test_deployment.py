@@ -8,11 +8,14 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from hie.base.errors import Category, HieError
+from hie.fhir.definitions import official
+from hie.search.extract import Extractors
 from hie.store.mongo import Limits, open_mongo
 from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set
 from hie.store.mongo.schema import SCHEMA
 from hie.store.port import Transaction
 from hie.store.table import Table
+from tests.contract.asking import put
 from tests.contract.material import patient
 from tests.mongo_store import database_uri, empty_store
 from tests.mongod import Member, find_mongod, unusable
@@ -146,3 +149,22 @@ async def test_several_processes_write_one_chain(mongodb_uri: str) -> None:
     assert current.version == 60
     for store in stores:
         await store.close()
+
+
+async def test_a_database_of_the_first_schema_gets_its_main_dates(mongodb_uri: str) -> None:
+    extract = Extractors(official()).extract
+    store = await empty_store(mongodb_uri, "older", extract=extract)
+    dated = {"resourceType": "Encounter", "id": "e", "period": {"start": "2025-01-02T03:04:05Z"}}
+    ordered = {"resourceType": "MedicationRequest", "id": "m", "authoredOn": "2025-01-01T16:00:00Z"}
+    await put(store, dated, ordered, patient("p"))
+    await store.close()
+    async with AsyncMongoClient[Any](database_uri(mongodb_uri, "older")) as client:
+        database = client.get_default_database()
+        before = await database["resource"].find({}, {"m": 1}).sort("_id", 1).to_list()
+        await database["resource"].update_many({}, {"$unset": {"m": ""}})
+        await database["control"].update_one({"_id": "schema"}, {"$set": {"version": 1}})
+        store = await open_mongo(database_uri(mongodb_uri, "older"), extract=extract)
+        await store.close()
+        after = await database["resource"].find({}, {"m": 1}).sort("_id", 1).to_list()
+    assert [one.get("m") for one in before] == [1_735_787_045_000_000, 1_735_747_200_000_000, None]
+    assert [one.get("m") for one in after] == [one.get("m") for one in before]
