@@ -1,4 +1,4 @@
-"""`hie terminology load | list | remove`: the large code systems of a server."""
+"""`hie terminology load | names | list | remove`: the large code systems of a server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +77,32 @@ def load(
     for text, count in notes.items():
         if count:
             console.print(f"[yellow]{count} {text}[/yellow]")
+
+
+@terminology.command("names")
+def names(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with code and display")],
+    system: Url,
+    language: Annotated[str, typer.Option(help="Language of the names (BCP-47)")] = "zh-CN",
+    format: Format = "csv",
+    version: Annotated[str, typer.Option(help="Version of the code system. Default: the one loaded last")] = "",
+    column: Column = None,
+    data: Data = None,
+    config: ConfigFile = None,
+) -> None:
+    """其他语言名称 · Give a loaded code system names in another language, such as the Chinese variant of LOINC."""
+    from hie.terminology.loading import Source
+    from hie.terminology.naming import add_names
+
+    named = tuple((what, given) for what, _, given in (one.partition("=") for one in column or ()))
+    source = Source(file, system, format, version, language=language, columns=named)
+    with _situations(), console.status("naming") as status:
+        done = add_names(
+            _file(data, config), source, lambda phase, at, total: status.update(f"naming: {at * 100 // max(total, 1)}%")
+        )
+    console.print(f"[green]✓[/green] {done.concepts} codes of {system} named in {language}")
+    if done.unknown:
+        console.print(f"[yellow]{done.unknown} codes that the code system does not have[/yellow]")
 
 
 @terminology.command("list")

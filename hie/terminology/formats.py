@@ -72,7 +72,11 @@ FORMATS: dict[str, Format] = {
     "csv": Format(_USUAL),
     "icd10": Format(_USUAL, by_prefix=True, case_sensitive=False),
     "loinc": Format(
-        {"code": ("loinc_num",), "display": ("long_common_name", "shortname"), "inactive": ("status",)},
+        {
+            "code": ("loinc_num",),
+            "display": ("linguisticvariantdisplayname", "long_common_name", "shortname"),
+            "inactive": ("status",),
+        },
         frozenset(_LOINC.lower().split()),
         synonyms=("shortname", "consumer_name", "displayname"),
     ),
@@ -144,6 +148,7 @@ def _reader(header: list[str], how: Format, file: str) -> Callable[[list[str]], 
     code_at, display_at = places.get("code"), places.get("display")
     if code_at is None or display_at is None:
         raise HieError(Category.INVALID, f"{file}: no column for code or display among {', '.join(header)[:300]}")
+    display_columns = [low.index(name) for name in how.columns["display"] if name in low]
     taken = {place for place in places.values() if place is not None}
     languages = {at: found[1] for at, cell in enumerate(header) if (found := _DESIGNATION.fullmatch(cell))}
     synonyms = [low.index(column) for column in how.synonyms if column in low]
@@ -161,7 +166,7 @@ def _reader(header: list[str], how: Format, file: str) -> Callable[[list[str]], 
         code = cell(code_at)
         if not code:
             return None
-        display = cell(display_at)
+        display = next((text for at in display_columns if (text := cell(at))), "")
         names = [(language, cell(at)) for at, language in languages.items() if cell(at)]
         names += [("", cell(at)) for at in synonyms if cell(at) and cell(at) != display]
         return CodeRow(
