@@ -1,7 +1,9 @@
 """FHIR as a feed: submissions through the whole pipeline (docs/feeds/fhir.md)."""
 
+import bz2
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hie.commands.adapters import samples
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
 from hie.fhir.xml import to_xml
+from hie.fold.finish import organisation_reference
 from hie.mapping.fhir.tables import load_fhir_tables
 from hie.mapping.problem import BrokenTables
 from hie.pipeline.verify import verify
@@ -477,3 +480,31 @@ def test_a_broken_agreement_stops_the_start(tmp_path: Path, text: str, line: int
     (problem,) = caught.value.problems
     assert problem.line == line
     assert reason in problem.reason
+
+
+async def test_a_bundle_of_another_maker_leaves_no_reference_open(adapter: Adapter, tmp_path: Path) -> None:
+    """A patient of Synthea: 210 resources without numbers of their own, `urn:uuid:` and conditional references."""
+    (archive,) = (Path(__file__).parents[1] / "data" / "synthea").glob("*.json.bz2")
+    validator = Validator(official())
+    async with running(adapter, tmp_path) as exchange:
+        answer, body = await post(exchange, bz2.decompress(archive.read_bytes()))
+        found = await stored(exchange)
+    assert (answer.status, len(body["entry"])) == (200, 210)
+    assert {entry["response"]["status"] for entry in body["entry"]} == {"201 Created"}
+    known = {f"{one['resourceType']}/{one['id']}" for one in found}
+    known.add(organisation_reference("kunshan", USCC))
+    assert {reference for one in found for reference in literal(one)} <= known
+    assert [one["resourceType"] for one in found if validator.write_issues(one)] == []
+
+
+def literal(value: Any) -> Iterator[str]:
+    """Every literal reference in a resource to another one."""
+    if isinstance(value, list):
+        for one in value:
+            yield from literal(one)
+    elif isinstance(value, dict):
+        reference = value.get("reference")
+        if isinstance(reference, str) and not reference.startswith("#"):
+            yield reference
+        for part in value.values():
+            yield from literal(part)

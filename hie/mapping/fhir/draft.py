@@ -30,8 +30,8 @@ from hie.wire.submission import Entry, Submission
 Json = Mapping[str, Any]
 
 ORGANISATION_KIND = f"{OID}.1.5"
-NEVER = frozenset({"Bundle", "CapabilityStatement", "OperationOutcome", "Parameters", "Provenance", "AuditEvent"})
-"""Types that say nothing about a patient, or that the exchange writes itself."""
+NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
+"""Types that state nothing about the world of patients."""
 
 _KEPT_META = ("profile", "security")
 
@@ -182,7 +182,7 @@ class _Making:
             if name in ("resourceType", "id") or name in ignored:
                 continue
             self.used[f"{kind}.{name}"] = None
-            made = value if name == "contained" else references.rewritten(value, f"{path}.{name}")
+            made = references.rewritten(value, f"{path}.{name}")
             if name == "meta":
                 made = {part: value[part] for part in _KEPT_META if value.get(part)}
                 self.unmapped |= {f"{kind}.meta.{part}": None for part in value if part in ("tag", "extension")}
