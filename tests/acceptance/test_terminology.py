@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from typer.testing import CliRunner
 
-from hie.app import Exchange
+from hie.app import Exchange, open_exchange
 from hie.cli import app as cli
+from hie.config import load_config
 from hie.terminology.loading import Source, load
+from tests.mongo_store import database_uri
 
 GENDER = "urn:oid:2.16.156.10011.2.3.3.4"
 ICD = "urn:oid:2.16.156.10011.2.3.3.11"
@@ -86,3 +89,30 @@ def test_the_command_line_loads_lists_and_removes(tmp_path: Path) -> None:
     assert run("remove", ICD)[0] == 1
     assert "Nothing is loaded" in run("list")[1]
     assert run("load", str(tmp_path / "icd.csv"), "--system", ICD, "--format", "xls")[0] == 2
+
+
+async def test_the_same_on_mongodb(tmp_path: Path, mongodb_uri: str) -> None:
+    store = database_uri(mongodb_uri, f"hie_{uuid4().hex[:8]}")
+    settings = {"data": tmp_path, "store": store, "mllp_port": -1, "workers": 0}
+    one, other = [
+        await open_exchange(load_config({**settings, "drop_poll_seconds": 0, "retry_poll_seconds": 0}, {}))
+        for _ in range(2)
+    ]
+    codes = {"resourceType": "CodeSystem", "id": "t", "url": "urn:test:t", "status": "active", "content": "complete",
+             "concept": [{"code": "a", "display": "A", "concept": [{"code": "b", "display": "B"}]}]}  # fmt: skip
+    coded = {"resourceType": "Basic", "id": "x", "code": {"coding": [{"system": "urn:test:t", "code": "b"}]}}
+    await one.start()
+    async with client(one) as fhir:
+        assert (await fhir.put("CodeSystem/t", json=codes)).status_code == 201
+        assert (await fhir.put("Basic/x", json=coded)).status_code == 201
+        found = (await fhir.get("Basic", params={"code:below": "urn:test:t|a"})).json()
+        assert [row["resource"]["id"] for row in found["entry"]] == ["x"]
+        assert "entry" not in (await fhir.get("Basic", params={"code:not-in": "urn:test:t?fhir_vs"})).json()
+        translated = await fhir.get("ConceptMap/gender/$translate", params={"system": GENDER, "code": "1"})
+        assert value(translated, "result") is True
+    await other.start()
+    async with client(other) as fhir:
+        asked = {"system": "urn:test:t", "codeA": "a", "codeB": "b"}
+        assert value(await fhir.get("CodeSystem/$subsumes", params=asked), "outcome") == "subsumes"
+    await one.close()
+    await other.close()
