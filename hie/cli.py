@@ -439,22 +439,18 @@ def _score(data: Path, truth: Path) -> None:
 def check(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A message, document or envelope")],
     feed: Annotated[str, typer.Option(help="The door it would come through, such as wujiang-hl7v2")],
-    show_draft: Annotated[bool, typer.Option("--draft", help="Print what the maps make of it as well")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Also 1 for a warning or a field that no map has")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Leave tree and draft out")] = False,
 ) -> None:
-    """试运行 · Run a file through parse, mapping and quality; nothing is stored. Exit code 1: it would be refused."""
+    """试运行 · Run a file through parse, mapping and quality; nothing is stored. Prints tree, findings, unmapped fields
+    and draft. Exit code 0: it would be stored; 1: refused; 2: it could not be checked."""
     from hie.commands.check import check_file
+    from hie.pipeline.check import report_lines
 
-    report = check_file(file, feed)
-    for part in report.parts:
-        console.print(f"[bold]part {part.number}[/bold] {part.label}: {part.disposition}")
-        for found in part.findings:
-            console.print(f"  {found.severity.value:10} {found.code:22} {found.path:14} {found.row.zh} {found.detail}")
-        for path in part.unmapped:
-            console.print(f"  [dim]unmapped   {path}[/dim]")
-        if show_draft:
-            console.print_json(data=part.draft)
-    console.print(f"[bold]{report.disposition}[/bold]")
-    raise typer.Exit(0 if report.storable else 1)
+    report = _call(check_file, file, feed)
+    for line in report_lines(report, tree=not brief, draft=not brief):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if (report.clean if strict else report.storable) else 1)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
 from hie import __version__
+from hie.admin.check import Checking
 from hie.admin.pages import quality_app
 from hie.admin.routes import admin_router
 from hie.api.app import FhirApp, fhir_app
@@ -208,6 +209,7 @@ class Exchange:
             partial(self.ingest.refuse, code="too-large"),
             self.config.max_body,
         )
+        app.router.routes.append(Checking(self.ingest.doors, self._workers or prepare_here, self._clock).route())
         app.router.routes.extend(feeds.routes())
         app.include_router(admin_router(self.store, self.operator, self._clock))
         app.add_exception_handler(HieError, _answer_error)

@@ -23,6 +23,7 @@ from hie.mapping.apply import MapSet
 from hie.mapping.documents import with_document
 from hie.mapping.fhir.draft import fhir_draft
 from hie.mapping.fhir.tables import load_fhir_tables
+from hie.mapping.outline import outline
 from hie.mapping.sample import shape_at
 from hie.parse import cda, hl7v2, rows, submission
 from hie.parse.row_tables import load_row_tables
@@ -108,6 +109,7 @@ def _bind(
         judged(quality.rules, adapter.region),
         {rule.id: (rule.zh, rule.en) for rule in quality.rules},
         partial(shape_at, feed.dialect),
+        outline,
     )
 
 

@@ -30,6 +30,11 @@ def no_profiles(_: Resource) -> tuple[str, ...]:
     return ()
 
 
+def no_outline(_: Any) -> list[str]:
+    """The outline of a tree that nobody can read."""
+    return []
+
+
 @dataclass(frozen=True)
 class FeedRuntime:
     """What the pipeline needs of one feed.
@@ -38,7 +43,8 @@ class FeedRuntime:
     returns the draft, amended where a rule leaves a value out, and its findings; `answers` is keyed by door; `repeat`
     turns a saved answer into that of a duplicate; `dimension` names the quality dimension that a finding counts
     against, `judged` are those that there are rules for; `rules` holds the sentences of every rule (zh, en); `shape`
-    shows what the value at a source path looks like;
+    shows what the value at a source path looks like,
+    `outline` the lines of a whole tree;
     `profiles` tells which profiles a resource conforms to, for its `meta.profile`.
     """
 
@@ -54,6 +60,7 @@ class FeedRuntime:
     judged: frozenset[str] = frozenset()
     rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     shape: Callable[[Any, str], str] = no_shape
+    outline: Callable[[Any], list[str]] = no_outline
     profiles: Callable[[Resource], tuple[str, ...]] = no_profiles
 
     @property

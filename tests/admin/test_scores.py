@@ -12,6 +12,7 @@ from hie.app import Exchange
 from hie.base.clock import FixedClock
 from hie.base.shape import shape
 from hie.mapping.sample import shape_at
+from hie.pipeline.close import close_days
 from hie.staging.tables import RAW_ITEM
 from hie.wire.row import Header, Row
 from tests.admin.conftest import FIRST, LAST, RANGE, client
@@ -33,6 +34,8 @@ async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
         assert sum(row["items"] for row in by_day) == sum(sent.values())
         assert [row["day"] for row in by_day] == sorted({row["day"] for row in by_day})
 
+        each = {**RANGE, "group": "day,feed,institution"}
+        per_day = (await http.get("/quality/scores", params=each)).json()["scores"]
         one = {**RANGE, "feed": "qingpu-xml", "institution": "12310118MBHE03010J", "dimension": "规范性"}
         [row] = (await http.get("/quality/scores", params=one)).json()["scores"]
         assert (row["institution"], row["institutionName"]) == (one["institution"], "青浦区中山医院")
@@ -49,6 +52,11 @@ async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
         assert page.status_code == 200
         assert "script-src 'self'" in page.headers["content-security-policy"]
         assert page.text.count("<tr data-institution=") == len(found["scores"])
+        assert await close_days(opened.store, opened.ingest.feeds, exchange[1], "here") > 0
+        reports = {"_total": "accurate", "measure": "https://hie.example.org/fhir/Measure/feed-quality"}
+        for day, n in ((FIRST, sum(row["day"] == FIRST for row in per_day)), ("2025-01-01", 0)):
+            answer = await http.get("/fhir/MeasureReport", params={**reports, "period": day})
+            assert answer.json()["total"] == n
         nothing = await http.get("/quality/", params={"from": "2025-01-01", "to": "2025-01-02"})
         assert 'data-testid="empty"' in nothing.text
         assert "What costs most points" in (await http.get("/quality/", params={**RANGE, "lang": "en"})).text

@@ -29,6 +29,14 @@ def test_check_shows_findings_and_says_whether_it_would_be_stored() -> None:
     assert code == 0
     assert "code-unmapped" in text
     assert text.endswith("accepted")
+    for shown in ("tree", "PID-3", "draft", "DiagnosticReport"):
+        assert shown in text
+    warned = SAMPLES / "wujiang" / "samples" / "14-wrongcharset-a31.hl7"
+    assert run("check", str(warned), "--feed", "wujiang-hl7v2")[0] == 0
+    assert run("check", str(warned), "--feed", "wujiang-hl7v2", "--strict")[0] == 1
+    clean = SAMPLES / "wujiang" / "samples" / "01-admit-a01.hl7"
+    assert run("check", str(clean), "--feed", "wujiang-hl7v2", "--strict")[0] == 0
+    assert run("check", str(clean), "--feed", "nowhere")[0] == 2
     code, text = run("check", str(SAMPLES / "jiashan" / "samples" / "11-doctype.xml"), "--feed", "jiashan-cda")
     assert code == 1
     assert "doctype-forbidden" in text
