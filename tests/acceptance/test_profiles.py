@@ -33,6 +33,22 @@ PATIENT = {
 }
 
 
+RESULT = {
+    "resourceType": "Observation",
+    "identifier": [{"system": "https://hie.example.org/id/12310118MBHE03010J/jyzblsh", "value": "1"}],
+    "status": "final",
+    "category": [
+        {
+            "coding": [
+                {"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"},
+            ]
+        }
+    ],
+    "subject": {"reference": "Patient/1"},
+    "valueString": "x",
+}
+
+
 async def opened(folder: Path, **given: Any) -> Exchange:
     settings = {"data": folder, "mllp_port": -1, "workers": 0, "drop_poll_seconds": 0, "retry_poll_seconds": 0, **given}
     exchange = await open_exchange(load_config(settings, {}))
@@ -112,7 +128,32 @@ async def test_without_the_setting_nothing_is_claimed(tmp_path: Path) -> None:
         await exchange.close()
 
 
+async def test_the_claim_makes_no_version_of_unchanged_content(tmp_path: Path) -> None:
+    exchange = await opened(tmp_path, profiles="warn")
+    try:
+        samples = exchange.ingest.feeds["wujiang-hl7v2"].adapter.samples
+        body = next(p for p in samples.iterdir() if "a01" in p.name).read_bytes()
+        fields = body.partition(b"\r")[0].split(b"|")
+        await exchange.ingest.receive("wujiang-hl7v2", body)
+        await exchange.ingest.receive("wujiang-hl7v2", body.replace(fields[9], b"AGAIN1", 1))
+        patient = next(row for row in await stored(exchange) if row["resourceType"] == "Patient")
+        assert (patient["meta"]["versionId"], patient["meta"]["profile"]) == ("1", [f"{OURS}patient"])
+    finally:
+        await exchange.close()
+
+
 async def test_a_resource_that_breaks_its_profile_is_kept_without_the_claim(tmp_path: Path) -> None:
+    exchange = await opened(tmp_path, profiles="strict")
+    try:
+        feed = exchange.ingest.feeds["qingpu-xml"]
+        assert feed.profiles({**RESULT, "code": {"text": "x"}}) == (f"{OURS}observation-lab",)
+        assert feed.profiles({**RESULT, "code": {"coding": [{"code": "x"}]}}) == ()
+        assert feed.profiles({**RESULT, "code": {"text": "x"}, "status": "wrong"}) == ()
+    finally:
+        await exchange.close()
+
+
+async def test_only_types_that_are_listed_claim(tmp_path: Path) -> None:
     exchange = await opened(tmp_path, profiles="strict", profile_types="Encounter,Patient")
     try:
         item = next(p for p in exchange.ingest.feeds["wujiang-hl7v2"].adapter.samples.iterdir() if "a01" in p.name)

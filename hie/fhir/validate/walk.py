@@ -23,6 +23,7 @@ from hie.fhir.validate.references import Root, entry_types, root_of, target_chec
 from hie.fhir.validate.resources import RESOURCE_RULES
 from hie.fhir.validate.rules import RULES, Rule
 from hie.fhir.validate.slicing import slice_of
+from hie.fhir.validate.tally import Tally
 from hie.fhir.validate.values import fits, same
 
 Json = Mapping[str, Any]
@@ -284,37 +285,14 @@ class Walk:
     # -- slices ------------------------------------------------------------------------------------------------
 
     def _slices(self, found: Sequence[Found], child: Child, plan: Plan, place: Place, root: Root) -> None:
-        """Put each item into its slice, hold it against the slice, count, and look at order and closure."""
-        slicing = child.element.slicing or {}
-        order = [one.name for one in child.slices]
-        counts = dict.fromkeys(order, 0)
-        furthest, outside_seen = -1, False
+        """Put each item into its slice, hold it against the slice, and look at counts, order and closure."""
+        tally = Tally(child, self.log)
         for one in found:
-            mine = self.slice_of(one, child, slicing, plan, root)
-            if mine is None:
-                outside_seen = True
-                if slicing.get("rules") == "closed":
-                    text = f"{child.element.name} belongs to no slice, and the profile allows no others"
-                    self.log.error("structure", "slice-closed", text, one.place)
-                continue
-            if outside_seen and slicing.get("rules") == "openAtEnd":
-                self.log.error("structure", "slice-open-at-end", "Items outside of slices come last", one.place)
-            position = order.index(mine.name)
-            if slicing.get("ordered") and position < furthest:
-                self.log.error("structure", "slice-order", "The slices are not in the order of the profile", one.place)
-            furthest = max(furthest, position)
-            counts[mine.name] += 1
-            self.item(one, mine.element, plan, root)
-        self._slice_counts(child, counts, place)
-
-    def _slice_counts(self, child: Child, counts: Mapping[str, int], place: Place) -> None:
-        for one in child.slices:
-            count, name = counts.get(one.name, 0), f"{child.element.name}:{one.name}"
-            if count < one.element.min:
-                self.log.error("required", "slice-min", f"The slice {name} needs {one.element.min} item(s)", place)
-            if one.element.max is not None and count > one.element.max:
-                text = f"The slice {name} may have at most {one.element.max} item(s)"
-                self.log.error("structure", "slice-max", text, place.member(child.element.name))
+            mine = self.slice_of(one, child, child.element.slicing or {}, plan, root)
+            tally.put(mine, one.place)
+            if mine is not None:
+                self.item(one, mine.element, plan, root)
+        tally.close(place)
 
     def slice_of(self, one: Found, child: Child, slicing: Mapping[str, Any], plan: Plan, root: Root) -> Slice | None:
         """The slice of one item."""
