@@ -24,7 +24,7 @@ from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
 from hie.api.terminology import StoredTerminology
-from hie.app.feeds import bind_feeds, load_adapters, worker_feeds
+from hie.app.feeds import bind_feeds, load_adapters, shipped_rules, worker_feeds
 from hie.app.leader import Leader
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology
@@ -46,6 +46,7 @@ from hie.pipeline.metrics import metrics_text
 from hie.pipeline.operate import Operator
 from hie.pipeline.persons import linked
 from hie.pipeline.retry import try_again
+from hie.pipeline.silence import watch
 from hie.pipeline.work import region_tag
 from hie.pipeline.workers import Workers, prepare_here
 from hie.plugin import Adapter
@@ -111,6 +112,7 @@ class Exchange:
             self._tasks.append(asyncio.create_task(self._workers.start()))
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
+        self._every(self.config.close_poll_seconds, self._watch_feeds)
         self._every(TERMINOLOGY_SECONDS, self._terminology.load)
         self._every(PARAMETER_SECONDS, self._parameters.refresh)
         for folder in self.drops:
@@ -150,6 +152,13 @@ class Exchange:
 
     async def _close_days(self) -> int:
         return await close_days(self.store, self.ingest.feeds, self._clock, self._process)
+
+    async def _watch_feeds(self) -> None:
+        rules = [rule for rule in shipped_rules() if rule.scope == "feed"]
+        for feed, organisation, rule in await watch(
+            self.store, self.ingest.feeds, rules, self._clock, self._process
+        ):
+            log.warning("feed silent feed=%s organisation=%s rule=%s", feed, organisation, rule)
 
     async def _write_organisations(self, tx: Transaction) -> None:
         """Each registered institution becomes an Organization (common rules §3)."""

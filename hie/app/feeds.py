@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.plugin import API_VERSION, Adapter, Feed
 from hie.quality.dimension import dimensions, judged
+from hie.quality.rule import Rule
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 
@@ -63,6 +64,12 @@ def load_adapters() -> tuple[Adapter, ...]:
     return tuple(found)
 
 
+@cache
+def shipped_rules() -> tuple[Rule, ...]:
+    """The quality rules, read once; a broken one stops the start with file and line."""
+    return load_rules(data_path("mappings", "quality"))
+
+
 def worker_feeds() -> dict[str, FeedRuntime]:
     """The feeds of a worker process."""
     return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters())}
@@ -75,7 +82,7 @@ def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple
     """
     folder = tables or data_path("mappings")
     maps = MapSet.load(folder, adapters)
-    quality = Quality(load_rules(data_path("mappings", "quality")))
+    quality = Quality(shipped_rules())
     version = _maps_version([folder, *(a.mappings for a in adapters if a.mappings is not None)])
     return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
 

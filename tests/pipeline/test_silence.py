@@ -1,0 +1,67 @@
+"""Institutions that stop sending against their own rhythm are noted, once a day."""
+
+import pytest
+
+from hie.base.clock import CHINA
+from hie.base.data import data_path
+from hie.pipeline.silence import watch
+from hie.quality.rules import load_rules
+from hie.staging.tallies import day_of, tallies
+from tests.pipeline.world import World, patient
+
+RULES = [rule for rule in load_rules(data_path("mappings", "quality")) if rule.scope == "feed"]
+HOUR, DAY = 3600, 24 * 3600
+WEEK = 7 * DAY
+SILENT = [("test", "ORG-A", "feed-not-silent")]
+
+
+@pytest.fixture
+async def busy(world: World) -> World:
+    """Three weeks in which ORG-A sends from 8 to 12 on one weekday; the clock then stands at 8 of that weekday."""
+    until_8 = (8 - world.clock.now().astimezone(CHINA).hour) % 24 * HOUR
+    world.clock.advance(until_8)
+    for week in range(3):
+        for hour in range(4):
+            await world.send({**patient(f"{week}-{hour}"), "from": "ORG-A"})
+            world.clock.advance(HOUR)
+        world.clock.advance(WEEK - 4 * HOUR)
+    return world
+
+
+async def silent(world: World, process: str = "p1") -> list[tuple[str, str, str]]:
+    return await watch(world.store, world.ingest.feeds, RULES, world.clock, process)
+
+
+async def test_a_feed_is_silent_after_three_busy_hours_without_an_item(busy: World) -> None:
+    busy.clock.advance(3 * HOUR - 60)
+    assert await silent(busy) == []
+    busy.clock.advance(60)
+    assert await silent(busy) == SILENT
+
+
+async def test_an_item_ends_the_silence(busy: World) -> None:
+    busy.clock.advance(2 * HOUR)
+    await busy.send({**patient("x"), "from": "ORG-A"})
+    busy.clock.advance(2 * HOUR)
+    assert await silent(busy) == []
+
+
+async def test_hours_that_are_usually_quiet_are_no_silence(busy: World) -> None:
+    busy.clock.advance(-2 * DAY)
+    assert await silent(busy) == []
+
+
+async def test_silence_is_counted_once_a_day_by_one_process(busy: World) -> None:
+    busy.clock.advance(4 * HOUR)
+    assert await silent(busy) == SILENT
+    assert await silent(busy) == []
+    assert await silent(busy, "p2") == []
+    [today] = await tallies(busy.store, [day_of(busy.clock.now())], organisation="ORG-A")
+    assert {cause.rule: n for cause, n in today.found.items()} == {"feed-not-silent": 1}
+    assert (today.items, today.checked) == (0, 1)
+
+
+async def test_two_weeks_are_needed_to_know_a_rhythm(world: World) -> None:
+    await world.send({**patient("1"), "from": "ORG-A"})
+    world.clock.advance(WEEK + 4 * HOUR)
+    assert await silent(world) == []
