@@ -1,10 +1,7 @@
 """Where code systems, value sets and maps are found: posted, loaded, our own, official, grammars, in this order."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Protocol
-
-import orjson
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
@@ -12,7 +9,7 @@ from hie.terminology.concept import Json
 from hie.terminology.grammar import grammars
 from hie.terminology.port import CodeSystem, SystemInfo
 from hie.terminology.resource import ResourceSystem, info_of
-from hie.terminology.shelf import KINDS, Shelf
+from hie.terminology.shelf import Shelf
 from hie.terminology.supplement import Supplemented
 
 
@@ -45,13 +42,6 @@ class NothingLoaded:
     def infos(self) -> Sequence[SystemInfo]:
         """Nothing."""
         return ()
-
-
-def own_shelf(folder: Path) -> Shelf:
-    """Our own resources: `CodeSystem-*.json`, `ValueSet-*.json` and `ConceptMap-*.json` of `profiles/hie`."""
-    shelf = Shelf("own")
-    shelf.change([orjson.loads(path.read_bytes()) for kind in KINDS for path in sorted(folder.glob(f"{kind}-*.json"))])
-    return shelf
 
 
 class Library:

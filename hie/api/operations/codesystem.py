@@ -36,8 +36,6 @@ _VALIDATE = frozenset(
      "displayLanguage"}
 )  # fmt: skip
 _SUBSUMES = frozenset({"codeA", "codeB", "system", "version", "codingA", "codingB"})
-_HEAD = frozenset({"url", "name", "system", "version", "display"})
-"""What `$lookup` always tells; may be named as `property` all the same."""
 
 
 async def lookup(service: Service, request: Request, route: Route) -> Answer:
