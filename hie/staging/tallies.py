@@ -9,7 +9,6 @@ A tally that changed is `open` until its day is closed; a change after that open
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +24,7 @@ from hie.store.table import AtMost, OneOf, Row, Where
 
 OPEN, CLOSED = "open", "closed"
 
-Counts = Counter[str]
+Counts = dict[str, int]
 """Counters by name: `items`, `hour|08`, `checked`, `resources`, `failed|<dimension>`,
 `found|<severity>|<code>|<rule>|<path>`, `type|<type>`, `unmapped|<type>`, `unknown|<type>|<path>`."""
 
@@ -52,40 +51,38 @@ _LONGEST_TYPE = 40
 
 def day_of(at: datetime) -> str:
     """The day of an instant in China: `2026-01-18`."""
-    return f"{at.astimezone(CHINA):%Y-%m-%d}"
+    return at.astimezone(CHINA).date().isoformat()
 
 
 def place(path: str) -> str:
     """A source path without indexes, cut at 120 characters; what two findings of one cause have in common."""
-    return _INDEX.sub("", path)[:_LONGEST_PATH]
+    return (_INDEX.sub("", path) if "[" in path else path)[:_LONGEST_PATH]
 
 
 def counts_of_item(received: datetime, findings: Iterable[Finding], dimension: Dimension) -> Counts:
     """What a settled item stands for: one arrival, and a checked envelope when there is something to say about it."""
-    counts = Counter({"items": 1, f"hour|{received.astimezone(CHINA):%H}": 1})
+    counts = {"items": 1, f"hour|{received.astimezone(CHINA).hour:02}": 1}
     found = tuple(findings)
-    if found:
-        counts.update(counts_of_part(found, 0, dimension))
-    return counts
+    return {**counts, **counts_of_part(found, 0, dimension)} if found else counts
 
 
 def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimension, label: str = "") -> Counts:
     """What a part stands for that was checked: not a copy of a known one. `label` is its type."""
     kind = label.replace("|", "/")[:_LONGEST_TYPE]
-    counts = Counter({"checked": 1, f"type|{kind}": 1})
+    counts = {"checked": 1, f"type|{kind}": 1}
     if resources:
         counts["resources"] = resources
     failed = set()
     for one in findings:
-        counts[f"found|{one.severity.value}|{one.code}|{one.rule}|{place(one.path)}"] += 1
+        name = f"found|{one.severity.value}|{one.code}|{one.rule}|{place(one.path)}"
+        counts[name] = counts.get(name, 0) + 1
         if one.code in NO_MAP:
             counts[f"unmapped|{kind}"] = 1
         if one.code in NO_FIELD:
             counts[f"unknown|{kind}|{place(one.path)}"] = 1
         if one.severity is not Severity.INFO:
             failed.add(dimension(one))
-    for name in failed - {""}:
-        counts[f"failed|{name}"] = 1
+    counts.update((f"failed|{name}", 1) for name in failed if name)
     return counts
 
 
@@ -100,15 +97,18 @@ class Tallying:
 
     def add(self, organisation: str, counts: Counts, sample: str = "") -> None:
         """Count something; `sample` is the part (`item/number`) that it was found in."""
-        changes = self._changes.setdefault(organisation, Counter())
-        for name, n in counts.items():
-            changes[name] += n
-        if sample and len(counts) > 1:
+        changes = self._changes.get(organisation)
+        if changes is None:
+            self._changes[organisation] = dict(counts)
+        else:
+            for name, n in counts.items():
+                changes[name] = changes.get(name, 0) + n
+        if sample:
             self._samples.update((name, sample) for name in counts if name.startswith("found|"))
 
     def take_back(self, organisation: str, counts: Counts) -> None:
         """Take back what was counted before."""
-        self._changes.setdefault(organisation, Counter()).subtract(counts)
+        self.add(organisation, {name: -n for name, n in counts.items()})
 
     async def flush(self, tx: Transaction) -> None:
         """Change the rows."""
