@@ -1,7 +1,7 @@
 """Check: what would become of an item, as far as stored state does not matter; nothing is stored."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hie.base.finding import Disposition, Finding, Severity, disposition
@@ -33,11 +33,12 @@ class CheckedPart:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What would become of an item; `findings` are those about it as a whole."""
+    """What would become of an item; `findings` are those about it as a whole, `rules` what each rule asks (zh, en)."""
 
     disposition: Disposition
     findings: tuple[Finding, ...]
     parts: tuple[CheckedPart, ...]
+    rules: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def storable(self) -> bool:
@@ -63,7 +64,7 @@ def check(runtime: FeedRuntime, delivery: Delivery, parsed: Parsed, prepared: Se
     parts = tuple(_checked(one, runtime.outline(trees.get(one.record.part))) for one in prepared)
     outcomes = [PartOutcome(p.number, p.label, "", "", p.disposition, p.findings) for p in parts]
     how = item_disposition(parsed.findings, outcomes) if parts else disposition(parsed.findings)
-    return CheckReport(how, parsed.findings, parts)
+    return CheckReport(how, parsed.findings, parts, runtime.rules)
 
 
 def _checked(one: Prepared, tree: Sequence[str]) -> CheckedPart:
@@ -82,7 +83,7 @@ def _checked(one: Prepared, tree: Sequence[str]) -> CheckedPart:
 def report_lines(report: CheckReport, *, tree: bool = True, draft: bool = True) -> Iterator[str]:
     """A report as text: for every part its tree, findings, unmapped fields and draft; the disposition at the end."""
     for found in report.findings:
-        yield _finding_line(found)
+        yield _finding_line(found, report.rules)
     for part in report.parts:
         yield f"part {part.number} {part.label}: {part.disposition.value}"
         if tree and part.tree:
@@ -90,7 +91,7 @@ def report_lines(report: CheckReport, *, tree: bool = True, draft: bool = True) 
             yield from (f"    {line}" for line in part.tree)
         for found in part.findings:
             if found.code not in _UNMAPPED:
-                yield _finding_line(found)
+                yield _finding_line(found, report.rules)
         for path in part.unmapped:
             yield f"  unmapped   {path}"
         if draft and part.draft:
@@ -99,8 +100,8 @@ def report_lines(report: CheckReport, *, tree: bool = True, draft: bool = True) 
     yield report.disposition.value
 
 
-def _finding_line(found: Finding) -> str:
-    rule = f" [{found.rule}]" if found.rule else ""
+def _finding_line(found: Finding, rules: Mapping[str, tuple[str, str]]) -> str:
+    rule = " ".join(("", f"[{found.rule}]", " · ".join(rules.get(found.rule, ())))) if found.rule else ""
     return f"  {found.severity.value:10} {found.code:22} {found.path:14} {found.row.zh} {found.detail}{rule}".rstrip()
 
 
@@ -109,14 +110,14 @@ def report_json(report: CheckReport, *, strict: bool) -> dict[str, Any]:
     return {
         "disposition": report.disposition.value,
         "passes": report.clean if strict else report.storable,
-        "findings": [_finding(f) for f in report.findings],
+        "findings": [_finding(f, report.rules) for f in report.findings],
         "parts": [
             {
                 "part": part.number,
                 "label": part.label,
                 "disposition": part.disposition.value,
                 "tree": list(part.tree),
-                "findings": [_finding(f) for f in part.findings],
+                "findings": [_finding(f, report.rules) for f in part.findings],
                 "unmapped": list(part.unmapped),
                 "draft": part.draft,
             }
@@ -125,6 +126,9 @@ def report_json(report: CheckReport, *, strict: bool) -> dict[str, Any]:
     }
 
 
-def _finding(f: Finding) -> dict[str, Any]:
+def _finding(f: Finding, rules: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     shown = {"severity": f.severity.value, "code": f.code, "path": f.path, "zh": f.row.zh, "en": f.text}
-    return {**shown, "rule": f.rule} if f.rule else shown
+    if not f.rule:
+        return shown
+    zh, en = rules.get(f.rule, ("", ""))
+    return {**shown, "rule": f.rule, "asks": {"zh": zh, "en": en}}
