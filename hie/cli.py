@@ -380,7 +380,8 @@ def adapters_new(
 
     folder = _call(new_adapter, region, kind, into)
     console.print(f"[green]✓[/green] {folder}", soft_wrap=True)
-    console.print(f"next: cd {folder.name} && pip install --no-deps --editable . && pytest", soft_wrap=True)
+    steps = ("pip install pytest", "pip install --no-deps --editable .", "pytest")
+    console.print(f"next: cd {folder.name} && {' && '.join(steps)}", soft_wrap=True)
 
 
 @app.command()

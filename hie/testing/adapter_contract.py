@@ -84,10 +84,11 @@ class AdapterContract:
                 as_json(deliver(runtime, door, broken))
 
     def test_sending_everything_twice_changes_nothing(self, tmp_path: Path) -> None:
-        """Idempotence: no resource gets a new version."""
+        """Idempotence: no resource gets a new version, and none changes when everything is run again from its bytes."""
         paths = samples(self.adapter.samples)
-        first, second = stored(self.adapter, tmp_path, [paths, paths])
+        first, second, replayed = stored(self.adapter, tmp_path, [paths, paths], replayed=True)
         assert second == first
+        assert _bodies(replayed) == _bodies(first)
 
     def test_any_order_of_arrival_gives_the_same_store(self, tmp_path: Path) -> None:
         """Order independence: compared without versions."""

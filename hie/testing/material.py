@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hie.app import bind_feeds, open_exchange
+from hie.app import Exchange, bind_feeds, open_exchange
 from hie.base.draft import Draft
 from hie.base.finding import answered
 from hie.base.ids import raw_item_id, sha256
@@ -76,14 +76,21 @@ def accounted(field: str, draft: Draft, ignored: frozenset[str]) -> bool:
     return any(path.endswith(f"/{field}") for path in told) or any(f"({field})" in path for path in ignored)
 
 
-def stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]]) -> list[dict[str, tuple[str, Any]]]:
-    """The store after each round of samples: reference -> (version id, body without meta); Provenance is left out."""
-    return asyncio.run(_stored(adapter, folder, rounds))
+State = dict[str, tuple[str, Any]]
+"""A store: reference -> (version id, body without meta), without `TRACES`."""
+
+TRACES = frozenset({"AuditEvent", "Provenance"})
+"""Types that say what was done and when, which is not what was sent."""
 
 
-async def _stored(
-    adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]]
-) -> list[dict[str, tuple[str, Any]]]:
+def stored(
+    adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], *, replayed: bool = False
+) -> list[State]:
+    """The store after each round of samples and, when asked for, after everything was run again from its bytes."""
+    return asyncio.run(_stored(adapter, folder, rounds, replayed))
+
+
+async def _stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], replayed: bool) -> list[State]:
     settings = {"data": folder, "mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "workers": 0}
     exchange = await open_exchange(load_config(settings, {}), adapters=[adapter])
     await exchange.start()
@@ -93,13 +100,21 @@ async def _stored(
             for path in paths:
                 _, door = runtime_of(path, exchange.ingest.feeds)
                 await exchange.ingest.receive(door, await asyncio.to_thread(path.read_bytes))
-            found = {}
-            async for version in exchange.store.versions():
-                body = json.loads(version.body)
-                version_id = str(body.pop("meta")["versionId"])
-                if version.type != "Provenance":
-                    found[f"{version.type}/{version.id}"] = (version_id, body)
-            states.append(found)
+            states.append(await _state(exchange))
+        if replayed:
+            for name in [str(row["id"]) async for row in exchange.operator().items()]:
+                await exchange.operator().replay(name)
+            states.append(await _state(exchange))
     finally:
         await exchange.close()
     return states
+
+
+async def _state(exchange: Exchange) -> State:
+    found = {}
+    async for version in exchange.store.versions():
+        body = json.loads(version.body)
+        version_id = str(body.pop("meta")["versionId"])
+        if version.type not in TRACES:
+            found[f"{version.type}/{version.id}"] = (version_id, body)
+    return found

@@ -52,8 +52,10 @@ def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
     for command in COMMANDS:
         if command.startswith("cd "):
             here = here / command.removeprefix("cd ")
-        elif command.startswith("pip "):
+        elif command.startswith("pip install --no-deps"):
             install(here, site)
+        elif command == "pip install pytest":
+            continue
         else:
             done = run(command, here, site)
             assert done.returncode == 0, (command, done.stdout, done.stderr)

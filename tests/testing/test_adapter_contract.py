@@ -12,6 +12,7 @@ from adapters.qingpu import adapter as qingpu
 from hie.base.data import data_path
 from hie.plugin import Adapter
 from hie.testing.adapter_contract import AdapterContract, write_golden
+from hie.testing.material import deliver
 
 
 def suite(adapter: Adapter, golden: Path) -> AdapterContract:
@@ -43,6 +44,33 @@ def test_a_transform_that_counts_is_not_deterministic(tmp_path: Path) -> None:
     counting = with_transform("participant", lambda value, context: {"individual": {"display": str(next(numbers))}})
     with pytest.raises(AssertionError):
         suite(counting, tmp_path).test_the_same_bytes_give_the_same_draft()
+
+
+def test_a_transform_that_counts_is_not_idempotent(tmp_path: Path) -> None:
+    numbers = itertools.count()
+    counting = with_transform("participant", lambda value, context: {"individual": {"display": str(next(numbers))}})
+    with pytest.raises(AssertionError):
+        suite(counting, tmp_path).test_sending_everything_twice_changes_nothing(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"api_version": 0}, {"feeds": ()}, {"organisations": ()}, {"samples": "nowhere"}])
+def test_an_adapter_that_lacks_a_part_is_found(tmp_path: Path, change: dict[str, Any]) -> None:
+    change = {name: tmp_path / value if name == "samples" else value for name, value in change.items()}
+    with pytest.raises(AssertionError):
+        suite(replace(qingpu, **change), tmp_path).test_it_is_made_for_this_interface()
+
+
+def test_a_field_that_is_dropped_in_silence_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgetful(runtime: Any, door: str, body: bytes) -> list[Any]:
+        made = deliver(runtime, door, body)
+        return [replace(p, draft=replace(p.draft, used=without(p.draft.used))) if p.draft else p for p in made]
+
+    def without(used: Any) -> Any:
+        return type(used)(path for path in used if path != "XM")
+
+    monkeypatch.setattr("hie.testing.adapter_contract.deliver", forgetful)
+    with pytest.raises(AssertionError, match="XM"):
+        suite(qingpu, tmp_path).test_every_populated_field_is_used_ignored_or_reported()
 
 
 def test_a_transform_that_raises_on_noise_is_found(tmp_path: Path) -> None:
