@@ -199,4 +199,5 @@ async def test_what_cannot_be_written_leaves_no_trace_in_a_job_that_goes_on(stor
     await store.write(job)
     assert await store.read("Patient", "p") is None
     written = await store.read("Patient", "q")
-    assert written is not None and written.version == 1
+    assert written is not None
+    assert written.version == 1

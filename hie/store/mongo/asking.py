@@ -59,4 +59,4 @@ class Asking:
     @property
     def alone(self) -> bool:
         """Whether only one operation may run at a time: inside a transaction."""
-        return self._session is not None
+        return self._session is not None and self._session.in_transaction

@@ -12,6 +12,7 @@ from hie.search.plan import Plan
 from hie.store.mongo.client import OPERATION_SECONDS, check_deployment, connect, database_of, situation, translated
 from hie.store.mongo.schema import CONTROL, migrate
 from hie.store.mongo.searching import Searching
+from hie.store.mongo.seen import Seen
 from hie.store.mongo.tables import TableReading
 from hie.store.mongo.transaction import MongoTransaction
 from hie.store.mongo.versions import VersionReading, version_of
@@ -34,12 +35,12 @@ class MongoStore:
         database = database_of(client)
         self._client = client
         self._control = database[CONTROL]
-        self._versions = VersionReading(database)
-        self._tables = TableReading(database)
-        self._searching = Searching(database, secret)
+        self._database = database
+        self._secret = secret
+        self._seen = Seen(client)
         inside = client.get_database(database.name)
         self._writer = GroupWriter(
-            client, inside, clock, limits, lambda batch: MongoTransaction(inside, batch, extract, secret)
+            client, inside, clock, limits, self._seen, lambda batch: MongoTransaction(inside, batch, extract, secret)
         )
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -49,29 +50,29 @@ class MongoStore:
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:
         """See `Reader.read`."""
-        with translated():
-            found = await self._versions.current(resource_type, resource_id)
+        async with self._seen.reading() as session:
+            found = await VersionReading(self._database, session).current(resource_type, resource_id)
         return None if found is None else version_of(found)
 
     async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
         """See `Reader.vread`."""
-        with translated():
-            return await self._versions.vread(resource_type, resource_id, version)
+        async with self._seen.reading() as session:
+            return await VersionReading(self._database, session).vread(resource_type, resource_id, version)
 
     async def history(self, query: HistoryQuery) -> HistoryPage:
         """See `Reader.history`."""
-        with translated():
-            return await self._versions.history(query)
+        async with self._seen.reading() as session:
+            return await VersionReading(self._database, session).history(query)
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
-        with translated(plan.seconds + OPERATION_SECONDS):
-            return await self._searching.search(plan)
+        async with self._seen.reading(plan.seconds + OPERATION_SECONDS) as session:
+            return await Searching(self._database, self._secret, session).search(plan)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
         """See `Reader.get`."""
-        with translated():
-            return await self._tables.get(table, *key)
+        async with self._seen.reading() as session:
+            return await TableReading(self._database, session).get(table, *key)
 
     async def select(
         self,
@@ -83,26 +84,27 @@ class MongoStore:
         descending: bool = False,
     ) -> list[Row]:
         """See `Reader.select`."""
-        with translated():
-            return await self._tables.select(table, where, order=order, limit=limit, descending=descending)
+        async with self._seen.reading() as session:
+            rows = TableReading(self._database, session)
+            return await rows.select(table, where, order=order, limit=limit, descending=descending)
 
     async def count(self, table: Table, where: Where) -> int:
         """See `Reader.count`."""
-        with translated():
-            return await self._tables.count(table, where)
+        async with self._seen.reading() as session:
+            return await TableReading(self._database, session).count(table, where)
 
     async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""
         try:
-            async for version in self._versions.all(resource_type):
+            async for version in VersionReading(self._database).all(resource_type):
                 yield version
         except PyMongoError as error:
             raise situation(error) from error
 
     async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
         """See `Store.log`."""
-        with translated():
-            return await self._versions.log(after, limit)
+        async with self._seen.reading() as session:
+            return await VersionReading(self._database, session).log(after, limit)
 
     async def ready(self) -> bool:
         """Whether a majority takes a write now (see `Store.ready`)."""

@@ -27,6 +27,7 @@ from hie.store.mongo.batch import WRITES, Batch
 from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.schema import CLOCK, CONTROL
+from hie.store.mongo.seen import Seen
 from hie.store.port import Transaction
 
 _KEPT_SECONDS = 86_400
@@ -88,12 +89,14 @@ class GroupWriter:
         database: AsyncDatabase[Any],
         clock: Clock,
         limits: Limits,
+        seen: Seen,
         transact: Callable[[Batch], Transaction],
     ) -> None:
         self._client = client
         self._database = database
         self._clock = clock
         self._limits = limits
+        self._seen = seen
         self._transact = transact
         self._process = token_hex(8)
         self._kept = Kept()
@@ -194,6 +197,7 @@ class GroupWriter:
             if run.wrote:
                 batch.unknown[batch.tries] = results
             await self._commit(session, batch.until)
+            self._seen.note(session)
         self._kept.commit(first - 1 + WRITES, run.done.current, run.done.rows)
         return results
 

@@ -168,3 +168,40 @@ async def test_a_database_of_the_first_schema_gets_its_main_dates(mongodb_uri: s
         after = await database["resource"].find({}, {"m": 1}).sort("_id", 1).to_list()
     assert [one.get("m") for one in before] == [1_735_787_045_000_000, 1_735_747_200_000_000, None]
     assert [one.get("m") for one in after] == [one.get("m") for one in before]
+
+
+async def test_only_the_job_at_fault_fails_when_the_server_refuses_what_a_batch_wrote(mongodb_uri: str) -> None:
+    big = Table("big", {"id": str, "body": bytes}, key=("id",))
+    store = await empty_store(mongodb_uri, "fault", [big])
+
+    def job(name: str, size: int) -> Any:
+        async def run(tx: Transaction) -> str:
+            await tx.upsert(big, {"id": name, "body": bytes(size)})
+            await tx.put(patient(name))
+            return name
+
+        return store.write(run)
+
+    found = await asyncio.gather(job("a", 9), job("b", 17 << 20), job("c", 9), return_exceptions=True)
+    assert [one if isinstance(one, str) else one.category for one in found] == ["a", Category.TOO_LARGE, "c"]  # type: ignore[attr-defined]
+    assert [row["id"] for row in await store.select(big, {}, order=["id"])] == ["a", "c"]
+    assert [version.id async for version in store.versions("Patient")] == ["a", "c"]
+    await store.close()
+
+
+async def test_what_another_process_wrote_is_not_taken_for_known(mongodb_uri: str) -> None:
+    counted = Table("counted", {"id": str, "n": int}, key=("id",))
+    first = await empty_store(mongodb_uri, "known", [counted])
+    second = await open_mongo(database_uri(mongodb_uri, "known"), [counted])
+
+    async def job(tx: Transaction) -> int:
+        row = await tx.get(counted, "a")
+        number = int(str(row["n"])) + 1 if row else 1
+        await tx.upsert(counted, {"id": "a", "n": number})
+        return (await tx.put(patient("p"))).version
+
+    numbers = [await store.write(job) for store in (first, first, second, first, second, second, first)]
+    assert numbers == [1, 2, 3, 4, 5, 6, 7]
+    assert await second.get(counted, "a") == {"id": "a", "n": 7}
+    for store in (first, second):
+        await store.close()
