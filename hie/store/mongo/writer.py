@@ -40,14 +40,15 @@ _UNKNOWN = "UnknownTransactionCommitResult"
 @dataclass(frozen=True)
 class Limits:
     """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
-    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again."""
+    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again: more than
+    the server keeps the open transaction of a process that was killed (60 s without a setting)."""
 
     jobs: int = 500
     size: int = 4 << 20
     seconds: float = 0.1
     waiting: int = 5000
     most: int = 64 << 20
-    patience: float = 45.0
+    patience: float = 75.0
 
 
 @dataclass(eq=False)
