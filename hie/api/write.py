@@ -91,7 +91,7 @@ async def put(
     if current is not None and exists:
         service.permit(current, principal, Interaction.UPDATE)
     await check_references(service, tx, resource)
-    version = await tx.put(resource, method="PUT", unless_same=True)
+    version = await tx.put(resource, method="PUT", unless_same=exists)
     service.note(version.type)
     service.permit(version, principal, Interaction.UPDATE)
     return Written(200 if exists else 201, version)
