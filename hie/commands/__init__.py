@@ -1,1 +1,1 @@
-"""Commands: what `hie <command>` does, one module each; `hie/cli.py` only names them."""
+"""Commands: what `hie <command>` does, one module each; `hie/cli` reads their options and prints."""

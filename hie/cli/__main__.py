@@ -1,0 +1,5 @@
+"""`python -m hie.cli`."""
+
+from hie.cli import main
+
+main()

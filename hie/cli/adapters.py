@@ -1,0 +1,126 @@
+"""`hie adapters ...`: the regions that are installed, and what their maps cover."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hie.cli.terminal import attempt, console, operating, perform
+
+adapters = typer.Typer(help="适配器 · The regions that are installed, and what their maps cover.", no_args_is_help=True)
+
+
+@adapters.command("list")
+def adapters_list() -> None:
+    """Regions, feeds, doors and registered organisations."""
+    from rich.table import Table
+
+    from hie.app import load_adapters
+
+    table = Table("region", "title", "feed", "dialect", "doors", "organisations", "API")
+    for adapter in load_adapters():
+        for feed in adapter.feeds:
+            doors = [f"POST /feeds/{door}" for door in feed.doors]
+            doors += ["MLLP"] if feed.mllp else []
+            doors += [f"drop/{feed.id}/incoming"] if feed.drop else []
+            table.add_row(
+                adapter.region,
+                adapter.title,
+                feed.id,
+                feed.dialect,
+                "\n".join(doors),
+                str(len(adapter.organisations)),
+                str(adapter.api_version),
+            )
+    console.print(table)
+
+
+@adapters.command("show")
+def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")]) -> None:
+    """What each map of a region reads, and what it ignores on purpose."""
+    from rich.table import Table
+
+    from hie.commands.adapters import shown
+
+    for row in attempt(shown, region):
+        table = Table("source", "", title=f"{row.feed} {row.type}  {row.file}  {row.clause}")
+        for path in row.paths:
+            table.add_row(path, "read")
+        for path in row.ignored:
+            table.add_row(path, "[dim]ignored[/dim]")
+        console.print(table)
+
+
+@adapters.command("coverage")
+def adapters_coverage(
+    region: Annotated[str, typer.Argument(help="Region or feed")],
+    folder: Annotated[Path | None, typer.Argument(exists=True, file_okay=False, help="Default: its samples")] = None,
+    data: Annotated[Path | None, typer.Option(help="From real traffic: what this data directory has stored")] = None,
+    most: Annotated[int, typer.Option(min=1, help="With --data: the youngest so many items of each feed")] = 1000,
+) -> None:
+    """Which source fields of real items are used, ignored on purpose or mentioned by nobody, per record type."""
+    from rich.table import Table
+
+    from hie.commands.adapters import covered, covered_by_traffic, feeds_of
+    from hie.commands.operate import call
+
+    config = operating(data, None, None)
+    types = attempt(covered, region, folder) if data is None else perform(covered_by_traffic(config, region, most))
+    table = Table("type", "records", "used", "ignored", "share", "unknown fields")
+    for kind, one in types.items():
+        unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
+        table.add_row(kind, str(one.records), str(len(one.used)), str(len(one.ignored)), f"{one.share:.1%}", unknown)
+    console.print(table)
+    if data is not None:
+        rows = perform(call(config, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
+        feeds = attempt(feeds_of, region)
+        for row in rows:
+            if row["feed"] in feeds:
+                sender = row["organisation"] or "-"
+                console.print(f"没有映射 no map: {row['day']} {sender} {row['type']} ×{row['parts']}", markup=False)
+
+
+@adapters.command("diff")
+def adapters_diff(
+    region: Annotated[str, typer.Argument(help="Region or feed")],
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Samples or real items")],
+    against: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A changed copy of mappings/")],
+) -> None:
+    """What a change of the maps does to a folder of items. Exit code 1: something changes."""
+    from hie.commands.adapters import differences
+
+    changed = attempt(differences, region, folder, against)
+    for part in changed:
+        console.print(f"[bold]{part.file}[/bold] part {part.part} {part.label}")
+        for mark, colour, lines in (("-", "red", part.lost), ("+", "green", part.gained)):
+            for line in lines:
+                console.print(f"  {mark} {line}", style=colour, markup=False, highlight=False)
+    console.print(f"{len(changed)} parts change")
+    raise typer.Exit(1 if changed else 0)
+
+
+@adapters.command("lint")
+def adapters_lint(region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None) -> None:
+    """Hold every target against the FHIR definitions and every code map against its code systems."""
+    from hie.commands.adapters import linted
+
+    problems = attempt(linted, region)
+    for problem in problems:
+        console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"[red]{len(problems)} problems[/red]" if problems else "[green]✓ nothing to say[/green]")
+    raise typer.Exit(1 if problems else 0)
+
+
+@adapters.command("new")
+def adapters_new(
+    region: Annotated[str, typer.Argument(help="Region code, such as kunshan")],
+    kind: Annotated[str, typer.Option("--from", help="What it sends: hl7v2, cda or xml")],
+    into: Annotated[Path, typer.Option(file_okay=False, help="Folder in which the package is made")] = Path(),
+) -> None:
+    """Make a working package for a further region: maps, samples, golden files, tests."""
+    from hie.commands.skeleton import new_adapter
+
+    folder = attempt(new_adapter, region, kind, into)
+    console.print(f"[green]✓[/green] {folder}", soft_wrap=True)
+    steps = ("pip install pytest", "pip install --no-deps --editable .", "pytest")
+    console.print(f"next: cd {folder.name} && {' && '.join(steps)}", soft_wrap=True)

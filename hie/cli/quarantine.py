@@ -1,0 +1,141 @@
+"""`hie quarantine ...`: what is kept for a decision."""
+
+from typing import Annotated
+
+import typer
+
+from hie.cli.terminal import ConfigFile, Data, StoreUrl, console, operating, perform
+
+quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_args_is_help=True)
+
+
+Label = Annotated[str | None, typer.Option(help="With --feed or --cause: only this message type or table")]
+Maps = Annotated[str | None, typer.Option(help="Only what was processed with this version of the maps")]
+
+
+@quarantine.command("list")
+def quarantine_list(
+    feed: Annotated[str | None, typer.Option(help="Only this feed")] = None,
+    cause: Annotated[str | None, typer.Option(help="Only this finding code")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """What lies in quarantine, grouped by cause."""
+    from rich.table import Table
+
+    from hie.commands.operate import call
+
+    rows = perform(call(operating(data, store, config), "GET", "/admin/quarantine", {"feed": feed, "cause": cause}))
+    table = Table("item", "part", "feed", "label", "cause")
+    for column in table.columns:
+        column.no_wrap = True
+    for row in sorted(rows, key=lambda r: (r["cause"], r["received"])):
+        table.add_row(row["item"][:13], str(row["part"]), row["feed"], row["label"], row["cause"])
+    console.print(table if rows else "隔离区为空 · Nothing lies in quarantine.")
+
+
+@quarantine.command("show")
+def quarantine_show(item: str, data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
+    """One raw item: state, parts and findings; never its content."""
+    from hie.commands.operate import call
+
+    console.print_json(data=perform(call(operating(data, store, config), "GET", f"/admin/quarantine/{item}", {})))
+
+
+@quarantine.command("groups")
+def quarantine_groups(
+    feed: Annotated[str | None, typer.Option(help="Only this feed")] = None,
+    cause: Annotated[str | None, typer.Option(help="Only this finding code")] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """隔离分组 · How many wait for one reason, and since when."""
+    from rich.table import Table
+
+    from hie.commands.quarantine import age, groups
+
+    found = perform(groups(operating(data, store, config), {"feed": feed, "cause": cause}))
+    table = Table("n", "feed", "label", "cause", "where", "maps", "oldest")
+    for column in table.columns:
+        column.no_wrap = column.header in ("n", "cause", "maps")
+    for one in found:
+        why = (one["rule"] or one["cause"], ", ".join(one["paths"][:3]), one["maps"], age(one["oldest"]))
+        table.add_row(str(one["count"]), one["feed"], one["label"], *why)
+    console.print(table if found else "隔离区为空 · Nothing lies in quarantine.")
+
+
+@quarantine.command("rehearse")
+def quarantine_rehearse(
+    item: str,
+    release: Annotated[bool, typer.Option("--release", help="In spite of its quarantine findings")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Print the draft as well, texts as shapes")] = False,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """演练 · What would become of an item now, with the maps as they are; nothing is stored."""
+    from hie.commands.operate import call
+
+    path = f"/admin/quarantine/{item}/rehearse"
+    found = perform(call(operating(data, store, config), "POST", path, {"release": release}))
+    for part in found["parts"] if not draft else ():
+        part.pop("draft")
+    console.print_json(data=found)
+
+
+@quarantine.command("release")
+def quarantine_release(
+    item: Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")] = None,
+    part: Annotated[int | None, typer.Option(help="Only this part")] = None,
+    feed: Annotated[str | None, typer.Option(help="Everything that waits on this feed")] = None,
+    cause: Annotated[str | None, typer.Option(help="Everything that waits for this finding code")] = None,
+    label: Label = None,
+    maps: Maps = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """放行 · Process an item, one part or a group in spite of its quarantine findings."""
+    from hie.commands.operate import call
+    from hie.commands.quarantine import act
+
+    settings = operating(data, store, config)
+    if item is None:
+        wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
+        _print_states(perform(act(settings, "release", wanted)))
+        return
+    path = f"/admin/quarantine/{item}/release"
+    console.print(perform(call(settings, "POST", path, {"part": part}))["state"])
+
+
+@quarantine.command("discard")
+def quarantine_discard(
+    reason: Annotated[str, typer.Option(help="Why it will never be processed; kept in the audit")],
+    item: Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")] = None,
+    part: Annotated[int | None, typer.Option(help="Only this part")] = None,
+    feed: Annotated[str | None, typer.Option(help="Everything that waits on this feed")] = None,
+    cause: Annotated[str | None, typer.Option(help="Everything that waits for this finding code")] = None,
+    label: Label = None,
+    maps: Maps = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: ConfigFile = None,
+) -> None:
+    """丢弃 · Decide that an item, one part or a group will never be processed. The bytes stay."""
+    from hie.commands.operate import call
+    from hie.commands.quarantine import act
+
+    settings = operating(data, store, config)
+    if item is None:
+        wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
+        _print_states(perform(act(settings, "discard", wanted, reason)))
+        return
+    path = f"/admin/quarantine/{item}/discard"
+    console.print(perform(call(settings, "POST", path, {"part": part}, {"reason": reason}))["state"])
+
+
+def _print_states(ended: dict[str, int]) -> None:
+    """How many items ended in which state."""
+    console.print("  ".join(f"{state}: {n}" for state, n in ended.items()) or "没有符合条件的项 · Nothing waits so.")

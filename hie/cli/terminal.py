@@ -1,0 +1,50 @@
+"""What every command of the line shares: the console, its options, and how a situation becomes one clear line."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from hie.base.errors import HieError
+
+console = Console()
+
+Data = Annotated[Path | None, typer.Option(help="Directory for the database and the drop folders. Default: data")]
+Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default: 8080; 0 takes a free one")]
+MllpPort = Annotated[int | None, typer.Option("--mllp-port", help="Port of the MLLP server. Default: 2575")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")]
+StoreUrl = Annotated[str | None, typer.Option(help="sqlite:///PATH or mongodb://... Default: hie.sqlite in --data")]
+ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; each is also HIE_<NAME>")]
+
+
+def operating(data: Path | None, store: str | None, config: Path | None) -> Any:
+    from hie.config import load_config
+
+    return load_config({"data": data, "store": store}, file=config)
+
+
+def attempt(work: Any, *given: Any) -> Any:
+    """Call a function; a situation becomes one clear line and exit code 2."""
+    try:
+        return work(*given)
+    except HieError as error:
+        Console(stderr=True).print(error.message, style="red", markup=False)
+        raise typer.Exit(2) from None
+
+
+def perform(work: Any) -> Any:
+    """Run a coroutine; a situation becomes one clear line and exit code 2."""
+    try:
+        import uvloop
+
+        return uvloop.run(work)
+    except HieError as error:
+        Console(stderr=True).print(f"[red]{error.message}[/red]")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        Console(stderr=True).print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise typer.Exit(0) from None
