@@ -22,7 +22,7 @@ from hie.browse.render import HEADERS, link_maker
 from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.items import delivery_of, number
 from hie.pipeline.operate import Operator
-from hie.pipeline.quarantine import Ground, groups
+from hie.pipeline.quarantine import Ground, groups, overdue
 from hie.pipeline.rehearsal import Rehearsal
 from hie.staging.states import State
 from hie.staging.tables import PART
@@ -104,6 +104,7 @@ class QuarantinePages:
             parts=parts[:SHOWN],
             more=max(0, len(parts) - SHOWN),
             total=len(held),
+            overdue=len(overdue(held, micros(self._clock.now()))),
             feeds=self._feeds,
             words_of=lambda ground: words_of(self._feeds, ground.feed, ground.cause, ground.rule),
             age=self._age,

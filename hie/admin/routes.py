@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from hie.admin.coverage import coverage_json
 from hie.admin.origin import same_origin
 from hie.admin.scoring import MOST_DAYS
-from hie.base.clock import Clock
+from hie.base.clock import Clock, micros
 from hie.base.errors import Category, HieError
 from hie.base.finding import Finding
 from hie.identity.match import REASONS
 from hie.identity.tables import REVIEW
 from hie.pipeline.operate import Operator
 from hie.pipeline.quarantine import Ground, Group, Held, groups
+from hie.pipeline.quarantine import overdue as too_long
 from hie.pipeline.rehearsal import Rehearsal
 from hie.pipeline.verify import verify
 from hie.staging.ledger import counters, ledger
@@ -101,9 +102,12 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         }
 
     @router.get("/quarantine")
-    async def get_quarantine(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
-        """What lies in quarantine, oldest first."""
-        return [held_json(one) for one in await operator().held(feed=feed, cause=cause)]
+    async def get_quarantine(
+        feed: str | None = None, cause: str | None = None, overdue: bool = False
+    ) -> list[dict[str, Any]]:
+        """What lies in quarantine, oldest first; `overdue`: only orphans that wait for more than 7 days."""
+        found = await operator().held(feed=feed, cause=cause)
+        return [held_json(one) for one in (too_long(found, micros(clock.now())) if overdue else found)]
 
     @router.get("/quarantine-groups")
     async def get_groups(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:

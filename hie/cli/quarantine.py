@@ -17,6 +17,7 @@ Maps = Annotated[str | None, typer.Option(help="Only what was processed with thi
 def quarantine_list(
     feed: Annotated[str | None, typer.Option(help="Only this feed")] = None,
     cause: Annotated[str | None, typer.Option(help="Only this finding code")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only orphans that wait for more than 7 days")] = False,
     data: Data = None,
     store: StoreUrl = None,
     config: ConfigFile = None,
@@ -26,7 +27,8 @@ def quarantine_list(
 
     from hie.commands.operate import call
 
-    rows = perform(call(operating(data, store, config), "GET", "/admin/quarantine", {"feed": feed, "cause": cause}))
+    wanted = {"feed": feed, "cause": cause, "overdue": overdue}
+    rows = perform(call(operating(data, store, config), "GET", "/admin/quarantine", wanted))
     table = Table("item", "part", "feed", "label", "cause")
     for column in table.columns:
         column.no_wrap = True

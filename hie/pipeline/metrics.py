@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from hie.base.clock import micros
 from hie.base.tally import Tally
+from hie.pipeline.quarantine import held, overdue
 from hie.staging.ledger import counters, ledger
 from hie.staging.tallies import day_of, tallies
 from hie.store.port import Reader
@@ -28,6 +30,9 @@ async def metrics_text(reader: Reader, mllp_connections: int, now: datetime) -> 
         f'hie_staging_ledger{{state="quarantined"}} {books.quarantined}',
         f'hie_staging_ledger{{state="rejected"}} {books.rejected}',
         f'hie_staging_ledger{{state="in_flight"}} {books.in_flight}',
+        "# HELP hie_quarantine_overdue Orphans that wait for their parent for more than 7 days.",
+        "# TYPE hie_quarantine_overdue gauge",
+        f"hie_quarantine_overdue {len(overdue(await held(reader), micros(now)))}",
         "# HELP hie_feeds_mllp_connections Open MLLP connections.",
         "# TYPE hie_feeds_mllp_connections gauge",
         f"hie_feeds_mllp_connections {mllp_connections}",

@@ -14,6 +14,11 @@ from hie.store.table import Row
 MOST_HELD = 20_000
 """How many parts are looked at, the oldest first; a quarantine that holds more is worked off from its beginning."""
 
+ORPHAN_DAYS = 7
+"""How long an orphan may wait for its parent before operators are told (Qingpu §3.1)."""
+
+_DAY = 86_400_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -70,6 +75,13 @@ async def held(reader: Reader, wanted: Mapping[str, str | None] | None = None) -
     found.sort(key=lambda one: (one.received, one.item, one.part))
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
     return [one for one in found if all(getattr(one, name) == value for name, value in given.items())]
+
+
+def overdue(parts: Iterable[Held], now: int) -> list[Held]:
+    """Orphans whose parent has not come within `ORPHAN_DAYS` at `now` (microseconds). They stay held; it is time to ask
+    the sender."""
+    before = now - ORPHAN_DAYS * _DAY
+    return [one for one in parts if one.cause == "orphan-reference" and one.received <= before]
 
 
 def ground(one: Held) -> Ground:

@@ -11,7 +11,7 @@ from hie.base.errors import HieError
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
 from hie.pipeline.operate import Operator
-from hie.pipeline.quarantine import Ground, groups
+from hie.pipeline.quarantine import Ground, groups, overdue
 from hie.pipeline.retry import try_again
 from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
@@ -41,6 +41,15 @@ async def test_groups_say_why_how_many_and_since_when(world: World) -> None:
     assert (first.oldest, first.newest) == (micros(START) + 1_000_000, micros(START) + 2_000_000)
     assert (second.ground.cause, second.count) == ("envelope-mismatch", 1)
     assert len(await world.operator.held(cause="field-too-long", feed=None)) == 2
+
+
+async def test_orphans_are_overdue_after_seven_days(world: World) -> None:
+    await world.send({**patient("1"), "findings": ["orphan-reference"]})
+    await world.send({**patient("2"), "findings": ["field-too-long"]})
+    parts = await world.operator.held()
+    since = next(one.received for one in parts if one.cause == "orphan-reference")
+    assert overdue(parts, since + 7 * 86_400_000_000 - 1) == []
+    assert [one.cause for one in overdue(parts, since + 7 * 86_400_000_000)] == ["orphan-reference"]
 
 
 async def test_a_rehearsal_tells_everything_and_leaves_no_trace(world: World) -> None:
