@@ -101,10 +101,10 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path, region: str, kind: str) 
 
 
 async def test_a_further_cda_region_has_the_registration_service_and_tables_of_its_own(tmp_path: Path) -> None:
-    adapter = load_package(new_adapter("kunshan", "cda", tmp_path), "hie_adapter_kunshan")
-    assert adapter.feeds[0].doors == {"kunshan-cda": "application/xml", "kunshan-soap": "text/xml"}
+    adapter = load_package(new_adapter("wuxi", "cda", tmp_path), "hie_adapter_wuxi")
+    assert adapter.feeds[0].doors == {"wuxi-cda": "application/xml", "wuxi-soap": "text/xml"}
     codes = {path.stem for path in (adapter.mappings or tmp_path).glob("codes/*.csv")}
-    assert {"kunshan-drug", "kunshan-exam-category", "kunshan-lab-item", "kunshan-result-code"} <= codes
+    assert {"wuxi-drug", "wuxi-exam-category", "wuxi-lab-item", "wuxi-result-code"} <= codes
     quiet = {"mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "workers": 0}
     config = load_config({**quiet, "data": tmp_path / "data"}, {})
     exchange = await open_exchange(config, adapters=[*load_adapters(), adapter])
@@ -112,7 +112,7 @@ async def test_a_further_cda_region_has_the_registration_service_and_tables_of_i
     try:
         registered = [path for path in samples(adapter.samples) if b"DocumentRegister" in path.read_bytes()]
         for path in registered:
-            answer = await exchange.ingest.receive("kunshan-soap", path.read_bytes())
+            answer = await exchange.ingest.receive("wuxi-soap", path.read_bytes())
             assert answer.content_type.startswith("text/xml")
             assert b'typeCode="AA"' in answer.body, answer.body
     finally:
