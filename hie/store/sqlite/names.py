@@ -7,9 +7,6 @@ import apsw
 
 _CONCEPT = "SELECT pk FROM concept WHERE system = ? AND code = ? AND text = ?"
 
-_MAKE_CONCEPT = "INSERT INTO concept (system, code, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING pk"
-"""Most concepts that are not in the cache are new: identifiers."""
-
 KEPT = 200_000
 """Resource and concept numbers kept in memory at most, each."""
 
@@ -111,9 +108,8 @@ class Names:
         return int(pk)
 
     def note_resource(self, type_pk: int, resource_id: str, pk: int) -> None:
-        """Remember the number of a resource that was just written."""
-        if (type_pk, resource_id) not in self._resources:
-            self._remember(self._resources, (type_pk, resource_id), pk)
+        """Remember the number of a resource that was just made."""
+        self._remember(self._resources, (type_pk, resource_id), pk)
 
     def system(self, uri: str) -> int | None:
         """The number of a code system; 0 is none."""
@@ -133,9 +129,10 @@ class Names:
         pk = self._concepts.get(key)
         if pk is None:
             row = (self._make_system(system), code, text)
-            pk = self._connection.execute(_MAKE_CONCEPT, row).get
+            pk = self._connection.execute(_CONCEPT, row).get
             if pk is None:
-                pk = self._connection.execute(_CONCEPT, row).get
+                self._connection.execute("INSERT INTO concept (system, code, text) VALUES (?, ?, ?)", row)
+                pk = self._connection.last_insert_rowid()
             self._remember(self._concepts, key, pk)
         return int(pk)
 

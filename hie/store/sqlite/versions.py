@@ -23,9 +23,9 @@ _LATER = "SELECT 1 FROM version n WHERE n.resource = v.resource AND n.version = 
 
 _NEWEST = "SELECT seq FROM version ORDER BY seq DESC LIMIT 1"
 _ADD = "INSERT INTO version (seq, resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_POINT = """INSERT INTO resource (type, id, version, last_updated, seq, deleted) VALUES (?, ?, 1, ?, ?, ?)
-ON CONFLICT (type, id) DO UPDATE SET version = version + 1, last_updated = excluded.last_updated, seq = excluded.seq,
-deleted = excluded.deleted RETURNING pk, version"""
+_AT = "SELECT pk, version FROM resource WHERE type = ? AND id = ?"
+_FIRST = "INSERT INTO resource (last_updated, seq, deleted, type, id, version) VALUES (?, ?, ?, ?, ?, 1)"
+_NEXT = "UPDATE resource SET last_updated = ?, seq = ?, deleted = ?, version = ? WHERE pk = ?"
 
 
 class VersionReading:
@@ -121,10 +121,16 @@ class VersionWriting(VersionReading):
         if self._seq is None:
             self._seq = int(self._connection.execute(_NEWEST).get or 0)
         self._seq += 1
-        row = (type_pk, resource_id, last_updated, self._seq, int(deleted))
-        pk, version = self._connection.execute(_POINT, row).get
+        connection, row = self._connection, (last_updated, self._seq, int(deleted))
+        there: Any = connection.execute(_AT, (type_pk, resource_id)).get
+        if there is not None:
+            pk, version = there
+            connection.execute(_NEXT, (*row, version + 1, pk))
+            return pk, version + 1
+        connection.execute(_FIRST, (*row, type_pk, resource_id))
+        pk = connection.last_insert_rowid()
         self._names.note_resource(type_pk, resource_id, pk)
-        return pk, version
+        return pk, 1
 
     def append(self, type_pk: int, pk: int, version: Version) -> None:
         """Add the version that `point` announced."""
