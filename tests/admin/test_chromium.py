@@ -15,7 +15,7 @@ import uvicorn
 from playwright.async_api import Browser, async_playwright
 
 from tests.admin.conftest import FIRST, LAST, simulated
-from tests.browse.test_chromium import ARGUMENTS, CHROMIUM, opened
+from tests.browse.test_chromium import ARGUMENTS, CHROMIUM, follow, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -92,13 +92,13 @@ async def test_filters_work_without_javascript(site: Site, chromium: Browser) ->
     seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}", scripts=False)
     await seen.page.select_option("[name=feed]", "wujiang-hl7v2")
     await seen.page.select_option("[name=dimension]", "completeness")
-    await seen.page.click("text=查询")
+    await follow(seen.page, "text=查询")
     assert "feed=wujiang-hl7v2" in seen.page.url
     heads = await seen.page.locator("[data-testid=matrix] thead th").all_inner_texts()
     assert heads == ["机构", "通道", "检查条数", "完整性", "综合得分"]
     feeds = await seen.page.locator("[data-testid=matrix] tbody td:nth-child(2)").all_inner_texts()
     assert {feed.partition("区")[0] for feed in feeds} == {"吴江"}
-    await seen.page.click("text=English")
+    await follow(seen.page, "text=English")
     assert "By day: Completeness" in await seen.page.inner_text("main")
     async with seen.page.expect_download() as download:
         await seen.page.click("[data-testid=csv]")
@@ -116,15 +116,15 @@ async def test_a_group_is_rehearsed_then_released_by_hand(site: Site, chromium: 
     seen = await opened(chromium, f"{site.base}/quarantine", scripts=False)
     held = int(re.findall(r"共 (\d+) 条", await seen.page.inner_text("main"))[0])
     assert held > 0
-    await seen.page.click("[data-testid=groups] tbody tr:has-text('TB_LIS_REPORT') a")
-    await seen.page.click("[data-testid=parts] tbody a")
+    await follow(seen.page, "[data-testid=groups] tbody tr:has-text('TB_LIS_REPORT') a")
+    await follow(seen.page, "[data-testid=parts] tbody a")
     assert await seen.page.inner_text("[data-testid=state]") == "已隔离"
-    await seen.page.click("text=演练: 放行")
+    await follow(seen.page, "text=演练: 放行")
     assert await seen.page.inner_text("[data-testid=would]") == "接受, 有警告"
     assert await seen.page.inner_text("[data-testid=state]") == "已隔离"
     draft = await seen.page.text_content("[data-testid=rehearsal] details pre")
     assert "DiagnosticReport/" in str(draft)
-    await seen.page.click(".acts button:text-is('放行')")
+    await follow(seen.page, ".acts button:text-is('放行')")
     assert await seen.page.inner_text("[data-testid=done]") == "已放行 1 条."
     assert await seen.page.inner_text("[data-testid=state]") == "已入库"
     await seen.page.goto(f"{site.base}/quarantine")
@@ -134,11 +134,11 @@ async def test_a_group_is_rehearsed_then_released_by_hand(site: Site, chromium: 
 
 async def test_a_group_is_discarded_with_a_reason_only(site: Site, chromium: Browser) -> None:
     seen = await opened(chromium, f"{site.base}/quarantine")
-    await seen.page.click("[data-testid=groups] tbody tr:has-text('C0002') a")
+    await follow(seen.page, "[data-testid=groups] tbody tr:has-text('C0002') a")
     await seen.page.click("text=丢弃本组")
     assert await seen.page.locator("[data-testid=done]").count() == 0
     await seen.page.fill("[name=reason]", "发送方确认作废")
-    await seen.page.click("text=丢弃本组")
+    await follow(seen.page, "text=丢弃本组")
     assert await seen.page.inner_text("[data-testid=done]") == "已丢弃 1 条."
     assert await seen.page.locator("[data-testid=groups] tr:has-text('C0002')").count() == 0
 

@@ -119,6 +119,12 @@ class Watched:
         await dialog.dismiss()  # type: ignore[attr-defined]
 
 
+async def follow(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait for it."""
+    async with page.expect_navigation():
+        await page.click(selector)
+
+
 async def opened(browser: Browser, url: str, *, scripts: bool = True) -> Watched:
     """A page at `url`, on the common outpatient desktop."""
     context: BrowserContext = await browser.new_context(
@@ -288,13 +294,13 @@ async def test_keys(site: Site, chromium: Browser) -> None:
 async def test_without_javascript_everything_is_reachable(site: Site, chromium: Browser) -> None:
     seen = await opened(chromium, f"{site.base}/", scripts=False)
     await seen.page.fill("[name=q]", "顾晓岚")
-    await seen.page.click("[type=submit]")
+    await follow(seen.page, "[type=submit]")
     assert await seen.page.locator("[data-testid=banner]").count() == 1
     assert await seen.page.locator("[data-event]").count() == 11
     assert await seen.page.locator("[data-print]").is_hidden()
-    await seen.page.click("text=胸部CT平扫")
+    await follow(seen.page, "text=胸部CT平扫")
     assert "右肺下叶结节 6mm" in await seen.page.inner_text("[data-testid=detail]")
-    await seen.page.click("text=← 时间轴")
+    await follow(seen.page, "text=← 时间轴")
     await seen.page.click(".ids button")
     assert seed.GU_ID in await seen.page.inner_text("[data-testid=identity]")
     await seen.page.goto(f"{site.base}/record/{LONG}?span=all")
@@ -358,7 +364,7 @@ async def test_an_unreachable_source_is_named(site: Site, chromium: Browser) -> 
         assert "过敏史暂时无法读取" in await section.inner_text()
     finally:
         site.store.broken.clear()
-    await seen.page.click("[data-testid=allergies] a")
+    await follow(seen.page, "[data-testid=allergies] a")
     assert await section.get_attribute("data-state") == "not-recorded"
 
 
@@ -373,14 +379,14 @@ async def test_two_tabs_keep_their_patients(site: Site, chromium: Browser) -> No
 
 async def test_english_and_back(site: Site, chromium: Browser) -> None:
     seen = await opened(chromium, f"{site.base}/record/{GU}")
-    await seen.page.click("text=English")
+    await follow(seen.page, "text=English")
     assert "Timeline" in await seen.page.inner_text(".filters h2")
     await seen.page.click(".row:has-text('生化') .open")
     await seen.page.wait_for_selector("#drawer [data-testid=detail]")
     assert "Reference range" in await seen.page.inner_text("#drawer")
     assert not re.search(r"(^|\s)[a-z]+(\.[a-z-]+)+(\s|$)", await seen.page.inner_text("body"))
     await seen.page.keyboard.press("Escape")
-    await seen.page.click("text=中文")
+    await follow(seen.page, "text=中文")
     assert "时间轴" in await seen.page.inner_text(".filters h2")
 
 
