@@ -6,7 +6,7 @@ from tests.quality.examples import RULES
 from tools.build_quality import PAGE, page
 from tools.mutation import Caught, as_they_are, load_kinds, run
 
-ELSEWHERE = {"fhir-rules-kept": "tests/feeds: FHIR as a feed"}
+ELSEWHERE = {"fhir-rules-kept": "resource-invalid in tests/adapters/test_fhir_feed.py"}
 """Rules that no sample of the three regions can break, and where they are tested."""
 
 
