@@ -29,6 +29,7 @@ test: $(TESTING) browser mongod clients lint  ## every test
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 
 browser:  ## a real Chromium with a Chinese font for the page tests

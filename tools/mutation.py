@@ -95,9 +95,7 @@ async def _run(rules: Sequence[Rule]) -> list[Caught]:
     return [await _case(runtimes, rules, kind, case) for kind in load_kinds() for case in kind.cases]
 
 
-async def _case(
-    runtimes: Mapping[str, FeedRuntime], rules: Sequence[Rule], kind: Kind, case: Sequence[str]
-) -> Caught:
+async def _case(runtimes: Mapping[str, FeedRuntime], rules: Sequence[Rule], kind: Kind, case: Sequence[str]) -> Caught:
     name, *changes = case
     runtime = runtimes[FEEDS[name.partition("/")[0]]]
     before = [sample(runtimes, earlier) for earlier in kind.after.get(name, ())]

@@ -15,9 +15,7 @@ def board_json(board: Board, feeds: Feeds) -> dict[str, Any]:
         "from": asked.days[0],
         "to": asked.days[-1],
         "group": ["institution" if name == "organisation" else name for name in asked.group],
-        "dimensions": [
-            {"name": name, "code": CODED[name][0], "english": CODED[name][1]} for name in board.dimensions
-        ],
+        "dimensions": [{"name": name, "code": CODED[name][0], "english": CODED[name][1]} for name in board.dimensions],
         "scores": [_row(row, board, feeds) for row in board.rows],
         "faults": [_fault(fault, feeds) for fault in board.faults],
     }

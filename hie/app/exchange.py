@@ -155,9 +155,7 @@ class Exchange:
 
     async def _watch_feeds(self) -> None:
         rules = [rule for rule in shipped_rules() if rule.scope == "feed"]
-        for feed, organisation, rule in await watch(
-            self.store, self.ingest.feeds, rules, self._clock, self._process
-        ):
+        for feed, organisation, rule in await watch(self.store, self.ingest.feeds, rules, self._clock, self._process):
             log.warning("feed silent feed=%s organisation=%s rule=%s", feed, organisation, rule)
 
     async def _write_organisations(self, tx: Transaction) -> None:

@@ -87,9 +87,7 @@ def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple
     return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
 
 
-def _bind(
-    adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path
-) -> FeedRuntime:
+def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path) -> FeedRuntime:
     folder = adapter.mappings or folder
     statements = _fhir_statements(adapter, feed, maps, folder) if feed.dialect == "fhir" else None
 
@@ -139,9 +137,7 @@ def _soap_doors(feed: Feed) -> frozenset[str]:
     return frozenset(door for door, kind in feed.doors.items() if feed.dialect == "cda" and kind == "text/xml")
 
 
-def _fhir_statements(
-    adapter: Adapter, feed: Feed, maps: MapSet, folder: Path
-) -> Callable[[Record, Delivery], Draft]:
+def _fhir_statements(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callable[[Record, Delivery], Draft]:
     """What makes drafts of the submissions of a FHIR feed."""
     registered = [organisation.uscc for organisation in adapter.organisations]
     tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)

@@ -56,4 +56,3 @@ def _shelf(resources: Sequence[dict[str, Any]]) -> Shelf:
     shelf = Shelf("own")
     shelf.change([row for row in resources if row["resourceType"] in KINDS])
     return shelf
-

@@ -138,5 +138,3 @@ async def summarise(exchange: Exchange) -> Summary:
         summary.best = best.partition("/")[2]
         summary.regions = tuple(sorted(regions[best]))
     return summary
-
-

@@ -143,8 +143,9 @@ def _maps(region: str, start: Kind) -> Iterator[tuple[str, str]]:
     root = data_path("mappings")
     for path in sorted((root / "fields" / old).rglob("*.toml")):
         text = _CLAUSE.sub("", path.read_text(encoding="utf-8"))
-        yield f"fields/{new}/{path.relative_to(root / 'fields' / old).as_posix()}", text.replace(
-            f'"{start.region}-', f'"{region}-'
+        yield (
+            f"fields/{new}/{path.relative_to(root / 'fields' / old).as_posix()}",
+            text.replace(f'"{start.region}-', f'"{region}-'),
         )
     rows = root / "rows" / f"{old}.toml"
     if rows.exists():

@@ -155,9 +155,7 @@ def _place(resource: Resource, subject: str | None, encounter: str | None) -> No
         resource.setdefault("context", {})["encounter"] = [{"reference": encounter}]
 
 
-def _member(
-    member: MemberState, root: Resource, subject: str | None, encounter: str | None, revoked: bool
-) -> Resource:
+def _member(member: MemberState, root: Resource, subject: str | None, encounter: str | None, revoked: bool) -> Resource:
     resource: Resource = {"resourceType": member.type, "id": member.id, **assemble(member.slots)}
     if root["resourceType"] == "Encounter":
         encounter = f"Encounter/{root['id']}"
@@ -183,10 +181,14 @@ def _organisation(root: Resource, state: Folded) -> None:
         root["serviceProvider"] = reference
     elif state.type == "DiagnosticReport":
         named = root.get("performer", [])
-        root["performer"] = named if any(one.get("reference") == reference["reference"] for one in named) else [
-            *named,
-            reference,
-        ]
+        root["performer"] = (
+            named
+            if any(one.get("reference") == reference["reference"] for one in named)
+            else [
+                *named,
+                reference,
+            ]
+        )
     elif state.type in ("Composition", "DocumentReference"):
         root["custodian"] = reference
         if state.type == "Composition" and not root.get("author"):

@@ -140,9 +140,7 @@ def _records(
     return found
 
 
-def _record(
-    part: int, name: str, values: dict[str, str], order: str, header: Header, tables: RowTables
-) -> Record:
+def _record(part: int, name: str, values: dict[str, str], order: str, header: Header, tables: RowTables) -> Record:
     content = "\x1e".join((name, *(f"{column}\x1f{values[column]}" for column in sorted(values))))
     digest = hashlib.sha256(content.encode()).hexdigest()
     table = tables.tables.get(name)

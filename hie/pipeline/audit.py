@@ -34,9 +34,7 @@ async def audit(
     await tx.put(audit_event(named, at, principal, action, item, part), method="POST")
 
 
-def audit_event(
-    named: str, at: datetime, principal: str, action: str, item: str, part: int | None
-) -> dict[str, Any]:
+def audit_event(named: str, at: datetime, principal: str, action: str, item: str, part: int | None) -> dict[str, Any]:
     """The AuditEvent with the id of the audit row."""
     entity: dict[str, Any] = {
         "what": {"identifier": {"system": RAW_ITEM_SYSTEM, "value": item}},

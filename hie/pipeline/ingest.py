@@ -143,5 +143,3 @@ def failure(runtime: FeedRuntime, delivery: Delivery) -> Answer:
         context=context,
     )
     return replace(runtime.answers[delivery.door](outcome, delivery.received), status=503)
-
-

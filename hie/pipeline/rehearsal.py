@@ -100,9 +100,7 @@ async def _as_stored(tx: Transaction, item: Row, delivery: Delivery, parsed: Par
     )
 
 
-def _result(
-    runtime: FeedRuntime, delivery: Delivery, outcome: ItemOutcome, parts: list[Prepared]
-) -> Rehearsal:
+def _result(runtime: FeedRuntime, delivery: Delivery, outcome: ItemOutcome, parts: list[Prepared]) -> Rehearsal:
     drafted = [(one.record.part, one.draft) for one in parts if one.draft is not None]
     return Rehearsal(
         outcome,

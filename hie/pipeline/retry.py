@@ -63,9 +63,7 @@ async def _lease(store: Store, row: Row, now: int) -> Row | None:
     return await store.write(job)
 
 
-async def _try(
-    store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock, preparation: Preparation
-) -> None:
+async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock, preparation: Preparation) -> None:
     delivery = delivery_of(row)
     settler = Settler(feeds)
     runtime = feeds[delivery.feed]

@@ -52,9 +52,7 @@ def _by_hour(hours: Sequence[int], since: datetime) -> dict[datetime, int]:
     return {start + timedelta(hours=n): count for n, count in enumerate(hours) if count}
 
 
-async def _note(
-    store: Store, lease: Lease, runtime: FeedRuntime, organisation: str, rule: Rule, clock: Clock
-) -> bool:
+async def _note(store: Store, lease: Lease, runtime: FeedRuntime, organisation: str, rule: Rule, clock: Clock) -> bool:
     """Count a silence, once for each day."""
     silence = Finding(rule.finding, "", "", rule.severity, rule.id)
 

@@ -157,9 +157,7 @@ def record(world: World, who: Person, hospital: Hospital) -> Record:
     if hospital.region == "jiashan" and not asked_id:
         asked_card = True
     sent = {"": who.national_id, "id-checksum": mistyped(who.national_id), "id-masked": _masked(who.national_id)}
-    return Record(
-        who, hospital, name, sent[spoilt] if asked_id else "", who.health_card if asked_card else "", spoilt
-    )
+    return Record(who, hospital, name, sent[spoilt] if asked_id else "", who.health_card if asked_card else "", spoilt)
 
 
 def visit(world: World, number: int, index: int) -> Visit:

@@ -110,4 +110,3 @@ def _document_key(record: Record) -> tuple[str, str]:
 def compact(moment: datetime) -> str:
     """`YYYYMMDDHHMMSS`."""
     return f"{moment:%Y%m%d%H%M%S}"
-

@@ -192,7 +192,7 @@ def _encounter(document: Document) -> str:
         number = f'<id root="2.16.156.10011.1.{root}" extension="{extension}"/>'
         inner = f"<wholeOrganization>{number}{title}{within}</wholeOrganization>"
     return (
-        f'<componentOf><encompassingEncounter><effectiveTime>{low if document.type == "C0053" else ""}</effectiveTime>'
+        f"<componentOf><encompassingEncounter><effectiveTime>{low if document.type == 'C0053' else ''}</effectiveTime>"
         "<location><healthCareFacility><serviceProviderOrganization>"
         f"<asOrganizationPartOf>{inner}</asOrganizationPartOf>"
         "</serviceProviderOrganization></healthCareFacility></location></encompassingEncounter></componentOf>\n"
@@ -224,5 +224,3 @@ def register(document: Document, body: bytes) -> bytes:
         '<hip:HIPMessageServer xmlns:hip="https://hie.example.org/soap"><hip:action>DocumentRegister</hip:action>\n'
         f"<hip:message><![CDATA[{message}]]></hip:message>\n</hip:HIPMessageServer></soap:Body></soap:Envelope>\n"
     ).encode()
-
-

@@ -77,9 +77,7 @@ def message(visit: Visit, act: Act) -> Envelope:
     """The envelope of an act."""
     hospital = visit.hospital
     declared = "UTF-8" if hospital.code == "QPYP" else hospital.label
-    envelope = Envelope(
-        hospital.uscc, f"{visit.number}-{act.what}{act.report}", act.at, declared, hospital.charset
-    )
+    envelope = Envelope(hospital.uscc, f"{visit.number}-{act.what}{act.report}", act.at, declared, hospital.charset)
     envelope.rows += _ROWS[act.what](visit, act)
     return envelope
 

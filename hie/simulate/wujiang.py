@@ -308,5 +308,3 @@ def _message(visit: Visit, type_: str, segments: list[Segment]) -> Message:
 def _trimmed(segment: Segment) -> Segment:
     last = max((n for n, field in enumerate(segment) if field), default=0)
     return segment[: last + 1]
-
-

@@ -88,9 +88,7 @@ def _written(message: Message) -> tuple[str, str]:
     return message.charset, message.end
 
 
-def _fault(
-    name: str, kind: str, spoil: Spoil, finding: str, status: str = "accepted-with-warnings"
-) -> Fault[Message]:
+def _fault(name: str, kind: str, spoil: Spoil, finding: str, status: str = "accepted-with-warnings") -> Fault[Message]:
     return Fault(name, kind, spoil, frozenset({finding}), status, Message)
 
 

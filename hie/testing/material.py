@@ -83,9 +83,7 @@ TRACES = frozenset({"AuditEvent", "Provenance"})
 """Types that say what was done and when, which is not what was sent."""
 
 
-def stored(
-    adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], *, replayed: bool = False
-) -> list[State]:
+def stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], *, replayed: bool = False) -> list[State]:
     """The store after each round of samples and, when asked for, after everything was run again from its bytes."""
     return asyncio.run(_stored(adapter, folder, rounds, replayed))
 

@@ -33,9 +33,7 @@ def spoilt_maps(folder: Path) -> Path:
     return folder
 
 
-async def test_replay_after_a_map_is_mended_equals_a_fresh_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_replay_after_a_map_is_mended_equals_a_fresh_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = await opened(tmp_path / "fresh")
     await send(fresh, FEED)
     expected = await content(fresh)

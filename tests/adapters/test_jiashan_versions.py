@@ -161,7 +161,7 @@ def test_set_id_is_a_local_identifier() -> None:
 
 RECIPE = changed("06")
 RECIPE_ID = "3bb230a8beae9873fa3923d3bb0ceb8f"
-_SECTION = RECIPE.decode().partition("<component>\n<section>\n<code code=\"29548-5\"")[2].partition("</component>")[0]
+_SECTION = RECIPE.decode().partition('<component>\n<section>\n<code code="29548-5"')[2].partition("</component>")[0]
 WITHOUT_DIAGNOSIS = (f'<component>\n<section>\n<code code="29548-5"{_SECTION}</component>\n', "")
 LATER = ('<effectiveTime value="20260302103000"/>', '<effectiveTime value="20260302153000"/>')
 CORRECTED = changed("06", LATER, (VERSION, "<versionNumber>1</versionNumber>"), WITHOUT_DIAGNOSIS)

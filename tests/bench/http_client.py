@@ -40,9 +40,7 @@ class Client:
 
     async def _answer(self) -> Answer:
         head = await self._reader.readuntil(b"\r\n\r\n")
-        length = next(
-            (int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"), None
-        )
+        length = next((int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"), None)
         if length is not None:
             return Answer(int(head[9:12]), await self._reader.readexactly(length))
         body = b""

@@ -45,9 +45,7 @@ async def test_one_that_ran_out_is_taken_under_the_next_token(store: Store, cloc
     assert (await taken(store, clock, holder)).token == 2
 
 
-async def test_one_that_was_given_back_is_free_and_its_token_never_comes_again(
-    store: Store, clock: FixedClock
-) -> None:
+async def test_one_that_was_given_back_is_free_and_its_token_never_comes_again(store: Store, clock: FixedClock) -> None:
     await give_back(store, await taken(store, clock, "a"))
     assert (await taken(store, clock, "b")).token == 2
 

@@ -19,6 +19,8 @@ from hie.simulate.traffic import traffic
 from hie.simulate.truth import item_line, person_line
 
 WORLD = World(seed=49, patients=200, start=datetime(2025, 1, 6), days=60, dirt=even(0.25))
+
+
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
     settings = {"data": tmp_path, "mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0}

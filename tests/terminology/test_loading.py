@@ -38,9 +38,7 @@ def codes(system: StoredSystem, wanted: Selection = Selection()) -> list[str]:
 
 def test_columns_are_found_by_their_usual_names_and_the_rest_are_properties(loaded: Load) -> None:
     system = loaded("编码,名称,display_en,停用,备注\nA,甲,First,,旧\nB,乙,,是,\n")
-    assert system.get("A") == Concept(
-        "A", "甲", "", (Designation("First", "en"),), (Property("备注", "String", "旧"),)
-    )
+    assert system.get("A") == Concept("A", "甲", "", (Designation("First", "en"),), (Property("备注", "String", "旧"),))
     assert system.get("B") == Concept("B", "乙", inactive=True)
     assert dict(system.info.properties) == {"备注": "string"}
     assert (system.info.count, system.info.hierarchical, system.info.language) == (2, False, "zh-CN")

@@ -176,9 +176,7 @@ def dosage(node: Any, context: Context) -> dict[str, Any] | None:
     if route is not None and (route.get("code") or route.get("displayName")):
         name = trimmed(route.get("displayName")) or ""
         code = trimmed(route.get("code"))
-        found["route"] = (
-            context.codes["drug-route"].translate(code, name, context).concept if code else {"text": name}
-        )
+        found["route"] = context.codes["drug-route"].translate(code, name, context).concept if code else {"text": name}
     dose = _quantity(node.find("doseQuantity"))
     if dose:
         found["doseAndRate"] = [{"doseQuantity": dose}]

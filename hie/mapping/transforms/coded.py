@@ -15,9 +15,7 @@ def check_code(value: Any, context: Context, *, table: str) -> None:
         context.note("code-unknown")
 
 
-def local_concept(
-    value: Sequence[str], context: Context, *, kind: str = "", system: str = ""
-) -> dict[str, Any] | None:
+def local_concept(value: Sequence[str], context: Context, *, kind: str = "", system: str = "") -> dict[str, Any] | None:
     """A CodeableConcept of a (code, name) without code map: coding of `system`, or of `kind` in the organisation."""
     code, name = (trimmed(part) for part in value)
     found: dict[str, Any] = {}

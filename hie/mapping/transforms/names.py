@@ -25,9 +25,7 @@ def split_name(name: str) -> tuple[str, str] | None:
     return name[:length], name[length:]
 
 
-def human_name(
-    value: Any, context: Notes, *, given: Any = None, use: str | None = None
-) -> dict[str, Any] | None:
+def human_name(value: Any, context: Notes, *, given: Any = None, use: str | None = None) -> dict[str, Any] | None:
     """A HumanName from a full name, or from a family name with `given` where the source splits them.
 
     A name that is too long is noted and kept: the part is quarantined, and loses nothing when it is released (§5.5).
@@ -69,9 +67,7 @@ def phone(value: Any, context: Notes, *, use: str | None = None) -> dict[str, An
     return {"system": "phone", "value": number, "use": kind}
 
 
-def address(
-    value: Any, context: Notes, *, use: str | None = None, type: str | None = None
-) -> dict[str, Any] | None:
+def address(value: Any, context: Notes, *, use: str | None = None, type: str | None = None) -> dict[str, Any] | None:
     """An Address: the full text as sent, or a mapping with `text` and the parts that the source has."""
     parts: Mapping[str, Any] = value if isinstance(value, Mapping) else {"text": value}
     text = present(parts.get("text"), context)

@@ -30,8 +30,13 @@ def test_check_code_states_nothing(context: Context, code: str, found: list[str]
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (("01", "内科"), {"coding": [{"system": f"{ID}/dept", "code": "01", "display": "内科", "userSelected": True}],
-                        "text": "内科"}),
+        (
+            ("01", "内科"),
+            {
+                "coding": [{"system": f"{ID}/dept", "code": "01", "display": "内科", "userSelected": True}],
+                "text": "内科",
+            },
+        ),
         (("01", ""), {"coding": [{"system": f"{ID}/dept", "code": "01", "userSelected": True}]}),
         (("", "内科"), {"text": "内科"}),
         (("", " "), None),

@@ -87,6 +87,12 @@ def test_phone(sent: str, use: str | None, expected: dict[str, Any]) -> None:
 def test_address_text_and_parts() -> None:
     assert names.address("示例路8号", Notebook(), type="physical") == {"type": "physical", "text": "示例路8号"}
     parts = {"text": "甲省乙市丙县丁路1号", "state": "甲省", "city": "乙市", "district": "丙县", "line": ["丁路1号"]}
-    expected = {"use": "home", "text": "甲省乙市丙县丁路1号", "line": ["丁路1号"], "city": "乙市", "district": "丙县",
-                "state": "甲省"}
+    expected = {
+        "use": "home",
+        "text": "甲省乙市丙县丁路1号",
+        "line": ["丁路1号"],
+        "city": "乙市",
+        "district": "丙县",
+        "state": "甲省",
+    }
     assert names.address(parts, Notebook(), use="home") == expected
