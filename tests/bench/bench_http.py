@@ -12,16 +12,18 @@ import asyncio
 import bz2
 import contextlib
 import itertools
+import os
 import random
 import re
 import statistics
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from urllib.parse import quote, urlsplit
 
 import orjson
+import uvloop
 
 from tests.bench.bench_feeds import server
 from tests.bench.bench_store import fsyncs
@@ -63,6 +65,28 @@ def again_and_again(patients: list[tuple[bytes, int]]) -> Iterator[tuple[bytes, 
             yield _OWN_UUID.sub(rb"%b\1" % prefix, text), entries
 
 
+class Cpu:
+    """CPU milliseconds since it was made: of the processes that this one started, and of this one."""
+
+    def __init__(self) -> None:
+        self._servers, self._client = _ticks(os.getpid()), process_time()
+
+    def each(self, done: int) -> str:
+        """What one of `done` cost the server and the client."""
+        servers = (_ticks(os.getpid()) - self._servers) * 1e3 / os.sysconf("SC_CLK_TCK")
+        client = (process_time() - self._client) * 1e3
+        return f"CPU ms each: server {servers / max(done, 1):.3f}, client {client / max(done, 1):.3f}"
+
+
+def _ticks(parent: int) -> int:
+    """Clock ticks that the descendants of a process have used."""
+    used = 0
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        used += int(fields[11]) + int(fields[12]) + _ticks(int(child))
+    return used
+
+
 async def over(port: int, connections: int, work: Callable[[Client], Awaitable[None]]) -> None:
     """Run `work` on so many connections at once."""
     clients = [await Client.connect(port) for _ in range(connections)]
@@ -81,7 +105,8 @@ class Load:
 
     async def to(self, total: int, report: int) -> None:
         """Post until the store has `total` resources of the load; prints the rate of each `report`."""
-        began = mark = perf_counter()
+        began, cpu = perf_counter(), Cpu()
+        mark = began
         first = last = self.done
 
         async def sender(client: Client) -> None:
@@ -98,12 +123,13 @@ class Load:
 
         await over(self._port, 8, sender)
         rate = (self.done - first) / (perf_counter() - began)
-        print(f"  load, 8 connections, {self.done - first:,} resources: {rate:,.0f}/s", flush=True)
+        done = self.done - first
+        print(f"  load, 8 connections, {done:,} resources: {rate:,.0f}/s  {cpu.each(done)}", flush=True)
 
 
 async def small(port: int, connections: int, seconds: float) -> None:
     """Transactions of two entries, each durable on its own."""
-    done, until = 0, perf_counter() + seconds
+    done, until, cpu = 0, perf_counter() + seconds, Cpu()
 
     async def sender(client: Client) -> None:
         nonlocal done
@@ -113,7 +139,7 @@ async def small(port: int, connections: int, seconds: float) -> None:
             done += 1
 
     await over(port, connections, sender)
-    print(f"  two-entry transactions, {connections} connections: {done / seconds:,.0f}/s", flush=True)
+    print(f"  two-entry transactions, {connections} connections: {done / seconds:,.0f}/s  {cpu.each(done)}", flush=True)
 
 
 def _pair(name: str) -> bytes:
@@ -178,7 +204,7 @@ async def rates(port: int, seconds: float, connections: int = 8) -> None:
         "Patient/$everything": SEARCHES["Patient/$everything"],
     }
     for label, path in paths.items():
-        done = size = 0
+        done, size, cpu = 0, 0, Cpu()
         until = perf_counter() + seconds
 
         async def reader(client: Client, path: str = path, until: float = until) -> None:
@@ -186,10 +212,11 @@ async def rates(port: int, seconds: float, connections: int = 8) -> None:
             while perf_counter() < until:
                 answer = await client.get("/fhir/" + path.format(**asked[done % len(asked)]))
                 assert answer.status == 200, answer.body[:500]
-                done, size = done + 1, size + len(answer.body)
+                done, size = done + 1, size + len(answer.raw)
 
         await over(port, connections, reader)
-        print(f"  {label:40} {done / seconds:>8,.0f}/s  {size // max(done, 1):>8,} bytes", flush=True)
+        rate = f"{done / seconds:>8,.0f}/s  {size // max(done, 1):>8,} bytes"
+        print(f"  {label:40} {rate}  {cpu.each(done)}", flush=True)
 
 
 async def run(port: int, options: argparse.Namespace) -> None:
@@ -229,7 +256,7 @@ def main() -> None:
         data.mkdir(parents=True, exist_ok=True)
         print(f"fdatasync of 4 KB: {fsyncs(data):.0f}/s")
         url, _ = stack.enter_context(server(data))
-        asyncio.run(run(int(urlsplit(url).port or 0), options))
+        uvloop.run(run(int(urlsplit(url).port or 0), options))
 
 
 if __name__ == "__main__":
