@@ -11,7 +11,7 @@ from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.sqlite import SqliteStore
-from hie.store.sqlite import store as module
+from hie.store.sqlite import reading as module
 from tests.contract.asking import ids, plan, put
 
 

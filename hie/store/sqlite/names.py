@@ -1,6 +1,7 @@
 """Small integers for type, parameter, resource and concept names: looked up once, kept, forgotten with a rollback."""
 
 from collections.abc import Hashable
+from threading import Lock
 from typing import Any
 
 import apsw
@@ -141,3 +142,55 @@ class Names:
         if (phrase, concept) not in self._said:
             self._connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?)", (phrase, concept))
             self._remember(self._said, (phrase, concept), True)
+
+
+class FollowedNames(Names):
+    """The numbers that another process gives: what is not known yet is looked for in the file. For several threads."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._looking = Lock()
+        super().__init__(connection)
+
+    def _load(self) -> None:
+        with self._looking:
+            super()._load()
+
+    def type(self, name: str) -> int | None:
+        """See `Names.type`."""
+        if name not in self._types:
+            self._load()
+        return super().type(name)
+
+    def type_name(self, pk: int) -> str:
+        """See `Names.type_name`."""
+        if pk not in self._type_names:
+            self._load()
+        return super().type_name(pk)
+
+    def types(self) -> dict[str, int]:
+        """See `Names.types`."""
+        if self._look("SELECT max(pk) FROM type", ()) not in self._type_names:
+            self._load()
+        return super().types()
+
+    def param(self, type_pk: int, name: str) -> int | None:
+        """See `Names.param`."""
+        key = (type_pk, name)
+        if key not in self._params:
+            found = self._look("SELECT pk FROM param WHERE type = ? AND name = ?", key)
+            if found is not None:
+                self._params[key] = found
+        return super().param(type_pk, name)
+
+    def system(self, uri: str) -> int | None:
+        """See `Names.system`."""
+        if uri not in self._systems:
+            found = self._look("SELECT pk FROM system WHERE uri = ?", (uri,))
+            if found is not None:
+                self._systems[uri] = found
+        return super().system(uri)
+
+    def _look(self, sql: str, values: tuple[int | str, ...]) -> int | None:
+        with self._looking:
+            found: int | None = self._connection.execute(sql, values).get
+        return found
