@@ -38,6 +38,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
     Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes."),
     Setting("workers", int, 1, "Processes that parse and map larger items, so that none can stop the server; 0: none."),
+    Setting(
+        "processes",
+        int,
+        0,
+        "Processes that answer HTTP. 1: one does all; more: so many read beside the one that writes (SQLite). 0: one a "
+        "core, at most 4.",
+    ),
     Setting("drop_poll_seconds", float, 1.0, "How often the drop folders are looked at; 0 turns them off."),
     Setting("retry_poll_seconds", float, 5.0, "How often items that failed are looked at."),
     Setting("close_poll_seconds", float, 300.0, "How often quality reports of past days are made; 0: not here."),
@@ -69,6 +76,7 @@ class Config:
     mllp_frame_seconds: float
     max_body: int
     workers: int
+    processes: int
     drop_poll_seconds: float
     retry_poll_seconds: float
     close_poll_seconds: float

@@ -6,7 +6,7 @@ Receives the body within limits of size and time, negotiates the format, runs th
 import asyncio
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from hie.api.asgi import Receive, Scope, Send, pairs_of, path_of, received, sent
@@ -56,7 +56,12 @@ _CORS = {
     "If-Modified-Since, Prefer, X-Request-Id",
     "Access-Control-Max-Age": "600",
 }
+Spread = Callable[[], Awaitable[None]]
 _EXPOSED = "Content-Location, ETag, Last-Modified, Location, X-Request-Id"
+
+
+async def nowhere() -> None:
+    """The `Spread` of a process that serves alone."""
 
 
 def fhir_app(
@@ -90,10 +95,11 @@ def fhir_app(
 
 @dataclass
 class FhirApp:
-    """See `fhir_app`."""
+    """See `fhir_app`. `spread` is awaited when search parameters or terminology were written, before the answer."""
 
     service: Service
     authenticate: Authenticate
+    spread: Spread = nowhere
 
     async def close(self) -> None:
         """Stop exports that are under way."""
@@ -164,9 +170,11 @@ class FhirApp:
         try:
             return await handle(service, request)
         finally:
-            for one, changes in zip(watching, before, strict=True):
-                if one.changes != changes:
-                    await one.load()
+            changed = [one for one, changes in zip(watching, before, strict=True) if one.changes != changes]
+            for one in changed:
+                await one.load()
+            if changed:
+                await self.spread()
 
     async def _body(self, receive: Receive, headers: Mapping[str, str]) -> bytes:
         limit = self.service.settings.max_body

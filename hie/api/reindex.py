@@ -95,6 +95,10 @@ class Reindex:
         if self._next() is not None and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._work(), name="hie-reindex")
 
+    async def follow(self) -> None:
+        """See how far another process is that walks."""
+        self._rows = await self._read()
+
     def progress(self) -> list[Progress]:
         """Every type that has, or had, custom parameters."""
         return [_progress(self._rows[kind]) for kind in sorted(self._rows)]

@@ -85,6 +85,13 @@ class SearchParameters:
         async with self._loading:
             await self._serve()
 
+    async def follow(self) -> None:
+        """Serve what the store holds now; another process sees to the index."""
+        async with self._loading:
+            if await self._newest(self._store) != self._read_at:
+                await self._serve()
+            await self.reindex.follow()
+
     async def _serve(self) -> None:
         self._read_at = await self._newest(self._store)
         served = await self._read_all()

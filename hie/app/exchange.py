@@ -12,19 +12,18 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
 
 from hie import __version__
 from hie.admin.check import Checking
 from hie.admin.pages import quality_app
 from hie.admin.routes import admin_router
-from hie.api.app import FhirApp, fhir_app
+from hie.api.app import FhirApp
 from hie.api.faults import log_place
 from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
-from hie.api.settings import FhirSettings
 from hie.api.terminology import StoredTerminology
 from hie.app.feeds import bind_feeds, load_adapters, shipped_rules, worker_feeds
+from hie.app.fhir import open_fhir
 from hie.app.leader import Leader
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology
@@ -37,8 +36,9 @@ from hie.feeds.http import HttpFeeds, problem
 from hie.feeds.limits import DropLimits, MllpLimits
 from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
-from hie.fhir.validate import OURS, Strictness, Validator, WriteRules, load_validator, our_profiles
+from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
+from hie.front.passing import App, Receive, Scope, Send
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest, failure
@@ -51,7 +51,6 @@ from hie.pipeline.work import region_tag
 from hie.pipeline.workers import Workers, prepare_here
 from hie.plugin import Adapter
 from hie.search.extract import Extractors
-from hie.security.policy import AllowAll
 from hie.store.copy import unfinished
 from hie.store.port import Store, Transaction
 
@@ -130,7 +129,7 @@ class Exchange:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._workers is not None:
             self._workers.close()
-        await self._fhir.close()
+        await self.fhir.close()
         await self._parameters.close()
         await self.store.close()
 
@@ -225,24 +224,20 @@ class Exchange:
         app.add_api_route("/metrics", self._metrics, tags=["operate"], response_class=PlainTextResponse)
         app.add_api_route("/", _home, include_in_schema=False)
         people = partial(linked, self.store)
-        supported = {kind: our_profiles(kind) for kind in OURS}
-        settings = FhirSettings(export_folder=self.config.data / "export", profiles=supported)
-        self._fhir = fhir_app(
+        self.fhir = open_fhir(
+            self.config,
             self.store,
             self._definitions,
-            settings,
-            AllowAll(),
             self._clock,
-            linked=people,
+            self._parameters,
+            self._terminology,
             check=self._rules.issues,
             validate=self._validator.all_issues,
-            parameters=self._parameters,
-            terminology=self._terminology,
         )
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)
         app.router.routes.append(Mount("/quality", quality))
-        return Front(self._fhir, app)
+        return Front(self.fhir, app)
 
     async def _healthz(self) -> dict[str, str]:
         """The process lives."""
@@ -272,7 +267,7 @@ class Front:
     a redirect would lose it: so both forms are served.
     """
 
-    def __init__(self, fhir: FhirApp, others: FastAPI) -> None:
+    def __init__(self, fhir: FhirApp, others: App) -> None:
         self._fhir = fhir
         self._others = others
 

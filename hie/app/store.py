@@ -14,7 +14,7 @@ from hie.staging.tables import TABLES as STAGING_TABLES
 from hie.store.copy import MIGRATION
 from hie.store.lease import LEASE
 from hie.store.port import Store
-from hie.store.sqlite import SqliteStore
+from hie.store.sqlite import SqliteFollower, SqliteStore
 
 TABLES = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE, LEASE)
 """Every table of the exchange."""
@@ -22,8 +22,13 @@ TABLES = (*STAGING_TABLES, *IDENTITY_TABLES, REINDEX_TABLE, LEASE)
 
 async def open_store(config: Config, extractors: Extractors, clock: Clock | None = None) -> Store:
     """Open the store that the configuration names; `pymongo` is needed for MongoDB only."""
-    secret = _secret(Path(config.secret_file) if config.secret_file else config.data / "secret")
-    return await open_path_or_url(config.store_path, config.store, extractors, clock, secret)
+    return await open_path_or_url(config.store_path, config.store, extractors, clock, _secret_of(config))
+
+
+def follow_store(config: Config) -> SqliteFollower:
+    """The SQLite store that the configuration names and another process has open, for reading."""
+    assert config.store_path is not None
+    return SqliteFollower(config.store_path, (*TABLES, MIGRATION), _secret_of(config))
 
 
 async def open_path_or_url(
@@ -39,8 +44,9 @@ async def open_path_or_url(
     return await SqliteStore.open(path, tables, extract=extractors.extract, clock=clock, secret=secret)
 
 
-def _secret(path: Path) -> bytes:
+def _secret_of(config: Config) -> bytes:
     """The key that signs paging links, made at the first start, so that links outlive a restart."""
+    path = Path(config.secret_file) if config.secret_file else config.data / "secret"
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

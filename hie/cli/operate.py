@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hie.cli.terminal import ConfigFile, Data, Host, MllpPort, Port, StoreUrl, console, operating, perform
+from hie.cli.terminal import ConfigFile, Data, Host, MllpPort, Port, Processes, StoreUrl, console, operating, perform
 
 
 def serve(
@@ -15,6 +15,7 @@ def serve(
     data: Data = None,
     store: StoreUrl = None,
     mllp_port: MllpPort = None,
+    processes: Processes = None,
     config: ConfigFile = None,
 ) -> None:
     """启动服务 · Serve feeds, FHIR and the record browser until stopped."""
@@ -23,8 +24,11 @@ def serve(
     from hie.config import load_config
 
     settings = load_config(
-        {"host": host, "port": port, "data": data, "store": store, "mllp_port": mllp_port}, file=config
-    )
+        {
+            "host": host, "port": port, "data": data, "store": store, "mllp_port": mllp_port, "processes": processes,
+        },
+        file=config,
+    )  # fmt: skip
     set_up_logging(settings.log_level)
 
     def announce(started: Running) -> None:

@@ -16,6 +16,7 @@ Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default
 MllpPort = Annotated[int | None, typer.Option("--mllp-port", help="Port of the MLLP server. Default: 2575")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")]
 StoreUrl = Annotated[str | None, typer.Option(help="sqlite:///PATH or mongodb://... Default: hie.sqlite in --data")]
+Processes = Annotated[int | None, typer.Option(help="Processes that answer HTTP. Default: one a core, at most 4")]
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; each is also HIE_<NAME>")]
 
 

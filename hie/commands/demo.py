@@ -27,7 +27,7 @@ COLUMNS = (
 
 async def run_demo(given: dict[str, Any], console: Console, *, once: bool) -> None:
     """Run the demo; `given` are settings from the command line."""
-    config = load_config({**given, "drop_poll_seconds": 0.1})
+    config = load_config({**given, "drop_poll_seconds": 0.1, "processes": 1})
     set_up_logging("WARNING")
     async with running(config) as started:
         console.print(f"健康信息交换演示 · three regions, one person's history · {started.url}")

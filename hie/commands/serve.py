@@ -2,51 +2,47 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
+import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-import uvicorn
-
-from hie.app import Exchange, open_exchange
+from hie.app import Exchange, open_exchange, open_reading
 from hie.commands.datadir import DataDirectory
 from hie.config import Config
+from hie.front.door import Door, settle_memory
+from hie.front.readers import Readers, listen
 
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handling: it would end the process before the store is closed."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+MOST = 4
+"""Reading processes that are started without being asked for."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """An exchange that serves: `url` is where; `task` ends when the server was told to stop."""
+    """An exchange that serves: `url` is where."""
 
     exchange: Exchange
     url: str
-    server: uvicorn.Server
-    task: asyncio.Task[None]
+    door: Door
 
     async def wait(self) -> None:
         """Wait until SIGINT or SIGTERM; a second one ends the process at once."""
+        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stop, number)
-        await asyncio.wait([self.task])
+            loop.add_signal_handler(number, self._stop, number, stop)
+        await stop.wait()
 
-    def _stop(self, number: int) -> None:
-        self.server.should_exit = True
+    def _stop(self, number: int, stop: asyncio.Event) -> None:
+        stop.set()
         asyncio.get_running_loop().remove_signal_handler(number)
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Running]:
-    """Hold the data directory, open the exchange, serve HTTP; on leaving, stop in the opposite order.
+async def running(config: Config, readers: int = 0) -> AsyncIterator[Running]:
+    """Hold the data directory, open the exchange, serve HTTP, with `readers` processes beside this one; on leaving,
+    stop in the opposite order.
 
     Raises `HieError` when the directory is taken, and `OSError` when an address cannot be used.
     """
@@ -55,7 +51,7 @@ async def running(config: Config) -> AsyncIterator[Running]:
         exchange = await open_exchange(config)
         try:
             await exchange.start()
-            async with _http(exchange, config) as started:
+            async with _http(exchange, config, readers) as started:
                 directory.announce(started.url)
                 yield started
         finally:
@@ -64,45 +60,39 @@ async def running(config: Config) -> AsyncIterator[Running]:
         directory.release()
 
 
-def settle_memory() -> None:
-    """For a process that only serves: keep what the start has made out of garbage collection, and collect less often.
-
-    A full collection over compiled tables and definitions stops everything for a tenth of a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-
-
 @contextlib.asynccontextmanager
-async def _http(exchange: Exchange, config: Config) -> AsyncIterator[Running]:
-    settings = uvicorn.Config(
-        exchange.web,
-        host=config.host,
-        port=config.port,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        proxy_headers=False,
-    )
-    server = _Server(settings)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        if task.done():
-            raise OSError(f"The HTTP server cannot listen on {config.host} port {config.port}.")
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    host = f"[{config.host}]" if ":" in config.host else config.host
+async def _http(exchange: Exchange, config: Config, number: int) -> AsyncIterator[Running]:
     try:
-        yield Running(exchange, f"http://{host}:{port}", server, task)
+        listening = listen(config.host, config.port)
+    except OSError as error:
+        raise OSError(f"The HTTP server cannot listen on {config.host} port {config.port}.") from error
+    port = listening[0].getsockname()[1]
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    door = Door(exchange.web)
+    readers = Readers(number, open_reading, config, config.log_level, exchange.web, door)
+    exchange.fhir.spread = readers.renew
+    await door.open()
+    await readers.start()
+    readers.accept(listening)
+    try:
+        yield Running(exchange, f"http://{host}:{port}", door)
     finally:
-        server.should_exit = True
-        await task
+        readers.refuse()
+        await readers.close()
+        await door.close()
+
+
+def readers_of(config: Config) -> int:
+    """How many processes read beside the one that writes."""
+    if config.store_path is None:
+        return 0
+    number = config.processes or min(os.cpu_count() or 1, MOST)
+    return number if number > 1 else 0
 
 
 async def serve(config: Config, announce: Callable[[Running], None]) -> None:
     """Serve until SIGINT or SIGTERM."""
-    async with running(config) as started:
+    async with running(config, readers_of(config)) as started:
         settle_memory()
         announce(started)
         await started.wait()

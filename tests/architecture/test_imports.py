@@ -29,6 +29,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"staging", "quality", "fold", "identity", "store.port", "store.table", "store.lease", "plugin", "wire"}
         | {"base"}
     ),
+    "front": frozenset({"base"}),
     "feeds": frozenset({"plugin", "wire", "base"}),
     "api": frozenset(
         {"terminology", "search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}

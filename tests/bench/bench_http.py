@@ -81,7 +81,8 @@ class Cpu:
 def _ticks(parent: int) -> int:
     """Clock ticks that the descendants of a process have used."""
     used = 0
-    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+    children = " ".join(path.read_text() for path in Path(f"/proc/{parent}/task").glob("*/children"))
+    for child in children.split():
         fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
         used += int(fields[11]) + int(fields[12]) + _ticks(int(child))
     return used

@@ -43,7 +43,8 @@ def main() -> None:
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
-            config = load_config({"data": data, "port": 0, "mllp_port": 0, "workers": 0, "drop_poll_seconds": 0}, {})
+            quiet = {"workers": 0, "processes": 1, "drop_poll_seconds": 0}
+            config = load_config({"data": data, "port": 0, "mllp_port": 0, **quiet}, {})
             asyncio.run(serve(config, lambda _: None))
             os._exit(0)
         print(child, flush=True)

@@ -1,6 +1,6 @@
 """Small integers for type, parameter, resource and concept names: looked up once, kept, forgotten with a rollback."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from threading import Lock
 from typing import Any
 
@@ -64,6 +64,10 @@ class Names:
     def type(self, name: str) -> int | None:
         """The number of a resource type."""
         return self._types.get(name)
+
+    def those(self, types: Sequence[str]) -> tuple[int, ...]:
+        """The numbers of those types that have one."""
+        return tuple(pk for name in types if (pk := self._types.get(name)) is not None)
 
     def type_name(self, pk: int) -> str:
         """The resource type with this number."""
@@ -158,8 +162,13 @@ class FollowedNames(Names):
     def type(self, name: str) -> int | None:
         """See `Names.type`."""
         if name not in self._types:
-            self._load()
+            self._renew()
         return super().type(name)
+
+    def those(self, types: Sequence[str]) -> tuple[int, ...]:
+        """See `Names.those`."""
+        self._renew()
+        return super().those(types)
 
     def type_name(self, pk: int) -> str:
         """See `Names.type_name`."""
@@ -169,8 +178,7 @@ class FollowedNames(Names):
 
     def types(self) -> dict[str, int]:
         """See `Names.types`."""
-        if self._look("SELECT max(pk) FROM type", ()) not in self._type_names:
-            self._load()
+        self._renew()
         return super().types()
 
     def param(self, type_pk: int, name: str) -> int | None:
@@ -189,6 +197,11 @@ class FollowedNames(Names):
             if found is not None:
                 self._systems[uri] = found
         return super().system(uri)
+
+    def _renew(self) -> None:
+        """Take up types that came since."""
+        if self._look("SELECT max(pk) FROM type", ()) not in self._type_names:
+            self._load()
 
     def _look(self, sql: str, values: tuple[int | str, ...]) -> int | None:
         with self._looking:

@@ -163,7 +163,7 @@ class Probing:
         """The numbers of the types; all that there are when `types` is empty."""
         if not types:
             return tuple(pk for name, pk in self._names.types().items() if name)
-        return tuple(pk for name in types if (pk := self._names.type(name)) is not None)
+        return self._names.those(types)
 
     def params(self, scope: Scope, code: str) -> list[int]:
         """The numbers of the parameter `code` of all types in the scope."""
