@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
@@ -11,10 +11,12 @@ from hie.fhir.ucum import UCUM
 from hie.search import literal, values
 from hie.search.derived import expanded
 from hie.search.fold import fold
+from hie.search.hierarchy import parent_of
 from hie.search.plan import (
     Clause,
     Compare,
     CompositeMatch,
+    Hierarchy,
     IdentifierTest,
     IdIs,
     Kind,
@@ -213,9 +215,14 @@ def _reference(
         return [IdentifierTest(token.system, token.code)]
     text = literal.unescape(text)
     if modifier in ("above", "below"):
-        raise HieError(Category.NOT_SUPPORTED, f"Search parameter {label}: no hierarchies.", expression=label)
+        return _lines(setting, definition, label, modifier, text)
     if modifier is not None:
         return [_typed(setting, definition, label, modifier, text)]
+    return _named(setting, definition, text)
+
+
+def _named(setting: Setting, definition: SearchParameter, text: str) -> list[ReferenceTest]:
+    """What a reference without modifier names: a resource here, a bare id, something elsewhere."""
     if setting.base and text.startswith(setting.base.rstrip("/") + "/"):
         text = text[len(setting.base.rstrip("/")) + 1 :]
     local = _LOCAL.fullmatch(text)
@@ -226,6 +233,20 @@ def _reference(
         return [ReferenceTest(kind, text) for kind in few]
     url, _, version = text.partition("|")
     return [ReferenceTest(url=url, version=version or None)]
+
+
+def _lines(
+    setting: Setting, definition: SearchParameter, label: str, modifier: str, text: str
+) -> Sequence[ReferenceTest]:
+    """All above or below a resource, itself included; a bare id is that of any type with a hierarchy."""
+    found = []
+    for test in _named(setting, definition, text):
+        parent = parent_of(setting.definitions, test.type) if test.type and test.version is None else None
+        if parent is not None:
+            found.append(replace(test, hierarchy=Hierarchy(parent, modifier == "above")))
+    if not found:
+        raise invalid(label, "names a resource of a type that has a hierarchy")
+    return found
 
 
 def _typed(setting: Setting, definition: SearchParameter, label: str, kind: str, text: str) -> ReferenceTest:

@@ -7,6 +7,7 @@ compile it with bound values, `hie.search.match` evaluates it in plain Python.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
 
@@ -77,16 +78,29 @@ class StringTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """What makes a tree of the resources of one type: each refers to its parent by its parameter `parent`.
+
+    Meant are all above (`up`) or below one, itself included.
+    """
+
+    parent: str
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReferenceTest:
     """Reference entry: to a resource here (`type`, `id`), or elsewhere (`url`, canonical with `version`).
 
-    `version` is that of a canonical (`url|version`) or, with `id`, of `Patient/1/_history/2`.
+    `version` is that of a canonical (`url|version`) or, with `id`, of `Patient/1/_history/2`. With `hierarchy` any
+    resource of that line fits: modifiers `:above` and `:below`.
     """
 
     type: str | None = None
     id: str | None = None
     url: str | None = None
     version: str | None = None
+    hierarchy: Hierarchy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +375,17 @@ class Plan:
 
         A reference to a golden Patient thus covers all linked Patients; in chains, `_has` and compartments too.
         """
-        return replace(self, clause=_expand(self.clause, stand_for))
+
+        def change(node: Any) -> Sequence[Any] | None:
+            match node:
+                case InCompartment(patients):
+                    found = [stood for patient in patients for stood in stand_for("Patient", patient)]
+                    return [InCompartment(tuple(dict.fromkeys(name for kind, name in found if kind == "Patient")))]
+                case ReferenceTest(str(kind), str(name)):
+                    return [replace(node, type=other, id=one) for other, one in stand_for(kind, name)]
+            return None
+
+        return replace(self, clause=rebuilt(self.clause, change))
 
 
 def patients_named(clause: Clause) -> Iterator[str]:
@@ -387,20 +411,31 @@ def _parts(clause: Clause) -> tuple[Clause, ...]:
     return clause.clauses if isinstance(clause, And) else (clause,)
 
 
-def _expand(node: Any, stand_for: References) -> Any:
-    """Rebuild the tree with more references; shares what does not change."""
-    if isinstance(node, InCompartment):
-        found = [stood for patient in node.patients for stood in stand_for("Patient", patient)]
-        return InCompartment(tuple(dict.fromkeys(name for kind, name in found if kind == "Patient")))
+Change = Callable[[Any], Sequence[Any] | None]
+"""A clause or test -> what comes in its place; None: itself, with its parts changed."""
+
+
+def rebuilt(clause: Clause, change: Change) -> Clause:
+    """The tree with other clauses and tests in it; `change` gives one clause for a clause, any number for a test."""
+    found: Clause = _one_changed(clause, change)
+    return found
+
+
+def _one_changed(node: Any, change: Change) -> Any:
     if isinstance(node, tuple):
-        return tuple(new for old in node for new in _alternatives(old, stand_for))
+        return tuple(new for old in node for new in _changed(old, change))
+    return _changed(node, change)[0] if is_dataclass(node) else node
+
+
+def _changed(node: Any, change: Change) -> Sequence[Any]:
+    found = change(node)
+    return [_parts_changed(node, change)] if found is None else found
+
+
+def _parts_changed(node: Any, change: Change) -> Any:
+    if isinstance(node, CompositeMatch):
+        ways = (product(*(_changed(test, change) for test in tests)) for tests in node.alternatives)
+        return replace(node, alternatives=tuple(way for some in ways for way in some))
     if is_dataclass(node) and not isinstance(node, type):
-        changed = {f.name: _expand(getattr(node, f.name), stand_for) for f in fields(node)}
-        return replace(node, **changed)
+        return replace(node, **{f.name: _one_changed(getattr(node, f.name), change) for f in fields(node)})
     return node
-
-
-def _alternatives(node: Any, stand_for: References) -> Sequence[Any]:
-    if isinstance(node, ReferenceTest) and node.type is not None and node.id is not None:
-        return [ReferenceTest(kind, name, None, node.version) for kind, name in stand_for(node.type, node.id)]
-    return [_expand(node, stand_for)]

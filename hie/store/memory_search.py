@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from hie.search import page
+from hie.search.hierarchy import resolved
 from hie.search.match import Subject, World, holds, sort_value
-from hie.search.plan import Include, Plan, SortKey, Total
+from hie.search.plan import Include, Plan, ReferenceTest, SortKey, Total
 from hie.store.port import Page, Version
 
 
@@ -16,11 +17,12 @@ class _World(World, Protocol):
 def search(plan: Plan, world: _World, secret: bytes, version: Callable[[Subject], Version]) -> Page:
     """One page of `plan` over all of `world`."""
     position = page.decode(secret, plan)
+    clause = resolved(plan.clause, lambda test: _line(test, world))
     found = [
         subject
         for kind in plan.types or world.types()
         for subject in world.all(kind)
-        if holds(plan.clause, subject, world)
+        if holds(clause, subject, world)
     ]
     keyed = _sorted(plan.sort, found)
     rest = [
@@ -33,6 +35,32 @@ def search(plan: Plan, world: _World, secret: bytes, version: Callable[[Subject]
     total = None if plan.total is Total.NONE else len(found)
     explained = {"types": list(plan.types), "steps": [{"step": "all", "rows": len(found)}]} if plan.explain else None
     return Page([version(one) for one in matches], [version(one) for one in included], more, total, explained)
+
+
+def _line(test: ReferenceTest, world: World) -> list[str]:
+    """What is above or below the resource of a test, itself first."""
+    assert test.hierarchy is not None
+    kind, start = test.type or "", test.id or ""
+    found, fresh = [start], [start]
+    while fresh:
+        step = _parents if test.hierarchy.up else _children
+        wave = (one for name in fresh for one in step(kind, name, test.hierarchy.parent, world))
+        fresh = [name for name in dict.fromkeys(wave) if name not in found]
+        found += fresh
+    return found
+
+
+def _parents(kind: str, name: str, param: str, world: World) -> list[str]:
+    subject = world.find(kind, name)
+    return [] if subject is None else _ends(subject, kind, param)
+
+
+def _children(kind: str, name: str, param: str, world: World) -> list[str]:
+    return [subject.id for subject in world.all(kind) if name in _ends(subject, kind, param)]
+
+
+def _ends(subject: Subject, kind: str, param: str) -> list[str]:
+    return [entry[2] for entry in subject.entries.reference if entry[:2] == (param, kind) and entry[2]]
 
 
 def _key(sort: Sequence[SortKey], subject: Subject) -> list[Any]:

@@ -85,13 +85,22 @@ OBSERVATIONS = st.builds(
 )
 
 
+LOCATIONS = _present(
+    name=WORDS,
+    partOf=st.sampled_from(NAMES).map(lambda name: {"reference": f"Location/{name}"}),
+)
+
+
 def _resources() -> st.SearchStrategy[list[dict[str, Any]]]:
     def named(kind: str, bodies: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
         return st.tuples(st.sampled_from(NAMES), bodies).map(
             lambda pair: {"resourceType": kind, "id": pair[0], **pair[1]}
         )
 
-    return st.lists(st.one_of(named("Patient", PATIENTS), named("Observation", OBSERVATIONS)), max_size=12)
+    return st.lists(
+        st.one_of(named("Patient", PATIENTS), named("Observation", OBSERVATIONS), named("Location", LOCATIONS)),
+        max_size=12,
+    )
 
 
 PREFIXES = st.sampled_from(["", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"])
@@ -149,7 +158,15 @@ OBSERVATION_QUERIES = st.one_of(
     _pair("patient.link.family", _WORD),
     _pair("patient._has:Observation:patient:status", st.just("final")),
 )
+LOCATION_QUERIES = st.one_of(
+    _pair("partof", st.sampled_from(["Location/a", "b", "c,Location/d", "Location/none"]), "below", "above"),
+    _pair("_has:Location:partof:partof:below", st.sampled_from(["a", "d"])),
+    _pair("partof.name", _WORD),
+    _pair("name", _WORD, "contains"),
+)
+QUERIES = {"Patient": PATIENT_QUERIES, "Observation": OBSERVATION_QUERIES, "Location": LOCATION_QUERIES}
 SORTS = {
+    "Location": ["", "_sort=name,_id", "_sort=-partof,_id"],
     "Patient": [
         "",
         "_sort=birthdate",
@@ -172,8 +189,8 @@ SORTS = {
 
 @st.composite
 def queries(draw: st.DrawFn) -> tuple[str, str]:
-    kind = draw(st.sampled_from(["Patient", "Observation"]))
-    parts = draw(st.lists(PATIENT_QUERIES if kind == "Patient" else OBSERVATION_QUERIES, max_size=3))
+    kind = draw(st.sampled_from(list(QUERIES)))
+    parts = draw(st.lists(QUERIES[kind], max_size=3))
     return kind, "&".join([*parts, draw(st.sampled_from(SORTS[kind])), f"_count={draw(st.sampled_from([1, 3, 50]))}"])
 
 

@@ -11,6 +11,7 @@ from hie.search.plan import (
     Chain,
     Compare,
     Has,
+    Hierarchy,
     IdIs,
     Include,
     InCompartment,
@@ -44,6 +45,9 @@ def clause(kind: str, query: str, **options: object) -> object:
     return found.clauses[0]
 
 
+WITHIN = Hierarchy("partof", up=False)
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -56,6 +60,10 @@ def clause(kind: str, query: str, **options: object) -> object:
         ("name=MÜ", Match("name", Kind.STRING, (StringTest("mu"),))),
         ("name:exact=MÜ", Match("name", Kind.STRING, (StringTest("MÜ", Compare.EXACT),))),
         ("organization=1", Match("organization", Kind.REFERENCE, (ReferenceTest("Organization", "1"),))),
+        (
+            "organization:below=1",
+            Match("organization", Kind.REFERENCE, (ReferenceTest("Organization", "1", hierarchy=WITHIN),)),
+        ),
         ("_id=a,b", IdIs(("a", "b"))),
         ("_list=l1", Has("List", "item", IdIs(("l1",)))),
     ],
@@ -150,6 +158,9 @@ def test_what_controls_the_search() -> None:
         ("Patient", "birthdate=soon", "birthdate"),
         ("Patient", "birthdate=2024-02-30", "birthdate"),
         ("Patient", "birthdate=xx2024", "birthdate"),
+        ("Patient", "link:below=Patient/1", "link:below"),
+        ("Location", "partof:above=http://else/Location/1", "partof:above"),
+        ("Location", "partof:below=Location/1/_history/2", "partof:below"),
         ("Patient", "gender=", "gender"),
         ("Patient", "gender:missing=maybe", "gender:missing"),
         ("Patient", "_sort=nonsense", "_sort"),

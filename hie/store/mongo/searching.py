@@ -15,6 +15,7 @@ from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
 from hie.store.mongo.compile import Scope, one_of
 from hie.store.mongo.driving import Driving
+from hie.store.mongo.hierarchy import Lines
 from hie.store.mongo.including import Including
 from hie.store.mongo.paging import Paging
 from hie.store.mongo.source import Source, describe, probed
@@ -38,7 +39,8 @@ class Searching:
         scope = plan.types or await asking.types()
         if not scope:
             return Page([], [], None, None if plan.total is Total.NONE else 0, {"steps": []} if plan.explain else None)
-        clause = await WordReading(asking, driving).without(plan.clause, scope, ())
+        clause = await Lines(asking).resolved(plan.clause)
+        clause = await WordReading(asking, driving).without(clause, scope, ())
         source = await driving.source(clause, scope)
         total = None if plan.total is Total.NONE else await asking.count(source.stages, source.hint)
         paging = Paging(asking, plan, clause, scope, source)

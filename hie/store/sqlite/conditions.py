@@ -10,6 +10,7 @@ from hie.search.fold import fold
 from hie.search.match import above
 from hie.search.plan import (
     Compare,
+    Hierarchy,
     IdentifierTest,
     Kind,
     OfTypeTest,
@@ -32,6 +33,19 @@ DAY = 86_400_000_000
 
 _LAST = "\U0010ffff"
 """Sorts after every text that continues a prefix."""
+
+
+_FEW = 64
+"""Concepts or resources of a condition up to which their numbers are written out: index scans keep their order."""
+
+_UP = """WITH RECURSIVE line (pk) AS (
+    SELECT ? UNION SELECT x.target FROM line CROSS JOIN reference x ON x.resource = line.pk AND x.param = ?
+    CROSS JOIN resource r ON r.pk = x.target AND r.type = ?
+) SELECT pk FROM line"""
+_DOWN = """WITH RECURSIVE line (pk) AS (
+    SELECT ? UNION SELECT x.resource FROM line CROSS JOIN reference x ON x.param = ? AND x.target = line.pk
+) SELECT pk FROM line"""
+"""The numbers above (resource, parameter, type) and below (resource, parameter) a resource, its own included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +87,11 @@ class Conditions:
         """`test` on the row; `prefix` (like `c0.`) is put before each column, `key` is the column of concepts."""
         return _MAKERS[type(test)](self, test, kind, prefix, prefix + (key or _KEY_COLUMN.get(kind, "")))
 
-    def _concepts(self, where: str, values: tuple[Any, ...], column: str, most: int = 64) -> Sql:
+    def _concepts(self, where: str, values: tuple[Any, ...], column: str) -> Sql:
         """Concepts by a condition: their numbers when few, which keeps an index scan in order, else a subquery."""
         sql = f"SELECT pk FROM concept WHERE {where}"
-        found = [row[0] for row in self._connection.execute(f"{sql} LIMIT {most + 1}", values)]
-        return one_of(column, found) if len(found) <= most else Sql(f"{column} IN ({sql})", values)
+        found = [row[0] for row in self._connection.execute(f"{sql} LIMIT {_FEW + 1}", values)]
+        return one_of(column, found) if len(found) <= _FEW else Sql(f"{column} IN ({sql})", values)
 
     def token(self, test: TokenTest, kind: Kind, prefix: str, key: str) -> Sql:
         """`[system]|[code]`."""
@@ -138,6 +152,8 @@ class Conditions:
 
     def reference(self, test: ReferenceTest, kind: Kind, prefix: str, key: str) -> Sql:
         """References: resources here are looked up by type and id, others by URL."""
+        if test.hierarchy is not None:
+            return self._line(test, test.hierarchy, key)
         if test.url is not None:
             keys = [("", test.url)]
         elif test.type is not None:
@@ -149,6 +165,17 @@ class Conditions:
         if test.version is None or prefix:
             return target
         return joined([target, Sql(f"{prefix}version = ?", (test.version,))], "AND")
+
+    def _line(self, test: ReferenceTest, hierarchy: Hierarchy, key: str) -> Sql:
+        """`:above`, `:below`: the numbers of all that belongs when few, else a subquery. UNION ends circles."""
+        type_pk = self._names.type(test.type or "")
+        start = self.resource(test.type or "", test.id or "")
+        if type_pk is None or start is None:
+            return NEVER
+        values: tuple[Any, ...] = (start, self._names.param(type_pk, hierarchy.parent))
+        sql, values = (_UP, (*values, type_pk)) if hierarchy.up else (_DOWN, values)
+        found = [row[0] for row in self._connection.execute(f"{sql} LIMIT {_FEW + 1}", values)]
+        return one_of(key, found) if len(found) <= _FEW else Sql(f"{key} IN ({sql})", values)
 
     def resource(self, resource_type: str, resource_id: str) -> int | None:
         """The number of a resource on this connection; None when it was never written or referred to."""

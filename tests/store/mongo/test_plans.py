@@ -149,6 +149,7 @@ async def test_values_are_values(value: str, store: Store) -> None:
         ("Patient", f"general-practitioner:identifier={text}"),
         ("ValueSet", f"url={text}"),
         ("ValueSet", f"url:below={text}"),
+        ("Location", f"partof:below={text}"),
         ("Observation", f"code:text={text}"),
         ("Observation", f"subject={text}"),
         ("Observation", f"component-code-value-quantity={text}$1"),
