@@ -250,8 +250,13 @@ async def test_the_same_answers(
     extractors: Extractors,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, size in (("DENSE", dense), ("DENSE_SORT", dense), ("_WALK", huge), ("HUGE", huge), ("_WINDOW", huge)):
-        monkeypatch.setattr(f"hie.store.sqlite.searching.{name}", size)
+    for name in ("FEW", "DENSE", "DENSE_SORT"):
+        monkeypatch.setattr(f"hie.store.sqlite.paging.{name}", dense)
+    for name in ("GLANCE", "WALK", "HUGE", "WINDOW"):
+        monkeypatch.setattr(f"hie.store.sqlite.paging.{name}", huge)
+    if dense == 1:
+        monkeypatch.setattr("hie.store.sqlite.driving._FEW", 1)
+        monkeypatch.setattr("hie.store.sqlite.driving._CAPS", (1, huge))
     with tempfile.TemporaryDirectory() as folder:
         sqlite = await SqliteStore.open(Path(folder) / "hie.sqlite", extract=extractors.extract)
         await _same(sqlite, resources, gone, asked, extractors)

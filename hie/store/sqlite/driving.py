@@ -45,6 +45,19 @@ class Arm:
     loose: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The clause that drives, its arms, and what was counted: (clause, rows, whether the count was capped).
+
+    `sure` is False when counting ended before it was known which clause lists the fewest.
+    """
+
+    clause: Clause
+    arms: list[Arm]
+    counts: list[tuple[Clause, int, bool]]
+    sure: bool = True
+
+
 class Compiler(Probing):
     """Probes and arms; `choose` picks what drives."""
 
@@ -65,12 +78,12 @@ class Compiler(Probing):
         return found
 
     def _arms_all(self, clause: And, scope: Scope) -> list[Arm] | None:
-        driver, arms, _ = self.choose(clause.clauses, scope)
-        if arms is None:
+        choice = self.choose(clause.clauses, scope)
+        if choice is None:
             return None
-        rest = [part for part in clause.clauses if part is not driver]
+        rest = [part for part in clause.clauses if part is not choice.clause]
         if not rest:
-            return arms
+            return choice.arms
         probes = joined([self.probe(part, scope, "d.resource") for part in rest], "AND")
         return [
             Arm(
@@ -82,7 +95,7 @@ class Compiler(Probing):
                 arm.live,
                 arm.loose,
             )
-            for arm in arms
+            for arm in choice.arms
         ]
 
     def _arms_match(self, clause: Match, scope: Scope) -> list[Arm] | None:
@@ -181,23 +194,22 @@ class Compiler(Probing):
 
     # -- choosing what drives ------------------------------------------------------------------------------------
 
-    def choose(
-        self, clauses: Sequence[Clause], scope: Scope
-    ) -> tuple[Clause | None, list[Arm] | None, list[tuple[Clause, int, bool]]]:
-        """The clause to drive with, its arms, and what was counted: (clause, rows, whether the count was capped).
+    def choose(self, clauses: Sequence[Clause], scope: Scope, *, sure: bool = True) -> Choice | None:
+        """The clause to drive with; None when no index lists any.
 
-        Counts grow in rounds, so a selective clause is found after few rows, however dense the others are.
+        Counts grow in rounds, so a selective clause is found after few rows, however dense the others are. With `sure`
+        off they end after the first when all are dense and one comes in order.
         """
         drivable = [(clause, arms) for clause in clauses if (arms := self.arms(clause, scope)) is not None]
         strict = [pair for pair in drivable if not any(arm.loose for arm in pair[1])]
         drivable = sorted(strict or drivable, key=_likely)
         if not drivable:
-            return None, None, []
+            return None
         if len(drivable) == 1:
-            return (*drivable[0], [])
+            return Choice(*drivable[0], [])
         first, arms = drivable[0]
         if (rows := self.estimate(arms, _FEW)) < _FEW:
-            return first, arms, [(first, rows, False)]
+            return Choice(first, arms, [(first, rows, False)])
         counts: list[tuple[Clause, int, bool]] = []
         for cap in _CAPS:
             counts, least = [], cap
@@ -207,9 +219,12 @@ class Compiler(Probing):
                 least = max(min(least, rows), 1)
             if least < cap:
                 break
+            ordered = [pair for pair in drivable if all(arm.ordered for arm in pair[1])]
+            if ordered and not sure:
+                return Choice(*ordered[0], counts, sure=False)
         order = [(rows, not all(arm.ordered for arm in arms))
                  for (_, rows, _), (_, arms) in zip(counts, drivable, strict=True)]  # fmt: skip
-        return (*drivable[order.index(min(order))], counts)
+        return Choice(*drivable[order.index(min(order))], counts)
 
     def estimate(self, arms: Sequence[Arm], cap: int) -> int:
         """How many rows the arms list, counted to `cap` at most."""

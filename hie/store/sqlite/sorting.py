@@ -112,6 +112,16 @@ def walk(
     return Sql(text, rows.values + where.values)
 
 
+def rows_of(key: SortKey, scope: Scope, compiler: Probing, most: int) -> int:
+    """How many rows the index of the key has, counted to `most`."""
+    if key.param == "_lastUpdated":
+        where, table = joined([one_of("type", scope), Sql("deleted = 0")], "AND"), "resource"
+    else:
+        where, table = one_of("param", compiler.params(scope, key.param)), WALKS[key.kind][0]
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where.text} LIMIT ?)"
+    return int(compiler.connection.execute(sql, (*where.values, most)).get)
+
+
 def _beyond(value: str, pk: str, position: list[Any] | None, down: str) -> list[Sql]:
     if position is None:
         return []
