@@ -1,7 +1,6 @@
 """From a request to the plan that the store runs: parameters read, policy applied, linked Patients included."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hie.api.instants import microseconds
 from hie.api.service import Service
@@ -50,7 +49,7 @@ def planned(
         raise HieError(Category.INVALID, error.message, issue="not-supported", expression=error.expression) from None
     except (ValueError, OverflowError):
         raise HieError(Category.INVALID, "A search value cannot be read", issue="value") from None
-    plan = replace(plan, count=min(plan.count, service.settings.max_count), seconds=service.settings.seconds)
+    plan = plan.but(count=min(plan.count, service.settings.max_count), seconds=service.settings.seconds)
     return service.policy.narrow(plan, principal)
 
 
@@ -74,7 +73,7 @@ def in_compartments(plan: Plan, patients: Sequence[str]) -> Plan:
 
 def in_compartment(service: Service, plan: Plan, kind: str, identity: str, targets: Sequence[str]) -> Plan:
     """The plan on `targets`, restricted to one compartment (FHIR R4 compartmentdefinition)."""
-    plan = replace(plan, types=tuple(targets))
+    plan = plan.but(types=tuple(targets))
     if kind == "Patient":
         return plan.narrowed(InCompartment((identity,)))
     test = (ReferenceTest(kind, identity),)

@@ -366,9 +366,15 @@ class Plan:
     applied: tuple[tuple[str, str], ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
 
+    def but(self, **changes: Any) -> "Plan":
+        """The plan with other values of these fields; what `dataclasses.replace` does, at a tenth of its time."""
+        other = object.__new__(Plan)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
+
     def narrowed(self, clause: Clause) -> "Plan":
         """The plan with one more condition on the matches; how a policy restricts a search."""
-        return replace(self, clause=And((*_parts(self.clause), clause)))
+        return self.but(clause=And((*_parts(self.clause), clause)))
 
     def with_references(self, stand_for: References) -> "Plan":
         """The plan in which each reference to a resource also means those that `stand_for` names.
@@ -385,7 +391,7 @@ class Plan:
                     return [replace(node, type=other, id=one) for other, one in stand_for(kind, name)]
             return None
 
-        return replace(self, clause=rebuilt(self.clause, change))
+        return self.but(clause=rebuilt(self.clause, change))
 
 
 def patients_named(clause: Clause) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """URL -> plan: all parameters of one search, each honoured or refused (design decision 6)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
@@ -68,7 +67,7 @@ def parse_query(
             if strict or error.category not in (Category.INVALID, Category.NOT_SUPPORTED):
                 raise
             ignored.append((name, error.message))
-    return replace(plan, applied=tuple(applied), ignored=tuple(ignored))
+    return plan.but(applied=tuple(applied), ignored=tuple(ignored))
 
 
 def compartment(plan: Plan, definitions: Definitions, owner: str, owner_id: str) -> Plan:
@@ -169,7 +168,7 @@ def chain(
 def _count(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if not (text.isascii() and text.isdigit()):
         raise invalid(name, "is a number, 0 or more")
-    return replace(plan, count=min(int(text), MOST))
+    return plan.but(count=min(int(text), MOST))
 
 
 def _sort(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
@@ -183,16 +182,16 @@ def _sort(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
         if kind in (Kind.COMPOSITE, Kind.SPECIAL) or code in ("_text", "_content"):
             raise invalid("_sort", f"{code} has no order")
         keys += sort_keys(setting.definitions, plan.types, SortKey(code, kind, part.startswith("-")))
-    return replace(plan, sort=(*plan.sort, *keys))
+    return plan.but(sort=(*plan.sort, *keys))
 
 
 def _include(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    return replace(plan, includes=(*plan.includes, parse_include(setting, name, text)))
+    return plan.but(includes=(*plan.includes, parse_include(setting, name, text)))
 
 
 def _total(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     try:
-        return replace(plan, total=Total(text))
+        return plan.but(total=Total(text))
     except ValueError as error:
         raise invalid(name, "is none, estimate or accurate") from error
 
@@ -203,20 +202,20 @@ def _summary(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     except ValueError as error:
         raise invalid(name, "is true, text, data, count or false") from error
     if mode is Summary.COUNT:
-        return replace(plan, summary=mode, count=0, total=Total.ACCURATE)
-    return replace(plan, summary=mode)
+        return plan.but(summary=mode, count=0, total=Total.ACCURATE)
+    return plan.but(summary=mode)
 
 
 def _elements(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    return replace(plan, elements=(*plan.elements, *(part for part in text.split(",") if part)))
+    return plan.but(elements=(*plan.elements, *(part for part in text.split(",") if part)))
 
 
 def _cursor(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    return replace(plan, cursor=text)
+    return plan.but(cursor=text)
 
 
 def _explain(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    return replace(plan, explain=text == "true")
+    return plan.but(explain=text == "true")
 
 
 def _list(setting: Setting, plan: Plan, name: str, text: str) -> Plan:

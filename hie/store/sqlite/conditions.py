@@ -82,6 +82,19 @@ class Conditions:
     def __init__(self, connection: apsw.Connection, names: Names) -> None:
         self._connection = connection
         self._names = names
+        self._seen: dict[tuple[str, tuple[Any, ...]], list[int]] = {}
+
+    def forget(self) -> None:
+        """A search begins: what was looked up for the one before may have changed."""
+        self._seen.clear()
+
+    def _listed(self, sql: str, values: tuple[Any, ...]) -> list[int]:
+        """The first numbers that a SELECT gives, one more than a few; asked once in a search."""
+        found = self._seen.get((sql, values))
+        if found is None:
+            rows = self._connection.execute(f"{sql} LIMIT {_FEW + 1}", values)
+            found = self._seen[sql, values] = [row[0] for row in rows]
+        return found
 
     def condition(self, test: Test, kind: Kind, prefix: str = "", key: str | None = None) -> Sql:
         """`test` on the row; `prefix` (like `c0.`) is put before each column, `key` is the column of concepts."""
@@ -90,7 +103,7 @@ class Conditions:
     def _concepts(self, where: str, values: tuple[Any, ...], column: str) -> Sql:
         """Concepts by a condition: their numbers when few, which keeps an index scan in order, else a subquery."""
         sql = f"SELECT pk FROM concept WHERE {where}"
-        found = [row[0] for row in self._connection.execute(f"{sql} LIMIT {_FEW + 1}", values)]
+        found = self._listed(sql, values)
         return one_of(column, found) if len(found) <= _FEW else Sql(f"{column} IN ({sql})", values)
 
     def token(self, test: TokenTest, kind: Kind, prefix: str, key: str) -> Sql:
@@ -174,7 +187,7 @@ class Conditions:
             return NEVER
         values: tuple[Any, ...] = (start, self._names.param(type_pk, hierarchy.parent))
         sql, values = (_UP, (*values, type_pk)) if hierarchy.up else (_DOWN, values)
-        found = [row[0] for row in self._connection.execute(f"{sql} LIMIT {_FEW + 1}", values)]
+        found = self._listed(sql, values)
         return one_of(key, found) if len(found) <= _FEW else Sql(f"{key} IN ({sql})", values)
 
     def resource(self, resource_type: str, resource_id: str) -> int | None:

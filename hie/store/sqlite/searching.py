@@ -57,6 +57,7 @@ class Searching:
         try:
             if alone:
                 self._connection.execute("BEGIN")
+            self._compiler.conditions.forget()
             return self._search(plan)
         finally:
             self._connection.set_progress_handler(None)
