@@ -13,6 +13,11 @@ _SOUNDEX = {
 @lru_cache(maxsize=32768)
 def fold(text: str) -> str:
     """`text` as it is stored and looked up: `"Ｍüller  Ａnna"` -> `"muller anna"`."""
+    return fold_long(text)
+
+
+def fold_long(text: str) -> str:
+    """The same for a text that is not worth remembering."""
     if text.isascii():
         return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKD", text).casefold()

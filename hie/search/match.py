@@ -41,7 +41,7 @@ from hie.search.plan import (
     UriTest,
     Words,
 )
-from hie.search.text import content_text, narrative_text
+from hie.search.text import content_text, has_pieces, narrative_text, terms
 
 _EARTH_KM = 6371.0088
 
@@ -271,10 +271,9 @@ def distance(latitude: float, longitude: float, other_latitude: float, other_lon
 
 
 def has_words(body: bytes, words: Iterable[str], narrative: bool) -> bool:
-    """Whether the narrative, or any text of the body, contains all `words` once folded."""
+    """Whether the narrative, or all text of the body, has terms that begin with each of `words`."""
     resource = orjson.loads(body)
-    whole = narrative_text(resource) if narrative else content_text(resource)
-    return all(word in whole for word in words)
+    return has_pieces(terms(narrative_text(resource) if narrative else content_text(resource)), words)
 
 
 def sort_value(key: SortKey, subject: Subject) -> Any:

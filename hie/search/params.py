@@ -39,6 +39,7 @@ from hie.search.plan import (
     UriTest,
     Words,
 )
+from hie.search.text import pieces
 
 Terminology = Callable[[str, str], Sequence[tuple[str, str]]]
 """(modifier `in`, `above` or `below`, value set URL or `system|code`) -> (system, code) of all that are meant.
@@ -336,7 +337,9 @@ def _updated(setting: Setting, label: str, modifier: str | None, texts: Sequence
 def _words(narrative: bool) -> Callable[..., Clause]:
     def parse(setting: Setting, label: str, modifier: str | None, texts: Sequence[str]) -> Clause:
         _no_modifier(label, modifier)
-        found = tuple(Words(tuple(fold(literal.unescape(value)).split()), narrative) for value in texts)
+        found = tuple(Words(pieces(fold(literal.unescape(value))), narrative) for value in texts)
+        if not all(words.words for words in found):
+            raise invalid(label, "has no word in it")
         return found[0] if len(found) == 1 else Or(found)
 
     return parse

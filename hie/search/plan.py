@@ -233,7 +233,8 @@ class InCompartment:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The narrative (`narrative`) or any text of the body contains all `words`, case folded (`_text`, `_content`)."""
+    """`_text` and `_content`: terms of the narrative (`narrative`) or of all text begin with each of `words`, which are
+    pieces of what was searched (`hie.search.text`)."""
 
     words: tuple[str, ...]
     narrative: bool

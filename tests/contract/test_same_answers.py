@@ -154,6 +154,7 @@ OBSERVATION_QUERIES = st.one_of(
     st.builds(lambda code, amount: f"component-code-value-quantity={code}${amount}", CODES, _QUANTITY),
     st.builds(lambda code, amount: f"combo-code-value-quantity={code}${amount}", CODES, _QUANTITY),
     _pair("patient.name", _WORD),
+    _pair("_content", st.sampled_from(["wang", "w", "王", "lin", "oth", "thing wang", "li,lin"])),
     _pair("patient.gender", st.sampled_from(["male"]), "not"),
     _pair("patient.link.family", _WORD),
     _pair("patient._has:Observation:patient:status", st.just("final")),

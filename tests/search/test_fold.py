@@ -1,7 +1,7 @@
 """Text normalised for string search."""
 
 from hie.search.fold import fold, phonetic
-from hie.search.text import content_text, narrative_text
+from hie.search.text import content_text, has_pieces, narrative_text, pieces, terms
 
 
 def test_case_width_accents_and_space_are_folded() -> None:
@@ -25,3 +25,18 @@ def test_text_and_content() -> None:
     }
     assert narrative_text(resource) == "blood pressure & pulse"
     assert content_text(resource) == "blood pressure & pulse seated"
+
+
+def test_terms_are_words_and_pairs_of_ideographs() -> None:
+    assert terms("2型糖尿病, type_2 diabetes") == {"2", "型糖", "糖尿", "尿病", "病", "type", "diabetes"}
+    assert pieces("糖尿病 diab") == ("糖尿", "尿病", "diab")
+    assert pieces("病") == ("病",)
+    assert pieces("- _ &") == ()
+
+
+def test_pieces_begin_terms() -> None:
+    there = terms("高血压病史 hypertension 140.5")
+    for found in ("血压", "高血压", "史", "高", "hyper", "140", "140.5", "血压 hypertension"):
+        assert has_pieces(there, pieces(found)), found
+    for missing in ("压血", "tension", "血糖", "40"):
+        assert not has_pieces(there, pieces(missing)), missing

@@ -161,6 +161,7 @@ def test_what_controls_the_search() -> None:
         ("Patient", "link:below=Patient/1", "link:below"),
         ("Location", "partof:above=http://else/Location/1", "partof:above"),
         ("Location", "partof:below=Location/1/_history/2", "partof:below"),
+        ("Patient", "_content=--", "_content"),
         ("Patient", "gender=", "gender"),
         ("Patient", "gender:missing=maybe", "gender:missing"),
         ("Patient", "_sort=nonsense", "_sort"),

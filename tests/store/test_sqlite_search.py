@@ -12,6 +12,7 @@ from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.sqlite import SqliteStore
 from hie.store.sqlite import reading as module
+from hie.store.sqlite.texts import text_path
 from tests.contract.asking import ids, plan, put
 
 
@@ -40,14 +41,58 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 async def test_a_search_past_its_time_limit_says_so(store: SqliteStore) -> None:
     with pytest.raises(HieError) as caught:
-        await store.search(replace(plan("Observation", "_content=nowhere"), seconds=0.0))
+        await store.search(replace(plan("Observation", "code:not=nowhere&_total=accurate"), seconds=0.0))
     assert caught.value.category is Category.TIMEOUT
     assert await ids(store, "Observation", "_id=o0001") == "o0001"
 
 
 async def test_a_slow_search_goes_on_in_a_thread(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INLINE", 0.0)
-    assert len((await ids(store, "Observation", "_content=word")).split()) == 400
+    assert len((await ids(store, "Observation", "code:not=nowhere&_total=accurate")).split()) == 400
+
+
+async def _matches(store: SqliteStore, query: str) -> tuple[str, int]:
+    """Ids that a search finds, and how many rows drove it."""
+    found = await store.search(replace(plan("Observation", query), explain=True))
+    assert found.explain is not None
+    return " ".join(match.id for match in found.matches), found.explain["steps"][0]["rows"]
+
+
+async def test_words_are_found_before_and_after_the_text_index_has_them(store: SqliteStore) -> None:
+    assert store._texts.wait(30)
+    note = {"resourceType": "Observation", "id": "noted", "note": [{"text": "既往高血压 Hypertension"}]}
+    await put(store, note)
+    for _ in range(2):
+        assert await _matches(store, "_content=血压") == ("noted", 1)
+        assert await _matches(store, "_content=hyper") == ("noted", 1)
+        assert await _matches(store, "_content=血高") == ("", 0)
+        assert store._texts.wait(30)
+    assert store._texts._file.execute("SELECT count(*) FROM words WHERE words MATCH '\"血压\"'").get == 1
+    await put(store, {**note, "note": [{"text": "elsewhere"}]})
+    for _ in range(2):
+        assert await _matches(store, "_content=血压") == ("", 0)
+        assert await _matches(store, "_content=elsewhere") == ("noted", 1)
+        assert store._texts.wait(30)
+
+
+async def test_a_text_index_that_is_lost_or_of_another_store_is_made_anew(tmp_path: Path) -> None:
+    extract = Extractors(official()).extract
+    for name, text in (("one", "sunrise"), ("two", "sunset")):
+        store = await SqliteStore.open(tmp_path / name, extract=extract)
+        await put(store, {"resourceType": "Basic", "id": "b", "code": {"text": text}})
+        assert store._texts.wait(30)
+        await store.close()
+    for spoil in ("", "no database at all"):
+        text_path(tmp_path / "two").write_text(spoil) if spoil else text_path(tmp_path / "two").unlink()
+        store = await SqliteStore.open(tmp_path / "two", extract=extract)
+        assert store._texts.wait(30)
+        assert await ids(store, "Basic", "_content=sunset") == "b"
+        await store.close()
+    text_path(tmp_path / "one").replace(text_path(tmp_path / "two"))
+    store = await SqliteStore.open(tmp_path / "two", extract=extract)
+    assert store._texts.wait(30)
+    assert (await ids(store, "Basic", "_content=sunset"), await ids(store, "Basic", "_content=sunrise")) == ("b", "")
+    await store.close()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +109,8 @@ async def test_a_slow_search_goes_on_in_a_thread(store: SqliteStore, monkeypatch
         "_lastUpdated=ge2020",
         "_include=Observation:patient",
         "_include=*",
+        "_content=word",
+        "_content=word&code=c1",
         "",
     ],
 )

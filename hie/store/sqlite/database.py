@@ -25,7 +25,7 @@ def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> aps
     """
     mode = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     with translated():
-        connection = apsw.Connection(str(path), flags=mode, statementcachesize=STATEMENTS)
+        connection = apsw.Connection(str(path), flags=mode | apsw.SQLITE_OPEN_URI, statementcachesize=STATEMENTS)
         connection.set_busy_timeout(5000)
         if not read_only:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL")

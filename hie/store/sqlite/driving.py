@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from hie.search.plan import (
     And,
     Chain,
@@ -27,9 +29,11 @@ from hie.search.plan import (
     RangeTest,
     StringTest,
     UpdatedIs,
+    Words,
 )
 from hie.store.sqlite.conditions import DAY, NEVER, Sql, date_condition, joined, one_of
 from hie.store.sqlite.probing import TABLES, Probing, Scope, live
+from hie.store.sqlite.texts import expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,22 @@ class Compiler(Probing):
     def _arms_near(self, clause: Near, scope: Scope) -> list[Arm] | None:
         where = joined([one_of("param", self.params(scope, "near")), self.near(clause)], "AND")
         return [Arm(Sql(f"SELECT resource FROM near WHERE {where.text}", where.values))]
+
+    def _arms_words(self, clause: Words, scope: Scope) -> list[Arm] | None:
+        """What the text index has, and what it has not reached, by reading; many of those are for another clause."""
+        reached = int(self.connection.execute("SELECT seq FROM texts.reached WHERE one = 1").get or 0)
+        newest = int(self.connection.execute("SELECT max(seq) FROM version").get or 0)
+        types = one_of("r.type", scope)
+        current = f"CROSS JOIN resource r ON r.pk = v.resource AND r.seq = v.seq AND r.deleted = 0 AND {types.text}"
+        indexed = f"FROM texts.words w CROSS JOIN version v ON v.seq = w.rowid {current} WHERE w.words MATCH ?"
+        beyond = f"FROM version v {current} WHERE v.seq > ? AND hie_words(v.body, ?, ?)"
+        wanted = (orjson.dumps(clause.words).decode(), int(clause.narrative))
+        found = [Arm(Sql(f"SELECT r.pk AS resource {indexed}",
+                         (*types.values, expression(clause.words, clause.narrative))))]  # fmt: skip
+        if reached < newest:
+            read = Sql(f"SELECT r.pk AS resource {beyond}", (*types.values, reached, *wanted))
+            found.append(Arm(read, loose=newest - reached > _READ))
+        return found
 
     def _arms_chain(self, clause: Chain, scope: Scope) -> list[Arm] | None:
         targets = self.scope(clause.types)
@@ -301,6 +321,9 @@ _CAPS = (100, 2000, 10_000)
 _FEW = 200
 """When the likeliest clause lists fewer rows it drives; the others are not counted."""
 
+_READ = 2000
+"""Versions beyond the text index that a search for words reads gladly."""
+
 _RANK = {IdIs: 0, InCompartment: 1, Match: 2, Chain: 3, Has: 4}
 
 _EARLIEST, _LATEST = -(1 << 62), 1 << 62
@@ -326,6 +349,7 @@ _ARMS: dict[type, Callable[[Compiler, Any, Scope], list[Arm] | None]] = {
     UpdatedIs: Compiler._arms_updated,
     InCompartment: Compiler._arms_compartment,
     Near: Compiler._arms_near,
+    Words: Compiler._arms_words,
     Chain: Compiler._arms_chain,
     Has: Compiler._arms_has,
 }

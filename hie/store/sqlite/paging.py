@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from hie.search.plan import And, Clause, Not, Plan, Present, SortKey
+from hie.search.plan import And, Clause, Not, Plan, Present, SortKey, Words
 from hie.store.sqlite.conditions import Sql, joined
 from hie.store.sqlite.probing import Scope
 from hie.store.sqlite.sets import Sets, Source, flat
@@ -90,7 +90,8 @@ class Paging:
             source = self._sets.source(clause, self._scope)
         if all(arm.ordered for arm in source.arms):
             return self._merged(source, beyond, limit) or []
-        for size, window in ((FEW, 5 * limit), (DENSE, WINDOW)):
+        read = isinstance(source.best, Words)
+        for size, window in () if read else ((FEW, 5 * limit), (DENSE, WINDOW)):
             if self._compiler.estimate(source.arms, size) < size:
                 break
             found = self._chunk(source, beyond, limit, window)
@@ -139,7 +140,7 @@ class Paging:
 
     def _window(self) -> int | None:
         """How many rows of the key's index to walk; None when sorting the set is less work."""
-        if not self._walkable():
+        if not self._walkable() or isinstance(self._source.best, Words):
             return None
         size = self._compiler.estimate(self._source.arms, DENSE_SORT)
         if size >= DENSE_SORT:

@@ -15,6 +15,7 @@ from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import FollowedNames, Names
 from hie.store.sqlite.searching import Searching, prepare
+from hie.store.sqlite.texts import attach
 from hie.store.sqlite.versions import VersionReading
 from hie.store.table import Row, Table, Value, Where
 
@@ -36,6 +37,7 @@ class SqliteReading:
         self._patient = connect(path, read_only=True)
         for connection in (self._reading, self._patient):
             prepare(connection)
+            attach(connection, path)
         self._versions = VersionReading(self._reading, names)
         self._tables = sql_tables.TableReading(self._reading, tables)
         self._quick = Searching(self._reading, names, secret)

@@ -15,6 +15,7 @@ from hie.store.sqlite.names import Names
 from hie.store.sqlite.reading import SqliteReading
 from hie.store.sqlite.schema import migrate
 from hie.store.sqlite.searching import prepare
+from hie.store.sqlite.texts import TextIndex, attach
 from hie.store.sqlite.transaction import SqliteTransaction
 from hie.store.sqlite.writer import GroupWriter, Limits
 from hie.store.table import Table
@@ -34,12 +35,14 @@ class SqliteStore(SqliteReading):
             for table in tables:
                 sql_tables.create(self._writing, table)
         prepare(self._writing)
+        self._texts = TextIndex(path)
+        attach(self._writing, path)
         names = Names(self._writing)
         super().__init__(path, names, tables, secret)
         self._transaction = SqliteTransaction(self._writing, names, tables, extract, clock, secret)
         self._checkpointing = connect(path, cache_mib=8)
         self._checkpointer = Checkpointer(self._writing, self._checkpointing)
-        self._writer = GroupWriter(self._writing, names, limits, self._checkpointer.relieve)
+        self._writer = GroupWriter(self._writing, names, limits, self._committed)
 
     @classmethod
     async def open(
@@ -58,6 +61,10 @@ class SqliteStore(SqliteReading):
         process).
         """
         return cls(path, tables, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())
+
+    def _committed(self) -> None:
+        self._checkpointer.relieve()
+        self._texts.follow()
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
@@ -78,6 +85,7 @@ class SqliteStore(SqliteReading):
         """See `Store.close`."""
         await self._writer.close()
         await super().close()
+        self._texts.close()
         self._checkpointer.close()
         self._checkpointing.close()
         self._writing.close()

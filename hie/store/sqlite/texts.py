@@ -1,0 +1,150 @@
+"""The text index for `_text` and `_content`: a file of its own beside the store, written behind the commits.
+
+A thread reads versions in order of writing and adds their terms (`hie.search.text`) to an FTS5 table whose row number
+is that of the version, so a row is never changed and says nothing about later versions. `reached` is the last version
+that is in; a search finds what is beyond by reading bodies. So writing a resource costs nothing here, and an answer is
+exact however far the thread is. The file can be lost: it is made anew from the versions.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+import apsw
+
+from hie.base.errors import HieError
+from hie.search.text import content_text, narrative_text, terms
+from hie.store.sqlite.database import connect
+from hie.wire.safejson import loads
+
+BATCH = 500
+"""Versions a commit of the thread."""
+
+_RESTING_SECONDS = 0.5
+"""The longest pause between two batches; otherwise as long as the last one took."""
+
+_AGAIN_SECONDS = 5.0
+"""The pause after the file could not be read or written."""
+
+_NARRATIVE = "\u241e"
+"""Before each term of the narrative; no term has it."""
+
+_SCHEMA = """
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(terms, content='', columnsize=0, detail=none, tokenize='ascii');
+CREATE TABLE IF NOT EXISTS reached (
+    one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, resource INTEGER, last_updated INTEGER
+);
+INSERT OR IGNORE INTO reached VALUES (1, 0, NULL, NULL);
+"""
+_REACHED = "SELECT seq, resource, last_updated FROM reached WHERE one = 1"
+_MORE = f"SELECT seq, resource, last_updated, body FROM version WHERE seq > ? ORDER BY seq LIMIT {BATCH}"
+
+
+def text_path(path: Path) -> Path:
+    """The file of the text index of a store."""
+    return path.with_name(path.name + "-text")
+
+
+def attach(connection: apsw.Connection, path: Path) -> None:
+    """Let a connection of the store read its text index, as schema `texts`."""
+    connection.execute("ATTACH ? AS texts", (f"file:{quote(str(text_path(path).absolute()))}?mode=ro",))
+
+
+def expression(words: Iterable[str], narrative: bool) -> str:
+    """The FTS5 query for rows with terms that begin with each of `words`."""
+    mark = _NARRATIVE if narrative else ""
+    return " AND ".join(f'"{mark}{word}"*' for word in words)
+
+
+def _row(body: bytes) -> str:
+    resource = loads(body)
+    narrated = terms(narrative_text(resource))
+    return " ".join([*terms(content_text(resource)), *(_NARRATIVE + term for term in narrated)])
+
+
+class TextIndex:
+    """Opens the file and follows the commits of the store at `path`, whose tables must be there."""
+
+    def __init__(self, path: Path) -> None:
+        self._store = connect(path, cache_mib=2, read_only=True)
+        self._file = _opened(text_path(path), self._store)
+        self._wake = threading.Event()
+        self._idle = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="hie-text", daemon=True)
+        self._wake.set()
+        self._thread.start()
+
+    def follow(self) -> None:
+        """Something was committed."""
+        self._idle.clear()
+        self._wake.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until every version is in; False when that takes longer."""
+        return self._idle.wait(seconds)
+
+    def close(self) -> None:
+        """Stop after the batch under way."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join()
+        self._file.close()
+        self._store.close()
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            begun = monotonic()
+            try:
+                more = self._step()
+            except (apsw.Error, HieError):
+                self._closing.wait(_AGAIN_SECONDS)
+                more = True
+            if more:
+                self._wake.set()
+                self._closing.wait(min(monotonic() - begun, _RESTING_SECONDS))
+            elif not self._wake.is_set():
+                self._idle.set()
+
+    def _step(self) -> bool:
+        """Take in the next versions; whether there were any."""
+        reached = int(self._file.execute(_REACHED).get[0])
+        rows: list[Any] = self._store.execute(_MORE, (reached,)).fetchall()
+        if not rows:
+            return False
+        found = [(seq, _row(body)) for seq, _, _, body in rows if body]
+        with self._file:
+            self._file.execute("UPDATE reached SET seq = ?, resource = ?, last_updated = ? WHERE one = 1 AND seq = ?",
+                               (*rows[-1][:3], reached))  # fmt: skip
+            if self._file.changes():  # no other process took them in meanwhile
+                self._file.executemany("INSERT INTO words (rowid, terms) VALUES (?, ?)", found)
+        return True
+
+
+def _opened(path: Path, store: apsw.Connection) -> apsw.Connection:
+    """The file; one that is damaged, or belongs to another store, begins anew."""
+    with contextlib.suppress(apsw.Error, HieError):
+        file = _made(path)
+        seq, *known = file.execute(_REACHED).get
+        there: Any = store.execute("SELECT resource, last_updated FROM version WHERE seq = ?", (seq,)).fetchone()
+        if seq == 0 or list(there or ()) == known:
+            return file
+        file.close()
+    for one in path.parent.glob(f"{path.name}*"):
+        one.unlink()
+    return _made(path)
+
+
+def _made(path: Path) -> apsw.Connection:
+    file = connect(path, cache_mib=8)
+    # What a loss of power takes from a derived file is taken in again.
+    file.execute("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 1000")
+    with file:
+        file.execute(_SCHEMA)
+    return file
