@@ -240,8 +240,16 @@ def _km(clause: Near) -> Any:
 
 def targets(code: str) -> Any:
     """What the references of parameter `code` point to, as an expression."""
-    ours = {"$filter": {"input": {"$ifNull": ["$r", []]}, "as": "one", "cond": {"$eq": ["$$one.p", _literal(code)]}}}
-    return {"$map": {"input": ours, "as": "one", "in": "$$one.o"}}
+    return after_mark(code, REFERENCE)
+
+
+def after_mark(code: str, mark: str) -> Any:
+    """What stands behind `mark` in the keys of parameter `code`, as an expression."""
+    start, stop = _literal(code + mark), _literal(code + chr(ord(mark) + 1))
+    ours = {"$and": [{"$gte": ["$$one", start]}, {"$lt": ["$$one", stop]}]}
+    chosen = {"$filter": {"input": {"$ifNull": ["$k", []]}, "as": "one", "cond": ours}}
+    rest = {"$substrBytes": ["$$one", len((code + mark).encode()), -1]}
+    return {"$map": {"input": chosen, "as": "one", "in": rest}}
 
 
 def reference_to_me(code: str) -> Any:

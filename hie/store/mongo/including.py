@@ -7,7 +7,9 @@ from hie.base.errors import Category, HieError
 from hie.search.plan import Include
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking, Documents
-from hie.store.mongo.keys import REFERENCE, key, name
+from hie.store.mongo.compile import Stage
+from hie.store.mongo.keys import REFERENCE, key, references
+from hie.store.mongo.sorting import shown
 from hie.store.port import Version
 
 MOST_INCLUDED = 5000
@@ -40,13 +42,12 @@ class Including:
     async def _pointed(self, include: Include, documents: Documents) -> Documents:
         """What the documents refer to."""
         names = dict.fromkeys(
-            one["o"]
+            at
             for document in documents
             if include.source in (None, document["t"])
-            for one in document.get("r", ())
-            if "o" in one and include.param in (None, one["p"])
-            and (include.target is None or one["o"].startswith(name(include.target, "")))
-        )  # fmt: skip
+            for code, at in references(document.get("k", ()))
+            if include.param in (None, code) and at.startswith("" if include.target is None else f"{include.target}/")
+        )
         return await self._listed({"_id": {"$in": list(names)}, "t": {"$gt": ""}}, "_id_") if names else []
 
     async def _pointing(self, include: Include, documents: Documents) -> Documents:
@@ -60,5 +61,5 @@ class Including:
         return await self._listed({"k": {"$in": keys}, **kind}, schema.KEYS)
 
     async def _listed(self, condition: dict[str, Any], hint: str) -> Documents:
-        shown = {"$project": {"t": 1, "w": 1, "n": 1, "p": 1, "r": 1}}
-        return await self._asking.documents([{"$match": condition}, {"$limit": MOST_INCLUDED + 1}, shown], hint)
+        stages: list[Stage] = [{"$match": condition}, {"$limit": MOST_INCLUDED + 1}, {"$project": shown(True)}]
+        return await self._asking.documents(stages, hint)

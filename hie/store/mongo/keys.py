@@ -16,12 +16,11 @@ them all, in order of the paging number `n`:
 | 8 | nothing: the parameter has a range that is wide |
 
 What is compared by range lies in arrays of small documents: `s` strings, `d` dates, `q` numbers and quantities, `g`
-positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `r` the references, for joins, `m` the
-latest value of the type's main date, by which charts are read.
+positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `m` the latest value of the type's main
+date, by which charts are read.
 """
 
-from collections.abc import Iterable
-from itertools import chain
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hie.base.systems import REGION
@@ -52,11 +51,8 @@ Document = dict[str, Any]
 
 def key(code: str, mark: str, *values: str) -> str:
     """One key of `k`. NUL separates its values, so it is replaced in them, here and in searches alike."""
-    text = "".join(values)
-    if "\x00" in text:
+    if "\x00" in "".join(values):
         values = tuple(value.replace("\x00", "\ufffd") for value in values)
-    elif len(values) == 1:
-        return code + mark + text
     return code + mark + "\x00".join(values)
 
 
@@ -90,66 +86,65 @@ def main_date(resource_type: str) -> str:
 
 
 def index_fields(resource_type: str, entries: Entries) -> Document:
-    """The fields `k`, `s`, `d`, `q`, `g`, `c`, `r` and `m` of a document; empty ones are left out."""
-    fields: Document = {
-        "k": list(dict.fromkeys(_keys(entries))),
-        "s": [{"p": f"{resource_type}.{e[0]}", **_string(e)} for e in dict.fromkeys(entries.string)],
-        "d": [{"p": f"{resource_type}.{e[0]}", **_range(e)} for e in dict.fromkeys(entries.date) if e[0][0] != "_"],
-        "q": [
-            *({"p": f"{resource_type}.{e[0]}", **_range(e)} for e in dict.fromkeys(entries.number)),
-            *({"p": f"{resource_type}.{e[0]}", **_quantity(e)} for e in dict.fromkeys(entries.quantity)),
-        ],
-        "g": [{"p": code, "a": latitude, "o": longitude} for code, latitude, longitude in entries.near],
-        "c": [_tuple(code, parts) for code, parts in dict.fromkeys(entries.composite)],
-        "r": _references(entries),
-    }
-    found = {field: value for field, value in fields.items() if value}
+    """The fields `k`, `s`, `d`, `q`, `g`, `c` and `m` of a document; empty ones are left out."""
+    fields: Document = {"k": list(dict.fromkeys(_keys(entries)))}
+    if entries.string:
+        fields["s"] = [{"p": f"{resource_type}.{e[0]}", **_string(e)} for e in dict.fromkeys(entries.string)]
+    dates = [e for e in dict.fromkeys(entries.date) if e[0][0] != "_"]
+    if dates:
+        fields["d"] = [{"p": f"{resource_type}.{e[0]}", **_range(e)} for e in dates]
+    if entries.number or entries.quantity:
+        numbers = [{"p": f"{resource_type}.{e[0]}", **_range(e)} for e in dict.fromkeys(entries.number)]
+        quantities = [{"p": f"{resource_type}.{e[0]}", **_quantity(e)} for e in dict.fromkeys(entries.quantity)]
+        fields["q"] = numbers + quantities
+    if entries.near:
+        fields["g"] = [{"p": code, "a": latitude, "o": longitude} for code, latitude, longitude in entries.near]
+    if entries.composite:
+        fields["c"] = [_tuple(code, parts) for code, parts in dict.fromkeys(entries.composite)]
     code = main_date(resource_type)
-    newest = [entry[1] for entry in entries.date if entry[0] == code]
-    return {**found, "m": max(newest)} if newest else found
+    newest = [entry[1] for entry in dates if entry[0] == code]
+    if newest:
+        fields["m"] = max(newest)
+    return fields if fields["k"] else {field: value for field, value in fields.items() if field != "k"}
 
 
-def _keys(entries: Entries) -> Iterable[str]:
+def _keys(entries: Entries) -> list[str]:
+    found: list[str] = []
     for code, system, value, text in entries.token:
         if code != "_id":
-            yield from _token(code, system, value, text)
+            found += _token(code, system, value, text)
     for code, system, type_code, value in entries.of_type:
-        yield from _token(code + OF_TYPE, f"{system}|{type_code}", value, "")
+        found += _token(code + OF_TYPE, f"{system}|{type_code}", value, "")
     for entry in entries.reference:
-        yield from _reference(entry)
-    for code, uri in entries.uri:
-        yield key(code, URI, uri)
+        found += _reference(entry)
+    found += [key(code, URI, uri) for code, uri in entries.uri]
     for code, parts in entries.composite:
         if len(parts[0]) == 4:
-            yield from _token(code, parts[0][1], str(parts[0][2]), "")
+            found += _token(code, parts[0][1], str(parts[0][2]), "")
         elif len(parts[0]) == 7:
-            yield key(code, REFERENCE, target(parts[0]))
-    for ranged in chain[Any](entries.date, entries.number, entries.quantity):
-        if wide(ranged):
-            yield key(ranged[0], WIDE)
-    for kind, owner in entries.compartments:
-        if kind == "Patient":
-            yield key("", COMPARTMENT, owner)
+            found.append(key(code, REFERENCE, target(parts[0])))
+    ranges: tuple[list[Any], ...] = (entries.date, entries.number, entries.quantity)
+    found += [key(ranged[0], WIDE) for some in ranges for ranged in some if wide(ranged)]
+    found += [key("", COMPARTMENT, owner) for kind, owner in entries.compartments if kind == "Patient"]
+    return found
 
 
-def _token(code: str, system: str, value: str, text: str) -> Iterable[str]:
-    if value:
-        yield key(code, CODE, value)
-        yield key(code, TOKEN, system, value)
+def _token(code: str, system: str, value: str, text: str) -> list[str]:
+    found = [key(code, CODE, value), key(code, TOKEN, system, value)] if value else []
     if text:
-        yield key(code, TEXT, text)
-    if not value and not text:
-        yield key(code, OTHER)
+        found.append(key(code, TEXT, text))
+    return found or [key(code, OTHER)]
 
 
-def _reference(entry: Any) -> Iterable[str]:
+def _reference(entry: Any) -> list[str]:
     code, _, _, _, version, system, value = entry
     at = target(entry)
-    yield key(code, REFERENCE, at) if at else key(code, OTHER)
+    found = [key(code, REFERENCE, at) if at else key(code, OTHER)]
     if at and version:
-        yield key(code, REFERENCE, at, version)
+        found.append(key(code, REFERENCE, at, version))
     if system or value:
-        yield from _token(code + IDENTIFIER, system, value, "")
+        found += _token(code + IDENTIFIER, system, value, "")
+    return found
 
 
 def target(entry: Any) -> str:
@@ -157,10 +152,12 @@ def target(entry: Any) -> str:
     return name(entry[1], entry[2]) if entry[2] else str(entry[3])
 
 
-def _references(entries: Entries) -> list[Document]:
-    """`o` is a resource here, `w` a URL."""
-    found = {(e[0], "o" if e[2] else "w", target(e)): None for e in entries.reference if target(e)}
-    return [{"p": code, field: at} for code, field, at in found]
+def references(found: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Parameter and target (`Patient/1` or a URL) of each reference among keys of `k`."""
+    for one in found:
+        code, mark, rest = one.partition(REFERENCE)
+        if mark and code.isprintable():
+            yield code, rest.partition("\x00")[0]
 
 
 def _string(entry: Any) -> Document:

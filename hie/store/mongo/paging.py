@@ -11,7 +11,7 @@ from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking, Documents
 from hie.store.mongo.compile import Scope, Stage, one_of
 from hie.store.mongo.keys import main_date
-from hie.store.mongo.sorting import after, keyed, order
+from hie.store.mongo.sorting import after, keyed, order, shown
 from hie.store.mongo.source import Source, flat, probed
 
 FEW = 100
@@ -26,8 +26,6 @@ WINDOW = 2000
 WALK = 10_000
 """Documents in the order of an index that are tried before a dense set is sorted."""
 
-_SHOWN = {"t": 1, "w": 1, "n": 1, "p": 1, "r": 1}
-
 
 class Paging:
     """Finds the page that `plan` wants of what meets `clause`, which `source` lists."""
@@ -38,6 +36,7 @@ class Paging:
         self._clause = clause
         self._scope = scope
         self._source = source
+        self._shown = shown(bool(plan.includes))
 
     async def found(self, position: list[Any] | None) -> Documents:
         """The documents behind `position` in order, one more than a page, if there are."""
@@ -48,11 +47,11 @@ class Paging:
         way = _way(keys, self._scope)
         if way is not None and await self._lists(DENSE):
             walk = self._walk(way[0], keys[0].descending, position)
-            found = await self._asking.documents([*walk, limit, keyed(keys, self._scope)], way[1])
+            found = await self._asking.documents([*walk, limit, keyed(keys, self._scope, self._shown)], way[1])
             if len(found) > self._plan.count:
                 return found
         beyond = [after(keys, position)] if position else []
-        stages = [*source.stages, keyed(keys, self._scope), *beyond, *order(keys), limit]
+        stages = [*source.stages, keyed(keys, self._scope, self._shown), *beyond, *order(keys), limit]
         return await self._asking.documents(stages, source.hint)
 
     async def _lists(self, many: int) -> bool:
@@ -62,7 +61,7 @@ class Paging:
 
     async def _unsorted(self, number: int | None) -> Documents:
         """Matches in order of `n`."""
-        ends: list[Stage] = [{"$limit": self._plan.count + 1}, {"$project": _SHOWN}]
+        ends: list[Stage] = [{"$limit": self._plan.count + 1}, {"$project": self._shown}]
         source = self._source
         if not source.ordered and await self._lists(FEW):
             for window, many in ((5 * (self._plan.count + 1), FEW), (WINDOW, DENSE)):

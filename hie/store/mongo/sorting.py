@@ -4,16 +4,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from hie.search.plan import Kind, SortKey
-from hie.store.mongo.compile import Scope, Stage
-from hie.store.mongo.keys import CODE, TOKEN, URI
+from hie.store.mongo.compile import Scope, Stage, after_mark
+from hie.store.mongo.keys import CODE, REFERENCE, URI
 
 _FIELDS = {Kind.DATE: ("d", "l"), Kind.STRING: ("s", "f"), Kind.NUMBER: ("q", "l"), Kind.SPECIAL: ("g", "a")}
 
 
-def keyed(keys: Sequence[SortKey], scope: Scope) -> Stage:
-    """The stage that leaves `_id`, `t`, `w`, `n`, `p`, `r` and the sort values `v0`, `v1`, ... (null: none)."""
+def shown(referring: bool) -> dict[str, Any]:
+    """The fields that are left of a document of a page: `_id`, `t`, `w`, `n`, `p`; if `referring`, the keys of its
+    references as well, by which others are included."""
+    fields: dict[str, Any] = {"t": 1, "w": 1, "n": 1, "p": 1}
+    if referring:
+        marked = {"$gte": [{"$indexOfBytes": ["$$one", REFERENCE]}, 0]}
+        fields["k"] = {"$filter": {"input": {"$ifNull": ["$k", []]}, "as": "one", "cond": marked}}
+    return fields
+
+
+def keyed(keys: Sequence[SortKey], scope: Scope, fields: dict[str, Any]) -> Stage:
+    """The stage that leaves `fields` and the sort values `v0`, `v1`, ... (null: none)."""
     values = {f"v{number}": _value(key, scope) for number, key in enumerate(keys)}
-    return {"$project": {"t": 1, "w": 1, "n": 1, "p": 1, "r": 1, **values}}
+    return {"$project": {**fields, **values}}
 
 
 def order(keys: Sequence[SortKey]) -> list[Stage]:
@@ -56,16 +66,20 @@ def _value(key: SortKey, scope: Scope) -> Any:
 def _values(key: SortKey, scope: Scope) -> Any:
     match key.kind:
         case Kind.TOKEN:
-            return _after_mark(key.param + CODE, key.param + TOKEN)
+            return after_mark(key.param, CODE)
         case Kind.URI:
-            return _after_mark(key.param + URI, key.param + chr(ord(URI) + 1))
+            return after_mark(key.param, URI)
         case Kind.REFERENCE:
-            return _mapped("r", {"$literal": [key.param]}, {"$ifNull": ["$$one.o", "$$one.w"]})
+            return _without_versions(after_mark(key.param, REFERENCE))
         case Kind.QUANTITY:
             return _mapped("q", _names(key, scope), {"$ifNull": ["$$one.a", "$$one.l"]})
         case _:
             array, field = _FIELDS[key.kind]
             return _mapped(array, _names(key, scope), f"$$one.{field}")
+
+
+def _without_versions(references: Any) -> Any:
+    return {"$filter": {"input": references, "as": "at", "cond": {"$lt": [{"$indexOfBytes": ["$$at", "\x00"]}, 0]}}}
 
 
 def _names(key: SortKey, scope: Scope) -> Any:
@@ -76,10 +90,3 @@ def _mapped(array: str, params: Any, value: Any) -> Any:
     ours = {"$in": ["$$one.p", params]}
     chosen = {"$filter": {"input": {"$ifNull": [f"${array}", []]}, "as": "one", "cond": ours}}
     return {"$map": {"input": chosen, "as": "one", "in": value}}
-
-
-def _after_mark(start: str, stop: str) -> Any:
-    between = {"$and": [{"$gte": ["$$one", {"$literal": start}]}, {"$lt": ["$$one", {"$literal": stop}]}]}
-    chosen = {"$filter": {"input": {"$ifNull": ["$k", []]}, "as": "one", "cond": between}}
-    rest = {"$substrBytes": ["$$one", len(start.encode()), -1]}
-    return {"$map": {"input": chosen, "as": "one", "in": rest}}
