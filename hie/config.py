@@ -33,6 +33,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store", str, "", "Store: sqlite:///PATH or mongodb://... Default: hie.sqlite in the data directory."),
     Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
     Setting("terminology", str, "", "File of large code systems. Default: terminology.sqlite in the data directory."),
+    Setting("exports", str, "", "Folder of bulk exports; servers on one store share it. Default: export in data."),
     Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
@@ -71,6 +72,7 @@ class Config:
     store: str
     secret_file: str
     terminology: str
+    exports: str
     mllp_port: int
     mllp_connections: int
     mllp_frame_seconds: float
@@ -93,6 +95,11 @@ class Config:
     def terminology_path(self) -> Path:
         """The file of large code systems (`hie terminology load`)."""
         return Path(self.terminology) if self.terminology else self.data / "terminology.sqlite"
+
+    @property
+    def export_folder(self) -> Path:
+        """Where bulk exports are written."""
+        return Path(self.exports) if self.exports else self.data / "export"
 
 
 def sqlite_path(store: str) -> Path | None:

@@ -1,12 +1,16 @@
 """Bulk exports: jobs that write NDJSON files, and what is known about them (Bulk Data Access v1.0.1).
 
-Each job is a folder: `request.json` when it begins, one `<Type>.ndjson` a type, `manifest.json` when it is complete.
-A folder without manifest whose job is not running was interrupted.
+Each job is a folder: `request.json` when it begins, one `<Type>.ndjson` a type, `progress` while it runs, and
+`manifest.json` when it is complete. The folder is all that servers need to share: any of them tells how far the job of
+another is, gives out its files and ends it by removing the folder. A job without manifest whose `progress` is missing
+or old was interrupted.
 """
 
 import asyncio
+import os
 import re
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +24,11 @@ from hie.store.port import Version
 _JOB = re.compile(r"[A-Za-z0-9\-]{1,64}")
 _FILE = re.compile(r"[A-Z][A-Za-z]+\.ndjson")
 _BREATH = 200
+_TELL_SECONDS = 1.0
+
+SILENT_SECONDS = 120.0
+"""After how long without news the job of another server is taken for dead: more than one page of a search may take."""
+
 Failed = Callable[[BaseException], None]
 
 
@@ -36,11 +45,12 @@ class Asked:
 class _Running:
     task: asyncio.Task[None]
     written: int = 0
+    told: float = 0.0
 
 
 @dataclass
 class Exports:
-    """All jobs below one folder."""
+    """All jobs below one folder, which the servers on one store may share."""
 
     folder: Path
     failed: Failed
@@ -50,11 +60,12 @@ class Exports:
         """Begin a job."""
         place = self.folder / job
         place.mkdir(parents=True)
-        request = {"url": asked.url, "owner": asked.owner, "began": asked.began}
-        (place / "request.json").write_bytes(orjson.dumps(request))
+        _write(place / "request.json", {"url": asked.url, "owner": asked.owner, "began": asked.began})
+        (place / "progress").write_text("0")
         self.running[job] = _Running(asyncio.create_task(self._run(job, place, versions)))
 
     async def _run(self, job: str, place: Path, versions: AsyncIterator[Version]) -> None:
+        running = self.running[job]
         counts: dict[str, int] = {}
         files: dict[str, BinaryIO] = {}
         try:
@@ -63,18 +74,25 @@ class Exports:
                     files[version.type] = (place / f"{version.type}.ndjson").open("wb")
                 files[version.type].write(version.body + b"\n")
                 counts[version.type] = counts.get(version.type, 0) + 1
-                self.running[job].written += 1
-                if self.running[job].written % _BREATH == 0:
+                running.written += 1
+                if running.written % _BREATH == 0:
+                    _tell(place, running)
                     await asyncio.sleep(0)
             for file in files.values():
                 file.close()
-            (place / "manifest.json").write_bytes(orjson.dumps(counts))
+            _write(place / "manifest.json", counts)
         except Exception as error:
-            self.failed(error)
+            self._ended(place, error)
         finally:
             for file in files.values():
                 file.close()
+            (place / "progress").unlink(missing_ok=True)
             self.running.pop(job, None)
+
+    def _ended(self, place: Path, error: Exception) -> None:
+        """Report an error, unless it is that another server removed the folder."""
+        if place.exists():
+            self.failed(error)
 
     def request(self, job: str, owner: str) -> dict[str, Any]:
         """What was asked; raises NOT_FOUND for a job that is unknown or somebody else's."""
@@ -88,9 +106,17 @@ class Exports:
         return request
 
     def progress(self, job: str) -> int | None:
-        """Resources written so far; None when the job does not run."""
+        """Resources written so far, here or by another server; None when the job does not run."""
         running = self.running.get(job)
-        return None if running is None else running.written
+        if running is not None:
+            return running.written
+        place = self._place(job)
+        try:
+            silent = time.time() - (place / "progress").stat().st_mtime
+            written = int((place / "progress").read_text() or 0)
+        except (OSError, ValueError):
+            return None
+        return None if silent > SILENT_SECONDS or (place / "manifest.json").exists() else written
 
     def counts(self, job: str) -> dict[str, int]:
         """Type -> resources of a complete job; raises INTERNAL for one that was interrupted."""
@@ -125,6 +151,20 @@ class Exports:
         if not _JOB.fullmatch(job):
             raise _unknown()
         return self.folder / job
+
+
+def _tell(place: Path, running: _Running) -> None:
+    """Let other servers know how far a job is, once in a while; FileNotFoundError when one of them has ended it."""
+    if time.monotonic() - running.told >= _TELL_SECONDS:
+        running.told = time.monotonic()
+        (place / "progress").write_text(str(running.written))
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """A file that is there whole or not at all, whoever looks."""
+    part = path.with_suffix(".part")
+    part.write_bytes(orjson.dumps(content))
+    os.replace(part, path)
 
 
 def _unknown() -> HieError:

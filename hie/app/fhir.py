@@ -26,7 +26,7 @@ def open_fhir(
     **checks: Any,
 ) -> FhirApp:
     """The FHIR API over a store; `checks` are `check` and `validate` of `fhir_app`, for a process that writes."""
-    settings = FhirSettings(export_folder=config.data / "export", profiles={kind: our_profiles(kind) for kind in OURS})
+    settings = FhirSettings(export_folder=config.export_folder, profiles={kind: our_profiles(kind) for kind in OURS})
     return fhir_app(
         store,
         definitions,

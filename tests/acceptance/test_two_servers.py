@@ -40,6 +40,8 @@ COLOUR = {
     "expression": "Patient.extension('urn:test:colour').value",
 }
 
+ORGANIZATION: dict[str, Any] = {"resourceType": "Organization", "name": "H"}
+
 
 @dataclass
 class Server:
@@ -76,6 +78,7 @@ def start(data: Path, store: str, stack: ExitStack) -> Server:
     secret = data.parent / "secret"
     secret.write_bytes(b"s" * 32)
     settings = f'drop_poll_seconds = 0.2\nretry_poll_seconds = 0.2\nworkers = 0\nsecret_file = "{secret}"\n'
+    settings += f'exports = "{data.parent / "exports"}"\n'
     (data / "hie.toml").write_text(settings)
     words = ["serve", "--data", str(data), "--store", store, "--port", "0", "--mllp-port", "0"]
     with (data / "server.log").open("w") as log:
@@ -134,6 +137,20 @@ def test_a_message_is_known_to_both_and_pages_go_on_at_the_other(servers: tuple[
     link = next(link["url"] for link in page["link"] if link["relation"] == "next")
     following = second.client.get("fhir/" + link.partition("/fhir/")[2])
     assert len(following.json()["entry"]) == 2
+
+
+def test_an_export_of_one_is_told_of_and_given_out_by_the_other(servers: tuple[Server, Server]) -> None:
+    first, second = servers
+    for number in range(3):
+        assert second.client.put(f"fhir/Organization/o{number}", json={**ORGANIZATION, "id": f"o{number}"}).is_success
+    begun = first.client.get("fhir/$export?_type=Organization", headers={"prefer": "respond-async"})
+    status = "fhir/" + begun.headers["content-location"].partition("/fhir/")[2]
+    eventually(lambda: second.client.get(status).status_code, 200)
+    rows = second.client.get(status).json()["output"]
+    file = second.client.get("fhir/" + rows[0]["url"].partition("/fhir/")[2])
+    assert len(file.text.splitlines()) == rows[0]["count"] >= 3
+    assert second.client.delete(status).status_code == 202
+    assert first.client.get(status).status_code == 404
 
 
 async def test_what_a_dead_process_had_claimed_is_taken_up_once(servers: tuple[Server, Server], database: str) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import httpx
 import pytest
 
 from hie.api.app import FhirApp
+from hie.api.exports import SILENT_SECONDS, Asked, Exports
 from hie.security.principal import Principal, PrincipalKind
+from hie.store.port import Version
 from tests.api.conftest import PATIENT, SETTINGS, client_of
 from tests.api.test_search import observation
 
@@ -70,6 +74,67 @@ async def test_patients_and_group(bulk: httpx.AsyncClient) -> None:
     }  # fmt: skip
     group = await exported(bulk, "Group/g/$export?_type=Patient,Observation")
     assert group == {"Observation": ["o-p1"], "Patient": ["p1"]}
+
+
+@pytest.fixture
+def other(app: FhirApp, tmp_path: Path) -> FhirApp:
+    """Another server on the same store, with the same folder of exports."""
+    exports = Exports(tmp_path / "export", lambda error: None)
+    return FhirApp(replace(app.service, exports=exports), app.authenticate)
+
+
+async def until(found: Callable[[], Iterable[object]]) -> None:
+    """Until `found` gives something."""
+    async with asyncio.timeout(20):
+        while True:
+            if list(found()):
+                return
+            await asyncio.sleep(0.001)
+
+
+async def test_another_server_tells_of_the_job_and_gives_its_files(
+    bulk: httpx.AsyncClient, other: FhirApp, tmp_path: Path
+) -> None:
+    status = (await bulk.get("$export?_type=Patient", headers=ASYNC)).headers["content-location"]
+    async with client_of(other) as second:
+        begun = await second.get(status)
+        assert begun.status_code == 202
+        assert begun.headers["x-progress"] == "0 resources"
+        await until(lambda: (tmp_path / "export").glob("*/manifest.json"))
+        rows = (await second.get(status)).json()["output"]
+        assert [row["count"] for row in rows] == [2]
+        assert len((await second.get(rows[0]["url"])).text.splitlines()) == 2
+        assert (await second.delete(status)).status_code == 202
+    assert (await bulk.get(status)).status_code == 404
+
+
+async def test_another_server_ends_a_job_that_runs(app: FhirApp, other: FhirApp, tmp_path: Path) -> None:
+    version = Version("Patient", "p", 1, 1, b"{}", "PUT")
+
+    async def endless() -> AsyncIterator[Version]:
+        while True:
+            yield version
+
+    exports = app.service.exports
+    assert exports is not None
+    assert other.service.exports is not None
+    exports.start("long", Asked("url", "owner", "now"), endless())
+    await until((tmp_path / "export" / "long").iterdir)
+    assert other.service.exports.progress("long") is not None
+    other.service.exports.remove("long")
+    await until(lambda: ["ended"] if exports.progress("long") is None else [])
+    assert list((tmp_path / "export").iterdir()) == []
+
+
+async def test_a_job_that_is_silent_for_long_is_taken_for_dead(other: FhirApp, tmp_path: Path) -> None:
+    folder = tmp_path / "export" / "dead"
+    folder.mkdir(parents=True)
+    (folder / "progress").write_text("7")
+    assert other.service.exports is not None
+    assert other.service.exports.progress("dead") == 7
+    long_ago = time.time() - SILENT_SECONDS - 1
+    os.utime(folder / "progress", (long_ago, long_ago))
+    assert other.service.exports.progress("dead") is None
 
 
 async def test_refusals(bulk: httpx.AsyncClient) -> None:
