@@ -171,6 +171,7 @@ SORTS = {
     "Patient": [
         "",
         "_sort=birthdate",
+        "_sort=family",
         "_sort=-family",
         "_sort=gender,-_id",
         "_sort=-identifier,_id",
@@ -279,7 +280,8 @@ async def test_the_same_answers_on_mongodb(
     mongodb_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("FEW", "DENSE", "WINDOW", "WALK"):
+    for name in ("FEW", "DENSE", "WINDOW", "WALK", "GLANCE"):
         monkeypatch.setattr(f"hie.store.mongo.paging.{name}", dense)
+    monkeypatch.setattr("hie.store.mongo.driving._CAPS", (dense, 20 * dense, 100 * dense))
     mongodb = await empty_store(mongodb_uri, "same", extract=extractors.extract)
     await _same(mongodb, resources, gone, asked, extractors)

@@ -365,6 +365,21 @@ async def test_newest_first_pages_through_dense_sets_without_and_with_dates(
     assert (found[:9], sorted(found[9:])) == (newest, ["none1", "none2", "other"])
 
 
+async def test_people_are_paged_by_name_through_dense_sets_without_and_with_names(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if type(store).__name__ == "MongoStore":
+        monkeypatch.setattr("hie.store.mongo.paging.DENSE", 1)
+    for number, names in enumerate((["Bo"], ["Chen", "Ai"], ["Dai"], [], ["Bo"], [], ["Zhu", "Feng"])):
+        named = [{"family": name} for name in names]
+        await put(store, {"resourceType": "Patient", "id": f"n{number}", "gender": "female", "name": named})
+    await put(store, {"resourceType": "Patient", "id": "man", "gender": "male", "name": [{"family": "Bai"}]})
+    found = await ordered(store, "Patient", "gender=female&_sort=family&_count=2")
+    assert (found[:5], sorted(found[5:])) == (["n1", "n0", "n4", "n2", "n6"], ["n3", "n5"])
+    found = await ordered(store, "Patient", "gender=female&_sort=-family&_count=2")
+    assert (found[0], sorted(found[3:5]), sorted(found[5:])) == ("n6", ["n0", "n4"], ["n3", "n5"])
+
+
 INVERTED = {"effectivePeriod": {"start": "2025-05-01", "end": "2020-02-01"}}
 """Ends before it begins."""
 

@@ -18,6 +18,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from hie.base.errors import Category, HieError
 from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.kept import Kept
+from hie.store.mongo.placing import placed
 from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
 from hie.store.mongo.tables import Key, by_key, document
 from hie.store.table import Row, Table
@@ -45,7 +46,8 @@ class Layer:
     """What one job, or all before it, changed and know.
 
     `current`: name -> document of the current version, None: never written. `rows`: (table, key) -> row, None: not
-    there. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be written.
+    there. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be written; at
+    `places` lie what the server has of these. `ends`: number of a write -> when it was followed, and its place.
     `size` counts the bytes, roughly, of all, `waiting` of what is not sent.
     `last`: the time of the last version that was restored, None when none was.
     """
@@ -53,7 +55,8 @@ class Layer:
     current: dict[str, Document | None] = field(default_factory=dict)
     versions: list[Document] = field(default_factory=list)
     resources: dict[str, Document] = field(default_factory=dict)
-    ends: dict[int, int] = field(default_factory=dict)
+    places: dict[str, Document] = field(default_factory=dict)
+    ends: dict[int, tuple[int, Document]] = field(default_factory=dict)
     rows: dict[tuple[str, Key], Row | None] = field(default_factory=dict)
     changed: dict[tuple[str, Key], Table] = field(default_factory=dict)
     fresh: set[Any] = field(default_factory=set)
@@ -71,6 +74,7 @@ class Layer:
         self.current |= other.current
         self.versions += other.versions
         self.resources |= other.resources
+        self.places |= other.places
         self.ends |= other.ends
         self.rows |= other.rows
         self.changed |= other.changed
@@ -169,9 +173,10 @@ class Batch:
         """The next version of a resource and its index document."""
         job = self.job
         if before is not None:
-            job.ends[before["_id"]] = version["u"]
+            job.ends[before["_id"]] = version["u"], placed(before)
         else:
             job.fresh.add(name)
+        job.places[name] = self._lies(name, before)
         job.current[name] = version
         job.versions.append(version)
         job.resources[name] = indexed
@@ -179,8 +184,16 @@ class Batch:
 
     def index(self, name: str, indexed: Document) -> None:
         """Another index document for the current version of a resource."""
+        self.job.places[name] = self._lies(name, indexed)
         self.job.resources[name] = indexed
         self.job.grow(40 * len(indexed.get("k", ())) + 200)
+
+    def _lies(self, name: str, before: Document | None) -> Document:
+        """The place of what the server has of a resource whose version was `before`."""
+        for layer in (self.job, self.done):
+            if name in layer.resources:
+                return layer.places[name]
+        return placed(before)
 
     def unsent(self) -> bool:
         """Whether resources were written that the server does not have yet."""
@@ -279,16 +292,17 @@ class Batch:
             tables.setdefault(collection(table), []).append(self._row_write(table, pair, layer))
         for version in layer.versions:
             if version["_id"] in layer.ends:
-                version["e"] = layer.ends.pop(version["_id"])
+                version["e"] = layer.ends.pop(version["_id"])[0]
         found: list[tuple[str, list[Any]]] = [
             (VERSION, [InsertOne(version) for version in layer.versions]),
-            (VERSION, [UpdateOne({"_id": write}, {"$set": {"e": end}}) for write, end in layer.ends.items()]),
-            (RESOURCE, [self._resource_write(*item) for item in layer.resources.items()]),
+            (VERSION, [UpdateOne({"_id": write, **at}, {"$set": {"e": e}}) for write, (e, at) in layer.ends.items()]),
+            (RESOURCE, [self._resource_write(*item, layer.places[item[0]]) for item in layer.resources.items()]),
             *tables.items(),
         ]
         self.done.fresh -= layer.resources.keys() | layer.changed.keys()
         self.job.fresh -= layer.resources.keys() | layer.changed.keys()
-        layer.versions, layer.resources, layer.ends, layer.changed, layer.waiting = [], {}, {}, {}, 0
+        layer.versions, layer.resources, layer.places, layer.ends = [], {}, {}, {}
+        layer.changed, layer.waiting = {}, 0
         return [piece for piece in found if piece[1]]
 
     async def _write(self, pieces: list[tuple[str, list[Any]]]) -> None:
@@ -296,10 +310,10 @@ class Batch:
             for name, writes in pieces:
                 await self._bulk(name, writes)
 
-    def _resource_write(self, name: str, indexed: Document) -> Any:
+    def _resource_write(self, name: str, indexed: Document, place: Document) -> Any:
         if name in self.done.fresh or name in self.job.fresh:
             return InsertOne(indexed)
-        return ReplaceOne({"_id": name}, indexed)
+        return ReplaceOne({"_id": name, **place}, indexed)
 
     def _row_write(self, table: Table, pair: tuple[str, Key], layer: Layer) -> Any:
         row = layer.rows[pair]

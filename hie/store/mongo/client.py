@@ -75,6 +75,14 @@ async def check_deployment(client: AsyncMongoClient[Any]) -> None:
             _refuse(None if status["storageEngine"]["persistent"] else "the storage engine does not keep data on disk")
 
 
+async def cache_bytes(client: AsyncMongoClient[Any]) -> int | None:
+    """Size of the cache in which the primary must hold an open transaction; None where a router stands before it."""
+    with translated():
+        status = await client.admin.command("serverStatus", repl=0, metrics=0)
+    found = status.get("wiredTiger", {}).get("cache", {}).get("maximum bytes configured")
+    return None if found is None else int(found)
+
+
 def _weak_server(hello: dict[str, Any], sharded: bool) -> str | None:
     if not sharded and "setName" not in hello:
         return "it is no replica set: transactions and majority writes need one"

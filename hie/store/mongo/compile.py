@@ -31,7 +31,8 @@ from hie.search.plan import (
 )
 from hie.store.mongo import schema
 from hie.store.mongo.conditions import NEVER, Condition, element, keys, updated
-from hie.store.mongo.keys import BEYOND, CODE, COMPARTMENT, REFERENCE, SHARED, WIDE, key, name
+from hie.store.mongo.keys import BEYOND, CODE, COMPARTMENT, REFERENCE, WIDE, key, name
+from hie.store.mongo.placing import lies_with, named_place, patients_of
 
 Stage = dict[str, Any]
 
@@ -146,7 +147,8 @@ def _key_matches(clause: Match, scope: Scope) -> list[tuple[Condition, str]]:
         found += [(_key_range(*ends), schema.KEYS) for ends in prefixes]
     if points:
         found.insert(0, ({"k": one_of(list(dict.fromkeys(points)))}, schema.KEYS))
-    return found
+    patients = patients_of(clause, scope)
+    return [({**condition, "p": lies_with(patients)}, index) for condition, index in found] if patients else found
 
 
 def _key_range(low: str, high: str) -> Condition:
@@ -210,15 +212,14 @@ def _updated(clause: UpdatedIs) -> Condition:
 
 
 def _names(clause: IdIs, scope: Scope) -> Condition:
-    return {"_id": {"$in": [name(kind, one) for kind in scope for one in clause.ids]}}
+    place = named_place(scope[0], clause.ids) if len(scope) == 1 else {}
+    return {"_id": {"$in": [name(kind, one) for kind in scope for one in clause.ids]}, **place}
 
 
 def _compartment(clause: InCompartment) -> Condition:
-    """By `p` the router of a sharded cluster knows where to ask; documents of an older program have none."""
     if not clause.patients:
         return NEVER
-    keys = one_of([key("", COMPARTMENT, one) for one in clause.patients])
-    return {"k": keys, "p": {"$in": [*clause.patients, SHARED, None]}}
+    return {"k": one_of([key("", COMPARTMENT, one) for one in clause.patients]), "p": lies_with(clause.patients)}
 
 
 def _near(clause: Near) -> tuple[Condition, Condition]:

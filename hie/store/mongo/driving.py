@@ -25,20 +25,22 @@ class Driving:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
 
-    async def source(self, clause: Clause, scope: Scope) -> Source:
-        """What drives, then the other clauses tried on what it lists."""
+    async def source(self, clause: Clause, scope: Scope, *, quick: bool = False) -> Source:
+        """What drives, then the other clauses tried on what it lists. If `quick`, clauses that all list many are not
+        counted further, and the source is `dense`."""
         clauses = flat(clause)
         drivers: list[tuple[Clause, Source]] = []
         for part in clauses:
             driver = await self.driver(part, scope)
             if driver is not None:
                 drivers.append((part, driver))
-        best, driver, counts = await self._choose(drivers)
+        best, driver, counts = await self._choose(drivers, _CAPS[:1] if quick else _CAPS)
         if driver is None:
             driver = Source([{"$match": {"t": one_of(scope)}}], schema.TYPE, True)
         rest = [part for part in clauses if part is not best]
         stages = probed(driver.stages, rest, scope, driver.plain)
-        return Source(stages, driver.hint, driver.plain, driver.sample, best, rest, counts)
+        dense = quick and bool(counts) and all(capped for _, _, capped in counts)
+        return Source(stages, driver.hint, driver.plain, driver.sample, best, rest, counts, driver=driver, dense=dense)
 
     async def driver(self, clause: Clause, scope: Scope) -> Source | None:
         if isinstance(clause, Chain):
@@ -78,7 +80,7 @@ class Driving:
         return Source([*inner.stages, *stages], inner.hint, False, inner.sample or inner.stages)
 
     async def _choose(
-        self, drivers: Sequence[tuple[Clause, Source]]
+        self, drivers: Sequence[tuple[Clause, Source]], caps: Sequence[int]
     ) -> tuple[Clause | None, Source | None, list[tuple[Clause, int, bool]]]:
         """The clause that lists the fewest, counted in growing rounds, with what was counted."""
         if not drivers:
@@ -89,7 +91,7 @@ class Driving:
         counts: list[int] = []
         cap = 0
         joins = any(source.sample is not None for _, source in ranked)
-        for cap in _CAPS if joins else _CAPS[:-1]:
+        for cap in caps if joins else caps[:2]:
             counts = await self._counts([source for _, source in ranked], cap)
             if min(counts) < cap:
                 break

@@ -17,13 +17,12 @@ them all, in order of the paging number `n`:
 
 What is compared by range lies in arrays of small documents: `s` strings, `d` dates, `q` numbers and quantities, `g`
 positions; their `p` is `type.parameter`. `c` holds the tuples of composites, `m` the latest value of the type's main
-date, by which charts are read.
+date, by which charts are read, `f` the first value of its main string, by which lists of people and places are.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hie.base.systems import REGION
 from hie.search.entries import Entries
 
 CODE, TOKEN, TEXT, REFERENCE, COMPARTMENT, URI, OTHER = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06", "\x07"
@@ -39,9 +38,6 @@ IDENTIFIER = ":identifier"
 
 OF_TYPE = ":of-type"
 """Typed identifiers are tokens of the parameter with this behind its code, system `type system|type code`."""
-
-SHARED = "*"
-"""In the place of a Patient for resources in the compartments of several."""
 
 DAY = 86_400_000_000
 """Microseconds."""
@@ -61,16 +57,6 @@ def name(resource_type: str, resource_id: str) -> str:
     return f"{resource_type}/{resource_id}"
 
 
-def place(resource_type: str, resource_id: str, entries: Entries) -> Document:
-    """What a resource is sharded by: `z` its region, "" without one; `p` the Patient in whose compartment it is alone,
-    SHARED for several, its own id for none, and for a Patient."""
-    patients = {owner for kind, owner in entries.compartments if kind == "Patient"}
-    region = next((entry[2] for entry in entries.token if entry[0] == "_tag" and entry[1] == REGION), "")
-    if resource_type == "Patient":
-        patients = {resource_id} if patients <= {resource_id} else {SHARED}
-    return {"z": region, "p": SHARED if len(patients) > 1 else next(iter(patients), resource_id)}
-
-
 MAIN_DATES = {
     "Condition": "onset-date",
     "MedicationRequest": "authoredon",
@@ -85,8 +71,12 @@ def main_date(resource_type: str) -> str:
     return MAIN_DATES.get(resource_type, "date")
 
 
+MAIN_STRINGS = {"Patient": "family", "Practitioner": "family", "Organization": "name", "Location": "name"}
+"""Type -> the string that its resources are listed by."""
+
+
 def index_fields(resource_type: str, entries: Entries) -> Document:
-    """The fields `k`, `s`, `d`, `q`, `g`, `c` and `m` of a document; empty ones are left out."""
+    """The fields `k`, `s`, `d`, `q`, `g`, `c`, `m` and `f` of a document; empty ones are left out."""
     fields: Document = {"k": list(dict.fromkeys(_keys(entries)))}
     if entries.string:
         fields["s"] = [{"p": f"{resource_type}.{e[0]}", **_string(e)} for e in dict.fromkeys(entries.string)]
@@ -105,6 +95,10 @@ def index_fields(resource_type: str, entries: Entries) -> Document:
     newest = [entry[1] for entry in dates if entry[0] == code]
     if newest:
         fields["m"] = max(newest)
+    listed = MAIN_STRINGS.get(resource_type)
+    firsts = [entry[1] for entry in entries.string if entry[0] == listed] if listed else []
+    if firsts:
+        fields["f"] = min(firsts)
     return fields if fields["k"] else {field: value for field, value in fields.items() if field != "k"}
 
 

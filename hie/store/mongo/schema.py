@@ -19,10 +19,10 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from hie.base.errors import Category, HieError
-from hie.store.mongo.keys import MAIN_DATES
+from hie.store.mongo.keys import MAIN_DATES, MAIN_STRINGS
 from hie.store.table import Table
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the layout; a database with a higher one was written by a newer program."""
 
 RESOURCE, VERSION, CONTROL = "resource", "version", "control"
@@ -32,6 +32,7 @@ KEYS = "keys"
 TYPE = "type"
 UPDATED = "updated"
 NEWEST = "newest"
+LISTED = "listed"
 STRINGS = "strings"
 DATES = "dates"
 QUANTITIES = "quantities"
@@ -49,6 +50,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         _index(TYPE, "t", "n"),
         _index(UPDATED, "t", "u", "n"),
         _index(NEWEST, "t", "m", "n"),
+        _index(LISTED, "t", "f", "n", partialFilterExpression={"f": {"$exists": True}}),
         _index(STRINGS, "s.p", "s.f", sparse=True),
         _index(DATES, "d.p", "d.l", "d.h", sparse=True),
         _index(QUANTITIES, "q.p", "q.l", sparse=True),
@@ -108,6 +110,8 @@ async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None
                 await database[collection(table)].update_many(missing, value)
     if found.get("version", SCHEMA) < 2:
         await _add_main_dates(database)
+    if found.get("version", SCHEMA) < 3:
+        await _add_main_strings(database)
     await control.update_one({"_id": CLOCK}, {"$setOnInsert": {"seq": 0, "last": 0}}, upsert=True)
     await control.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA, "digest": wanted}}, upsert=True)
 
@@ -119,6 +123,15 @@ async def _add_main_dates(database: AsyncDatabase[Any]) -> None:
     ours = {"$filter": {"input": {"$ifNull": ["$d", []]}, "as": "one", "cond": {"$eq": ["$$one.p", param]}}}
     newest = {"$max": {"$map": {"input": ours, "as": "one", "in": "$$one.l"}}}
     await database[RESOURCE].update_many({"t": {"$gt": ""}, "m": {"$exists": False}}, [{"$set": {"m": newest}}])
+
+
+async def _add_main_strings(database: AsyncDatabase[Any]) -> None:
+    """Step 2 -> 3: `f` of the documents that were written before there was one."""
+    for kind, code in MAIN_STRINGS.items():
+        ours = {"$filter": {"input": "$s", "as": "one", "cond": {"$eq": ["$$one.p", f"{kind}.{code}"]}}}
+        first = {"$min": {"$map": {"input": ours, "as": "one", "in": "$$one.f"}}}
+        without = {"t": {"$eq": kind}, "s.p": {"$eq": f"{kind}.{code}"}, "f": {"$exists": False}}
+        await database[RESOURCE].update_many(without, [{"$set": {"f": first}}])
 
 
 async def _make(database: AsyncDatabase[Any], name: str, models: list[IndexModel], there: bool) -> None:

@@ -41,10 +41,14 @@ class Searching:
             return Page([], [], None, None if plan.total is Total.NONE else 0, {"steps": []} if plan.explain else None)
         clause = await Lines(asking).resolved(plan.clause)
         clause = await WordReading(asking, driving).without(clause, scope, ())
-        source = await driving.source(clause, scope)
+        quick = plan.total is Total.NONE and plan.count > 0 and not plan.sort and not plan.explain
+        source = await driving.source(clause, scope, quick=quick)
+        found = await Paging(asking, plan, clause, scope, source).glance(position) if source.dense else None
+        if source.dense and found is None:
+            source = await driving.source(clause, scope)
         total = None if plan.total is Total.NONE else await asking.count(source.stages, source.hint)
-        paging = Paging(asking, plan, clause, scope, source)
-        found = await paging.found(position) if plan.count > 0 else []
+        if found is None:
+            found = await Paging(asking, plan, clause, scope, source).found(position) if plan.count > 0 else []
         shown = found[: plan.count]
         more = page.encode(self._secret, plan, _position(plan, shown[-1])) if len(found) > len(shown) else None
         matches = await asking.bodies(shown)

@@ -18,7 +18,8 @@ class Source:
 
     `n` can be bound in the first when `plain`. `sample` are stages that are cheaper to count: those before a join.
     `seek` is the first without what its index cannot bound: what is read, not what is found, is what a source costs.
-    `best`, `rest` and `counts` are for explaining.
+    `driver` lists the documents of one clause, `best`, on which the `rest` is tried; `counts` are for explaining.
+    `dense`: no clause was found to list few, and not looked at further.
     """
 
     stages: list[Stage]
@@ -29,6 +30,8 @@ class Source:
     rest: list[Clause] = field(default_factory=list)
     counts: list[tuple[Clause, int, bool]] = field(default_factory=list)
     seek: list[Stage] | None = None
+    driver: "Source | None" = None
+    dense: bool = False
 
     @property
     def ordered(self) -> bool:
@@ -80,7 +83,8 @@ def hint_of(found: Sequence[Arm]) -> str | None:
 
 
 def probed(stages: list[Stage], clauses: Sequence[Clause], scope: Scope, plain: bool) -> list[Stage]:
-    """The stages with the clauses tried on what they give: first those that need no join."""
+    """The stages with the clauses tried on what they give: first those that need no join. The place of one that has
+    a place stands in the first stage, where a router of shards looks for it."""
     direct: list[dict[str, Any]] = []
     joined: list[Stage] = []
     joins = Joins()
@@ -88,14 +92,16 @@ def probed(stages: list[Stage], clauses: Sequence[Clause], scope: Scope, plain: 
         before = len(joins.stages)
         condition = probe(part, scope, joins)
         if len(joins.stages) == before:
-            direct.append(hidden(condition))
+            direct.append(condition)
         else:
             joined += [*joins.stages[before:], {"$match": condition}]
     if direct and plain:
         first = stages[0]["$match"]
-        stages = [{"$match": {**first, "$and": [*first.get("$and", ()), *direct]}}, *stages[1:]]
+        place = next(({"p": one["p"]} for one in direct if "p" in one), {})
+        both = [*first.get("$and", ()), *(hidden(one) for one in direct)]
+        stages = [{"$match": {**place, **first, "$and": both}}, *stages[1:]]
     elif direct:
-        stages = [*stages, {"$match": {"$and": direct}}]
+        stages = [*stages, {"$match": {"$and": [hidden(one) for one in direct]}}]
     return [*stages, *joined]
 
 

@@ -9,7 +9,15 @@ from pymongo.errors import PyMongoError
 
 from hie.base.clock import Clock, SystemClock
 from hie.search.plan import Plan
-from hie.store.mongo.client import OPERATION_SECONDS, check_deployment, connect, database_of, situation, translated
+from hie.store.mongo.client import (
+    OPERATION_SECONDS,
+    cache_bytes,
+    check_deployment,
+    connect,
+    database_of,
+    situation,
+    translated,
+)
 from hie.store.mongo.schema import CONTROL, migrate
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.seen import Seen
@@ -141,7 +149,8 @@ async def open_mongo(
         await check_deployment(client)
         with translated(_MIGRATION_SECONDS):
             await migrate(database_of(client), tables)
+        limits = limits or Limits.for_cache(await cache_bytes(client))
     except BaseException:
         await client.close()
         raise
-    return MongoStore(client, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())
+    return MongoStore(client, extract, clock or SystemClock(), secret or token_bytes(32), limits)

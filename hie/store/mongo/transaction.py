@@ -14,7 +14,8 @@ from hie.search.plan import Plan
 from hie.store.body import body, check_next
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS, situation
-from hie.store.mongo.keys import index_fields, name, place
+from hie.store.mongo.keys import index_fields, name
+from hie.store.mongo.placing import place, placed
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.tables import Key, TableReading, key_of
 from hie.store.mongo.versions import VersionReading, version_of
@@ -148,7 +149,7 @@ class MongoTransaction:
             last = await self._asked(self._versions.newest())
         check_next(version, 0 if current is None else current["v"], last)
         entries = no_entries() if version.deleted else self._extract(loads(version.body))
-        where = _place(current) if version.deleted else place(version.type, version.id, entries)
+        where = placed(current) if version.deleted else place(version.type, version.id, entries)
         appended = self._append(version.type, version.id, current, version.method, version.body, where)
         appended["u"] = version.last_updated
         appended["fields"] = {} if version.deleted else {"t": version.type, **index_fields(version.type, entries)}
@@ -162,7 +163,7 @@ class MongoTransaction:
             raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
         if "b" not in current:
             return version_of(current)
-        version = self._append(resource_type, resource_id, current, "DELETE", b"", _place(current))
+        version = self._append(resource_type, resource_id, current, "DELETE", b"", placed(current))
         version["fields"] = {}
         return self._done(version, current)
 
@@ -243,16 +244,11 @@ class MongoTransaction:
             raise situation(error) from error
 
 
-def _place(current: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Where a version lies: with the one before."""
-    return {field: current[field] for field in ("z", "p") if field in current} if current is not None else {}
-
-
 def _indexed(version: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """The index document of a version."""
     named = name(version["t"], version["i"])
     head = {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"]}
-    return {**head, **_place(version), **fields}
+    return {**head, **placed(version), **fields}
 
 
 def _taken() -> HieError:

@@ -8,6 +8,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from hie.search.values import EARLIEST
 from hie.store.mongo.keys import name
+from hie.store.mongo.placing import named_place
 from hie.store.mongo.schema import RESOURCE, VERSION
 from hie.store.port import HistoryPage, HistoryQuery, Version
 
@@ -33,13 +34,13 @@ class VersionReading:
     async def current(self, resource_type: str, resource_id: str) -> dict[str, Any] | None:
         """The document of the current version."""
         found: dict[str, Any] | None = await self._versions.find_one(
-            {"t": {"$eq": resource_type}, "i": {"$eq": resource_id}}, sort=[("v", -1)], session=self._session
+            _named(resource_type, resource_id), sort=[("v", -1)], session=self._session
         )
         return found
 
     async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
         """One version."""
-        one = {"t": {"$eq": resource_type}, "i": {"$eq": resource_id}, "v": {"$eq": version}}
+        one = {**_named(resource_type, resource_id), "v": {"$eq": version}}
         found = await self._versions.find_one(one, _SHOWN, session=self._session)
         return None if found is None else version_of(found)
 
@@ -84,6 +85,11 @@ class VersionReading:
             if len(chunk) < _CHUNK:
                 return
             low = chunk[-1]["_id"]
+
+
+def _named(resource_type: str, resource_id: str) -> dict[str, Any]:
+    place = named_place(resource_type, [resource_id])
+    return {"t": {"$eq": resource_type}, "i": {"$eq": resource_id}, **place}
 
 
 def _condition(query: HistoryQuery) -> dict[str, Any]:

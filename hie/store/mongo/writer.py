@@ -33,6 +33,9 @@ from hie.store.port import Transaction
 _KEPT_SECONDS = 86_400
 """How long the key of a process's last batch is kept; a batch is repeated for a minute at most."""
 
+_BATCH_SHARE, _JOB_SHARE = 64, 16
+"""Which part of the server's cache a batch is closed at, and the largest single job may have."""
+
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
 
@@ -49,6 +52,14 @@ class Limits:
     waiting: int = 5000
     most: int = 64 << 20
     patience: float = 75.0
+
+    @classmethod
+    def for_cache(cls, cache: int | None) -> "Limits":
+        """What a server with `cache` bytes takes: index and journal make a batch two to three times as large, and from
+        a fifth of the cache on the server makes writers wait, or rolls back."""
+        if cache is None:
+            return cls()
+        return cls(size=min(cls.size, cache // _BATCH_SHARE), most=min(cls.most, cache // _JOB_SHARE))
 
 
 @dataclass(eq=False)

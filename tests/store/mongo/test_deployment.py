@@ -11,7 +11,7 @@ from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.mongo import Limits, open_mongo
-from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set
+from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set, cache_bytes
 from hie.store.mongo.schema import SCHEMA
 from hie.store.port import Transaction
 from hie.store.table import Table
@@ -151,22 +151,53 @@ async def test_several_processes_write_one_chain(mongodb_uri: str) -> None:
         await store.close()
 
 
-async def test_a_database_of_the_first_schema_gets_its_main_dates(mongodb_uri: str) -> None:
+@pytest.mark.parametrize(
+    ("cache", "size", "most"), [(None, 4 << 20, 64 << 20), (8 << 30, 4 << 20, 64 << 20), (128 << 20, 2 << 20, 8 << 20)]
+)
+def test_transactions_are_sized_to_the_cache(cache: int | None, size: int, most: int) -> None:
+    limits = Limits.for_cache(cache)
+    assert (limits.size, limits.most) == (size, most)
+
+
+async def test_a_job_larger_than_the_servers_cache_bears_is_refused_and_stops_nobody(mongodb_uri: str) -> None:
+    rows = Table("rows", {"id": str, "body": bytes}, key=("id",))
+    store = await empty_store(mongodb_uri, "cache", [rows])
+    async with AsyncMongoClient[Any](mongodb_uri) as client:
+        cache = await cache_bytes(client)
+    assert cache is not None
+
+    async def large(tx: Transaction) -> None:
+        for number in range(1 + min(cache // 16, 64 << 20) // (1 << 20)):
+            await tx.insert(rows, {"id": str(number), "body": bytes(1 << 20)})
+
+    found = await asyncio.gather(
+        store.write(large), store.write(lambda tx: tx.put(patient("p"))), return_exceptions=True
+    )
+    assert isinstance(found[0], HieError)
+    assert found[0].category is Category.TOO_LARGE
+    assert await store.count(rows, {}) == 0
+    assert await store.read("Patient", "p") is not None
+    await store.close()
+
+
+async def test_a_database_of_the_first_schema_gets_its_main_dates_and_strings(mongodb_uri: str) -> None:
     extract = Extractors(official()).extract
     store = await empty_store(mongodb_uri, "older", extract=extract)
     dated = {"resourceType": "Encounter", "id": "e", "period": {"start": "2025-01-02T03:04:05Z"}}
     ordered = {"resourceType": "MedicationRequest", "id": "m", "authoredOn": "2025-01-01T16:00:00Z"}
-    await put(store, dated, ordered, patient("p"))
+    await put(store, dated, ordered, {**patient("p"), "name": [{"family": "Wang"}]})
     await store.close()
     async with AsyncMongoClient[Any](database_uri(mongodb_uri, "older")) as client:
         database = client.get_default_database()
-        before = await database["resource"].find({}, {"m": 1}).sort("_id", 1).to_list()
-        await database["resource"].update_many({}, {"$unset": {"m": ""}})
+        before = await database["resource"].find({}, {"m": 1, "f": 1}).sort("_id", 1).to_list()
+        await database["resource"].update_many({}, {"$unset": {"m": "", "f": ""}})
         await database["control"].update_one({"_id": "schema"}, {"$set": {"version": 1}})
         store = await open_mongo(database_uri(mongodb_uri, "older"), extract=extract)
         await store.close()
-        after = await database["resource"].find({}, {"m": 1}).sort("_id", 1).to_list()
+        after = await database["resource"].find({}, {"m": 1, "f": 1}).sort("_id", 1).to_list()
     assert [one.get("m") for one in before] == [1_735_787_045_000_000, 1_735_747_200_000_000, None]
+    assert [one.get("f") for one in before] == [None, None, "wang"]
+    assert [one.get("f") for one in after] == [one.get("f") for one in before]
     assert [one.get("m") for one in after] == [one.get("m") for one in before]
 
 
