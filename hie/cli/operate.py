@@ -45,12 +45,13 @@ def demo(
     host: Host = None,
     port: Port = None,
     data: Annotated[Path | None, typer.Option(help="Keep the data here. Default: a new temporary directory")] = None,
+    store: StoreUrl = None,
     mllp_port: MllpPort = None,
 ) -> None:
     """演示 · Start the exchange, feed it the three-region samples, show where to look."""
     from hie.commands.demo import run_demo
 
-    given = {"host": host, "port": port, "mllp_port": mllp_port}
+    given = {"host": host, "port": port, "store": store, "mllp_port": mllp_port}
     if data is not None:
         perform(run_demo({**given, "data": data}, console, once=once))
         return
