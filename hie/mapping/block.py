@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from hie.base.draft import Alias, Claim, Contribution, Event, Key, Member, Merge
@@ -31,7 +32,7 @@ class Run:
     body: bytes
     order: str
     keys: dict[str, Key | None] = field(default_factory=dict)
-    ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
+    ordinals: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     contributions: list[Contribution] = field(default_factory=list)
     needs: list[Key] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)
@@ -363,17 +364,27 @@ def _members(member: _Member, node: Any, run: Run, root_slots: Slots) -> Iterabl
 
 
 def _ordinal(read: Reader | None, name: str) -> Callable[[Any, Run, list[str]], str | None]:
-    """The value of the path when it has one, else 1, 2, … among the resources with the same key so far."""
+    """The value of the path when it has one, else 1, 2, … among the resources with the same key so far.
+
+    A value that stands a second time in one part (`DG1|1` twice) gets `.2`, `.3`, …, so that neither is lost.
+    """
 
     def part(node: Any, run: Run, texts: list[str]) -> str | None:
         stated = text_of(read(node, run.context)) if read else ""
-        if stated:
-            return stated
-        prefix = (name, ":".join(texts))
-        run.ordinals[prefix] = number = run.ordinals.get(prefix, 0) + 1
-        return str(number)
+        taken = run.ordinals.setdefault((name, ":".join(texts)), set())
+        found = next(one for one in _candidates(stated, len(taken)) if one not in taken)
+        taken.add(found)
+        return found
 
     return part
+
+
+def _candidates(stated: str, before: int) -> Iterator[str]:
+    """The numbers a resource may get, `before` others of its key being there already."""
+    if stated:
+        yield stated
+        yield from (f"{stated}.{n}" for n in count(2))
+    yield from (str(n) for n in count(before + 1))
 
 
 def text_of(values: list[Any]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
+from hie.base.text import is_null_text
 from hie.plugin import Adapter
 from hie.wire.charset import decode_hl7
 from hie.wire.hl7v2 import Segment, without_controls
@@ -92,7 +93,7 @@ def _header(
         is_event = label.partition("^")[0] in kinds
         yield finding("event-unknown" if is_event else "type-unknown", "MSH-9")
     control_id = header.text(10).strip()
-    if not control_id:
+    if not control_id or is_null_text(control_id):
         yield finding("key-missing", "MSH-10")
     elif len(control_id) > CONTROL_ID_LENGTH:
         yield finding("field-too-long", "MSH-10", f"more than {CONTROL_ID_LENGTH} characters")

@@ -160,7 +160,9 @@ class Roots:
     async def _contributions(self, root: str) -> list[Contribution]:
         if root in self._stated:
             return self._stated[root]
-        return [decode(row["body"]) for row in await self._tx.select(CONTRIBUTION, {"root": root})]
+        rows = await self._tx.select(CONTRIBUTION, {"root": root})
+        rows.sort(key=lambda row: (row["ord"], row["item"], row["part"], row["n"]))  # equal order keys: by item
+        return [decode(row["body"]) for row in rows]
 
     def forget(self) -> None:
         """Read everything anew: rows were removed."""

@@ -190,24 +190,32 @@ class Work:
         prior, target = merge.prior.reference, merge.target.reference
         if await self._roots.resolve(target) == prior or prior == target:
             return [finding("merge-inverse", merge.path)]
-        if await self._roots.resolve(prior) == await self._roots.resolve(target):
-            return [finding("merge-repeat", merge.path)]
+        repeated = await self._roots.resolve(prior) == await self._roots.resolve(target)
         known = await self._roots.exists(prior)
+        former = await self._roots.redirect_of(prior)
         await self._roots.redirect(prior, target, merge.order, "merge")
         identifier = {
             "system": identifier_system(merge.prior.organisation, merge.prior.kind),
             "value": merge.prior.value,
         }
-        stub = Contribution(merge.prior, merge.order, {"identifier[]#prior": identifier}, seed=True)
+        slot = f"identifier[]#{merge.prior.kind}"
+        stub = Contribution(merge.prior, merge.order, {slot: identifier}, seed=True)
         await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
         self._dirty.update(dict.fromkeys((prior, target, *await self._roots.about(prior))))
+        if former is not None:
+            self._dirty[former.target] = None
         if self._mentioned is None:
             self._dirty.update(dict.fromkeys(await self._roots.mentioning(prior)))
+        if repeated:
+            return [finding("merge-repeat", merge.path)]
         return [] if known else [finding("merge-stub", merge.path)]
 
     async def _alias(self, alias: str, target: str, order: str) -> None:
+        former = await self._roots.redirect_of(alias)
         if alias == target or not await self._roots.redirect(alias, target, order, "alias"):
             return
+        if former is not None:
+            self._dirty[former.target] = None
         self._dirty.update(dict.fromkeys((target, *await self._roots.about(alias))))
         if self._mentioned is None:
             self._dirty.update(dict.fromkeys(await self._roots.mentioning(alias)))

@@ -233,6 +233,36 @@ async def test_answers_to_merges() -> None:
     assert await exchange.all() == before
 
 
+async def test_a_merged_patient_has_its_number_once() -> None:
+    exchange = await after(adt("A28", "0800", pid=PRIOR), MERGE)
+    (number,) = (await exchange.one("Patient", value="L9"))["identifier"]
+    assert (number["value"], number["use"]) == ("L9", "old")
+
+
+async def test_merges_of_one_patient_into_two_give_one_store_in_any_order() -> None:
+    second = PID.replace("L1", "L2")
+    merges = [
+        adt("A40", "1000", "MRG|L9^^^^LocalID", pid=second),
+        adt("A40", "1100", "MRG|L9^^^^LocalID"),
+        adt("A40", "0900", "MRG|L1^^^^LocalID", pid=second),
+        adt("A40", "0930", "MRG|L9^^^^LocalID", pid=second, control="again"),
+    ]
+    first, *others = [await (await after(*order)).all() for order in permutations(merges)]
+    assert all(other == first for other in others)
+
+
+async def test_two_reports_of_one_tube_have_their_own_specimens() -> None:
+    tube = "SPM|1|BB1||0101^全血"
+    one, two = (oru(at, tube, pid=PID.replace("L1", pid)) for at, pid in (("0900", "L1"), ("0930", "L2")))
+    stores = [await (await after(*order)).all() for order in ((one, two), (two.replace(b"|B1|", b"|B2|"), one))]
+    assert [sum(key.startswith("Specimen/") for key in store) for store in stores] == [1, 2]
+
+
+async def test_equal_order_keys_are_put_in_one_order() -> None:
+    one, two = (adt("A31", "0900", control="same", pid=PID.replace("张三", name)) for name in ("张三", "李四"))
+    assert await (await after(one, two)).all() == await (await after(two, one)).all()
+
+
 async def test_person_data_under_a_retired_number_is_not_applied() -> None:
     exchange = await after(adt("A28", "0800"), adt("A28", "0801", pid=PRIOR), MERGE)
     before = await exchange.all()

@@ -188,6 +188,23 @@ def test_the_keys_of_results() -> None:
     assert {m.listed for m in found} == {"result[]"}
 
 
+def test_no_two_results_of_a_report_get_one_key() -> None:
+    found = results(
+        "OBX|1|NM|K^钾|2|4" + "|||" + NEUTRAL,
+        "OBX|2|NM|K^钾||5" + "|||" + NEUTRAL,
+        "OBX|3|NM|K^钾|2|6" + "|||" + NEUTRAL,
+        "OBX|4|NM|K^钾||7" + "|||" + NEUTRAL,
+    )
+    assert [m.key.value for m in found] == ["B1:K:2", "B1:K:3", "B1:K:2.2", "B1:K:4"]
+
+
+def test_an_item_without_code_is_the_local_number_after_it() -> None:
+    (found,) = results("OBX|1|NM|^名字^^05051102^红细胞||4" + "|||" + NEUTRAL)
+    assert found.key.value == "B1:05051102:1"
+    assert [coding["code"] for coding in found.slots["code"]["coding"]] == ["05051102", "789-8"]
+    assert found.slots["code"]["text"] == "红细胞"
+
+
 def test_comments_belong_to_what_precedes_them_whatever_stands_between() -> None:
     found = draft(
         report(
@@ -232,7 +249,7 @@ def test_an_oul_with_spm_is_a_report_too() -> None:
     for event in ("OUL^R21", "OUL^R24"):
         found = stated(draft(report(OBR, "SPM|1|BB1||0102^血清", event=event)), "DiagnosticReport")
         (specimen,) = found.members
-        assert (specimen.key.kind, specimen.key.value) == ("2.16.156.10011.1.14", "BB1")
+        assert (specimen.key.kind, specimen.key.value) == ("specimen", "B1:BB1")
         assert specimen.slots["type"]["text"] == "血清"
 
 

@@ -35,6 +35,7 @@ def test_the_structure_of_msh_9_does_not_count() -> None:
         ("ORU^R03", {}, ("event-unknown", "MSH-9")),
         ("SIU^S12", {}, ("type-unknown", "MSH-9")),
         ("ADT^A01", {"f10": ""}, ("key-missing", "MSH-10")),
+        ("ADT^A01", {"f10": "-"}, ("key-missing", "MSH-10")),
         ("ADT^A01", {"f10": "x" * 51}, ("field-too-long", "MSH-10")),
         ("ADT^A01", {"f11": "T"}, ("processing-id", "MSH-11")),
         ("ADT^A01", {"f11": ""}, ("processing-id", "MSH-11")),
