@@ -9,17 +9,23 @@ from hie.api.router import ID
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
 from hie.fhir.outcome import Problem
-from hie.fhir.xml import from_xml
+from hie.fhir.validate.positions import text_issue
+from hie.fhir.xml import NotFhirXml, from_xml
 from hie.wire.safejson import dumps, loads
 
 Json = dict[str, Any]
 
 
 class Rejected(HieError):
-    """A resource that validation refuses: several issues instead of one."""
+    """A resource that validation refuses, or a text that is none: issues that say where, instead of one sentence."""
 
-    def __init__(self, issues: Sequence[Problem]) -> None:
-        super().__init__(Category.UNPROCESSABLE, "The resource is not valid")
+    def __init__(
+        self,
+        issues: Sequence[Problem],
+        category: Category = Category.UNPROCESSABLE,
+        message: str = "The resource is not valid",
+    ) -> None:
+        super().__init__(category, message)
         self.issues = issues
 
 
@@ -30,8 +36,16 @@ def decoded(service: Service, request: Request) -> Json:
     if not request.body:
         raise HieError(Category.INVALID, "The body must hold a resource", issue="required")
     if body_format(request.header("content-type")) == XML:
-        return checked_shape(service, from_xml(request.body, service.definitions))
+        return checked_shape(service, _from_xml(service, request.body))
     return checked_shape(service, loads(request.body))
+
+
+def _from_xml(service: Service, body: bytes) -> Json:
+    """The resource of an XML body; raises `Rejected` with line and column of the element at fault."""
+    try:
+        return from_xml(body, service.definitions)
+    except NotFhirXml as error:
+        raise Rejected([text_issue(error, body, service.definitions)], error.category, error.message) from None
 
 
 def checked_shape(service: Service, value: Any, expression: str | None = None) -> Json:

@@ -13,6 +13,7 @@ from lxml import etree
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Property
+from hie.fhir.place import Place
 from hie.wire.safejson import ExactDecimal
 from hie.wire.safexml import parse_xml
 
@@ -32,6 +33,14 @@ _BOOLEANS = {"true": True, "false": False}
 
 def _refuse(message: str, path: str) -> HieError:
     return HieError(Category.INVALID, f"XML: {message}", expression=path or None, issue="structure")
+
+
+class NotFhirXml(HieError):
+    """Text that is not FHIR R4 XML; `pointer` is the JSON pointer of the element at fault (INVALID)."""
+
+    def __init__(self, message: str, place: Place) -> None:
+        super().__init__(Category.INVALID, f"XML: {message}", expression=place.expression or None, issue="structure")
+        self.pointer = place.pointer
 
 
 # -- JSON to XML -------------------------------------------------------------------------------------------------
@@ -128,42 +137,43 @@ def _narrative(text: Any, path: str) -> etree._Element:
 def from_xml(source: bytes | etree._Element, definitions: Definitions) -> Json:
     """The resource as JSON values, decimals as `ExactDecimal`; bytes are read by the hardened parser.
 
-    Raises `HieError(INVALID)` with the path for anything that is not FHIR R4 XML.
+    Raises `NotFhirXml` with the place for anything that is not FHIR R4 XML.
     """
     if isinstance(source, bytes):
         document = parse_xml(source)
         if document.root is None:
             problem = document.findings[-1].text if document.findings else "not well formed"
-            raise _refuse(problem, "")
+            raise NotFhirXml(problem, Place(""))
         source = document.root
-    return _read_resource(source, definitions, "")
+    return _read_resource(source, definitions, Place(""))
 
 
-def _name(element: etree._Element, path: str) -> str:
+def _name(element: etree._Element, place: Place) -> str:
     name = etree.QName(element)
     if name.namespace != FHIR:
-        raise _refuse(f"the namespace must be {FHIR}", path)
+        raise NotFhirXml(f"the namespace must be {FHIR}", place)
     return name.localname
 
 
-def _elements(element: etree._Element, path: str) -> Iterator[etree._Element]:
+def _elements(element: etree._Element, place: Place) -> Iterator[etree._Element]:
     """Child elements; text between them is refused, comments and instructions are passed over."""
     texts = [element.text, *(child.tail for child in element)]
     if any(text and text.strip() for text in texts):
-        raise _refuse("text between elements", path)
+        raise NotFhirXml("text between elements", place)
     for child in element:
         if isinstance(child.tag, str):
             yield child
 
 
-def _read_resource(element: etree._Element, definitions: Definitions, path: str) -> Json:
-    name = _name(element, path)
+def _read_resource(element: etree._Element, definitions: Definitions, place: Place) -> Json:
+    name = _name(element, place)
     if not definitions.is_resource(name):
-        raise _refuse("not a resource type of FHIR R4", path)
-    return {"resourceType": name, **_read(element, name, definitions, name)}
+        raise NotFhirXml("not a resource type of FHIR R4", place)
+    here = place if place.expression else Place(name)
+    return {"resourceType": name, **_read(element, name, definitions, here)}
 
 
-def _read(element: etree._Element, node: str, definitions: Definitions, path: str) -> Json:
+def _read(element: etree._Element, node: str, definitions: Definitions, place: Place) -> Json:
     members = definitions.properties(node)
     out: Json = {}
     for key, text in element.attrib.items():
@@ -171,15 +181,21 @@ def _read(element: etree._Element, node: str, definitions: Definitions, path: st
             continue
         member = members.get(str(key))
         if member is None or not member.element.xml_attribute:
-            raise _refuse("unknown attribute", path)
+            raise NotFhirXml("unknown attribute", place)
         out[str(key)] = text
-    for child in _elements(element, path):
+    for child in _elements(element, place):
         name = etree.QName(child).localname
         member = members.get(name)
         if member is None or member.element.xml_attribute:
-            raise _refuse("unknown element", f"{path}.{name}")
-        _read_member(out, child, member, definitions, f"{path}.{member.name}")
+            raise NotFhirXml("unknown element", place.member(name))
+        inner = place.member(member.key, member.name)
+        _read_member(out, child, member, definitions, inner.item(_filled(out, member)) if member.is_list else inner)
     return {key: value for key, value in out.items() if not _only_nulls(value)}
+
+
+def _filled(out: Json, member: Property) -> int:
+    """How many items of an array have been read."""
+    return len(out.get(member.key, ()))
 
 
 def _only_nulls(value: Any) -> bool:
@@ -187,40 +203,42 @@ def _only_nulls(value: Any) -> bool:
     return isinstance(value, list) and all(item is None for item in value)
 
 
-def _read_member(out: Json, element: etree._Element, member: Property, definitions: Definitions, path: str) -> None:
+def _read_member(out: Json, element: etree._Element, member: Property, definitions: Definitions, place: Place) -> None:
     if member.type == "xhtml":
-        _put(out, member, _narrative_text(element, path), path)
+        _put(out, member, _narrative_text(element, place), place)
         return
-    _name(element, path)
+    _name(element, place)
     if member.is_primitive:
-        _read_primitive(out, element, member, definitions, path)
+        _read_primitive(out, element, member, definitions, place)
     elif member.node == "Resource":
-        inner = list(_elements(element, path))
+        inner = list(_elements(element, place))
         if len(inner) != 1:
-            raise _refuse("one resource expected", path)
-        _put(out, member, _read_resource(inner[0], definitions, path), path)
+            raise NotFhirXml("one resource expected", place)
+        _put(out, member, _read_resource(inner[0], definitions, place), place)
     else:
-        _put(out, member, _read(element, member.node, definitions, path), path)
+        _put(out, member, _read(element, member.node, definitions, place), place)
 
 
-def _put(out: Json, member: Property, value: Any, path: str) -> None:
+def _put(out: Json, member: Property, value: Any, place: Place) -> None:
     if member.is_list:
         out.setdefault(member.key, []).append(value)
     elif member.key in out or "_" + member.key in out:
-        raise _refuse("the element may not repeat", path)
+        raise NotFhirXml("the element may not repeat", place)
     else:
         out[member.key] = value
 
 
-def _read_primitive(out: Json, element: etree._Element, member: Property, definitions: Definitions, path: str) -> None:
+def _read_primitive(
+    out: Json, element: etree._Element, member: Property, definitions: Definitions, place: Place
+) -> None:
     text = element.get("value")
     if text is not None:
         del element.attrib["value"]
     value = None if text is None else _typed(text, member.type)
-    extra = _read(element, "Element", definitions, path) or None
+    extra = _read(element, "Element", definitions, place) or None
     if not member.is_list:
         if member.key in out or "_" + member.key in out:
-            raise _refuse("the element may not repeat", path)
+            raise NotFhirXml("the element may not repeat", place)
         out.update({k: v for k, v in ((member.key, value), ("_" + member.key, extra)) if v is not None})
         return
     values: list[Any] = out.setdefault(member.key, [])
@@ -241,9 +259,9 @@ def _typed(text: str, kind: str) -> Any:
     return text
 
 
-def _narrative_text(element: etree._Element, path: str) -> str:
+def _narrative_text(element: etree._Element, place: Place) -> str:
     if etree.QName(element).namespace != XHTML:
-        raise _refuse("the narrative must be XHTML", path)
+        raise NotFhirXml("the narrative must be XHTML", place)
     element.tail = None
     etree.cleanup_namespaces(element, top_nsmap=_NARRATIVE)
     return etree.tostring(element, encoding="unicode")

@@ -1,6 +1,7 @@
 """FHIR XML in and out."""
 
 import httpx
+import pytest
 
 from tests.api.conftest import PATIENT
 
@@ -57,3 +58,25 @@ async def test_what_r4_has_no_element_for_stays_json(client: httpx.AsyncClient) 
     await client.put("Patient/p1", json={**PATIENT, "id": "p1", "nonsense": 1})
     assert (await client.get("Patient/p1")).status_code == 200
     assert (await client.get("Patient/p1", headers=XML)).status_code == 406
+
+
+@pytest.mark.parametrize("path", ["Patient", "Patient/$validate"])
+async def test_xml_that_is_no_fhir_tells_line_and_column(client: httpx.AsyncClient, path: str) -> None:
+    body = '<Patient xmlns="http://hl7.org/fhir">\n <contact/>\n <contact>\n   <nonsense/></contact></Patient>'
+    answer = await client.post(path, content=body, headers={**XML, "accept": "application/fhir+json"})
+    (issue,) = answer.json()["issue"]
+    assert (answer.status_code, issue["expression"]) == (400, ["Patient.contact[1].nonsense"])
+    assert issue["details"]["text"].endswith("line 4, column 4")
+    assert [one["valueInteger"] for one in issue["extension"]] == [4, 4]
+
+
+async def test_xml_inside_a_bundle_is_placed_in_the_whole_text(client: httpx.AsyncClient) -> None:
+    body = (
+        '<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>\n<entry><resource><Patient/></resource></entry>\n'
+        '<entry><resource><Observation><valueQuantity>\n<size value="1"/></valueQuantity></Observation></resource>'
+        "</entry></Bundle>"
+    )
+    answer = await client.post("", content=body, headers={**XML, "accept": "application/fhir+json"})
+    (issue,) = answer.json()["issue"]
+    assert issue["expression"] == ["Bundle.entry[1].resource.value.size"]
+    assert issue["details"]["text"].endswith("line 4, column 1")

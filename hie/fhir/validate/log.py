@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from hie.fhir.outcome import Issue
-from hie.fhir.validate.place import Place
+from hie.fhir.place import Place
 
 
 @dataclass

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.fhir.element import ElementType
+from hie.fhir.place import Place
 from hie.fhir.validate.log import Log
-from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Child, Plan
 
 Json = Mapping[str, Any]

@@ -9,6 +9,7 @@ from xml.parsers import expat
 from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Issue, issue_of
+from hie.fhir.xml import NotFhirXml
 
 Pointer = tuple[str | int, ...]
 Position = tuple[int, int]
@@ -31,15 +32,12 @@ def with_positions(issues: Iterable[Issue], raw: bytes, definitions: Definitions
 
 
 def text_issue(error: HieError, raw: bytes, definitions: Definitions) -> Issue:
-    """The issue of a text that could not be read as a resource, with its place as far as it is told: for an element,
-    the first of its path."""
-    issue = replace(issue_of(error), severity="fatal", code="structure", rule="text")
-    if issue.line or not error.expression:
+    """The issue of a text that could not be read as a resource, with its place."""
+    issue = issue_of(error)
+    if issue.line:
         return issue
-    names: dict[Pointer, Position] = {}
-    for pointer, position in _positions(raw, definitions).items():
-        names.setdefault(tuple(step for step in pointer if isinstance(step, str)), position)
-    return _placed(issue, tuple(error.expression.split(".")[1:]), names)
+    pointer = error.pointer if isinstance(error, NotFhirXml) else ()
+    return _placed(issue, pointer, _positions(raw, definitions))
 
 
 def _positions(raw: bytes, definitions: Definitions) -> dict[Pointer, Position]:

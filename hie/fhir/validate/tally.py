@@ -1,7 +1,7 @@
 """How many items each slice has, in which order, and whether others may stand beside them (profiling §5.1.0.14)."""
 
+from hie.fhir.place import Place
 from hie.fhir.validate.log import Log
-from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Child, Slice
 
 

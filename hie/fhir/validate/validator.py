@@ -1,6 +1,7 @@
 """The validator: FHIR resources against the base definitions and profiles."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,12 @@ from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Issue
+from hie.fhir.place import Place
 from hie.fhir.validate.bindings import Bindings, Terms
 from hie.fhir.validate.codes import Codes, OfficialCodes, OwnCodes
 from hie.fhir.validate.conform import Conforming
 from hie.fhir.validate.engine import Engine
 from hie.fhir.validate.options import BASE, Options
-from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Plans, Profiles
 from hie.fhir.validate.positions import Pointer, text_issue, with_positions
 from hie.fhir.validate.references import root_of
@@ -114,7 +115,8 @@ class Validator:
             is_xml = raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
             resource = from_xml(raw, self._tools.definitions) if is_xml else loads(raw)
         except HieError as error:
-            return [text_issue(error, raw, self._tools.definitions)]
+            issue = text_issue(error, raw, self._tools.definitions)
+            return [replace(issue, severity="fatal", code="structure", rule="text")]
         return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint, Element
 from hie.fhir.path import Node
+from hie.fhir.place import Place
 from hie.fhir.validate.bindings import Bindings
 from hie.fhir.validate.datatypes import DATATYPE_RULES, no_faults
 from hie.fhir.validate.engine import MALFORMED, Engine
@@ -16,7 +17,6 @@ from hie.fhir.validate.log import Log
 from hie.fhir.validate.narrative import narrative_faults
 from hie.fhir.validate.occurrences import Found, occurrences
 from hie.fhir.validate.options import Options
-from hie.fhir.validate.place import Place
 from hie.fhir.validate.plan import Child, Plan, Plans, Slice
 from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.fhir.validate.references import Root, entry_types, root_of, target_check

@@ -66,7 +66,7 @@ def test_text_that_cannot_be_read_is_fatal(validator: Validator) -> None:
 def test_an_element_that_xml_does_not_know_is_placed(validator: Validator) -> None:
     text = '<Patient xmlns="http://hl7.org/fhir">\n <active value="true"/>\n <name><gendr/></name>\n</Patient>'
     issue = validator.validate_text(text.encode())[0]
-    assert (issue.severity, issue.expression, issue.line, issue.column) == ("fatal", ("Patient.name.gendr",), 3, 8)
+    assert (issue.severity, issue.expression, issue.line, issue.column) == ("fatal", ("Patient.name[0].gendr",), 3, 8)
 
 
 def test_text_that_is_cut_off_is_placed(validator: Validator) -> None:
