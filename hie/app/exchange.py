@@ -15,6 +15,7 @@ from starlette.routing import Mount
 
 from hie import __version__
 from hie.admin.check import Checking
+from hie.admin.openapi import documented
 from hie.admin.pages import quality_app
 from hie.admin.routes import admin_router
 from hie.api.app import FhirApp
@@ -237,6 +238,7 @@ class Exchange:
         app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)
         app.router.routes.append(Mount("/quality", quality))
+        app.openapi = documented(app, self.ingest.doors)  # type: ignore[method-assign]
         return Front(self.fhir, app)
 
     async def _healthz(self) -> dict[str, str]:

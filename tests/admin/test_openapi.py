@@ -1,0 +1,45 @@
+"""The OpenAPI document describes every route of the site but the record browser and FHIR, which has its own."""
+
+from collections.abc import Iterator
+
+from starlette.routing import Mount, Route
+
+from hie.admin.openapi import SERVED
+from hie.app import Exchange
+from tests.admin.conftest import client
+
+NOT_OURS = ("/browse", "/docs", "/openapi.json", "/feeds/{door}/fhir/{rest:path}")
+"""Pages of the record browser, of FastAPI, and a redirect to the FHIR base."""
+
+
+def routes(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    """Path and method of everything that is routed."""
+    for route in exchange.web._others.routes:
+        inner = route.app.routes if isinstance(route, Mount) else [route]
+        prefix = route.path if isinstance(route, Mount) else ""
+        for one in inner:
+            if isinstance(one, Route) and not f"{prefix}{one.path}".startswith(NOT_OURS) and one.path != "/":
+                yield from ((f"{prefix}{one.path}", m.lower()) for m in one.methods or () if m != "HEAD")
+
+
+async def test_every_route_is_described(quiet: Exchange) -> None:
+    async with client(quiet) as web:
+        paths = (await web.get("/openapi.json")).json()["paths"]
+    described = {(path, method) for path, row in paths.items() for method in row}
+    routed = set(routes(quiet))
+    assert routed <= described, routed - described
+    assert {("/quality/scores", "get"), ("/feeds/{door}/$check", "post"), ("/admin/ledger", "get")} <= described
+    assert {(one.path, one.method) for one in SERVED} <= routed | {("/quality/", "get")}
+
+
+async def test_what_a_request_takes_is_described(quiet: Exchange) -> None:
+    async with client(quiet) as web:
+        paths = (await web.get("/openapi.json")).json()["paths"]
+    check = paths["/feeds/{door}/$check"]["post"]
+    door, strict = check["parameters"]
+    assert (door["in"], "wujiang-hl7v2" in door["schema"]["enum"]) == ("path", True)
+    assert (strict["name"], strict["in"], strict["required"]) == ("strict", "query", False)
+    assert "application/hl7-v2" in check["requestBody"]["content"]
+    act = paths["/quality/quarantine/group/{act}"]["post"]
+    assert act["parameters"][0]["schema"]["enum"] == ["release", "discard"]
+    assert "reason" in act["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]["properties"]
