@@ -8,10 +8,13 @@ from hie.base.errors import Category, HieError
 from hie.terminology.concept import Concept, Designation, Filter, Json
 from hie.terminology.filters import checked
 from hie.terminology.library import Library
-from hie.terminology.members import Both, Composed, Listed, Members, OfSystem, Unavailable
+from hie.terminology.members import Both, Composed, Listed, Members, OfSystem, Unavailable, too_costly
 
 DEEPEST = 20
 """Value sets that may import each other in a row."""
+
+MOST_PARTS = 1000
+"""Includes and excludes of a value set and of all that it imports, each counted as often as it is imported."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,47 @@ class Pins:
 NO_PINS = Pins()
 
 
-def members_of(value_set: Json, library: Library, pins: Pins = NO_PINS, path: Sequence[str] = ()) -> Members:
-    """The members of a ValueSet; `path` holds the URLs of those that import it.
+@dataclass
+class _Way:
+    """How a value set was come to: the URLs of those that import it, and how many parts may still be read."""
 
-    Raises INVALID for a filter that no code system could apply, and for value sets that import each other in a ring.
+    path: tuple[str, ...]
+    left: list[int]
+
+    def into(self, url: str) -> "_Way":
+        """One value set further; raises INVALID for one that is on the way already, or too deep."""
+        if url and url in self.path:
+            raise HieError(Category.INVALID, f"The value set {url[:200]} imports itself", issue="business-rule")
+        if len(self.path) > DEEPEST:
+            message = f"Value sets import each other more than {DEEPEST} deep"
+            raise HieError(Category.INVALID, message, issue="business-rule")
+        return _Way((*self.path, url), self.left)
+
+    def take(self) -> None:
+        """One part more; raises UNPROCESSABLE (`too-costly`) when there were too many."""
+        self.left[0] -= 1
+        if self.left[0] < 0:
+            raise too_costly(f"The value set and those that it imports have more than {MOST_PARTS} parts")
+
+
+def members_of(value_set: Json, library: Library, pins: Pins = NO_PINS) -> Members:
+    """The members of a ValueSet.
+
+    Raises INVALID for a compose that is none, a filter that no code system could apply, and value sets that import each
+    other in a ring; UNPROCESSABLE for one of too many parts.
     """
-    url = str(value_set.get("url", ""))
-    if (url and url in path) or len(path) > DEEPEST:
-        raise HieError(Category.INVALID, f"The value set {url[:200]} imports itself", issue="business-rule")
+    return _members_of(value_set, library, pins, _Way((), [MOST_PARTS]))
+
+
+def _members_of(value_set: Json, library: Library, pins: Pins, way: _Way) -> Members:
     compose = value_set.get("compose")
-    if not isinstance(compose, dict):
+    if compose is None:
         return Composed(tuple(_of_expansion(value_set.get("expansion"))))
-    here = (*path, url)
-    included = [_include(row, library, pins, here) for row in _rows(compose, "include")]
-    excluded = [_include(row, library, pins, here) for row in _rows(compose, "exclude")]
+    if not isinstance(compose, dict):
+        raise _malformed("compose")
+    here = way.into(str(value_set.get("url", "")))
+    included = [_include(row, library, pins, here) for row in _rows(compose, "include", "compose")]
+    excluded = [_include(row, library, pins, here) for row in _rows(compose, "exclude", "compose")]
     published = value_set.get("codes")
     left = [_as_published(part, published) for part in included if part is not None]
     without = [part for part in excluded if part is not None]
@@ -68,19 +98,35 @@ def _as_published(part: Members, published: Mapping[str, Sequence[Sequence[str]]
     return Listed(part.url, "", {row[0]: Concept(row[0], row[1] if len(row) > 1 else "") for row in rows})
 
 
-def _rows(parent: Mapping[str, Any], name: str) -> list[Json]:
+def _malformed(place: str) -> HieError:
+    path = f"ValueSet.{place}"
+    return HieError(Category.INVALID, "The value set is not well formed", issue="structure", expression=path)
+
+
+def _rows(parent: Mapping[str, Any], name: str, place: str) -> list[Json]:
+    """The objects of an array; raises INVALID when it is none."""
     rows = parent.get(name, [])
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _malformed(f"{place}.{name}")
+    return rows
 
 
-def _include(row: Json, library: Library, pins: Pins, path: Sequence[str]) -> Members | None:
+def _imports(row: Json) -> list[str]:
+    urls = row.get("valueSet", [])
+    if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
+        raise _malformed("compose.include.valueSet")
+    return urls
+
+
+def _include(row: Json, library: Library, pins: Pins, way: _Way) -> Members | None:
+    way.take()
     url, parts = row.get("system"), []
     if isinstance(url, str):
         if url in pins.without:
             return None
         parts.append(_of_system(url, row, library, pins))
-    for imported in row.get("valueSet", ()):
-        parts.append(members_of(_imported(str(imported), library), library, pins, path))
+    for imported in _imports(row):
+        parts.append(_members_of(_imported(imported, library), library, pins, way))
     if not parts:
         raise HieError(Category.INVALID, "An include of a value set names a system or a value set",
                        expression="ValueSet.compose.include")  # fmt: skip
@@ -100,7 +146,8 @@ def _imported(url: str, library: Library) -> Json:
 def _of_system(url: str, row: Json, library: Library, pins: Pins) -> Members:
     version = pins.version(url, row.get("version"))
     filters = tuple(
-        Filter(str(f.get("property", "")), str(f.get("op", "")), str(f.get("value", ""))) for f in _rows(row, "filter")
+        Filter(str(f.get("property", "")), str(f.get("op", "")), str(f.get("value", "")))
+        for f in _rows(row, "filter", "compose.include")
     )
     checked(filters)
     system = library.find_system(url, version)
@@ -124,10 +171,10 @@ def _missing(url: str, version: str | None, library: Library) -> HieError:
 
 def _listed(row: Json) -> Mapping[str, Concept]:
     found = {}
-    for one in _rows(row, "concept"):
+    for one in _rows(row, "concept", "compose.include"):
         names = tuple(
             Designation(str(d.get("value", "")), str(d.get("language", "")), d.get("use"))
-            for d in _rows(one, "designation")
+            for d in _rows(one, "designation", "compose.include.concept")
         )
         code = str(one.get("code", ""))
         found[code] = Concept(code, str(one.get("display", "")), designations=names)
@@ -137,10 +184,10 @@ def _listed(row: Json) -> Mapping[str, Concept]:
 def _of_expansion(expansion: Any) -> list[Members]:
     """A value set that has nothing but an expansion: the codes it lists."""
     by_system: dict[tuple[str, str], dict[str, Concept]] = {}
-    waiting = _rows(expansion, "contains")[::-1] if isinstance(expansion, dict) else []
+    waiting = _rows(expansion, "contains", "expansion")[::-1] if isinstance(expansion, dict) else []
     while waiting:
         row = waiting.pop()
-        waiting += _rows(row, "contains")[::-1]
+        waiting += _rows(row, "contains", "expansion")[::-1]
         if "code" in row and row.get("abstract") is not True:
             listed = by_system.setdefault((str(row.get("system", "")), str(row.get("version", ""))), {})
             listed |= _listed({"concept": [row]})

@@ -18,6 +18,9 @@ from hie.terminology.text import holds, text_of
 MOST_STEPS = 1_000_000
 """Concepts that one expansion may look at."""
 
+MOST_CHECKS = 10_000_000
+"""Questions of one expansion whether another part has a member too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -30,16 +33,23 @@ class Member:
 
 
 class Steps:
-    """Counts concepts that are looked at."""
+    """Counts concepts that are looked at, and the parts they are compared with."""
 
-    def __init__(self, most: int = MOST_STEPS) -> None:
+    def __init__(self, most: int = MOST_STEPS, checks: int = MOST_CHECKS) -> None:
         self._left = most
+        self._checks = checks
 
     def take(self) -> None:
         """One more; raises UNPROCESSABLE (`too-costly`) when there were too many."""
         self._left -= 1
         if self._left < 0:
             raise too_costly("The value set has too many codes to look at; narrow it with a filter")
+
+    def compare(self, parts: int) -> None:
+        """One member is compared with so many parts; raises UNPROCESSABLE (`too-costly`) when that was too often."""
+        self._checks -= parts
+        if self._checks < 0:
+            raise too_costly("The value set has too many parts to compare; narrow it with a filter")
 
 
 def too_costly(message: str) -> HieError:
@@ -252,6 +262,7 @@ class Composed:
     def _walk(self, arranged: list[tuple[Members, list[Members]]], wanted: Selection, steps: Steps) -> Iterator[Member]:
         for part, others in arranged:
             for member in part.walk(wanted, steps):
+                steps.compare(len(others))
                 if not any(other.has(member) for other in others):
                     yield member
 

@@ -6,10 +6,10 @@ import pytest
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
-from hie.terminology.compose import Pins
-from hie.terminology.concept import EVERYTHING, Selection
+from hie.terminology.compose import DEEPEST, Pins
+from hie.terminology.concept import EVERYTHING, Concept, Selection
 from hie.terminology.library import Library
-from hie.terminology.members import Steps
+from hie.terminology.members import Composed, Listed, Steps
 from hie.terminology.service import Asked, Terminology
 from hie.terminology.shelf import Shelf
 
@@ -119,6 +119,44 @@ def test_rings_and_nonsense_are_refused(answers: Terminology) -> None:
         with pytest.raises(HieError) as caught:
             codes(answers, broken)
         assert caught.value.category is Category.INVALID
+
+
+def test_imports_that_multiply_are_refused_at_once(answers: Terminology) -> None:
+    def url(place: int) -> str:
+        return f"http://example.org/ValueSet/fan{place}"
+
+    fans = [value_set(f"fan{n}", {"valueSet": [url(n + 1)]}, {"valueSet": [url(n + 1)]}) for n in range(18)]
+    answers.library.posted.change([*fans, value_set("fan18", {"system": FRUIT})])
+    with pytest.raises(HieError) as caught:
+        answers.members(url(0))
+    assert caught.value.issue == "too-costly"
+    assert len(list(answers.members(url(12)).walk(EVERYTHING, Steps()))) == 4
+
+
+def test_imports_that_go_too_deep_are_refused(answers: Terminology) -> None:
+    rows = [
+        value_set(f"deep{n}", {"valueSet": [f"http://example.org/ValueSet/deep{n + 1}"]}) for n in range(DEEPEST + 2)
+    ]
+    answers.library.posted.change([*rows, value_set(f"deep{DEEPEST + 2}", {"system": FRUIT})])
+    with pytest.raises(HieError, match="more than 20 deep"):
+        answers.members("http://example.org/ValueSet/deep0")
+
+
+def test_parts_that_multiply_when_they_are_compared_are_refused() -> None:
+    concepts = {str(number): Concept(str(number)) for number in range(100)}
+    many = Composed(tuple(Listed(f"urn:{part}", "", concepts) for part in range(100)))
+    with pytest.raises(HieError, match="too many parts"):
+        list(many.walk(EVERYTHING, Steps(checks=100_000)))
+
+
+@pytest.mark.parametrize(
+    "compose",
+    ["x", [], {"include": "x"}, {"include": ["x"]}, {"include": [{"valueSet": "x"}]},
+     {"include": [{"system": FRUIT, "concept": {}}]}, {"include": [{"system": FRUIT, "filter": "x"}]}],
+)  # fmt: skip
+def test_a_compose_that_is_none_is_refused(answers: Terminology, compose: Any) -> None:
+    with pytest.raises(HieError, match="not well formed"):
+        codes(answers, {"resourceType": "ValueSet", "status": "active", "compose": compose})
 
 
 def test_all_codes_of_a_system_by_url(answers: Terminology) -> None:
