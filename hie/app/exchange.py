@@ -147,8 +147,7 @@ class Exchange:
             self._tasks.append(asyncio.create_task(loop()))
 
     async def _retry(self) -> int:
-        isolated = self._workers.isolated if self._workers is not None else prepare_here
-        return await try_again(self.store, dict(self.ingest.feeds), self._clock, isolated)
+        return await try_again(self.store, dict(self.ingest.feeds), self._clock, self._workers or prepare_here)
 
     async def _close_days(self) -> int:
         return await close_days(self.store, self.ingest.feeds, self._clock, self._process)

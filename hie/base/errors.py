@@ -68,9 +68,19 @@ RESPONSES: dict[Category, Response] = {
 """Category -> answers; `docs/generated/errors.md` is built from it."""
 
 
+class Elsewhere(Exception):
+    """A failure in another process; `place` is what `where` says of it there."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+
 def where(error: BaseException) -> str:
     """What failed and where, for logs: the type and the innermost module and line of `hie`, never the message, which
     may hold patient data."""
+    if isinstance(error, Elsewhere):
+        return error.place
     place, trace = "", error.__traceback__
     while trace is not None:
         name = str(trace.tb_frame.f_globals.get("__name__", ""))

@@ -20,6 +20,7 @@ from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob, number, outcome_of, raw_row
 from hie.pipeline.prepare import Prepared
 from hie.pipeline.settle import Settler
+from hie.pipeline.worker import Lost
 from hie.pipeline.workers import Preparation, prepare_here
 from hie.staging.ledger import count
 from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
@@ -28,6 +29,9 @@ from hie.store.port import Store, Transaction
 from hie.store.table import Row
 
 log = logging.getLogger("hie.pipeline")
+
+MOST_HEADER = 2000
+"""Bytes of an item over which a worker was lost that are read for its answer."""
 
 
 class Ingest:
@@ -57,14 +61,14 @@ class Ingest:
             return await self._repeat(runtime, known, door)
         delivery = self.delivery(door, body)
         try:
-            parsed, parts = await self._prepare(runtime, delivery)
+            parsed, parts = await self._prepare(runtime, delivery, suspect=known is not None)
             return await self._store.write(lambda tx: self._take_in(tx, runtime, delivery, parsed, parts))
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
-            return await self._stage(runtime, delivery, where(error))
+            return await self._stage(runtime, delivery, error)
         except Exception as error:
-            return await self._stage(runtime, delivery, where(error))
+            return await self._stage(runtime, delivery, error)
 
     def delivery(self, door: str, body: bytes) -> Delivery:
         """Bytes that came in through a door just now."""
@@ -102,9 +106,9 @@ class Ingest:
         await tx.upsert(RAW_ITEM, row)
         return answer
 
-    async def _stage(self, runtime: FeedRuntime, delivery: Delivery, reason: str) -> Answer:
+    async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:
         """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`."""
-        log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, reason)
+        log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
 
         async def job(tx: Transaction) -> None:
             row = await tx.get(RAW_ITEM, delivery.id)
@@ -117,7 +121,7 @@ class Ingest:
             await tx.upsert(RAW_ITEM, {**row, "state": state.value, "attempts": attempts, "due": due})
 
         await self._store.write(job)
-        return failure(runtime, delivery)
+        return failure(runtime, delivery, lost=isinstance(error, Lost))
 
     def refuse(self, door: str, code: str) -> Answer:
         """The answer of a door to an item that is not taken in at all, for the finding `code`; nothing is kept."""
@@ -128,11 +132,15 @@ class Ingest:
         return replace(answer, status=413) if code == "too-large" else answer
 
 
-def failure(runtime: FeedRuntime, delivery: Delivery) -> Answer:
-    """The answer when the exchange failed: `internal-error`, HL7 AE, HTTP 503 (common rules §9)."""
+def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> Answer:
+    """The answer when the exchange failed: `internal-error`, HL7 AE, HTTP 503 (common rules §9).
+
+    `lost`: a worker was lost over the item, so that no more than its first line is read here, the header of HL7.
+    """
     context = None
+    read = replace(delivery, body=delivery.body.partition(b"\r")[0][:MOST_HEADER]) if lost else delivery
     with suppress(Exception):
-        context = runtime.parse(delivery).context
+        context = runtime.parse(read).context
     outcome = ItemOutcome(
         delivery.id,
         sha256(delivery.body),

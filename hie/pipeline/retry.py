@@ -79,7 +79,7 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
         await tx.upsert(RAW_ITEM, {**waiting, **saved})
 
     try:
-        parsed, parts = await preparation(runtime, delivery)
+        parsed, parts = await preparation(runtime, delivery, suspect=True)
         await store.write(job)
     except Exception as error:
         log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))

@@ -20,9 +20,7 @@ _SIGNATURE = 16
 
 def digest(plan: Plan) -> bytes:
     """What identifies the query of a plan: everything but where the page starts, its size and how it is shown."""
-    same = plan.but(
-        cursor=None, count=0, includes=(), explain=False, seconds=0.0, applied=(), ignored=(), elements=()
-    )
+    same = plan.but(cursor=None, count=0, includes=(), explain=False, seconds=0.0, applied=(), ignored=(), elements=())
     return hashlib.sha256(repr(same).encode()).digest()
 
 

@@ -19,10 +19,7 @@ def search(plan: Plan, world: _World, secret: bytes, version: Callable[[Subject]
     position = page.decode(secret, plan)
     clause = resolved(plan.clause, lambda test: _line(test, world))
     found = [
-        subject
-        for kind in plan.types or world.types()
-        for subject in world.all(kind)
-        if holds(clause, subject, world)
+        subject for kind in plan.types or world.types() for subject in world.all(kind) if holds(clause, subject, world)
     ]
     keyed = _sorted(plan.sort, found)
     rest = [

@@ -2,22 +2,30 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from hie.app import bind_feeds, load_adapters, worker_feeds
+from hie.base.errors import Elsewhere, where
 from hie.base.ids import raw_item_id
-from hie.base.record import Delivery
-from hie.pipeline import workers as module
+from hie.base.record import Delivery, Parsed
+from hie.pipeline import worker as module
 from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.ingest import failure
 from hie.pipeline.prepare import prepare
+from hie.pipeline.worker import Lost
 from hie.pipeline.workers import Workers
 
 SAMPLES = Path(__file__).resolve().parents[2] / "adapters"
 BIG = (SAMPLES / "jiashan" / "samples" / "02-c0007-nested.xml").read_bytes()
+
+
+SMALL = b"<x/>"
 
 
 def delivery(body: bytes) -> Delivery:
@@ -26,8 +34,7 @@ def delivery(body: bytes) -> Delivery:
 
 
 def deadly_feeds() -> dict[str, FeedRuntime]:
-    """Feeds whose parser ends the process, or sleeps, when the document says so."""
-    from dataclasses import replace
+    """Feeds whose parser ends the process, sleeps or fails when the document says so."""
 
     def parse(runtime: FeedRuntime, item: Delivery):  # type: ignore[no-untyped-def]
         if b"<!-- die -->" in item.body:
@@ -36,11 +43,18 @@ def deadly_feeds() -> dict[str, FeedRuntime]:
             import time
 
             time.sleep(600)
+        if b"<!-- fail -->" in item.body:
+            raise ValueError("what a patient said")
         return runtime.parse(item)
 
     from functools import partial
 
     return {name: replace(runtime, parse=partial(parse, runtime)) for name, runtime in worker_feeds().items()}
+
+
+@pytest.fixture(scope="module")
+def runtime() -> FeedRuntime:
+    return next(r for r in bind_feeds(load_adapters()) if r.feed.id == "jiashan-cda")
 
 
 @pytest.fixture
@@ -52,22 +66,68 @@ async def workers() -> AsyncIterator[Workers]:
 
 
 async def test_a_worker_gives_what_this_process_gives_and_survives_bad_items(
-    workers: Workers, monkeypatch: pytest.MonkeyPatch
+    workers: Workers, runtime: FeedRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runtime = next(r for r in bind_feeds(load_adapters()) if r.feed.id == "jiashan-cda")
-    _, here = prepare(runtime, delivery(BIG))
-    _, there = await workers(runtime, delivery(BIG))
+    here_parsed, here = prepare(runtime, delivery(BIG))
+    parsed, there = await workers(runtime, delivery(BIG))
     assert [part.draft for part in there] == [part.draft for part in here]
     assert [part.findings for part in there] == [part.findings for part in here]
-    with pytest.raises(Exception, match="terminated abruptly"):
+    assert [part.record.body for part in there] == [BIG]
+    assert replace(parsed, records=()) == replace(here_parsed, records=())
+    with pytest.raises(Elsewhere) as failed:
+        await workers(runtime, delivery(BIG + b"<!-- fail -->"))
+    assert where(failed.value).startswith("ValueError@hie.pipeline.prepare:")
+    with pytest.raises(Lost, match="terminated abruptly"):
         await workers(runtime, delivery(BIG + b"<!-- die -->"))
-    small = delivery(b"<x/>")
-    assert (await workers.isolated(runtime, small))[0].findings == prepare(runtime, small)[0].findings
+    small = delivery(SMALL)
+    assert (await workers(runtime, small, suspect=True))[0].findings == prepare(runtime, small)[0].findings
     assert (await workers(runtime, delivery(BIG)))[1]
     monkeypatch.setattr(module, "SECONDS", 0.2)
-    with pytest.raises(asyncio.TimeoutError):
+    with pytest.raises(Lost, match="too long"):
         await workers(runtime, delivery(BIG + b"<!-- hang -->"))
     monkeypatch.undo()
     _, meanwhile = await workers(runtime, delivery(BIG))
     assert [part.draft for part in meanwhile] == [part.draft for part in here]
-    await workers._again
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_items_under_way_with_a_bad_one_are_prepared_all_the_same(
+    runtime: FeedRuntime, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """In one worker, behind an item that ends it and behind one that hangs; with both event loops."""
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    _, here = prepare(runtime, delivery(BIG))
+
+    async def under_way(bad: bytes) -> None:
+        pool = Workers(1, deadly_feeds)
+        await pool.start()
+        asked = [BIG, SMALL, SMALL + bad, BIG, SMALL]
+        found = asyncio.gather(*(pool(runtime, delivery(body)) for body in asked), return_exceptions=True)
+        if b"hang" in bad:
+            await asyncio.sleep(1)
+            monkeypatch.setattr(module, "SECONDS", 1.0)
+        answers = await found
+        assert isinstance(answers.pop(2), Lost)
+        for (_, parts), expected in zip(answers, (here, None, here, None), strict=True):
+            assert expected is None or [part.draft for part in parts] == [part.draft for part in expected]
+        pool.close()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(under_way(b"<!-- die -->"))
+        runner.run(under_way(b"<!-- hang -->"))
+
+
+def test_of_an_item_that_ended_its_worker_no_more_than_the_header_is_read_here() -> None:
+    runtime = next(r for r in bind_feeds(load_adapters()) if r.feed.id == "wujiang-hl7v2")
+    body = (SAMPLES / "wujiang" / "samples" / "01-admit-a01.hl7").read_bytes()
+    read: list[bytes] = []
+
+    def parse(item: Delivery) -> Parsed:
+        read.append(item.body)
+        return runtime.parse(item)
+
+    item = replace(delivery(body), feed="wujiang-hl7v2", door="wujiang-hl7v2")
+    answer = failure(replace(runtime, parse=parse), item, lost=True)
+    control = body.split(b"|")[9]
+    assert b"MSA|AE|" + control in answer.body
+    assert read == [body.split(b"\r")[0]]

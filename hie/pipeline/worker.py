@@ -1,0 +1,194 @@
+"""One worker process: the server's end of it, and what runs inside it.
+
+The worker takes items in the order in which they were sent and answers each at once, so the first one without an answer
+is the one at work: when the process ends or takes too long, that item is the cause, and the others go elsewhere.
+"""
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from multiprocessing.context import SpawnProcess
+from typing import cast
+
+from hie.base.errors import Elsewhere, where
+from hie.base.record import Delivery, Parsed
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.handover import (
+    HEAD,
+    READY,
+    Frames,
+    frame,
+    pack_delivery,
+    pack_failure,
+    pack_prepared,
+    unpack_delivery,
+    unpack_prepared,
+)
+from hie.pipeline.prepare import Prepared, prepare
+
+SECONDS = 60.0
+"""How long the pure stages may take for one item before their worker is given up."""
+
+PATIENCE = 2.0
+"""How long others wait behind the item at work before they go elsewhere."""
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+Build = Callable[[], Mapping[str, FeedRuntime]]
+"""Makes the feeds inside a worker; a function at the top of a module, because it is named to the new process."""
+
+
+class Lost(Exception):
+    """The worker ended, or was ended because it took too long, over this item."""
+
+
+class Passed(Exception):
+    """The worker cannot take this item now; another may."""
+
+
+class Worker(asyncio.Protocol):
+    """The server's end of one process. `ended` is set when the process is gone."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self._frames = Frames()
+        self._asked: deque[asyncio.Future[bytes]] = deque()
+        self._since = 0.0
+        self._watch: asyncio.TimerHandle | None = None
+        self._reason = "the worker terminated abruptly"
+        self._transport: asyncio.Transport | None = None
+        self._process: SpawnProcess | None = None
+        self.ended = asyncio.Event()
+        self._came = asyncio.Event()
+
+    async def start(self) -> bool:
+        """Bring the process up; returns whether it is when it is ready or gone."""
+        ours, theirs = socket.socketpair()
+        self._process = _SPAWN.Process(target=serve, args=(theirs, self._build, os.getpid()), daemon=True)
+        self._process.start()
+        theirs.close()
+        await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
+        await self._came.wait()
+        return not self.ended.is_set()
+
+    @property
+    def items(self) -> int:
+        """How many items it has."""
+        return len(self._asked)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the item at work has taken longer than others wait for."""
+        return bool(self._asked) and time.monotonic() - self._since > PATIENCE
+
+    async def prepare(self, delivery: Delivery) -> tuple[Parsed, list[Prepared]]:
+        """The pure stages for one delivery. Raises `Elsewhere` for what failed there, `Lost` when the worker was lost
+        over it, `Passed` when the item has to go elsewhere."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        if not self._asked:
+            self._since = time.monotonic()
+        self._asked.append(answer)
+        assert self._transport is not None
+        self._transport.write(frame(pack_delivery(delivery)))
+        if self._watch is None:
+            self._watch = loop.call_later(min(PATIENCE, SECONDS), self._look)
+        found = unpack_prepared(await answer, delivery)
+        if isinstance(found, str):
+            raise Elsewhere(found)
+        return found
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The process has been started."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Answers, in the order of the questions."""
+        for content in self._frames.feed(data):
+            if content == READY:
+                self._came.set()
+                continue
+            answer = self._asked.popleft()
+            self._since = time.monotonic()
+            if not answer.done():
+                answer.set_result(content)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The process is gone: the item at work was the cause, the others go elsewhere."""
+        self.end()
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._asked:
+            cause = self._asked.popleft()
+            if not cause.done():
+                cause.set_exception(Lost(self._reason))
+        self._pass_on()
+        self.ended.set()
+        self._came.set()
+
+    def _look(self) -> None:
+        """Look whether the item at work takes too long, for the others or for the worker."""
+        self._watch = None
+        if not self._asked:
+            return
+        taken = time.monotonic() - self._since
+        if taken >= SECONDS:
+            self._reason = "the worker took too long"
+            self.end()
+            return
+        if taken >= PATIENCE:
+            self._pass_on(1)
+        self._watch = asyncio.get_running_loop().call_later(min(PATIENCE, SECONDS), self._look)
+
+    def _pass_on(self, first: int = 0) -> None:
+        """Let the items from the `first` on go elsewhere; answers that still come are not looked at."""
+        for answer in list(self._asked)[first:]:
+            if not answer.done():
+                answer.set_exception(Passed())
+
+
+# -- inside the process ----------------------------------------------------------------------------------------------
+
+
+def serve(link: socket.socket, build: Build, parent: int) -> None:
+    """Prepare what comes over the link until the server is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    feeds = build()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+    link.sendall(frame(READY))
+    with link.makefile("rb", 1 << 18) as asked:
+        while head := asked.read(HEAD):
+            link.sendall(frame(_answer(feeds, asked.read(int.from_bytes(head, "big")))))
+
+
+def _answer(feeds: Mapping[str, FeedRuntime], content: bytes) -> bytes:
+    try:
+        delivery = unpack_delivery(content)
+        return pack_prepared(delivery, *prepare(feeds[delivery.feed], delivery))
+    except Exception as error:
+        return pack_failure(where(error))
+
+
+def _follow(parent: int) -> None:
+    """End with the server, also when it was killed while an item is at work."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(0)
