@@ -119,14 +119,9 @@ class Tallying:
 
     async def _change(self, tx: Transaction, organisation: str, changes: Counts) -> None:
         row = await tx.get(TALLY, self._day, self._feed, organisation)
+        body = _changed({"n": {}, "s": {}} if row is None else _content(row), changes, self._samples)
         key: Row = {"day": self._day, "feed": self._feed, "organisation": organisation}
-        if row is None:
-            body = _changed({"n": {}, "s": {}}, changes, self._samples)
-            await tx.insert(TALLY, {**key, "state": OPEN, "body": body})
-            return
-        body = _changed(_content(row), changes, self._samples)
-        opens: Row = {} if row["state"] == OPEN else {"state": OPEN}
-        await tx.update(TALLY, {**key, "body": body, **opens})
+        await tx.upsert(TALLY, {**key, "state": OPEN, "body": body})
 
 
 async def tallies(

@@ -14,7 +14,8 @@ ITEM = Table(
     defaults={"state": "new"},
 )
 LINK = Table("link", {"left_id": str, "right_id": str, "score": int}, key=("left_id", "right_id"))
-TABLES = (ITEM, LINK, LEASE)
+NOTE = Table("note", {"id": str, "kind": str, "text": bytes}, key=("id",), indexes=(("kind",),))
+TABLES = (ITEM, LINK, NOTE, LEASE)
 
 
 def patient(patient_id: str, **rest: Any) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """Tables: what every store does with rows."""
 
+import asyncio
+from random import Random
+
 import pytest
 
 from hie.base.errors import Category, HieError
 from hie.store.port import Store, Transaction
 from hie.store.table import Above, AtMost, OneOf, Row
-from tests.contract.material import ITEM, LINK
+from tests.contract.material import ITEM, LINK, NOTE
 
 
 def item(name: str, due: int | None, state: str = "new", feed: str = "f") -> Row:
@@ -111,3 +114,55 @@ async def test_update_changes_the_named_columns_only(filled: Store) -> None:
     assert await filled.get(ITEM, "a") == item("a", 1, "done")
     with pytest.raises(HieError):
         await filled.write(lambda transaction: transaction.update(ITEM, {"id": "a", "due": 2}))
+
+
+async def test_a_job_finds_what_it_and_its_neighbours_wrote(store: Store) -> None:
+    """Random jobs, many at once, some of which fail, on a table with one key column and one with two."""
+    random = Random(7)
+    model: dict[str, Row] = {}
+    links: dict[tuple[str, str], Row] = {}
+
+    def job(number: int):
+        async def run(tx: Transaction) -> None:
+            notes, pairs, own = dict(model), dict(links), Random(number)
+            for _ in range(own.randrange(1, 6)):
+                name, kind = own.choice("abcdefgh"), own.choice("xyz")
+                row: Row = {"id": name, "kind": kind, "text": str(own.random()).encode()}
+                link: Row = {"left_id": kind, "right_id": name, "score": own.randrange(9)}
+                match own.randrange(6):
+                    case 0:
+                        await tx.remove(NOTE, {"kind": kind})
+                        notes = {key: one for key, one in notes.items() if one["kind"] != kind}
+                    case 1:
+                        assert await tx.update(NOTE, {"id": name, "kind": kind}) == (name in notes)
+                        if name in notes:
+                            notes[name] = {**notes[name], "kind": kind}
+                    case _:
+                        await tx.upsert(NOTE, row)
+                        await tx.upsert(LINK, link)
+                        notes[name] = row
+                        pairs[kind, name] = link
+                assert await tx.get(NOTE, name) == notes.get(name)
+                found = await tx.select(NOTE, {"kind": kind})
+                assert sorted(map(repr, found)) == sorted(repr(one) for one in notes.values() if one["kind"] == kind)
+                assert await tx.get(LINK, kind, name) == pairs.get((kind, name))
+                mine = [pairs[key] for key in sorted(pairs) if key[0] == kind]
+                assert sorted(map(repr, await tx.select(LINK, {"left_id": kind}))) == sorted(map(repr, mine))
+                if own.randrange(4) == 0:
+                    assert await tx.select(LINK, {"left_id": kind}, order=["right_id"], limit=2) == mine[:2]
+                    assert await tx.count(NOTE, {"kind": kind}) == len(found)
+            if own.randrange(3) == 0:
+                raise HieError(Category.CONFLICT, "taken back")
+            model.clear()
+            model.update(notes)
+            links.clear()
+            links.update(pairs)
+
+        return run
+
+    for _ in range(12):
+        jobs = [store.write(job(random.randrange(1 << 30))) for _ in range(5)]
+        for result in await asyncio.gather(*jobs, return_exceptions=True):
+            assert result is None or (isinstance(result, HieError) and result.message == "taken back"), result
+        assert {row["id"]: row for row in await store.select(NOTE, {}, order=["id"])} == model
+        assert {(row["left_id"], row["right_id"]): row for row in await store.select(LINK, {})} == links

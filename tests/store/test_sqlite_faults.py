@@ -7,6 +7,8 @@ import apsw
 import pytest
 
 from hie.base.errors import Category, HieError
+from hie.fhir.definitions import official
+from hie.search.extract import Extractors
 from hie.store.port import Transaction
 from hie.store.sqlite import Limits, SqliteStore
 from hie.store.table import Table
@@ -63,6 +65,43 @@ async def test_a_failing_commit_fails_every_job_of_the_batch(store: SqliteStore)
     assert await store.ready()
     await _put(store, patient("p1"))
     assert [(v.id, v.version) async for v in store.versions()] == [("before", 1), ("p1", 1)]
+
+
+async def test_what_sqlite_refuses_fails_its_own_job_only(tmp_path: Path) -> None:
+    count = Table("count", {"name": str, "n": int}, key=("name",))
+    store = await SqliteStore.open(tmp_path / "hie.sqlite", [count])
+
+    def job(name: str, n: int, look: bool):
+        async def run(transaction: Transaction) -> int:
+            await transaction.upsert(count, {"name": name, "n": n})
+            await transaction.put(patient(name))
+            return await transaction.count(count, {}) if look else 0
+
+        return store.write(run)
+
+    for look in (False, True):
+        names = [f"{name}-{look}" for name in ("a", "b", "c")]
+        numbers = (1, 1 << 70, 3)
+        results = await asyncio.gather(
+            *(job(name, n, look) for name, n in zip(names, numbers, strict=True)), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [int, OverflowError, int]
+        assert [(await store.read("Patient", name)) is not None for name in names] == [True, False, True]
+        assert await store.get(count, names[1]) is None
+    assert await store.count(count, {}) == 4
+    await store.close()
+
+
+async def test_a_concept_that_is_not_in_memory_keeps_its_number(tmp_path: Path) -> None:
+    coded = {"identifier": [{"system": "urn:x", "value": "1"}], "gender": "male"}
+    for name in ("a", "b"):
+        store = await SqliteStore.open(tmp_path / "hie.sqlite", extract=Extractors(official()).extract)
+        await asyncio.gather(_put(store, patient(name, **coded)), _put(store, patient(name + "x", active=True)))
+        twice = "SELECT 1 FROM concept GROUP BY system, code, text HAVING count(*) > 1"
+        assert store._writing.execute(twice).fetchall() == []
+        tokens = "SELECT count(DISTINCT resource) FROM token t JOIN concept c ON c.pk = t.concept WHERE code = '1'"
+        assert store._writing.execute(tokens).get == (1 if name == "a" else 2)
+        await store.close()
 
 
 async def test_too_many_waiting_writes_are_busy(tmp_path: Path) -> None:

@@ -21,11 +21,13 @@ STATEMENTS = 400
 def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> apsw.Connection:
     """A connection with the pragmas of this store: WAL, `synchronous=FULL`, foreign keys off.
 
+    Plans do not depend on bound values: otherwise SQLite plans some statements anew each time that they are used.
     `cache_mib` bounds the page cache. Raises UNAVAILABLE when the file cannot be opened.
     """
     mode = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     with translated():
         connection = apsw.Connection(str(path), flags=mode | apsw.SQLITE_OPEN_URI, statementcachesize=STATEMENTS)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.set_busy_timeout(5000)
         if not read_only:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL")

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from hie.search.entries import Entries
 from hie.store.sqlite.names import Names
+from hie.store.sqlite.undo import Undo
 
 Rows = dict[str, set[tuple[Any, ...]]]
 """Table -> its rows for one resource, without the resource itself."""
@@ -48,57 +49,81 @@ OF_TYPE = ":of-type"
 """Typed identifiers are tokens of the parameter with this behind its code, system `type system|type code`."""
 
 
+class Waiting(NamedTuple):
+    """A resource whose entries are still to be written; `new` when it has no rows yet."""
+
+    type_pk: int
+    entries: Entries
+    new: bool
+
+
 class Index:
     """Writes the entries of resources.
 
-    Rows of new resources are collected and written by `flush`, sorted: neighbours in a B-tree cost one page then.
+    They are collected, the last of each resource counts, and written by `flush`; rows of new resources table by table
+    and sorted: neighbours in a B-tree cost one page then.
     """
 
-    def __init__(self, connection: apsw.Connection, names: Names) -> None:
+    def __init__(self, connection: apsw.Connection, names: Names, undo: Undo) -> None:
         self._connection = connection
         self._names = names
-        self._pending: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
+        self._undo = undo
+        self._waiting: dict[int, Waiting] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is still to be written."""
+        return bool(self._waiting)
+
+    def enter(self, resource: int, type_pk: int, entries: Entries, *, new: bool = False) -> None:
+        """Index a resource, in place of what it has; one that is `new` has no rows yet."""
+        before = self._waiting.get(resource)
+        new = new if before is None else before.new
+        self._undo.set(self._waiting, resource, Waiting(type_pk, entries, new))
 
     def flush(self) -> None:
-        """Write the rows that were collected."""
-        for table, rows in self._pending.items():
-            if rows:
-                rows.sort(key=_FIRST_COLUMNS)
-                self._connection.executemany(_INSERT[table], rows)
-                rows.clear()
+        """Write what was collected."""
+        if not self._waiting:
+            return
+        made = self._make()
+        while not self._names.write():
+            made = self._make()
+        added: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _INSERT}
+        for resource, (type_pk, _, new) in self._waiting.items():
+            rows, patients = made[resource]
+            if not new:
+                self._replace(resource, type_pk, rows, patients)
+                continue
+            for table, some in rows.items():
+                if some:
+                    added[table] += [(resource, *row) for row in some]
+            added["compartment"] += [(patient, type_pk, resource) for patient in patients]
+        for table, all_rows in added.items():
+            if all_rows:
+                all_rows.sort(key=_FIRST_COLUMNS)
+                self._connection.executemany(_INSERT[table], all_rows)
+        self.discard()
 
     def discard(self) -> None:
-        """Forget the rows that were collected."""
-        for rows in self._pending.values():
-            rows.clear()
+        """Forget what was collected."""
+        self._waiting.clear()
 
-    def add(self, resource: int, type_pk: int, entries: Entries) -> None:
-        """Index a resource that has no rows yet; they are there after `flush`."""
-        for table, rows in self._rows(type_pk, entries).items():
-            if rows:
-                self._pending[table] += [(resource, *row) for row in rows]
-        self._pending["compartment"] += [(patient, type_pk, resource) for patient in self._patients(entries)]
+    def _make(self) -> dict[int, tuple[Rows, set[int]]]:
+        return {
+            resource: (self._rows(one.type_pk, one.entries), self._patients(one.entries))
+            for resource, one in self._waiting.items()
+        }
 
-    def replace(self, resource: int, type_pk: int, entries: Entries) -> None:
-        """Index a resource anew: rows that stay the same are not touched."""
-        self.flush()
-        for table, rows in self._rows(type_pk, entries).items():
+    def _replace(self, resource: int, type_pk: int, made: Rows, patients: set[int]) -> None:
+        """Rows that stay the same are not touched."""
+        for table, rows in made.items():
             there = self._there(table, resource)
             if there != rows:
                 self._delete(table, resource, there - rows)
                 self._insert(table, resource, rows - there)
-        there_patients = self._there_patients(resource)
-        patients = self._patients(entries)
-        if there_patients != patients:
+        if self._there_patients(resource) != patients:
             self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
             self._insert_compartments(resource, type_pk, patients)
-
-    def remove(self, resource: int) -> None:
-        """Drop all rows of a resource."""
-        self.flush()
-        for table in WIDTHS:
-            self._connection.execute(f"DELETE FROM {table} WHERE resource = ?", (resource,))
-        self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
 
     def _there(self, table: str, resource: int) -> set[tuple[Any, ...]]:
         rows = self._connection.execute(f"SELECT * FROM {table} WHERE resource = ?", (resource,))

@@ -7,6 +7,8 @@ from typing import Any
 import apsw
 
 _CONCEPT = "SELECT pk FROM concept WHERE system = ? AND code = ? AND text = ?"
+_NEW_CONCEPT = "INSERT OR IGNORE INTO concept (pk, system, code, text) VALUES (?, ?, ?, ?)"
+_LAST = {table: f"SELECT pk FROM {table} ORDER BY pk DESC LIMIT 1" for table in ("resource", "concept")}
 
 KEPT = 200_000
 """Resource and concept numbers kept in memory at most, each."""
@@ -15,8 +17,9 @@ KEPT = 200_000
 class Names:
     """The numbers of types and parameters (all in memory) and of resources and concepts (a bounded cache).
 
-    Reading methods return None for what was never written; `make_*` methods write it. What a failed job made is
-    forgotten by `rollback`, because its rows are gone.
+    Reading methods return None for what was never written; `make_*` methods give it a number. Types, parameters and
+    systems are few and written at once; resources and concepts are written together by `write`. What a failed job made
+    is forgotten by `rollback`, because its rows are gone.
     """
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -29,6 +32,11 @@ class Names:
         self._concepts: dict[tuple[str, str, str], int] = {}
         self._said: dict[tuple[int, int], bool] = {}
         self._made: list[tuple[dict[Any, Any], Hashable]] = []
+        self._last: dict[str, int] = {}
+        self._new_resources: list[tuple[int, int, str]] = []
+        self._new_concepts: list[tuple[int, int, str, str]] = []
+        self._new_concept_keys: list[tuple[str, str, str]] = []
+        self._new_said: list[tuple[int, int]] = []
         self._load()
 
     def _load(self) -> None:
@@ -44,8 +52,14 @@ class Names:
         """A point to roll back to."""
         return len(self._made)
 
+    def begin(self) -> None:
+        """A transaction begins: what other processes wrote has numbers too."""
+        self._last.clear()
+
     def rollback(self, mark: int = 0) -> None:
         """Forget what was made since `mark`."""
+        for waiting in (self._new_resources, self._new_concepts, self._new_concept_keys, self._new_said):
+            waiting.clear()
         for kept, key in self._made[mark:]:
             kept.pop(key, None)
         del self._made[mark:]
@@ -100,6 +114,17 @@ class Names:
             self._remember(self._params, (type_pk, name), pk)
         return pk
 
+    def _next(self, table: str) -> int:
+        last = self._last.get(table)
+        if last is None:
+            last = int(self._connection.execute(_LAST[table]).get or 0)
+        self._last[table] = last + 1
+        return last + 1
+
+    def next_resource(self) -> int:
+        """A number that no resource has."""
+        return self._next("resource")
+
     def make_resource(self, type_pk: int, resource_id: str) -> int:
         """The number of a resource, given now (as version 0) if it has none."""
         key = (type_pk, resource_id)
@@ -107,8 +132,8 @@ class Names:
         if pk is None:
             pk = self._connection.execute("SELECT pk FROM resource WHERE type = ? AND id = ?", key).get
             if pk is None:
-                self._connection.execute("INSERT INTO resource (type, id) VALUES (?, ?)", key)
-                pk = self._connection.last_insert_rowid()
+                pk = self._next("resource")
+                self._new_resources.append((pk, type_pk, resource_id))
             self._remember(self._resources, key, pk)
         return int(pk)
 
@@ -129,24 +154,43 @@ class Names:
         return pk
 
     def make_concept(self, system: str, code: str, text: str = "") -> int:
-        """The number of (system, code), or of a text that has no code, given now if it has none."""
+        """The number of (system, code), or of a text that has no code; a new one if it is not known, until `write`
+        finds that it is there already."""
         key = (system, code, text)
         pk = self._concepts.get(key)
         if pk is None:
-            row = (self._make_system(system), code, text)
-            pk = self._connection.execute(_CONCEPT, row).get
-            if pk is None:
-                self._connection.execute("INSERT INTO concept (system, code, text) VALUES (?, ?, ?)", row)
-                pk = self._connection.last_insert_rowid()
+            pk = self._next("concept")
+            self._new_concepts.append((pk, self._make_system(system), code, text))
+            self._new_concept_keys.append(key)
             self._remember(self._concepts, key, pk)
-        return int(pk)
+        return pk
 
     def say(self, phrase: int, concept: int) -> None:
         """Note that the text `phrase` was used for `concept`."""
         if (phrase, concept) not in self._said:
-            self._connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?)", (phrase, concept))
+            self._new_said.append((phrase, concept))
             self._remember(self._said, (phrase, concept), True)
 
+    def write(self) -> bool:
+        """Write what was made since the last time.
+
+        False when a concept was there already, under another number than it was given: what was made of the numbers
+        must be made anew. Most concepts that are not kept in memory are new, so none is looked for before.
+        """
+        concepts, keys, said = self._new_concepts, self._new_concept_keys, self._new_said
+        self._new_concepts, self._new_concept_keys, self._new_said = [], [], []
+        before = self._connection.total_changes()
+        self._connection.executemany(_NEW_CONCEPT, concepts)
+        if self._connection.total_changes() - before < len(concepts):
+            for key, (_, *row) in zip(keys, concepts, strict=True):
+                self._concepts[key] = int(self._connection.execute(_CONCEPT, row).get)
+            for pair in said:
+                del self._said[pair]
+            return False
+        self._connection.executemany("INSERT OR IGNORE INTO said VALUES (?, ?)", said)
+        resources, self._new_resources = self._new_resources, []
+        self._connection.executemany("INSERT INTO resource (pk, type, id) VALUES (?, ?, ?)", resources)
+        return True
 
 class FollowedNames(Names):
     """The numbers that another process gives: what is not known yet is looked for in the file. For several threads."""

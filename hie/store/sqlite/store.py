@@ -42,7 +42,7 @@ class SqliteStore(SqliteReading):
         self._transaction = SqliteTransaction(self._writing, names, tables, extract, clock, secret)
         self._checkpointing = connect(path, cache_mib=8)
         self._checkpointer = Checkpointer(self._writing, self._checkpointing)
-        self._writer = GroupWriter(self._writing, names, limits, self._committed)
+        self._writer = GroupWriter(self._writing, self._transaction, names, limits, self._committed)
 
     @classmethod
     async def open(
@@ -68,7 +68,7 @@ class SqliteStore(SqliteReading):
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
-        result: T = await self._writer.submit(lambda: self._transaction.run(job))
+        result: T = await self._writer.submit(job)
         return result
 
     async def ready(self) -> bool:

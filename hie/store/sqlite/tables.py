@@ -1,10 +1,12 @@
 """`Table` values as SQL: created once, served by statements whose values are always bound."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import apsw
 
+from hie.store.sqlite.undo import Undo
+from hie.store.sqlite.waiting import WaitingRows, plain
 from hie.store.table import Above, AtMost, Condition, OneOf, Row, Table, Value, Where, check_access
 
 _TYPES = {str: "TEXT", int: "INTEGER", bytes: "BLOB"}
@@ -15,6 +17,11 @@ def sql_name(table: Table) -> str:
     return f"stage_{table.name}"
 
 
+def is_clustered(table: Table) -> bool:
+    """Whether its rows lie in order of the key."""
+    return len(table.key) > 1 or bytes not in table.columns.values()
+
+
 def create(connection: apsw.Connection, table: Table) -> None:
     """Create the table and its indexes if they are not there; add columns that it has since got.
 
@@ -22,7 +29,7 @@ def create(connection: apsw.Connection, table: Table) -> None:
     """
     name = sql_name(table)
     columns = ", ".join(f"{column} {_TYPES[kind]}" for column, kind in table.columns.items())
-    clustered = " WITHOUT ROWID" if len(table.key) > 1 or bytes not in table.columns.values() else ""
+    clustered = " WITHOUT ROWID" if is_clustered(table) else ""
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS {name} ({columns}, PRIMARY KEY ({', '.join(table.key)})){clustered}"
     )
@@ -42,15 +49,15 @@ class TableReading:
     def __init__(self, connection: apsw.Connection, tables: Sequence[Table]) -> None:
         self._connection = connection
         self._selecting = {t.name: f"SELECT {', '.join(t.columns)} FROM {sql_name(t)}" for t in tables}
-        self._inserting = {table.name: _insert(table) for table in tables}
-        self._upserting = {table.name: _insert(table) + _on_conflict(table) for table in tables}
+        self._getting = {t.name: self._selecting[t.name] + _equal(t.key) for t in tables}
+        self._shapes: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def get(self, table: Table, *key: Value) -> Row | None:
         """One row by its primary key."""
         if len(key) != len(table.key):
             raise ValueError(f"table {table.name}: the key has {len(table.key)} columns")
-        rows = self.select(table, dict(zip(table.key, key, strict=True)))
-        return rows[0] if rows else None
+        row = self._connection.execute(self._getting[table.name], key).fetchone()
+        return None if row is None else dict(zip(table.columns, row, strict=True))
 
     def select(
         self,
@@ -62,9 +69,13 @@ class TableReading:
         descending: bool = False,
     ) -> list[Row]:
         """Rows that meet `where`; ValueError when no key or index serves it."""
-        check_access(table, where, order)
-        condition, values = _condition(where)
-        sql = self._selecting[table.name] + condition
+        if plain(where) and not order:
+            values: tuple[Value, ...] = tuple(where.values())  # type: ignore[arg-type]
+            sql = self._equal(table, tuple(where))
+        else:
+            check_access(table, where, order)
+            condition, values = _condition(where)
+            sql = self._selecting[table.name] + condition
         if order:
             direction = " DESC" if descending else ""
             sql += f" ORDER BY {', '.join(column + direction for column in order)}"
@@ -72,6 +83,14 @@ class TableReading:
             sql, values = sql + " LIMIT ?", (*values, limit)
         columns = table.columns
         return [dict(zip(columns, row, strict=True)) for row in self._connection.execute(sql, values)]
+
+    def _equal(self, table: Table, columns: tuple[str, ...]) -> str:
+        """The statement that compares `columns`, made and checked once."""
+        sql = self._shapes.get((table.name, columns))
+        if sql is None:
+            check_access(table, dict.fromkeys(columns))
+            sql = self._shapes[table.name, columns] = self._selecting[table.name] + _equal(columns)
+        return sql
 
     def count(self, table: Table, where: Where) -> int:
         """How many rows meet `where`."""
@@ -82,21 +101,93 @@ class TableReading:
 
 
 class TableWriting(TableReading):
-    """insert, upsert and remove beside the reading."""
+    """insert, upsert, update and remove beside the reading.
+
+    Rows that are upserted are collected until `flush`, and reads by equality see them before. Whatever else must find
+    or change rows in the file calls `before` first, which has everything written.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, tables: Sequence[Table], undo: Undo, before: Callable[[], None]
+    ) -> None:
+        super().__init__(connection, tables)
+        self._before = before
+        self._tables = {table.name: table for table in tables}
+        self._waiting = {table.name: WaitingRows(table, undo) for table in tables}
+        self._inserting = {table.name: _insert(table) for table in tables}
+        self._replacing = {table.name: _replace(table) for table in tables}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is still to be written."""
+        return any(waiting.rows for waiting in self._waiting.values())
+
+    def get(self, table: Table, *key: Value) -> Row | None:
+        """One row by its primary key."""
+        waiting = self._waiting[table.name]
+        if (values := waiting.rows.get(key)) is not None:
+            return dict(zip(table.columns, values, strict=True))
+        row = super().get(table, *key)
+        if row is not None:
+            waiting.there.add(key)
+        return row
+
+    def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """Rows that meet `where`; ValueError when no key or index serves it."""
+        waiting = self._waiting[table.name]
+        if not waiting.rows:
+            return super().select(table, where, order=order, limit=limit, descending=descending)
+        if order or not plain(where):
+            self._before()
+            return super().select(table, where, order=order, limit=limit, descending=descending)
+        more = None if limit is None else limit + len(waiting.rows)
+        mine = {waiting.key(row): row for row in waiting.matching(where)}
+        found = [(waiting.key(row), row) for row in super().select(table, where, limit=more)]
+        rows = [mine.pop(key, row) for key, row in found if key not in waiting.rows or key in mine]
+        rows += mine.values()
+        if is_clustered(table):
+            rows.sort(key=waiting.key)
+        return rows[:limit]
+
+    def count(self, table: Table, where: Where) -> int:
+        """How many rows meet `where`."""
+        if self._waiting[table.name].rows:
+            self._before()
+        return super().count(table, where)
 
     def insert(self, table: Table, row: Row) -> None:
         """Add a row; apsw.ConstraintError when a key is taken."""
-        self._put(self._inserting[table.name], table, row)
+        values = self._waiting[table.name].values(row)
+        self._before()
+        self._connection.execute(self._inserting[table.name], values)
 
     def upsert(self, table: Table, row: Row) -> None:
         """Add or replace the row with the same key; apsw.ConstraintError when another row has its unique value."""
-        self._put(self._upserting[table.name], table, row)
+        waiting = self._waiting[table.name]
+        if not table.unique:
+            waiting.set(row)
+            return
+        values = waiting.values(row)
+        self._before()
+        if super().get(table, *waiting.key_of(values)) is None:
+            self._connection.execute(self._inserting[table.name], values)
+        elif sql := self._replacing[table.name]:
+            self._connection.execute(sql, (*waiting.others(values), *waiting.key_of(values)))
 
     def update(self, table: Table, row: Row) -> bool:
         """Change the other columns of `row` in the row with its key; whether there is one."""
         changes = {column: value for column, value in row.items() if column not in table.key}
         if not changes or not row.keys() <= table.columns.keys():
             raise ValueError(f"table {table.name}: nothing to change, or an unknown column")
+        self._before()
         assigned = ", ".join(f"{column} = ?" for column in changes)
         condition, values = _condition({column: row[column] for column in table.key})
         sql = f"UPDATE {sql_name(table)} SET {assigned}{condition}"
@@ -106,16 +197,52 @@ class TableWriting(TableReading):
     def remove(self, table: Table, where: Where) -> int:
         """Delete the rows that meet `where`; returns how many."""
         check_access(table, where)
+        self._before()
         condition, values = _condition(where)
         self._connection.execute(f"DELETE FROM {sql_name(table)}{condition}", values)
+        self._waiting[table.name].there.clear()
         return self._connection.changes()
 
-    def _put(self, sql: str, table: Table, row: Row) -> None:
-        full = table.full(row)
-        for column in table.key:
-            if full[column] is None:
-                raise ValueError(f"table {table.name}: a key column is None")
-        self._connection.execute(sql, tuple(full.values()))
+    def flush(self) -> None:
+        """Write the rows that were collected; apsw.ConstraintError when another row has a unique value of theirs.
+
+        A row that was not seen in the file is most likely new. An upsert would be one statement for both, but inside a
+        transaction SQLite journals every page that it touches.
+        """
+        for name, waiting in self._waiting.items():
+            if waiting.rows:
+                self._write(name, waiting)
+
+    def _write(self, name: str, waiting: WaitingRows) -> None:
+        keys = sorted(waiting.rows) if is_clustered(self._tables[name]) else list(waiting.rows)
+        new = [waiting.rows[key] for key in keys if key not in waiting.there]
+        known = [waiting.rows[key] for key in keys if key in waiting.there]
+        if self._many(self._inserting[name].replace("INSERT", "INSERT OR IGNORE", 1), new) < len(new):
+            known += new
+        sql = self._replacing[name]
+        if sql:
+            arranged = [(*waiting.others(row), *waiting.key_of(row)) for row in known]
+            if self._many(sql, arranged) < len(known):
+                raise apsw.ConstraintError("a unique value is taken")
+        waiting.written()
+
+    def _many(self, sql: str, rows: list[tuple[Value, ...]]) -> int:
+        """Run a statement for each row; how many rows it changed."""
+        if not rows:
+            return 0
+        before = self._connection.total_changes()
+        self._connection.executemany(sql, rows)
+        return self._connection.total_changes() - before
+
+    def discard(self) -> None:
+        """Forget the rows that were collected, and which are in the file."""
+        for waiting in self._waiting.values():
+            waiting.discard()
+
+    def unsure(self) -> None:
+        """Forget which rows are in the file: some were taken back."""
+        for waiting in self._waiting.values():
+            waiting.there.clear()
 
 
 def _insert(table: Table) -> str:
@@ -123,16 +250,14 @@ def _insert(table: Table) -> str:
     return f"INSERT INTO {sql_name(table)} ({', '.join(table.columns)}) VALUES ({marks})"
 
 
-def _on_conflict(table: Table) -> str:
-    assigned = ", ".join(f"{column} = excluded.{column}" for column in table.columns if column not in table.key)
-    action = f"UPDATE SET {assigned}" if assigned else "NOTHING"
-    return f" ON CONFLICT ({', '.join(table.key)}) DO {action}"
+def _replace(table: Table) -> str:
+    """Change all columns but the key, nothing when there are none."""
+    others = [column for column in table.columns if column not in table.key]
+    assigned = ", ".join(f"{column} = ?" for column in others)
+    return f"UPDATE {sql_name(table)} SET {assigned}{_equal(table.key)}" if others else ""
 
 
 def _condition(where: Where) -> tuple[str, tuple[Value, ...]]:
-    values = tuple(where.values())
-    if all(type(value) is str or type(value) is int for value in values):
-        return _equal(tuple(where)), values  # type: ignore[return-value]
     parts = [_compare(column, condition) for column, condition in where.items()]
     text = " AND ".join(part for part, _ in parts)
     return (f" WHERE {text}" if text else ""), tuple(value for _, values in parts for value in values)

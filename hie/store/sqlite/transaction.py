@@ -7,7 +7,7 @@ import apsw
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.search.entries import Entries, no_entries
+from hie.search.entries import no_entries
 from hie.search.plan import Plan
 from hie.store.body import body, check_next, numbered, stamp, unnumbered
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
@@ -16,13 +16,13 @@ from hie.store.sqlite.index import Index
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
+from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.versions import VersionWriting
 from hie.store.table import Row, Table, Value, Where
 from hie.wire.safejson import loads
 
 T = TypeVar("T")
 
-_CURRENT = "SELECT version FROM resource WHERE type = ? AND id = ?"
 _NEWEST = "SELECT last_updated FROM version ORDER BY seq DESC LIMIT 1"
 
 
@@ -38,14 +38,18 @@ class SqliteTransaction:
         clock: Clock,
         secret: bytes,
     ) -> None:
+        """`refused` says that what the jobs so far collected could not be written: all of them must run again."""
         self._connection = connection
         self._extract = extract
-        self._index = Index(connection, names)
+        self._undo = Undo()
+        self._mark: int | None = None
+        self.refused = False
+        self._index = Index(connection, names, self._undo)
         self._searching = Searching(connection, names, secret)
         self._names = names
         self._clock = clock
-        self._versions = VersionWriting(connection, names)
-        self._tables = TableWriting(connection, tables)
+        self._versions = VersionWriting(connection, names, self._undo)
+        self._tables = TableWriting(connection, tables, self._undo, self._settle)
         self._last = int(connection.execute(_NEWEST).get or 0)
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:
@@ -56,19 +60,19 @@ class SqliteTransaction:
     async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
         """See `Reader.vread`."""
         with translated():
-            self._versions.flush()
+            self._look()
             return self._versions.vread(resource_type, resource_id, version)
 
     async def history(self, query: HistoryQuery) -> HistoryPage:
         """See `Reader.history`."""
         with translated():
-            self._versions.flush()
+            self._look()
             return self._versions.history(query)
 
     async def search(self, plan: Plan) -> Page:
         """See `Reader.search`."""
         with translated():
-            self._flush()
+            self._look()
             return self._searching.search(plan, plan.seconds)
 
     async def get(self, table: Table, *key: Value) -> Row | None:
@@ -129,7 +133,7 @@ class SqliteTransaction:
             pk, number = self._versions.point(type_pk, identity, self._last)
             version = Version(kind, identity, number, self._last, numbered(content, number), method)
             self._versions.append(type_pk, pk, version)
-            self._enter(type_pk, pk, number, entries)
+            self._index.enter(pk, type_pk, entries, new=number == 1)
             return version
 
     async def restore(self, version: Version) -> None:
@@ -137,14 +141,12 @@ class SqliteTransaction:
         with translated():
             entries = no_entries() if version.deleted else self._extract(loads(version.body))
             type_pk = self._names.make_type(version.type)
-            check_next(version, self._number(type_pk, version.id), self._last)
+            _, current = self._versions.at(type_pk, version.id) or (0, 0)
+            check_next(version, current, self._last)
             self._last = version.last_updated
             pk, number = self._versions.point(type_pk, version.id, self._last, deleted=version.deleted)
             self._versions.append(type_pk, pk, version)
-            if version.deleted:
-                self._index.remove(pk)
-            else:
-                self._enter(type_pk, pk, number, entries)
+            self._index.enter(pk, type_pk, entries, new=number == 1)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`; a resource that is deleted already stays as it is."""
@@ -159,7 +161,7 @@ class SqliteTransaction:
             pk, number = self._versions.point(type_pk, resource_id, self._last, deleted=True)
             version = Version(resource_type, resource_id, number, self._last, b"", "DELETE")
             self._versions.append(type_pk, pk, version)
-            self._index.remove(pk)
+            self._index.enter(pk, type_pk, no_entries())
             return version
 
     async def reindex(self, resource_type: str, resource_id: str) -> None:
@@ -170,25 +172,84 @@ class SqliteTransaction:
                 return
             entries = self._extract(loads(current.body))
             type_pk = self._names.make_type(resource_type)
-            self._index.replace(self._names.make_resource(type_pk, resource_id), type_pk, entries)
+            there = self._versions.at(type_pk, resource_id)
+            assert there is not None
+            self._index.enter(there[0], type_pk, entries)
 
-    async def run(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run a job and write what it left to be written."""
+    async def run(self, job: Callable[[Transaction], Awaitable[T]], *, alone: bool = False) -> T:
+        """Run a job. What it writes is collected and written by `flush`, together with that of its neighbours; when
+        it runs `alone`, at once, so that what the file refuses is its own failure. A job that raises leaves nothing."""
+        self._undo.begin()
+        self._mark, seq = None, self._versions.mark()
         try:
             result = await job(self)
-            with translated():
-                self._flush()
+            if alone:
+                with translated():
+                    self._settle()
         except BaseException:
-            self._versions.discard()
-            self._index.discard()
+            self._undo.take_back()
+            if self._mark is not None:
+                self._roll_back(self._mark)
+            self._versions.begin(seq)
             raise
-        finally:
-            self._versions.end()
+        if self._mark is not None:
+            self._connection.execute("RELEASE job")
         return result
+
+    def begin(self) -> None:
+        """A batch begins: other processes may have written since the last one."""
+        self._names.begin()
+        self._versions.begin()
+        self._tables.unsure()
+
+    def flush(self) -> None:
+        """Write everything that was collected."""
+        self._versions.flush()
+        self._index.flush()
+        self._tables.flush()
+
+    def discard(self) -> None:
+        """The batch is lost: forget everything that was collected."""
+        self.refused = False
+        self._versions.discard()
+        self._index.discard()
+        self._tables.discard()
+        self._names.rollback()
+
+    def _look(self) -> None:
+        """Before something looks into the file: it must hold what was written so far."""
+        if self._versions.waiting or self._index.waiting or self._tables.waiting:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Have everything written so far, the job's own under a savepoint: the job may still fail."""
+        if self._mark is None:
+            own = self._undo.take_back()
+            self._flush_others()
+            self._mark = self._names.mark()
+            self._connection.execute("SAVEPOINT job")
+            self._undo.again(own)
+        self.flush()
+        self._undo.begin()
+
+    def _flush_others(self) -> None:
+        """Write what the jobs before this one collected; that it is refused is not the fault of this one."""
+        try:
+            self.flush()
+        except Exception:
+            self.refused = True
+            raise
+
+    def _roll_back(self, mark: int) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK TO job; RELEASE job")
+        self._names.rollback(mark)
+        self._tables.unsure()
 
     def touch(self) -> None:
         """Write something that changes nothing, to see whether the disk takes it."""
         with translated():
+            self._settle()
             self._connection.execute("INSERT INTO type (name) VALUES ('?'); DELETE FROM type WHERE name = '?'")
 
     def _same(self, resource: dict[str, Any]) -> Version | None:
@@ -196,18 +257,3 @@ class SqliteTransaction:
         if current is None or current.deleted:
             return None
         return current if body(resource, current.version, current.last_updated) == current.body else None
-
-    def _number(self, type_pk: int, resource_id: str) -> int:
-        """The number of the current version, 0 when there is none."""
-        return int(self._connection.execute(_CURRENT, (type_pk, resource_id)).get or 0)
-
-    def _enter(self, type_pk: int, pk: int, number: int, entries: Entries) -> None:
-        """Index a version; a first one has no rows yet."""
-        if number > 1:
-            self._index.replace(pk, type_pk, entries)
-        else:
-            self._index.add(pk, type_pk, entries)
-
-    def _flush(self) -> None:
-        self._versions.flush()
-        self._index.flush()

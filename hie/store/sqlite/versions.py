@@ -1,12 +1,13 @@
 """Versions and history on one connection (FHIR R4 http §3.1.0.2, §3.1.0.3, §3.1.0.13)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from hie.store.port import HistoryPage, HistoryQuery, Version
 from hie.store.sqlite.names import Names
+from hie.store.sqlite.undo import Undo
 
 _COLUMNS = "t.name, r.id, v.version, v.last_updated, v.body, v.method"
 _JOIN = "version v JOIN resource r ON r.pk = v.resource JOIN type t ON t.pk = v.type"
@@ -24,7 +25,7 @@ _LATER = "SELECT 1 FROM version n WHERE n.resource = v.resource AND n.version = 
 _NEWEST = "SELECT seq FROM version ORDER BY seq DESC LIMIT 1"
 _ADD = "INSERT INTO version (seq, resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _AT = "SELECT pk, version FROM resource WHERE type = ? AND id = ?"
-_FIRST = "INSERT INTO resource (last_updated, seq, deleted, type, id, version) VALUES (?, ?, ?, ?, ?, 1)"
+_FIRST = "INSERT INTO resource (last_updated, seq, deleted, version, pk, type, id) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _NEXT = "UPDATE resource SET last_updated = ?, seq = ?, deleted = ?, version = ? WHERE pk = ?"
 
 
@@ -107,37 +108,61 @@ class VersionReading:
                 after = chunk[-1].id
 
 
-class VersionWriting(VersionReading):
-    """Reading, and appending beside it. Bodies are collected and written by `flush`; `read` sees them before."""
+class Point(NamedTuple):
+    """Where a resource will point to: its newest version; `new` when the resource has no row yet."""
 
-    def __init__(self, connection: apsw.Connection, names: Names) -> None:
+    last_updated: int
+    seq: int
+    deleted: int
+    version: int
+    pk: int
+    new: bool
+
+
+class VersionWriting(VersionReading):
+    """Reading, and appending beside it. What is written is collected until `flush`; `read` sees it before."""
+
+    def __init__(self, connection: apsw.Connection, names: Names, undo: Undo) -> None:
         super().__init__(connection, names)
+        self._undo = undo
         self._seq: int | None = None
-        self._rows: list[tuple[int, int, int, int, int, str, bytes]] = []
+        self._points: dict[tuple[int, str], Point] = {}
+        self._rows: dict[int, tuple[int, int, int, int, int, str, bytes]] = {}
         self._written: dict[tuple[str, str], Version] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is still to be written."""
+        return bool(self._rows)
+
+    def at(self, type_pk: int, resource_id: str) -> tuple[int, int] | None:
+        """The number of a resource and that of its newest version (0: only referred to); None when it has no row."""
+        point = self._points.get((type_pk, resource_id))
+        if point is not None:
+            return point.pk, point.version
+        there: Any = self._connection.execute(_AT, (type_pk, resource_id)).get
+        return there  # type: ignore[no-any-return]
 
     def point(self, type_pk: int, resource_id: str, last_updated: int, *, deleted: bool = False) -> tuple[int, int]:
         """Let a resource point to its next version, whose body `append` brings; gives both numbers."""
         if self._seq is None:
             self._seq = int(self._connection.execute(_NEWEST).get or 0)
         self._seq += 1
-        connection, row = self._connection, (last_updated, self._seq, int(deleted))
-        there: Any = connection.execute(_AT, (type_pk, resource_id)).get
-        if there is not None:
-            pk, version = there
-            connection.execute(_NEXT, (*row, version + 1, pk))
-            return pk, version + 1
-        connection.execute(_FIRST, (*row, type_pk, resource_id))
-        pk = connection.last_insert_rowid()
-        self._names.note_resource(type_pk, resource_id, pk)
-        return pk, 1
+        place = (type_pk, resource_id)
+        before = self._points.get(place)
+        there = self.at(type_pk, resource_id)
+        pk, version = there or (self._names.next_resource(), 0)
+        new = before.new if before is not None else there is None
+        point = Point(last_updated, self._seq, int(deleted), version + 1, pk, new)
+        self._undo.set(self._points, place, point)
+        return pk, version + 1
 
     def append(self, type_pk: int, pk: int, version: Version) -> None:
         """Add the version that `point` announced."""
         assert self._seq is not None
         row = (self._seq, pk, type_pk, version.version, version.last_updated, version.method, version.body)
-        self._rows.append(row)
-        self._written[version.type, version.id] = version
+        self._undo.set(self._rows, self._seq, row)
+        self._undo.set(self._written, (version.type, version.id), version)
 
     def read(self, resource_type: str, resource_id: str) -> Version | None:
         """The current version, one that is not yet flushed included."""
@@ -145,15 +170,27 @@ class VersionWriting(VersionReading):
 
     def flush(self) -> None:
         """Write what was collected."""
-        if self._rows:
-            self._connection.executemany(_ADD, self._rows)
+        if not self._rows:
+            return
+        self._connection.executemany(_ADD, list(self._rows.values()))
+        first = [(*point[:5], *place) for place, point in self._points.items() if point.new]
+        self._connection.executemany(_FIRST, first)
+        self._connection.executemany(_NEXT, [point[:5] for point in self._points.values() if not point.new])
+        for place, point in self._points.items():
+            if point.new:
+                self._names.note_resource(*place, point.pk)
         self.discard()
 
     def discard(self) -> None:
         """Forget what was collected."""
         self._rows.clear()
+        self._points.clear()
         self._written.clear()
 
-    def end(self) -> None:
-        """A job is over: the next one numbers its versions by what the file holds."""
-        self._seq = None
+    def mark(self) -> int | None:
+        """The number of the last write, for `begin`."""
+        return self._seq
+
+    def begin(self, mark: int | None = None) -> None:
+        """Go on numbering after `mark`; after what the file holds without one."""
+        self._seq = mark

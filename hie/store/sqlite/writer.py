@@ -1,25 +1,31 @@
 """Group commit: many jobs, one fsync.
 
-One task owns the writing connection. It takes queued jobs, runs each under a savepoint inside one transaction, and
-commits when the queue is empty or the batch is full or old. Statements run inline on the event loop, because a thread
-hop costs more than a statement; only COMMIT, which waits for the disk, runs in a thread. While it does, jobs queue up
-and form the next batch: the slower the disk, the larger the batch.
+One task owns the writing connection. It runs queued jobs one after the other inside one transaction, has written what
+they collected, and commits when the queue is empty or the batch is full or old. Statements run inline on the event
+loop, because a thread hop costs more than a statement; only COMMIT, which waits for the disk, runs in a thread. While
+it does, jobs queue up and form the next batch: the slower the disk, the larger the batch.
+
+When SQLite refuses something of what a batch collected, the jobs are run again, each by itself, so that only the one
+whose it was fails.
 """
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 
-from hie.base.errors import Category, HieError
+from hie.base.errors import Category, HieError, where
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.names import Names
+
+log = logging.getLogger("hie.store")
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,31 @@ class Limits:
     waiting: int = 5000
 
 
+class Unit(Protocol):
+    """What runs jobs and keeps what they write until it is flushed; see `SqliteTransaction`."""
+
+    refused: bool
+
+    def begin(self) -> None:
+        """A batch begins."""
+        ...
+
+    async def run(self, job: Callable[[Any], Awaitable[Any]], *, alone: bool = False) -> Any:
+        """Run one job; `alone`: write at once what it leaves to be written."""
+        ...
+
+    def flush(self) -> None:
+        """Write what the jobs left to be written."""
+        ...
+
+    def discard(self) -> None:
+        """Forget it: the transaction is lost."""
+        ...
+
+
 @dataclass
 class _Job:
-    run: Callable[[], Awaitable[Any]]
+    run: Callable[[Any], Awaitable[Any]]
     future: asyncio.Future[Any]
 
 
@@ -44,20 +72,22 @@ class GroupWriter:
     """
 
     def __init__(
-        self, connection: apsw.Connection, names: Names, limits: Limits, after_commit: Callable[[], None]
+        self, connection: apsw.Connection, unit: Unit, names: Names, limits: Limits, after_commit: Callable[[], None]
     ) -> None:
         self._connection = connection
+        self._unit = unit
         self._after_commit = after_commit
         self._names = names
         self._limits = limits
         self._queue: deque[_Job] = deque()
+        self._alone: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "hie-commit")
         self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._work(), name="hie-store-writer")
         self.failing = False
 
-    async def submit(self, run: Callable[[], Awaitable[Any]]) -> Any:
+    async def submit(self, run: Callable[[Any], Awaitable[Any]]) -> Any:
         """Queue `run` and wait until what it wrote is durable; raises what it raises, or BUSY or UNAVAILABLE."""
         if self._closing:
             raise HieError(Category.UNAVAILABLE, "The store is closing.")
@@ -76,8 +106,8 @@ class GroupWriter:
         self._thread.shutdown()
 
     async def _work(self) -> None:
-        while self._queue or not self._closing:
-            if not self._queue:
+        while self._queue or self._alone or not self._closing:
+            if not self._queue and not self._alone:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
@@ -92,20 +122,37 @@ class GroupWriter:
                     _resolve(job, result)
 
     async def _batch(self, done: list[tuple[_Job, Any]]) -> None:
+        queue, alone = (self._alone, True) if self._alone else (self._queue, False)
         with translated():
             self._connection.execute("BEGIN IMMEDIATE")
             before = self._connection.total_changes()
+            self._unit.begin()
             until = monotonic() + self._limits.seconds
-            while self._queue and len(done) < self._limits.jobs and monotonic() < until:
-                job = self._queue.popleft()
+            while queue and len(done) < self._limits.jobs and monotonic() < until and not self._unit.refused:
+                job = queue.popleft()
                 if not job.future.done():
-                    await self._run(job, done)
+                    await self._run(job, done, alone=alone)
                     await asyncio.sleep(0)
+            if not self._flushed():
+                self._alone.extend(job for job, _ in done)
+                done.clear()
+                return
         if self._connection.total_changes() == before:
             self._commit()
         else:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._commit)
         self._names.committed()
+
+    def _flushed(self) -> bool:
+        """Write what was collected; when that cannot be, the transaction is undone."""
+        try:
+            if not self._unit.refused:
+                self._unit.flush()
+                return True
+        except Exception as error:
+            log.warning("a batch is run again, job by job reason=%s", where(error))
+        self._undo()
+        return False
 
     def _commit(self) -> None:
         try:
@@ -114,35 +161,36 @@ class GroupWriter:
             raise HieError(Category.UNAVAILABLE, f"The store could not commit: {type(error).__name__}.") from error
         self._after_commit()
 
-    async def _run(self, job: _Job, done: list[tuple[_Job, Any]]) -> None:
-        mark = self._names.mark()
-        self._connection.execute("SAVEPOINT job")
+    async def _run(self, job: _Job, done: list[tuple[_Job, Any]], *, alone: bool) -> None:
         try:
-            result = await job.run()
+            result = await self._unit.run(job.run, alone=alone)
         except (Exception, asyncio.CancelledError) as error:
             if not self._connection.in_transaction:
                 done.append((job, None))
                 raise
-            self._connection.execute("ROLLBACK TO job; RELEASE job")
-            self._names.rollback(mark)
-            if not job.future.done():
+            if self._unit.refused:
+                done.append((job, None))
+            elif not job.future.done():
                 job.future.set_exception(error)
         else:
-            self._connection.execute("RELEASE job")
             done.append((job, result))
 
     def _fail(self, done: list[tuple[_Job, Any]], error: Exception) -> None:
         """Nothing of the batch is durable: undo it, and tell every job of it."""
         self.failing = True
-        if self._connection.in_transaction:
-            with contextlib.suppress(apsw.Error):
-                self._connection.execute("ROLLBACK")
-        self._names.rollback()
-        if not done and self._queue:
-            done.append((self._queue.popleft(), None))
+        self._undo()
+        queue = self._alone or self._queue
+        if not done and queue:
+            done.append((queue.popleft(), None))
         for job, _ in done:
             if not job.future.done():
                 job.future.set_exception(_situation(error))
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+        self._unit.discard()
 
 
 def _situation(error: Exception) -> HieError:
