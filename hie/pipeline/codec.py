@@ -5,7 +5,7 @@ from typing import Any
 from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.finding import Finding, Severity
 from hie.store.table import Value
-from hie.wire.safejson import dumps, loads
+from hie.wire.safejson import dumps, loads_own
 
 _FLAGS = ("seed", "complete", "correcting", "revoke", "withdraw", "whole")
 _TEXTS = ("source", "subject", "encounter", "digest")
@@ -71,7 +71,7 @@ def decode_findings(body: Value) -> tuple[Finding, ...]:
 def stored(body: Value) -> Any:
     """A JSON column as a value."""
     assert isinstance(body, bytes)
-    return loads(body)
+    return loads_own(body)
 
 
 def _finding(code: str, path: str, detail: str, severity: str, rule: str = "") -> Finding:

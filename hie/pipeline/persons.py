@@ -9,7 +9,7 @@ from hie.identity.tables import NUMBER, RECORD, REVIEW
 from hie.pipeline.codec import stored
 from hie.store.port import Reader, Transaction
 from hie.store.table import Row
-from hie.wire.safejson import dumps, loads
+from hie.wire.safejson import dumps, loads_own
 
 MAX_LOOK_ALIKES = 5
 """How many look-alikes of one record are listed; common names would drown the rest."""
@@ -129,13 +129,13 @@ class Persons:
                 continue
             version = await self._tx.read("Patient", reference.partition("/")[2])
             if version is not None and not version.deleted:
-                members.append(loads(version.body))
+                members.append(loads_own(version.body))
         await self._tx.put(golden_patient(key, members), unless_same=True)
 
     async def _relink(self, patient: str, golden: str | None) -> None:
         version = await self._tx.read("Patient", patient.partition("/")[2])
         if version is not None and not version.deleted:
-            await self._tx.put(_linked(loads(version.body), golden), unless_same=True)
+            await self._tx.put(_linked(loads_own(version.body), golden), unless_same=True)
 
     async def _retire(self, goldens: set[str]) -> None:
         """Delete golden Patients that no record is linked to any more."""

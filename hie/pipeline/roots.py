@@ -57,6 +57,7 @@ class Roots:
         self._aliased = aliased
         self._known: dict[str, Known | None] = {}
         self._redirects: dict[str, Redirect | None] = {}
+        self._sources: dict[str, list[str]] = {}
         self._stated: dict[str, list[Contribution]] = {}
         self._withdrawals: dict[str, str | None] = {}
 
@@ -208,9 +209,11 @@ class Roots:
 
     async def sources(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient` directly."""
-        rows = await self._tx.select(REDIRECT, {"target": patient})
+        if patient not in self._sources:
+            rows = await self._tx.select(REDIRECT, {"target": patient})
+            self._sources[patient] = sorted(str(row["source"]) for row in rows)
         found = []
-        for source in sorted(str(row["source"]) for row in rows):
+        for source in self._sources[patient]:
             redirect = await self.redirect_of(source)
             if redirect is not None and redirect.target == patient:
                 found.append(source)
@@ -239,6 +242,7 @@ class Roots:
         if row is None or str(row["ord"]) > order:
             await self._tx.upsert(REDIRECT, {"source": source, "target": target, "ord": order, "kind": kind})
         del self._redirects[source]
+        self._sources.pop(target, None)
         return before != await self.resolve(source)
 
 

@@ -23,7 +23,7 @@ from hie.staging.states import SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Transaction
 from hie.store.table import Row
-from hie.wire.safejson import loads
+from hie.wire.safejson import loads_own
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Settler:
             await work.forget()
         counting = Counting(tx, self._feeds[delivery.feed], delivery, again=again)
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
-        outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1)
+        outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         how = item_disposition(parsed.findings, outcomes)
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:
@@ -152,10 +152,12 @@ class Settler:
         counting: Counting,
         *,
         copies: bool,
+        first: bool = False,
     ) -> list[PartOutcome]:
-        """Complete the work, write Provenance and part rows, release what waited; `copies` get rows as well."""
+        """Complete the work, write Provenance and part rows, release what waited; `copies` get rows as well; `first`:
+        the item wrote nothing before."""
         await work.complete()
-        await self._trace(tx, delivery, work)
+        await self._trace(tx, delivery, work, first=first)
         outcomes = [_outcome(partial, work) for partial in partials]
         received = micros(delivery.received)
         runtime = self._feeds[delivery.feed]
@@ -179,15 +181,15 @@ class Settler:
             if item is not None and part["disposition"] == Disposition.QUARANTINED:
                 await self.release(tx, item, frozenset({number(part["part"])}), waited=True)
 
-    async def _trace(self, tx: Transaction, delivery: Delivery, work: Work) -> None:
+    async def _trace(self, tx: Transaction, delivery: Delivery, work: Work, *, first: bool) -> None:
         """Write or extend the Provenance of the item."""
         if not work.written:
             return
         runtime = self._feeds[delivery.feed]
         targets = list(work.written)
-        before = await tx.read("Provenance", provenance_id(delivery.id))
+        before = None if first else await tx.read("Provenance", provenance_id(delivery.id))
         if before is not None and not before.deleted:
-            targets = [target["reference"] for target in loads(before.body)["target"]] + targets
+            targets = [target["reference"] for target in loads_own(before.body)["target"]] + targets
         made = provenance(
             item=delivery.id,
             feed=delivery.feed,
@@ -200,7 +202,7 @@ class Settler:
         profiles = runtime.profiles(made)
         if profiles:
             made["meta"] = {"profile": list(profiles), **made["meta"]}
-        await tx.put(made)
+        await tx.put(made, new=first)
 
 
 def _outcome(partial: _Partial, work: Work) -> PartOutcome:

@@ -17,7 +17,7 @@ from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
 from hie.staging.tables import CONTRIBUTION, PART
 from hie.store.port import Transaction
-from hie.wire.safejson import dumps, loads
+from hie.wire.safejson import dumps, loads_own
 
 REGION_SYSTEM = REGION
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
@@ -343,7 +343,7 @@ class Work:
     async def _current(self, reference: str) -> Resource | None:
         resource_type, _, resource_id = reference.partition("/")
         version = await self._tx.read(resource_type, resource_id)
-        return None if version is None or version.deleted else loads(version.body)
+        return None if version is None or version.deleted else loads_own(version.body)
 
     async def _put(self, resource: Resource, *, new: bool = False) -> bool:
         """Write a resource if anything but `meta` differs from what is stored; whether it did. One that is `new` need
@@ -357,7 +357,7 @@ class Work:
             kept = {name: part for name, part in before.pop("meta", {}).items() if name in STATED_META}
             if kept:
                 before["meta"] = kept
-            if before == resource and all(dumps(before[name]) == dumps(resource[name]) for name in before):
+            if before == resource and dumps(before) == dumps({name: resource[name] for name in before}):
                 return False
         kind, identity = resource.pop("resourceType"), resource.pop("id")
         meta = {**self._meta, **resource.pop("meta", {})}

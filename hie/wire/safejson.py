@@ -5,6 +5,7 @@
 """
 
 import json
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
@@ -109,6 +110,18 @@ def loads(body: bytes | str, limits: JsonLimits = LIMITS) -> Any:
     except (_Refused, RecursionError, ValueError):
         raise _invalid(first_fault(text, limits) or Fault("JSON cannot be read", 0), text) from None
     return value
+
+
+_EXACT = re.compile(rb"[0-9][.eE]|-0|[0-9]{18}")
+"""A number that only `loads` reads as it was written."""
+
+
+def loads_own(body: bytes) -> Any:
+    """What `dumps` wrote, as `loads` reads it but without its checks; several times as fast without decimals."""
+    plain = body.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in body else body
+    if _EXACT.search(b"".join(plain.split(b'"')[::2])):
+        return _DECODER.decode(body.decode())
+    return orjson.loads(body)
 
 
 def dumps(value: Any) -> bytes:

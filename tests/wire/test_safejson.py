@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hie.base.errors import Category, HieError
 from hie.wire.jsonfault import JsonLimits
-from hie.wire.safejson import ExactDecimal, dumps, loads
+from hie.wire.safejson import ExactDecimal, dumps, loads, loads_own
 
 
 def refusal(body: bytes | str, limits: JsonLimits | None = None) -> str:
@@ -150,6 +150,8 @@ def test_round_trip(value: object) -> None:
     body = dumps(value)
     assert loads(body) == value
     assert dumps(loads(body)) == body
+    assert loads_own(body) == value
+    assert dumps(loads_own(body)) == body
 
 
 @given(st.text(st.sampled_from('{}[]",:\\ud8dc0123456789.eE+-ntrufalse \n'), max_size=60))
