@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
+from functools import lru_cache
 
 CHINA = timezone(timedelta(hours=8))
 _FARTHEST = timedelta(hours=14)
@@ -69,6 +70,7 @@ class Moment:
         return self.start < other.start and self.end <= other.start
 
 
+@lru_cache(maxsize=4096)
 def read(text: str) -> Moment | None:
     """The moment written in `text` in any form of common rules §5.2, None when it is no date.
 
@@ -79,36 +81,34 @@ def read(text: str) -> Moment | None:
     match = _COMPACT.fullmatch(text) or _DASHED.fullmatch(text)
     if match is None:
         return None
-    year, month, day, hour, minute, second = (int(match[name] or default) for name, default in _FIELDS)
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
     try:
-        micros = int((match["fraction"] or ".0")[1:7].ljust(6, "0"))
-        start = datetime(year, month, day, hour, minute, second, micros, tzinfo=_offset(match["offset"]))
+        start = datetime(
+            int(year),
+            int(month or 1),
+            int(day or 1),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int(fraction[1:7].ljust(6, "0")) if fraction else 0,
+            tzinfo=_offset(offset),
+        )
     except (ValueError, OverflowError):
         return None
-    return Moment(_precision(match), _date(match), _time(match), start)
+    if not day:
+        precision = Precision.MONTH if month else Precision.YEAR
+        return Moment(precision, f"{year}-{month}" if month else year, "", start)
+    if not hour:
+        return Moment(Precision.DAY, f"{year}-{month}-{day}", "", start)
+    clock = f"{hour}:{minute}:{second or '00'}{fraction or ''}{_zone(offset)}"
+    return Moment(Precision.TIME, f"{year}-{month}-{day}", clock, start)
 
 
-_FIELDS = (("year", 1), ("month", 1), ("day", 1), ("hour", 0), ("minute", 0), ("second", 0))
-
-
-def _precision(match: re.Match[str]) -> Precision:
-    if match["hour"]:
-        return Precision.TIME
-    if match["day"]:
-        return Precision.DAY
-    return Precision.MONTH if match["month"] else Precision.YEAR
-
-
-def _date(match: re.Match[str]) -> str:
-    return "-".join(part for part in (match["year"], match["month"], match["day"]) if part)
-
-
-def _time(match: re.Match[str]) -> str:
-    if not match["hour"]:
-        return ""
-    clock = f"{match['hour']}:{match['minute']}:{match['second'] or '00'}{match['fraction'] or ''}"
-    sent = match["offset"] or "+08:00"
-    return clock + (sent if sent == "Z" else f"{sent[:3]}:{sent[3:].removeprefix(':') or '00'}")
+def _zone(sent: str | None) -> str:
+    """An offset as FHIR writes it."""
+    if sent is None:
+        return "+08:00"
+    return sent if sent == "Z" else f"{sent[:3]}:{sent[3:].removeprefix(':') or '00'}"
 
 
 def _offset(sent: str | None) -> timezone:

@@ -13,12 +13,16 @@ _BLANKS = re.compile(r"\s+")
 
 def half_width(text: str) -> str:
     """`text` with full-width ASCII characters and the ideographic blank made half width; nothing else changes."""
-    return text.translate(_HALF_WIDTH)
+    return text if text.isascii() else text.translate(_HALF_WIDTH)
 
 
 def trimmed(value: Any) -> str | None:
     """The text of `value` without blanks around it (of any script), None when nothing is left."""
-    text = "" if value is None else str(value).strip().strip("\ufeff").strip()
+    if value is None:
+        return None
+    text: str = value.strip() if type(value) is str else str(value).strip()
+    if text and "\ufeff" in (text[0], text[-1]):
+        text = text.strip("\ufeff").strip()
     return text or None
 
 

@@ -182,8 +182,14 @@ class Translation:
 
 
 def _coding(system: str, code: str, display: str) -> dict[str, str]:
-    parts = {"system": system, "code": code, "display": display}
-    return {name: value for name, value in parts.items() if value}
+    found: dict[str, str] = {}
+    if system:
+        found["system"] = system
+    if code:
+        found["code"] = code
+    if display:
+        found["display"] = display
+    return found
 
 
 def load_codes(folder: Path) -> dict[str, CodeTable]:

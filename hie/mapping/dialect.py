@@ -21,6 +21,9 @@ DELETED: Final = Deleted()
 Value = Any
 """What a path yields: a non-empty str, a tuple of str (components), `DELETED`, or a node of the dialect."""
 
+ReadPath = Callable[..., Sequence[Value]]
+"""`read(node, context)`; the context may be left out, no dialect looks at it."""
+
 Mention = tuple[tuple[str, ...], str]
 """A source path that a map mentions: the contexts around it from the outside in, and the path."""
 
@@ -44,7 +47,7 @@ class Dialect(Protocol):
         """The name field maps use: `hl7v2`, `cda`, `rows`."""
         ...
 
-    def compile_path(self, path: str) -> Callable[[Any], Sequence[Value]]:
+    def compile_path(self, path: str) -> ReadPath:
         """A function from a node to the values at `path`, in source order; never empty strings."""
         ...
 

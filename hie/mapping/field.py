@@ -115,12 +115,12 @@ def _beside(target: str) -> str:
 
 
 def _constant(target: str, constant: Any, when: Switch) -> State:
-    repeats = "[]" in target
+    value = [constant] if "[]" in target and not isinstance(constant, list) else constant
+    shared = not isinstance(value, (dict, list))
 
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is always or when(node, context):
-            value = _copy(constant)
-            slots[target] = value if isinstance(value, list) or not repeats else [value]
+            slots[target] = value if shared else _copy(value)
 
     return state
 

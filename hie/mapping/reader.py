@@ -63,7 +63,7 @@ class Compiler:
             self.problems.append(table.problem(str(error), key))
             return lambda node, context: ()
         self.mentions.add((self.contexts, path))
-        return lambda node, context: read(node)
+        return read
 
     def transform(self, name: str, options: Mapping[str, Any], table: Table) -> Callable[[Any, Context], Any]:
         """A transform with its options."""
@@ -196,7 +196,9 @@ def _plain_first(change: Callable[[Any, Context], Any]) -> Callable[[Any, Contex
 
 
 def _first(values: Sequence[Value]) -> str:
-    value = values[0] if values else ""
+    if not values:
+        return ""
+    value = values[0]
     if isinstance(value, tuple):
         value = value[0] if value else ""
     return value.strip() if isinstance(value, str) else ("" if value is DELETED else str(value))
@@ -212,7 +214,11 @@ def _there(values: Sequence[Value]) -> bool:
 
 def _part(values: Sequence[Value]) -> Value:
     """One part: text as `_first` gives it, a node of the dialect as it is."""
-    value = values[0] if values else ""
+    if not values:
+        return ""
+    value = values[0]
+    if type(value) is str:
+        return value.strip()
     return _first(values) if value is DELETED or isinstance(value, (str, tuple)) else value
 
 
@@ -220,15 +226,16 @@ def _parts(reads: Sequence[Raw]) -> Raw:
     """The first value of each path, as one tuple; no value when all are empty."""
 
     def read(node: Any, context: Context) -> Sequence[Value]:
-        found = tuple(_part(part(node, context)) for part in reads)
-        return (found,) if any(part != "" for part in found) else ()
+        found = tuple([_part(part(node, context)) for part in reads])
+        return (found,) if found.count("") < len(found) else ()
 
     return read
 
 
 def _too_long(value: Value, limit: int) -> bool:
     if isinstance(value, tuple):
-        return any(isinstance(part, str) and len(part) > limit for part in value)
+        longest = max([len(part) for part in value if isinstance(part, str)], default=0)
+        return longest > limit
     return isinstance(value, str) and len(value) > limit
 
 
@@ -255,6 +262,7 @@ def _reader(
 ) -> Reader:
     """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then."""
     alternatives = tuple(sources)
+    each = run is _run_each
 
     def read(node: Any, context: Context) -> list[Any]:
         for path, raw in alternatives:
@@ -262,6 +270,16 @@ def _reader(
             if not values:
                 continue
             context.path = path
+            if each and len(values) == 1:
+                value = values[0]
+                if value is DELETED:
+                    return [DELETED]
+                if len(value) > limit if type(value) is str else _too_long(value, limit):
+                    context.note("field-too-long", f"more than {limit} characters")
+                one = change(value, context)
+                if one is not None:
+                    return [one]
+                continue
             if DELETED in values:
                 return [DELETED]
             for value in values:

@@ -13,7 +13,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.parse.cda_pairing import PAIRING
 from hie.parse.cda_register import Register, SoapContext, compare, read_register
-from hie.wire.clinical_document import Header, drop_namespaces, number_entries, read_header
+from hie.wire.clinical_document import NAMESPACE, Header, drop_namespaces, number_entries, read_header
 from hie.wire.safexml import parse_xml
 
 LAST_TYPE = 53
@@ -30,7 +30,7 @@ def parse(delivery: Delivery, organisations: Collection[str], soap: Collection[s
     """
     if delivery.door in soap:
         return _parse_register(delivery, organisations)
-    document = parse_xml(delivery.body)
+    document = parse_xml(delivery.body, bare=NAMESPACE)
     if document.root is None:
         return Parsed((), document.findings, document.charset)
     return Parsed((_record(delivery.body, document.root, document.findings, organisations),), (), document.charset)
@@ -41,7 +41,7 @@ def _parse_register(delivery: Delivery, organisations: Collection[str]) -> Parse
     sender = register.envelope.organisation if register.envelope else ""
     if register.document is None or gravest(register.findings) is Severity.REJECT:
         return Parsed((), register.findings, register.charset, register.context, sender)
-    document = parse_xml(register.document)
+    document = parse_xml(register.document, bare=NAMESPACE)
     if document.root is None:
         findings = (*register.findings, *document.findings)
         return Parsed((), findings, register.charset, register.context, sender)

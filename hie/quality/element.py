@@ -20,20 +20,22 @@ def reader(path: str) -> Reader:
         value = resource.get(first)
         if value is None:
             return []
-        values = _opened(value)
+        values: list[Any] = value if isinstance(value, list) else [value]
         for name in rest:
-            if not values:
-                return values
             values = [v for item in values if isinstance(item, dict) for v in _opened(item.get(name))]
+            if not values:
+                break
         return values
 
     return read
 
 
 def _opened(value: Any) -> list[Any]:
+    if value is None or value == "":
+        return []
     if isinstance(value, list):
         return [item for item in value if item is not None and item != ""]
-    return [] if value is None or value == "" else [value]
+    return [value]
 
 
 def missing_element(resource_type: str, path: str) -> str | None:

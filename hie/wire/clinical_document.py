@@ -3,7 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 from typing import Any
+
+from lxml import etree
 
 from hie.base import moment
 from hie.base.text import NULL_TEXT, half_width, trimmed
@@ -16,7 +19,11 @@ ENTRIES = ("observation", "procedure", "substanceAdministration")
 NUMBER = "n"
 """Attribute that `number_entries` sets."""
 
+NAMESPACE = "urn:hl7-org:v3"
+"""The namespace of CDA; the parser may leave it out at once."""
+
 _SEPARATOR = "\x1f"
+_WITH_NAMESPACE = etree.XPath("descendant-or-self::*[namespace-uri()]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +57,21 @@ class Header:
     @property
     def order(self) -> str:
         """Sorts the versions of a document: effective time, then new, corrected, withdrawn, then document id."""
-        found = moment.read(self.effective)
-        at = f"{found.start.astimezone(UTC):%Y%m%d%H%M%S}" if found else ""
         rank = "2" if self.withdraws else f"1{int(self.version):09d}" if self.corrects else "0"
-        return _SEPARATOR.join((at, rank, self.id))
+        return _SEPARATOR.join((_sortable(self.effective), rank, self.id))
+
+
+@lru_cache(maxsize=256)
+def _sortable(effective: str) -> str:
+    found = moment.read(effective)
+    return f"{found.start.astimezone(UTC):%Y%m%d%H%M%S}" if found else ""
 
 
 def drop_namespaces(root: Any) -> None:
     """Leave local names only: some senders forget the namespace, none uses a second one for elements."""
-    for element in root.iter():
-        if isinstance(element.tag, str) and element.tag.startswith("{"):
-            element.tag = element.tag.partition("}")[2]
+    named: Any = _WITH_NAMESPACE(root)
+    for element in named:
+        element.tag = element.tag.partition("}")[2]
 
 
 def number_entries(root: Any) -> None:
@@ -88,8 +99,29 @@ def _plain_code(entry: Any) -> str:
     return (code.get("code") or "").strip() if code is not None else ""
 
 
+class _Headers:
+    """Keeps the header of the document at hand: many fields of a map ask for it, one after the other."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Any, Header] | None = None
+
+    def of(self, root: Any) -> Header:
+        """The header of a document; that of the same root as the last time is not read again."""
+        last = self._last
+        if last is None or last[0] is not root:
+            last = self._last = (root, _read_header(root))
+        return last[1]
+
+
+_HEADERS = _Headers()
+
+
 def read_header(root: Any) -> Header:
-    """The header of a ClinicalDocument whose elements have no namespace."""
+    """The header of a ClinicalDocument whose elements have no namespace; it must not change after it was read."""
+    return _HEADERS.of(root)
+
+
+def _read_header(root: Any) -> Header:
     custodian = root.find("custodian")
     return Header(
         id=_attribute(root.find("id"), "extension"),
@@ -112,7 +144,7 @@ def _attribute(element: Any, name: str) -> str:
 
 
 def _text(element: Any) -> str:
-    return _given("".join(element.itertext())) if element is not None else ""
+    return _given(whole_text(element)) if element is not None else ""
 
 
 def _given(value: str | None) -> str:
@@ -126,6 +158,11 @@ def value_text(element: Any) -> str:
         return ""
     number = trimmed(element.get("value"))
     if number:
-        return " ".join(part for part in (number, trimmed(element.get("unit"))) if part)
-    says = (element.get("displayName"), "".join(element.itertext()), element.get("code"))
-    return next((text for part in says if (text := trimmed(part))), "")
+        unit = trimmed(element.get("unit"))
+        return f"{number} {unit}" if unit else number
+    return trimmed(element.get("displayName")) or trimmed(whole_text(element)) or trimmed(element.get("code")) or ""
+
+
+def whole_text(element: Any) -> str:
+    """All text in an element."""
+    return "".join(element.itertext()) if len(element) else element.text or ""

@@ -47,8 +47,13 @@ _PROLOG_PART = re.compile(r"[ \t\r\n]+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _DECLARATION = re.compile(r"<\?xml[ \t\r\n].*?\?>", re.DOTALL)
 
 
-def parse_xml(body: bytes, limits: XmlLimits = LIMITS) -> XmlDocument:
-    """Parse a document from its bytes.
+_ROOT = re.compile(r"<[^\s<>/!?\"'=]+(?:\s++[^\s<>/\"'=]+\s*+=\s*+(?:\"[^\"<]*+\"|'[^'<]*+'))*+\s*+/?>")
+_ATTRIBUTE = re.compile(r"\s+([^\s<>/\"'=]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
+
+
+def parse_xml(body: bytes, limits: XmlLimits = LIMITS, *, bare: str = "") -> XmlDocument:
+    """Parse a document from its bytes. `bare` is a namespace that elements are read without where the root declares it
+    as the default one.
 
     Findings: `too-large` (over a limit), `charset-undecodable`, `charset-mismatch`, `doctype-forbidden` (any
     DOCTYPE, refused before anything is expanded), `message-malformed` (not well formed, cut off, too deep).
@@ -61,7 +66,7 @@ def parse_xml(body: bytes, limits: XmlLimits = LIMITS) -> XmlDocument:
     refused = _refusal(decoded.text, limits)
     root: etree._Element | None = None
     if refused is None:
-        root, refused = _tree(decoded.text, limits)
+        root, refused = _tree(_bared(decoded.text, bare) if bare else decoded.text, limits)
     findings = decoded.findings if refused is None else (*decoded.findings, refused)
     return XmlDocument(root, decoded.charset, findings)
 
@@ -84,6 +89,18 @@ def _prolog_end(text: str) -> int:
     while match := _PROLOG_PART.match(text, position):
         position = match.end()
     return position
+
+
+def _bared(text: str, namespace: str) -> str:
+    """The text with blanks for the root's declaration of that default namespace: every other place stays."""
+    root = _ROOT.match(text, _prolog_end(text))
+    if root is None:
+        return text
+    for attribute in _ATTRIBUTE.finditer(text, root.start(), root.end()):
+        if attribute[1] == "xmlns" and attribute[2][1:-1] == namespace:
+            start, end = attribute.span()
+            return text[:start] + re.sub(r"\S", " ", attribute[0]) + text[end:]
+    return text
 
 
 def _tree(text: str, limits: XmlLimits) -> tuple[etree._Element | None, Finding | None]:

@@ -18,10 +18,14 @@ from typing import Any
 from lxml import etree
 
 from hie.base.text import trimmed
-from hie.mapping.dialect import Coverage, Mention
+from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.wire.clinical_document import ENTRIES, NUMBER, XSI_TYPE, Header, entry_code, read_header, value_text
 
 _SECTION = re.compile(r"section\(([^()]+)\)")
+_COUNTED = re.compile(r"\s*\[\s*(?:\d|last|position)")
+"""A predicate that counts. Without one `descendant::` finds the same as `//`, in half the time."""
+
+_BELOW = re.compile(r"//(?=obs\()")
 _OBSERVATION = re.compile(r"obs\(([^()]+)\)")
 _ENTRY = re.compile(r"(?<![\w:-])(procedure|substanceAdministration)\b")
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
@@ -35,17 +39,22 @@ class Cda:
 
     name = "cda"
 
-    def compile_path(self, path: str) -> Callable[[Any], Sequence[Any]]:
+    def compile_path(self, path: str) -> ReadPath:
         """A path as the module describes it. Raises `ValueError` for what is no XPath or no header field."""
         if path.startswith("document:"):
             return _header_field(path.removeprefix("document:"))
         if path == "n()":
-            return lambda node: (node.get(NUMBER, "1"),)
+            return lambda node, context=None: (node.get(NUMBER, "1"),)
         if path.startswith("node:"):
             find = _xpath(path.removeprefix("node:"))
-            return lambda node: [found for found in find(node) if etree.iselement(found)]
+            return lambda node, context=None: [found for found in find(node) if etree.iselement(found)]
         find = _xpath(path)
-        return lambda node: [text for found in find(node) if (text := _text(found))]
+
+        def read(node: Any, context: Any = None) -> Sequence[str]:
+            found = find(node)
+            return [text for one in found if (text := _text(one))] if found else found
+
+        return read
 
     def compile_context(self, path: str) -> Callable[[Any], Iterable[Any]]:
         """The elements at a path."""
@@ -81,9 +90,10 @@ class Cda:
 
 
 def _xpath(path: str) -> Callable[[Any], Any]:
-    expression = _SECTION.sub(_section_step, _OBSERVATION.sub(_observation_step, path))
+    expression = _SECTION.sub(_section_step, _OBSERVATION.sub(_observation_step, _BELOW.sub(_below, path)))
+    namespaces = _NAMESPACES if "xsi:" in path else None
     try:
-        compiled = etree.XPath(expression, namespaces=_NAMESPACES)
+        compiled = etree.XPath(expression, namespaces=namespaces, smart_strings=False)
     except etree.XPathError as error:
         raise ValueError(f"{path!r} is no path: {error}") from None
     # An absolute path starts at the document, wherever the node stands.
@@ -92,34 +102,40 @@ def _xpath(path: str) -> Callable[[Any], Any]:
 
 def _section_step(match: re.Match[str]) -> str:
     name = match[1].strip()
+    below = "//" if _COUNTED.match(match.string, match.end()) else "/descendant::"
     if name == _ANY:
-        return f"/ClinicalDocument/{_BODY}//section"
+        return f"/ClinicalDocument/{_BODY}{below}section"
     return (
-        f"/ClinicalDocument/{_BODY}//section[normalize-space(code/@code)='{name}'"
+        f"/ClinicalDocument/{_BODY}{below}section[normalize-space(code/@code)='{name}'"
         f" or normalize-space(code/@displayName)='{name}' or normalize-space(title)='{name}']"
     )
+
+
+def _below(match: re.Match[str]) -> str:
+    """The step down to an entry anywhere below."""
+    entry = _OBSERVATION.match(match.string, match.end())
+    return "//" if entry is None or _COUNTED.match(match.string, entry.end()) else "/descendant::"
 
 
 def _observation_step(match: re.Match[str]) -> str:
     return f"observation[normalize-space(code/@code)='{match[1].strip()}']"
 
 
-def _header_field(name: str) -> Callable[[Any], Sequence[str]]:
+def _header_field(name: str) -> ReadPath:
     if name not in _HEADER:
         raise ValueError(f"the header has no field {name!r}, only {', '.join(sorted(_HEADER))}")
 
-    def read(node: Any) -> Sequence[str]:
+    def read(node: Any, context: Any = None) -> Sequence[str]:
         value = getattr(read_header(node.getroottree().getroot()), name)
-        text = "true" if value is True else value or ""
-        return (text,) if text else ()
+        return ("true" if value is True else value,) if value else ()
 
     return read
 
 
-def _text(found: Any) -> str:
-    if etree.iselement(found):
-        return "" if len(found) else (trimmed(found.text) or "")
-    return trimmed(found) or ""
+def _text(found: Any) -> str | None:
+    if type(found) is str:
+        return trimmed(found)
+    return None if len(found) else trimmed(found.text)
 
 
 def _named(paths: Iterable[str]) -> set[tuple[str, str]]:

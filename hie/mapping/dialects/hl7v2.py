@@ -9,7 +9,7 @@ Contexts: `OBR` the order groups of a message, `OBX` the results of an order, an
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from hie.mapping.dialect import DELETED, Coverage, Mention, Value
+from hie.mapping.dialect import DELETED, Coverage, Mention, ReadPath, Value
 from hie.wire.hl7v2 import Delimiters, Segment, unescape, without_controls
 from hie.wire.hl7v2_group import Group
 
@@ -26,7 +26,7 @@ class Hl7v2:
 
     name = "hl7v2"
 
-    def compile_path(self, path: str) -> Callable[[Group], Sequence[Value]]:
+    def compile_path(self, path: str) -> ReadPath:
         """`PID-5`, `PID-5.1`, `NTE-3:text`."""
         match = _PATH.fullmatch(path)
         if match is None:
@@ -58,22 +58,22 @@ class Hl7v2:
         return f"{name}-{match['field']}"
 
 
-def _reader(name: str, field: int, take: Take) -> Callable[[Group], Sequence[Value]]:
-    def read(group: Group) -> Sequence[Value]:
+def _reader(name: str, field: int, take: Take) -> ReadPath:
+    def read(group: Group, context: object = None) -> Sequence[Value]:
         segments = group.segments.get(name) or group.find(name)
         if not segments:
             return ()
         if len(segments) == 1:
-            return _values(segments[0], field, take)
-        return [value for segment in segments for value in _values(segment, field, take)]
+            segment = segments[0]
+            fields = segment.fields
+            return _values(fields[field], segment, take) if field < len(fields) and fields[field] else ()
+        return [value for segment in segments for value in _values(segment.field(field), segment, take)]
 
     return read
 
 
-def _values(segment: Segment, field: int, take: Take) -> Sequence[Value]:
-    """The values of one field of one segment."""
-    fields = segment.fields
-    raw = fields[field] if field < len(fields) else ""
+def _values(raw: str, segment: Segment, take: Take) -> Sequence[Value]:
+    """The values of one field of one segment, as it was sent."""
     if not raw:
         return ()
     if raw == _DELETION:
@@ -93,11 +93,13 @@ def _take(component: str | None, text: str | None) -> Take:
     index = int(component) - 1
 
     def take(raw: str, segment: Segment) -> str:
-        separator = segment.delimiters.component
-        if separator not in raw:
-            return _text(raw, segment) if index == 0 else ""
-        parts = raw.split(separator)
-        return _text(parts[index], segment) if index < len(parts) else ""
+        delimiters = segment.delimiters
+        if delimiters.component in raw:
+            parts = raw.split(delimiters.component)
+            raw = parts[index] if index < len(parts) else ""
+        elif index:
+            return ""
+        return _text(raw, segment) if delimiters.escape in raw else raw
 
     return take
 

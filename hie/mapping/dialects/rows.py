@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hie.mapping.dialect import Coverage, Mention
+from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.wire.row import Row
 
 _COLUMN = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -21,7 +21,7 @@ class Rows:
 
     name = "rows"
 
-    def compile_path(self, path: str) -> Callable[[Row], Sequence[str]]:
+    def compile_path(self, path: str) -> ReadPath:
         """`XM`, `CJSJ|JYSJ` or `@order`."""
         if path.startswith("@"):
             return _attribute(path[1:])
@@ -29,7 +29,15 @@ class Rows:
         if not all(_COLUMN.fullmatch(column) for column in columns):
             raise ValueError(f"{path!r} is no column name (XM) and none of @{', @'.join(_ROW)}")
 
-        def read(row: Row) -> Sequence[str]:
+        if len(columns) == 1:
+
+            def one(row: Row, context: Any = None) -> Sequence[str]:
+                value = row.values.get(path)
+                return () if value is None else (value,)
+
+            return one
+
+        def read(row: Row, context: Any = None) -> Sequence[str]:
             for column in columns:
                 value = row.values.get(column)
                 if value is not None:
@@ -64,11 +72,11 @@ class Rows:
         return path
 
 
-def _attribute(name: str) -> Callable[[Row], Sequence[str]]:
+def _attribute(name: str) -> ReadPath:
     if name not in _ROW:
         raise ValueError(f"a row has no @{name}, only @{', @'.join(_ROW)}")
 
-    def read(row: Row) -> Sequence[str]:
+    def read(row: Row, context: Any = None) -> Sequence[str]:
         value = getattr(row, name)
         return (value,) if value else ()
 
