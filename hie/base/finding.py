@@ -166,7 +166,11 @@ def finding(code: str, path: str = "", detail: str = "") -> Finding:
 
 def gravest(findings: Iterable[Finding]) -> Severity:
     """The gravest severity among `findings`, at least `INFO`."""
-    return max((Severity.INFO, *(f.severity for f in findings)), key=lambda s: s.rank)
+    worst, rank = Severity.INFO, _RANK[Severity.INFO]
+    for found in findings:
+        if _RANK[found.severity] > rank:
+            worst, rank = found.severity, _RANK[found.severity]
+    return worst
 
 
 def disposition(findings: Iterable[Finding]) -> Disposition:

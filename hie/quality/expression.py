@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hie.base.errors import HieError
 from hie.fhir.definitions import official
 from hie.fhir.path import compile as compile_path
+from hie.fhir.path import resource_node
 from hie.fhir.path.syntax import Binary, Call, Dot, Index, Member, Syntax, TypeTest, Unary
 from hie.quality.about import About, Stated
 from hie.quality.predicate import ResourceTest
@@ -18,7 +19,11 @@ def ask(expression: str) -> ResourceTest:
     compiled = compile_path(expression)
 
     def test(stated: Stated, about: About) -> bool:
-        return compiled.holds({"resourceType": stated.key.type, **stated.resource}) is not False
+        node = stated.known.get("node")
+        if node is None:
+            node = resource_node({"resourceType": stated.key.type, **stated.resource})
+            stated.known["node"] = node
+        return compiled.holds(node) is not False
 
     return test
 

@@ -33,7 +33,7 @@ def source_reader(path: str) -> SourceReader:
 
 def _in_document(path: str) -> SourceReader:
     try:
-        find = etree.XPath(path)
+        find = etree.XPath(path, smart_strings=False)
     except etree.XPathSyntaxError as error:
         raise ValueError(f"{path!r} is no XPath") from error
 
@@ -41,8 +41,8 @@ def _in_document(path: str) -> SourceReader:
         if not isinstance(tree, etree._Element):
             return []
         found: Any = find(tree)
-        texts = [str(one.text or "") if isinstance(one, etree._Element) else str(one) for one in found]
-        return [text.strip() for text in texts if text.strip()]
+        texts = [one if type(one) is str else str(one.text or "") for one in found]
+        return [stripped for text in texts if (stripped := text.strip())]
 
     return read
 

@@ -114,12 +114,12 @@ def system(value: Value) -> Value:
     if not isinstance(value, Node):
         return value
     raw, name = value.value, value.type
-    if isinstance(raw, (Mapping, list)):
-        return _quantity(raw) if name in _QUANTITIES and isinstance(raw, Mapping) else value
     if raw is None or isinstance(raw, bool):
         return raw
-    if name in _TEMPORAL and isinstance(raw, str):
-        return parse_temporal(raw, _TEMPORAL[name]) or raw
+    if isinstance(raw, str):
+        return parse_temporal(raw, _TEMPORAL[name]) or raw if name in _TEMPORAL else raw
+    if isinstance(raw, (dict, list, Mapping)):
+        return _quantity(raw) if name in _QUANTITIES and isinstance(raw, Mapping) else value
     if isinstance(raw, (int, float, Decimal)):
         return int(decimal(raw)) if name in _INTEGERS else decimal(raw)
     return raw
@@ -151,16 +151,17 @@ def type_info(value: Value) -> TypeInfo:
     return next((TypeInfo("System", name) for kind, name in _SYSTEM if isinstance(value, kind)), TypeInfo("", ""))
 
 
-def _member_nodes(parent: Node, raw: Mapping[str, Any], member: Property) -> Iterator[Node]:
-    found = raw.get(member.key)
+def _member_nodes(parent: Node, raw: Mapping[str, Any], member: Property) -> Values:
+    key = member.key
+    found = raw.get(key)
     if member.is_primitive:
-        yield from _primitive_nodes(found, raw.get("_" + member.key), member, parent)
-    elif isinstance(found, list):
-        for index, item in enumerate(found):
-            if item is not None:
-                yield _complex(item, member, parent, index)
-    elif found is not None:
-        yield _complex(found, member, parent, None)
+        extra = raw.get("_" + key)
+        if extra is None and not isinstance(found, list):
+            return [] if found is None else [Node(found, member.type, member.node, None, parent, key)]
+        return list(_primitive_nodes(found, extra, member, parent))
+    if isinstance(found, list):
+        return [_complex(item, member, parent, index) for index, item in enumerate(found) if item is not None]
+    return [] if found is None else [_complex(found, member, parent, None)]
 
 
 def _complex(item: Any, member: Property, parent: Node, index: int | None) -> Node:
@@ -190,15 +191,13 @@ _PRIMITIVE_PARTS = ("id", "extension")
 def child(node: Node, name: str, definitions: Definitions) -> Values | None:
     """The children of `node` called `name`; None when its type has no such element."""
     raw = node.value
-    if isinstance(raw, Mapping):
+    if isinstance(raw, (dict, Mapping)):
         members = definitions.children(node.node).get(name)
         if members is None:
             return None
-        out: Values = []
-        for member in members:
-            if member.key in raw or "_" + member.key in raw:
-                out.extend(_member_nodes(node, raw, member))
-        return out
+        if len(members) == 1:
+            return _member_nodes(node, raw, members[0])
+        return [found for member in members for found in _member_nodes(node, raw, member)]
     if name == "value" and raw is not None:
         return [system(node)]
     if name not in _PRIMITIVE_PARTS:
@@ -209,7 +208,7 @@ def child(node: Node, name: str, definitions: Definitions) -> Values | None:
 def _of_sibling(node: Node, name: str, definitions: Definitions) -> Values:
     if not isinstance(node.sibling, Mapping) or name not in node.sibling:
         return []
-    return list(_member_nodes(node, node.sibling, definitions.properties("Element")[name]))
+    return _member_nodes(node, node.sibling, definitions.properties("Element")[name])
 
 
 def children(node: Node, definitions: Definitions) -> Values:
