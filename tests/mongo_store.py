@@ -29,4 +29,5 @@ async def empty_store(uri: str, name: str, tables: Sequence[Table] = (), **optio
         await asyncio.gather(*(database[one].delete_many({}) for one in there if one != CONTROL))
         if CONTROL in there:
             await database[CONTROL].update_one({"_id": CLOCK}, {"$set": {"seq": 0, "last": 0}})
+            await database[CONTROL].update_one({"_id": "text"}, {"$set": {"reached": 0}})
     return await open_mongo(whole, tables, **options)

@@ -20,17 +20,21 @@ class Asking:
     """What one search asks of the server, in a transaction (`session`) or outside, for `seconds` altogether."""
 
     def __init__(self, database: AsyncDatabase[Any], session: AsyncClientSession | None, seconds: float) -> None:
-        self._resources = database[schema.RESOURCE]
+        self._database = database
         self._versions = VersionReading(database, session)
         self._session = session
         self._until = monotonic() + seconds
 
     async def documents(self, stages: Sequence[Stage], hint: str | None) -> Documents:
         """What a pipeline gives; raises TIMEOUT when the time is used up."""
+        return await self.of(schema.RESOURCE, stages, hint)
+
+    async def of(self, collection: str, stages: Sequence[Stage], hint: str | None) -> Documents:
+        """What a pipeline over another collection gives."""
         self.check_time()
         left = int((self._until - monotonic()) * 1000) or 1
         options: dict[str, Any] = {"hint": hint} if hint else {}
-        cursor = await self._resources.aggregate(
+        cursor = await self._database[collection].aggregate(
             list(stages), session=self._session, maxTimeMS=left, allowDiskUse=True, batchSize=10_000, **options
         )
         return await cursor.to_list()
@@ -42,7 +46,8 @@ class Asking:
 
     async def types(self) -> Scope:
         """The types of all current resources."""
-        return tuple(sorted(await self._resources.distinct("t", {"t": {"$gt": ""}}, session=self._session)))
+        resources = self._database[schema.RESOURCE]
+        return tuple(sorted(await resources.distinct("t", {"t": {"$gt": ""}}, session=self._session)))
 
     async def bodies(self, documents: Sequence[dict[str, Any]]) -> list[Version]:
         """The current versions of documents."""

@@ -7,6 +7,7 @@
   `m`, `z`, `p`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
 - `control`: the one document `clock`: `seq` the last number given out, `last` the time of the last batch, `by` process
   -> the key of its last batch, what makes a repeated batch harmless.
+- `text`: what words each version has, for `_text` and `_content` (`hie.store.mongo.texts`).
 - `stage_<name>`: the rows of a `Table`; a key of one column is `_id`.
 """
 
@@ -25,7 +26,7 @@ from hie.store.table import Table
 SCHEMA = 3
 """Version of the layout; a database with a higher one was written by a newer program."""
 
-RESOURCE, VERSION, CONTROL = "resource", "version", "control"
+RESOURCE, VERSION, CONTROL, TEXT = "resource", "version", "control", "text"
 CLOCK = "clock"
 
 KEYS = "keys"
@@ -62,6 +63,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         _index("type", "t", "u", "_id"),
         _index("all", "u", "_id"),
     ],
+    TEXT: [_index("content", "c", "t"), _index("narrative", "x", "t", sparse=True)],
     CONTROL: [],
 }
 
@@ -113,6 +115,7 @@ async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None
     if found.get("version", SCHEMA) < 3:
         await _add_main_strings(database)
     await control.update_one({"_id": CLOCK}, {"$setOnInsert": {"seq": 0, "last": 0}}, upsert=True)
+    await control.update_one({"_id": "text"}, {"$setOnInsert": {"reached": 0}}, upsert=True)
     await control.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA, "digest": wanted}}, upsert=True)
 
 

@@ -22,6 +22,7 @@ from hie.store.mongo.schema import CONTROL, migrate
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.seen import Seen
 from hie.store.mongo.tables import TableReading
+from hie.store.mongo.texts import TextFollower
 from hie.store.mongo.transaction import MongoTransaction
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.mongo.writer import GroupWriter, Limits
@@ -50,6 +51,7 @@ class MongoStore:
         self._writer = GroupWriter(
             client, inside, clock, limits, self._seen, lambda batch: MongoTransaction(inside, batch, extract, secret)
         )
+        self._texts = TextFollower(database, self._seen)
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
@@ -125,6 +127,7 @@ class MongoStore:
 
     async def close(self) -> None:
         """See `Store.close`."""
+        await self._texts.close()
         await self._writer.close()
         await self._client.close()
 

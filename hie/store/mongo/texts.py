@@ -1,0 +1,88 @@
+"""The text index for `_text` and `_content`, written behind the commits (docs/decisions/0016).
+
+One document of `text` per version: `_id` number of its write, `t` type, `i` name of the resource, `c` the terms of all
+its text, `x` those of its narrative. It is never changed and says nothing about later versions. `control/text` has
+`reached`, the number of the last version that is in, and which process follows: one at a time, but two would only do
+the same work twice.
+"""
+
+import asyncio
+import contextlib
+import uuid
+from time import time
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from hie.base.errors import HieError
+from hie.search.text import content_text, narrative_text, terms
+from hie.store.mongo.keys import name
+from hie.store.mongo.schema import CONTROL, TEXT, VERSION
+from hie.store.mongo.seen import Seen
+from hie.wire.safejson import loads
+
+BATCH = 100
+"""Versions that are taken in at a time."""
+
+_REST_SECONDS = 1.0
+_CLAIM_SECONDS = 15.0
+_TAKEN = 11000
+"""Server code of a taken unique key."""
+
+
+def text_document(number: int, resource_type: str, resource_id: str, body: bytes) -> dict[str, Any]:
+    """The document of a version."""
+    resource = loads(body)
+    narrated, every = terms(narrative_text(resource)), terms(content_text(resource))
+    found = {"_id": number, "t": resource_type, "i": name(resource_type, resource_id), "c": sorted(every)}
+    return {**found, "x": sorted(narrated)} if narrated else found
+
+
+class TextFollower:
+    """A task that takes in what is committed, by whichever process."""
+
+    def __init__(self, database: AsyncDatabase[Any], seen: Seen) -> None:
+        self._database = database
+        self._seen = seen
+        self._name = uuid.uuid4().hex
+        self._task = asyncio.get_running_loop().create_task(self._work(), name="hie-text")
+
+    async def close(self) -> None:
+        """Stop; what was taken in stays."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while True:
+            more = False
+            with contextlib.suppress(PyMongoError, HieError):
+                more = await self._step()
+            await asyncio.sleep(0 if more else _REST_SECONDS)
+
+    async def _step(self) -> bool:
+        """Take in the next versions, if this process is the one to; whether there may be more."""
+        now = time()
+        mine = {"_id": "text", "$or": [{"by": self._name}, {"until": {"$not": {"$gt": now}}}]}
+        claim = {"$set": {"by": self._name, "until": now + _CLAIM_SECONDS}}
+        state = await self._database[CONTROL].find_one_and_update(mine, claim)
+        if state is None:
+            return False
+        async with self._seen.reading() as session:
+            beyond = self._database[VERSION].find({"_id": {"$gt": state["reached"]}}, {"t": 1, "i": 1, "b": 1},
+                                                  session=session)  # fmt: skip
+            found = await beyond.sort("_id", 1).limit(BATCH).to_list()
+        if found:
+            await self._add([text_document(one["_id"], one["t"], one["i"], one["b"]) for one in found if one.get("b")])
+            reached = {"$set": {"reached": found[-1]["_id"]}}
+            await self._database[CONTROL].update_one({"_id": "text", "reached": state["reached"]}, reached)
+        return len(found) == BATCH
+
+    async def _add(self, documents: list[dict[str, Any]]) -> None:
+        if not documents:
+            return
+        try:
+            await self._database[TEXT].insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            if any(one.get("code") != _TAKEN for one in error.details["writeErrors"]):
+                raise
