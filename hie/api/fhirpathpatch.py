@@ -68,7 +68,7 @@ def apply_fhirpath_patch(resource: Json, parameters: Json, definitions: Definiti
         operation = _read(row, f"Parameters.parameter[{place}]")
         work = _marked(resource, definitions)
         _RUN[operation.type](work, operation)
-        resource = work.resource
+        resource = _plain(work.resource)
     return resource
 
 
@@ -133,6 +133,20 @@ def _mark(work: _Work, value: Any, node: str, place: _Place) -> Any:
     if not isinstance(own, bool):
         work.places[id(own)] = place
     return own
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON reads it: whoever checks it next looks at types."""
+    match value:
+        case dict():
+            return {key: _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case _Text():
+            return str(value)
+        case _Whole():
+            return int(value)
+    return value
 
 
 def _nodes(work: _Work, operation: _Operation, path: str) -> list[Node]:

@@ -130,3 +130,19 @@ async def test_what_exists_may_be_deleted(client: httpx.AsyncClient) -> None:
     created = (await client.post("Patient", json=PATIENT)).json()
     answer = await client.post(f"Patient/{created['id']}/$validate?mode=delete", json={"resourceType": "Parameters"})
     assert (answer.status_code, rows(answer)[0]["severity"]) == (200, "information")
+
+
+async def test_a_patched_resource_is_held_against_the_base(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+
+    def patch(date: str) -> dict[str, Any]:
+        parts = [
+            {"name": "type", "valueCode": "replace"},
+            {"name": "path", "valueString": "Patient.birthDate"},
+            {"name": "value", "valueDate": date},
+        ]
+        return {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+
+    patched = await client.patch("Patient/p1", json=patch("1990-01-01"))
+    assert (patched.status_code, patched.json()["birthDate"]) == (200, "1990-01-01")
+    assert (await client.patch("Patient/p1", json=patch("soon"))).status_code == 422
