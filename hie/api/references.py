@@ -87,20 +87,18 @@ async def resolve_conditional_references(
     """
     slots = slots_of(resource)
     if slots:
-        fill(slots, await resolve_all(service, reader, principal, slots, {}))
+        fill(slots, {text: await resolve(service, reader, principal, text) for text in unresolved(slots, {})})
     return resource
 
 
-async def resolve_all(
-    service: Service, reader: Reader, principal: Principal, slots: Iterable[Slot], known: Mapping[str, str]
-) -> dict[str, str]:
-    """Conditional reference -> what it matches, for all in `slots` that `known` does not have."""
+def unresolved(slots: Iterable[Slot], known: Mapping[str, str]) -> list[str]:
+    """The conditional references in `slots` that `known` does not have."""
     wanted = {slot.text for slot in slots if "?" in slot.text and not slot.narrative and slot.text not in known}
-    conditional = sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
-    return {text: await _resolved(service, reader, principal, text) for text in conditional}
+    return sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
 
 
-async def _resolved(service: Service, reader: Reader, principal: Principal, text: str) -> str:
+async def resolve(service: Service, reader: Reader, principal: Principal, text: str) -> str:
+    """What a conditional reference matches, as a literal one; raises as `resolve_conditional_references`."""
     parts = _CONDITIONAL.fullmatch(text)
     if parts is None or not service.definitions.is_resource(parts["type"]):
         raise HieError(Category.INVALID, "A conditional reference names no resource type", expression="Reference")

@@ -2,10 +2,11 @@
 
 1. Every entry is read and validated before the write begins.
 2. Inside the write: what conditional entries mean is looked up, ids are given, references are rewritten.
-3. DELETE, POST, PUT, PATCH, GET, in this order. Any failure undoes all of it and names the entry.
+3. DELETE, POST, PUT, PATCH, GET, in this order. Any failure undoes all of it and names the entry. Entries with
+   conditional references come after those without: what they mean may be made by the Bundle itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from hie.api.content import Rejected, of_type, validated
 from hie.api.entries import METHODS, Entry, answer_entry, entry_of, rows_of
 from hie.api.message import Answer, Request
 from hie.api.patch import Change, Patching, apply, change_in
-from hie.api.references import Slot, fill, resolve_all, slots_of
+from hie.api.references import Slot, fill, resolve, slots_of, unresolved
 from hie.api.router import Route, route
 from hie.api.service import Service
 from hie.api.write import Written, conditions, insert, put, remove, target_of_update, told
@@ -26,7 +27,7 @@ from hie.store.port import Transaction, Version
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One entry that is ready to run: its route, the resource or change it carries, the names it goes by."""
 
@@ -58,13 +59,19 @@ async def transaction(service: Service, request: Request, posted: Json) -> Answe
     steps = [_step(service, request, place, row) for place, row in enumerate(rows_of(service, posted))]
 
     names = {name for step in steps for name in step.names}
-    slots = [slot for step in steps if step.resource is not None for slot in slots_of(step.resource, names)]
+    slots = {step.entry.place: found for step in steps if (found := _slots(step, names))}
 
     async def job(tx: Transaction) -> list[bytes]:
         return await _run(replace(service, reader=tx), tx, steps, slots)
 
     answers = await (service.store.write(job) if any(step.method != "GET" for step in steps) else _read(service, steps))
     return Answer(200, bundled("transaction-response", answers))
+
+
+def _slots(step: Step, names: Collection[str]) -> list[Slot]:
+    """What may have to be replaced in what an entry carries: a resource, or the Parameters of a patch."""
+    carried = step.resource if step.change is None else step.entry.request.resource
+    return [] if carried is None else slots_of(carried, names)
 
 
 async def _read(service: Service, steps: Sequence[Step]) -> list[bytes]:
@@ -129,7 +136,9 @@ def _issue_at(entry: Entry, issue: Problem) -> Issue:
 # -- inside the write ----------------------------------------------------------------------------------------------
 
 
-async def _run(service: Service, tx: Transaction, steps: Sequence[Step], slots: Sequence[Slot]) -> list[bytes]:
+async def _run(
+    service: Service, tx: Transaction, steps: Sequence[Step], slots: Mapping[int, Sequence[Slot]]
+) -> list[bytes]:
     resolved = _Resolved()
     for step in steps:
         try:
@@ -137,16 +146,44 @@ async def _run(service: Service, tx: Transaction, steps: Sequence[Step], slots: 
         except HieError as error:
             raise _at(step.entry, error) from None
     _refuse_overlap(steps, resolved)
-    if slots:
-        principal = steps[0].entry.request.principal
-        fill(slots, resolved.names | await resolve_all(service, tx, principal, slots, resolved.names))
     answers = [b""] * len(steps)
-    for step in sorted(steps, key=lambda step: METHODS.index(step.method)):
-        try:
-            answers[step.entry.place] = await _perform(service, tx, step, resolved)
-        except HieError as error:
-            raise _at(step.entry, error) from None
+    ordered = sorted(steps, key=lambda step: METHODS.index(step.method))
+    waiting = [step for step in ordered if step.method != "GET"]
+    while waiting:
+        conditional = {step: unresolved(slots.get(step.entry.place, ()), resolved.names) for step in waiting}
+        ready = [step for step in waiting if not conditional[step]]
+        for step in ready:
+            fill(slots.get(step.entry.place, ()), resolved.names)
+            answers[step.entry.place] = await _performed(service, tx, step, resolved)
+        waiting = [step for step in waiting if conditional[step]]
+        await _resolve_references(service, tx, waiting, conditional, resolved)
+    for step in ordered:
+        if step.method == "GET":
+            answers[step.entry.place] = await _performed(service, tx, step, resolved)
     return answers
+
+
+async def _resolve_references(
+    service: Service,
+    tx: Transaction,
+    waiting: Sequence[Step],
+    conditional: Mapping[Step, Collection[str]],
+    resolved: _Resolved,
+) -> None:
+    """Look up the conditional references of the entries that wait; what one matches may still wait for another, so
+    it is an error only when none matches anything."""
+    refused: HieError | None = None
+    known = len(resolved.names)
+    for step in waiting:
+        for text in conditional[step]:
+            try:
+                resolved.names[text] = await resolve(service, tx, step.entry.request.principal, text)
+            except HieError as error:
+                if error.category is not Category.VERSION_CONFLICT:
+                    raise _at(step.entry, error) from None
+                refused = refused or _at(step.entry, error)
+    if refused is not None and len(resolved.names) == known:
+        raise refused
 
 
 async def _resolve(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> None:
@@ -214,6 +251,13 @@ def _refuse_overlap(steps: Sequence[Step], resolved: _Resolved) -> None:
                 Category.INVALID, "Two entries write the same resource", issue="duplicate", expression=step.entry.at
             )
         seen.add(key)
+
+
+async def _performed(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> bytes:
+    try:
+        return await _perform(service, tx, step, resolved)
+    except HieError as error:
+        raise _at(step.entry, error) from None
 
 
 async def _perform(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> bytes:

@@ -150,6 +150,51 @@ async def test_conditional_references(client: httpx.AsyncClient) -> None:
     assert (await client.get(made)).json()["subject"]["reference"] == "Patient/p1"
 
 
+async def test_conditional_references_to_what_the_bundle_makes(client: httpx.AsyncClient) -> None:
+    """Through two steps: the Observation names a Patient that names an Organization, all made here."""
+    hospital = {"resourceType": "Organization", "name": "First", "identifier": [{"system": "urn:o", "value": "1"}]}
+    patient = {**PATIENT, "managingOrganization": {"reference": "Organization?identifier=urn:o|1"}}
+    answer = await client.post("", json=bundle(
+        entry("POST", "Observation", observation("Patient?identifier=urn:test:id|A1")),
+        entry("POST", "Patient", patient),
+        entry("POST", "Organization", hospital),
+    ))  # fmt: skip
+    made = [(await client.get(row["response"]["location"])).json() for row in answer.json()["entry"]]
+    assert made[0]["subject"]["reference"] == f"Patient/{made[1]['id']}"
+    assert made[1]["managingOrganization"]["reference"] == f"Organization/{made[2]['id']}"
+
+
+async def test_conditional_references_that_wait_for_each_other_are_refused(client: httpx.AsyncClient) -> None:
+    each = [
+        {
+            "resourceType": "Organization",
+            "identifier": [{"value": own}],
+            "partOf": {"reference": f"Organization?identifier={other}"},
+        }
+        for own, other in (("1", "2"), ("2", "1"))
+    ]
+    answer = await client.post("", json=bundle(*(entry("POST", "Organization", one) for one in each)))
+    assert (answer.status_code, issue(answer)["code"]) == (412, "not-found")
+
+
+async def test_a_patch_refers_to_what_the_bundle_makes(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    parts = [
+        {"name": "type", "valueCode": "add"},
+        {"name": "path", "valueString": "Patient"},
+        {"name": "name", "valueString": "managingOrganization"},
+        {"name": "value", "valueReference": {"reference": MOTHER}},
+    ]
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+    hospital = {"resourceType": "Organization", "name": "First"}
+    answer = await client.post("", json=bundle(
+        entry("PATCH", "Patient/p1", patch), entry("POST", "Organization", hospital, MOTHER)
+    ))  # fmt: skip
+    assert answer.status_code == 200
+    patched = (await client.get("Patient/p1")).json()
+    assert patched["managingOrganization"]["reference"] == "Organization/new-1"
+
+
 async def test_conditional_update_and_delete(client: httpx.AsyncClient) -> None:
     url = "Patient?identifier=urn:test:id|A1"
     posted = bundle(entry("PUT", url, PATIENT, MOTHER), entry("POST", "Observation", observation(MOTHER)))
