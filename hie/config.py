@@ -34,6 +34,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
     Setting("terminology", str, "", "File of large code systems. Default: terminology.sqlite in the data directory."),
     Setting("exports", str, "", "Folder of bulk exports; servers on one store share it. Default: export in data."),
+    Setting("cors_origins", str, "", "Web origins whose pages may call the FHIR API, with commas; * is any."),
     Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
@@ -73,6 +74,7 @@ class Config:
     secret_file: str
     terminology: str
     exports: str
+    cors_origins: str
     mllp_port: int
     mllp_connections: int
     mllp_frame_seconds: float

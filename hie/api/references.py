@@ -16,26 +16,28 @@ Json = dict[str, Any]
 NAMES = frozenset({"value", "system", "id", "display", "fullUrl", "valueString", "title", "resourceType"})
 """JSON keys whose value names or shows a thing; a URL there is no reference (`Identifier.value` above all)."""
 
-_LINK = re.compile(r"""((?:href|src)\s*=\s*["'])([^"']+)(["'])""")
+_LINK = re.compile(r"""((?:href|src)\s*=\s*["'])([^"']+)""")
+_MARKDOWN = re.compile(r"(\]\()([^()\s]+)")
 _CONDITIONAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)", re.DOTALL)
 _LITERAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A string in a resource that may have to be replaced: `owner[key]`, which was `text` when it came in."""
+    """A string in a resource that may have to be replaced: `owner[key]`, which was `text` when it came in; with `links`
+    only what these find in it."""
 
     owner: Any
     key: str | int
     text: str
-    narrative: bool = False
+    links: re.Pattern[str] | None = None
 
 
 def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
     """Every place that may refer to one of `names`, and every conditional reference.
 
-    Those are Reference.reference, uri, url, canonical, oid, uuid, and `href` and `src` in narrative (FHIR R4 http
-    §3.1.0.11.2).
+    Those are Reference.reference, uri, url, canonical, oid, uuid, `href` and `src` in narrative (FHIR R4 http
+    §3.1.0.11.2), and links in Markdown.
     """
     found: list[Slot] = []
     waiting: list[tuple[Any, str]] = [(resource, "")]
@@ -48,7 +50,9 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
                 if (value in names and here not in NAMES) or (here == "reference" and "?" in value):
                     found.append(Slot(owner, key, value))
                 elif here == "div" and names and ("href" in value or "src" in value):
-                    found.append(Slot(owner, key, value, True))
+                    found.append(Slot(owner, key, value, _LINK))
+                elif names and "](" in value and here not in NAMES:
+                    found.append(Slot(owner, key, value, _MARKDOWN))
             elif kind is dict or kind is list:
                 waiting.append((value, key if isinstance(key, str) else name))
     return found
@@ -57,8 +61,8 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
 def fill(slots: Iterable[Slot], names: Mapping[str, str]) -> None:
     """Write what `names` says into the slots; may be done again with other names, since a slot keeps its text."""
     for slot in slots:
-        if slot.narrative:
-            slot.owner[slot.key] = _LINK.sub(lambda link: link[1] + names.get(link[2], link[2]) + link[3], slot.text)
+        if slot.links is not None:
+            slot.owner[slot.key] = slot.links.sub(lambda link: link[1] + names.get(link[2], link[2]), slot.text)
         else:
             slot.owner[slot.key] = names.get(slot.text, slot.text)
 
@@ -93,7 +97,7 @@ async def resolve_conditional_references(
 
 def unresolved(slots: Iterable[Slot], known: Mapping[str, str]) -> list[str]:
     """The conditional references in `slots` that `known` does not have."""
-    wanted = {slot.text for slot in slots if "?" in slot.text and not slot.narrative and slot.text not in known}
+    wanted = {slot.text for slot in slots if "?" in slot.text and slot.links is None and slot.text not in known}
     return sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
 
 

@@ -26,7 +26,11 @@ def open_fhir(
     **checks: Any,
 ) -> FhirApp:
     """The FHIR API over a store; `checks` are `check` and `validate` of `fhir_app`, for a process that writes."""
-    settings = FhirSettings(export_folder=config.export_folder, profiles={kind: our_profiles(kind) for kind in OURS})
+    settings = FhirSettings(
+        export_folder=config.export_folder,
+        profiles={kind: our_profiles(kind) for kind in OURS},
+        cors_origins=tuple(config.cors_origins.replace(",", " ").split()),
+    )
     return fhir_app(
         store,
         definitions,

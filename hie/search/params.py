@@ -55,6 +55,8 @@ _TYPED_AT_MOST = 10
 """A bare id is looked up under each target type when a parameter has no more targets than this."""
 
 _KM = {"km": 1.0, "m": 0.001, "[mi_us]": 1.609347219, "[mi_i]": 1.609344, "mi": 1.609344, "": 1.0}
+_HALF_ROUND_KM = 20_100.0
+"""No two places are further apart."""
 _NEAR_KM = 10.0
 """The distance of `near` when none is given."""
 
@@ -360,7 +362,10 @@ def _near_one(text: str) -> Near:
     unit = _KM.get(parts[3] if len(parts) > 3 else "")
     if unit is None or len(parts) > 4 or not (abs(latitude) <= 90 and abs(longitude) <= 180):
         raise ValueError
-    return Near(latitude, longitude, float(parts[2]) * unit if len(parts) > 2 and parts[2] else _NEAR_KM)
+    km = float(parts[2]) * unit if len(parts) > 2 and parts[2] else _NEAR_KM
+    if not 0 <= km <= _HALF_ROUND_KM:
+        raise ValueError
+    return Near(latitude, longitude, km)
 
 
 _SPECIAL: dict[str, Callable[..., Clause]] = {

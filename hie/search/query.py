@@ -207,7 +207,10 @@ def _summary(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 
 def _elements(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    return plan.but(elements=(*plan.elements, *(part for part in text.split(",") if part)))
+    named = [part for part in text.split(",") if part]
+    if not named:
+        raise invalid(name, "names elements")
+    return plan.but(elements=(*plan.elements, *named))
 
 
 def _cursor(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
@@ -215,6 +218,8 @@ def _cursor(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 
 def _explain(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
+    if text not in ("true", "false"):
+        raise invalid(name, "is true or false")
     return plan.but(explain=text == "true")
 
 

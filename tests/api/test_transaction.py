@@ -39,6 +39,7 @@ async def test_references_are_rewritten_everywhere(client: httpx.AsyncClient) ->
             "div": f'<div xmlns="http://www.w3.org/1999/xhtml"><a href="{MOTHER}">m</a></div>',
         },
         "extension": [{"url": "urn:x", "valueUri": MOTHER}],
+        "note": [{"text": f"[her mother]({MOTHER}), not {MOTHER}"}],
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": MOTHER}],
         "contained": [{"resourceType": "Basic", "id": "c", "code": {"text": "x"}, "subject": {"reference": MOTHER}}],
     }
@@ -54,6 +55,7 @@ async def test_references_are_rewritten_everywhere(client: httpx.AsyncClient) ->
     assert stored["extension"][0]["valueUri"] == "Patient/new-2"
     assert stored["contained"][0]["subject"]["reference"] == "Patient/new-2"
     assert 'href="Patient/new-2"' in stored["text"]["div"]
+    assert stored["note"][0]["text"] == f"[her mother](Patient/new-2), not {MOTHER}"
     assert stored["identifier"][0]["value"] == MOTHER
 
 

@@ -1,13 +1,19 @@
-"""`hie serve` stops cleanly on SIGTERM and SIGINT: connections answered, store closed, nothing left running."""
+"""`hie serve` stops cleanly on SIGTERM and SIGINT: connections answered, store closed, nothing left running.
+
+Its settings reach the API.
+"""
 
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from hie.app import open_exchange
 from hie.commands.datadir import running_server
+from hie.config import load_config
 from tests.bench.bench_feeds import wait_ready
 
 
@@ -28,3 +34,18 @@ def test_a_signal_ends_the_server_in_order(tmp_path: Path, number: signal.Signal
     assert "leaked" not in text
     assert running_server(tmp_path) is None
     assert not (tmp_path / "hie.sqlite-wal").exists(), "the store was closed"
+
+
+async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) -> None:
+    given = {"data": tmp_path, "mllp_port": -1, "workers": 0, "cors_origins": "http://a, http://b"}
+    exchange = await open_exchange(load_config(given, {}))
+    await exchange.start()
+    try:
+        transport = httpx.ASGITransport(app=exchange.web)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            allowed = await client.get("/fhir/Patient", headers={"origin": "http://b"})
+            other = await client.get("/fhir/Patient", headers={"origin": "http://c"})
+    finally:
+        await exchange.close()
+    assert allowed.headers["access-control-allow-origin"] == "http://b"
+    assert "access-control-allow-origin" not in other.headers
