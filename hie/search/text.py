@@ -19,6 +19,7 @@ _NOT_CONTENT = frozenset(
 )
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _RUN = re.compile(rf"[{_IDEOGRAPHS}]+|[^\W_{_IDEOGRAPHS}]+")
+_WORD = re.compile(r"[a-z0-9]+")
 _IDEOGRAPH = re.compile(f"[{_IDEOGRAPHS}]")
 _LONGEST = 64
 """Characters of a term that count."""
@@ -39,6 +40,8 @@ def content_text(resource: Mapping[str, Any]) -> str:
 
 def terms(text: str) -> set[str]:
     """The terms of a folded text."""
+    if text.isascii():
+        return {word[:_LONGEST] for word in _WORD.findall(text)}
     found: set[str] = set()
     for run in _RUN.findall(text):
         if _ideographic(run):

@@ -9,9 +9,10 @@ the same work twice.
 import asyncio
 import contextlib
 import uuid
-from time import time
+from time import monotonic, time
 from typing import Any
 
+import orjson
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, PyMongoError
 
@@ -20,7 +21,6 @@ from hie.search.text import content_text, narrative_text, terms
 from hie.store.mongo.keys import name
 from hie.store.mongo.schema import CONTROL, TEXT, VERSION
 from hie.store.mongo.seen import Seen
-from hie.wire.safejson import loads
 
 BATCH = 100
 """Versions that are taken in at a time."""
@@ -33,7 +33,7 @@ _TAKEN = 11000
 
 def text_document(number: int, resource_type: str, resource_id: str, body: bytes) -> dict[str, Any]:
     """The document of a version."""
-    resource = loads(body)
+    resource = orjson.loads(body)
     narrated, every = terms(narrative_text(resource)), terms(content_text(resource))
     found = {"_id": number, "t": resource_type, "i": name(resource_type, resource_id), "c": sorted(every)}
     return {**found, "x": sorted(narrated)} if narrated else found
@@ -55,10 +55,10 @@ class TextFollower:
 
     async def _work(self) -> None:
         while True:
-            more = False
+            more, begun = False, monotonic()
             with contextlib.suppress(PyMongoError, HieError):
                 more = await self._step()
-            await asyncio.sleep(0 if more else _REST_SECONDS)
+            await asyncio.sleep(min(monotonic() - begun, _REST_SECONDS) if more else _REST_SECONDS)
 
     async def _step(self) -> bool:
         """Take in the next versions, if this process is the one to; whether there may be more."""

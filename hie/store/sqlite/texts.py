@@ -15,17 +15,20 @@ from typing import Any
 from urllib.parse import quote
 
 import apsw
+import orjson
 
 from hie.base.errors import HieError
 from hie.search.text import content_text, narrative_text, terms
 from hie.store.sqlite.database import connect
-from hie.wire.safejson import loads
 
 BATCH = 500
 """Versions a commit of the thread."""
 
-_RESTING_SECONDS = 0.5
-"""The longest pause between two batches; otherwise as long as the last one took."""
+BUSY = 9
+"""While commits keep coming, a pause is this many times as long as the batch before it: writing comes first."""
+
+_RESTING_SECONDS = 1.0
+"""The longest pause between two batches; when nothing is written, it is as long as the last one took."""
 
 _AGAIN_SECONDS = 5.0
 """The pause after the file could not be read or written."""
@@ -61,7 +64,7 @@ def expression(words: Iterable[str], narrative: bool) -> str:
 
 
 def _row(body: bytes) -> str:
-    resource = loads(body)
+    resource = orjson.loads(body)
     narrated = terms(narrative_text(resource))
     return " ".join([*terms(content_text(resource)), *(_NARRATIVE + term for term in narrated)])
 
@@ -107,8 +110,9 @@ class TextIndex:
                 self._closing.wait(_AGAIN_SECONDS)
                 more = True
             if more:
+                rest = (monotonic() - begun) * (BUSY if self._wake.is_set() else 1)
                 self._wake.set()
-                self._closing.wait(min(monotonic() - begun, _RESTING_SECONDS))
+                self._closing.wait(min(rest, _RESTING_SECONDS))
             elif not self._wake.is_set():
                 self._idle.set()
 
