@@ -115,7 +115,6 @@ async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None
     if found.get("version", SCHEMA) < 3:
         await _add_main_strings(database)
     await control.update_one({"_id": CLOCK}, {"$setOnInsert": {"seq": 0, "last": 0}}, upsert=True)
-    await control.update_one({"_id": "text"}, {"$setOnInsert": {"reached": 0}}, upsert=True)
     await control.update_one({"_id": "schema"}, {"$set": {"version": SCHEMA, "digest": wanted}}, upsert=True)
 
 

@@ -54,6 +54,9 @@ class TextFollower:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _work(self) -> None:
+        with contextlib.suppress(PyMongoError):
+            begin = {"$setOnInsert": {"reached": 0}}
+            await self._database[CONTROL].update_one({"_id": "text"}, begin, upsert=True)
         while True:
             more, begun = False, monotonic()
             with contextlib.suppress(PyMongoError, HieError):

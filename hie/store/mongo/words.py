@@ -55,7 +55,8 @@ class WordReading:
         return clause
 
     async def _read(self, clause: Words, scope: Scope, beside: Sequence[Clause]) -> Clause:
-        reached = (await self._asking.of(schema.CONTROL, [{"$match": {"_id": "text"}}], "_id_"))[0]["reached"]
+        state = await self._asking.of(schema.CONTROL, [{"$match": {"_id": "text"}}], "_id_")
+        reached = state[0]["reached"] if state else 0
         found = await self._indexed(clause, scope)
         beyond = {"_id": {"$gt": reached}, "t": one_of(scope), "e": None}
         first: list[Stage] = [{"$match": beyond}, {"$sort": {"_id": 1}}, {"$limit": MOST_BEYOND + 1}]
@@ -75,10 +76,10 @@ class WordReading:
         documents = await self._asking.of(schema.TEXT, [*wanted, {"$project": {"i": 1}}], index)
         if len(documents) > MOST_FOUND:
             return None
-        numbers = {one["_id"] for one in documents}
+        numbers = {(one["i"], one["_id"]) for one in documents}
         these = {"$match": {"_id": {"$in": list({one["i"] for one in documents})}, "t": {"$gt": ""}}}
         current = await self._asking.documents([these, {"$project": {"w": 1}}], "_id_") if documents else []
-        return [one["_id"] for one in current if one["w"] in numbers]
+        return [one["_id"] for one in current if (one["_id"], one["w"]) in numbers]
 
     async def _by_reading(self, clause: Words, scope: Scope, beside: Sequence[Clause]) -> list[str]:
         """The names of what has the words among all that meet the clauses `beside`."""

@@ -1,9 +1,8 @@
-"""Clauses as arms: SELECTs that list the resources that meet a clause straight from an index, and which one drives.
+"""Clauses as arms (`hie.store.sqlite.arms`), and which clause drives.
 
 A search runs the arms of its most selective clause and probes the others (`hie.store.sqlite.probing`).
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,6 @@ from hie.search.plan import (
     And,
     Chain,
     Clause,
-    Compare,
     CompositeMatch,
     Has,
     IdIs,
@@ -27,26 +25,13 @@ from hie.search.plan import (
     Present,
     QuantityTest,
     RangeTest,
-    StringTest,
     UpdatedIs,
     Words,
 )
-from hie.store.sqlite.conditions import DAY, NEVER, Sql, date_condition, joined, one_of
-from hie.store.sqlite.probing import TABLES, Probing, Scope, live
+from hie.store.sqlite.arms import Arm, checked, date_arms, plain, split
+from hie.store.sqlite.conditions import NEVER, Sql, joined, one_of
+from hie.store.sqlite.probing import TABLES, Probing, Scope
 from hie.store.sqlite.texts import expression
-
-
-@dataclass(frozen=True, slots=True)
-class Arm:
-    """A SELECT of one column `resource`; `ordered` when its rows come in ascending order without sorting.
-
-    `live` when it lists only current resources of the scope; `loose` when it reads far more rows than it lists.
-    """
-
-    sql: Sql
-    ordered: bool = False
-    live: bool = True
-    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +93,11 @@ class Compiler(Probing):
             if condition is NEVER:
                 continue
             if table == "date":
-                arms += _date_arms(clause, params)
+                arms += date_arms(clause, params)
             elif table == "quantity":
                 arms += self._quantity_arms(clause, params)
             else:
-                arms += _split(table, params, condition) or [_plain(clause, table, params, condition)]
+                arms += split(table, params, condition) or [plain(clause, table, params, condition)]
         return arms
 
     def _quantity_arms(self, clause: Match, params: Sql) -> list[Arm]:
@@ -262,58 +247,6 @@ def _likely(pair: tuple[Clause, list[Arm]]) -> tuple[int, bool]:
     clause = pair[0]
     return _RANK.get(type(clause), 9), not (isinstance(clause, Match) and clause.kind is Kind.REFERENCE)
 
-
-def checked(arm: Arm, scope: Scope) -> Arm:
-    """The arm without what is not current or not of the scope."""
-    if arm.live:
-        return arm
-    check = live("e.resource", scope)
-    sql = f"SELECT e.resource AS resource FROM ({arm.sql.text}) e WHERE {check.text}"
-    return Arm(Sql(sql, arm.sql.values + check.values), arm.ordered, True, arm.loose)
-
-
-def _split(table: str, params: Sql, condition: Sql) -> list[Arm] | None:
-    """One ordered arm for each (param, value), where the condition is plain equality on few of them."""
-    column = _EQUAL.get(table)
-    if column is None or not (condition.text == f"{column} = ?" or _LISTED[column].fullmatch(condition.text)):
-        return None
-    pairs = [(param, value) for param in params.values for value in condition.values]
-    if len(pairs) > _MOST_ARMS:
-        return None
-    return [Arm(Sql(f"SELECT resource FROM {table} WHERE param = ? AND {column} = ?", pair), True) for pair in pairs]
-
-
-def _plain(clause: Match, table: str, params: Sql, condition: Sql) -> Arm:
-    where = joined([params, condition], "AND")
-    loose = any(isinstance(test, StringTest) and test.compare in _INSIDE for test in clause.tests)
-    return Arm(Sql(f"SELECT resource FROM {table} WHERE {where.text}", where.values), loose=loose)
-
-
-def _date_arms(clause: Match, params: Sql) -> list[Arm]:
-    """A bound on the end of a range alone gets a bound on its start too: for all but long ranges it is near."""
-    arms = []
-    for test in clause.tests:
-        assert isinstance(test, RangeTest)
-        where = joined([params, date_condition(test, "low", "high")], "AND")
-        bound = {Op.GT: test.high, Op.GE: test.low, Op.AP: test.low}.get(test.op)
-        if bound is None:
-            arms.append(_date_arm(where, "1"))
-            continue
-        near = int(bound) - DAY
-        arms.append(_date_arm(where, "low > ?", near))
-        arms.append(_date_arm(where, f"high - low > {DAY} AND +low <= ?", near))
-    return arms
-
-
-def _date_arm(where: Sql, more: str, *values: int) -> Arm:
-    text = f"SELECT resource FROM date WHERE {where.text} AND {more}"
-    return Arm(Sql(text, where.values + values))
-
-
-_EQUAL = {"token": "concept", "reference": "target"}
-_LISTED = {column: re.compile(rf"{column} IN \([?, ]+\)") for column in _EQUAL.values()}
-_MOST_ARMS = 32
-_INSIDE = (Compare.CONTAINS, Compare.ENDS)
 
 _CAPS = (100, 2000, 10_000)
 """Rows counted of each clause, round by round, until one is known to be selective."""

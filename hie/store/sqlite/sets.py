@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import apsw
 
 from hie.search.plan import And, Clause
+from hie.store.sqlite.arms import Arm, checked
 from hie.store.sqlite.conditions import Sql, joined, one_of
-from hie.store.sqlite.driving import Arm, Compiler, checked
+from hie.store.sqlite.driving import Compiler
 from hie.store.sqlite.probing import Scope
 
 
