@@ -192,6 +192,7 @@ class Names:
         self._connection.executemany("INSERT INTO resource (pk, type, id) VALUES (?, ?, ?)", resources)
         return True
 
+
 class FollowedNames(Names):
     """The numbers that another process gives: what is not known yet is looked for in the file. For several threads."""
 
