@@ -234,3 +234,29 @@ def test_large_noise_is_refused_at_once(noise: bytes) -> None:
 def test_a_large_doctype_is_refused() -> None:
     body = b"<!-- %b --><!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>" % (b"z" * LARGE)
     assert [one.code for one in parse_xml(body).findings] == ["doctype-forbidden"]
+
+
+@pytest.mark.parametrize(
+    ("body", "tags"),
+    [
+        (b"<?xml version='1.0'?>\n<!-- c --><a\n xmlns='urn:hl7-org:v3' b='1'><b/></a>", ["a", "b"]),
+        (b"<a xmlns='urn:hl7-org:v3' xmlns:v='urn:hl7-org:v3'><v:b/></a>", ["a", f"{V3}b"]),
+        (b"<a xmlns='urn:hl7-org:v3'><b xmlns='urn:x'/></a>", ["a", "{urn:x}b"]),
+        (b"<a xmlns='urn:x'><b/></a>", ["{urn:x}a", "{urn:x}b"]),
+        (b"<a b=\" xmlns='urn:hl7-org:v3'\"><b/></a>", ["a", "b"]),
+        (b"<v:a xmlns:v='urn:hl7-org:v3'><b xmlns='urn:hl7-org:v3'/></v:a>", [f"{V3}a", f"{V3}b"]),
+    ],
+)
+def test_a_default_namespace_that_is_left_out_changes_nothing_else(body: bytes, tags: list[str]) -> None:
+    bare, whole = parse_xml(body, bare="urn:hl7-org:v3"), parse_xml(body)
+    assert bare.root is not None
+    assert whole.root is not None
+    assert [element.tag for element in bare.root.iter()] == tags
+    assert [e.sourceline for e in bare.root.iter()] == [e.sourceline for e in whole.root.iter()]
+    assert [dict(e.attrib) for e in bare.root.iter()] == [dict(e.attrib) for e in whole.root.iter()]
+
+
+def test_mistakes_stand_at_the_same_place_when_a_namespace_is_left_out() -> None:
+    malformed = (b"<a xmlns='urn:hl7-org:v3' b=1/>", b"<a xmlns='urn:hl7-org:v3'><b></a>", b"<a xmlns='urn:hl7-org:v3'")
+    for body in malformed:
+        assert parse_xml(body, bare="urn:hl7-org:v3").findings == parse_xml(body).findings

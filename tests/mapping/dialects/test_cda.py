@@ -44,6 +44,10 @@ def tree() -> Any:
         ("section(手术)//procedure/code/@code", ["36.06"]),
         ("section(*)//procedure/code/@code", ["36.06"]),
         ("section(nothing)//value", []),
+        ("section(29548-5)//obs(DE05.01.024.00)[1]/value/@code", ["J40"]),
+        ("section(29548-5)//obs(DE05.01.024.00)[last()]/value", ["咳嗽"]),
+        ("(section(*)//obs(DE05.01.024.00))[2]/value", ["咳嗽"]),
+        ("section(*)[1]/title", ["手术"]),
         ("count(//section)", ["2.0"]),
     ],
 )
@@ -57,6 +61,13 @@ def test_contexts_and_numbers(tree: Any) -> None:
     assert [list(CDA.compile_path("document:id")(entry)) for entry in entries] == [["D1"], ["D1"]]
     assert CDA.locate(entries[1], "value") == "DE05.01.024.00[2]/value"
     assert CDA.locate(tree, "title") == "title"
+
+
+def test_the_header_is_that_of_the_document_at_hand(tree: Any) -> None:
+    other = etree.fromstring(DOCUMENT.replace(" D1 ", "D2"))
+    drop_namespaces(other)
+    read = CDA.compile_path("document:id")
+    assert [list(read(node)) for node in (tree, other, tree[0], other[0])] == [["D1"], ["D2"], ["D1"], ["D2"]]
 
 
 def test_nodes(tree: Any) -> None:
