@@ -1,6 +1,6 @@
 """Rows of a `Table` as documents, and queries on them; the changes of a batch that is not written yet are laid over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
@@ -68,6 +68,15 @@ class TableReading:
             raise ValueError(f"table {table.name}: the key has {len(table.key)} columns")
         found = await self._database[collection(table)].find_one(by_key(table, key), session=self._session)
         return None if found is None else _row(table, found)
+
+    async def rows(self, table: Table, keys: Collection[Key]) -> dict[Key, Row]:
+        """Rows by their primary keys, of those that are there."""
+        if len(table.key) == 1:
+            wanted: dict[str, Any] = {"_id": {"$in": [key[0] for key in keys]}}
+        else:
+            wanted = {"$or": [by_key(table, key) for key in keys]}
+        found = await self._database[collection(table)].find(wanted, session=self._session).to_list()
+        return {key_of(table, row): row for row in (_row(table, one) for one in found)}
 
     async def select(
         self,

@@ -38,6 +38,16 @@ class VersionReading:
         )
         return found
 
+    async def currents(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The documents of the current versions of `Type/id`, of those that were ever written."""
+        here = self._resources.find({"_id": {"$in": list(names)}}, {"w": 1, "p": 1}, session=self._session)
+        there = {one["w"]: one for one in await here.to_list()}
+        if not there:
+            return {}
+        wanted = {"_id": {"$in": list(there)}, "p": {"$in": [*{one.get("p") for one in there.values()}]}}
+        found = await self._versions.find(wanted, session=self._session).to_list()
+        return {there[one["_id"]]["_id"]: one for one in found}
+
     async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
         """One version."""
         one = {**_named(resource_type, resource_id), "v": {"$eq": version}}

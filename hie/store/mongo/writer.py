@@ -11,6 +11,7 @@ import random
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from secrets import token_bytes, token_hex
 from time import monotonic, time
 from typing import Any
@@ -27,6 +28,7 @@ from hie.store.mongo.batch import WRITES, Batch
 from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.schema import CLOCK, CONTROL
+from hie.store.mongo.scouting import FEWEST, MOST, Scouting
 from hie.store.mongo.seen import Seen
 from hie.store.port import Transaction
 
@@ -256,6 +258,7 @@ class GroupWriter:
 
     async def _run_jobs(self, batch: _Attempts, run: Batch) -> dict[_Job, Any]:
         results: dict[_Job, Any] = {}
+        await self._scout(batch, run)
         transaction = self._transact(run)
         until = monotonic() + self._limits.seconds
         for job in list(batch.jobs):
@@ -270,6 +273,13 @@ class GroupWriter:
             await self._run(job, batch, run, transaction, results)
             await asyncio.sleep(0)
         return results
+
+    async def _scout(self, batch: _Attempts, run: Batch) -> None:
+        """Read ahead for the jobs that wait, if there are some."""
+        waiting = [] if batch.closed else [*islice(self._queue, MOST)]
+        jobs = [job.run for job in (*batch.jobs, *waiting)]
+        if len(jobs) >= FEWEST:
+            await Scouting(self._database, run).look(jobs)
 
     async def _run(
         self, job: _Job, batch: _Attempts, run: Batch, transaction: Transaction, results: dict[_Job, Any]

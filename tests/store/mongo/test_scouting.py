@@ -1,0 +1,155 @@
+"""Waiting jobs are read ahead for: their reads by key go to the server together, and nothing else changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
+
+from hie.base.errors import Category, HieError
+from hie.store.mongo import MongoStore
+from hie.store.mongo.schema import CONTROL
+from hie.store.port import Transaction
+from hie.store.table import Table
+from tests.contract.asking import put
+from tests.contract.material import patient
+from tests.mongo_store import empty_store
+
+COUNTER = Table("counter", {"name": str, "value": int}, key=("name",))
+PAIR = Table("pair", {"left": str, "right": str, "value": int}, key=("left", "right"))
+MANY = 40
+
+
+class Commands(CommandListener):
+    """The names of all commands on data."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command.get(event.command_name) != CONTROL:
+            self.names.append(event.command_name)
+
+    def succeeded(self, event: Any) -> None:
+        """Not needed."""
+
+    def failed(self, event: Any) -> None:
+        """Not needed."""
+
+
+@pytest.fixture
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture
+async def store(mongodb_uri: str, commands: Commands, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MongoStore]:
+    def connect(uri: str, **options: Any) -> AsyncMongoClient[Any]:
+        return AsyncMongoClient(uri, event_listeners=[commands], tz_aware=True)
+
+    monkeypatch.setattr("hie.store.mongo.store.connect", connect)
+    opened = await empty_store(mongodb_uri, "scouts", [COUNTER, PAIR])
+    yield opened
+    await opened.close()
+
+
+async def test_many_small_jobs_cost_few_reads(store: MongoStore, commands: Commands) -> None:
+    await put(store, *(patient(f"old{number}") for number in range(0, MANY, 2)))
+    commands.names.clear()
+
+    def job(number: int) -> Any:
+        async def run(tx: Transaction) -> tuple[int, Any]:
+            written = await tx.put(patient(f"old{number}", gender="male"))
+            row = await tx.get(PAIR, "left", str(number))
+            await tx.upsert(PAIR, {"left": "left", "right": str(number), "value": number})
+            return written.version, row
+
+        return store.write(run)
+
+    found = await asyncio.gather(*(job(number) for number in range(MANY)))
+    assert found == [(1 if number % 2 else 2, None) for number in range(MANY)]
+    assert commands.names.count("find") <= 12
+    assert await store.count(PAIR, {"left": "left"}) == MANY
+
+
+async def test_jobs_that_depend_on_each_other_stay_serial(store: MongoStore) -> None:
+    async def count(tx: Transaction) -> int:
+        row = await tx.get(COUNTER, "c") or {"value": 0}
+        value = int(str(row["value"])) + 1
+        await tx.upsert(COUNTER, {"name": "c", "value": value})
+        await tx.put(patient("p", name=[{"family": str(value)}]))
+        return value
+
+    assert sorted(await asyncio.gather(*(store.write(count) for _ in range(MANY)))) == list(range(1, MANY + 1))
+    assert await store.get(COUNTER, "c") == {"name": "c", "value": MANY}
+    found = await store.read("Patient", "p")
+    assert found is not None
+    assert found.version == MANY
+
+
+async def test_only_one_of_many_inserts_of_a_key_succeeds(store: MongoStore) -> None:
+    async def claim(tx: Transaction) -> str:
+        if await tx.get(COUNTER, "claim") is not None:
+            return "taken"
+        await tx.insert(COUNTER, {"name": "claim", "value": 1})
+        return "mine"
+
+    answers = await asyncio.gather(*(store.write(claim) for _ in range(MANY)))
+    assert sorted(answers) == ["mine"] + ["taken"] * (MANY - 1)
+
+
+async def test_what_a_scout_cannot_foresee_ends_it_and_not_the_job(store: MongoStore) -> None:
+    """A selection ends a scout; the handling of errors in a job does not see that, nor is it told of it."""
+    caught: list[str] = []
+
+    def job(number: int) -> Any:
+        async def run(tx: Transaction) -> int:
+            try:
+                rows = await tx.select(PAIR, {"left": "x"})
+                await tx.insert(PAIR, {"left": "x", "right": str(number), "value": len(rows)})
+                await tx.delete("Patient", "never")
+            except HieError as error:
+                caught.extend([] if error.category is Category.NOT_FOUND else [str(error)])
+            except Exception as error:
+                caught.append(type(error).__name__)
+            return len(await tx.select(PAIR, {"left": "x"}))
+
+        return store.write(run)
+
+    assert await asyncio.gather(*(job(number) for number in range(8))) == list(range(1, 9))
+    assert caught == []
+
+
+async def test_a_job_that_waits_for_something_else_is_not_waited_for_ahead(store: MongoStore) -> None:
+    gate = asyncio.Event()
+
+    def job(number: int) -> Any:
+        async def run(tx: Transaction) -> int:
+            if number == 0:
+                await gate.wait()
+            await tx.upsert(COUNTER, {"name": f"g{number}", "value": number})
+            return number
+
+        return store.write(run)
+
+    jobs = [asyncio.create_task(job(number)) for number in range(5)]
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert await asyncio.gather(*jobs) == [0, 1, 2, 3, 4]
+
+
+async def test_one_failing_job_fails_alone(store: MongoStore) -> None:
+    def job(number: int) -> Any:
+        async def run(tx: Transaction) -> int:
+            await tx.put(patient(f"f{number}"))
+            if number == 3:
+                raise HieError(Category.INVALID, "no")
+            return number
+
+        return store.write(run)
+
+    found = await asyncio.gather(*(job(number) for number in range(6)), return_exceptions=True)
+    assert [one for one in found if isinstance(one, int)] == [0, 1, 2, 4, 5]
+    assert [version.id async for version in store.versions("Patient")] == ["f0", "f1", "f2", "f4", "f5"]
