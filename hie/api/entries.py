@@ -1,7 +1,8 @@
 """Entries of a batch or transaction: checked, and read as requests (FHIR R4 http §3.1.0.11)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -22,6 +23,8 @@ _HEADERS = {
     "ifModifiedSince": "if-modified-since",
     "ifNoneExist": "if-none-exist",
 }
+_REQUIRED = 2
+"""Elements that every Bundle.entry.request has: method and url."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,19 @@ def entry_of(service: Service, request: Request, place: int, row: Any) -> Entry:
         raise _invalid("An entry needs a request.url", f"{at}.request.url", "required")
     path, query = _place(url, request.base, at)
     resource = _resource(service, row, method, path, at)
-    inner = replace(
-        request,
-        method=method,
-        path=path,
-        query=query,
-        headers=_headers(asked, request.headers, at),
-        body=b"",
-        resource=resource,
+    inner = Request(
+        method,
+        path,
+        query,
+        _headers(asked, request.headers, at),
+        b"",
+        request.base,
+        request.principal,
+        request.prefer,
+        request.format,
+        request.pretty,
         entry=True,
+        resource=resource,
     )
     return Entry(place, inner, full_url)
 
@@ -81,7 +88,7 @@ def _place(url: str, base: str, at: str) -> tuple[tuple[str, ...], tuple[tuple[s
     if "://" in path or path.startswith("urn:"):
         raise _invalid("request.url is relative to the service base", f"{at}.request.url", "value")
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1000)
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=1000) if query else []
     except ValueError:
         raise _invalid("request.url is not percent-encoded UTF-8", f"{at}.request.url", "value") from None
     return tuple(unquote(part) for part in path.strip("/").split("/") if part), tuple(pairs)
@@ -100,6 +107,8 @@ def _bodiless(path: tuple[str, ...]) -> bool:
 
 
 def _headers(asked: Json, outer: Mapping[str, str], at: str) -> dict[str, str]:
+    if len(asked) == _REQUIRED:
+        return {}
     headers = {}
     for name, header in _HEADERS.items():
         value = asked.get(name)
@@ -115,6 +124,7 @@ def _invalid(why: str, expression: str, issue: str = "structure") -> HieError:
     return HieError(Category.INVALID, why, issue=issue, expression=expression)
 
 
+@cache
 def status_line(status: int) -> str:
     """`201 Created`."""
     return f"{status} {HTTPStatus(status).phrase}"

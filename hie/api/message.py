@@ -85,7 +85,12 @@ def location(base: str, version: Version) -> str:
 
 def shown_instant(version: Version) -> str:
     """`meta.lastUpdated` of a version."""
-    return instant(datetime.fromtimestamp(version.last_updated / 1_000_000, UTC))
+    return _instant_of(version.last_updated)
+
+
+@lru_cache(maxsize=16)
+def _instant_of(microseconds: int) -> str:
+    return instant(datetime.fromtimestamp(microseconds / 1_000_000, UTC))
 
 
 def version_headers(version: Version) -> dict[str, str]:

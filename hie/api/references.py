@@ -40,22 +40,47 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
     §3.1.0.11.2), and links in Markdown.
     """
     found: list[Slot] = []
-    waiting: list[tuple[Any, str]] = [(resource, "")]
+    waiting: list[Json] = [resource]
     while waiting:
-        owner, name = waiting.pop()
-        for key, value in owner.items() if isinstance(owner, dict) else enumerate(owner):
+        owner = waiting.pop()
+        for key, value in owner.items():
             kind = type(value)
             if kind is str:
-                here = key if isinstance(key, str) else name
-                if (value in names and here not in NAMES) or (here == "reference" and "?" in value):
-                    found.append(Slot(owner, key, value))
-                elif here == "div" and names and ("href" in value or "src" in value):
-                    found.append(Slot(owner, key, value, _LINK))
-                elif names and "](" in value and here not in NAMES:
-                    found.append(Slot(owner, key, value, _MARKDOWN))
-            elif kind is dict or kind is list:
-                waiting.append((value, key if isinstance(key, str) else name))
+                if value in names:
+                    if key not in NAMES:
+                        found.append(Slot(owner, key, value))
+                elif key == "reference":
+                    if "?" in value:
+                        found.append(Slot(owner, key, value))
+                elif names and (links := _links_in(key, value)) is not None:
+                    found.append(Slot(owner, key, value, links))
+            elif kind is dict:
+                waiting.append(value)
+            elif kind is list:
+                _in_list(value, key, names, found, waiting)
     return found
+
+
+def _links_in(name: str, text: str) -> re.Pattern[str] | None:
+    """What finds the links in the value of `name`, None for a text that has none."""
+    if name == "div":
+        return _LINK if "href" in text or "src" in text else None
+    return _MARKDOWN if "](" in text and name not in NAMES else None
+
+
+def _in_list(owner: list[Any], name: str, names: Collection[str], found: list[Slot], waiting: list[Json]) -> None:
+    """The same for an array, the value of `name`; objects in it go to `waiting`."""
+    for place, value in enumerate(owner):
+        kind = type(value)
+        if kind is dict:
+            waiting.append(value)
+        elif kind is str:
+            if value in names and name not in NAMES:
+                found.append(Slot(owner, place, value))
+            elif names and (links := _links_in(name, value)) is not None:
+                found.append(Slot(owner, place, value, links))
+        elif kind is list:
+            _in_list(value, name, names, found, waiting)
 
 
 def fill(slots: Iterable[Slot], names: Mapping[str, str]) -> None:

@@ -178,15 +178,18 @@ def _too_deep(raw: bytes, limits: JsonLimits) -> bool:
 
 
 def _outside_strings(raw: bytes) -> bytes:
-    """The brackets that are structure, braces as square ones: every second part between unescaped quotes."""
+    """The brackets that are structure, braces as square ones: every second part between unescaped quotes.
+
+    Neighbouring quotes go first: whether what follows is inside a string does not change, and nearly all are gone.
+    """
     if b"\\" in raw:
         raw = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return b"".join(raw.translate(_ONE_KIND, _NOT_STRUCTURE).split(b'"')[::2])
+    return b"".join(raw.translate(_ONE_KIND, _NOT_STRUCTURE).replace(b'""', b"").split(b'"')[::2])
 
 
 def _surrogates_pair(raw: bytes) -> bool:
     """Whether every escaped surrogate has its other half: orjson refuses it otherwise."""
-    if b"\\ud" not in raw and b"\\uD" not in raw:
+    if b"\\u" not in raw or (b"\\ud" not in raw and b"\\uD" not in raw):
         return True
     try:
         orjson.loads(raw)

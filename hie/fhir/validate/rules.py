@@ -5,7 +5,7 @@ the FHIRPath engine; `tests/fhir/validate/test_rules.py` holds both against each
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hie.fhir.path.temporal import compare, parse_temporal
@@ -72,18 +72,21 @@ def _dom_2(value: Mapping[str, Any], root: Root) -> bool:
     return not any("contained" in inner for inner in _objects(value.get("contained")))
 
 
-def references_in(value: Any) -> Iterator[str]:
+def references_in(value: Any) -> set[str]:
     """Every string inside that may name a contained resource: references, canonicals, URIs, links of narratives."""
-    if value.__class__ is dict:
-        for part in value.values():
-            yield from references_in(part)
-    elif value.__class__ is list:
-        for part in value:
-            yield from references_in(part)
-    elif value.__class__ is str and value[:1] == "#":
-        yield value
-    elif value.__class__ is str and value[:4] == "<div":
-        yield from _NARRATIVE_LINK(value)
+    found: set[str] = set()
+    waiting = [value]
+    while waiting:
+        owner = waiting.pop()
+        for part in owner.values() if owner.__class__ is dict else owner:
+            if part.__class__ is str:
+                if part[:1] == "#":
+                    found.add(part)
+                elif part[:4] == "<div":
+                    found.update(_NARRATIVE_LINK(part))
+            elif part.__class__ is dict or part.__class__ is list:
+                waiting.append(part)
+    return found
 
 
 def _dom_3(value: Mapping[str, Any], root: Root) -> bool:
@@ -91,7 +94,7 @@ def _dom_3(value: Mapping[str, Any], root: Root) -> bool:
     inner = _objects(value.get("contained"))
     if not inner:
         return True
-    named = set(references_in(value))
+    named = references_in(value)
     return all(f"#{row.get('id')}" in named or "#" in references_in(row) for row in inner)
 
 
