@@ -26,6 +26,7 @@ from hie.api.negotiation import (
     preference,
     takes_gzip,
 )
+from hie.api.prepared import unpacked
 from hie.api.presentation import as_xml, pretty_json
 from hie.api.searchparameters import SearchParameters
 from hie.api.service import (
@@ -45,10 +46,13 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
 from hie.security.policy import Policy
+from hie.security.principal import Principal
 from hie.store.port import Store
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+_LARGEST = 1 << 32
+"""Bytes of a prepared transaction: the process that prepared it has kept the limits."""
 _READING = frozenset({"GET", "HEAD"})
 _CORS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -129,6 +133,8 @@ class FhirApp:
         _negotiate(wanted, path, dict(query), headers)
         principal = await self.authenticate(headers)
         method = scope["method"]
+        if scope.get("prepared"):
+            return await self._prepared(scope, receive, headers, wanted, principal)
         body = b"" if method in _READING else await self._body(receive, headers)
         if method == "POST" and media_type(headers.get("content-type")) == FORM:
             query = (*query, *pairs_of(body))
@@ -148,6 +154,15 @@ class FhirApp:
         )
         wanted.request = request
         return await self._in_time(request)
+
+    async def _prepared(
+        self, scope: Scope, receive: Receive, headers: Mapping[str, str], wanted: "_Wanted", principal: Principal
+    ) -> Answer:
+        """The answer to a transaction that another process of this server has prepared: that is its body."""
+        bundle, slots = unpacked(await received(receive, _LARGEST))
+        base, prefer = self._base(scope, headers), preference(headers.get("prefer"))
+        request = Request("POST", (), (), headers, b"", base, principal, prefer, wanted.format, wanted.pretty)
+        return await self._written(replace(request, resource=bundle, slots=slots))
 
     async def _in_time(self, request: Request) -> Answer:
         """Reading stops at the time limit. A write is not interrupted: it would be unknown whether it happened."""

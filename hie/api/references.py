@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from hie.api.conditional import match_one, pairs_of
 from hie.api.service import Service
+from hie.api.slot import Links, Slot
 from hie.base.errors import Category, HieError
 from hie.security.principal import Principal
 from hie.store.port import Reader
@@ -16,21 +16,12 @@ Json = dict[str, Any]
 NAMES = frozenset({"value", "system", "id", "display", "fullUrl", "valueString", "title", "resourceType"})
 """JSON keys whose value names or shows a thing; a URL there is no reference (`Identifier.value` above all)."""
 
-_LINK = re.compile(r"""((?:href|src)\s*=\s*["'])([^"']+)""")
-_MARKDOWN = re.compile(r"(\]\()([^()\s]+)")
+_LINKS = {
+    "narrative": re.compile(r"""((?:href|src)\s*=\s*["'])([^"']+)"""),
+    "markdown": re.compile(r"(\]\()([^()\s]+)"),
+}
 _CONDITIONAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)", re.DOTALL)
 _LITERAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A string in a resource that may have to be replaced: `owner[key]`, which was `text` when it came in; with `links`
-    only what these find in it."""
-
-    owner: Any
-    key: str | int
-    text: str
-    links: re.Pattern[str] | None = None
 
 
 def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
@@ -52,7 +43,7 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
                 elif key == "reference":
                     if "?" in value:
                         found.append(Slot(owner, key, value))
-                elif names and (links := _links_in(key, value)) is not None:
+                elif names and (links := _links_in(key, value)):
                     found.append(Slot(owner, key, value, links))
             elif kind is dict:
                 waiting.append(value)
@@ -61,11 +52,11 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
     return found
 
 
-def _links_in(name: str, text: str) -> re.Pattern[str] | None:
-    """What finds the links in the value of `name`, None for a text that has none."""
+def _links_in(name: str, text: str) -> Links:
+    """What kind of links the value of `name` has."""
     if name == "div":
-        return _LINK if "href" in text or "src" in text else None
-    return _MARKDOWN if "](" in text and name not in NAMES else None
+        return "narrative" if "href" in text or "src" in text else ""
+    return "markdown" if "](" in text and name not in NAMES else ""
 
 
 def _in_list(owner: list[Any], name: str, names: Collection[str], found: list[Slot], waiting: list[Json]) -> None:
@@ -77,7 +68,7 @@ def _in_list(owner: list[Any], name: str, names: Collection[str], found: list[Sl
         elif kind is str:
             if value in names and name not in NAMES:
                 found.append(Slot(owner, place, value))
-            elif names and (links := _links_in(name, value)) is not None:
+            elif names and (links := _links_in(name, value)):
                 found.append(Slot(owner, place, value, links))
         elif kind is list:
             _in_list(value, name, names, found, waiting)
@@ -86,8 +77,8 @@ def _in_list(owner: list[Any], name: str, names: Collection[str], found: list[Sl
 def fill(slots: Iterable[Slot], names: Mapping[str, str]) -> None:
     """Write what `names` says into the slots; may be done again with other names, since a slot keeps its text."""
     for slot in slots:
-        if slot.links is not None:
-            slot.owner[slot.key] = slot.links.sub(lambda link: link[1] + names.get(link[2], link[2]), slot.text)
+        if slot.links:
+            slot.owner[slot.key] = _LINKS[slot.links].sub(lambda link: link[1] + names.get(link[2], link[2]), slot.text)
         else:
             slot.owner[slot.key] = names.get(slot.text, slot.text)
 
@@ -122,7 +113,7 @@ async def resolve_conditional_references(
 
 def unresolved(slots: Iterable[Slot], known: Mapping[str, str]) -> list[str]:
     """The conditional references in `slots` that `known` does not have."""
-    wanted = {slot.text for slot in slots if "?" in slot.text and slot.links is None and slot.text not in known}
+    wanted = {slot.text for slot in slots if "?" in slot.text and not slot.links and slot.text not in known}
     return sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
 
 

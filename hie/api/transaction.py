@@ -15,9 +15,10 @@ from hie.api.content import Rejected, of_type, validated
 from hie.api.entries import METHODS, Entry, answer_entry, entry_of, rows_of
 from hie.api.message import Answer, Request
 from hie.api.patch import Change, Patching, apply, change_in
-from hie.api.references import Slot, fill, resolve, slots_of, unresolved
+from hie.api.references import fill, resolve, slots_of, unresolved
 from hie.api.router import Route, route
 from hie.api.service import Service
+from hie.api.slot import Slot
 from hie.api.write import Written, conditions, insert, put, remove, target_of_update, told
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import bundle as bundled
@@ -56,10 +57,7 @@ class _Resolved:
 
 async def transaction(service: Service, request: Request, posted: Json) -> Answer:
     """Run a transaction; the answer has an entry for each, in the order given."""
-    steps = [_step(service, request, place, row) for place, row in enumerate(rows_of(service, posted))]
-
-    names = {name for step in steps for name in step.names}
-    slots = {step.entry.place: found for step in steps if (found := _slots(step, names))}
+    steps, slots = read_in(service, request, posted)
 
     async def job(tx: Transaction) -> list[bytes]:
         return await _run(replace(service, reader=tx), tx, steps, slots)
@@ -76,6 +74,15 @@ def _slots(step: Step, names: Collection[str]) -> list[Slot]:
 
 async def _read(service: Service, steps: Sequence[Step]) -> list[bytes]:
     return [await _get(service, step) for step in steps]
+
+
+def read_in(service: Service, request: Request, posted: Json) -> tuple[list[Step], Mapping[int, Sequence[Slot]]]:
+    """The steps of a transaction and, by place, the references in what they carry; raises what is wrong with one."""
+    steps = [_step(service, request, place, row) for place, row in enumerate(rows_of(service, posted))]
+    if request.slots is not None:
+        return steps, request.slots
+    names = {name for step in steps for name in step.names}
+    return steps, {step.entry.place: found for step in steps if (found := _slots(step, names))}
 
 
 # -- before the write ----------------------------------------------------------------------------------------------
@@ -97,7 +104,8 @@ def _step(service: Service, request: Request, place: int, row: Any) -> Step:
                 names=_names(entry, found.type or ""),
             )
         if inner.method in ("POST", "PUT") and found.name != "search":
-            resource = validated(service, of_type(inner.resource or {}, found.type or ""))
+            given = of_type(inner.resource or {}, found.type or "")
+            resource = validated(service, given, checked=request.slots is not None)
             if found.id is not None and resource.get("id") not in (None, found.id):
                 raise HieError(Category.INVALID, "The body must carry the id of the URL", expression="resource.id")
             return Step(entry, found, resource, names=_names(entry, found.type or ""))

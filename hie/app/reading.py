@@ -7,10 +7,13 @@ besides, because feeds and other commands may write it as well.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
 
 from hie.api.app import FhirApp
 from hie.api.faults import log_place
+from hie.api.negotiation import JSON, body_format
+from hie.api.prepared import prepare
 from hie.api.searchparameters import SearchParameters
 from hie.app.exchange import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front
 from hie.app.feeds import load_adapters
@@ -18,9 +21,10 @@ from hie.app.fhir import open_fhir
 from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
 from hie.base.clock import SystemClock
-from hie.base.errors import where
+from hie.base.errors import HieError, where
 from hie.config import Config
 from hie.fhir.definitions import load_definitions
+from hie.fhir.validate import Validator
 from hie.front.passing import App, Receive, Scope, Send
 from hie.front.reader import Site
 from hie.search.extract import Extractors
@@ -34,6 +38,10 @@ OPERATIONS = frozenset(
 )  # fmt: skip
 """Operations that, called by GET, only read what every process has."""
 
+BODY_SECONDS = 5.0
+"""How long a reader waits for the body of a transaction before it passes on what comes as it comes."""
+
+Message = MutableMapping[str, Any]
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -46,16 +54,71 @@ def reads(method: str, path: str) -> bool:
 
 
 class ReadingFront:
-    """The site of a reading process."""
+    """The site of a reading process. What it `prepares` are transactions: parsing and validating them is half of the
+    work, and another core has time for it."""
 
-    def __init__(self, fhir: FhirApp, owner: App) -> None:
+    def __init__(self, fhir: FhirApp, owner: App, *, prepares: bool) -> None:
         self._here = Front(fhir, owner)
+        self._fhir = fhir
         self._owner = owner
+        self._prepares = prepares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, here or by the owner."""
-        here = reads(scope["method"], scope["path"])
-        await (self._here if here else self._owner)(scope, receive, send)
+        if reads(scope["method"], scope["path"]):
+            await self._here(scope, receive, send)
+        elif self._prepares and _may_be_transaction(scope):
+            await self._owner(*await self._prepared(scope, receive), send)
+        else:
+            await self._owner(scope, receive, send)
+
+    async def _prepared(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+        """The request as the owner gets it: prepared, or as it came where that cannot be."""
+        body, came = await _collected(receive, self._fhir.service.settings.max_body)
+        content = None if body is None else prepare(self._fhir.service, body)
+        if content is None:
+            return scope, _again(came, receive)
+        message: Message = {"type": "http.request", "body": content, "more_body": False}
+        return {**scope, "prepared": True}, _again([message], receive)
+
+
+def _may_be_transaction(scope: Scope) -> bool:
+    if scope["method"] != "POST" or scope["path"].rstrip("/") != "/fhir":
+        return False
+    headers = dict(scope["headers"])
+    if b"content-encoding" in headers:
+        return False
+    try:
+        return body_format(headers.get(b"content-type", b"").decode("latin-1")) == JSON
+    except HieError:
+        return False
+
+
+async def _collected(receive: Receive, limit: int) -> tuple[bytes | None, list[Message]]:
+    """The whole body, and the messages that brought it; no body when it is too large, too slow or cut off."""
+    came: list[Message] = []
+    size, more = 0, True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS):
+            while more and size <= limit:
+                message = await receive()
+                came.append(message)
+                size += len(message.get("body", b""))
+                more = message.get("more_body", False)
+    if more or size > limit or came[-1]["type"] != "http.request":
+        return None, came
+    return b"".join(message.get("body", b"") for message in came), came
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """A `receive` that gives these messages first."""
+    waiting = iter(messages)
+
+    async def next_one() -> Message:
+        message = next(waiting, None)
+        return await receive() if message is None else message
+
+    return next_one
 
 
 @contextlib.asynccontextmanager
@@ -72,13 +135,14 @@ async def open_reading(config: Config, owner: App) -> AsyncIterator[Site]:
         await parameters.follow()
         await terminology.load()
 
-    fhir = open_fhir(config, store, definitions, SystemClock(), parameters, terminology)
+    check = Validator(definitions).write_issues
+    fhir = open_fhir(config, store, definitions, SystemClock(), parameters, terminology, check=check)
     tasks = [
         asyncio.create_task(_every(PARAMETER_SECONDS, parameters.follow)),
         asyncio.create_task(_every(TERMINOLOGY_SECONDS, terminology.load)),
     ]
     try:
-        yield Site(ReadingFront(fhir, owner), renew)
+        yield Site(ReadingFront(fhir, owner, prepares=config.profiles == "off"), renew)
     finally:
         for task in tasks:
             task.cancel()

@@ -34,7 +34,7 @@ class Channel(asyncio.Protocol):
         """Send a message; into the void when the other end is gone."""
         content = marshal.dumps(message)
         if not self._transport.is_closing():
-            self._transport.write(len(content).to_bytes(_SIZE, "big") + content)
+            self._transport.writelines((len(content).to_bytes(_SIZE, "big"), content))
 
     def close(self) -> None:
         """End it, after what was sent."""

@@ -28,7 +28,7 @@ Tell = Callable[[Message], None]
 ASKS = frozenset({"ask", "more", "next"})
 ANSWERS = frozenset({"start", "body"})
 _CARRIED = ("type", "asgi", "http_version", "server", "client", "scheme", "method", "root_path", "path", "raw_path",
-            "query_string", "headers")  # fmt: skip
+            "query_string", "headers", "prepared")  # fmt: skip
 _FAILED = ("start", 500, [(b"content-type", b"text/plain"), (b"content-length", b"0")], b"", False)
 _GONE = ("start", 503, [(b"retry-after", b"1"), (b"content-length", b"0")], b"", False)
 

@@ -133,7 +133,7 @@ async def test_when_the_asker_is_gone_its_request_still_runs_to_the_end() -> Non
 
     told: list[Message] = []
     answering = Answering(endless, told.append)
-    answering.take(("ask", 1, [None] * 12, b"", False))
+    answering.take(("ask", 1, [None] * 13, b"", False))
     await asyncio.sleep(0.01)
     assert [message[0] for message in told] == ["start"], "the second piece waits until the first has left"
     answering.end()

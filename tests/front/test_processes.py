@@ -153,6 +153,39 @@ def test_a_code_system_is_known_to_all_as_soon_as_it_is_written(served: Served) 
             assert "Alpha" in found.text
 
 
+def test_a_transaction_that_a_reader_prepared_is_all_or_nothing(served: Served) -> None:
+    good = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "t"},
+        "subject": {"reference": "urn:uuid:1"},
+    }
+    entries = [
+        {
+            "fullUrl": "urn:uuid:1",
+            "resource": {"resourceType": "Patient"},
+            "request": {"method": "POST", "url": "Patient"},
+        },
+        {"fullUrl": "urn:uuid:2", "resource": good, "request": {"method": "PUT", "url": "Observation/prepared"}},
+    ]
+    entries[1]["resource"] = {**good, "id": "prepared"}
+    with served.clients() as clients:
+        wrong = [entries[0], {**entries[1], "resource": {**good, "id": "prepared", "status": 7}}]
+        for client in clients:
+            refused = client.post("/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": wrong})
+            assert refused.status_code == 422
+            assert refused.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.status"]
+            assert client.get("/fhir/Observation/prepared").status_code == 404
+        done = clients[0].post("/fhir", json={"resourceType": "Bundle", "type": "transaction", "entry": entries})
+        assert done.status_code == 200, done.text
+        patient = done.json()["entry"][0]["response"]["location"].rpartition("/fhir/")[2].partition("/_history")[0]
+        for client in clients:
+            assert client.get("/fhir/Observation/prepared").json()["subject"] == {"reference": patient}
+        cut = {"content-type": "application/fhir+json", "transfer-encoding": "chunked"}
+        chunked = clients[1].post("/fhir", content=iter([b'{"resourceType":', b'"Bundle"']), headers=cut)
+        assert chunked.status_code == 400, chunked.text
+
+
 def test_page_links_hold_whichever_process_made_them(served: Served) -> None:
     with served.clients() as clients:
         first = clients[0].get("/fhir/CodeSystem?_count=2").json()

@@ -59,5 +59,3 @@ async def test_words_are_found_before_and_after_they_are_taken_in(
     finally:
         await other.close()
         await store.close()
-
-
