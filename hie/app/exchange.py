@@ -18,13 +18,13 @@ from hie.admin.check import Checking
 from hie.admin.openapi import documented
 from hie.admin.pages import quality_app
 from hie.admin.routes import admin_router
-from hie.api.app import FhirApp
 from hie.api.faults import log_place
 from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
 from hie.api.terminology import StoredTerminology
-from hie.app.feeds import bind_feeds, load_adapters, shipped_rules, worker_feeds
-from hie.app.fhir import open_fhir
+from hie.app.adapters import load_adapters
+from hie.app.feeds import bind_feeds, shipped_rules, worker_feeds
+from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology
@@ -39,7 +39,6 @@ from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
-from hie.front.passing import App, Receive, Scope, Send
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest, failure
@@ -56,12 +55,6 @@ from hie.store.copy import unfinished
 from hie.store.port import Store, Transaction
 
 log = logging.getLogger("hie")
-
-PARAMETER_SECONDS = 2.0
-"""How often search parameters that other servers wrote are looked for."""
-
-TERMINOLOGY_SECONDS = 5.0
-"""How often code systems, value sets and concept maps that other servers wrote are looked for."""
 
 
 class Exchange:
@@ -259,29 +252,6 @@ class Exchange:
         connections = self.mllp.connections if self.mllp is not None else 0
         text = await metrics_text(self.store, connections, self._clock.now())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
-
-
-class Front:
-    """The whole site as one ASGI application: the FHIR API straight away, everything else by the router.
-
-    The router alone would cost a read by id a fifth of its time. A transaction is a `POST [base]` without a slash, and
-    a redirect would lose it: so both forms are served.
-    """
-
-    def __init__(self, fhir: FhirApp, others: App) -> None:
-        self._fhir = fhir
-        self._others = others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        path = scope.get("path", "")
-        if path != "/fhir" and not path.startswith("/fhir/"):
-            await self._others(scope, receive, send)
-            return
-        scope["root_path"] = f"{scope.get('root_path', '')}/fhir"
-        if path == "/fhir":
-            scope["path"] = "/fhir/"
-        await self._fhir(scope, receive, send)
 
 
 async def _home() -> RedirectResponse:

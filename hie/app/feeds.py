@@ -1,17 +1,15 @@
 """Feeds bound to their dialects: adapters, maps and rules compiled into what the pipeline needs."""
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
-from importlib.metadata import entry_points
 from pathlib import Path
 
+from hie.app.adapters import load_adapters
 from hie.base.data import data_path
 from hie.base.draft import Draft
-from hie.base.errors import where
 from hie.base.finding import Finding
 from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed, Record
@@ -28,13 +26,11 @@ from hie.mapping.sample import shape_at
 from hie.parse import cda, hl7v2, rows, submission
 from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
-from hie.plugin import API_VERSION, Adapter, Feed
+from hie.plugin import Adapter, Feed
 from hie.quality.dimension import dimensions, judged
 from hie.quality.rule import Rule
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
-
-log = logging.getLogger("hie")
 
 ANSWERS: dict[str, Callable[..., Answer]] = {
     "hl7v2": ack.answer,
@@ -43,25 +39,6 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
     "fhir": fhirreply.answer,
 }
 """Dialect -> how an item is answered; a door for `text/xml` of the cda dialect speaks SOAP."""
-
-
-def load_adapters() -> tuple[Adapter, ...]:
-    """The adapters of all installed packages (entry-point group `hie.adapters`), in order of their names.
-
-    One that fails to load, or was made for another API version, is left out with a logged reason; the others run.
-    """
-    found = []
-    for point in sorted(entry_points(group="hie.adapters"), key=lambda point: point.name):
-        try:
-            adapter = point.load()
-        except Exception as error:
-            log.error("adapter disabled name=%s reason=%s", point.name, where(error))
-            continue
-        if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
-            log.error("adapter disabled name=%s reason=api-version", point.name)
-            continue
-        found.append(adapter)
-    return tuple(found)
 
 
 @cache

@@ -11,9 +11,16 @@ from hie.base.clock import Clock
 from hie.config import Config
 from hie.fhir.definitions import Definitions
 from hie.fhir.validate import OURS, our_profiles
+from hie.front.passing import App, Receive, Scope, Send
 from hie.pipeline.persons import linked
 from hie.security.policy import AllowAll
 from hie.store.port import Store
+
+PARAMETER_SECONDS = 2.0
+"""How often search parameters that other servers wrote are looked for."""
+
+TERMINOLOGY_SECONDS = 5.0
+"""How often code systems, value sets and concept maps that other servers wrote are looked for."""
 
 
 def open_fhir(
@@ -42,3 +49,26 @@ def open_fhir(
         terminology=terminology,
         **checks,
     )
+
+
+class Front:
+    """The whole site as one ASGI application: the FHIR API straight away, everything else by the router.
+
+    The router alone would cost a read by id a fifth of its time. A transaction is a `POST [base]` without a slash, and
+    a redirect would lose it: so both forms are served.
+    """
+
+    def __init__(self, fhir: FhirApp, others: App) -> None:
+        self._fhir = fhir
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope.get("path", "")
+        if path != "/fhir" and not path.startswith("/fhir/"):
+            await self._others(scope, receive, send)
+            return
+        scope["root_path"] = f"{scope.get('root_path', '')}/fhir"
+        if path == "/fhir":
+            scope["path"] = "/fhir/"
+        await self._fhir(scope, receive, send)

@@ -15,9 +15,8 @@ from hie.api.faults import log_place
 from hie.api.negotiation import JSON, body_format
 from hie.api.prepared import prepare
 from hie.api.searchparameters import SearchParameters
-from hie.app.exchange import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front
-from hie.app.feeds import load_adapters
-from hie.app.fhir import open_fhir
+from hie.app.adapters import load_adapters
+from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
 from hie.base.clock import SystemClock
