@@ -30,13 +30,8 @@ class Response:
 
 def searchset_entry(base: str, resource_type: str, resource_id: str, body: bytes, mode: str) -> bytes:
     """A searchset entry; `mode` is match, include or outcome."""
-    return b'{"fullUrl":"%b/%b/%b","resource":%b,"search":{"mode":"%b"}}' % (
-        base.encode(),
-        resource_type.encode(),
-        resource_id.encode(),
-        body,
-        mode.encode(),
-    )
+    head = f'{{"fullUrl":"{base}/{resource_type}/{resource_id}","resource":'.encode()
+    return b'%b%b,"search":{"mode":"%b"}}' % (head, body, mode.encode())
 
 
 def outcome_entry(outcome: bytes) -> bytes:

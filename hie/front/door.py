@@ -27,6 +27,7 @@ class Door:
         self._settings = uvicorn.Config(
             app,
             http=HttpToolsProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",

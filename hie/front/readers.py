@@ -193,7 +193,8 @@ class _Place:
         self._answering.end()
         for waiting in self._renewing.values():
             waiting.set()
-        await self._answering.finished()
+        if self._closing:
+            await self._answering.finished()
         await asyncio.to_thread(process.join)
 
     def _take(self, message: Message) -> None:

@@ -217,9 +217,11 @@ class FollowedNames(Names):
 
     def type_name(self, pk: int) -> str:
         """See `Names.type_name`."""
-        if pk not in self._type_names:
+        name = self._type_names.get(pk)
+        if name is None:
             self._load()
-        return super().type_name(pk)
+            name = self._type_names[pk]
+        return name
 
     def types(self) -> dict[str, int]:
         """See `Names.types`."""
