@@ -1,6 +1,7 @@
 """ASGI messages to values and back: path, query, body in; ready bytes or a file out."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -57,7 +58,7 @@ async def sent(send: Send, method: str, answer: Answer) -> None:
     """Send an answer; a file goes out in pieces."""
     bodiless = answer.status in (204, 304)
     size = answer.file.stat().st_size if answer.file else len(answer.body)
-    raw = [(name.lower().encode("latin-1"), _latin(value)) for name, value in answer.headers.items()]
+    raw = [(_name(name), _latin(value)) for name, value in answer.headers.items()]
     if not bodiless:
         raw.append((b"content-length", b"%d" % size))
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
@@ -67,6 +68,12 @@ async def sent(send: Send, method: str, answer: Answer) -> None:
         await send({"type": "http.response.body", "body": answer.body})
     else:
         await _send_file(send, answer.file)
+
+
+@cache
+def _name(name: str) -> bytes:
+    """A header name of ours on the wire."""
+    return name.lower().encode("latin-1")
 
 
 def _latin(value: str) -> bytes:

@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hie.base.errors import Category, HieError
 
@@ -71,6 +72,7 @@ def accepted(header: str) -> list[str]:
     return [name for _, _, name in sorted(ranked)]
 
 
+@lru_cache(maxsize=256)
 def answer_format(wanted: str | None, accept: str | None) -> str:
     """What to answer in, by `_format`, then Accept, else JSON; raises NOT_ACCEPTABLE."""
     if wanted:

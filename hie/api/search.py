@@ -77,7 +77,8 @@ def _links(request: Request, plan: Plan, cursor: str | None) -> list[Link]:
     asked = {name for name, _ in request.query}
     applied = [pair for pair in plan.applied if pair[0] in asked]
     first = [pair for pair in applied if pair[0] != "_cursor"]
-    links = [Link("self", _url(path, applied)), Link("first", _url(path, first))]
+    here = _url(path, applied)
+    links = [Link("self", here), Link("first", here if len(first) == len(applied) else _url(path, first))]
     if cursor is not None:
         links.append(Link("next", _url(path, [*first, ("_cursor", cursor)])))
     return links
@@ -114,10 +115,10 @@ def _remarks(service: Service, plan: Plan, page: Page) -> list[Issue]:
         Issue("warning", "not-supported", f"Left out: {reason}", (f"http.{name[:64]}",))
         for name, reason in plan.ignored
     ]
-    if service.parameters is not None:
+    if service.parameters is not None and (pending := service.parameters.reindex.pending()):
         remarks += [
             Issue("warning", "incomplete", "Resources stored earlier are still being indexed for it", (f"http.{code}",))
-            for code in _used(plan) & service.parameters.reindex.pending()
+            for code in _used(plan) & pending
         ]
     if page.explain is not None:
         remarks.append(Issue("information", "informational", orjson.dumps(page.explain).decode()))

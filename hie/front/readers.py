@@ -20,8 +20,8 @@ from hie.front.reader import OpenSite, run_reader
 
 log = logging.getLogger("hie.front")
 
-UP_SECONDS = 60.0
-"""How long the start waits for readers."""
+UP_SECONDS = 10.0
+"""How long the start waits for readers; after that they join when they are up."""
 
 END_SECONDS = 10.0
 """How long a reader may take to answer what was asked of it when it is to end."""
