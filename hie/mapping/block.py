@@ -123,7 +123,9 @@ class BlockCompiler:
                 context.node = node
                 if when is not always and not when(node, context):
                     continue
-                run.keys[name] = key = make(node, run)
+                key = make(node, run)
+                if name:
+                    run.keys[name] = key
                 if key is None:
                     continue
                 context.current = key

@@ -137,10 +137,8 @@ class Roots:
         """
         stated = await self._contributions(root)
         if self._aliased or root.startswith("Patient/"):
-            for alias in await self.sources(root):
-                redirect = await self.redirect_of(alias)
-                if redirect is not None and redirect.kind == "alias":
-                    stated = stated + await self._contributions(alias)
+            for alias in await self._aliases(root):
+                stated = stated + await self._contributions(alias)
             retired = await self.redirect_of(root)
             if retired is not None and retired.kind == "merge":
                 stated = [c for c in stated if c.order <= retired.order]
@@ -158,8 +156,33 @@ class Roots:
                 found[source] = max(known)
         return fold(root, stated, found)
 
+    async def _aliases(self, root: str) -> list[str]:
+        """The references that stand for `root` as aliases, directly or through others."""
+        found = [root]
+        for one in found:
+            for source in await self.sources(one):
+                if await self._is_alias(source) and source not in found:
+                    found.append(source)
+        return found[1:]
+
+    async def _is_alias(self, root: str) -> bool:
+        redirect = await self.redirect_of(root)
+        return redirect is not None and redirect.kind == "alias"
+
+    async def standing_for(self, root: str) -> str:
+        """The root under which `root` is written: itself, unless it is an alias."""
+        seen = {root}
+        while await self._is_alias(root):
+            redirect = await self.redirect_of(root)
+            if redirect is None or redirect.target in seen:
+                break
+            root = redirect.target
+            seen.add(root)
+        return root
+
     async def _contributions(self, root: str) -> list[Contribution]:
-        if root in self._stated:
+        may_be_alias = self._aliased or root.startswith("Patient/")
+        if root in self._stated and not (may_be_alias and await self._is_alias(root)):  # an alias has no row of its own
             return self._stated[root]
         rows = await self._tx.select(CONTRIBUTION, {"root": root})
         rows.sort(key=lambda row: (row["ord"], row["item"], row["part"], row["n"]))  # equal order keys: by item

@@ -61,6 +61,9 @@ class Settler:
         counting = Counting(tx, self._feeds[delivery.feed], delivery, again=again)
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
+        if any(partial.work is not None and partial.work.waits for partial in partials):
+            await counting.flush()
+            outcomes = await self._released_by_itself(tx, delivery, parts, outcomes)
         how = item_disposition(parsed.findings, outcomes)
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:
@@ -92,16 +95,39 @@ class Settler:
         because the parent they `waited` for came."""
         delivery = delivery_of(item)
         parsed, prepared = prepare(self._feeds[delivery.feed], delivery)
-        work = self._work(tx, delivery, held=waited)
         chosen = [one for one in prepared if one.record.part in parts]
-        counting = Counting(tx, self._feeds[delivery.feed], delivery, again=True)
-        partials = [await self._contribute(tx, work, delivery, one, released=not waited) for one in chosen]
-        await self._finish(tx, work, delivery, partials, counting, copies=True)
-        await counting.flush()
+        await self._again(tx, delivery, chosen, waited=waited)
         rows = await tx.select(PART, {"item": delivery.id})
         how = item_disposition(parsed.findings, [part_outcome(row) for row in rows])
         state = advance(advance(State(str(item["state"])), Event.RELEASE), SETTLES[how])
         await tx.upsert(RAW_ITEM, {**item, "state": state.value, "disposition": how.value})
+
+    async def _again(self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], *, waited: bool) -> None:
+        """Process quarantined parts of an item that has been worked on."""
+        work = self._work(tx, delivery, held=waited)
+        counting = Counting(tx, self._feeds[delivery.feed], delivery, again=True)
+        partials = [await self._contribute(tx, work, delivery, one, released=not waited) for one in parts]
+        await self._finish(tx, work, delivery, partials, counting, copies=True)
+        await counting.flush()
+
+    async def _released_by_itself(
+        self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], outcomes: list[PartOutcome]
+    ) -> list[PartOutcome]:
+        """The outcomes after parts of this item were processed again, because rows of other items that it released
+        brought their parents (Qingpu §3.1)."""
+        while late := await self._with_parent(tx, delivery.id):
+            await self._again(tx, delivery, [one for one in parts if one.record.part in late], waited=True)
+            outcomes = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
+        return outcomes
+
+    async def _with_parent(self, tx: Transaction, item: str) -> frozenset[int]:
+        """The parts of an item that wait for a parent which has come."""
+        roots, found = Roots(tx), []
+        for row in await tx.select(PART, {"item": item}):
+            waits = row["waits"]
+            if waits is not None and row["disposition"] == Disposition.QUARANTINED and await roots.exists(str(waits)):
+                found.append(number(row["part"]))
+        return frozenset(found)
 
     def _work(self, tx: Transaction, delivery: Delivery, *, held: bool = True) -> Work:
         anything = self._feeds[delivery.feed].feed.dialect == "fhir"

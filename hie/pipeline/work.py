@@ -201,9 +201,8 @@ class Work:
         slot = f"identifier[]#{merge.prior.kind}"
         stub = Contribution(merge.prior, merge.order, {slot: identifier}, seed=True)
         await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
-        self._dirty.update(dict.fromkeys((prior, target, *await self._roots.about(prior))))
-        if former is not None:
-            self._dirty[former.target] = None
+        await self._touch(prior, target, *([former.target] if former is not None else []))
+        self._dirty.update(dict.fromkeys(await self._roots.about(prior)))
         if self._mentioned is None:
             self._dirty.update(dict.fromkeys(await self._roots.mentioning(prior)))
         if repeated:
@@ -214,9 +213,8 @@ class Work:
         former = await self._roots.redirect_of(alias)
         if alias == target or not await self._roots.redirect(alias, target, order, "alias"):
             return
-        if former is not None:
-            self._dirty[former.target] = None
-        self._dirty.update(dict.fromkeys((target, *await self._roots.about(alias))))
+        await self._touch(target, *([former.target] if former is not None else []))
+        self._dirty.update(dict.fromkeys(await self._roots.about(alias)))
         if self._mentioned is None:
             self._dirty.update(dict.fromkeys(await self._roots.mentioning(alias)))
             self.born.append(alias)
@@ -226,6 +224,11 @@ class Work:
             if resource_type == "Patient":
                 await self._persons.remove(alias)
             await self._tx.delete(resource_type, resource_id)
+
+    async def _touch(self, *roots: str) -> None:
+        """Fold these roots anew; what is said about an alias is written under the root that it stands for."""
+        for root in roots:
+            self._dirty[await self._roots.standing_for(root)] = None
 
     def _is_stale(self, contribution: Contribution, known: Known | None) -> bool:
         return (
@@ -270,10 +273,9 @@ class Work:
         if contribution.mentions:
             await self._roots.mention(root, contribution.mentions)
         if self._mentioned is None or root.startswith("Patient/"):
-            redirect = await self._roots.redirect_of(root)
-            if redirect is not None and redirect.kind == "alias":
-                root = redirect.target
-        self._dirty[root] = None
+            await self._touch(root)
+        else:
+            self._dirty[root] = None
         if known is not None and known.parent is not None:
             self._dirty[known.parent] = None
         if contribution.parent is not None and contribution.target.type == "Observation":

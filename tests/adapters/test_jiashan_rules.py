@@ -1,5 +1,6 @@
 """Header, entries and quirks of Jiashan documents (Jiashan interface §2-4, §6, §7, §9)."""
 
+import re
 from itertools import permutations
 from typing import Any
 
@@ -381,3 +382,10 @@ def test_a_specimen_without_number() -> None:
 
 def test_results_without_sampling_have_no_specimen() -> None:
     assert members(draft(sample("03")), "Specimen") == []
+
+
+def test_a_block_without_name_is_nobodys_parent() -> None:
+    """Without a patient type the class of the visit is stated by a block that has no name."""
+    given = draft(re.sub(rb"<patienttypeCode[^>]*>", b"", sample("07")))
+    assert {one.target.type for one in given.contributions} >= {"Condition", "Encounter"}
+    assert all(one.parent is None for one in given.contributions)

@@ -191,3 +191,26 @@ async def test_an_entry_that_a_correction_restates_stays() -> None:
     (condition,) = await exchange.all("Condition")
     assert condition["code"]["coding"][0]["code"] == "J20.900"
     assert "verificationStatus" not in condition or condition["verificationStatus"]["coding"][0]["code"] == "confirmed"
+
+
+NATIONAL_ID = '<id root="2.16.156.10011.1.3" extension="320598196804175127"/>'
+
+
+def of_the_visit(letter: str, time: str, name: str) -> bytes:
+    """A document of the visit that names nobody but by the visit."""
+    return changed(
+        "02", (ID, letter * 32), (TIME, f'<effectiveTime value="{time}"/>'), (NATIONAL_ID, ""), ("顾晓嵐", name)
+    )
+
+
+@pytest.mark.parametrize(
+    "order",
+    list(
+        permutations(
+            [FIRST, of_the_visit("b", "20260302121500", "顾岚"), of_the_visit("c", "20260302131500", "")],
+        )
+    ),
+)
+async def test_every_document_of_a_visit_states_the_patient_of_the_visit(order: tuple[bytes, ...]) -> None:
+    (patient,) = await (await sent(*order)).all("Patient")
+    assert [one["text"] for one in patient["name"]] == ["顾岚"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hie.staging.ledger import ledger
 from tests.adapters.qingpu.exchange import Exchange
 from tests.adapters.qingpu.rows import one, revocation, upload
 from tests.parse.envelope import envelope, row, table
@@ -67,6 +68,15 @@ async def test_everything_before_its_parent_is_released_step_by_step(exchange: E
     receipt = await exchange.send(later(PERSON, day=4, batch="B4"))
     assert len(receipt.root.findall("Row")) == 1
     assert (await report(exchange))["result"] == [{"reference": f"Observation/{(await result(exchange))['id']}"}]
+
+
+async def test_a_row_whose_parent_its_own_envelope_releases_is_stored_at_once(exchange: Exchange) -> None:
+    await exchange.send(later(("report", {}), ("outpatient", {}), day=1, batch="B1"))
+    receipt = await exchange.send(later(("result", {}), PERSON, day=2, batch="B2"))
+    assert (receipt.http, receipt.status) == (200, ACCEPTED)
+    assert receipt.rows == [("1", ACCEPTED), ("2", ACCEPTED)]
+    assert len((await report(exchange))["result"]) == 1
+    assert (await ledger(exchange.store)).balanced
 
 
 async def test_the_order_of_tables_in_an_envelope_means_nothing(exchange: Exchange) -> None:

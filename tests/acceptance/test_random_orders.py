@@ -1,0 +1,55 @@
+"""Whatever is sent, and in whatever order, the store is a function of what was sent (common rules §8)."""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from random import Random
+
+import pytest
+
+from adapters.jiashan import adapter as jiashan
+from adapters.qingpu import adapter as qingpu
+from adapters.wujiang import adapter as wujiang
+from hie.app import bind_feeds
+from hie.base.clock import FixedClock
+from hie.identity.tables import TABLES as IDENTITY
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.ingest import Ingest
+from hie.staging.tables import TABLES as STAGING
+from hie.store.memory import MemoryStore
+from tests.acceptance import random_items
+from tests.acceptance.orders import RECEIVED, State, state_of
+from tests.acceptance.random_items import Item
+
+SEEDS = range(12)
+MAKE = {
+    "wujiang": random_items.wujiang,
+    "jiashan": random_items.jiashan_documents,
+    "qingpu": random_items.qingpu,
+}
+
+
+@cache
+def feeds() -> Sequence[FeedRuntime]:
+    return bind_feeds([wujiang, jiashan, qingpu])
+
+
+async def after(items: Sequence[Item]) -> State:
+    clock = FixedClock(RECEIVED)
+    store = MemoryStore((*STAGING, *IDENTITY), clock=clock)
+    ingest = Ingest(store, feeds(), clock)
+    for door, body in items:
+        await ingest.receive(door, body)
+    return await state_of(store)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+async def test_random_items_give_one_store_in_any_order(make: Callable[[Random], list[Item]], seed: int) -> None:
+    random = Random(seed)
+    items = list(dict.fromkeys(make(random)))
+    expected = await after(items)
+    assert any(not key.startswith(("root ", "mention ")) for key in expected), "nothing was stored"
+    for _ in range(3):
+        shuffled = random.sample(items, len(items))
+        again = random.sample(items, min(2, len(items)))
+        assert await after([*shuffled, *again]) == expected
