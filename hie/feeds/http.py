@@ -1,5 +1,6 @@
 """The HTTP doors: `POST /feeds/{door}` (common rules §1, §2.5)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +19,10 @@ ACCEPTED: Mapping[str, frozenset[str]] = {
     ),
 }
 """Content type of a door -> content types it takes."""
+
+LINGER_SECONDS, LINGER_SIZES = 10.0, 4
+"""What is still sent of an item that is too large is read and dropped, for so long and up to so many times the limit:
+an answer before the sender has sent all is lost when the connection closes."""
 
 Receive = Callable[[str, bytes], Awaitable[Answer]]
 TooLarge = Callable[[str], Answer]
@@ -85,17 +90,26 @@ class HttpFeeds:
             raise HieError(Category.UNSUPPORTED_MEDIA, f"This feed takes Content-Type: {expected}.")
 
     async def _body(self, request: Request) -> bytes | None:
-        """The whole body; None as soon as it is longer than allowed."""
+        """The whole body; None when it is longer than allowed."""
         declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body:
-            return None
+        fits = not declared.isdigit() or int(declared) <= self._max_body
         chunks, size = [], 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > self._max_body:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
+        try:
+            async with asyncio.timeout(None) as patience:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if fits and size <= self._max_body:
+                        chunks.append(chunk)
+                        continue
+                    if patience.when() is None:
+                        fits = False
+                        chunks.clear()
+                        patience.reschedule(asyncio.get_running_loop().time() + LINGER_SECONDS)
+                    if size > LINGER_SIZES * self._max_body:
+                        break
+        except TimeoutError:
+            return None
+        return b"".join(chunks) if fits else None
 
 
 def problem(error: HieError) -> Response:

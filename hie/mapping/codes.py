@@ -122,7 +122,9 @@ class CodeTable:
             elif self.translates:
                 context.note(self.unmapped)
             target = _coding(self.target_system, self.unknown, self.unknown_display) if self.unknown else None
-            return Translation(_coding(self.system, " ".join(code.split()), name), target, name or code)
+            return Translation(
+                _coding(self.system, " ".join(code.split()), name), target, name or code, not self.closed
+            )
         if name and self.conflicts(row, name):
             context.note("code-name-conflict")
         if not row.target_code and not self.closed and self.translates:
@@ -138,17 +140,26 @@ class CodeTable:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What a code map makes of one code: the source Coding, the target Coding if any, and the text."""
+    """What a code map makes of one code: the source Coding, the target Coding if any, and the text. `known` False: a
+    closed table does not have the code."""
 
     source: dict[str, str]
     target: dict[str, str] | None
     text: str
+    known: bool = True
 
     @property
     def concept(self) -> dict[str, Any]:
-        """A CodeableConcept: source coding first and `userSelected`, then the translation; text only without a code."""
+        """A CodeableConcept: source coding first and `userSelected`, then the translation; text only without a code.
+
+        A code that its closed table does not have is no code of that system: with no target for the unknown the
+        concept is the text only, and the code stays in the extension (common rules §5.6).
+        """
         found: dict[str, Any] = {}
         source, target = self.source, self.target
+        if not self.known and target is None:
+            kept = {"extension": self.extension} if self.extension else {}
+            return {**kept, "text": self.text} if self.text else kept
         codings: list[dict[str, Any]] = []
         if source.get("code") and source.get("system"):
             codings.append({**source, "userSelected": True})

@@ -157,7 +157,7 @@ class _Document:
             encounter=self.encounter,
             withdraw=self.header.withdraws,
         )
-        yield stated
+        yield replace(stated, mentions=(self._parent.reference,)) if self._parent is not None else stated
         exists = not self.header.withdraws
         slots = self._composition_slots() if exists else {}
         yield replace(stated, target=self._key("Composition", self.header.id), slots=slots, exists=exists)
@@ -182,7 +182,9 @@ class _Document:
         if self.date is not None and self.date.time:
             slots["date"] = self.date.text
         if self._parent is not None:
-            slots["relatesTo[]"] = [{"code": "replaces", "target": {"reference": self._parent.reference}}]
+            replaced = {"reference": self._parent.reference, "type": "DocumentReference"}
+            known_as = {"system": f"urn:oid:{DOCUMENT_ID}", "value": self.header.parent}
+            slots["relatesTo[]"] = [{"code": "replaces", "target": {**replaced, "identifier": known_as}}]
         return {**slots, **self._authors()}
 
     def _composition_slots(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import is_null_text
 from hie.plugin import Adapter
-from hie.wire.charset import decode_hl7
+from hie.wire.charset import decode_hl7, strip_frame
 from hie.wire.hl7v2 import Segment, without_controls
 from hie.wire.hl7v2 import parse as split_message
 from hie.wire.hl7v2_batch import Batch, split_batch
@@ -32,7 +32,7 @@ def parse(delivery: Delivery, adapter: Adapter, messages: Mapping[str, Sequence[
     batch = split_batch(delivery.body)
     if batch is not None:
         return _parse_batch(batch, adapter, messages)
-    record, header, charset = _parse_message(0, delivery.body, adapter, messages)
+    record, header, charset = _parse_message(0, strip_frame(delivery.body), adapter, messages)
     envelope = Hl7Envelope((header,), (charset,))
     if header is None:
         return Parsed((), record.findings, charset, envelope)

@@ -29,8 +29,9 @@ RECORDS = frozenset(
 )
 """Root types that a part may be about, rather than about the patient or visit it names in passing."""
 
-MENTIONED = frozenset({"ServiceRequest"})
-"""Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1)."""
+MENTIONED = frozenset({"DocumentReference", "ServiceRequest"})
+"""Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1), a document the one that it
+replaces (Jiashan §5)."""
 
 STATED_META = frozenset({"profile", "security"})
 """Parts of `meta` that a sender may state; the exchange writes the others."""

@@ -11,6 +11,7 @@ NEW_ID = "f7463759fb4e51f1f418225cc6ebd521"
 VERSION = "<versionNumber></versionNumber>"
 TIME = '<effectiveTime value="20260302111500"/>'
 DOCUMENT = "2.16.156.10011.1.1"
+KNOWN_AS = {"type": "DocumentReference", "identifier": {"system": f"urn:oid:{DOCUMENT}", "value": ID}}
 
 FIRST = changed("02")
 FEWER = changed(
@@ -65,7 +66,9 @@ async def test_a_replacement_under_a_new_id(order: tuple[bytes, ...]) -> None:
     assert old is not None
     assert new is not None
     assert (old["status"], new["status"]) == ("superseded", "current")
-    assert new["relatesTo"] == [{"code": "replaces", "target": {"reference": f"DocumentReference/{old['id']}"}}]
+    assert new["relatesTo"] == [
+        {"code": "replaces", "target": {"reference": f"DocumentReference/{old['id']}", **KNOWN_AS}}
+    ]
     assert await results(exchange) == {
         "白细胞计数": "corrected",
         "血红蛋白": "corrected",
@@ -79,7 +82,8 @@ async def test_a_replacement_under_a_new_id(order: tuple[bytes, ...]) -> None:
 async def test_a_parent_that_is_not_known_is_not_made() -> None:
     exchange = Exchange()
     assert await exchange.status(REPLACING) == ("accepted", [])
-    assert len(await exchange.all("DocumentReference")) == 1
+    (reference,) = await exchange.all("DocumentReference")
+    assert reference["relatesTo"] == [{"code": "replaces", "target": KNOWN_AS}]
 
 
 @pytest.mark.parametrize("order", list(permutations([FIRST, REPLACING, WITHDRAWN])))

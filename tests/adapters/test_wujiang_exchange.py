@@ -137,6 +137,13 @@ async def test_sending_twice_changes_nothing() -> None:
     assert await once.all() == await twice.all()
 
 
+async def test_mllp_bytes_around_a_message_make_no_other_message() -> None:
+    exchange = await after(*STAY)
+    before = [(version.type, version.id) async for version in exchange.store.versions()]
+    assert await exchange.send(b"\x0b" + STAY[2] + b"\x1c\r") == ("AA", [])
+    assert [(version.type, version.id) async for version in exchange.store.versions()] == before
+
+
 async def test_cancelled_discharge_and_transfer() -> None:
     exchange = await after(*STAY, adt("A13", "1130", pv1()))
     found = await exchange.one("Encounter")

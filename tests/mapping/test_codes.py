@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hie.base.data import data_path
-from hie.mapping.codes import CodeTable, load_codes, read_table
+from hie.mapping.codes import SOURCE_CODING, CodeTable, load_codes, read_table
 from hie.mapping.context import Context
 from hie.mapping.problem import BrokenTables
 
@@ -57,7 +57,11 @@ def test_a_code_that_is_not_there(head: str, finding: list[str]) -> None:
     found = table(head).translate("9", "九", at)
     assert [f.code for f in at.findings] == finding
     assert (found.target, found.text) == (None, "九")
-    assert found.concept["coding"] == [{"system": "urn:s", "code": "9", "display": "九", "userSelected": True}]
+    coding = {"system": "urn:s", "code": "9", "display": "九"}
+    closed = {"extension": [{"url": SOURCE_CODING, "valueCoding": coding}], "text": "九"}
+    assert found.concept == (
+        closed if "closed" in head else {"coding": [{**coding, "userSelected": True}], "text": "九"}
+    )
 
 
 def test_a_code_keeps_no_double_blanks() -> None:

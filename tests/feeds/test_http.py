@@ -1,0 +1,62 @@
+"""The HTTP doors: what is still sent of an item that is too large (common rules §2.3, §2.5)."""
+
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from hie.base.outcome import Answer
+from hie.feeds.http import LINGER_SIZES, HttpFeeds
+
+LIMIT = 1000
+DOOR = "wujiang-hl7v2"
+
+
+class Sender:
+    """Sends `chunks` of 100 bytes, for ever without a number, and counts them."""
+
+    def __init__(self, chunks: int | None) -> None:
+        self.chunks = chunks
+        self.sent = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for number in count():
+            if number == self.chunks:
+                return
+            self.sent += 1
+            yield b"x" * 100
+
+
+async def post(sender: Sender, **headers: str) -> httpx.Response:
+    async def receive(_: str, body: bytes) -> Answer:
+        return Answer(str(len(body)).encode(), "text/plain")
+
+    feeds = HttpFeeds({DOOR: "application/hl7-v2"}, receive, lambda _: Answer(b"AR", "text/plain", 413), LIMIT)
+    transport: Any = httpx.ASGITransport(Starlette(routes=feeds.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        content = sender.__aiter__()
+        return await client.post(
+            f"/feeds/{DOOR}", content=content, headers={"content-type": "application/hl7-v2", **headers}
+        )
+
+
+async def test_an_item_of_the_limit_is_taken() -> None:
+    found = await post(Sender(10))
+    assert (found.status_code, found.text) == (200, "1000")
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-length": "2000"}])
+async def test_an_item_that_is_too_large_is_answered_when_all_of_it_is_sent(headers: dict[str, str]) -> None:
+    sender = Sender(20)
+    found = await post(sender, **headers)
+    assert (found.status_code, found.text, found.headers["connection"]) == (413, "AR", "close")
+    assert sender.sent == 20
+
+
+async def test_nobody_is_listened_to_for_ever() -> None:
+    sender = Sender(None)
+    assert (await post(sender)).status_code == 413
+    assert sender.sent <= LINGER_SIZES * LIMIT / 100 + 1
