@@ -171,7 +171,7 @@ class BlockCompiler:
                 found = option(node, run)
                 if found is not None:
                     return found
-            if required:
+            if required and not _is_too_long(node, run.context):
                 run.context.note(required)
             return None
 
@@ -339,6 +339,12 @@ class BlockCompiler:
 
 Members = Callable[[str], Iterable[tuple[Table, Sequence[Table]]]]
 """Name of a root block -> its member blocks with their fields."""
+
+
+def _is_too_long(node: Any, context: Context) -> bool:
+    """Whether the value at hand was too long to be a key: it is held (common rules §5.5), not missing."""
+    path = context.locate(node, context.path)
+    return any(found.code == "field-too-long" and found.path == path for found in context.seen)
 
 
 def _required(table: Table) -> str | None:

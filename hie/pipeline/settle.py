@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hie.base.clock import instant, micros
-from hie.base.finding import Disposition, Finding, Severity, disposition, gravest
+from hie.base.finding import Disposition, Finding, Severity, disposition, finding, gravest
 from hie.base.ids import sha256
 from hie.base.outcome import ItemOutcome, PartOutcome
 from hie.base.record import Delivery, Parsed, Record
@@ -60,20 +60,21 @@ class Settler:
             await work.forget()
         counting = Counting(tx, self._feeds[delivery.feed], delivery, again=again)
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
+        found = (*parsed.findings, *self._about_the_envelope(delivery, partials))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         if any(partial.work is not None and partial.work.waits for partial in partials):
             await counting.flush()
             outcomes = await self._released_by_itself(tx, delivery, parts, outcomes)
-        how = item_disposition(parsed.findings, outcomes)
+        how = item_disposition(found, outcomes)
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:
             claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
-        counting.item(row, parsed.findings, sender(self._feeds[delivery.feed], parsed))
+        counting.item(row, found, sender(self._feeds[delivery.feed], parsed))
         await counting.flush()
         row.update(
             state=advance(claimed, SETTLES[how]).value,
             disposition=how.value,
-            findings=encode_findings(parsed.findings),
+            findings=encode_findings(found),
             maps=self._feeds[delivery.feed].maps,
             due=0,
         )
@@ -84,7 +85,7 @@ class Settler:
             delivery.feed,
             delivery.door,
             how,
-            parsed.findings,
+            found,
             tuple(sorted(outcomes, key=lambda o: o.part)),
             parsed.charset,
             parsed.context,
@@ -101,6 +102,16 @@ class Settler:
         how = item_disposition(parsed.findings, [part_outcome(row) for row in rows])
         state = advance(advance(State(str(item["state"])), Event.RELEASE), SETTLES[how])
         await tx.upsert(RAW_ITEM, {**item, "state": state.value, "disposition": how.value})
+
+    def _about_the_envelope(self, delivery: Delivery, partials: Sequence[_Partial]) -> tuple[Finding, ...]:
+        """Findings of rows that are about the envelope: its batch number is the message id (Qingpu §3)."""
+        if self._feeds[delivery.feed].feed.dialect != "rows":
+            return ()
+        reused = finding("control-id-reused")
+        worked = [partial.work for partial in partials if partial.work is not None and reused in partial.work.findings]
+        for work in worked:
+            work.findings.remove(reused)
+        return (reused,) if worked else ()
 
     async def _again(self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], *, waited: bool) -> None:
         """Process quarantined parts of an item that has been worked on."""

@@ -141,9 +141,9 @@ class Work:
             result.findings += await self._cancelled(contribution, known)
             await self._state(part, number, contribution, known)
             result.roots.append(contribution.target.reference)
-        if stale:
-            result.findings.append(finding("stale-update"))
         result.duplicate = bool(digests) and digests[0]
+        if stale and not result.duplicate:
+            result.findings.append(finding("stale-update"))
         return result
 
     async def complete(self) -> None:

@@ -244,3 +244,9 @@ def test_person_messages_make_no_visit() -> None:
     for event in ("ADT^A28", "ADT^A31", "ADT^ZP1"):
         (found,) = drafts(message(event, PID, pv1()))
         assert [c.target.type for c in found.contributions] == ["Patient"]
+
+
+def test_a_key_that_is_too_long_is_held_and_not_called_missing() -> None:
+    found = draft(message("ADT^A31", PID.replace("L1", "L" * 65)))
+    assert [(f.code, f.path) for f in found.findings if f.severity.rank] == [("field-too-long", "PID-3")]
+    assert found.contributions == ()

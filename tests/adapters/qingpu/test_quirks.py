@@ -248,6 +248,14 @@ async def test_every_row_rejected_rejects_the_envelope(exchange: Exchange) -> No
 async def test_a_batch_number_used_again_for_other_rows_is_noted(filled: Exchange) -> None:
     receipt = await filled.send(upload(("patient", {"KH": "K2"}), ("patient", {"KH": "K3"})))
     assert receipt.codes == ["control-id-reused"]
+    assert [found.get("code") for found in receipt.root.findall("Finding")] == ["control-id-reused"]
+    assert (receipt.status, receipt.rows) == (WARNED, [("1", ACCEPTED), ("2", ACCEPTED)])
+
+
+async def test_rows_sent_again_with_an_older_time_are_duplicates_and_nothing_else(filled: Exchange) -> None:
+    receipt = await filled.send(later(PERSON, VISIT, REPORT, RESULT, day=1))
+    assert [status for _, status in receipt.rows] == ["duplicate"] * 4
+    assert (receipt.status, receipt.codes) == (ACCEPTED, [])
 
 
 async def test_gb18030_under_a_utf8_declaration_is_stored_right(exchange: Exchange) -> None:
