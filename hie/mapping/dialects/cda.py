@@ -29,6 +29,9 @@ _BELOW = re.compile(r"//(?=obs\()")
 _OBSERVATION = re.compile(r"obs\(([^()]+)\)")
 _ENTRY = re.compile(r"(?<![\w:-])(procedure|substanceAdministration)\b")
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
+_HEADER_PLACES = {"effective": "effectiveTime/@value", "id": "id/@extension", "type": "code/@code"}
+"""Field of the header -> where it stands."""
+
 _NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
 _ANY = "*"
 _BODY = "component/structuredBody"
@@ -83,10 +86,14 @@ class Cda:
         return cover if known else lambda root: Coverage()
 
     def locate(self, node: Any, path: str) -> str:
-        """The path; inside an entry with the entry and its number before it."""
+        """Where in the document; inside an entry with the entry and its number before it."""
+        if path.startswith("document:"):
+            return _HEADER_PLACES.get(path.removeprefix("document:"), path)
+        place = path.removeprefix("node:")
         if not etree.iselement(node) or node.tag not in ENTRIES:
-            return path
-        return f"{entry_code(node)}[{node.get(NUMBER, '1')}]/{path}"
+            return place
+        entry = f"{entry_code(node)}[{node.get(NUMBER, '1')}]"
+        return entry if place == "." else f"{entry}/{place}"
 
 
 def _xpath(path: str) -> Callable[[Any], Any]:

@@ -96,3 +96,15 @@ def test_ignored_entries_are_neither_used_nor_unmapped(tree: Any) -> None:
 
 def test_a_map_without_entries_counts_none(tree: Any) -> None:
     assert CDA.compile_coverage(frozenset({((), "id/@extension")}), frozenset())(tree).unmapped == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("document:effective", "effectiveTime/@value"),
+        ("node:recordTarget/patientRole/addr", "recordTarget/patientRole/addr"),
+        ("author/time/@value", "author/time/@value"),
+    ],
+)
+def test_a_finding_names_a_place_in_the_document(path: str, expected: str) -> None:
+    assert Cda().locate(None, path) == expected
