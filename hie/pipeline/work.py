@@ -166,8 +166,7 @@ class Work:
 
     async def forget(self) -> None:
         """Take back everything this item stated (before a replay); its roots are folded anew by `complete`."""
-        for row in await self._tx.select(CONTRIBUTION, {"item": self._item}):
-            self._dirty[str(row["root"])] = None
+        await self._touch(*(str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"item": self._item})))
         await self._tx.remove(CONTRIBUTION, {"item": self._item})
         self._roots.forget()
 
