@@ -35,6 +35,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("terminology", str, "", "File of large code systems. Default: terminology.sqlite in the data directory."),
     Setting("exports", str, "", "Folder of bulk exports; servers on one store share it. Default: export in data."),
     Setting("cors_origins", str, "", "Web origins whose pages may call the FHIR API, with commas; * is any."),
+    Setting("mappings", str, "", "Folder of field maps, code maps and rules to work by instead of the shipped ones."),
     Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
@@ -75,6 +76,7 @@ class Config:
     terminology: str
     exports: str
     cors_origins: str
+    mappings: str
     mllp_port: int
     mllp_connections: int
     mllp_frame_seconds: float
@@ -92,6 +94,11 @@ class Config:
     def store_path(self) -> Path | None:
         """The SQLite file that `store` names, None for a MongoDB; raises NOT_SUPPORTED for a URL of another kind."""
         return sqlite_path(self.store) if self.store else self.data / "hie.sqlite"
+
+    @property
+    def mappings_path(self) -> Path | None:
+        """The folder of tables, None for the shipped one."""
+        return Path(self.mappings) if self.mappings else None
 
     @property
     def terminology_path(self) -> Path:

@@ -85,6 +85,7 @@ class QuarantinePages:
         return [
             Route("/quarantine", self.home, methods=["GET"]),
             Route("/quarantine/group/{act}", self.act_on_group, methods=["POST"]),
+            Route("/quarantine/maps/reload", self.reload, methods=["POST"]),
             Route("/quarantine/{item}", self.item, methods=["GET"]),
             Route("/quarantine/{item}/rehearse", self.rehearse, methods=["POST"]),
             Route("/quarantine/{item}/{act}", self.act, methods=["POST"]),
@@ -109,6 +110,7 @@ class QuarantinePages:
             words_of=lambda ground: words_of(self._feeds, ground.feed, ground.cause, ground.rule),
             age=self._age,
             done=_done(request),
+            tables=await self._operator().tables(),
             query_of=lambda ground: {name: getattr(ground, name) for name in _GROUND},
         )
 
@@ -127,6 +129,12 @@ class QuarantinePages:
             raise HieError(Category.NOT_FOUND, "There is no such act.")
         return _next(request, "quarantine", request.path_params["act"], sum(ended.values()))
 
+    async def reload(self, request: Request) -> Response:
+        """Put the tables on disk in force."""
+        await same_origin(request)
+        await self._operator().reload()
+        return _next(request, "quarantine", "reload", 1)
+
     async def item(self, request: Request) -> Response:
         """One item and its parts; never its content."""
         return await self._item(request, await self._operator().item(request.path_params["item"]), None)
@@ -137,9 +145,8 @@ class QuarantinePages:
         form = await read_form(request)
         operator = self._operator()
         row = await operator.item(request.path_params["item"])
-        return await self._item(
-            request, row, await operator.rehearse(str(row["id"]), release=form.get("release") == "1")
-        )
+        chosen = {name: form.get(name) == "1" for name in ("release", "edited")}
+        return await self._item(request, row, await operator.rehearse(str(row["id"]), **chosen))
 
     async def act(self, request: Request) -> Response:
         """Release, discard or process again, an item or one part of it."""
@@ -173,6 +180,7 @@ class QuarantinePages:
             held=row["state"] == State.QUARANTINED or any(part["disposition"] == "quarantined" for part in parts),
             settled=row["state"] in (State.STORED, State.QUARANTINED, State.REJECTED),
             rehearsal=rehearsal,
+            tables=await self._operator().tables(),
             drafts={} if rehearsal is None else {n: _pretty(draft) for n, draft in rehearsal.drafts.items()},
             noted_of=lambda findings: self._noted(row, findings, None),
             done=_done(request),
@@ -215,7 +223,7 @@ def _done(request: Request) -> tuple[str, str] | None:
     """What the act before this page did: the key of its words, and how many."""
     act = request.query_params.get("done", "")
     n = request.query_params.get("n", "")
-    return (f"q.done-{act}", n) if act in ACTS and n.isdecimal() else None
+    return (f"q.done-{act}", n) if act in (*ACTS, "reload") and n.isdecimal() else None
 
 
 def _next(request: Request, path: str, act: str, n: int) -> Response:

@@ -51,9 +51,10 @@ SERVED: tuple[Served, ...] = (
     Served(
         "/quality/quarantine/group/{act}", "post", "Release or discard a group", _PAGE, form=(*_GROUND, "reason")
     ),
+    Served("/quality/quarantine/maps/reload", "post", "Put the tables on disk in force", _PAGE),
     Served("/quality/quarantine/{item}", "get", "One item and its parts, without its content", _PAGE),
     Served("/quality/quarantine/{item}/rehearse", "post", "What would become of an item now", _PAGE,
-           form=("release",)),
+           form=("release", "edited")),
     Served("/quality/quarantine/{item}/{act}", "post", f"One of {', '.join(ACTS)}", _PAGE, form=("part", "reason")),
 )  # fmt: skip
 """Every route that FastAPI does not describe, but the pages of the record browser."""

@@ -138,14 +138,25 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         return Changed(item=item, state=await operator().release(item, part))
 
     @router.post("/quarantine/{item}/rehearse")
-    async def post_rehearse(item: str, release: bool = False) -> dict[str, Any]:
-        """What would become of an item now, replayed or released; nothing is stored."""
-        return rehearsal_json(await operator().rehearse(item, release=release))
+    async def post_rehearse(item: str, release: bool = False, edited: bool = False) -> dict[str, Any]:
+        """What would become of an item now, replayed or released; nothing is stored. `edited`: by the tables as
+        they are on disk, before they are in force."""
+        return rehearsal_json(await operator().rehearse(item, release=release, edited=edited))
 
     @router.post("/quarantine/{item}/discard")
     async def post_discard(item: str, body: Discard, part: int | None = None) -> Changed:
         """Decide that a quarantined item, or one part, will never be processed."""
         return Changed(item=item, state=await operator().discard(item, body.reason, part))
+
+    @router.get("/maps")
+    async def get_maps() -> dict[str, Any]:
+        """The versions of the tables in force and on disk, and what is wrong with the latter."""
+        return await operator().tables()
+
+    @router.post("/maps/reload")
+    async def post_reload() -> dict[str, str]:
+        """Put the tables on disk in force, after lint; broken ones change nothing (422 with file, line and column)."""
+        return await operator().reload()
 
     @router.post("/replay")
     async def post_replay(item: str | None = None, feed: str | None = None, state: str | None = None) -> dict[str, int]:

@@ -55,6 +55,23 @@ class StoredTerminology:
         if self._shipped:
             await self._store.write(job)
 
+    async def ship(self, resources: Iterable[Json]) -> None:
+        """Serve other shipped resources from now on; those that are no longer among them are deleted."""
+        before = self._shipped
+        self._shipped = {(row["resourceType"], row["id"]): row for row in resources}
+        gone = [key for key in before if key not in self._shipped]
+        kept = [row for (kind, _), row in self._shipped.items() if kind in KINDS]
+        self.answers.library.own.change([*kept], gone)
+
+        async def job(tx: Transaction) -> None:
+            for kind, identity in gone:
+                await tx.delete(kind, identity)
+
+        if gone:
+            await self._store.write(job)
+        await self.publish()
+        await self.load()
+
     async def load(self) -> None:
         """Serve what the store holds now; after the first time only what has changed is read."""
         async with self._loading:

@@ -23,11 +23,12 @@ from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
 from hie.api.terminology import StoredTerminology
 from hie.app.adapters import load_adapters
-from hie.app.feeds import bind_feeds, shipped_rules, worker_feeds
+from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
+from hie.app.maps import Maps, UnfitTables
 from hie.app.store import open_store
-from hie.app.terminology import open_terminology
+from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError, where
 from hie.browse.pages import browse_app
@@ -64,7 +65,7 @@ class Exchange:
         self,
         config: Config,
         store: Store,
-        feeds: Sequence[FeedRuntime],
+        maps: Maps,
         definitions: Definitions,
         clock: Clock,
         parameters: SearchParameters,
@@ -73,12 +74,14 @@ class Exchange:
     ) -> None:
         self.config = config
         self.store = store
-        self._workers = Workers(config.workers, worker_feeds) if config.workers > 0 else None
+        self._workers = Workers(config.workers, *maps.for_workers()) if config.workers > 0 else None
         types = [name.strip() for name in config.profile_types.split(",") if name.strip()]
         self._rules = WriteRules(validator, Strictness(config.profiles), types)
         self._validator = validator
-        feeds = [replace(feed, profiles=self._rules.claims) for feed in feeds]
-        self.ingest = Ingest(store, feeds, clock, self._workers or prepare_here)
+        self.maps = maps
+        maps.finish = lambda runtime: replace(runtime, profiles=self._rules.claims)
+        maps.follow = [self._take_tables]
+        self.ingest = Ingest(store, maps.feeds(), clock, self._workers or prepare_here)
         self._clock = clock
         self._definitions = definitions
         self._parameters = parameters
@@ -92,7 +95,14 @@ class Exchange:
 
     def operator(self) -> Operator:
         """Operator actions, in the name of the local operator."""
-        return Operator(self.store, dict(self.ingest.feeds), self._clock, "local-operator")
+        return Operator(self.store, dict(self.ingest.feeds), self._clock, "local-operator", self.maps)
+
+    async def _take_tables(self, tables: Tables, feeds: Sequence[FeedRuntime]) -> None:
+        """Work by other tables from now on, here and in the workers, and serve their code maps."""
+        self.ingest.change(feeds)
+        if self._workers is not None:
+            self._workers.renew(*self.maps.for_workers())
+        await self._terminology.ship(shipped_resources(tables.maps.codes.values()))
 
     async def start(self) -> None:
         """Make what must be there, listen, and begin the background work."""
@@ -146,7 +156,7 @@ class Exchange:
         return await close_days(self.store, self.ingest.feeds, self._clock, self._process)
 
     async def _watch_feeds(self) -> None:
-        rules = [rule for rule in shipped_rules() if rule.scope == "feed"]
+        rules = [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
         for feed, organisation, rule in await watch(self.store, self.ingest.feeds, rules, self._clock, self._process):
             log.warning("feed silent feed=%s organisation=%s rule=%s", feed, organisation, rule)
 
@@ -260,7 +270,7 @@ async def _home() -> RedirectResponse:
 
 async def _answer_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HieError)
-    return problem(error)
+    return problem(error, {"problems": list(error.problems)} if isinstance(error, UnfitTables) else {})
 
 
 def organisation_resource(region: str, organisation: Any) -> dict[str, Any]:
@@ -283,7 +293,7 @@ async def open_exchange(
     """Open the store and wire everything; nothing listens until `Exchange.start`. `adapters`: default all installed."""
     clock = clock or SystemClock()
     adapters = load_adapters() if adapters is None else adapters
-    feeds = bind_feeds(adapters)
+    maps = Maps(adapters, config.data / "tables", config.mappings_path, config.terminology_path)
     definitions = load_definitions()
     extractors = Extractors(definitions)
     store = await open_store(config, extractors, clock)
@@ -296,7 +306,7 @@ async def open_exchange(
     )
     parameters = SearchParameters(store, definitions, extractors, log_place, reindex)
     await parameters.load()
-    terminology = open_terminology(store, definitions, adapters, config.terminology_path)
+    terminology = open_terminology(store, definitions, maps.now.maps.codes.values(), config.terminology_path)
     await terminology.load()
-    validator = load_validator(definitions, terms=terminology.answers)
-    return Exchange(config, store, feeds, definitions, clock, parameters, terminology, validator)
+    validator = load_validator(definitions, terminology.answers)
+    return Exchange(config, store, maps, definitions, clock, parameters, terminology, validator)

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from hie.app.adapters import load_adapters
+from hie.app.terminology import feed_terminology
 from hie.base.data import data_path
 from hie.base.draft import Draft
 from hie.base.finding import Finding
@@ -28,9 +29,9 @@ from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.plugin import Adapter, Feed
 from hie.quality.dimension import dimensions, judged
-from hie.quality.rule import Rule
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
+from hie.terminology.remembered import Remembered
 
 ANSWERS: dict[str, Callable[..., Answer]] = {
     "hl7v2": ack.answer,
@@ -41,38 +42,63 @@ ANSWERS: dict[str, Callable[..., Answer]] = {
 """Dialect -> how an item is answered; a door for `text/xml` of the cda dialect speaks SOAP."""
 
 
-@cache
-def shipped_rules() -> tuple[Rule, ...]:
-    """The quality rules, read once; a broken one stops the start with file and line."""
-    return load_rules(data_path("mappings", "quality"))
+@dataclass(frozen=True)
+class Tables:
+    """What is read from one folder of tables: compiled maps, quality rules, and the version that names them.
 
-
-def worker_feeds() -> dict[str, FeedRuntime]:
-    """The feeds of a worker process."""
-    return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters())}
-
-
-def bind_feeds(adapters: Sequence[Adapter], tables: Path | None = None) -> tuple[FeedRuntime, ...]:
-    """Compile all tables and bind each feed to its dialect; broken tables stop the start with file and line.
-
-    `tables` is a folder to use instead of the shipped `mappings/`, to see what other maps would do.
+    `terms` is asked about codes by both; it is told of each message, so that what was loaded since counts.
     """
-    folder = tables or data_path("mappings")
+
+    folder: Path
+    maps: MapSet
+    quality: Quality
+    version: str
+    terms: Remembered
+
+    def bind(self, adapters: Sequence[Adapter]) -> tuple[FeedRuntime, ...]:
+        """Each feed bound to its dialect and these tables."""
+        return tuple(_bind(adapter, feed, self) for adapter in adapters for feed in adapter.feeds)
+
+
+def read_tables(adapters: Sequence[Adapter], folder: Path | None = None, loaded: Path | None = None) -> Tables:
+    """Read and compile all tables of `folder` (the shipped `mappings/` unless told otherwise) and of adapters.
+
+    `loaded` is the file of large code systems. Raises `HieError` that lists each mistake with file and line.
+    """
+    version = tables_version(adapters, folder)
+    folder = folder or data_path("mappings")
     maps = MapSet.load(folder, adapters)
-    quality = Quality(shipped_rules())
-    version = _maps_version([folder, *(a.mappings for a in adapters if a.mappings is not None)])
-    return tuple(_bind(adapter, feed, maps, quality, version, folder) for adapter in adapters for feed in adapter.feeds)
+    terms = Remembered(feed_terminology(maps.codes.values(), loaded))
+    maps = MapSet(maps.programs, maps.codes, terms)
+    rules = folder / "quality"
+    quality = Quality(load_rules(rules if rules.is_dir() else data_path("mappings", "quality"), terms.member_of))
+    return Tables(folder, maps, quality, version, terms)
 
 
-def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version: str, folder: Path) -> FeedRuntime:
-    folder = adapter.mappings or folder
+def worker_feeds(folder: Path | None = None, loaded: Path | None = None) -> dict[str, FeedRuntime]:
+    """The feeds of a worker process."""
+    return {runtime.feed.id: runtime for runtime in bind_feeds(load_adapters(), folder, loaded)}
+
+
+def bind_feeds(
+    adapters: Sequence[Adapter], folder: Path | None = None, loaded: Path | None = None
+) -> tuple[FeedRuntime, ...]:
+    """The feeds of the adapters, bound to the tables that `read_tables` reads."""
+    return read_tables(adapters, folder, loaded).bind(adapters)
+
+
+def _bind(adapter: Adapter, feed: Feed, tables: Tables) -> FeedRuntime:
+    maps, quality, folder = tables.maps, tables.quality, adapter.mappings or tables.folder
     statements = _fhir_statements(adapter, feed, maps, folder) if feed.dialect == "fhir" else None
 
     def draft(record: Record, delivery: Delivery) -> Draft:
+        tables.terms.look()
         if statements is not None:
             return statements(record, delivery)
         made = maps.draft(record, delivery, adapter)
-        return with_document(made, record, delivery, adapter, maps.codes) if feed.dialect == "cda" else made
+        if feed.dialect == "cda":
+            return with_document(made, record, delivery, adapter, maps.codes, maps.terms)
+        return made
 
     def check(given: Draft, record: Record, received: datetime) -> tuple[Draft, tuple[Finding, ...]]:
         return quality.run(given, record, received)
@@ -86,7 +112,7 @@ def _bind(adapter: Adapter, feed: Feed, maps: MapSet, quality: Quality, version:
         check,
         {door: soap.answer if door in speaks_soap else ANSWERS[feed.dialect] for door in feed.doors},
         partial(_repeat, feed.dialect, speaks_soap),
-        version,
+        tables.version,
         dimensions(quality.rules, adapter.region),
         judged(quality.rules, adapter.region),
         {rule.id: (rule.zh, rule.en) for rule in quality.rules},
@@ -118,7 +144,8 @@ def _fhir_statements(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -
     """What makes drafts of the submissions of a FHIR feed."""
     registered = [organisation.uscc for organisation in adapter.organisations]
     tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
-    return partial(fhir_draft, adapter=adapter, tables=tables, codes=maps.codes, definitions=official())
+    codes, terms = maps.codes, maps.terms
+    return partial(fhir_draft, adapter=adapter, tables=tables, codes=codes, terms=terms, definitions=official())
 
 
 def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:
@@ -131,8 +158,9 @@ def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str)
     return replace(saved, body=again(saved.body), status=200)
 
 
-def _maps_version(folders: Sequence[Path]) -> str:
-    """A short hash over all tables: names the version of the maps in Provenance."""
+def tables_version(adapters: Sequence[Adapter], folder: Path | None = None) -> str:
+    """A short hash over all tables of a folder and of adapters: names the version of the maps in Provenance."""
+    folders = [folder or data_path("mappings"), *(a.mappings for a in adapters if a.mappings is not None)]
     digest = hashlib.sha256()
     for path in (path for folder in folders for path in sorted(folder.rglob("*.*")) if path.is_file()):
         digest.update(path.name.encode())

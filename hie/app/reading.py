@@ -1,6 +1,7 @@
 """A reading process wired: FHIR reads and searches from its own connections, everything else to the owner.
 
-What changes what is served (search parameters, terminology) is read again when the owner says so, and every few seconds
+Code maps are read from the store, where the owner publishes them as ConceptMaps. What changes what is served (search
+parameters, terminology) is read again when the owner says so, and every few seconds
 besides, because feeds and other commands may write it as well.
 """
 
@@ -15,7 +16,6 @@ from hie.api.faults import log_place
 from hie.api.negotiation import JSON, body_format
 from hie.api.prepared import prepare
 from hie.api.searchparameters import SearchParameters
-from hie.app.adapters import load_adapters
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
@@ -126,7 +126,7 @@ async def open_reading(config: Config, owner: App) -> AsyncIterator[Site]:
     definitions = load_definitions()
     store = follow_store(config)
     parameters = SearchParameters(store, definitions, Extractors(definitions), log_place)
-    terminology = open_terminology(store, definitions, load_adapters(), config.terminology_path)
+    terminology = open_terminology(store, definitions, (), config.terminology_path)
     await parameters.follow()
     await terminology.load()
 

@@ -1,6 +1,7 @@
 """The terminology service with all its sources: official definitions, our own, the code maps, what was loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import orjson
 
 from hie.api.terminology import StoredTerminology
 from hie.base.data import data_path
-from hie.fhir.definitions import Definitions
-from hie.mapping.codes import load_codes
+from hie.fhir.definitions import Definitions, official
+from hie.mapping.codes import CodeTable, load_codes
 from hie.mapping.conceptmaps import concept_maps
 from hie.plugin import Adapter
 from hie.store.port import Store
@@ -22,32 +23,50 @@ PUBLISHED = (*KINDS, "NamingSystem", "StructureDefinition")
 """The types of `profiles/hie` that are written into the store, so that they can be read and searched."""
 
 
-def shipped_resources(adapters: Sequence[Adapter] = ()) -> list[dict[str, Any]]:
-    """Our own terminology (`profiles/hie`) and every code map, those of installed adapters included."""
+@cache
+def own_resources() -> tuple[dict[str, Any], ...]:
+    """Our own conformance resources (`profiles/hie`), read once."""
     own = data_path("profiles", "hie")
-    found = [orjson.loads(path.read_bytes()) for kind in PUBLISHED for path in sorted(own.glob(f"{kind}-*.json"))]
-    folders = [data_path("mappings") / "codes"]
-    folders += [adapter.mappings / "codes" for adapter in adapters if adapter.mappings is not None]
-    tables = {name: table for folder in folders if folder.is_dir() for name, table in load_codes(folder).items()}
-    return found + concept_maps(tables.values())
+    return tuple(orjson.loads(path.read_bytes()) for kind in PUBLISHED for path in sorted(own.glob(f"{kind}-*.json")))
+
+
+def shipped_resources(codes: Iterable[CodeTable]) -> list[dict[str, Any]]:
+    """Our own terminology and the code maps as ConceptMaps: the same tables that mapping translates by."""
+    return [*own_resources(), *concept_maps(codes)]
+
+
+def feed_terminology(codes: Iterable[CodeTable], file: Path | None = None) -> Terminology:
+    """What the feeds are mapped and judged by: what ships, and what was loaded into `file`.
+
+    What clients post is not part of it: a feed's data is read by what operators have decided, and alike in every
+    process.
+    """
+    return _without_store(official(), codes, file)
 
 
 def shipped_terminology(
     definitions: Definitions, adapters: Sequence[Adapter] = (), file: Path | None = None
 ) -> Terminology:
-    """The terminology service without a store: what ships with the server, and what was loaded into `file`.
+    """The terminology service without a store, for tools: what ships with the server, and what was loaded into `file`.
 
-    For tools such as `hie adapters lint`: `shipped_terminology(load_definitions()).check(system, code, display)`.
+    `shipped_terminology(load_definitions()).check(system, code, display)`.
     """
+    folders = [data_path("mappings") / "codes"]
+    folders += [adapter.mappings / "codes" for adapter in adapters if adapter.mappings is not None]
+    codes = {name: table for folder in folders if folder.is_dir() for name, table in load_codes(folder).items()}
+    return _without_store(definitions, codes.values(), file)
+
+
+def _without_store(definitions: Definitions, codes: Iterable[CodeTable], file: Path | None) -> Terminology:
     loaded = CodeFile(file) if file is not None else None
-    return Terminology(Library(definitions, _shelf(shipped_resources(adapters)), loaded=loaded))
+    return Terminology(Library(definitions, _shelf(shipped_resources(codes)), loaded=loaded))
 
 
 def open_terminology(
-    store: Store, definitions: Definitions, adapters: Sequence[Adapter], file: Path
+    store: Store, definitions: Definitions, codes: Iterable[CodeTable], file: Path
 ) -> StoredTerminology:
     """The terminology service over a store and the file of large code systems, for `publish` and `load`."""
-    shipped = shipped_resources(adapters)
+    shipped = shipped_resources(codes)
     answers = Terminology(Library(definitions, _shelf(shipped), Shelf("posted"), CodeFile(file)))
     return StoredTerminology(store, answers, shipped)
 

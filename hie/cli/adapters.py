@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hie.cli.terminal import attempt, console, operating, perform
+from hie.cli.terminal import ConfigFile, Data, StoreUrl, attempt, console, operating, perform
 
 adapters = typer.Typer(help="适配器 · The regions that are installed, and what their maps cover.", no_args_is_help=True)
 
@@ -100,15 +100,30 @@ def adapters_diff(
 
 
 @adapters.command("lint")
-def adapters_lint(region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None) -> None:
+def adapters_lint(
+    region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None,
+    tables: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="A folder like mappings/")] = None,
+) -> None:
     """Hold every target against the FHIR definitions and every code map against its code systems."""
     from hie.commands.adapters import linted
 
-    problems = attempt(linted, region)
+    problems = attempt(linted, region, tables)
     for problem in problems:
         console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
     console.print(f"[red]{len(problems)} problems[/red]" if problems else "[green]✓ nothing to say[/green]")
     raise typer.Exit(1 if problems else 0)
+
+
+@adapters.command("reload")
+def adapters_reload(data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
+    """换表 · Let the running server work by the tables as they are on disk, after lint; broken ones change nothing."""
+    from hie.commands.adapters import reload
+
+    found = perform(reload(operating(data, store, config)))
+    same = found["before"] == found["after"]
+    console.print(
+        f"{found['after']}: 没有变化 · nothing has changed" if same else f"{found['before']} → {found['after']}"
+    )
 
 
 @adapters.command("new")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hie.cli.terminal import attempt, console, operating, perform
+from hie.cli.terminal import ConfigFile, Data, attempt, console, operating, perform
 
 
 def simulate(
@@ -66,13 +66,15 @@ def check(
     feed: Annotated[str, typer.Option(help="The door it would come through, such as wujiang-hl7v2")],
     strict: Annotated[bool, typer.Option("--strict", help="Also 1 for a warning or a field that no map has")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave tree and draft out")] = False,
+    data: Data = None,
+    config: ConfigFile = None,
 ) -> None:
     """试运行 · Run a file through parse, mapping and quality; nothing is stored. Prints tree, findings, unmapped fields
     and draft. Exit code 0: it would be stored; 1: refused; 2: it could not be checked."""
     from hie.commands.check import check_file
     from hie.pipeline.check import report_lines
 
-    report = attempt(check_file, file, feed)
+    report = attempt(check_file, file, feed, operating(data, None, config))
     for line in report_lines(report, tree=not brief, draft=not brief):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(0 if (report.clean if strict else report.storable) else 1)

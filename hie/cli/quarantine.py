@@ -72,16 +72,17 @@ def quarantine_groups(
 def quarantine_rehearse(
     item: str,
     release: Annotated[bool, typer.Option("--release", help="In spite of its quarantine findings")] = False,
+    edited: Annotated[bool, typer.Option("--edited", help="By the tables on disk, before they are in force")] = False,
     draft: Annotated[bool, typer.Option("--draft", help="Print the draft as well, texts as shapes")] = False,
     data: Data = None,
     store: StoreUrl = None,
     config: ConfigFile = None,
 ) -> None:
-    """演练 · What would become of an item now, with the maps as they are; nothing is stored."""
+    """演练 · What would become of an item now, with the maps as they are (--edited: as on disk); nothing is stored."""
     from hie.commands.operate import call
 
     path = f"/admin/quarantine/{item}/rehearse"
-    found = perform(call(operating(data, store, config), "POST", path, {"release": release}))
+    found = perform(call(operating(data, store, config), "POST", path, {"release": release, "edited": edited}))
     for part in found["parts"] if not draft else ():
         part.pop("draft")
     console.print_json(data=found)

@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from hie.app import bind_feeds, load_adapters, open_exchange
-from hie.app.terminology import shipped_terminology
+from hie.app.feeds import read_tables
+from hie.app.maps import lint_tables
 from hie.base.clock import SystemClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Record
+from hie.commands.datadir import running_server
+from hie.commands.operate import call
 from hie.config import Config
-from hie.fhir.definitions import load_definitions
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
 from hie.mapping.fhir.tables import load_fhir_tables
-from hie.mapping.lint import lint
 from hie.mapping.problem import Problem
 from hie.mapping.traffic import TypeCoverage, measure
 from hie.pipeline.feed import FeedRuntime
@@ -57,11 +58,6 @@ def adapter_of(region: str, adapters: Sequence[Adapter] | None = None) -> Adapte
 def feeds_of(region: str) -> frozenset[str]:
     """The feeds of a region."""
     return frozenset(feed.id for feed in adapter_of(region).feeds)
-
-
-def map_folders(adapters: Iterable[Adapter]) -> list[Path]:
-    """Where tables lie: those of the exchange, then those that adapters bring."""
-    return [data_path("mappings"), *(a.mappings for a in adapters if a.mappings is not None)]
 
 
 def shown(region: str) -> list[MapCoverage]:
@@ -191,16 +187,16 @@ def _slots(name: str, slots: Mapping[str, Any]) -> Iterator[str]:
     return (f"{name} {slot} = {dumps(value).decode()}" for slot, value in slots.items())
 
 
-def linted(region: str | None = None) -> list[Problem]:
-    """What lint finds in the maps of one region, or of all; codes are held against every code system that ships."""
+async def reload(config: Config) -> dict[str, str]:
+    """Put the tables on disk in force on the running server; raises NOT_FOUND when none runs: it reads them at its
+    start, and INVALID with file, line and column for broken ones."""
+    if running_server(config.data) is None:
+        raise HieError(Category.NOT_FOUND, "No server runs on this data directory; it reads the tables when it starts.")
+    found: dict[str, str] = await call(config, "POST", "/admin/maps/reload", {})
+    return found
+
+
+def linted(region: str | None = None, folder: Path | None = None) -> list[Problem]:
+    """What lint finds in the maps of one region, or of all; `folder` are the tables, the shipped ones by default."""
     adapters = load_adapters() if region is None else (adapter_of(region),)
-    codes = MapSet.load(data_path("mappings"), adapters).codes
-    feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
-    definitions = load_definitions()
-    known = shipped_terminology(definitions, adapters)
-
-    def judge(system: str, code: str) -> str | None:
-        verdict = known.check(system, code)
-        return None if verdict is None or verdict.result else f"is not in {system}"
-
-    return lint(map_folders(adapters), feeds, codes, definitions, judge)
+    return lint_tables(read_tables(adapters, folder), adapters)

@@ -7,13 +7,16 @@ from hie.base.clock import SystemClock
 from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery
+from hie.config import Config
 from hie.pipeline.check import CheckReport, check
 from hie.pipeline.prepare import prepare
 
 
-def check_file(file: Path, door: str) -> CheckReport:
-    """Check one file; raises NOT_FOUND for a door that no feed has."""
-    runtimes = {d: runtime for runtime in bind_feeds(load_adapters()) for d in runtime.feed.doors}
+def check_file(file: Path, door: str, config: Config) -> CheckReport:
+    """Check one file by the tables and the loaded code systems that `config` names; raises NOT_FOUND for a door that no
+    feed has."""
+    feeds = bind_feeds(load_adapters(), config.mappings_path, config.terminology_path)
+    runtimes = {d: runtime for runtime in feeds for d in runtime.feed.doors}
     runtime = runtimes.get(door)
     if runtime is None:
         raise HieError(Category.NOT_FOUND, f"There is no feed {door!r}. Choose one of: {', '.join(sorted(runtimes))}.")

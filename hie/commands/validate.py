@@ -34,7 +34,7 @@ def validate_files(
     `codes` is the file of large code systems to hold codes against.
     """
     definitions = load_definitions()
-    validator = load_validator(definitions, terms=shipped_terminology(definitions, file=codes))
+    validator = load_validator(definitions, shipped_terminology(definitions, file=codes))
     for path in files:
         issues = validator.validate_text(path.read_bytes(), profiles=profiles)
         yield ValidatedFile(path, tuple(sorted(issues, key=lambda issue: _RANK[issue.severity])))

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -112,9 +114,10 @@ class HttpFeeds:
         return b"".join(chunks) if fits else None
 
 
-def problem(error: HieError) -> Response:
-    """An `HieError` as `application/problem+json` (RFC 9457), with `Retry-After` where trying again may help."""
+def problem(error: HieError, more: Mapping[str, Any] = MappingProxyType({})) -> Response:
+    """An `HieError` as `application/problem+json` (RFC 9457), with `Retry-After` where trying again may help; `more`
+    are further members."""
     row = RESPONSES[error.category]
-    body = {"status": row.status, "title": error.category.value, "detail": error.message}
+    body = {"status": row.status, "title": error.category.value, "detail": error.message, **more}
     headers = {"Retry-After": "5"} if row.retry else {}
     return JSONResponse(body, row.status, headers, media_type="application/problem+json")

@@ -13,20 +13,34 @@ from hie.mapping.dialect import DELETED, Dialect
 from hie.mapping.dialects.registry import DIALECTS
 from hie.mapping.fieldmap import Program, load_maps
 from hie.mapping.problem import BrokenTables, Problem
+from hie.mapping.terms import NO_TERMS, Terms
 from hie.mapping.transforms.registry import BUILTIN
 from hie.plugin import Adapter
 
 
 class MapSet:
-    """Every field map and code map, compiled; made once when the server starts."""
+    """Every field map and code map, compiled; made when the server starts, and when tables are read again."""
 
-    def __init__(self, programs: Mapping[tuple[str, str], Program], codes: Mapping[str, CodeTable]) -> None:
+    def __init__(
+        self,
+        programs: Mapping[tuple[str, str], Program],
+        codes: Mapping[str, CodeTable],
+        terms: Terms = NO_TERMS,
+    ) -> None:
         self.programs = programs
         self.codes = codes
+        self.terms = terms
 
     @classmethod
-    def load(cls, folder: Path, adapters: Iterable[Adapter], dialects: Mapping[str, Dialect] = DIALECTS) -> "MapSet":
-        """Load `folder/fields` and `folder/codes`, and the tables of adapters that bring their own.
+    def load(
+        cls,
+        folder: Path,
+        adapters: Iterable[Adapter],
+        dialects: Mapping[str, Dialect] = DIALECTS,
+        terms: Terms = NO_TERMS,
+    ) -> "MapSet":
+        """Load `folder/fields` and `folder/codes`, and the tables of adapters that bring their own; `terms` is asked
+        about codes that no code map has.
 
         Raises `BrokenTables` listing every mistake with file and line.
         """
@@ -39,7 +53,7 @@ class MapSet:
         for place, theirs in _places(folder, given):
             transforms = {feed.id: {**BUILTIN, **adapter.transforms} for adapter in theirs for feed in adapter.feeds}
             programs |= load_maps(place / "fields", dialects=dialects, transforms=transforms, codes=codes)
-        return cls(programs, codes)
+        return cls(programs, codes, terms)
 
     def needs(self, feed: str) -> dict[str, tuple[str, ...]]:
         """The record types of a feed, each with what a record of it needs (`[map] needs`)."""
@@ -57,7 +71,7 @@ class MapSet:
         if program is None:
             found = (*record.findings, finding("type-unknown"))
             return Draft(findings=found, message_id=_sent_by(record, record.message_id))
-        return _apply(program, record, delivery, adapter, self.codes)
+        return _apply(program, record, delivery, adapter, self)
 
 
 def _places(folder: Path, adapters: tuple[Adapter, ...]) -> list[tuple[Path, tuple[Adapter, ...]]]:
@@ -74,15 +88,14 @@ def _with_codes(known: dict[str, CodeTable], more: dict[str, CodeTable]) -> dict
     return known | more
 
 
-def _apply(
-    program: Program, record: Record, delivery: Delivery, adapter: Adapter, codes: Mapping[str, CodeTable]
-) -> Draft:
+def _apply(program: Program, record: Record, delivery: Delivery, adapter: Adapter, maps: MapSet) -> Draft:
     context = Context(
         region=adapter.region,
         organisation=record.organisation,
         feed=delivery.feed,
         received=delivery.received,
-        codes=codes,
+        codes=maps.codes,
+        terms=maps.terms,
         type=record.type,
         envelope=record.envelope,
     )

@@ -114,22 +114,31 @@ class CodeTable:
     translates: bool = True
 
     def translate(self, code: str, name: str, context: "Context") -> "Translation":
-        """Look a code up and note `code-unknown`, `code-unmapped` or `code-name-conflict` at the current path."""
+        """Look a code up and note `code-unknown`, `code-unmapped` or `code-name-conflict` at the current path.
+
+        What the table leaves open is asked of `context.terms`: a name that neither sender nor table gives, and whether
+        an open table's code system has the code at all.
+        """
         row = self.rows.get(code)
         if row is None:
-            if self.closed:
-                context.note("code-unknown")
-            elif self.translates:
-                context.note(self.unmapped)
-            target = _coding(self.target_system, self.unknown, self.unknown_display) if self.unknown else None
-            return Translation(
-                _coding(self.system, " ".join(code.split()), name), target, name or code, not self.closed
-            )
+            return self._beyond(code, name, context)
         if name and self.conflicts(row, name):
             context.note("code-name-conflict")
         if not row.target_code and not self.closed and self.translates:
             context.note(self.unmapped)
-        return Translation(_coding(row.source_system, code, row.display or name), row.target, name or row.display)
+        display = row.display or name or context.terms.display(row.source_system, code) or ""
+        return Translation(_coding(row.source_system, code, display), _named(row.target, context), name or display)
+
+    def _beyond(self, code: str, name: str, context: "Context") -> "Translation":
+        """A code that the table does not have."""
+        code = " ".join(code.split())
+        if self.closed:
+            context.note("code-unknown")
+        elif self.translates:
+            context.note(self.unmapped)
+        display = name if self.closed else context.called(self.system, code, name)
+        target = _coding(self.target_system, self.unknown, self.unknown_display) if self.unknown else None
+        return Translation(_coding(self.system, code, display), target, display or code, not self.closed)
 
     def conflicts(self, row: CodeRow, name: str) -> bool:
         """Whether the name sent with the code of `row` contradicts it."""
@@ -190,6 +199,14 @@ class Translation:
             return []
         extension: dict[str, Any] = {"url": SOURCE_CODING, "valueCoding": dict(self.source)}
         return [extension]
+
+
+def _named(target: dict[str, str] | None, context: "Context") -> dict[str, str] | None:
+    """A target with the name that its code system gives it, when the table gives none."""
+    if target is None or "display" in target:
+        return target
+    display = context.terms.display(target.get("system", ""), target["code"])
+    return target if display is None else {**target, "display": display}
 
 
 def _coding(system: str, code: str, display: str) -> dict[str, str]:

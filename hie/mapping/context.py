@@ -8,16 +8,17 @@ from hie.base.draft import Key
 from hie.base.finding import CODES, Finding
 from hie.base.systems import identifier_system
 from hie.mapping.codes import CodeRow, CodeTable
+from hie.mapping.terms import NO_TERMS, Terms
 
 
 class Context:
     """The surroundings of one part while it is mapped.
 
-    `organisation` is the USCC that qualifies local numbers; `path` the source path at work, in the source's own
-    terms; `current` the key of the resource at work (for values that refer to it); `envelope` what the envelope of the
-    part says; `node` the node at work and `locate` the function of the dialect that makes the path of a finding;
-    `mentions` the references of the contribution at work that are settled later. Made
-    new for each part; findings gather in `findings`, equal ones once.
+    `organisation` is the USCC that qualifies local numbers; `codes` are the code maps, `terms` what is known of codes
+    beyond them; `path` the source path at work, in the source's own terms; `current` the key of the resource at work
+    (for values that refer to it); `envelope` what the envelope of the part says; `node` the node at work and `locate`
+    the function of the dialect that makes the path of a finding; `mentions` the references of the contribution at work
+    that are settled later. Made new for each part; findings gather in `findings`, equal ones once.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Context:
         "received",
         "region",
         "seen",
+        "terms",
         "type",
     )
 
@@ -44,6 +46,7 @@ class Context:
         feed: str,
         received: datetime,
         codes: Mapping[str, CodeTable] | None = None,
+        terms: Terms = NO_TERMS,
         type: str = "",
         envelope: Any = None,
     ) -> None:
@@ -52,6 +55,7 @@ class Context:
         self.feed = feed
         self.received = received
         self.codes = codes if codes is not None else {}
+        self.terms = terms
         self.type = type
         self.envelope = envelope
         self.path = ""
@@ -87,6 +91,13 @@ class Context:
     def code(self, table: str, value: str) -> CodeRow | None:
         """The row of a code map for the code as sent, `None` when it has none. `KeyError` for an unknown table."""
         return self.codes[table].rows.get(value)
+
+    def called(self, system: str, code: str, name: str = "") -> str:
+        """What a code is called: as sent, else as its code system says; empty when nobody says. A code that its code
+        system, known in full, does not have is noted as `code-unknown`."""
+        if self.terms.has(system, code) is False:
+            self.note("code-unknown")
+        return name or self.terms.display(system, code) or ""
 
     def key(self, type: str, kind: str, value: str) -> Key:
         """The natural key of a resource of this organisation."""

@@ -16,6 +16,7 @@ from hie.base.systems import OID, identifier_system
 from hie.mapping.codes import CodeTable
 from hie.mapping.composition import sections
 from hie.mapping.context import Context
+from hie.mapping.terms import NO_TERMS, Terms
 from hie.mapping.transforms.clinical import signer
 from hie.mapping.transforms.dates import moment
 from hie.plugin import Adapter
@@ -42,7 +43,12 @@ _FULL = frozenset({"C0002", "C0004", "C0006", "C0007", "C0053"})
 
 
 def with_document(
-    draft: Draft, record: Record, delivery: Delivery, adapter: Adapter, codes: Mapping[str, CodeTable]
+    draft: Draft,
+    record: Record,
+    delivery: Delivery,
+    adapter: Adapter,
+    codes: Mapping[str, CodeTable],
+    terms: Terms = NO_TERMS,
 ) -> Draft:
     """The draft of a document, completed; one with a reject is left as it is."""
     if record.tree is None or gravest(draft.findings) is Severity.REJECT:
@@ -54,6 +60,7 @@ def with_document(
         feed=delivery.feed,
         received=delivery.received,
         codes=codes,
+        terms=terms,
         type=record.type,
     )
     document = _Document(record, header, context, draft)

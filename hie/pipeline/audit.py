@@ -15,12 +15,24 @@ from hie.staging.tables import AUDIT
 from hie.store.port import Transaction
 from hie.store.table import Row
 
+MAPS_SYSTEM = f"{BASE}/id/maps"
+"""System of the versions of tables (`hie/app/maps.py`)."""
+
 ACTION_SYSTEM = f"{CODE_SYSTEM}/operator-action"
 PRINCIPAL_SYSTEM = f"{BASE}/id/principal"
 OBSERVER = "健康信息交换 · the exchange"
 
 _EXECUTE = "E"
 """AuditEvent.action: an operation was executed."""
+
+
+async def audit_tables(tx: Transaction, at: datetime, principal: str, before: str, after: str) -> None:
+    """Record that `principal` put the tables of version `after` in force, in place of `before`."""
+    named = str(uuid4())
+    row: Row = {"id": named, "at": micros(at), "action": "reload", "target": f"maps/{after}", "principal": principal}
+    await tx.insert(AUDIT, {**row, "reason": f"in place of {before}"})
+    what = {"identifier": {"system": MAPS_SYSTEM, "value": after}}
+    await tx.put(audit_event(named, at, principal, "reload", {"what": what}), method="POST")
 
 
 async def audit(
@@ -31,17 +43,20 @@ async def audit(
     target = f"{item}/{'*' if part is None else part}"
     row: Row = {"id": named, "at": micros(at), "action": action, "target": target, "principal": principal}
     await tx.insert(AUDIT, {**row, "reason": reason})
-    await tx.put(audit_event(named, at, principal, action, item, part), method="POST")
+    await tx.put(audit_event(named, at, principal, action, item_entity(item, part)), method="POST")
 
 
-def audit_event(named: str, at: datetime, principal: str, action: str, item: str, part: int | None) -> dict[str, Any]:
-    """The AuditEvent with the id of the audit row."""
-    entity: dict[str, Any] = {
-        "what": {"identifier": {"system": RAW_ITEM_SYSTEM, "value": item}},
-        "type": {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "2"},
-    }
+def item_entity(item: str, part: int | None) -> dict[str, Any]:
+    """A raw item, or one part of it, as what was acted on."""
+    entity: dict[str, Any] = {"what": {"identifier": {"system": RAW_ITEM_SYSTEM, "value": item}}}
     if part is not None:
         entity["detail"] = [{"type": "part", "valueString": str(part)}]
+    return entity
+
+
+def audit_event(named: str, at: datetime, principal: str, action: str, entity: dict[str, Any]) -> dict[str, Any]:
+    """The AuditEvent with the id of the audit row; `entity` is what was acted on, a system object."""
+    kind = {"system": "http://terminology.hl7.org/CodeSystem/audit-entity-type", "code": "2"}
     return {
         "resourceType": "AuditEvent",
         "id": named,
@@ -52,5 +67,5 @@ def audit_event(named: str, at: datetime, principal: str, action: str, item: str
         "outcome": "0",
         "agent": [{"who": {"identifier": {"system": PRINCIPAL_SYSTEM, "value": principal}}, "requestor": True}],
         "source": {"observer": {"display": OBSERVER}},
-        "entity": [entity],
+        "entity": [{**entity, "type": kind}],
     }

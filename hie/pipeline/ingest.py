@@ -43,9 +43,18 @@ class Ingest:
         self._store = store
         self._prepare = preparation
         self._clock = clock
-        self.feeds: Mapping[str, FeedRuntime] = {f.feed.id: f for f in feeds}
-        self.doors: Mapping[str, FeedRuntime] = {door: f for f in feeds for door in f.feed.doors}
-        self.settler = Settler(self.feeds)
+        self._feeds: dict[str, FeedRuntime] = {}
+        self._doors: dict[str, FeedRuntime] = {}
+        self.feeds: Mapping[str, FeedRuntime] = self._feeds
+        self.doors: Mapping[str, FeedRuntime] = self._doors
+        self.change(feeds)
+
+    def change(self, feeds: Sequence[FeedRuntime]) -> None:
+        """Work with these feeds from the next item on, the same ones with other tables; an item under way is settled
+        by those that it was mapped by."""
+        self._feeds |= {f.feed.id: f for f in feeds}
+        self._doors |= {door: f for f in feeds for door in f.feed.doors}
+        self.settler = Settler(dict(self._feeds))
 
     async def receive(self, door: str, body: bytes) -> Answer:
         """Take in one delivery and return its answer, after everything is durable.
@@ -55,6 +64,7 @@ class Ingest:
         runtime = self.doors.get(door)
         if runtime is None:
             raise HieError(Category.NOT_FOUND, "There is no such feed.")
+        settler = self.settler
         item = raw_item_id(runtime.feed.id, body)
         known = await self._store.get(RAW_ITEM, item)
         if known is not None and State(str(known["state"])) not in IN_FLIGHT:
@@ -62,7 +72,7 @@ class Ingest:
         delivery = self.delivery(door, body)
         try:
             parsed, parts = await self._prepare(runtime, delivery, suspect=known is not None)
-            return await self._store.write(lambda tx: self._take_in(tx, runtime, delivery, parsed, parts))
+            return await self._store.write(lambda tx: self._take_in(tx, settler, delivery, parsed, parts))
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
@@ -92,15 +102,16 @@ class Ingest:
         return runtime.answers[door](await outcome_of(tx, row, door), self._clock.now())
 
     async def _take_in(
-        self, tx: Transaction, runtime: FeedRuntime, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
+        self, tx: Transaction, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
     ) -> Answer:
+        runtime = settler.feeds[delivery.feed]
         row = await tx.get(RAW_ITEM, delivery.id)
         if row is not None and State(str(row["state"])) not in IN_FLIGHT:
             return await self._saved(tx, runtime, row, delivery.door)
         if row is None:
             await count(tx, delivery.received, delivery.feed, "received")
             row = raw_row(delivery)
-        outcome = await self.settler.settle(tx, delivery, parsed, parts, row)
+        outcome = await settler.settle(tx, delivery, parsed, parts, row)
         answer = runtime.answers[delivery.door](outcome, delivery.received)
         row.update(answer=answer.body, answer_type=answer.content_type, answer_status=answer.status)
         await tx.upsert(RAW_ITEM, row)

@@ -1,12 +1,13 @@
 """What operators do with items: list quarantine, rehearse, release, discard, replay; all but looking is audited."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
+from typing import Protocol
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.base.finding import Disposition
-from hie.pipeline.audit import audit
+from hie.pipeline.audit import audit, audit_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number
 from hie.pipeline.prepare import prepare
@@ -22,10 +23,39 @@ PAGE = 200
 """Raw items read at a time."""
 
 
+class TablesAtWork(Protocol):
+    """Field maps, code maps and rules: those in force, and those on disk."""
+
+    @property
+    def version(self) -> str:
+        """The version of those in force."""
+        ...
+
+    async def on_disk(self) -> Mapping[str, FeedRuntime]:
+        """The feeds bound to the tables as they are on disk; raises UNPROCESSABLE with file, line and column."""
+        ...
+
+    async def reload(self, record: Callable[[str, str], Awaitable[None]]) -> str:
+        """Put the tables on disk in force, after `record` was told the versions before and after; returns the version.
+
+        Tables that have not changed are not put in force again. Raises UNPROCESSABLE as `on_disk` does; nothing has
+        changed then.
+        """
+        ...
+
+
 class Operator:
     """Operator actions on a store; `principal` names who acts."""
 
-    def __init__(self, store: Store, feeds: dict[str, FeedRuntime], clock: Clock, principal: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        feeds: dict[str, FeedRuntime],
+        clock: Clock,
+        principal: str,
+        tables: TablesAtWork | None = None,
+    ) -> None:
+        self._tables = tables
         self._store = store
         self._feeds = feeds
         self._settler = Settler(feeds)
@@ -117,9 +147,37 @@ class Operator:
             found[state] = found.get(state, 0) + 1
         return found
 
-    async def rehearse(self, item: str, *, release: bool = False) -> Rehearsal:
-        """What would become of an item now, replayed or released; nothing is stored."""
-        return await rehearse(self._store, self._feeds, await self.item(item), release=release)
+    async def rehearse(self, item: str, *, release: bool = False, edited: bool = False) -> Rehearsal:
+        """What would become of an item now, replayed or released; nothing is stored. `edited`: by the tables as they
+        are on disk, before they are in force; raises UNPROCESSABLE when these are broken."""
+        row = await self.item(item)
+        feeds = await self._at_work().on_disk() if edited else self._feeds
+        return await rehearse(self._store, feeds, row, release=release)
+
+    async def reload(self) -> dict[str, str]:
+        """Put the tables on disk in force; returns the versions before and after. Raises UNPROCESSABLE with file, line
+        and column of every mistake, and then nothing has changed."""
+        tables = self._at_work()
+        before = tables.version
+
+        async def record(was: str, now: str) -> None:
+            await self._store.write(lambda tx: audit_tables(tx, self._clock.now(), self._principal, was, now))
+
+        return {"before": before, "after": await tables.reload(record)}
+
+    async def tables(self) -> dict[str, str | list[str]]:
+        """The versions of the tables in force and on disk, and what is wrong with the latter."""
+        tables = self._at_work()
+        try:
+            found = await tables.on_disk()
+        except HieError as error:
+            return {"inForce": tables.version, "onDisk": "", "problems": list(getattr(error, "problems", ()))}
+        return {"inForce": tables.version, "onDisk": next(iter(found.values())).maps, "problems": []}
+
+    def _at_work(self) -> TablesAtWork:
+        if self._tables is None:
+            raise HieError(Category.NOT_SUPPORTED, "The tables of this exchange cannot be read again.")
+        return self._tables
 
     async def replay(self, item: str) -> str:
         """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays."""

@@ -39,7 +39,7 @@ class Settler:
     """Settles items of the given feeds (feed id -> runtime) in transactions that callers open."""
 
     def __init__(self, feeds: Mapping[str, FeedRuntime]) -> None:
-        self._feeds = feeds
+        self.feeds = feeds
 
     async def settle(
         self,
@@ -58,7 +58,7 @@ class Settler:
         work = self._work(tx, delivery)
         if again:
             await work.forget()
-        counting = Counting(tx, self._feeds[delivery.feed], delivery, again=again)
+        counting = Counting(tx, self.feeds[delivery.feed], delivery, again=again)
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
         found = (*parsed.findings, *self._about_the_envelope(delivery, partials))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
@@ -69,13 +69,13 @@ class Settler:
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:
             claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
-        counting.item(row, found, sender(self._feeds[delivery.feed], parsed))
+        counting.item(row, found, sender(self.feeds[delivery.feed], parsed))
         await counting.flush()
         row.update(
             state=advance(claimed, SETTLES[how]).value,
             disposition=how.value,
             findings=encode_findings(found),
-            maps=self._feeds[delivery.feed].maps,
+            maps=self.feeds[delivery.feed].maps,
             due=0,
         )
         await count(tx, delivery.received, delivery.feed, how.value)
@@ -95,7 +95,7 @@ class Settler:
         """Process single quarantined parts of an item again: by an operator, in spite of quarantine findings, or
         because the parent they `waited` for came."""
         delivery = delivery_of(item)
-        parsed, prepared = prepare(self._feeds[delivery.feed], delivery)
+        parsed, prepared = prepare(self.feeds[delivery.feed], delivery)
         chosen = [one for one in prepared if one.record.part in parts]
         await self._again(tx, delivery, chosen, waited=waited)
         rows = await tx.select(PART, {"item": delivery.id})
@@ -105,7 +105,7 @@ class Settler:
 
     def _about_the_envelope(self, delivery: Delivery, partials: Sequence[_Partial]) -> tuple[Finding, ...]:
         """Findings of rows that are about the envelope: its batch number is the message id (Qingpu §3)."""
-        if self._feeds[delivery.feed].feed.dialect != "rows":
+        if self.feeds[delivery.feed].feed.dialect != "rows":
             return ()
         reused = finding("control-id-reused")
         worked = [partial.work for partial in partials if partial.work is not None and reused in partial.work.findings]
@@ -116,7 +116,7 @@ class Settler:
     async def _again(self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], *, waited: bool) -> None:
         """Process quarantined parts of an item that has been worked on."""
         work = self._work(tx, delivery, held=waited)
-        counting = Counting(tx, self._feeds[delivery.feed], delivery, again=True)
+        counting = Counting(tx, self.feeds[delivery.feed], delivery, again=True)
         partials = [await self._contribute(tx, work, delivery, one, released=not waited) for one in parts]
         await self._finish(tx, work, delivery, partials, counting, copies=True)
         await counting.flush()
@@ -141,17 +141,17 @@ class Settler:
         return frozenset(found)
 
     def _work(self, tx: Transaction, delivery: Delivery, *, held: bool = True) -> Work:
-        anything = self._feeds[delivery.feed].feed.dialect == "fhir"
+        anything = self.feeds[delivery.feed].feed.dialect == "fhir"
         return Work(
             tx,
             Roots(tx, aliased=anything),
             Persons(tx, micros(delivery.received)),
             item=delivery.id,
             feed=delivery.feed,
-            region=self._feeds[delivery.feed].region,
+            region=self.feeds[delivery.feed].region,
             held=held,
             mentioned=None if anything else MENTIONED,
-            profiles=self._feeds[delivery.feed].profiles,
+            profiles=self.feeds[delivery.feed].profiles,
         )
 
     async def _contribute(
@@ -197,7 +197,7 @@ class Settler:
         await self._trace(tx, delivery, work, first=first)
         outcomes = [_outcome(partial, work) for partial in partials]
         received = micros(delivery.received)
-        runtime = self._feeds[delivery.feed]
+        runtime = self.feeds[delivery.feed]
         for partial, outcome in zip(partials, outcomes, strict=True):
             if copies or partial.copy_of is None:
                 waits = partial.work.waits if partial.work is not None else None
@@ -222,7 +222,7 @@ class Settler:
         """Write or extend the Provenance of the item."""
         if not work.written:
             return
-        runtime = self._feeds[delivery.feed]
+        runtime = self.feeds[delivery.feed]
         targets = list(work.written)
         before = None if first else await tx.read("Provenance", provenance_id(delivery.id))
         if before is not None and not before.deleted:

@@ -105,6 +105,12 @@ class Worker(asyncio.Protocol):
             raise Elsewhere(found)
         return found
 
+    async def finish(self) -> None:
+        """End the process when it has answered what it was asked."""
+        while waited_for := [answer for answer in self._asked if not answer.done()]:
+            await asyncio.wait(waited_for)
+        self.end()
+
     def end(self) -> None:
         """End the process, whatever it is doing."""
         if self._process is not None:

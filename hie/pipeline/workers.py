@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
 
+from hie.base.errors import Category, HieError
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared, prepare
@@ -42,8 +43,10 @@ async def prepare_here(
 class Workers:
     """`count` processes that prepare items. While none of them can take an item, this process prepares it itself."""
 
-    def __init__(self, count: int, build: Build) -> None:
+    def __init__(self, count: int, build: Build, maps: str = "") -> None:
+        """`maps` is the version of the tables that the feeds of `build` work by."""
         self._build = build
+        self._maps = maps
         self._count = count
         self._working: list[Worker] = []
         self._all: set[Worker] = set()
@@ -61,11 +64,17 @@ class Workers:
     ) -> tuple[Parsed, list[Prepared]]:
         """See `Preparation`."""
         while True:
-            worker = await self._any() if suspect else self._free()
+            worker = await self._any(runtime) if suspect else self._free(runtime)
             if worker is None:
                 return prepare(runtime, delivery)
             with suppress(Passed):
                 return await worker.prepare(delivery)
+
+    def renew(self, build: Build, maps: str) -> None:
+        """Work by other tables from now on: new workers read them, the old ones finish what they have begun."""
+        self._build, self._maps = build, maps
+        leaving, self._working = self._working, []
+        self._keeping += [asyncio.create_task(worker.finish()) for worker in leaving]
 
     def close(self) -> None:
         """End the workers; a busy one is not waited for."""
@@ -74,12 +83,18 @@ class Workers:
         for worker in self._all:
             worker.end()
 
-    def _free(self) -> Worker | None:
-        """The worker with the fewest items, None while each is gone or busy with an item that takes long."""
-        return _least(worker for worker in self._alive() if not worker.is_late)
+    def _free(self, runtime: FeedRuntime) -> Worker | None:
+        """The worker with the fewest items, None while each is gone or busy with an item that takes long, or has read
+        other tables than those of `runtime`."""
+        return _least(worker for worker in self._alive() if not worker.is_late) if self._fits(runtime) else None
 
-    async def _any(self) -> Worker | None:
-        """The worker with the fewest items, waited for."""
+    def _fits(self, runtime: FeedRuntime) -> bool:
+        return not self._maps or runtime.maps == self._maps
+
+    async def _any(self, runtime: FeedRuntime) -> Worker | None:
+        """The worker with the fewest items, waited for; raises UNAVAILABLE when they have read other tables."""
+        if not self._fits(runtime):
+            raise HieError(Category.UNAVAILABLE, "The tables have just changed; send again.")
         async with self._changed:
             await self._changed.wait_for(self._alive)
         return _least(self._alive())
@@ -90,18 +105,23 @@ class Workers:
     async def _keep(self) -> None:
         """Keep one worker running."""
         while True:
-            worker = Worker(self._build)
+            build = self._build
+            worker = Worker(build)
             self._all.add(worker)
-            if await worker.start():
+            if await worker.start() and build is not self._build:
+                worker.end()
+            elif not worker.ended.is_set():
                 async with self._changed:
                     self._working.append(worker)
                     self._changed.notify_all()
                 await worker.ended.wait()
-                self._working.remove(worker)
             else:
                 await asyncio.sleep(AGAIN_SECONDS)
             self._all.discard(worker)
-            log.error("a worker failed; it is replaced")
+            if build is self._build:
+                log.error("a worker failed; it is replaced")
+            if worker in self._working:
+                self._working.remove(worker)
 
 
 def _least(workers: Iterable[Worker]) -> Worker | None:

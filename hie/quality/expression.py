@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from hie.base.errors import HieError
 from hie.fhir.definitions import official
+from hie.fhir.path import Scope, resource_node
 from hie.fhir.path import compile as compile_path
-from hie.fhir.path import resource_node
+from hie.fhir.path.scope import MemberOf
 from hie.fhir.path.syntax import Binary, Call, Dot, Index, Member, Syntax, TypeTest, Unary
 from hie.quality.about import About, Stated
 from hie.quality.predicate import ResourceTest
@@ -14,16 +15,18 @@ _SAME = frozenset({"where", "first", "last", "tail", "skip", "take", "distinct",
 """Functions whose result has the type of what they are called on."""
 
 
-def ask(expression: str) -> ResourceTest:
-    """The test of a rule: it holds unless the expression is false. Raises `HieError` for one that does not parse."""
+def ask(expression: str, member_of: MemberOf | None = None) -> ResourceTest:
+    """The test of a rule: it holds unless the expression is false. `member_of` answers `memberOf()` before the official
+    value sets do. Raises `HieError` for an expression that does not parse."""
     compiled = compile_path(expression)
+    scope = Scope(member_of=member_of)
 
     def test(stated: Stated, about: About) -> bool:
         node = stated.known.get("node")
         if node is None:
             node = resource_node({"resourceType": stated.key.type, **stated.resource})
             stated.known["node"] = node
-        return compiled.holds(node) is not False
+        return compiled.holds(node, None, scope) is not False
 
     return test
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from hie.base.draft import Claim
 from hie.base.moment import Precision
 from hie.base.national_id import birth_date, gender, is_national_id
 from hie.base.systems import NATIONAL_ID
 from hie.quality.about import About, Resource, Stated
-from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
+from hie.quality.predicate import ClaimTest, DocumentTest, Predicate, ResourceTest
 from hie.quality.times import moment
 
 _FULL_DATE = len("YYYY-MM-DD")
@@ -45,17 +46,18 @@ class _Limit(NamedTuple):
     oldest: float
 
 
+_ByCode = Mapping[str, Sequence[tuple[str, _Limit]]]
+_ByWord = Sequence[tuple[str, _Limit]]
+_OPPOSITE = {"male": "female", "female": "male"}
+
+
 def fits_person(*, type: str, table: Rows) -> DocumentTest:
     """What is stated of a type fits the sex and age of the patient stated with it.
 
     `table`: `code` (beginning of an ICD-10 code) or `word` (in the text), `sex` (male, female or empty), `youngest`
     and `oldest` in years (empty: no limit).
     """
-    codes: dict[str, list[tuple[str, _Limit]]] = {}
-    words = [(row["word"], _limit(row)) for row in table if row["word"]]
-    for row in table:
-        if row["code"]:
-            codes.setdefault(row["code"][0], []).append((row["code"], _limit(row)))
+    codes, words = _read(table)
 
     def test(about: About) -> bool:
         people = about.of("Patient")
@@ -67,6 +69,23 @@ def fits_person(*, type: str, table: Rows) -> DocumentTest:
         return all(_fits(limit, sex, age) for limit in limits)
 
     return test
+
+
+def fits_known_person(*, type: str, table: Rows) -> ClaimTest:
+    """What is stated of a type, without its patient, fits the sex of the patient whose visit it belongs to.
+
+    `table` as in `fits_person`. The patient is only known where the item is stored.
+    """
+    codes, words = _read(table)
+
+    def claims(about: About) -> Iterator[Claim]:
+        for one in about.of(type) if not about.of("Patient") else ():
+            visit = one.contribution.parent
+            sexes = {limit.sex for limit in _limits(one.resource, codes, words)} & _OPPOSITE.keys()
+            if visit is not None:
+                yield from (Claim(visit, "gender", "", differs=(_OPPOSITE[sex],), subject=True) for sex in sexes)
+
+    return claims
 
 
 def age_rules_out(*, element: str, below: float) -> ResourceTest:
@@ -133,13 +152,20 @@ def _event(about: About) -> datetime | None:
     return None
 
 
+def _read(table: Rows) -> tuple[_ByCode, _ByWord]:
+    """The limits by the first letter of their code, and those by word."""
+    codes: dict[str, list[tuple[str, _Limit]]] = {}
+    for row in table:
+        if row["code"]:
+            codes.setdefault(row["code"][0], []).append((row["code"], _limit(row)))
+    return codes, [(row["word"], _limit(row)) for row in table if row["word"]]
+
+
 def _limit(row: Mapping[str, str]) -> _Limit:
     return _Limit(row["sex"], float(row["youngest"] or 0), float(row["oldest"] or 1000))
 
 
-def _limits(
-    resource: Resource, codes: Mapping[str, Sequence[tuple[str, _Limit]]], words: Sequence[tuple[str, _Limit]]
-) -> Iterator[_Limit]:
+def _limits(resource: Resource, codes: _ByCode, words: _ByWord) -> Iterator[_Limit]:
     """The rows of a table that a concept falls under."""
     for sent in _coded(resource):
         yield from (limit for code, limit in codes.get(sent[:1], ()) if sent.startswith(code))
@@ -174,6 +200,7 @@ PREDICATES = {
     "national-id-gender": Predicate("resource", lambda: national_id_gender),
     "one-national-id": Predicate("resource", lambda: one_national_id),
     "fits-person": Predicate("document", fits_person, table=True),
+    "fits-known-person": Predicate("claims", fits_known_person, table=True),
     "age-rules-out": Predicate("resource", age_rules_out),
     "allergy-told": Predicate("document", allergy_told),
     "death-agrees": Predicate("document", lambda: death_agrees),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hie.base.draft import Key
+from hie.fhir.path.scope import MemberOf
 from hie.quality.about import About, Stated
 from hie.quality.element import reader
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
@@ -51,6 +52,18 @@ def coded(*, element: str, system: str, needed: bool = False) -> ResourceTest:
         if not concepts:
             return not needed or not _own(stated)
         return any(coding.get("system") == system for c in concepts for coding in c.get("coding", ()))
+
+    return test
+
+
+def in_value_set(*, element: str, system: str, value_set: str, member_of: MemberOf) -> ResourceTest:
+    """Every coding of `system` in a stated concept is in the value set; one that cannot be told is fine."""
+    read = reader(f"{element}.coding")
+
+    def test(stated: Stated, about: About) -> bool:
+        return not any(
+            coding.get("system") == system and member_of(coding, value_set) is False for coding in read(stated.resource)
+        )
 
     return test
 
@@ -153,6 +166,7 @@ PREDICATES = {
     "present-when": Predicate("resource", present_when, ("element", "when")),
     "absent-when": Predicate("resource", absent_when, ("element", "when")),
     "coded": Predicate("resource", coded, ("element",)),
+    "in-value-set": Predicate("resource", in_value_set, ("element",), terms=True),
     "has-item": Predicate("resource", has_item, ("element",)),
     "has-extension": Predicate("resource", has_extension),
     "none-of": Predicate("resource", none_of, ("element",)),

@@ -15,6 +15,7 @@ from typing import Any
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES, Severity
 from hie.fhir.definitions import official
+from hie.fhir.path.scope import MemberOf
 from hie.quality.element import missing_element
 from hie.quality.expression import ask, expression_mistakes
 from hie.quality.predicate import Test
@@ -31,8 +32,14 @@ _SCOPES = frozenset({"resource", "document", "feed"})
 Row = Mapping[str, Any]
 
 
-def load_rules(path: Path) -> tuple[Rule, ...]:
-    """Every rule of a file, or of all `.toml` files of a folder in order of their names.
+def nothing_told(value: Any, value_set: str) -> bool | None:
+    """The terminology of rules that are only read: it tells of no value set."""
+    return None
+
+
+def load_rules(path: Path, member_of: MemberOf = nothing_told) -> tuple[Rule, ...]:
+    """Every rule of a file, or of all `.toml` files of a folder in order of their names; `member_of` is asked about
+    value sets that are not official ones.
 
     Raises `HieError` that lists each mistake with file and line.
     """
@@ -47,7 +54,7 @@ def load_rules(path: Path) -> tuple[Rule, ...]:
             seen.add(str(row.get("id")))
             problems += [f"{file.name}:{line}: {reason}" for reason in reasons]
             if not problems:
-                rules.append(_rule(row, file, line))
+                rules.append(_rule(row, file, line, member_of))
     if problems:
         raise HieError(Category.INTERNAL, "broken quality rules:\n" + "\n".join(problems))
     return tuple(rules)
@@ -65,7 +72,7 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
         yield line, {**defaults, **row}
 
 
-def _rule(row: Row, file: Path, line: int) -> Rule:
+def _rule(row: Row, file: Path, line: int, member_of: MemberOf) -> Rule:
     texts = {name: row[name] for name in _TEXTS if name != "severity"}
     return Rule(
         **texts,
@@ -80,7 +87,7 @@ def _rule(row: Row, file: Path, line: int) -> Rule:
         once=row.get("once", False),
         unless=tuple(row.get("unless", ())),
         place=f"{file.name}:{line}",
-        test=_test(row, file.parent),
+        test=_test(row, file.parent, member_of),
     )
 
 
@@ -88,16 +95,18 @@ def _places(places: str | list[str]) -> tuple[str, ...]:
     return (places,) if isinstance(places, str) else tuple(places)
 
 
-def _test(row: Row, folder: Path) -> Test | None:
+def _test(row: Row, folder: Path, member_of: MemberOf = nothing_told) -> Test | None:
     """The test of a rule; raises `ValueError`, `TypeError` or `HieError` when it cannot be made."""
     if "expression" in row:
-        return ask(row["expression"])
+        return ask(row["expression"], member_of)
     if "predicate" not in row:
         return None
     predicate = PREDICATES[row["predicate"]]
     options = dict(row.get("options", {}))
     if predicate.table:
         options["table"] = _table(folder / "tables" / str(options["table"]))
+    if predicate.terms:
+        options["member_of"] = member_of
     made: Test = predicate.make(**options)
     return made
 
@@ -149,7 +158,7 @@ def _predicate_mistakes(row: Row, folder: Path) -> list[str]:
     if predicate is None:
         return [f"no predicate {name!r}"]
     scope, types = row["scope"], row.get("types", ())
-    if predicate.scope not in (scope, "amend"):
+    if predicate.scope not in (scope, "amend") and (predicate.scope, scope) != ("claims", "document"):
         return [f"predicate {name!r} is for the scope {predicate.scope}"]
     if predicate.scope == "resource" and not types:
         return [f"predicate {name!r} is asked about resources of types"]

@@ -11,7 +11,7 @@ from hie.base.draft import Draft
 from hie.base.finding import Finding
 from hie.base.record import Record
 from hie.quality.about import About
-from hie.quality.predicate import Amendment, DocumentTest, ResourceTest
+from hie.quality.predicate import Amendment, ClaimTest, DocumentTest, ResourceTest
 from hie.quality.predicates import PREDICATES
 from hie.quality.rule import REGIONS, Rule
 
@@ -39,6 +39,7 @@ class _Plan:
 
     amendments: tuple[tuple[Amendment, _Ready], ...]
     documents: tuple[tuple[DocumentTest, _Ready], ...]
+    claims: tuple[tuple[ClaimTest, _Ready], ...]
     resources: Mapping[str, tuple[tuple[ResourceTest, _Ready], ...]]
 
 
@@ -74,12 +75,20 @@ class Quality:
         for ask, ready in plan.documents:
             if not ask(about):
                 broken[ready.place] = ready
+        claims = [
+            replace(claim, finding=ready.rule.finding, path=ready.finding.path)
+            for ask_stored, ready in plan.claims
+            for claim in ask_stored(about)
+        ]
+        if claims:
+            draft = replace(draft, claims=(*draft.claims, *claims))
         return Checked(draft, _new(broken, draft, record) if broken else ())
 
     def _plan(self, region: str, record_type: str) -> _Plan:
         """The rules for a kind of part, put together when the first one comes."""
         amendments: list[tuple[Amendment, _Ready]] = []
         documents: list[tuple[DocumentTest, _Ready]] = []
+        claims: list[tuple[ClaimTest, _Ready]] = []
         resources: dict[str, list[tuple[ResourceTest, _Ready]]] = {}
         for place, rule in enumerate(self.rules):
             if not self._applies(rule, region, record_type):
@@ -89,12 +98,19 @@ class Quality:
             scope = PREDICATES[rule.predicate].scope if rule.predicate else "resource"
             if scope == "amend":
                 amendments.append((cast(Amendment, rule.test), ready))
+            elif scope == "claims":
+                claims.append((cast(ClaimTest, rule.test), ready))
             elif scope == "document":
                 documents.append((cast(DocumentTest, rule.test), ready))
             else:
                 for name in rule.types:
                     resources.setdefault(name, []).append((cast(ResourceTest, rule.test), ready))
-        plan = _Plan(tuple(amendments), tuple(documents), {name: tuple(tests) for name, tests in resources.items()})
+        plan = _Plan(
+            tuple(amendments),
+            tuple(documents),
+            tuple(claims),
+            {name: tuple(tests) for name, tests in resources.items()},
+        )
         self._plans[region, record_type] = plan
         return plan
 

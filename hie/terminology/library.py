@@ -152,6 +152,12 @@ class Library:
             return official
         return self._implicit(url)
 
+    def names_value_set(self, url: str) -> bool:
+        """Whether a ValueSet resource of that URL is here."""
+        url = url.partition("|")[0]
+        kept = any(shelf.find("ValueSet", url) is not None for shelf in (self.posted, self.own))
+        return kept or self.definitions.value_set(url) is not None
+
     def value_set(self, url: str, version: str | None = None) -> Json:
         """Like `find_value_set`; raises NOT_FOUND."""
         found = self.find_value_set(url, version)

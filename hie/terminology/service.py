@@ -2,10 +2,10 @@
 
 Everything is synchronous and may be called from several threads. What others use of it:
 
-- the validator: `in_value_set`, `check` (see `hie.fhir.validate.terms.Terms`)
+- the validator: `in_value_set`, `is_value_set`, `check` (see `hie.fhir.validate.codes.Terms`)
 - FHIRPath `memberOf()`: `member_of` (see `hie.fhir.path.scope.MemberOf`)
 - search modifiers: `tokens` (see `hie.search.params.Terminology`)
-- the maps and their lint: `check(system, code, display)` and `display(system, code, language)`
+- mapping, quality and lint: `check`, `display` and `in_value_set`, through `hie.terminology.remembered`
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.fhir.validate.codes import in_official_set
 from hie.terminology.compose import NO_PINS, Pins, members_of
 from hie.terminology.concept import EVERYTHING, Concept, Json, Selection
 from hie.terminology.conceptmap import Match, Wanted, backwards, forwards
@@ -164,12 +165,23 @@ class Terminology:
         return Verdict(False, f"No code is in {name}")
 
     def in_value_set(self, url: str, system: str | None, code: str) -> bool | None:
-        """Whether a code is in a value set (of any system when None); None when that cannot be told here."""
+        """Whether a code is in a value set (of any system when None); None when that cannot be told here.
+
+        The sets that R4 enumerates are as R4 publishes them, whatever was posted under their URL: what is valid FHIR is
+        not for a client to change.
+        """
+        published = in_official_set(self.library.definitions, url, system, code)
+        if published is not None:
+            return published
         try:
             members = self._members(url)
             return None if members is None else members.find(system, code) is not None
         except HieError:
             return None
+
+    def is_value_set(self, url: str) -> bool:
+        """Whether the URL names a value set that is known here."""
+        return self.library.names_value_set(url)
 
     def member_of(self, value: Any, url: str) -> bool | None:
         """The `memberOf()` of FHIRPath: a code, Coding, CodeableConcept or Quantity; None when it cannot be told."""

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from hie.app import Exchange, open_exchange
+from hie.app.terminology import shipped_terminology
 from hie.config import load_config
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import load_validator
@@ -68,7 +69,7 @@ async def stored(exchange: Exchange) -> list[dict[str, Any]]:
 
 async def test_all_that_the_samples_make_conforms_and_says_so(tmp_path: Path) -> None:
     exchange = await opened(tmp_path, profiles="warn")
-    validator = load_validator(load_definitions())
+    validator = load_validator(load_definitions(), shipped_terminology(load_definitions()))
     claimed: dict[str, int] = {}
     try:
         for feed in FEEDS:
@@ -101,7 +102,7 @@ async def test_all_that_the_samples_make_conforms_and_says_so(tmp_path: Path) ->
 async def test_of_dirty_traffic_only_what_conforms_says_so(tmp_path: Path) -> None:
     world = World(7, 20, datetime(2026, 3, 1, tzinfo=timezone(timedelta(hours=8))), 5, DIRT)
     exchange = await opened(tmp_path, profiles="warn")
-    validator = load_validator(load_definitions())
+    validator = load_validator(load_definitions(), shipped_terminology(load_definitions()))
     silent = checked = 0
     try:
         for line in traffic(world):

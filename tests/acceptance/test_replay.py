@@ -3,10 +3,7 @@
 import shutil
 from pathlib import Path
 
-import pytest
-
-import hie.app.exchange
-from hie.app import Exchange, bind_feeds, load_adapters, open_exchange
+from hie.app import Exchange, open_exchange
 from hie.base.data import data_path
 from hie.config import load_config
 from hie.pipeline.verify import verify
@@ -16,8 +13,15 @@ from tests.acceptance.test_samples import send
 FEED = "wujiang-hl7v2"
 
 
-async def opened(data: Path) -> Exchange:
-    settings = {"data": data, "mllp_port": -1, "workers": 0, "drop_poll_seconds": 0, "retry_poll_seconds": 0}
+async def opened(data: Path, mappings: str = "") -> Exchange:
+    settings = {
+        "data": data,
+        "mappings": mappings,
+        "mllp_port": -1,
+        "workers": 0,
+        "drop_poll_seconds": 0,
+        "retry_poll_seconds": 0,
+    }
     exchange = await open_exchange(load_config(settings, {}))
     await exchange.start()
     return exchange
@@ -33,19 +37,16 @@ def spoilt_maps(folder: Path) -> Path:
     return folder
 
 
-async def test_replay_after_a_map_is_mended_equals_a_fresh_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_replay_after_a_map_is_mended_equals_a_fresh_run(tmp_path: Path) -> None:
     fresh = await opened(tmp_path / "fresh")
     await send(fresh, FEED)
     expected = await content(fresh)
     await fresh.close()
 
-    spoilt = bind_feeds(load_adapters(), spoilt_maps(tmp_path / "mappings"))
-    with monkeypatch.context() as patch:
-        patch.setattr(hie.app.exchange, "bind_feeds", lambda *_: spoilt)
-        wrong = await opened(tmp_path / "mended")
-        await send(wrong, FEED)
-        assert await content(wrong) != expected
-        await wrong.close()
+    wrong = await opened(tmp_path / "mended", str(spoilt_maps(tmp_path / "mappings")))
+    await send(wrong, FEED)
+    assert await content(wrong) != expected
+    await wrong.close()
 
     mended = await opened(tmp_path / "mended")
     operator = mended.operator()

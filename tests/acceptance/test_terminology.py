@@ -8,9 +8,11 @@ from uuid import uuid4
 import httpx
 from typer.testing import CliRunner
 
-from hie.app import Exchange, open_exchange
+from hie.app import Exchange, load_adapters, open_exchange
+from hie.base.data import data_path
 from hie.cli import app as cli
 from hie.config import load_config
+from hie.mapping.codes import load_codes
 from hie.terminology.loading import Source, load
 from tests.mongo_store import database_uri
 
@@ -116,3 +118,63 @@ async def test_the_same_on_mongodb(tmp_path: Path, mongodb_uri: str) -> None:
         assert value(await fhir.get("CodeSystem/$subsumes", params=asked), "outcome") == "subsumes"
     await one.close()
     await other.close()
+
+
+async def test_a_loaded_code_list_names_and_judges_what_feeds_send(exchange: Exchange, tmp_path: Path) -> None:
+    sample = next(a.samples for a in load_adapters() if a.region == "wujiang") / "01-admit-a01.hl7"
+    message = sample.read_bytes().decode()
+
+    async def checked(old: str, new: str) -> tuple[set[str], dict[str, Any]]:
+        """The findings about a message with something changed, and the concept of its diagnosis."""
+        body = message.replace(old, new)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=exchange.web), base_url="http://test") as http:
+            report = (await http.post("/feeds/wujiang-hl7v2/$check", content=body.encode())).json()["parts"][0]
+        concept = next(
+            code
+            for contribution in report["draft"]
+            for member in contribution.get("m", ())
+            if (code := member[1].get("code")) is not None
+        )
+        return {f["code"] for f in report["findings"] if f["path"].startswith("DG1")}, concept
+
+    unnamed = ("J18.900^肺炎^I10", "J18.900")
+    before = await checked(*unnamed)
+    assert before == (
+        {"code-unmapped"},
+        {"coding": [{"system": ICD, "code": "J18.900", "userSelected": True}], "text": "J18.900"},
+    )
+    rows = "疾病编码,疾病名称\nJ18,肺炎\nJ18.900,未特指病原体的肺炎\n"
+    (tmp_path / "icd.csv").write_text(rows, encoding="utf-8")
+    source = Source(tmp_path / "icd.csv", ICD, "icd10", name="Icd10")
+    load(exchange.config.terminology_path, source, datetime(2026, 1, 18, tzinfo=UTC))
+    found, concept = await checked(*unnamed)
+    assert (found, concept["coding"][0]["display"]) == ({"code-unmapped"}, "未特指病原体的肺炎")
+    assert (await checked("J18.900^肺炎", "J18.999^肺炎"))[0] == {"code-unknown", "code-unmapped"}
+    assert (await checked("J18.900^肺炎", "J18.900^大叶肺炎"))[1]["text"] == "大叶肺炎"
+
+
+async def test_quality_rules_ask_the_loaded_code_systems(exchange: Exchange, tmp_path: Path) -> None:
+    sample = next(a.samples for a in load_adapters() if a.region == "wujiang") / "07-oru-two-orders.hl7"
+
+    async def rules() -> set[str]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=exchange.web), base_url="http://test") as http:
+            report = (await http.post("/feeds/wujiang-hl7v2/$check", content=sample.read_bytes())).json()
+        return {f["rule"] for part in report["parts"] for f in part["findings"] if "rule" in f}
+
+    assert "result-in-loinc" not in await rules()
+    for codes, broken in (("718-7,Hemoglobin", True), (None, False)):
+        text = (
+            "LOINC_NUM,LONG_COMMON_NAME\n" + (codes or "\n".join(f"{code},x" for code in sorted(loinc_codes()))) + "\n"
+        )
+        (tmp_path / "loinc.csv").write_text(text, encoding="utf-8")
+        source = Source(tmp_path / "loinc.csv", "http://loinc.org", "loinc", name="Loinc")
+        load(exchange.config.terminology_path, source, datetime(2026, 1, 18, tzinfo=UTC))
+        assert ("result-in-loinc" in await rules()) is broken
+
+
+def loinc_codes() -> set[str]:
+    """Every LOINC code that a code map translates to."""
+    tables = load_codes(data_path("mappings", "codes")).values()
+    return {
+        row.target_code for table in tables for row in table.rows.values() if row.target_system == "http://loinc.org"
+    }

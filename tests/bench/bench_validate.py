@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hie.app.terminology import shipped_terminology
 from hie.base.data import data_path
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator, load_validator
@@ -38,7 +39,7 @@ def main(paths: list[str]) -> None:
 
 def own() -> None:
     """Our examples against their profiles."""
-    validator = load_validator(official())
+    validator = load_validator(official(), shipped_terminology(official()))
     examples = [loads(path.read_bytes()) for path in sorted(data_path("profiles", "hie", "examples").glob("*.json"))]
 
     def profile(resource: Any) -> None:

@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import hie.app.exchange
-from hie.app import bind_feeds, load_adapters
+import hie.app.maps
+from hie.app import load_adapters
+from hie.app.feeds import read_tables
 from hie.base.outcome import Answer
 from hie.commands.serve import serve
 from hie.config import load_config
@@ -37,8 +39,8 @@ def main() -> None:
     if "--lying" in sys.argv:
         Ingest.receive = answer_first  # type: ignore[method-assign]
     data = Path(sys.argv[1])
-    feeds, definitions = bind_feeds(load_adapters()), load_definitions()
-    hie.app.exchange.bind_feeds = lambda *_: feeds
+    tables, definitions = read_tables(load_adapters()), load_definitions()
+    hie.app.maps.read_tables = lambda *_: tables
     hie.app.exchange.load_definitions = lambda: definitions
     for _ in sys.stdin:
         child = os.fork()

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from hie.app import bind_feeds, load_adapters, worker_feeds
-from hie.base.errors import Elsewhere, where
+from hie.base.errors import Elsewhere, HieError, where
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Parsed
 from hie.pipeline import worker as module
@@ -131,3 +131,33 @@ def test_of_an_item_that_ended_its_worker_no_more_than_the_header_is_read_here()
     control = body.split(b"|")[9]
     assert b"MSA|AE|" + control in answer.body
     assert read == [body.split(b"\r")[0]]
+
+
+async def test_workers_that_have_read_other_tables_are_not_asked(runtime: FeedRuntime) -> None:
+    pool = Workers(1, worker_feeds, runtime.maps)
+    await pool.start()
+    here = replace(runtime, maps="other tables", parse=_here)
+    with pytest.raises(LookupError, match="here"):
+        await pool(here, delivery(BIG))
+    with pytest.raises(HieError, match="tables have just changed"):
+        await pool(here, delivery(BIG), suspect=True)
+    assert (await pool(replace(runtime, parse=_here), delivery(BIG)))[1]
+    pool.close()
+
+
+def _here(_: Delivery) -> Parsed:
+    raise LookupError("here")
+
+
+async def test_renewed_workers_let_the_old_ones_finish(runtime: FeedRuntime) -> None:
+    pool = Workers(1, worker_feeds, runtime.maps)
+    await pool.start()
+    under_way = [asyncio.create_task(pool(runtime, delivery(BIG + b"\n" * n))) for n in range(5)]
+    await asyncio.sleep(0)
+    [old] = pool._working
+    pool.renew(worker_feeds, "next")
+    assert all(parts for _, parts in await asyncio.gather(*under_way))
+    await asyncio.wait_for(old.ended.wait(), 30)
+    assert (await pool(replace(runtime, maps="next", parse=_here), delivery(BIG), suspect=True))[1]
+    assert [worker is not old for worker in pool._working] == [True]
+    pool.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hie.app.terminology import shipped_terminology
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import Validator, load_validator
@@ -15,7 +16,7 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def validator() -> Validator:
-    return load_validator(load_definitions())
+    return load_validator(load_definitions(), shipped_terminology(load_definitions()))
 
 
 @pytest.fixture

@@ -19,7 +19,20 @@ from hie.wire import hl7v2, safejson
 from hie.wire.row import Header, Row
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "quality"
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in load_rules(data_path("mappings", "quality"))}
+LOADED = {
+    "urn:oid:2.16.156.10011.2.3.3.11?fhir_vs": frozenset({"J18.900"}),
+    "http://loinc.org/vs": frozenset({"2823-3"}),
+}
+"""Codes of value sets that are told because a code system is loaded."""
+
+
+def member_of(coding: Any, value_set: str) -> bool | None:
+    """As the terminology service answers; None for a value set that nothing is loaded for."""
+    codes = LOADED.get(value_set)
+    return None if codes is None else coding["code"] in codes
+
+
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in load_rules(data_path("mappings", "quality"), member_of)}
 RECEIVED = datetime(2026, 5, 1, 20, 0, tzinfo=CHINA)
 _ORGANISATION = "12310118MBHE03010J"
 
@@ -29,6 +42,13 @@ class _Message:
 
     def __init__(self, text: str) -> None:
         self.flat = [(segment.name, segment) for segment in hl7v2.parse(_with_header(text)).segments]
+
+
+def known(text: str) -> dict[str, Any] | None:
+    """The patient who is known before an example comes (`{"@patient": ...}`)."""
+    example = safejson.loads(text.encode())
+    found = [root["@patient"] for root in (example if isinstance(example, list) else []) if "@patient" in root]
+    return found[0] if found else None
 
 
 def resources() -> dict[str, tuple[str, str]]:
@@ -47,6 +67,7 @@ def given(rule: Rule, text: str) -> tuple[Draft, Record]:
         key = Key(region, _ORGANISATION, "Basic", "kind", "1")
         return Draft((Contribution(key, "1"),)), Record(1, kind, _tree(example), b"")
     roots = example if isinstance(example, list) else [example]
+    roots = [root for root in roots if "@patient" not in root]
     noted = tuple(finding(*root.pop("@noted")) for root in roots if "@noted" in root)
     made = tuple(_contribution(region, number, root) for number, root in enumerate(roots))
     return Draft(made, noted), Record(1, kind, None, b"")
@@ -74,11 +95,12 @@ def _with_header(text: str) -> str:
 
 def _contribution(region: str, number: int, root: dict[str, Any]) -> Contribution:
     links = {name: root.pop(f"@{name}", None) for name in ("subject", "encounter")}
+    visit = Key(region, _ORGANISATION, "Encounter", "kind", "1") if root.pop("@visit", False) else None
     members = [
         Member(_key(region, f"{number}.{place}", member), _slots(member))
         for place, member in enumerate(root.pop("@members", ()))
     ]
-    return Contribution(_key(region, str(number), root), "1", _slots(root), tuple(members), **links)
+    return Contribution(_key(region, str(number), root), "1", _slots(root), tuple(members), parent=visit, **links)
 
 
 def _key(region: str, value: str, resource: Mapping[str, Any]) -> Key:

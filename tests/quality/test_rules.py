@@ -1,14 +1,18 @@
 """The registry: complete, consistent, and refused with file and line when it is broken."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hie.base.data import data_path
+from hie.base.draft import Contribution, Draft, Key
 from hie.base.errors import HieError
 from hie.base.finding import CODES
+from hie.base.record import Record
 from hie.quality.rule import DIMENSIONS
 from hie.quality.rules import load_rules
+from hie.quality.stage import Quality
 
 RULES = load_rules(data_path("mappings", "quality"))
 
@@ -87,3 +91,22 @@ def test_an_id_stands_once(tmp_path: Path) -> None:
     path.write_text(RULE + "\n" + RULE, encoding="utf-8")
     with pytest.raises(HieError, match=r"rules\.toml:14: the id stands twice"):
         load_rules(path)
+
+
+@pytest.mark.parametrize(("loaded", "broken"), [(None, False), (frozenset({"oak"}), False), (frozenset({"elm"}), True)])
+def test_member_of_in_an_expression_asks_the_terminology(
+    tmp_path: Path, loaded: frozenset[str] | None, broken: bool
+) -> None:
+    expression = "code.coding.all(memberOf('urn:trees?fhir_vs') = true or memberOf('urn:trees?fhir_vs').empty())"
+    path = tmp_path / "rules.toml"
+    basic = f'scope = "resource"\ntypes = ["Basic"]\nstage = "quality"\nexpression = "{expression}"\n'
+    path.write_text(RULE.replace(DOCUMENT, basic), encoding="utf-8")
+
+    def member_of(value: Any, value_set: str) -> bool | None:
+        assert value_set == "urn:trees?fhir_vs"
+        return None if loaded is None else value["code"] in loaded
+
+    key = Key("qingpu", "o", "Basic", "kind", "1")
+    draft = Draft((Contribution(key, "1", {"code": {"coding": [{"system": "urn:trees", "code": "oak"}]}}),))
+    found = Quality(load_rules(path, member_of)).run(draft, Record(1, "TB", None, b"")).findings
+    assert bool(found) is broken

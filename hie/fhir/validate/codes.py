@@ -1,117 +1,94 @@
-"""Which codes a value set and a code system have: what bindings are checked against.
+"""What the validator asks about codes: one source, the terminology service; without one the official codes alone."""
 
-The official sets come from the definitions, those of the exchange from CodeSystem and ValueSet resources. A set that is
-not known in full has no answer (None), and then nothing is claimed.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hie.fhir.definitions import Definitions
 
 Json = Mapping[str, Any]
-Codings = frozenset[tuple[str, str]]
 
 
-class Codes(Protocol):
-    """Members of value sets and code systems, by canonical URL."""
+class Judged(Protocol):
+    """What is told of a code in a code system."""
 
-    def codes(self, value_set: str) -> frozenset[str] | None:
-        """The codes of a value set, whatever their system; None when it is not known in full."""
+    @property
+    def result(self) -> bool:
+        """Whether the code is right, and the display a name of it."""
+        ...
 
-    def codings(self, value_set: str) -> Codings | None:
-        """(system, code) of every member of a value set; None when it is not known in full."""
+    @property
+    def known(self) -> bool:
+        """Whether the code system has the code."""
+        ...
 
-    def names(self, system: str) -> Mapping[str, frozenset[str]] | None:
-        """Code -> its displays and designations; None when the code system is not known in full."""
+
+class Terms(Protocol):
+    """Value sets and code systems, by canonical URL; `hie.terminology.service.Terminology` and `OfficialCodes`."""
+
+    def in_value_set(self, url: str, system: str | None, code: str) -> bool | None:
+        """Whether a code is in a value set (of any system when None); None when that cannot be told."""
+        ...
 
     def is_value_set(self, url: str) -> bool:
         """Whether the URL names a value set."""
+        ...
+
+    def check(self, system: str, code: str, display: str | None = None) -> Judged | None:
+        """Whether a code system has a code of that name; None when the code system is not known in full."""
+        ...
+
+    def member_of(self, value: Any, url: str) -> bool | None:
+        """The `memberOf()` of FHIRPath; None when that cannot be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """See `Judged`."""
+
+    result: bool
+    known: bool
 
 
 class OfficialCodes:
-    """The codes of FHIR R4 itself."""
+    """The codes of FHIR R4 itself: a `Terms` for validation without the terminology service."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
+        self._names: dict[str, Mapping[str, frozenset[str]] | None] = {}
 
-    def codes(self, value_set: str) -> frozenset[str] | None:
-        """See `Codes`."""
-        return self._definitions.codes(value_set)
-
-    def codings(self, value_set: str) -> Codings | None:
-        """See `Codes`."""
-        return self._definitions.codings(value_set)
-
-    def names(self, system: str) -> Mapping[str, frozenset[str]] | None:
-        """See `Codes`."""
-        return names_of(self._definitions.code_system(system))
+    def in_value_set(self, url: str, system: str | None, code: str) -> bool | None:
+        """See `Terms`."""
+        return in_official_set(self._definitions, url, system, code)
 
     def is_value_set(self, url: str) -> bool:
-        """See `Codes`."""
+        """See `Terms`."""
         return self._definitions.value_set(url) is not None
 
-
-class OwnCodes:
-    """The codes of given CodeSystem and ValueSet resources, and behind them those of another source.
-
-    Of a ValueSet, includes of whole systems, of listed codes and of other value sets are understood; one that filters
-    or excludes has no answer.
-    """
-
-    def __init__(self, resources: Iterable[Json], behind: Codes) -> None:
-        rows = list(resources)
-        self._behind = behind
-        self._systems = {str(row.get("url")): row for row in rows if row.get("resourceType") == "CodeSystem"}
-        self._sets = {str(row.get("url")): row for row in rows if row.get("resourceType") == "ValueSet"}
-        self._made: dict[str, Codings | None] = {}
-        self._named: dict[str, Mapping[str, frozenset[str]] | None] = {}
-
-    def codes(self, value_set: str) -> frozenset[str] | None:
-        """See `Codes`."""
-        if value_set not in self._sets:
-            return self._behind.codes(value_set)
-        found = self.codings(value_set)
-        return None if found is None else frozenset(code for _, code in found)
-
-    def codings(self, value_set: str) -> Codings | None:
-        """See `Codes`."""
-        if value_set not in self._sets:
-            return self._behind.codings(value_set)
-        if value_set not in self._made:
-            self._made[value_set] = None
-            self._made[value_set] = self._composed(self._sets[value_set])
-        return self._made[value_set]
-
-    def names(self, system: str) -> Mapping[str, frozenset[str]] | None:
-        """See `Codes`."""
-        if system not in self._systems:
-            return self._behind.names(system)
-        if system not in self._named:
-            self._named[system] = names_of(self._systems[system])
-        return self._named[system]
-
-    def is_value_set(self, url: str) -> bool:
-        """See `Codes`."""
-        return url in self._sets or self._behind.is_value_set(url)
-
-    def _composed(self, value_set: Json) -> Codings | None:
-        compose = value_set.get("compose", {})
-        parts = [self._included(include) for include in compose.get("include", ())]
-        if "exclude" in compose or not parts or None in parts:
+    def check(self, system: str, code: str, display: str | None = None) -> Verdict | None:
+        """See `Terms`."""
+        if system not in self._names:
+            self._names[system] = names_of(self._definitions.code_system(system))
+        known = self._names[system]
+        if known is None:
             return None
-        return frozenset(coding for part in parts if part is not None for coding in part)
+        names = known.get(code)
+        fits = not display or not names or folded(display) in map(folded, names)
+        return Verdict(names is not None and fits, names is not None)
 
-    def _included(self, include: Json) -> Codings | None:
-        if "filter" in include:
-            return None
-        parts: list[Codings | None] = [self.codings(url) for url in include.get("valueSet", ())]
-        system = include.get("system")
-        if isinstance(system, str):
-            listed = [row["code"] for row in include.get("concept", ())] or self.names(system)
-            parts.append(None if listed is None else frozenset((system, code) for code in listed))
-        known = [part for part in parts if part is not None]
-        return frozenset.intersection(*known) if known and len(known) == len(parts) else None
+    def member_of(self, value: Any, url: str) -> bool | None:
+        """See `Terms`: FHIRPath knows the official sets by itself."""
+        return None
+
+
+def in_official_set(definitions: Definitions, url: str, system: str | None, code: str) -> bool | None:
+    """Whether a code is in a value set that R4 enumerates; None when it does not enumerate it."""
+    if system is None:
+        codes = definitions.codes(url)
+        return None if codes is None else code in codes
+    codings = definitions.codings(url)
+    return None if codings is None else (system, code) in codings
 
 
 def names_of(system: Json | None) -> Mapping[str, frozenset[str]] | None:
@@ -126,3 +103,8 @@ def _concepts(rows: list[Json]) -> Iterator[tuple[str, frozenset[str]]]:
         names = [row.get("display", ""), *(one["value"] for one in row.get("designation", ()))]
         yield row["code"], frozenset(name for name in names if name)
         yield from _concepts(row.get("concept", []))
+
+
+def folded(text: str) -> str:
+    """A name as names are compared: without regard to case and blanks."""
+    return "".join(text.lower().split())

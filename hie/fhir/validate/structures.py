@@ -47,13 +47,6 @@ def load_structures(folder: Path) -> Iterator[dict[str, Any]]:
         yield orjson.loads(path.read_bytes())
 
 
-def load_code_sets(folder: Path) -> Iterator[dict[str, Any]]:
-    """The CodeSystems and ValueSets in the files of a folder."""
-    for kind in ("CodeSystem", "ValueSet"):
-        for path in sorted(folder.glob(f"{kind}-*.json")):
-            yield orjson.loads(path.read_bytes())
-
-
 def type_definition(structure: Json, profiles: Profiles, definitions: Definitions) -> TypeDefinition | None:
     """The definition that a StructureDefinition states; None when its base is not known."""
     kind, url = str(structure.get("type")), str(structure.get("url"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from hie.base.data import data_path
@@ -10,8 +9,8 @@ from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Issue
 from hie.fhir.place import Place
-from hie.fhir.validate.bindings import Bindings, Terms
-from hie.fhir.validate.codes import Codes, OfficialCodes, OwnCodes
+from hie.fhir.validate.bindings import Bindings
+from hie.fhir.validate.codes import OfficialCodes, Terms
 from hie.fhir.validate.conform import Conforming
 from hie.fhir.validate.engine import Engine
 from hie.fhir.validate.options import BASE, Options
@@ -19,7 +18,7 @@ from hie.fhir.validate.plan import Plans, Profiles
 from hie.fhir.validate.positions import Pointer, text_issue, with_positions
 from hie.fhir.validate.references import root_of
 from hie.fhir.validate.shape import Shapes
-from hie.fhir.validate.structures import ProfileSet, load_code_sets, load_structures
+from hie.fhir.validate.structures import ProfileSet, load_structures
 from hie.fhir.validate.walk import Tools, Walk
 from hie.fhir.xml import from_xml
 from hie.wire.safejson import loads
@@ -28,21 +27,21 @@ from hie.wire.safejson import loads
 class Validator:
     """Validates resources as parsed by `hie.wire.safejson`; one instance serves all threads.
 
-    `profiles` tells definitions, and `codes` value sets and code systems, beyond the official ones; the official ones
-    are asked when they are left out. `terms` is the terminology service: it answers for what `codes` does not have.
+    `profiles` tells definitions beyond the official ones; `terms` is the terminology service, without which codes are
+    held against the official value sets and code systems alone.
     """
 
     def __init__(
         self,
         definitions: Definitions,
         profiles: Profiles | None = None,
-        codes: Codes | None = None,
         terms: Terms | None = None,
     ) -> None:
-        engine = Engine(definitions, None if terms is None else terms.member_of)
+        terms = terms or OfficialCodes(definitions)
+        engine = Engine(definitions, terms.member_of)
         plans = Plans(definitions, profiles or definitions)
         self._shapes = Shapes(definitions, engine)
-        bindings = Bindings(codes or OfficialCodes(definitions), terms)
+        bindings = Bindings(terms)
         self._conforming = Conforming(definitions, plans, engine, bindings)
         self._tools = Tools(definitions, plans, engine, bindings)
 
@@ -120,9 +119,6 @@ class Validator:
         return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)
 
 
-def load_validator(definitions: Definitions, folder: Path | None = None, terms: Terms | None = None) -> Validator:
-    """The validator over the official definitions and the conformance resources of a folder, `profiles/hie` unless
-    told otherwise."""
-    own = folder or data_path("profiles", "hie")
-    structures = ProfileSet(definitions, load_structures(own))
-    return Validator(definitions, structures, OwnCodes(load_code_sets(own), OfficialCodes(definitions)), terms)
+def load_validator(definitions: Definitions, terms: Terms) -> Validator:
+    """The validator over the official definitions and our profiles (`profiles/hie`); `terms` knows their value sets."""
+    return Validator(definitions, ProfileSet(definitions, load_structures(data_path("profiles", "hie"))), terms)

@@ -23,6 +23,7 @@ from hie.mapping.fhir.references import PATIENT, References
 from hie.mapping.fhir.senders import Senders
 from hie.mapping.fhir.submitted import provided
 from hie.mapping.fhir.tables import FhirTables
+from hie.mapping.terms import NO_TERMS, Terms
 from hie.plugin import Adapter
 from hie.wire.safejson import dumps
 from hie.wire.submission import Entry, Submission
@@ -44,6 +45,7 @@ def fhir_draft(
     tables: FhirTables,
     codes: Mapping[str, CodeTable],
     definitions: Definitions,
+    terms: Terms = NO_TERMS,
 ) -> Draft:
     """The draft of one record; one with a reject leaves no contributions."""
     context = Context(
@@ -52,6 +54,7 @@ def fhir_draft(
         feed=delivery.feed,
         received=delivery.received,
         codes=codes,
+        terms=terms,
         type=record.type,
     )
     made = _Making(record.tree, context, tables, definitions, frozenset(o.uscc for o in adapter.organisations))

@@ -99,6 +99,7 @@ def coded_entry(node: Any, context: Context, *, system: str) -> dict[str, Any] |
     name = trimmed(node.get("displayName")) or trimmed("".join(node.itertext()))
     found: dict[str, Any] = {}
     if code and fits(code, "code", context):
+        name = context.called(system, code, name or "")
         coding = {"system": system, "code": code, "display": name}
         found["coding"] = [{key: part for key, part in coding.items() if part}]
     if name and fits(name, "short", context):

@@ -21,6 +21,7 @@ def local_concept(value: Sequence[str], context: Context, *, kind: str = "", sys
     found: dict[str, Any] = {}
     if code:
         coding = {"system": system or system_of(kind, context), "code": half_width(code)}
+        name = context.called(coding["system"], coding["code"], name or "")
         found["coding"] = [{**coding, **({"display": name} if name else {}), "userSelected": True}]
     if name:
         found["text"] = name

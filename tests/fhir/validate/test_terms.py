@@ -8,7 +8,6 @@ from hie.fhir.definitions import official
 from hie.fhir.element import Binding
 from hie.fhir.validate import Validator
 from hie.fhir.validate.bindings import Bindings
-from hie.fhir.validate.codes import OfficialCodes
 from hie.terminology.library import Library
 from hie.terminology.service import Terminology
 from hie.terminology.shelf import Shelf
@@ -57,7 +56,7 @@ def test_of_a_part_of_a_code_system_nothing_is_claimed(validator: Validator) -> 
 def test_a_required_binding_that_only_the_service_can_tell() -> None:
     shelf = Shelf("posted")
     shelf.change([OAKS, ALL_TREES])
-    bindings = Bindings(OfficialCodes(official()), Terminology(Library(official(), posted=shelf)))
+    bindings = Bindings(Terminology(Library(official(), posted=shelf)))
     required = Binding("required", "http://example.org/ValueSet/trees")
     unknown = Binding("required", "http://example.org/ValueSet/nobody-knows")
 

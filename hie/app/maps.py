@@ -1,0 +1,141 @@
+"""The tables in force and those on disk: read again while the server runs, linted first, all or nothing.
+
+Tables are files that people edit (`mappings/`, or the folder of the setting `mappings`). A change counts when it is put
+in force: what is broken says file, line and column, and nothing changes. Until then an item can be rehearsed by the
+tables as they are on disk. What is in force is kept as a copy under its version (`DATA/tables`): worker processes read
+that, whatever is edited meanwhile, and what a Provenance names can be looked up.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from hie.app.feeds import Tables, read_tables, tables_version, worker_feeds
+from hie.base.data import data_path
+from hie.base.errors import Category, HieError, where
+from hie.fhir.definitions import official
+from hie.mapping.lint import lint
+from hie.mapping.problem import BrokenTables, Problem
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.worker import Build
+from hie.plugin import Adapter
+
+
+class UnfitTables(HieError):
+    """Tables that cannot be put in force (UNPROCESSABLE); `problems` are lines `file:line:column: reason`."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        shown = "; ".join(self.problems[:5]) + ("; ..." if len(self.problems) > 5 else "")
+        super().__init__(Category.UNPROCESSABLE, f"The tables are broken, nothing was changed: {shown}")
+
+
+Follow = Callable[[Tables, Sequence[FeedRuntime]], Awaitable[None]]
+"""Told of the tables that come into force, and of the feeds bound to them."""
+
+
+class Maps:
+    """The tables of one server. `now` are those in force."""
+
+    def __init__(
+        self, adapters: Sequence[Adapter], keep: Path, folder: Path | None = None, loaded: Path | None = None
+    ) -> None:
+        """`folder` and `loaded` as in `read_tables`, which raises for broken tables: such a server does not start.
+        `keep` is where copies of what is in force are kept."""
+        self.adapters = tuple(adapters)
+        self.folder = folder
+        self.loaded = loaded
+        self._keep = keep
+        self.now = self._kept()
+        self.finish: Callable[[FeedRuntime], FeedRuntime] = lambda runtime: runtime
+        self.follow: list[Follow] = []
+        self._turn = asyncio.Lock()
+
+    def feeds(self, tables: Tables | None = None) -> tuple[FeedRuntime, ...]:
+        """The feeds bound to tables, those in force unless told otherwise."""
+        return tuple(self.finish(runtime) for runtime in (tables or self.now).bind(self.adapters))
+
+    def for_workers(self) -> tuple[Build, str]:
+        """What makes the feeds of a worker process by the tables in force, and their version."""
+        return partial(worker_feeds, self.now.folder, self.loaded), self.version
+
+    @property
+    def version(self) -> str:
+        """See `hie.pipeline.operate.TablesAtWork`."""
+        return self.now.version
+
+    async def on_disk(self) -> Mapping[str, FeedRuntime]:
+        """See `hie.pipeline.operate.TablesAtWork`; raises `UnfitTables`."""
+        return {runtime.feed.id: runtime for runtime in self.feeds(await asyncio.to_thread(self.read))}
+
+    async def reload(self, record: Callable[[str, str], Awaitable[None]]) -> str:
+        """See `hie.pipeline.operate.TablesAtWork`; raises `UnfitTables`."""
+        async with self._turn:
+            found = await asyncio.to_thread(self._fit)
+            if found is not self.now:
+                feeds = self.feeds(found)
+                await record(self.now.version, found.version)
+                self.now = found
+                for told in self.follow:
+                    await told(found, feeds)
+        return self.version
+
+    def read(self) -> Tables:
+        """The tables as they are on disk now, read and linted, those in force when nothing has changed; raises
+        `UnfitTables`."""
+        if tables_version(self.adapters, self.folder) == self.now.version:
+            return self.now
+        return self._checked(lambda: read_tables(self.adapters, self.folder, self.loaded))
+
+    def _fit(self) -> Tables:
+        """The tables as they are on disk now, as a copy that stays as it is; raises `UnfitTables`."""
+        return self.now if self.read() is self.now else self._checked(self._kept)
+
+    def _kept(self) -> Tables:
+        """A copy of the tables on disk, read."""
+        copy = Path(tempfile.mkdtemp(prefix=".reading-", dir=_made(self._keep)))
+        try:
+            shutil.copytree(self.folder or data_path("mappings"), copy, dirs_exist_ok=True)
+            version = tables_version(self.adapters, copy)
+            kept = self._keep / version
+            if not kept.exists():
+                copy.rename(kept)
+        finally:
+            shutil.rmtree(copy, ignore_errors=True)
+        return read_tables(self.adapters, kept, self.loaded)
+
+    def _checked(self, read: Callable[[], Tables]) -> Tables:
+        try:
+            found = read()
+            found.bind(self.adapters)
+        except BrokenTables as error:
+            raise UnfitTables([str(problem) for problem in error.problems]) from None
+        except HieError as error:
+            raise UnfitTables(error.message.splitlines()) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise UnfitTables([f"a table cannot be read: {type(error).__name__}"]) from None
+        except Exception as error:
+            raise UnfitTables([f"a table cannot be read: {where(error)}"]) from None
+        problems = lint_tables(found, self.adapters)
+        if problems:
+            raise UnfitTables([str(problem) for problem in problems])
+        return found
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
+    """What lint finds in the tables of adapters; codes are held against every code system that ships or is loaded."""
+
+    def judge(system: str, code: str) -> str | None:
+        return f"is not in {system}" if tables.terms.has(system, code) is False else None
+
+    folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
+    feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
+    return lint(folders, feeds, tables.maps.codes, official(), judge)
