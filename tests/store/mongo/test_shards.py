@@ -100,7 +100,7 @@ ONE_PATIENT = (
 )
 
 
-@pytest.mark.parametrize(("kind", "query", "wanted"), ONE_PATIENT, ids=lambda value: str(value))
+@pytest.mark.parametrize(("kind", "query", "wanted"), ONE_PATIENT, ids=[query for _, query, _ in ONE_PATIENT])
 async def test_a_search_on_one_patient_stays(
     kind: str, query: str, wanted: set[str], store: MongoStore, router: Router
 ) -> None:
