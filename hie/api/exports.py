@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from hie.base.errors import Category, HieError
+from hie.base.tasks import end
 from hie.store.port import Version
 
 _JOB = re.compile(r"[A-Za-z0-9\-]{1,64}")
@@ -142,10 +143,7 @@ class Exports:
 
     async def close(self) -> None:
         """Stop all jobs."""
-        tasks = [running.task for running in self.running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*(running.task for running in self.running.values()))
 
     def _place(self, job: str) -> Path:
         if not _JOB.fullmatch(job):

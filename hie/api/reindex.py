@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.tasks import end
 from hie.search.plan import Plan, Total
 from hie.store.port import Page, Store, Transaction
 from hie.store.table import Row, Table
@@ -115,8 +116,7 @@ class Reindex:
     async def close(self) -> None:
         """Stop; what was done stays done."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end(self._task)
 
     async def _read(self) -> dict[str, Row]:
         return {str(row["type"]): row for row in await self._store.select(TABLE, {})}

@@ -31,6 +31,7 @@ from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError, where
+from hie.base.tasks import end, every
 from hie.browse.pages import browse_app
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
@@ -128,9 +129,7 @@ class Exchange:
         self._ready = False
         if self.mllp is not None:
             await self.mllp.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         if self._workers is not None:
             self._workers.close()
         await self.fhir.close()
@@ -138,16 +137,8 @@ class Exchange:
         await self.store.close()
 
     def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
-        async def loop() -> None:
-            while True:
-                try:
-                    await work()
-                except Exception as error:
-                    log.error("background work failed reason=%s", where(error))
-                await asyncio.sleep(seconds)
-
         if seconds > 0:
-            self._tasks.append(asyncio.create_task(loop()))
+            self._tasks.append(asyncio.create_task(every(seconds, work, _log_failure)))
 
     async def _retry(self) -> int:
         return await try_again(self.store, dict(self.ingest.feeds), self._clock, self._workers or prepare_here)
@@ -262,6 +253,10 @@ class Exchange:
         connections = self.mllp.connections if self.mllp is not None else 0
         text = await metrics_text(self.store, connections, self._clock.now())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _log_failure(error: Exception) -> None:
+    log.error("background work failed reason=%s", where(error))
 
 
 async def _home() -> RedirectResponse:

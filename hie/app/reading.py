@@ -8,7 +8,7 @@ besides, because feeds and other commands may write it as well.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 from hie.api.app import FhirApp
@@ -21,6 +21,7 @@ from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
 from hie.base.clock import SystemClock
 from hie.base.errors import HieError, where
+from hie.base.tasks import end, every
 from hie.config import Config
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import Validator
@@ -137,22 +138,15 @@ async def open_reading(config: Config, owner: App) -> AsyncIterator[Site]:
     check = Validator(definitions).write_issues
     fhir = open_fhir(config, store, definitions, SystemClock(), parameters, terminology, check=check)
     tasks = [
-        asyncio.create_task(_every(PARAMETER_SECONDS, parameters.follow)),
-        asyncio.create_task(_every(TERMINOLOGY_SECONDS, terminology.load)),
+        asyncio.create_task(every(PARAMETER_SECONDS, parameters.follow, _log_failure)),
+        asyncio.create_task(every(TERMINOLOGY_SECONDS, terminology.load, _log_failure)),
     ]
     try:
         yield Site(ReadingFront(fhir, owner, prepares=config.profiles == "off"), renew)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
         await store.close()
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await work()
-        except Exception as error:
-            log.error("background work failed reason=%s", where(error))
+def _log_failure(error: Exception) -> None:
+    log.error("background work failed reason=%s", where(error))

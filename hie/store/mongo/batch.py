@@ -16,6 +16,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hie.base.errors import Category, HieError
+from hie.base.tasks import end
 from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.placing import placed
@@ -267,8 +268,7 @@ class Batch:
     async def stop(self) -> None:
         """Give up what is on its way."""
         if self._sending is not None:
-            self._sending.cancel()
-            await asyncio.gather(self._sending, return_exceptions=True)
+            await end(self._sending)
 
     def _raise(self) -> None:
         sending, self._sending = self._sending, None

@@ -17,6 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from hie.base.errors import HieError
+from hie.base.tasks import end
 from hie.search.text import content_text, narrative_text, terms
 from hie.store.mongo.keys import name
 from hie.store.mongo.schema import CONTROL, TEXT, VERSION
@@ -50,8 +51,7 @@ class TextFollower:
 
     async def close(self) -> None:
         """Stop; what was taken in stays."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _work(self) -> None:
         with contextlib.suppress(PyMongoError):
