@@ -38,7 +38,7 @@ SEARCHES = {
     "Observation?code=&value-quantity=gt": "Observation?code=8302-2&value-quantity=gt170&_count=50",
     "Observation?date=ge": "Observation?date=ge2019&_count=50",
     "Condition?subject:Patient.identifier=": "Condition?subject:Patient.identifier={identifier}",
-    "Patient?_has:Observation:patient:code=": "Patient?_has:Observation:patient:code=8302-2&_count=50",
+    "Patient?_has:Observation:patient:code=": "Patient?_has:Observation:patient:code=8302-2&_count=10",
     "Encounter?patient=&_include=": "Encounter?patient={patient}&_include=Encounter:practitioner&_count=50",
     "Patient/$everything": "Patient/{patient}/$everything?_count=200",
 }
