@@ -9,7 +9,7 @@ from hie.api.service import Service
 from hie.api.slot import Links, Slot
 from hie.base.errors import Category, HieError
 from hie.security.principal import Principal
-from hie.store.port import Reader
+from hie.store.port import Reader, Transaction
 
 Json = dict[str, Any]
 
@@ -21,6 +21,7 @@ _LINKS = {
     "markdown": re.compile(r"(\]\()([^()\s]+)"),
 }
 _CONDITIONAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>.+)", re.DOTALL)
+_WHOLE_IDENTIFIER = re.compile(r"identifier=[^&,|]+(\||%7C)[^&,|]+")
 _LITERAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]+)?")
 
 
@@ -99,7 +100,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 async def resolve_conditional_references(
-    service: Service, reader: Reader, principal: Principal, resource: Json
+    service: Service, tx: Transaction, principal: Principal, resource: Json
 ) -> Json:
     """`resource`, with references such as `Patient?identifier=x` in it replaced by what they match.
 
@@ -107,7 +108,7 @@ async def resolve_conditional_references(
     """
     slots = slots_of(resource)
     if slots:
-        fill(slots, {text: await resolve(service, reader, principal, text) for text in unresolved(slots, {})})
+        fill(slots, {text: await resolve(service, tx, principal, text) for text in unresolved(slots, {})})
     return resource
 
 
@@ -117,20 +118,28 @@ def unresolved(slots: Iterable[Slot], known: Mapping[str, str]) -> list[str]:
     return sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
 
 
-async def resolve(service: Service, reader: Reader, principal: Principal, text: str) -> str:
-    """What a conditional reference matches, as a literal one; raises as `resolve_conditional_references`."""
+async def resolve(service: Service, tx: Transaction, principal: Principal, text: str) -> str:
+    """What a conditional reference matches, as a literal one; raises as `resolve_conditional_references`.
+
+    One by a whole identifier depends on resources of its type alone, and the same few practitioners and places stand
+    in Bundle after Bundle: it is looked up again only when one of the type has changed.
+    """
     parts = _CONDITIONAL.fullmatch(text)
     if parts is None or not service.definitions.is_resource(parts["type"]):
         raise HieError(Category.INVALID, "A conditional reference names no resource type", expression="Reference")
-    match = await match_one(service, reader, principal, parts["type"], pairs_of(parts["query"]))
-    if match is None:
-        raise HieError(
-            Category.VERSION_CONFLICT,
-            "A conditional reference matches nothing",
-            issue="not-found",
-            expression="Reference.reference",
-        )
-    return f"{match.type}/{match.id}"
+    known = tx.memo(parts["type"]) if _WHOLE_IDENTIFIER.fullmatch(parts["query"]) else {}
+    found: str | None = known.get((principal, text))
+    if found is None:
+        match = await match_one(service, tx, principal, parts["type"], pairs_of(parts["query"]))
+        if match is None:
+            raise HieError(
+                Category.VERSION_CONFLICT,
+                "A conditional reference matches nothing",
+                issue="not-found",
+                expression="Reference.reference",
+            )
+        found = known[principal, text] = f"{match.type}/{match.id}"
+    return found
 
 
 async def check_references(service: Service, reader: Reader, resource: Json) -> None:

@@ -182,6 +182,10 @@ class _MemoryTransaction(_MemoryReader):
         entries = no_entries() if version.deleted else self._extract(loads(version.body))
         self._keep(version, versions, entries)
 
+    def memo(self, resource_type: str) -> dict[Any, Any]:
+        """See `Transaction.memo`; no transaction keeps anything here."""
+        return {}
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         self._add(table, row, replace=False)

@@ -158,6 +158,13 @@ class Transaction(Reader, Protocol):
         Nothing happens when it is deleted or was never there."""
         ...
 
+    def memo(self, resource_type: str) -> dict[Any, Any]:
+        """Where callers may keep what they found out, in this job or an earlier one, about the current resources of a
+        type and of no other. It is empty again as soon as one of them is written, by whomever. A store that is not
+        told of all writes gives an empty one each time.
+        """
+        ...
+
     async def insert(self, table: Table, row: Row) -> None:
         """Add a row; raises `HieError(CONFLICT)` when its key or a unique index is taken."""
         ...

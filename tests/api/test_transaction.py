@@ -152,6 +152,29 @@ async def test_conditional_references(client: httpx.AsyncClient) -> None:
     assert (await client.get(made)).json()["subject"]["reference"] == "Patient/p1"
 
 
+async def test_a_conditional_reference_follows_its_identifier(client: httpx.AsyncClient) -> None:
+    known = {"resourceType": "Practitioner", "identifier": [{"system": "urn:s", "value": "1"}]}
+
+    async def refers(text: str = "Practitioner?identifier=urn:s|1") -> str:
+        posted = bundle(entry("POST", "Observation", {**observation("Patient/x"), "performer": [{"reference": text}]}))
+        answer = await client.post("", json=posted)
+        if answer.status_code != 200:
+            return f"{answer.status_code}"
+        (made,) = answer.json()["entry"]
+        stored = await client.get(made["response"]["location"])
+        return str(stored.json()["performer"][0]["reference"])
+
+    assert await refers() == "412"
+    await client.put("Practitioner/a", json={**known, "id": "a"})
+    assert [await refers(), await refers(), await refers("Practitioner?identifier=urn:s%7C1")] == ["Practitioner/a"] * 3
+    await client.put("Practitioner/b", json={**known, "id": "b"})
+    assert await refers() == "412"
+    await client.delete("Practitioner/a")
+    assert [await refers(), await refers()] == ["Practitioner/b"] * 2
+    await client.put("Practitioner/b", json={"resourceType": "Practitioner", "id": "b"})
+    assert await refers() == "412"
+
+
 async def test_conditional_references_to_what_the_bundle_makes(client: httpx.AsyncClient) -> None:
     """Through two steps: the Observation names a Patient that names an Organization, all made here."""
     hospital = {"resourceType": "Organization", "name": "First", "identifier": [{"system": "urn:o", "value": "1"}]}

@@ -1,5 +1,6 @@
 """What only the SQLite store has: the time limit, the thread for slow searches, and plans that never scan."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
-from hie.store.sqlite import SqliteStore
+from hie.store.sqlite import SqliteStore, following
 from hie.store.sqlite import reading as module
 from hie.store.sqlite.texts import text_path
 from tests.contract.asking import ids, plan, put
@@ -51,6 +52,15 @@ async def test_a_slow_search_goes_on_in_a_thread(store: SqliteStore, monkeypatch
     assert len((await ids(store, "Observation", "code:not=nowhere&_total=accurate")).split()) == 400
 
 
+async def caught_up(store: SqliteStore) -> None:
+    """Wait until the text index has every version."""
+    store.following.start()
+    newest = store._writing.execute("SELECT coalesce(max(seq), 0) FROM version").get
+    async with asyncio.timeout(30):
+        while store._writing.execute("SELECT seq FROM texts.reached").get != newest:  # noqa: ASYNC110 (a process)
+            await asyncio.sleep(0.02)
+
+
 async def _matches(store: SqliteStore, query: str) -> tuple[str, int]:
     """Ids that a search finds, and how many rows drove it."""
     found = await store.search(replace(plan("Observation", query), explain=True))
@@ -59,20 +69,20 @@ async def _matches(store: SqliteStore, query: str) -> tuple[str, int]:
 
 
 async def test_words_are_found_before_and_after_the_text_index_has_them(store: SqliteStore) -> None:
-    assert store._texts.wait(30)
+    await caught_up(store)
     note = {"resourceType": "Observation", "id": "noted", "note": [{"text": "既往高血压 Hypertension"}]}
     await put(store, note)
     for _ in range(2):
         assert await _matches(store, "_content=血压") == ("noted", 1)
         assert await _matches(store, "_content=hyper") == ("noted", 1)
         assert await _matches(store, "_content=血高") == ("", 0)
-        assert store._texts.wait(30)
-    assert store._texts._file.execute("SELECT count(*) FROM words WHERE words MATCH '\"血压\"'").get == 1
+        await caught_up(store)
+    assert store._writing.execute("SELECT count(*) FROM texts.words WHERE words MATCH '\"血压\"'").get == 1
     await put(store, {**note, "note": [{"text": "elsewhere"}]})
     for _ in range(2):
         assert await _matches(store, "_content=血压") == ("", 0)
         assert await _matches(store, "_content=elsewhere") == ("noted", 1)
-        assert store._texts.wait(30)
+        await caught_up(store)
 
 
 async def test_a_text_index_that_is_lost_or_of_another_store_is_made_anew(tmp_path: Path) -> None:
@@ -80,19 +90,39 @@ async def test_a_text_index_that_is_lost_or_of_another_store_is_made_anew(tmp_pa
     for name, text in (("one", "sunrise"), ("two", "sunset")):
         store = await SqliteStore.open(tmp_path / name, extract=extract)
         await put(store, {"resourceType": "Basic", "id": "b", "code": {"text": text}})
-        assert store._texts.wait(30)
+        await caught_up(store)
         await store.close()
     for spoil in ("", "no database at all"):
         text_path(tmp_path / "two").write_text(spoil) if spoil else text_path(tmp_path / "two").unlink()
         store = await SqliteStore.open(tmp_path / "two", extract=extract)
-        assert store._texts.wait(30)
+        await caught_up(store)
         assert await ids(store, "Basic", "_content=sunset") == "b"
         await store.close()
     text_path(tmp_path / "one").replace(text_path(tmp_path / "two"))
     store = await SqliteStore.open(tmp_path / "two", extract=extract)
-    assert store._texts.wait(30)
+    await caught_up(store)
     assert (await ids(store, "Basic", "_content=sunset"), await ids(store, "Basic", "_content=sunrise")) == ("b", "")
     await store.close()
+
+
+async def test_a_process_that_follows_is_started_again_and_ends_with_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "_AGAIN_SECONDS", 0.0)
+    store = await SqliteStore.open(tmp_path / "hie.sqlite")
+    await caught_up(store)
+    first = store.following._process
+    assert first is not None
+    first.kill()
+    first.wait()
+    for number in range(2):  # the first tells that it is gone, the second commit is told to the next one
+        await put(store, {"resourceType": "Basic", "id": f"b{number}", "code": {"text": "sunset"}})
+    second = store.following._process
+    assert second is not None
+    assert second.pid != first.pid
+    await caught_up(store)
+    await store.close()
+    assert second.returncode == 0
 
 
 @pytest.mark.parametrize(

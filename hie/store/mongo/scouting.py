@@ -152,6 +152,10 @@ class Scout:
         self._current[version["t"], version["i"]] = version
         return version_of(version)
 
+    def memo(self, resource_type: str) -> dict[Any, Any]:
+        """See `Transaction.memo`."""
+        return {}
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         await self.upsert(table, row)

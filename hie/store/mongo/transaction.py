@@ -79,6 +79,10 @@ class MongoTransaction:
         """See `Reader.count`."""
         return await self._asked(self._tables.count(table, where, self._batch.laid(table)))
 
+    def memo(self, resource_type: str) -> dict[Any, Any]:
+        """See `Transaction.memo`; other servers write too."""
+        return {}
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         full = table.full(row)

@@ -1,5 +1,6 @@
 """The SQLite store: one file, one writing and one reading connection, behind the store port."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from secrets import token_bytes
@@ -11,16 +12,20 @@ from hie.store.port import Extract, Transaction, unindexed
 from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.checkpoint import Checkpointer
 from hie.store.sqlite.database import connect, translated, writing_cache_mib
+from hie.store.sqlite.following import Following
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.reading import SqliteReading
 from hie.store.sqlite.schema import migrate
 from hie.store.sqlite.searching import prepare
-from hie.store.sqlite.texts import TextIndex, attach
+from hie.store.sqlite.texts import attach, ensure
 from hie.store.sqlite.transaction import SqliteTransaction
 from hie.store.sqlite.writer import GroupWriter, Limits
 from hie.store.table import Table
 
 T = TypeVar("T")
+
+_FOLLOWING_SECONDS = 1.0
+"""The text index is followed from so long after opening: a command that is done before has no use for it."""
 
 
 class SqliteStore(SqliteReading):
@@ -35,7 +40,7 @@ class SqliteStore(SqliteReading):
             for table in tables:
                 sql_tables.create(self._writing, table)
         prepare(self._writing)
-        self._texts = TextIndex(path)
+        ensure(path)
         attach(self._writing, path)
         names = Names(self._writing)
         super().__init__(path, names, tables, secret)
@@ -43,6 +48,8 @@ class SqliteStore(SqliteReading):
         self._checkpointing = connect(path, cache_mib=8)
         self._checkpointer = Checkpointer(self._writing, self._checkpointing)
         self._writer = GroupWriter(self._writing, self._transaction, names, limits, self._committed)
+        self.following = Following(path)
+        self._starting = asyncio.get_running_loop().call_later(_FOLLOWING_SECONDS, self.following.start)
 
     @classmethod
     async def open(
@@ -64,7 +71,7 @@ class SqliteStore(SqliteReading):
 
     def _committed(self) -> None:
         self._checkpointer.relieve()
-        self._texts.follow()
+        self.following.tell()
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
@@ -83,9 +90,10 @@ class SqliteStore(SqliteReading):
 
     async def close(self) -> None:
         """See `Store.close`."""
+        self._starting.cancel()
         await self._writer.close()
         await super().close()
-        self._texts.close()
+        self.following.close()
         self._checkpointer.close()
         self._checkpointing.close()
         self._writing.close()

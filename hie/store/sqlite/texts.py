@@ -1,16 +1,14 @@
 """The text index for `_text` and `_content`: a file of its own beside the store, written behind the commits.
 
-A thread reads versions in order of writing and adds their terms (`hie.search.text`) to an FTS5 table whose row number
-is that of the version, so a row is never changed and says nothing about later versions. `reached` is the last version
-that is in; a search finds what is beyond by reading bodies. So writing a resource costs nothing here, and an answer is
-exact however far the thread is. The file can be lost: it is made anew from the versions.
+It takes in versions in order of writing and adds their terms (`hie.search.text`) to an FTS5 table whose row number is
+that of the version, so a row is never changed and says nothing about later versions. `reached` is the last version that
+is in; a search finds what is beyond by reading bodies. So writing a resource costs nothing here, and an answer is exact
+however far the index is. The file can be lost: it is made anew from the versions. `follower.py` drives it.
 """
 
 import contextlib
-import threading
 from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -22,16 +20,7 @@ from hie.search.text import content_text, narrative_text, terms
 from hie.store.sqlite.database import connect
 
 BATCH = 500
-"""Versions a commit of the thread."""
-
-BUSY = 9
-"""While commits keep coming, a pause is this many times as long as the batch before it: writing comes first."""
-
-_RESTING_SECONDS = 1.0
-"""The longest pause between two batches; when nothing is written, it is as long as the last one took."""
-
-_AGAIN_SECONDS = 5.0
-"""The pause after the file could not be read or written."""
+"""Versions a commit."""
 
 _NARRATIVE = "\u241e"
 """Before each term of the narrative; no term has it."""
@@ -69,70 +58,42 @@ def _row(body: bytes) -> str:
     return " ".join([*terms(content_text(resource)), *(_NARRATIVE + term for term in narrated)])
 
 
+def ensure(path: Path) -> None:
+    """Make the text index of the store at `path`, whose tables must be there; one that is damaged, or belongs to
+    another store, begins anew."""
+    store = connect(path, cache_mib=2, read_only=True)
+    _sound(text_path(path), store).close()
+    store.close()
+
+
 class TextIndex:
-    """Opens the file and follows the commits of the store at `path`, whose tables must be there."""
+    """The index of the store at `path`, to take in what it does not have."""
 
     def __init__(self, path: Path) -> None:
         self._store = connect(path, cache_mib=2, read_only=True)
-        self._file = _opened(text_path(path), self._store)
-        self._wake = threading.Event()
-        self._idle = threading.Event()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="hie-text", daemon=True)
-        self._wake.set()
-        self._thread.start()
-
-    def follow(self) -> None:
-        """Something was committed."""
-        self._idle.clear()
-        self._wake.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until every version is in; False when that takes longer."""
-        return self._idle.wait(seconds)
+        self._file = _made(text_path(path))
 
     def close(self) -> None:
-        """Stop after the batch under way."""
-        self._closing.set()
-        self._wake.set()
-        self._thread.join()
+        """Close both files."""
         self._file.close()
         self._store.close()
 
-    def _work(self) -> None:
-        while not self._closing.is_set():
-            self._wake.wait()
-            self._wake.clear()
-            begun = monotonic()
-            try:
-                more = self._step()
-            except (apsw.Error, HieError):
-                self._closing.wait(_AGAIN_SECONDS)
-                more = True
-            if more:
-                rest = (monotonic() - begun) * (BUSY if self._wake.is_set() else 1)
-                self._wake.set()
-                self._closing.wait(min(rest, _RESTING_SECONDS))
-            elif not self._wake.is_set():
-                self._idle.set()
-
-    def _step(self) -> bool:
-        """Take in the next versions; whether there were any."""
+    def step(self) -> int:
+        """Take in the next versions, at most `BATCH`; how many there were."""
         reached = int(self._file.execute(_REACHED).get[0])
         rows: list[Any] = self._store.execute(_MORE, (reached,)).fetchall()
         if not rows:
-            return False
+            return 0
         found = [(seq, _row(body)) for seq, _, _, body in rows if body]
         with self._file:
             self._file.execute("UPDATE reached SET seq = ?, resource = ?, last_updated = ? WHERE one = 1 AND seq = ?",
                                (*rows[-1][:3], reached))  # fmt: skip
             if self._file.changes():  # no other process took them in meanwhile
                 self._file.executemany("INSERT INTO words (rowid, terms) VALUES (?, ?)", found)
-        return True
+        return len(rows)
 
 
-def _opened(path: Path, store: apsw.Connection) -> apsw.Connection:
-    """The file; one that is damaged, or belongs to another store, begins anew."""
+def _sound(path: Path, store: apsw.Connection) -> apsw.Connection:
     with contextlib.suppress(apsw.Error, HieError):
         file = _made(path)
         seq, *known = file.execute(_REACHED).get

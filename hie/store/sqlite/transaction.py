@@ -7,12 +7,13 @@ import apsw
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.search.entries import no_entries
+from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
 from hie.store.body import body, check_next, numbered, stamp, unnumbered
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.index import Index
+from hie.store.sqlite.memo import Memo
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
@@ -46,6 +47,7 @@ class SqliteTransaction:
         self.refused = False
         self._index = Index(connection, names, self._undo)
         self._searching = Searching(connection, names, secret)
+        self._memo = Memo(connection)
         self._names = names
         self._clock = clock
         self._versions = VersionWriting(connection, names, self._undo)
@@ -98,6 +100,10 @@ class SqliteTransaction:
         with translated():
             return self._tables.count(table, where)
 
+    def memo(self, resource_type: str) -> dict[Any, Any]:
+        """See `Transaction.memo`."""
+        return self._memo.of(resource_type)
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         with translated():
@@ -133,7 +139,7 @@ class SqliteTransaction:
             pk, number = self._versions.point(type_pk, identity, self._last)
             version = Version(kind, identity, number, self._last, numbered(content, number), method)
             self._versions.append(type_pk, pk, version)
-            self._index.enter(pk, type_pk, entries, new=number == 1)
+            self._enter(kind, pk, type_pk, entries, new=number == 1)
             return version
 
     async def restore(self, version: Version) -> None:
@@ -146,7 +152,7 @@ class SqliteTransaction:
             self._last = version.last_updated
             pk, number = self._versions.point(type_pk, version.id, self._last, deleted=version.deleted)
             self._versions.append(type_pk, pk, version)
-            self._index.enter(pk, type_pk, entries, new=number == 1)
+            self._enter(version.type, pk, type_pk, entries, new=number == 1)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`; a resource that is deleted already stays as it is."""
@@ -161,7 +167,7 @@ class SqliteTransaction:
             pk, number = self._versions.point(type_pk, resource_id, self._last, deleted=True)
             version = Version(resource_type, resource_id, number, self._last, b"", "DELETE")
             self._versions.append(type_pk, pk, version)
-            self._index.enter(pk, type_pk, no_entries())
+            self._enter(resource_type, pk, type_pk, no_entries())
             return version
 
     async def reindex(self, resource_type: str, resource_id: str) -> None:
@@ -174,7 +180,7 @@ class SqliteTransaction:
             type_pk = self._names.make_type(resource_type)
             there = self._versions.at(type_pk, resource_id)
             assert there is not None
-            self._index.enter(there[0], type_pk, entries)
+            self._enter(resource_type, there[0], type_pk, entries)
 
     async def run(self, job: Callable[[Transaction], Awaitable[T]], *, alone: bool = False) -> T:
         """Run a job. What it writes is collected and written by `flush`, together with that of its neighbours; when
@@ -191,6 +197,7 @@ class SqliteTransaction:
             if self._mark is not None:
                 self._roll_back(self._mark)
             self._versions.begin(seq)
+            self._memo.forget()
             raise
         if self._mark is not None:
             self._connection.execute("RELEASE job")
@@ -201,6 +208,7 @@ class SqliteTransaction:
         self._names.begin()
         self._versions.begin()
         self._tables.unsure()
+        self._memo.begin()
 
     def flush(self) -> None:
         """Write everything that was collected."""
@@ -215,6 +223,12 @@ class SqliteTransaction:
         self._index.discard()
         self._tables.discard()
         self._names.rollback()
+        self._memo.forget()
+
+    def _enter(self, resource_type: str, pk: int, type_pk: int, entries: Entries, *, new: bool = False) -> None:
+        """Index what was written."""
+        self._memo.changed(resource_type)
+        self._index.enter(pk, type_pk, entries, new=new)
 
     def _look(self) -> None:
         """Before something looks into the file: it must hold what was written so far."""
