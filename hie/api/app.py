@@ -159,10 +159,10 @@ class FhirApp:
         self, scope: Scope, receive: Receive, headers: Mapping[str, str], wanted: "_Wanted", principal: Principal
     ) -> Answer:
         """The answer to a transaction that another process of this server has prepared: that is its body."""
-        bundle, slots = unpacked(await received(receive, _LARGEST))
+        bundle, prepared = unpacked(await received(receive, _LARGEST))
         base, prefer = self._base(scope, headers), preference(headers.get("prefer"))
         request = Request("POST", (), (), headers, b"", base, principal, prefer, wanted.format, wanted.pretty)
-        return await self._written(replace(request, resource=bundle, slots=slots))
+        return await self._written(replace(request, resource=bundle, prepared=prepared))
 
     async def _in_time(self, request: Request) -> Answer:
         """Reading stops at the time limit. A write is not interrupted: it would be unknown whether it happened."""

@@ -1,6 +1,6 @@
 """What handlers take and give: a request that is already read, an answer that is ready bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.api.negotiation import JSON, Preference
-from hie.api.slot import Slot
+from hie.api.slot import Prepared
 from hie.base.clock import instant
 from hie.security.principal import Principal
 from hie.store.port import Version
@@ -21,8 +21,8 @@ class Request:
 
     `path` the segments below the service base; `query` the decoded query pairs in order, a posted search form
     included; `headers` by lower-case name; `format` what to answer in (`json` or `xml`). `entry`: it came in a Bundle,
-    with its `resource` already parsed; nothing is formatted or compressed then. `slots`: the references in its
-    `resource` by entry, a transaction that another process has prepared (`hie.api.prepared`).
+    with its `resource` already parsed; nothing is formatted or compressed then. `prepared`: what another
+    process has found out about its `resource`, a transaction.
     """
 
     method: str
@@ -37,7 +37,7 @@ class Request:
     pretty: bool = False
     entry: bool = False
     resource: dict[str, Any] | None = None
-    slots: Mapping[int, Sequence[Slot]] | None = None
+    prepared: Prepared | None = None
 
     def header(self, name: str) -> str | None:
         """A header by lower-case name."""

@@ -9,7 +9,8 @@ from hie.api.service import Service
 from hie.api.slot import Links, Slot
 from hie.base.errors import Category, HieError
 from hie.security.principal import Principal
-from hie.store.port import Reader, Transaction
+from hie.store.body import plain
+from hie.store.port import Reader, Ready, Transaction
 
 Json = dict[str, Any]
 
@@ -142,12 +143,12 @@ async def resolve(service: Service, tx: Transaction, principal: Principal, text:
     return found
 
 
-async def check_references(service: Service, reader: Reader, resource: Json) -> None:
+async def check_references(service: Service, reader: Reader, resource: Json | Ready) -> None:
     """Raise UNPROCESSABLE when a literal reference leads nowhere, if the settings ask for that."""
     if not service.settings.check_references:
         return
     exists: Callable[[str, str], Awaitable[bool]] = lambda kind, identity: _exists(reader, kind, identity)
-    for text in dict.fromkeys(references(resource)):
+    for text in dict.fromkeys(references(plain(resource))):
         parts = _LITERAL.fullmatch(text)
         if parts and service.definitions.is_resource(parts["type"]) and not await exists(parts["type"], parts["id"]):
             raise HieError(

@@ -13,6 +13,7 @@ from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions, search_parameter
 from hie.fhir.element import SearchParameter
 from hie.search.custom import check_parameter, fingerprint, types_of
+from hie.search.entries import Entries
 from hie.search.extract import Extractors
 from hie.store.port import HistoryQuery, Reader, Store, Transaction
 from hie.wire.safejson import loads
@@ -24,7 +25,8 @@ KIND = "SearchParameter"
 class SearchParameters:
     """The custom parameters of one store.
 
-    `extractors` must be those that the store extracts with. Call `load` before anything else is written.
+    `extractors` must be those that the store extracts with. Call `load` before anything else is written. `read_at` is
+    the version of a SearchParameter that was written last when they were read.
     """
 
     def __init__(
@@ -38,13 +40,17 @@ class SearchParameters:
         self.reindex = reindex or Reindex(store, failed)
         self.definitions = definitions
         self.changes = 0
+        self.read_at: tuple[str, int] | None = None
         self._official = definitions
         self._store = store
         self._extractors = extractors
         self._failed = failed
         self._loading = asyncio.Lock()
         self._served: dict[str, SearchParameter] = {}
-        self._read_at: tuple[str, int] | None = None
+
+    def extract(self, resource: Json) -> Entries:
+        """The index entries of a resource, by the parameters that are served: those up to `read_at`."""
+        return self._extractors.extract(resource)
 
     def check(self, resource: Json) -> None:
         """Raise UNPROCESSABLE for an active SearchParameter that cannot be served beside the others."""
@@ -65,7 +71,7 @@ class SearchParameters:
     async def refresh(self) -> None:
         """Do as `load` if a SearchParameter was written since: by another process on the store, perhaps."""
         async with self._loading:
-            if await self._newest(self._store) != self._read_at:
+            if await self._newest(self._store) != self.read_at:
                 await self._load()
 
     async def _load(self) -> None:
@@ -73,7 +79,7 @@ class SearchParameters:
         await self.reindex.want(self._wanted(), self._valid)
 
     async def _valid(self, tx: Transaction) -> bool:
-        return await self._newest(tx) == self._read_at
+        return await self._newest(tx) == self.read_at
 
     async def _newest(self, reader: Reader) -> tuple[str, int] | None:
         """The last version of any SearchParameter that was written."""
@@ -88,13 +94,14 @@ class SearchParameters:
     async def follow(self) -> None:
         """Serve what the store holds now; another process sees to the index."""
         async with self._loading:
-            if await self._newest(self._store) != self._read_at:
+            if await self._newest(self._store) != self.read_at:
                 await self._serve()
             await self.reindex.follow()
 
     async def _serve(self) -> None:
-        self._read_at = await self._newest(self._store)
+        newest = await self._newest(self._store)
         served = await self._read_all()
+        self.read_at = newest
         if served != self._served:
             self._served = served
             self.definitions = self._official.with_parameters(served.values())

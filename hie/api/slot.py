@@ -1,6 +1,9 @@
-"""A place in a resource that refers to something."""
+"""Places in resources that refer to something, and what can be done about them before there is a transaction."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
+
+from hie.store.port import Ready
 
 Links = Literal["", "narrative", "markdown"]
 """What kind of links a text has, if any: `href` and `src` of XHTML, or those of Markdown."""
@@ -14,3 +17,13 @@ class Slot(NamedTuple):
     key: str | int
     text: str
     links: Links = ""
+
+
+class Prepared(NamedTuple):
+    """What is known of a transaction before it runs, by entry: its references, and the resources that are ready to be
+    written (in the Bundle these have nothing but type and id). `indexed_by`: `SearchParameters.read_at` of those that
+    their index entries go by."""
+
+    slots: Mapping[int, Sequence[Slot]]
+    ready: Mapping[int, Ready]
+    indexed_by: tuple[str, int] | None

@@ -23,20 +23,23 @@ from hie.api.write import Written, conditions, insert, put, remove, target_of_up
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import bundle as bundled
 from hie.fhir.outcome import Issue, Problem
-from hie.store.port import Transaction, Version
+from hie.store.body import plain, ready
+from hie.store.port import Ready, Transaction, Version
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One entry that is ready to run: its route, the resource or change it carries, the names it goes by."""
+    """One entry that is ready to run: its route, the resource or change it carries, the names it goes by. `ready`: its
+    resource, when another process has made that ready to be written."""
 
     entry: Entry
     route: Route
     resource: Json | None = None
     change: Change | None = None
     names: tuple[str, ...] = ()
+    ready: Ready | None = None
 
     @property
     def method(self) -> str:
@@ -60,10 +63,21 @@ async def transaction(service: Service, request: Request, posted: Json) -> Answe
     steps, slots = read_in(service, request, posted)
 
     async def job(tx: Transaction) -> list[bytes]:
-        return await _run(replace(service, reader=tx), tx, steps, slots)
+        return await _run(replace(service, reader=tx), tx, _indexed_now(service, request, steps), slots)
 
     answers = await (service.store.write(job) if any(step.method != "GET" for step in steps) else _read(service, steps))
     return Answer(200, bundled("transaction-response", answers))
+
+
+def _indexed_now(service: Service, request: Request, steps: list[Step]) -> list[Step]:
+    """The steps with index entries by the search parameters that are served at this moment of the write."""
+    prepared, parameters = request.prepared, service.parameters
+    if prepared is None or parameters is None or prepared.indexed_by == parameters.read_at:
+        return steps
+    return [
+        step if step.ready is None else replace(step, ready=ready(plain(step.ready), parameters.extract))
+        for step in steps
+    ]
 
 
 def _slots(step: Step, names: Collection[str]) -> list[Slot]:
@@ -79,8 +93,8 @@ async def _read(service: Service, steps: Sequence[Step]) -> list[bytes]:
 def read_in(service: Service, request: Request, posted: Json) -> tuple[list[Step], Mapping[int, Sequence[Slot]]]:
     """The steps of a transaction and, by place, the references in what they carry; raises what is wrong with one."""
     steps = [_step(service, request, place, row) for place, row in enumerate(rows_of(service, posted))]
-    if request.slots is not None:
-        return steps, request.slots
+    if request.prepared is not None:
+        return steps, request.prepared.slots
     names = {name for step in steps for name in step.names}
     return steps, {step.entry.place: found for step in steps if (found := _slots(step, names))}
 
@@ -105,10 +119,11 @@ def _step(service: Service, request: Request, place: int, row: Any) -> Step:
             )
         if inner.method in ("POST", "PUT") and found.name != "search":
             given = of_type(inner.resource or {}, found.type or "")
-            resource = validated(service, given, checked=request.slots is not None)
+            resource = validated(service, given, checked=request.prepared is not None)
             if found.id is not None and resource.get("id") not in (None, found.id):
                 raise HieError(Category.INVALID, "The body must carry the id of the URL", expression="resource.id")
-            return Step(entry, found, resource, names=_names(entry, found.type or ""))
+            made = request.prepared.ready.get(place) if request.prepared is not None else None
+            return Step(entry, found, resource, names=_names(entry, found.type or ""), ready=made)
         return Step(entry, found)
     except HieError as error:
         raise _at(entry, error) from None
@@ -219,7 +234,7 @@ async def _created(service: Service, tx: Transaction, step: Step, resolved: _Res
     request, kind, place = step.entry.request, step.route.type or "", step.entry.place
     condition = request.header("if-none-exist")
     if condition is None:
-        return service.new_id()
+        return step.ready.id if step.ready is not None else service.new_id()
     criteria = pairs_of(condition)
     twin = resolved.created.get((kind, criteria))
     if twin is not None:
@@ -288,7 +303,7 @@ async def _write(service: Service, tx: Transaction, step: Step, resolved: _Resol
         return await apply(service, tx, Patching(step.change, request.principal, conditions(request)), kind, identity)
     if place in resolved.found:
         return Written(200, resolved.found[place])
-    resource = {**(step.resource or {}), "id": identity}
+    resource = step.ready or {**(step.resource or {}), "id": identity}
     if step.method == "PUT":
         return await put(service, tx, request.principal, resource, conditions(request))
     twin = await tx.read(kind, identity) if request.header("if-none-exist") is not None else None

@@ -19,7 +19,8 @@ from hie.base.errors import Category, HieError
 from hie.fhir.outcome import Issue, outcome_bytes
 from hie.security.policy import Interaction
 from hie.security.principal import Principal
-from hie.store.port import Transaction, Version
+from hie.store.body import named
+from hie.store.port import Ready, Transaction, Version
 from hie.wire.safejson import loads
 
 Json = dict[str, Any]
@@ -68,7 +69,7 @@ def conditions(request: Request) -> Conditions:
 # -- inside a transaction ------------------------------------------------------------------------------------------
 
 
-async def insert(service: Service, tx: Transaction, principal: Principal, resource: Json) -> Written:
+async def insert(service: Service, tx: Transaction, principal: Principal, resource: Json | Ready) -> Written:
     """Write a resource whose id the server has just made."""
     await check_references(service, tx, resource)
     version = await tx.put(resource, method="POST")
@@ -78,14 +79,15 @@ async def insert(service: Service, tx: Transaction, principal: Principal, resour
 
 
 async def put(
-    service: Service, tx: Transaction, principal: Principal, resource: Json, asked: Conditions = Conditions()
+    service: Service, tx: Transaction, principal: Principal, resource: Json | Ready, asked: Conditions = Conditions()
 ) -> Written:
     """Write a resource under its own id: the next version, or the first (update as create).
 
     Content that is already there makes no new version. A version that If-Match names must be the current one.
     """
-    service.guard(resource["resourceType"], resource["id"])
-    current = await tx.read(resource["resourceType"], resource["id"])
+    kind, identity = named(resource)
+    service.guard(kind, identity)
+    current = await tx.read(kind, identity)
     asked.hold(current)
     exists = current is not None and not current.deleted
     if current is not None and exists:

@@ -1,13 +1,15 @@
 """The bytes of a version: `id` and `meta` set once, at write time, the same way in every store (design decision 1)."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from hie.base.clock import Clock, instant
 from hie.base.errors import Category, HieError
-from hie.store.port import Version
-from hie.wire.safejson import dumps
+from hie.search.entries import Entries
+from hie.store.port import Extract, Ready, Version
+from hie.wire.safejson import dumps, loads
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Where microseconds are counted from."""
@@ -29,27 +31,52 @@ def check_next(version: Version, current: int, last: int) -> None:
         raise HieError(Category.CONFLICT, f"Version {version.version} of a {version.type} does not follow.")
 
 
+def named(resource: Mapping[str, Any] | Ready) -> tuple[str, str]:
+    """Type and id of a resource that has both."""
+    if isinstance(resource, Ready):
+        return resource.type, resource.id
+    return resource["resourceType"], resource["id"]
+
+
+def entries_of(resource: Mapping[str, Any] | Ready, extract: Extract) -> Entries:
+    """The index entries of a resource: those it brings, or by `extract`."""
+    return resource.entries if isinstance(resource, Ready) else extract(resource)
+
+
+def ready(resource: Mapping[str, Any], extract: Extract) -> Ready:
+    """A resource with `resourceType` and `id`, ready; raises INVALID for what JSON cannot say."""
+    return Ready(*named(resource), unstamped(resource), extract(resource))
+
+
+def plain(resource: dict[str, Any] | Ready) -> dict[str, Any]:
+    """A resource that may be ready, as it was before."""
+    if not isinstance(resource, Ready):
+        return resource
+    found: dict[str, Any] = loads(resource.content)
+    meta = {key: value for key, value in found.pop("meta").items() if value != ""}
+    return {**found, "meta": meta} if meta else found
+
+
 @lru_cache(maxsize=16)
-def _shown(last_updated: int) -> str:
-    return instant(EPOCH + last_updated * _MICROSECOND)
+def _shown(last_updated: int) -> bytes:
+    return b'"lastUpdated":"%b"' % instant(EPOCH + last_updated * _MICROSECOND).encode()
 
 
-_UNNUMBERED = b'"versionId":""'
-"""No legal resource holds this: FHIR has no empty strings, and a quote inside a string is escaped."""
+_UNNUMBERED, _UNTIMED = b'"versionId":""', b'"lastUpdated":""'
+"""No legal resource holds these: FHIR has no empty strings, and a quote inside a string is escaped."""
 
 
-def body(resource: dict[str, Any], version: int, last_updated: int) -> bytes:
-    """The JSON that is stored and served: `resourceType`, `id`, `meta` first, the rest as given."""
-    return numbered(unnumbered(resource, last_updated), version)
-
-
-def unnumbered(resource: dict[str, Any], last_updated: int) -> bytes:
-    """The same before its version is known; raises INVALID for what JSON cannot say."""
-    meta = {**(resource.get("meta") or {}), "versionId": "", "lastUpdated": _shown(last_updated)}
+def unstamped(resource: Mapping[str, Any] | Ready) -> bytes:
+    """`resourceType`, `id`, `meta` first, the rest as given; `meta` without number and time. Raises INVALID for what
+    JSON cannot say."""
+    if isinstance(resource, Ready):
+        return resource.content
+    meta = {**(resource.get("meta") or {}), "versionId": "", "lastUpdated": ""}
     head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
     return dumps({**head, **{key: value for key, value in resource.items() if key not in head}})
 
 
-def numbered(content: bytes, version: int) -> bytes:
-    """What `unnumbered` made, with its version."""
-    return content.replace(_UNNUMBERED, b'"versionId":"%d"' % version, 1)
+def stamped(content: bytes, version: int, last_updated: int) -> bytes:
+    """What `unstamped` made with its number and time: the JSON that is stored and served."""
+    timed = content.replace(_UNTIMED, _shown(last_updated), 1)
+    return timed.replace(_UNNUMBERED, b'"versionId":"%d"' % version, 1)

@@ -10,9 +10,9 @@ from hie.base.errors import Category, HieError
 from hie.search.entries import Entries, no_entries
 from hie.search.match import Subject
 from hie.search.plan import Plan
-from hie.store.body import body, check_next, stamp
+from hie.store.body import check_next, entries_of, named, stamp, stamped, unstamped
 from hie.store.memory_search import search
-from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where, check_access, matches
 from hie.wire.safejson import loads
 
@@ -139,20 +139,21 @@ class _MemoryTransaction(_MemoryReader):
         self._clock = clock
 
     async def put(
-        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+        self, resource: dict[str, Any] | Ready, *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """See `Transaction.put`."""
-        current = await self.read(resource["resourceType"], resource["id"])
-        if unless_same and current and body(resource, current.version, current.last_updated) == current.body:
+        (kind, identity), content = named(resource), unstamped(resource)
+        current = await self.read(kind, identity)
+        if unless_same and current and stamped(content, current.version, current.last_updated) == current.body:
             return current
-        return self._append(resource["resourceType"], resource["id"], resource, method)
+        return self._append(kind, identity, content, entries_of(resource, self._extract), method)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`."""
         current = await self.read(resource_type, resource_id)
         if current is None:
             raise HieError(Category.NOT_FOUND, f"There is no such {resource_type}.")
-        return current if current.deleted else self._append(resource_type, resource_id, None, "DELETE")
+        return current if current.deleted else self._append(resource_type, resource_id, b"", no_entries(), "DELETE")
 
     async def reindex(self, resource_type: str, resource_id: str) -> None:
         """See `Transaction.reindex`."""
@@ -160,13 +161,13 @@ class _MemoryTransaction(_MemoryReader):
         if current is not None and not current.deleted:
             self._state.entries[resource_type, resource_id] = self._extract(loads(current.body))
 
-    def _append(self, resource_type: str, resource_id: str, resource: dict[str, Any] | None, method: str) -> Version:
+    def _append(self, resource_type: str, resource_id: str, content: bytes, entries: Entries, method: str) -> Version:
         versions = self._state.resources.setdefault((resource_type, resource_id), [])
         self._state.last = stamp(self._clock, self._state.last)
         number = len(versions) + 1
-        content = body(resource, number, self._state.last) if resource is not None else b""
-        version = Version(resource_type, resource_id, number, self._state.last, content, method)
-        self._keep(version, versions, self._extract(resource) if resource else no_entries())
+        body = stamped(content, number, self._state.last)
+        version = Version(resource_type, resource_id, number, self._state.last, body, method)
+        self._keep(version, versions, entries)
         return version
 
     def _keep(self, version: Version, versions: list[Version], entries: Entries) -> None:

@@ -7,7 +7,7 @@ while its neighbours in the same commit stay.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
@@ -44,6 +44,16 @@ class Version:
     def deleted(self) -> bool:
         """Whether this version is a deletion."""
         return not self.body
+
+
+class Ready(NamedTuple):
+    """A resource that needs nothing more than a number and a time to be written: its bytes without both, and its index
+    entries. It can be made where there is no store (`hie.store.body.ready`) and be sent to where there is one."""
+
+    type: str
+    id: str
+    content: bytes
+    entries: Entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,7 @@ class Transaction(Reader, Protocol):
     """Inside a job: reads see the job's own writes."""
 
     async def put(
-        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+        self, resource: dict[str, Any] | Ready, *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """Write the next version of `resource` (its `resourceType` and `id` set; `meta.versionId` and
         `meta.lastUpdated` are set here) and replace its index entries.

@@ -10,8 +10,11 @@ import pytest
 
 from hie.api.app import FhirApp
 from hie.api.prepared import prepare, unpacked
+from hie.api.searchparameters import SearchParameters
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
+from hie.search.extract import Extractors
+from hie.store.port import Store
 from tests.api.conftest import PATIENT, client_of
 
 CHECK = Validator(official()).write_issues
@@ -50,6 +53,74 @@ WHOLE = bundle(
     entry("2", {**OBSERVATION, "derivedFrom": [{"reference": "urn:uuid:3"}]}),
     entry("3", amount()),
 )
+
+
+def parameters(store: Store) -> SearchParameters:
+    """Served from a store by a process of its own, as it were."""
+    return SearchParameters(store, official(), Extractors(official()), lambda error: None)
+
+
+PUT = {"method": "PUT", "url": "Observation/kept"}
+ALONE = bundle(
+    entry("1", PATIENT),
+    entry("2", {key: value for key, value in amount().items() if key != "performer"}),
+    entry("3", {**OBSERVATION, "id": "kept", "performer": [{"reference": "urn:uuid:1"}]}, **PUT),
+    entry("4", OBSERVATION),
+    {"fullUrl": "urn:uuid:5", "resource": {**OBSERVATION, "subject": {"reference": "Patient/other"}, "id": "x"},
+     "request": {"method": "PUT", "url": "Observation?code:text=nothing"}},
+)  # fmt: skip
+"""The first three are ready: the fourth refers to what the store has, the last is what the store says."""
+
+
+async def test_resources_are_ready_where_the_store_has_no_say(
+    make_app: Callable[..., FhirApp], store: Store, client: httpx.AsyncClient
+) -> None:
+    assert (await client.post("Organization", json=ORGANIZATION)).status_code == 201
+    numbers = itertools.count(100)
+    app = make_app(check=CHECK, parameters=parameters(store), new_id=lambda: f"made-{next(numbers)}")
+    content = prepare(app.service, ALONE)
+    assert content is not None
+    _, prepared = unpacked(content)
+    assert {place: (one.type, one.id) for place, one in prepared.ready.items()} == {
+        0: ("Patient", "made-100"), 1: ("Observation", "made-101"), 2: ("Observation", "kept"),
+    }  # fmt: skip
+    status, answer = await passed_on(app, content, {})
+    assert (status, [row["response"]["status"] for row in answer["entry"]]) == (200, ["201 Created"] * 5)
+    again = json.loads(bundle(entry("1", {**OBSERVATION, "id": "kept", "subject": {"reference": "Patient/p"}}, **PUT)))
+    del again["entry"][0]["resource"]["performer"], again["entry"][0]["resource"]["text"]
+    for version in (2, 2):  # the same content makes no new version
+        content = prepare(app.service, json.dumps(again).encode())
+        assert content is not None
+        _, answer = await passed_on(app, content, {})
+        assert answer["entry"][0]["response"]["etag"] == f'W/"{version}"'
+    kept = await client.get("Observation/kept")
+    assert kept.text.startswith(
+        '{"resourceType":"Observation","id":"kept","meta":{"versionId":"2","lastUpdated":"2026-'
+    )
+    first = await client.get("Observation/kept/_history/1")
+    assert first.json()["performer"] == [{"reference": "Patient/made-100"}]
+    assert '"value":1.10,' in (await client.get("Observation/made-101")).text
+    found = await client.get("Observation?subject=Patient/made-100&_sort=_id&_elements=id")
+    assert {row["resource"]["id"] for row in found.json()["entry"]} > {"made-101"}
+
+
+async def test_index_entries_go_by_the_search_parameters_of_the_process_that_writes(
+    make_app: Callable[..., FhirApp], store: Store, client: httpx.AsyncClient
+) -> None:
+    reading, writing = parameters(store), parameters(store)
+    content = prepare(make_app(check=CHECK, parameters=reading).service, bundle(entry("1", PATIENT)))
+    assert content is not None
+    custom = {
+        "resourceType": "SearchParameter", "url": "urn:test:born", "name": "born", "code": "born", "status": "active",
+        "description": "d", "base": ["Patient"], "type": "date", "expression": "Patient.birthDate",
+    }  # fmt: skip
+    assert (await client.post("SearchParameter", json=custom)).status_code == 201
+    await writing.serve()
+    app = make_app(check=CHECK, parameters=writing)
+    status, _ = await passed_on(app, content, {})
+    assert status == 200
+    async with client_of(app) as asking:
+        assert len((await asking.get("Patient?born=1980-05-17")).json()["entry"]) == 1
 
 
 async def passed_on(app: FhirApp, content: bytes, headers: dict[str, str]) -> tuple[int, Any]:
@@ -96,8 +167,8 @@ async def test_it_writes_and_answers_the_same(
 async def test_references_stay_where_they_are_in_the_bundle(make_app: Callable[..., FhirApp]) -> None:
     content = prepare(make_app().service, WHOLE)
     assert content is not None
-    posted, slots = unpacked(content)
-    found = {id(slot.owner) for slot in itertools.chain(*slots.values())}
+    posted, prepared = unpacked(content)
+    found = {id(slot.owner) for slot in itertools.chain(*prepared.slots.values())}
     assert id(posted["entry"][1]["resource"]["subject"]) in found
 
 

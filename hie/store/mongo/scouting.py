@@ -15,13 +15,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from hie.base.errors import Category, HieError
 from hie.search.plan import Plan
-from hie.store.body import body
+from hie.store.body import named, stamped, unstamped
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.keys import name
 from hie.store.mongo.tables import Key, TableReading, key_of
 from hie.store.mongo.versions import VersionReading, version_of
-from hie.store.port import HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.store.port import HistoryPage, HistoryQuery, Page, Ready, Transaction, Version
 from hie.store.table import Row, Table, Value, Where
 
 FEWEST, MOST = 3, 100
@@ -125,18 +125,18 @@ class Scout:
         return None if row is None else dict(row)
 
     async def put(
-        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+        self, resource: dict[str, Any] | Ready, *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """See `Transaction.put`."""
-        kind, named = resource["resourceType"], resource["id"]
-        guess = (new or method == "POST") and not unless_same and (kind, named) not in self._current
-        current = None if guess else await self._now(kind, named)
+        (kind, identity), unnumbered = named(resource), unstamped(resource)
+        guess = (new or method == "POST") and not unless_same and (kind, identity) not in self._current
+        current = None if guess else await self._now(kind, identity)
         known = current if unless_same and current is not None and "b" in current else None
-        if known is not None and body(resource, known["v"], known["u"]) == known["b"]:
+        if known is not None and stamped(unnumbered, known["v"], known["u"]) == known["b"]:
             return version_of(known)
         number, now = 1 if current is None else current["v"] + 1, self._scouting.batch.now
-        content = body(resource, number, now)
-        return self._wrote({"t": kind, "i": named, "v": number, "u": now, "m": method, "b": content})
+        content = stamped(unnumbered, number, now)
+        return self._wrote({"t": kind, "i": identity, "v": number, "u": now, "m": method, "b": content})
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`."""

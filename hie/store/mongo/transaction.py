@@ -11,7 +11,7 @@ from pymongo.errors import PyMongoError
 from hie.base.errors import Category, HieError
 from hie.search.entries import no_entries
 from hie.search.plan import Plan
-from hie.store.body import body, check_next
+from hie.store.body import check_next, entries_of, named, stamped, unstamped
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.keys import index_fields, name
@@ -19,7 +19,7 @@ from hie.store.mongo.placing import place, placed
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.tables import Key, TableReading, key_of
 from hie.store.mongo.versions import VersionReading, version_of
-from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Version
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Version
 from hie.store.table import Row, Table, Value, Where
 from hie.wire.safejson import loads
 
@@ -125,22 +125,22 @@ class MongoTransaction:
         return len(rows)
 
     async def put(
-        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+        self, resource: dict[str, Any] | Ready, *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """See `Transaction.put`."""
-        kind, named = resource["resourceType"], resource["id"]
+        (kind, identity), unnumbered = named(resource), unstamped(resource)
         guess = (new or method == "POST") and not unless_same and not self._batch.careful
-        current = await self._current(kind, named, guess=guess)
+        current = await self._current(kind, identity, guess=guess)
         if unless_same and current is not None and "b" in current:
-            same = body(resource, current["v"], current["u"])
+            same = stamped(unnumbered, current["v"], current["u"])
             if same == current["b"]:
                 return version_of(current)
-        entries = self._extract(resource)
+        entries = entries_of(resource, self._extract)
         if self._batch.give_way():
             await asyncio.sleep(0)
         number = 1 if current is None else current["v"] + 1
-        content = body(resource, number, self._batch.now)
-        version = self._append(kind, named, current, method, content, place(kind, named, entries))
+        content = stamped(unnumbered, number, self._batch.now)
+        version = self._append(kind, identity, current, method, content, place(kind, identity, entries))
         version["fields"] = {"t": kind, **index_fields(kind, entries)}
         return self._done(version, current)
 

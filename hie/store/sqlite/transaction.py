@@ -9,8 +9,8 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
-from hie.store.body import body, check_next, numbered, stamp, unnumbered
-from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.store.body import check_next, entries_of, named, stamp, stamped, unstamped
+from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Transaction, Version
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.index import Index
 from hie.store.sqlite.memo import Memo
@@ -125,19 +125,18 @@ class SqliteTransaction:
             return self._tables.remove(table, where)
 
     async def put(
-        self, resource: dict[str, Any], *, method: str = "PUT", unless_same: bool = False, new: bool = False
+        self, resource: dict[str, Any] | Ready, *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """See `Transaction.put`."""
         with translated():
-            if unless_same and (same := self._same(resource)):
+            (kind, identity), content = named(resource), unstamped(resource)
+            if unless_same and (same := self._same(kind, identity, content)):
                 return same
-            entries = self._extract(resource)
-            kind, identity = resource["resourceType"], resource["id"]
+            entries = entries_of(resource, self._extract)
             self._last = stamp(self._clock, self._last)
-            content = unnumbered(resource, self._last)
             type_pk = self._names.make_type(kind)
             pk, number = self._versions.point(type_pk, identity, self._last)
-            version = Version(kind, identity, number, self._last, numbered(content, number), method)
+            version = Version(kind, identity, number, self._last, stamped(content, number, self._last), method)
             self._versions.append(type_pk, pk, version)
             self._enter(kind, pk, type_pk, entries, new=number == 1)
             return version
@@ -266,8 +265,8 @@ class SqliteTransaction:
             self._settle()
             self._connection.execute("INSERT INTO type (name) VALUES ('?'); DELETE FROM type WHERE name = '?'")
 
-    def _same(self, resource: dict[str, Any]) -> Version | None:
-        current = self._versions.read(resource["resourceType"], resource["id"])
+    def _same(self, resource_type: str, resource_id: str, content: bytes) -> Version | None:
+        current = self._versions.read(resource_type, resource_id)
         if current is None or current.deleted:
             return None
-        return current if body(resource, current.version, current.last_updated) == current.body else None
+        return current if stamped(content, current.version, current.last_updated) == current.body else None
