@@ -15,7 +15,7 @@ from hie.fold.mentions import settled
 from hie.pipeline.feed import no_profiles
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
-from hie.staging.tables import CONTRIBUTION, PART
+from hie.staging.tables import PART
 from hie.store.port import Transaction
 from hie.wire.safejson import dumps, loads_own
 
@@ -166,9 +166,7 @@ class Work:
 
     async def forget(self) -> None:
         """Take back everything this item stated (before a replay); its roots are folded anew by `complete`."""
-        await self._touch(*(str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"item": self._item})))
-        await self._tx.remove(CONTRIBUTION, {"item": self._item})
-        self._roots.forget()
+        await self._touch(*await self._roots.take_back(self._item))
 
     async def _is_known(self, reference: str) -> bool:
         """Whether a parent is there, under this key or the one that it stands for."""
