@@ -56,6 +56,7 @@ class Roots:
         self._tx = tx
         self._aliased = aliased
         self._known: dict[str, Known | None] = {}
+        self._revoked: set[str] = set()
         self._redirects: dict[str, Redirect | None] = {}
         self._sources: dict[str, list[str]] = {}
         self._statements = Statements(tx)
@@ -65,7 +66,9 @@ class Roots:
         """The row of a root, None when nothing was ever stated about it."""
         if root not in self._known:
             row = await self._tx.get(ROOT, root)
-            self._known[root] = None if row is None else _known(row)
+            self._known[root] = known = None if row is None else _known(row)
+            if known is not None and known.state == REVOKED:
+                self._revoked.add(root)
             if row is None:
                 self._statements.none_yet(root)
         return self._known[root]
@@ -74,6 +77,16 @@ class Roots:
         """Whether the root is there to hang on."""
         known = await self.known(root)
         return known is not None and known.exists
+
+    async def is_taken_back(self, root: str) -> bool:
+        """Whether all that was said about a root without a parent has been taken back."""
+        known = await self.known(root)
+        return known is not None and known.state == REVOKED and known.parent is None
+
+    async def was_revoked(self, root: str) -> bool:
+        """Whether all that was said about the root had been taken back before this transaction."""
+        await self.known(root)
+        return root in self._revoked
 
     def expect(self, root: str, known: Known) -> None:
         """Remember the state that a contribution of this transaction will bring about."""
