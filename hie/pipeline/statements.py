@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from hie.base.draft import Contribution
 from hie.base.ids import sha256
 from hie.fold import fold as rules
+from hie.fold import prefix as beginnings
 from hie.fold.fold import Folded, fold
 from hie.fold.prefix import Placed, Prefix, arrival_free, begin
 from hie.pipeline.codec import decode, decode_prefix, encode, encode_prefix
@@ -22,7 +23,7 @@ from hie.store.table import Above, Row, Where
 
 MANY, BEHIND, AHEAD = 12, 4, 4
 
-RULES = sha256(inspect.getsource(rules).encode())[:16]
+RULES = sha256((inspect.getsource(rules) + inspect.getsource(beginnings)).encode())[:16]
 """A prefix that was folded by other rules is not used."""
 
 
