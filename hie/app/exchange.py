@@ -170,8 +170,9 @@ class Exchange:
                 answer = failure(self.ingest.doors[door], self.ingest.delivery(door, body))
             return answer.frames or answer.body
 
-        async def oversize() -> bytes:
-            return self.ingest.refuse(door, "too-large").body
+        async def oversize(head: bytes) -> bytes | tuple[bytes, ...]:
+            answer = await self.ingest.refuse(door, head)
+            return answer.frames or answer.body
 
         limits = MllpLimits(
             frame_bytes=self.config.max_body,
@@ -198,15 +199,15 @@ class Exchange:
             raise HieError(Category.UNAVAILABLE, "The file is tried again later.")
         return DropAnswer(answer.body, answer.status != 422)
 
-    async def _dropped_too_large(self, door: str, _: str, __: int) -> DropAnswer:
-        return DropAnswer(self.ingest.refuse(door, "too-large").body, False)
+    async def _dropped_too_large(self, door: str, _: str, __: int, head: bytes) -> DropAnswer:
+        return DropAnswer((await self.ingest.refuse(door, head)).body, False)
 
     def _web(self) -> "Front":
         app = FastAPI(title="健康信息交换 · Health Information Exchange", version=__version__, redoc_url=None)
         feeds = HttpFeeds(
             {door: kind for r in self.ingest.feeds.values() for door, kind in r.feed.doors.items()},
             self.ingest.receive,
-            partial(self.ingest.refuse, code="too-large"),
+            self.ingest.refuse,
             self.config.max_body,
         )
         app.router.routes.append(Checking(self.ingest.doors, self._workers or prepare_here, self._clock).route())

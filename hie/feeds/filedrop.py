@@ -17,7 +17,7 @@ from enum import StrEnum
 from itertools import count
 from pathlib import Path
 
-from hie.feeds.limits import DropLimits
+from hie.feeds.limits import HEAD_BYTES, DropLimits
 
 INCOMING, DONE, ERROR, PENDING = "incoming", "done", "error", ".pending"
 RECEIPT_SUFFIX = ".receipt.xml"
@@ -38,8 +38,8 @@ class DropAnswer:
 Handler = Callable[[str, bytes], Awaitable[DropAnswer]]
 """Name and bytes of a file in; the same bytes again must give the same `accepted` (they are a duplicate)."""
 
-OversizeHandler = Callable[[str, int], Awaitable[DropAnswer]]
-"""Name and size of a file that is too large, which is not read."""
+OversizeHandler = Callable[[str, int, bytes], Awaitable[DropAnswer]]
+"""Name, size and beginning of a file that is too large; it goes to `error/` as it is."""
 
 
 class Step(StrEnum):
@@ -175,7 +175,7 @@ class DropFolder:
 
     async def _answer(self, file: _File) -> DropAnswer:
         if file.status.st_size > self._limits.file_bytes:
-            return await self._oversize(file.name, file.status.st_size)
+            return await self._oversize(file.name, file.status.st_size, file.body[:HEAD_BYTES])
         return await self._handler(file.name, file.body)
 
     def _read(self, name: str) -> _File | None:

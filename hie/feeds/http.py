@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from hie.base.errors import RESPONSES, Category, HieError
 from hie.base.outcome import Answer
+from hie.feeds.limits import HEAD_BYTES
 
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 ACCEPTED: Mapping[str, frozenset[str]] = {
@@ -27,14 +28,14 @@ LINGER_SECONDS, LINGER_SIZES = 10.0, 4
 an answer before the sender has sent all is lost when the connection closes."""
 
 Receive = Callable[[str, bytes], Awaitable[Answer]]
-TooLarge = Callable[[str], Answer]
+TooLarge = Callable[[str, bytes], Awaitable[Answer]]
 
 
 class HttpFeeds:
     """Serves `POST /feeds/{door}` and `GET /feeds`; a FHIR door is also the base URL `/feeds/{door}/fhir`.
 
     `doors` maps each door to its content type, `receive` takes an item in, `too_large` gives the answer of a door to an
-    item over `max_body` bytes.
+    item over `max_body` bytes, of which it gets the beginning.
     """
 
     def __init__(self, doors: Mapping[str, str], receive: Receive, too_large: TooLarge, max_body: int) -> None:
@@ -61,8 +62,8 @@ class HttpFeeds:
         door = request.path_params["door"]
         try:
             self._check_type(door, request.headers.get("content-type", ""))
-            body = await self._body(request)
-            answer = self._too_large(door) if body is None else await self._receive(door, body)
+            body, fits = await self._body(request)
+            answer = await (self._receive(door, body) if fits else self._too_large(door, body))
         except HieError as error:
             return problem(error)
         except ClientDisconnect:
@@ -91,11 +92,12 @@ class HttpFeeds:
         if given not in accepted:
             raise HieError(Category.UNSUPPORTED_MEDIA, f"This feed takes Content-Type: {expected}.")
 
-    async def _body(self, request: Request) -> bytes | None:
-        """The whole body; None when it is longer than allowed."""
+    async def _body(self, request: Request) -> tuple[bytes, bool]:
+        """The whole body and True; its beginning and False when it is longer than allowed."""
         declared = request.headers.get("content-length", "")
         fits = not declared.isdigit() or int(declared) <= self._max_body
-        chunks, size = [], 0
+        chunks: list[bytes] = []
+        head, size = b"", 0
         try:
             async with asyncio.timeout(None) as patience:
                 async for chunk in request.stream():
@@ -103,15 +105,17 @@ class HttpFeeds:
                     if fits and size <= self._max_body:
                         chunks.append(chunk)
                         continue
+                    head = (head or b"".join(chunks))[:HEAD_BYTES]
+                    head += chunk[: HEAD_BYTES - len(head)]
+                    chunks.clear()
                     if patience.when() is None:
                         fits = False
-                        chunks.clear()
                         patience.reschedule(asyncio.get_running_loop().time() + LINGER_SECONDS)
                     if size > LINGER_SIZES * self._max_body:
                         break
         except TimeoutError:
-            return None
-        return b"".join(chunks) if fits else None
+            return head, False
+        return (b"".join(chunks), True) if fits else (head, False)
 
 
 def problem(error: HieError, more: Mapping[str, Any] = MappingProxyType({})) -> Response:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 MAX_ITEM_BYTES = 16 * 1024 * 1024
 """Largest item on every feed (common rules §2.3)."""
 
+HEAD_BYTES = 64 * 1024
+"""How much of an item that is too large is looked at, to tell whose it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class MllpLimits:

@@ -16,8 +16,8 @@ from hie.wire.mllp import Frame, FrameMachine, Oversize, wrap
 Handler = Callable[[bytes], Awaitable[bytes | tuple[bytes, ...]]]
 """Body of a frame in, body of the answer out; a tuple gives several frames (enhanced mode, §8.2)."""
 
-OversizeAnswer = Callable[[], Awaitable[bytes]]
-"""The answer to a frame that is too large (AR, `too-large`)."""
+OversizeAnswer = Callable[[bytes], Awaitable[bytes | tuple[bytes, ...]]]
+"""Beginning of a frame that is too large in, body of the answer out (AR, `too-large`)."""
 
 _LOG = logging.getLogger("hie.feeds.mllp")
 _CHUNK = 64 * 1024
@@ -26,7 +26,7 @@ _CHUNK = 64 * 1024
 class MllpServer:
     """Listens on one port and gives every complete frame to `handler`.
 
-    A frame over the cap gets `oversize()` and the connection is closed (common rules §2.3); a frame that stays
+    A frame over the cap gets `oversize(head)` and the connection is closed (common rules §2.3); a frame that stays
     open too long, an answer that is not taken, or an error in the handler closes the connection without an answer.
     """
 
@@ -155,7 +155,7 @@ class _Connection:
         """Handle one frame; `False` when the connection ends with it."""
         self._deadline = None
         try:
-            answer = await (oversize() if isinstance(item, Oversize) else handler(item.body))
+            answer = await (oversize(item.head) if isinstance(item, Oversize) else handler(item.body))
         except Exception as error:
             _LOG.error("connection closed: %s in the handler", type(error).__name__)
             return False

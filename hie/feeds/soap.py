@@ -37,7 +37,7 @@ _ROOT = "2.16.156.10011.2.5.1"
 
 
 def answer(outcome: ItemOutcome, now: datetime) -> Answer:
-    """The acknowledgement at `now`; a Fault with status 400 when the request was no SOAP envelope.
+    """The acknowledgement at `now`; a Fault when the envelope was not read: with status 400 when it is none.
 
     An acknowledgement travels with 200 whatever it says, except for `too-large` and `internal-error`.
     """
@@ -58,7 +58,9 @@ def _fault(outcome: ItemOutcome) -> bytes:
     envelope = etree.Element(f"{{{SOAP_11}}}Envelope", nsmap={"soap": SOAP_11})
     fault = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP_11}}}Body"), f"{{{SOAP_11}}}Fault")
     etree.SubElement(fault, "faultcode").text = "soap:Client"
-    etree.SubElement(fault, "faultstring").text = "The request is not a SOAP envelope that can be read"
+    large = any(found.code == "too-large" for found in outcome.all_findings)
+    reason = "The request is larger than allowed" if large else "The request is not a SOAP envelope that can be read"
+    etree.SubElement(fault, "faultstring").text = reason
     etree.SubElement(etree.SubElement(fault, "detail"), f"{{{HIP}}}text", nsmap={"hip": HIP}).text = _detail(outcome)
     return _serialise(envelope)
 

@@ -1,6 +1,6 @@
 """Finish: folded state to FHIR resources, with what they inherit from parents and owe to children."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hie.base.finding import finding
@@ -80,12 +80,18 @@ def organisation_reference(region: str, uscc: str) -> str:
 
 
 def finish(
-    state: Folded, *, resolve: Resolve, parent: Resource | None = None, children: Sequence[Child] = ()
+    state: Folded,
+    *,
+    resolve: Resolve,
+    parent: Resource | None = None,
+    children: Sequence[Child] = (),
+    gone: Collection[str] = (),
 ) -> list[Resource]:
     """The resources of one root, the root first: complete except for `meta`.
 
     `resolve` follows merges and aliases of Patient references; `parent` is the current resource of `state.parent`;
-    `children` are the roots that hang on this one, in any order.
+    `children` are the roots that hang on this one, in any order; `gone` are references of Conditions that were taken
+    back.
     """
     subject, encounter = _context(state, parent, resolve)
     root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}
@@ -103,10 +109,21 @@ def finish(
         resources.append(_member(member, root, subject, encounter, state.revoked))
     _list_members(root, state)
     _list_children(root, children)
-    _drop_revoked(root, children)
+    _drop_revoked(root, {*gone, *(child.reference for child in children if child.revoked)})
     if state.revoked:
         _revoke(root)
     return resources
+
+
+def diagnoses(state: Folded) -> list[str]:
+    """The Conditions that a visit lists and that are no members of it."""
+    listed = [
+        item["condition"]["reference"]
+        for slot, items in state.slots.items()
+        if slot.startswith("diagnosis[]")
+        for item in (items if isinstance(items, list) else [items])
+    ]
+    return [reference for reference in listed if reference not in state.members]
 
 
 def link_merged(patient: Resource, target: str | None, merged: Sequence[str]) -> None:
@@ -232,9 +249,9 @@ def _list_children(root: Resource, children: Sequence[Child]) -> None:
             root.setdefault("result", []).append({"reference": child.reference})
 
 
-def _drop_revoked(root: Resource, children: Sequence[Child]) -> None:
-    """A visit no longer lists diagnoses that were taken back: a revoking row need not name the visit (Qingpu §3.2)."""
-    gone = {child.reference for child in children if child.revoked and child.reference.startswith("Condition/")}
+def _drop_revoked(root: Resource, gone: Collection[str]) -> None:
+    """A visit no longer lists diagnoses that were taken back: a revoking row need not name the visit (Qingpu §3.2), and
+    the visit stays when the document that lists them is withdrawn (Jiashan §5)."""
     if not gone or "diagnosis" not in root:
         return
     root["diagnosis"] = [item for item in root["diagnosis"] if item["condition"].get("reference") not in gone]

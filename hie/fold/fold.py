@@ -121,15 +121,21 @@ def _order(contribution: Contribution) -> tuple[int, str, str]:
 def _replay(state: Folded, contributions: Sequence[Contribution]) -> None:
     fresh = False
     for contribution in _sequence(contributions):
-        if contribution.revoke:
-            state.revoked = fresh = True
-            state.digest = contribution.digest
-            continue
-        reissued = fresh and contribution.exists
-        if reissued:
-            state.slots.clear()
-            state.revoked = fresh = False
-        _state(state, contribution, reissued=reissued)
+        fresh = step(state, contribution, fresh=fresh)
+
+
+def step(state: Folded, contribution: Contribution, *, fresh: bool) -> bool:
+    """Apply the next statement in order; `fresh`: all before it was taken back. Returns whether that holds now."""
+    if contribution.revoke:
+        state.revoked = True
+        state.digest = contribution.digest
+        return True
+    reissued = fresh and contribution.exists
+    if reissued:
+        state.slots.clear()
+        state.revoked = False
+    _state(state, contribution, reissued=reissued)
+    return fresh and not reissued
 
 
 def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None:

@@ -1,9 +1,11 @@
-"""Contributions as stored bytes and back; decimals keep their digits."""
+"""Contributions, prefixes of folds and findings as stored bytes and back; decimals keep their digits."""
 
 from typing import Any
 
 from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.finding import Finding, Severity
+from hie.fold.fold import Folded, MemberState
+from hie.fold.prefix import Placed, Prefix
 from hie.store.table import Value
 from hie.wire.safejson import dumps, loads_own
 
@@ -56,6 +58,58 @@ def decode(body: Value) -> Contribution:
 
 def _key(key: Key) -> list[str]:
     return [key.region, key.organisation, key.type, key.kind, key.value]
+
+
+def encode_prefix(prefix: Prefix) -> bytes:
+    """A prefix without `upto`, which has a column of its own."""
+    state = prefix.state
+    return dumps(
+        {
+            "of": [state.type, state.id, state.region, state.organisation],
+            "flags": [state.exists, state.revoked, prefix.fresh],
+            "slots": state.slots,
+            "members": [[m.type, m.id, m.slots, m.gone, m.listed] for m in state.members.values()],
+            "events": [[e.code, e.at, e.location] for e in state.events],
+            "context": [state.subject, state.encounter, state.parent],
+            "span": [state.first_order, state.last_order],
+            "digest": state.digest,
+            "mentions": state.mentions,
+            "seed": prefix.seed,
+            "tier": prefix.tier,
+            "waiting": [[encode(w.contribution).decode(), w.item, w.part, w.n] for w in prefix.waiting],
+            "aliases": sorted(prefix.aliases),
+        }
+    )
+
+
+def decode_prefix(body: Value, upto: str) -> Prefix:
+    """The prefix that `encode_prefix` wrote."""
+    row = stored(body)
+    resource_type, identity, region, organisation = row["of"]
+    exists, revoked, fresh = row["flags"]
+    subject, encounter, parent = row["context"]
+    first, last = row["span"]
+    state = Folded(
+        resource_type,
+        identity,
+        region,
+        organisation,
+        exists=exists,
+        revoked=revoked,
+        slots=row["slots"],
+        members={f"{member[0]}/{member[1]}": MemberState(*member) for member in row["members"]},
+        events=[Event(*event) for event in row["events"]],
+        subject=subject,
+        encounter=encounter,
+        parent=parent,
+        first_order=first,
+        last_order=last,
+        digest=row["digest"],
+        mentions=tuple(row["mentions"]),
+    )
+    seed = None if row["seed"] is None else tuple(row["seed"])
+    waiting = [Placed(decode(text.encode()), *place) for text, *place in row["waiting"]]
+    return Prefix(state, fresh, seed, row["tier"], upto, waiting, frozenset(row["aliases"]))
 
 
 def encode_findings(findings: tuple[Finding, ...]) -> bytes:

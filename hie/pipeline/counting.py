@@ -1,11 +1,13 @@
 """Counting: keeps the tallies of quality in step with the rows of one item, in the job that writes them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from hie.base.finding import Finding
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.feed import FeedRuntime
+from hie.staging.ledger import count
 from hie.staging.tables import PART
 from hie.staging.tallies import Tallying, counts_of_item, counts_of_part
 from hie.store.port import Transaction
@@ -54,3 +56,14 @@ def sender(runtime: FeedRuntime, parsed: Parsed) -> str:
     """The organisation that an item comes from: that of its first record, else what its envelope says."""
     first = next((record.organisation for record in parsed.records if record.organisation), parsed.organisation)
     return runtime.sender(first)
+
+
+async def count_refused(
+    tx: Transaction, runtime: FeedRuntime, received: datetime, found: Finding, organisation: str, label: str
+) -> None:
+    """Count an item that was refused without being kept, each time that it comes; `label` is its type, if known."""
+    await count(tx, received, runtime.feed.id, found.code)
+    arrived = counts_of_item(received, (), runtime.dimension)
+    tallying = Tallying(runtime.feed.id, received)
+    tallying.add(organisation, {**arrived, **counts_of_part((found,), 0, runtime.dimension, label)})
+    await tallying.flush(tx)

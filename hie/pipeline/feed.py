@@ -76,3 +76,8 @@ class FeedRuntime:
     def sender(self, organisation: str) -> str:
         """The organisation that something is counted under: a registered one, else the empty one."""
         return organisation if organisation in self.organisations else ""
+
+    def named(self, head: bytes) -> str:
+        """The registered organisation whose code stands first in the beginning of an item, else the empty one."""
+        found = ((head.find(code.encode()), code) for code in self.organisations)
+        return min(((at, code) for at, code in found if at >= 0), default=(0, ""))[1]

@@ -16,6 +16,7 @@ from hie.base.finding import Disposition, disposition, finding
 from hie.base.ids import raw_item_id, sha256
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed
+from hie.pipeline.counting import count_refused, sender
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob, number, outcome_of, raw_row
 from hie.pipeline.prepare import Prepared
@@ -31,7 +32,7 @@ from hie.store.table import Row
 log = logging.getLogger("hie.pipeline")
 
 MOST_HEADER = 2000
-"""Bytes of an item over which a worker was lost that are read for its answer."""
+"""Bytes that are read for the answer to an item that is not read as a whole."""
 
 
 class Ingest:
@@ -134,13 +135,20 @@ class Ingest:
         await self._store.write(job)
         return failure(runtime, delivery, lost=isinstance(error, Lost))
 
-    def refuse(self, door: str, code: str) -> Answer:
-        """The answer of a door to an item that is not taken in at all, for the finding `code`; nothing is kept."""
+    async def refuse(self, door: str, head: bytes) -> Answer:
+        """The answer to an item that is larger than allowed, of which `head` is the beginning: it is not kept, only
+        counted under the sender that its beginning names. The answer leaves even when nothing can be counted."""
         runtime = self.doors[door]
-        found = finding(code)
-        outcome = ItemOutcome("", "", runtime.feed.id, door, disposition((found,)), (found,))
-        answer = runtime.answers[door](outcome, self._clock.now())
-        return replace(answer, status=413) if code == "too-large" else answer
+        found, now = finding("too-large"), self._clock.now()
+        hl7 = runtime.feed.dialect == "hl7v2"
+        parsed = _beginning(runtime, Delivery("", runtime.feed.id, door, now, head)) if hl7 else Parsed(())
+        organisation = sender(runtime, parsed) or runtime.named(head)
+        log.warning("item refused feed=%s organisation=%s reason=%s", runtime.feed.id, organisation, found.code)
+        label = next((record.label for record in parsed.records), "")
+        with suppress(HieError):
+            await self._store.write(lambda tx: count_refused(tx, runtime, now, found, organisation, label))
+        outcome = ItemOutcome("", "", runtime.feed.id, door, disposition((found,)), (found,), context=parsed.context)
+        return replace(runtime.answers[door](outcome, now), status=413)
 
 
 def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> Answer:
@@ -149,9 +157,11 @@ def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> 
     `lost`: a worker was lost over the item, so that no more than its first line is read here, the header of HL7.
     """
     context = None
-    read = replace(delivery, body=delivery.body.partition(b"\r")[0][:MOST_HEADER]) if lost else delivery
-    with suppress(Exception):
-        context = runtime.parse(read).context
+    if lost:
+        context = _beginning(runtime, delivery).context
+    else:
+        with suppress(Exception):
+            context = runtime.parse(delivery).context
     outcome = ItemOutcome(
         delivery.id,
         sha256(delivery.body),
@@ -162,3 +172,10 @@ def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> 
         context=context,
     )
     return replace(runtime.answers[delivery.door](outcome, delivery.received), status=503)
+
+
+def _beginning(runtime: FeedRuntime, delivery: Delivery) -> Parsed:
+    """What the first line of an item says: the header of HL7, little of other formats."""
+    with suppress(Exception):
+        return runtime.parse(replace(delivery, body=delivery.body.partition(b"\r")[0][:MOST_HEADER]))
+    return Parsed(())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hie.base.draft import Contribution
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
-from hie.pipeline.codec import decode, encode
+from hie.pipeline.statements import Statements
 from hie.staging.tables import CONTRIBUTION, MENTION, REDIRECT, ROOT, WITHDRAWAL
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -56,18 +56,21 @@ class Roots:
         self._tx = tx
         self._aliased = aliased
         self._known: dict[str, Known | None] = {}
+        self._revoked: set[str] = set()
         self._redirects: dict[str, Redirect | None] = {}
         self._sources: dict[str, list[str]] = {}
-        self._stated: dict[str, list[Contribution]] = {}
+        self._statements = Statements(tx)
         self._withdrawals: dict[str, str | None] = {}
 
     async def known(self, root: str) -> Known | None:
         """The row of a root, None when nothing was ever stated about it."""
         if root not in self._known:
             row = await self._tx.get(ROOT, root)
-            self._known[root] = None if row is None else _known(row)
+            self._known[root] = known = None if row is None else _known(row)
+            if known is not None and known.state == REVOKED:
+                self._revoked.add(root)
             if row is None:
-                self._stated[root] = []
+                self._statements.none_yet(root)
         return self._known[root]
 
     async def exists(self, root: str) -> bool:
@@ -75,17 +78,24 @@ class Roots:
         known = await self.known(root)
         return known is not None and known.exists
 
+    async def is_taken_back(self, root: str) -> bool:
+        """Whether all that was said about a root without a parent has been taken back."""
+        known = await self.known(root)
+        return known is not None and known.state == REVOKED and known.parent is None
+
+    async def was_revoked(self, root: str) -> bool:
+        """Whether all that was said about the root had been taken back before this transaction."""
+        await self.known(root)
+        return root in self._revoked
+
     def expect(self, root: str, known: Known) -> None:
         """Remember the state that a contribution of this transaction will bring about."""
         self._known[root] = known
 
     async def state(self, item: str, part: int, number: int, root: str, contribution: Contribution) -> None:
-        """Keep one contribution; those about a root that is new need not be read back."""
-        if root in self._stated:
-            self._stated[root].append(contribution)
-        row: Row = {"root": root, "ord": contribution.order, "item": item, "part": part, "n": number}
-        source = contribution.source or None
-        await self._tx.upsert(CONTRIBUTION, {**row, "source": source, "body": encode(contribution)})
+        """Keep one contribution."""
+        heads = await self._heads(root) if root.startswith(STAYING) else ()
+        await self._statements.add(item, part, number, root, contribution, heads)
 
     async def mention(self, root: str, targets: Sequence[str]) -> None:
         """Remember that `root` mentions `targets`."""
@@ -135,17 +145,21 @@ class Roots:
 
         What is stated about a merged-away Patient after its merge is not applied (Wujiang §6.7).
         """
-        stated = await self._contributions(root)
+        aliases: Sequence[str] = ()
+        read = False
         if self._aliased or root.startswith("Patient/"):
-            for alias in await self._aliases(root):
-                stated = stated + await self._contributions(alias)
+            aliases = await self._aliases(root)
             retired = await self.redirect_of(root)
+            read = retired is not None  # an alias has no row of its own, and seems new
             if retired is not None and retired.kind == "merge":
+                stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
                 stated = [c for c in stated if c.order <= retired.order]
+                return fold(root, stated) if stated else None
+        if root.startswith(STAYING):
+            return await self._statements.fold(root, aliases, read=read)
+        stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
         if not stated:
             return None
-        if root.startswith(STAYING):
-            return fold(root, stated)
         found: dict[str, str] = {}
         for source in {c.source for c in stated if c.source}:
             orders = [await self._withdrawn(source)]
@@ -171,27 +185,28 @@ class Roots:
 
     async def standing_for(self, root: str) -> str:
         """The root under which `root` is written: itself, unless it is an alias."""
-        seen = {root}
-        while await self._is_alias(root):
-            redirect = await self.redirect_of(root)
-            if redirect is None or redirect.target in seen:
+        return (await self._heads(root))[-1]
+
+    async def _heads(self, root: str) -> list[str]:
+        """The roots under which what is stated about `root` is folded: itself, and those that it stands for."""
+        found = [root]
+        while self._aliased or root.startswith("Patient/"):
+            redirect = await self.redirect_of(found[-1])
+            if redirect is None or redirect.kind != "alias" or redirect.target in found:
                 break
-            root = redirect.target
-            seen.add(root)
-        return root
+            found.append(redirect.target)
+        return found
 
-    async def _contributions(self, root: str) -> list[Contribution]:
-        may_be_alias = self._aliased or root.startswith("Patient/")
-        if root in self._stated and not (may_be_alias and await self._is_alias(root)):  # an alias has no row of its own
-            return self._stated[root]
-        rows = await self._tx.select(CONTRIBUTION, {"root": root})
-        rows.sort(key=lambda row: (row["ord"], row["item"], row["part"], row["n"]))  # equal order keys: by item
-        return [decode(row["body"]) for row in rows]
-
-    def forget(self) -> None:
-        """Read everything anew: rows were removed."""
-        self._stated.clear()
+    async def take_back(self, item: str) -> list[str]:
+        """Remove all that an item stated, and read everything anew; returns the roots that it was about."""
+        roots = [str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"item": item})]
+        for root in roots:
+            for head in await self._heads(root) if root.startswith(STAYING) else ():
+                await self._statements.void(head)
+        await self._tx.remove(CONTRIBUTION, {"item": item})
+        self._statements.forget()
         self._known.clear()
+        return roots
 
     async def save(self, state: Folded) -> Known:
         """Write what is known of a root after folding it."""

@@ -9,13 +9,13 @@ from hie.base.draft import Claim, Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.slots import assemble
 from hie.base.systems import REGION, identifier_system
-from hie.fold.finish import finish, link_merged, organisation_reference
+from hie.fold.finish import diagnoses, finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
 from hie.pipeline.feed import no_profiles
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
-from hie.staging.tables import CONTRIBUTION, PART
+from hie.staging.tables import PART
 from hie.store.port import Transaction
 from hie.wire.safejson import dumps, loads_own
 
@@ -166,9 +166,7 @@ class Work:
 
     async def forget(self) -> None:
         """Take back everything this item stated (before a replay); its roots are folded anew by `complete`."""
-        await self._touch(*(str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"item": self._item})))
-        await self._tx.remove(CONTRIBUTION, {"item": self._item})
-        self._roots.forget()
+        await self._touch(*await self._roots.take_back(self._item))
 
     async def _is_known(self, reference: str) -> bool:
         """Whether a parent is there, under this key or the one that it stands for."""
@@ -295,10 +293,22 @@ class Work:
         )
 
     async def _fold(self, root: str) -> Folded | None:
+        """Fold a root; a visit follows when a diagnosis that it may list was taken back, or is back."""
+        before = await self._roots.was_revoked(root) if root.startswith("Condition/") else None
         state = await self._roots.fold(root)
         if state is not None:
             await self._roots.save(state)
+            changed = before is not None and before != state.revoked and self._mentioned is not None
+            if changed and state.encounter and state.parent is None:
+                self._dirty[state.encounter] = None
         return state
+
+    async def _gone(self, state: Folded) -> list[str]:
+        """The Conditions listed by a visit that were taken back; of its own children `finish` knows (Qingpu). What a
+        FHIR sender lists is left as it is."""
+        if state.type != "Encounter" or self._mentioned is None:
+            return []
+        return [one for one in diagnoses(state) if await self._roots.is_taken_back(one)]
 
     async def _finish(self, state: Folded) -> None:
         root = state.reference
@@ -315,7 +325,8 @@ class Work:
         parent = await self._current(state.parent) if state.parent else None
         children = await self._roots.children(root)
         subject = await self._roots.resolve(state.subject) if state.subject else None
-        resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children)
+        gone = await self._gone(state)
+        resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children, gone=gone)
         if state.type == "Patient":
             await self._link_merged(resources[0])
         if state.mentions:

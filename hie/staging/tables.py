@@ -62,6 +62,10 @@ CONTRIBUTION = Table(
 )
 """What each part stated about each root; `source` is the document that it comes from, if any."""
 
+PREFIX = Table("prefix", {"root": str, "upto": str, "rules": str, "body": bytes}, key=("root",))
+"""What the contributions about a root up to an order key come to, where there are many; without a body when one came
+that belongs before it. `rules` says which rules folded them."""
+
 MENTION = Table("mention", {"target": str, "root": str}, key=("target", "root"))
 """Roots that mention a resource whose reference is settled when they are written."""
 
@@ -112,5 +116,5 @@ TALLY = Table(
 )
 """What quality is judged by, per day, feed and sending organisation; see `hie.staging.tallies`."""
 
-TABLES = (RAW_ITEM, PART, CONTRIBUTION, MENTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
+TABLES = (RAW_ITEM, PART, CONTRIBUTION, PREFIX, MENTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
 """All of them, for the store to create."""

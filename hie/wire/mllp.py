@@ -14,6 +14,9 @@ START, END, CARRIAGE_RETURN = b"\x0b", b"\x1c", b"\x0d"
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 """Largest body by default (common rules §2)."""
 
+HEAD_BYTES = 64 * 1024
+"""How much of a frame that is too large is handed on, to tell whose it is."""
+
 
 class State(Enum):
     """Where the machine is between two bytes."""
@@ -88,9 +91,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Oversize:
-    """A frame grew beyond the cap; its bytes are dropped up to its end block."""
+    """A frame grew beyond the cap; its bytes but the first, `head`, are dropped up to its end block."""
 
     limit: int
+    head: bytes = b""
 
 
 class FrameMachine:
@@ -143,9 +147,10 @@ class FrameMachine:
     def _keep(self, data: bytes, start: int, stop: int) -> Iterator[Oversize]:
         end_byte = 1 if self._state is State.ENDING else 0
         if len(self._body) + stop - start - end_byte > self._max:
+            head = bytes(self._body[:HEAD_BYTES]) + data[start : start + max(HEAD_BYTES - len(self._body), 0)]
             self._body = bytearray()
             self._state = State.LOST_ENDING if end_byte else State.LOST
-            yield Oversize(self._max)
+            yield Oversize(self._max, head[: self._max])
         else:
             self._body += data[start:stop]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,12 +12,14 @@ import pytest
 from hie.commands.serve import Running, running
 from hie.config import load_config
 from hie.staging.ledger import ledger
+from hie.staging.tallies import day_of, tallies
 from hie.wire.mllp import Frame, FrameMachine, wrap
 
 ADAPTERS = Path(__file__).resolve().parents[2] / "adapters"
 GOOD = (ADAPTERS / "wujiang" / "samples" / "01-admit-a01.hl7").read_bytes()
 CDA = (ADAPTERS / "jiashan" / "samples" / "02-c0007-nested.xml").read_bytes()
 ROWS = (ADAPTERS / "qingpu" / "samples" / "01-patient-visit-lab.xml").read_bytes()
+SOAP = next((ADAPTERS / "jiashan" / "samples").glob("*soap*")).read_bytes()
 TRAPS = [
     char
     for char in (bytes((lead, trail)) for lead in range(0x81, 0xFF) for trail in b"|^~\\")
@@ -63,6 +66,70 @@ async def test_a_giant_frame_is_refused_and_neighbours_are_served(live: Running)
     assert b"MSA|AR|" in refused[0]
     assert b"too-large" in refused[0]
     assert b"MSA|AA|WS0001" in served[0]
+
+
+@pytest.mark.parametrize(
+    ("door", "kind", "sample", "sender", "says"),
+    [
+        ("wujiang-hl7v2", "application/hl7-v2", GOOD, "12320509MBHE01015B", "MSA|AR|WS0001|"),
+        ("jiashan-cda", "application/xml", CDA, "12330421MBHE020186", '"too-large"'),
+        ("jiashan-soap", "text/xml", SOAP, "12330421MBHE020186", "<faultstring>The request is larger than allowed<"),
+        ("qingpu-xml", "application/xml", ROWS, "12310118MBHE03010J", "too-large"),
+    ],
+)
+@pytest.mark.parametrize("declared", [True, False])
+async def test_what_is_too_large_is_refused_in_the_words_of_its_door_and_counted_under_its_sender(
+    live: Running, door: str, kind: str, sample: bytes, sender: str, says: str, declared: bool
+) -> None:
+    body = sample + b" " * 300_000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for at in range(0, len(body), 50_000):
+            yield body[at : at + 50_000]
+
+    async with httpx.AsyncClient(base_url=live.url, timeout=20) as http:
+        headers = {"Content-Type": kind}
+        for _ in range(2):
+            answer = await http.post(f"/feeds/{door}", content=body if declared else chunks(), headers=headers)
+            assert (answer.status_code, says in answer.text, "too-large" in answer.text) == (413, True, True)
+        metrics = (await http.get("/metrics")).text
+    feed = "jiashan-cda" if door == "jiashan-soap" else door
+    assert f'hie_staging_items_total{{feed="{feed}",what="too-large"}} 2' in metrics
+    await _counted(live, feed, sender, 2)
+
+
+async def test_a_giant_frame_with_a_header_is_answered_and_counted_under_its_sender(live: Running) -> None:
+    answers = await mllp(live, b"\x0b" + GOOD + b"x" * 300_000)
+    assert b"MSA|AR|WS0001|" in answers[0]
+    await _counted(live, "wujiang-hl7v2", "12320509MBHE01015B", 1)
+    assert (await tallies(live.exchange.store, [_today()]))[0].types == {"ADT^A01": 1}
+
+
+async def test_a_file_that_is_too_large_is_moved_aside_with_its_receipt_and_counted(tmp_path: Path) -> None:
+    place, big = tmp_path / "drop" / "qingpu-xml", ROWS + b" " * 300_000
+    settings = {"data": tmp_path, "port": 0, "mllp_port": -1, "workers": 0, "max_body": 200_000}
+    async with running(load_config({**settings, "drop_poll_seconds": 0.01}, {})) as live:
+        (place / "incoming" / "big.xml").write_bytes(big)
+        for _ in range(2000):
+            if (place / "error" / "big.xml").exists():
+                break
+            await asyncio.sleep(0.01)
+        await _counted(live, "qingpu-xml", "12310118MBHE03010J", 1)
+    assert (place / "error" / "big.xml").read_bytes() == big
+    assert "too-large" in (place / "error" / "big.xml.receipt.xml").read_text()
+
+
+def _today() -> str:
+    return day_of(datetime.now(UTC))
+
+
+async def _counted(live: Running, feed: str, sender: str, n: int) -> None:
+    """Refused items are in the tally of the day and of nothing else: they are not kept."""
+    [one] = await tallies(live.exchange.store, [_today()])
+    assert (one.feed, one.organisation, one.items, one.checked) == (feed, sender, n, n)
+    assert {(cause.severity, cause.code): found for cause, found in one.found.items()} == {("reject", "too-large"): n}
+    books = await ledger(live.exchange.store)
+    assert (books.received, books.balanced) == (0, True)
 
 
 async def test_a_frame_that_never_ends_loses_its_connection_only(live: Running) -> None:

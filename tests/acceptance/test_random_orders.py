@@ -12,6 +12,7 @@ from adapters.wujiang import adapter as wujiang
 from hie.app import bind_feeds
 from hie.base.clock import FixedClock
 from hie.identity.tables import TABLES as IDENTITY
+from hie.pipeline import statements
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest
 from hie.pipeline.operate import Operator
@@ -58,6 +59,27 @@ async def test_random_items_give_one_store_in_any_order(make: Callable[[Random],
         shuffled = random.sample(items, len(items))
         again = random.sample(items, min(2, len(items)))
         assert await after([*shuffled, *again]) == expected
+
+
+@pytest.mark.parametrize(("many", "behind", "ahead"), [(1, 0, 1), (3, 1, 2)])
+@pytest.mark.parametrize("seed", SEEDS[:6])
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+async def test_prefixes_of_folds_do_not_show(
+    make: Callable[[Random], list[Item]],
+    seed: int,
+    many: int,
+    behind: int,
+    ahead: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = Random(100 + seed)
+    items = list(dict.fromkeys([*make(random), *make(random)]))
+    expected = await after(items)
+    monkeypatch.setattr(statements, "MANY", many)
+    monkeypatch.setattr(statements, "BEHIND", behind)
+    monkeypatch.setattr(statements, "AHEAD", ahead)
+    for shuffled in (items, items[::-1], random.sample(items, len(items))):
+        assert await after(shuffled) == expected
 
 
 @pytest.mark.parametrize("seed", SEEDS[:6])

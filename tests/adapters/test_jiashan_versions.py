@@ -99,6 +99,43 @@ async def test_withdrawing_a_replaced_document_leaves_the_new_one(order: tuple[b
     assert (await results(exchange))["丙肝抗体"] == "corrected"
 
 
+LEFT = changed("07")
+LEFT_AGAIN = changed(
+    "07",
+    ('<effectiveTime value="20260320160000"/>', '<effectiveTime value="20260320170000"/>'),
+    (VERSION, "<versionNumber>1</versionNumber>"),
+)
+LEFT_WITHDRAWN = changed(
+    "07",
+    ('<effectiveTime value="20260320160000"/>', '<effectiveTime value="20260320180000"/>'),
+    (VERSION, "<versionNumber>-1</versionNumber>"),
+)
+LEFT_AFTER_ALL = changed(
+    "07",
+    ('<effectiveTime value="20260320160000"/>', '<effectiveTime value="20260320190000"/>'),
+    (VERSION, "<versionNumber>1</versionNumber>"),
+)
+
+
+@pytest.mark.parametrize("order", list(permutations([LEFT, LEFT_AGAIN, LEFT_WITHDRAWN])))
+async def test_a_visit_does_not_list_the_diagnoses_of_a_withdrawn_summary(order: tuple[bytes, ...]) -> None:
+    exchange = await sent(*order)
+    (visit,) = await exchange.all("Encounter")
+    assert visit["status"] == "finished"
+    assert "diagnosis" not in visit
+    conditions = await exchange.all("Condition")
+    assert {c["verificationStatus"]["coding"][0]["code"] for c in conditions} == {"entered-in-error"}
+    assert len(conditions) == 3
+
+
+@pytest.mark.parametrize("order", list(permutations([LEFT, LEFT_WITHDRAWN, LEFT_AFTER_ALL])))
+async def test_a_visit_lists_the_diagnoses_of_a_summary_that_is_stated_again(order: tuple[bytes, ...]) -> None:
+    exchange = await sent(*order)
+    (visit,) = await exchange.all("Encounter")
+    assert len(visit["diagnosis"]) == 3
+    assert all("verificationStatus" not in condition for condition in await exchange.all("Condition"))
+
+
 @pytest.mark.parametrize("order", list(permutations([FIRST, FEWER, WITHDRAWN])))
 async def test_withdrawal_wins_in_any_order(order: tuple[bytes, ...]) -> None:
     exchange = await sent(*order)

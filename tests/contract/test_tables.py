@@ -101,6 +101,18 @@ async def test_upsert_and_remove(filled: Store) -> None:
     assert (await filled.get(ITEM, "a"))["due"] == 7
 
 
+async def test_what_a_job_has_written_is_found_above_a_bound(filled: Store) -> None:
+    async def job(transaction: Transaction) -> list[list[object]]:
+        await transaction.upsert(ITEM, item("a", 7))
+        await transaction.upsert(ITEM, item("b", 2, "done"))
+        await transaction.upsert(ITEM, item("f", 5))
+        await transaction.upsert(ITEM, item("g", 1))
+        rows = [await transaction.select(ITEM, {"state": "new", "due": Above(due)}) for due in (1, 5, 7)]
+        return [sorted(ids(found)) for found in rows]  # type: ignore[type-var]
+
+    assert await filled.write(job) == [["a", "f"], ["a"], []]
+
+
 async def test_an_unknown_column_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="unknown column"):
         await store.write(lambda transaction: transaction.insert(LINK, {"left_id": "a", "right_id": "b", "x": 1}))

@@ -31,8 +31,9 @@ class Exchange:
         self.stored[sha256(body)] = body
         return DropAnswer(f"{status} {body.decode()}".encode(), not body.startswith(b"bad"))
 
-    async def too_large(self, name: str, size: int) -> DropAnswer:
+    async def too_large(self, name: str, size: int, head: bytes) -> DropAnswer:
         self.calls.append(name)
+        assert head == b"x" * len(head) != b""
         return DropAnswer(b"too-large %d" % size, False)
 
 

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from hie.base.outcome import Answer
 from hie.feeds.http import LINGER_SIZES, HttpFeeds
+from hie.feeds.limits import HEAD_BYTES
 
 LIMIT = 1000
 DOOR = "wujiang-hl7v2"
@@ -34,7 +35,11 @@ async def post(sender: Sender, **headers: str) -> httpx.Response:
     async def receive(_: str, body: bytes) -> Answer:
         return Answer(str(len(body)).encode(), "text/plain")
 
-    feeds = HttpFeeds({DOOR: "application/hl7-v2"}, receive, lambda _: Answer(b"AR", "text/plain", 413), LIMIT)
+    async def too_large(_: str, head: bytes) -> Answer:
+        assert 0 < len(head) <= HEAD_BYTES
+        return Answer(b"AR", "text/plain", 413)
+
+    feeds = HttpFeeds({DOOR: "application/hl7-v2"}, receive, too_large, LIMIT)
     transport: Any = httpx.ASGITransport(Starlette(routes=feeds.routes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         content = sender.__aiter__()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from hie.feeds.limits import MllpLimits
+from hie.feeds.limits import HEAD_BYTES, MllpLimits
 from hie.feeds.mllp import MllpServer
 from hie.wire.mllp import Frame, FrameMachine, wrap
 
@@ -76,7 +76,8 @@ async def echo(body: bytes) -> bytes:
     return b"ACK " + body
 
 
-async def too_large() -> bytes:
+async def too_large(head: bytes) -> bytes:
+    assert 0 < len(head) <= HEAD_BYTES
     return b"AR too-large"
 
 

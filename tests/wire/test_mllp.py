@@ -91,10 +91,10 @@ def test_a_start_byte_in_text_is_content() -> None:
 
 def test_the_cap_is_exact() -> None:
     assert FrameMachine(4).feed(wrap(b"abcd")) == [Frame(b"abcd")]
-    assert FrameMachine(4).feed(wrap(b"abcde")) == [Oversize(4)]
+    assert FrameMachine(4).feed(wrap(b"abcde")) == [Oversize(4, b"abcd")]
     assert frames(FrameMachine(4), [bytes([byte]) for byte in wrap(b"abcd")]) == [Frame(b"abcd")]
-    assert frames(FrameMachine(4), [bytes([byte]) for byte in wrap(b"abcde")]) == [Oversize(4)]
-    assert FrameMachine(4).feed(wrap(b"abcd\x1c")) == [Oversize(4)]
+    assert frames(FrameMachine(4), [bytes([byte]) for byte in wrap(b"abcde")]) == [Oversize(4, b"abcd")]
+    assert FrameMachine(4).feed(wrap(b"abcd\x1c")) == [Oversize(4, b"abcd")]
 
 
 def test_a_giant_frame_is_reported_once_not_held_and_the_next_one_is_read() -> None:
@@ -103,6 +103,6 @@ def test_a_giant_frame_is_reported_once_not_held_and_the_next_one_is_read() -> N
     for _ in range(1000):
         found += machine.feed(b"x\x1c" * 500)
         assert len(machine._body) <= 1000
-    assert found == [Oversize(1000)]
+    assert found == [Oversize(1000, b"x\x1c" * 500)]
     assert machine.pending
     assert machine.feed(b"\x1c\r" + wrap(b"next")) == [Frame(b"next")]

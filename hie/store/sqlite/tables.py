@@ -7,7 +7,7 @@ import apsw
 
 from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.waiting import WaitingRows, plain
-from hie.store.table import Above, AtMost, Condition, OneOf, Row, Table, Value, Where, check_access
+from hie.store.table import Above, AtMost, Condition, OneOf, Row, Table, Value, Where, check_access, matches
 
 _TYPES = {str: "TEXT", int: "INTEGER", bytes: "BLOB"}
 
@@ -103,8 +103,8 @@ class TableReading:
 class TableWriting(TableReading):
     """insert, upsert, update and remove beside the reading.
 
-    Rows that are upserted are collected until `flush`, and reads by equality see them before. Whatever else must find
-    or change rows in the file calls `before` first, which has everything written.
+    Rows that are upserted are collected until `flush`, and reads by equality or above a bound see them before. Whatever
+    else must find or change rows in the file calls `before` first, which has everything written.
     """
 
     def __init__(
@@ -145,11 +145,12 @@ class TableWriting(TableReading):
         waiting = self._waiting[table.name]
         if not waiting.rows:
             return super().select(table, where, order=order, limit=limit, descending=descending)
-        if order or not plain(where):
+        equal = {column: value for column, value in where.items() if type(value) is not Above}
+        if order or not plain(equal):
             self._before()
             return super().select(table, where, order=order, limit=limit, descending=descending)
         more = None if limit is None else limit + len(waiting.rows)
-        mine = {waiting.key(row): row for row in waiting.matching(where)}
+        mine = {waiting.key(row): row for row in waiting.matching(equal) if matches(row, where)}
         found = [(waiting.key(row), row) for row in super().select(table, where, limit=more)]
         rows = [mine.pop(key, row) for key, row in found if key not in waiting.rows or key in mine]
         rows += mine.values()
