@@ -1,6 +1,6 @@
 """Entries -> rows: what of a resource goes into which table, and how a change touches only what changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -103,7 +103,7 @@ class Index:
             added["dated"] += [(*row, resource) for row in self._dated(type_pk, rows)]
         for table, all_rows in added.items():
             if all_rows:
-                all_rows.sort(key=_FIRST_COLUMNS)
+                all_rows.sort(key=None if table == "dated" else _FIRST_COLUMNS)
                 self._connection.executemany(_INSERT[table], all_rows)
         self.discard()
 
@@ -153,7 +153,8 @@ class Index:
             self._connection.executemany("INSERT INTO compartment VALUES (?, ?, ?)", rows)
 
     def _dated(self, type_pk: int, rows: Rows) -> set[tuple[int, int, int]]:
-        return _dated_rows(rows, self._names.param(type_pk, CODE), self._names.param(type_pk, DATE))
+        code, date = self._names.param(type_pk, CODE), self._names.param(type_pk, DATE)
+        return set() if code is None or date is None else _dated_rows(rows, code, date)
 
     # -- entries to rows -----------------------------------------------------------------------------------------
 
@@ -237,9 +238,7 @@ class Index:
         return None, None, None, None, entry[1], entry[2], *([None] * 4)
 
 
-def _dated_rows(
-    rows: Mapping[str, set[tuple[Any, ...]]], code: int | None, date: int | None
-) -> set[tuple[int, int, int]]:
+def _dated_rows(rows: Rows, code: int, date: int) -> set[tuple[int, int, int]]:
     """(param, concept, start) of one resource, from its rows of the other tables; texts without a code have none."""
     starts = [row[1] for row in rows["date"] if row[0] == date]
     if not starts:
