@@ -28,7 +28,7 @@ def split(text: str, separator: str) -> list[str]:
 
 def unescape(text: str) -> str:
     r"""`\,`, `\$`, `\|` and `\\` as the characters they stand for."""
-    return re.sub(r"\\([,$|\\])", r"\1", text)
+    return re.sub(r"\\([,$|\\])", r"\1", text) if "\\" in text else text
 
 
 def number(text: str) -> tuple[Op, Decimal]:

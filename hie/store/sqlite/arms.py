@@ -30,15 +30,22 @@ def checked(arm: Arm, scope: Scope) -> Arm:
     return Arm(Sql(sql, arm.sql.values + check.values), arm.ordered, True, arm.loose)
 
 
-def split(table: str, params: Sql, condition: Sql) -> list[Arm] | None:
-    """One ordered arm for each (param, value), where the condition is plain equality on few of them."""
+def pairs(table: str, params: Sql, condition: Sql) -> list[tuple[int, int]] | None:
+    """Each (param, value), where the condition is plain equality on few of them."""
     column = _EQUAL.get(table)
     if column is None or not (condition.text == f"{column} = ?" or _LISTED[column].fullmatch(condition.text)):
         return None
-    pairs = [(param, value) for param in params.values for value in condition.values]
-    if len(pairs) > _MOST_ARMS:
+    found = [(param, value) for param in params.values for value in condition.values]
+    return found if len(found) <= _MOST_ARMS else None
+
+
+def split(table: str, params: Sql, condition: Sql) -> list[Arm] | None:
+    """One ordered arm for each (param, value), where the condition is plain equality on few of them."""
+    found = pairs(table, params, condition)
+    if found is None:
         return None
-    return [Arm(Sql(f"SELECT resource FROM {table} WHERE param = ? AND {column} = ?", pair), True) for pair in pairs]
+    sql = f"SELECT resource FROM {table} WHERE param = ? AND {_EQUAL[table]} = ?"
+    return [Arm(Sql(sql, pair), True) for pair in found]
 
 
 def plain(clause: Match, table: str, params: Sql, condition: Sql) -> Arm:

@@ -193,6 +193,8 @@ class Conditions:
     def resource(self, resource_type: str, resource_id: str) -> int | None:
         """The number of a resource on this connection; None when it was never written or referred to."""
         type_pk = self._names.type(resource_type)
+        if type_pk is None:
+            return None
         row = self._connection.execute("SELECT pk FROM resource WHERE type = ? AND id = ?", (type_pk, resource_id)).get
         return None if row is None else int(row)
 

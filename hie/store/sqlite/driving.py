@@ -251,7 +251,7 @@ def _likely(pair: tuple[Clause, list[Arm]]) -> tuple[int, bool]:
 _CAPS = (100, 2000, 10_000)
 """Rows counted of each clause, round by round, until one is known to be selective."""
 
-_FEW = 200
+_FEW = 1000
 """When the likeliest clause lists fewer rows it drives; the others are not counted."""
 
 _READ = 2000

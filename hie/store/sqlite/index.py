@@ -27,7 +27,7 @@ WIDTHS = {
 
 _INSERT = {
     table: f"INSERT INTO {table} VALUES ({', '.join('?' * width)})"
-    for table, width in {**WIDTHS, "compartment": 3}.items()
+    for table, width in {**WIDTHS, "compartment": 3, "dated": 4}.items()
 }
 _FIRST_COLUMNS = itemgetter(0, 1)
 _KEY = {
@@ -43,6 +43,8 @@ _KEY = {
 _DELETE = {table: f"DELETE FROM {table} WHERE resource = ? AND {key}" for table, key in _KEY.items()}
 _KEYS = {table: key.count("?") for table, key in _KEY.items()}
 
+CODE, DATE = "code", "date"
+"""The parameter whose resources `dated` lists, and the one that gives their order (`hie.store.sqlite.dated`)."""
 IDENTIFIER = ":identifier"
 """Logical identifiers of references are tokens of the parameter with this behind its code."""
 OF_TYPE = ":of-type"
@@ -98,9 +100,10 @@ class Index:
                 if some:
                     added[table] += [(resource, *row) for row in some]
             added["compartment"] += [(patient, type_pk, resource) for patient in patients]
+            added["dated"] += [(*row, resource) for row in self._dated(type_pk, rows)]
         for table, all_rows in added.items():
             if all_rows:
-                all_rows.sort(key=_FIRST_COLUMNS)
+                all_rows.sort(key=None if table == "dated" else _FIRST_COLUMNS)
                 self._connection.executemany(_INSERT[table], all_rows)
         self.discard()
 
@@ -116,11 +119,16 @@ class Index:
 
     def _replace(self, resource: int, type_pk: int, made: Rows, patients: set[int]) -> None:
         """Rows that stay the same are not touched."""
+        before = {table: self._there(table, resource) for table in made}
         for table, rows in made.items():
-            there = self._there(table, resource)
+            there = before[table]
             if there != rows:
                 self._delete(table, resource, there - rows)
                 self._insert(table, resource, rows - there)
+        was, now = self._dated(type_pk, before), self._dated(type_pk, made)
+        if was != now:
+            self._connection.executemany(_NOT_DATED, [(*row, resource) for row in was - now])
+            self._connection.executemany(_INSERT["dated"], [(*row, resource) for row in now - was])
         if self._there_patients(resource) != patients:
             self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
             self._insert_compartments(resource, type_pk, patients)
@@ -143,6 +151,10 @@ class Index:
         rows = [(patient, type_pk, resource) for patient in patients]
         if rows:
             self._connection.executemany("INSERT INTO compartment VALUES (?, ?, ?)", rows)
+
+    def _dated(self, type_pk: int, rows: Rows) -> set[tuple[int, int, int]]:
+        code, date = self._names.param(type_pk, CODE), self._names.param(type_pk, DATE)
+        return set() if code is None or date is None else _dated_rows(rows, code, date)
 
     # -- entries to rows -----------------------------------------------------------------------------------------
 
@@ -226,4 +238,19 @@ class Index:
         return None, None, None, None, entry[1], entry[2], *([None] * 4)
 
 
+def _dated_rows(rows: Rows, code: int, date: int) -> set[tuple[int, int, int]]:
+    """(param, concept, start) of one resource, from its rows of the other tables; texts without a code have none."""
+    starts = [row[1] for row in rows["date"] if row[0] == date]
+    if not starts:
+        return set()
+    ends = {min(starts), max(starts)}
+    return {
+        (param, concept, start)
+        for param, concept, phrase in rows["token"]
+        if param == code and concept != phrase
+        for start in ends
+    }
+
+
+_NOT_DATED = "DELETE FROM dated WHERE param = ? AND concept = ? AND low = ? AND resource = ?"
 _PATIENTS = "SELECT patient FROM compartment WHERE resource = ?"

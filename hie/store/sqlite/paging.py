@@ -11,6 +11,7 @@ import apsw
 
 from hie.search.plan import And, Clause, Not, Plan, Present, SortKey, Words
 from hie.store.sqlite.conditions import Sql, joined
+from hie.store.sqlite.dated import Pair, dated_pairs
 from hie.store.sqlite.probing import Scope
 from hie.store.sqlite.sets import Sets, Source, flat
 from hie.store.sqlite.sorting import WALKS, after, order, rows_of, walk, with_keys
@@ -54,6 +55,10 @@ class Paging:
         self._scope = scope
         self._source = source
         self._limit = plan.count + 1
+        self._dated: tuple[Clause, list[Pair]] | None = None
+        if self._walkable():
+            own = ((part, dated_pairs(part, plan.sort[0], scope, sets.compiler)) for part in flat(plan.clause))
+            self._dated = next(((part, found) for part, found in own if found is not None), None)
 
     def found(self, position: Position | None) -> Found:
         """The matches behind `position`, one more than a page, if there are."""
@@ -142,6 +147,8 @@ class Paging:
         """How many rows of the key's index to walk; None when sorting the set is less work."""
         if not self._walkable() or isinstance(self._source.best, Words):
             return None
+        if self._dated_drives():
+            return WALK if self._compiler.estimate(self._source.arms, FEW) >= FEW else None
         size = self._compiler.estimate(self._source.arms, DENSE_SORT)
         if size >= DENSE_SORT:
             return WALK
@@ -150,12 +157,20 @@ class Paging:
             return None
         return reach
 
+    def _dated_drives(self) -> bool:
+        """Whether what drives is listed in the order of the key."""
+        return self._dated is not None and self._dated[0] is self._source.best
+
+    def _complete(self, window: int) -> bool:
+        """Whether a walk of so many rows saw all that drives: a resource has two in `dated` for each pair at most."""
+        return self._dated_drives() and self._compiler.estimate(self._source.arms, window // 2) < window // 2
+
     def _walked(self, key: SortKey, window: int, position: Position | None) -> Found:
         """Matches in the order of the sort key's index; then those without a value."""
         found: Found = []
         if position is None or position[0] is not None:
             found = self._walked_in(window, position)
-            if len(found) < self._limit:
+            if len(found) < self._limit and not self._complete(window):
                 if self._compiler.estimate(self._source.arms, HUGE) < HUGE:
                     return self._sorted(position)
                 found = self._walked_in(_ALL, position)
@@ -170,8 +185,10 @@ class Paging:
         """What the next `window` rows of the key's index hold, in order."""
         if position is not None and position[0] is None:
             return []
-        probes = [self._compiler.probe(part, self._scope, "w.resource") for part in flat(self._plan.clause)]
-        sql = walk(self._plan.sort[0], self._scope, self._compiler, probes, position, window)
+        listed, dated = self._dated or (None, [])
+        rest = [part for part in flat(self._plan.clause) if part is not listed]
+        probes = [self._compiler.probe(part, self._scope, "w.resource") for part in rest]
+        sql = walk(self._plan.sort[0], self._scope, self._compiler, probes, position, window, dated)
         if sql is None:
             return []
         return self._connection.execute(f"{sql.text} LIMIT ?", (*sql.values, self._limit)).fetchall()

@@ -7,7 +7,8 @@ the order of all writes, which is the order of history.
 Entries are kept per kind in tables clustered by resource (so they are appended, found again for a change, and probed
 when a set of candidates is there) with one covering index by value (so a value is a range scan). `concept` holds each
 distinct (system, code) once, and each text as a concept without code; URIs are concepts without system. `said` tells
-which texts were ever used for a coded concept, so that `:text` finds the concepts first. See `docs/decisions/`.
+which texts were ever used for a coded concept, so that `:text` finds the concepts first. `dated` has the resources of a
+code by date (`hie.store.sqlite.dated`). See `docs/decisions/`.
 """
 
 import apsw
@@ -85,7 +86,23 @@ CREATE TABLE compartment (
 CREATE INDEX compartment_of ON compartment (resource);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_DATED = """
+CREATE TABLE dated (
+    param INTEGER, concept INTEGER, low INTEGER, resource INTEGER, PRIMARY KEY (param, concept, low, resource)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO dated
+SELECT x.param, x.concept, d.low, x.resource
+FROM param c CROSS JOIN param w ON w.type = c.type AND w.name = 'date'
+CROSS JOIN token x ON x.param = c.pk AND x.concept <> x.phrase
+CROSS JOIN date d ON d.resource = x.resource AND d.param = w.pk
+WHERE c.name = 'code' AND (
+    d.low = (SELECT min(low) FROM date WHERE resource = x.resource AND param = w.pk)
+    OR d.low = (SELECT max(low) FROM date WHERE resource = x.resource AND param = w.pk)
+)
+ORDER BY 1, 2, 3, 4
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED)
 """Step n takes schema version n to n + 1; steps are only ever added."""
 
 

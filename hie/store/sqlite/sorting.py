@@ -9,6 +9,7 @@ from typing import Any
 
 from hie.search.plan import Kind, SortKey
 from hie.store.sqlite.conditions import Sql, joined, one_of
+from hie.store.sqlite.dated import Pair, dated_select
 from hie.store.sqlite.probing import Probing, Scope
 
 _VALUES: dict[Kind, str] = {
@@ -82,8 +83,12 @@ def walk(
     probes: Sequence[Sql],
     position: list[Any] | None,
     window: int,
+    dated: Sequence[Pair] = (),
 ) -> Sql | None:
-    """SELECT of (resource, value) from the next `window` rows of the key's index, in order; None when it has none."""
+    """SELECT of (resource, value) from the next `window` rows of the key's index, in order; None when it has none.
+
+    With `dated` only what these list is walked, and `probes` are those of the other clauses.
+    """
     down = " DESC" if key.descending else ""
     if key.param == "_lastUpdated":
         parts = [one_of("type", scope), Sql("deleted = 0"), *_beyond("last_updated", "pk", position, down)]
@@ -95,6 +100,13 @@ def walk(
         if not params:
             return None
         table, value, other = WALKS[key.kind]
+        if dated:
+            chosen = "max" if key.descending else "min"
+            own = one_of("param", params)
+            rows = dated_select(dated, joined(_beyond("low", "resource", position, down) or [Sql("1")], "AND"))
+            first = Sql(f"w.value = (SELECT {chosen}(low) FROM date WHERE resource = w.resource AND {own.text})",
+                        own.values)  # fmt: skip
+            return _walked(rows.text, rows.values, [*probes, first], down, window)
         rows = joined([one_of("param", params), *_beyond(value, "resource", position, down)], "AND")
         select = f"SELECT resource, {value} AS value, {other} AS other FROM {table} WHERE {rows.text}"
         # A resource stands where its least (greatest) value does, once.
@@ -104,12 +116,16 @@ def walk(
             f"ORDER BY {value}{down}, {other} LIMIT 1)",
             whose.values,
         )
-    where = joined([*probes, first], "AND")
+    return _walked(select, rows.values, [*probes, first], down, window)
+
+
+def _walked(select: str, values: tuple[Any, ...], conditions: Sequence[Sql], down: str, window: int) -> Sql:
+    where = joined(conditions, "AND")
     text = (
         f"SELECT w.resource, w.value FROM ({select} ORDER BY value{down}, resource{down} LIMIT {window}) w "
         f"WHERE {where.text} ORDER BY w.value{down}, w.resource{down}"
     )
-    return Sql(text, rows.values + where.values)
+    return Sql(text, values + where.values)
 
 
 def rows_of(key: SortKey, scope: Scope, compiler: Probing, most: int) -> int:
