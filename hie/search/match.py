@@ -271,7 +271,9 @@ def distance(latitude: float, longitude: float, other_latitude: float, other_lon
 
 
 def has_words(body: bytes, words: Iterable[str], narrative: bool) -> bool:
-    """Whether the narrative, or all text of the body, has terms that begin with each of `words`."""
+    """Whether the narrative, or all text of the body, has terms that begin with each of `words`; a deletion has none."""
+    if not body:
+        return False
     resource = orjson.loads(body)
     return has_pieces(terms(narrative_text(resource) if narrative else content_text(resource)), words)
 

@@ -32,7 +32,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "front": frozenset({"base"}),
     "feeds": frozenset({"plugin", "wire", "base"}),
     "api": frozenset(
-        {"terminology", "search", "store.port", "store.table", "store.lease", "security", "fhir", "wire", "base"}
+        {"terminology", "search", "store.port", "store.body", "store.table", "store.lease", "security", "fhir", "wire"}
+        | {"base"}
     ),
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
     "admin": frozenset(
