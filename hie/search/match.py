@@ -271,7 +271,7 @@ def distance(latitude: float, longitude: float, other_latitude: float, other_lon
 
 
 def has_words(body: bytes, words: Iterable[str], narrative: bool) -> bool:
-    """Whether the narrative, or all text of the body, has terms that begin with each of `words`; a deletion has none."""
+    """Whether the narrative, or all text of the body, has terms that begin with each of `words`: a deletion never."""
     if not body:
         return False
     resource = orjson.loads(body)
