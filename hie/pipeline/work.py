@@ -293,11 +293,15 @@ class Work:
         )
 
     async def _fold(self, root: str) -> Folded | None:
-        """Fold a root; a visit follows when a diagnosis that it may list was taken back, or is back."""
+        """Fold a root. One that was only spoken of may exist now, if only as taken back; a visit follows when a
+        diagnosis that it may list was taken back, or is back."""
+        known = await self._roots.known(root)
         before = await self._roots.was_revoked(root) if root.startswith("Condition/") else None
         state = await self._roots.fold(root)
         if state is not None:
-            await self._roots.save(state)
+            saved = await self._roots.save(state)
+            if saved.exists and (known is None or not known.exists):
+                self._fresh.add(root)
             changed = before is not None and before != state.revoked and self._mentioned is not None
             if changed and state.encounter and state.parent is None:
                 self._dirty[state.encounter] = None

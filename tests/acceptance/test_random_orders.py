@@ -61,6 +61,15 @@ async def test_random_items_give_one_store_in_any_order(make: Callable[[Random],
         assert await after([*shuffled, *again]) == expected
 
 
+async def test_a_document_that_was_only_named_and_then_taken_back_is_referred_to_in_any_order() -> None:
+    """Withdrawing its successor makes it exist, as entered in error, without any statement of its own."""
+    random = Random(307)
+    items = list(dict.fromkeys([*random_items.jiashan_documents(random), *random_items.jiashan_documents(random)]))
+    expected = await after(items)
+    for seed in range(4):
+        assert await after(Random(seed).sample(items, len(items))) == expected
+
+
 @pytest.mark.parametrize(("many", "behind", "ahead"), [(1, 0, 1), (3, 1, 2)])
 @pytest.mark.parametrize("seed", SEEDS[:6])
 @pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
