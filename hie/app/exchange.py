@@ -30,8 +30,8 @@ from hie.app.maps import Maps, UnfitTables
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
-from hie.base.errors import Category, HieError, where
-from hie.base.tasks import end, every
+from hie.base.errors import Category, HieError
+from hie.base.tasks import end, every, log_failure
 from hie.browse.pages import browse_app
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
@@ -138,7 +138,7 @@ class Exchange:
 
     def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         if seconds > 0:
-            self._tasks.append(asyncio.create_task(every(seconds, work, _log_failure)))
+            self._tasks.append(asyncio.create_task(every(seconds, work, log_failure)))
 
     async def _retry(self) -> int:
         return await try_again(self.store, dict(self.ingest.feeds), self._clock, self._workers or prepare_here)
@@ -254,10 +254,6 @@ class Exchange:
         connections = self.mllp.connections if self.mllp is not None else 0
         text = await metrics_text(self.store, connections, self._clock.now())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
-
-
-def _log_failure(error: Exception) -> None:
-    log.error("background work failed reason=%s", where(error))
 
 
 async def _home() -> RedirectResponse:

@@ -20,8 +20,8 @@ from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhi
 from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
 from hie.base.clock import SystemClock
-from hie.base.errors import HieError, where
-from hie.base.tasks import end, every
+from hie.base.errors import HieError
+from hie.base.tasks import end, every, log_failure
 from hie.config import Config
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import Validator
@@ -138,15 +138,11 @@ async def open_reading(config: Config, owner: App) -> AsyncIterator[Site]:
     check = Validator(definitions).write_issues
     fhir = open_fhir(config, store, definitions, SystemClock(), parameters, terminology, check=check)
     tasks = [
-        asyncio.create_task(every(PARAMETER_SECONDS, parameters.follow, _log_failure)),
-        asyncio.create_task(every(TERMINOLOGY_SECONDS, terminology.load, _log_failure)),
+        asyncio.create_task(every(PARAMETER_SECONDS, parameters.follow, log_failure)),
+        asyncio.create_task(every(TERMINOLOGY_SECONDS, terminology.load, log_failure)),
     ]
     try:
         yield Site(ReadingFront(fhir, owner, prepares=config.profiles == "off"), renew)
     finally:
         await end(*tasks)
         await store.close()
-
-
-def _log_failure(error: Exception) -> None:
-    log.error("background work failed reason=%s", where(error))

@@ -1,10 +1,20 @@
 """Background work: done again and again, and ended for certain."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from hie.base.errors import where
+
+log = logging.getLogger("hie")
+
 _AGAIN_SECONDS = 0.5
+
+
+def log_failure(error: Exception) -> None:
+    """Log what background work raised, by its place and without its message."""
+    log.error("background work failed reason=%s", where(error))
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[Any]], failed: Callable[[Exception], None]) -> None:

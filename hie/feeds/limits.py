@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from hie.wire import mllp
+
 MAX_ITEM_BYTES = 16 * 1024 * 1024
 """Largest item on every feed (common rules §2.3)."""
 
-HEAD_BYTES = 64 * 1024
-"""How much of an item that is too large is looked at, to tell whose it is."""
+HEAD_BYTES = mllp.HEAD_BYTES
+"""How much of an item that is too large is looked at, to tell whose it is: the same at every door."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from hie.fold import fold as rules
 from hie.fold import prefix as beginnings
 from hie.fold.fold import Folded, fold
 from hie.fold.prefix import Placed, Prefix, arrival_free, begin
+from hie.pipeline import codec
 from hie.pipeline.codec import decode, decode_prefix, encode, encode_prefix
 from hie.pipeline.items import number
 from hie.staging.tables import CONTRIBUTION, PREFIX
@@ -23,8 +24,8 @@ from hie.store.table import Above, Row, Where
 
 MANY, BEHIND, AHEAD = 12, 4, 4
 
-RULES = sha256((inspect.getsource(rules) + inspect.getsource(beginnings)).encode())[:16]
-"""A prefix that was folded by other rules is not used."""
+RULES = sha256("".join(map(inspect.getsource, (rules, beginnings, codec))).encode())[:16]
+"""A prefix that was folded by other rules, or written in another shape, is not used."""
 
 
 class Statements:

@@ -11,7 +11,7 @@ import pytest
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
-from hie.store.sqlite import SqliteStore, following
+from hie.store.sqlite import SqliteStore, text_following
 from hie.store.sqlite import reading as module
 from hie.store.sqlite.texts import text_path
 from tests.contract.asking import ids, plan, put
@@ -54,7 +54,7 @@ async def test_a_slow_search_goes_on_in_a_thread(store: SqliteStore, monkeypatch
 
 async def caught_up(store: SqliteStore) -> None:
     """Wait until the text index has every version."""
-    store.following.start()
+    store.text_following.start()
     newest = store._writing.execute("SELECT coalesce(max(seq), 0) FROM version").get
     async with asyncio.timeout(30):
         while store._writing.execute("SELECT seq FROM texts.reached").get != newest:  # noqa: ASYNC110 (a process)
@@ -108,16 +108,16 @@ async def test_a_text_index_that_is_lost_or_of_another_store_is_made_anew(tmp_pa
 async def test_a_process_that_follows_is_started_again_and_ends_with_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(text_following, "_AGAIN_SECONDS", 0.0)
     store = await SqliteStore.open(tmp_path / "hie.sqlite")
     await caught_up(store)
-    first = store.following._process
+    first = store.text_following._process
     assert first is not None
     first.kill()
     first.wait()
     for number in range(2):  # the first tells that it is gone, the second commit is told to the next one
         await put(store, {"resourceType": "Basic", "id": f"b{number}", "code": {"text": "sunset"}})
-    second = store.following._process
+    second = store.text_following._process
     assert second is not None
     assert second.pid != first.pid
     await caught_up(store)

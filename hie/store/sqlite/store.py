@@ -12,11 +12,11 @@ from hie.store.port import Extract, Transaction, unindexed
 from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.checkpoint import Checkpointer
 from hie.store.sqlite.database import connect, translated, writing_cache_mib
-from hie.store.sqlite.following import Following
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.reading import SqliteReading
 from hie.store.sqlite.schema import migrate
 from hie.store.sqlite.searching import prepare
+from hie.store.sqlite.text_following import TextFollowing
 from hie.store.sqlite.texts import attach, ensure
 from hie.store.sqlite.transaction import SqliteTransaction
 from hie.store.sqlite.writer import GroupWriter, Limits
@@ -48,8 +48,8 @@ class SqliteStore(SqliteReading):
         self._checkpointing = connect(path, cache_mib=8)
         self._checkpointer = Checkpointer(self._writing, self._checkpointing)
         self._writer = GroupWriter(self._writing, self._transaction, names, limits, self._committed)
-        self.following = Following(path)
-        self._starting = asyncio.get_running_loop().call_later(_FOLLOWING_SECONDS, self.following.start)
+        self.text_following = TextFollowing(path)
+        self._starting = asyncio.get_running_loop().call_later(_FOLLOWING_SECONDS, self.text_following.start)
 
     @classmethod
     async def open(
@@ -71,7 +71,7 @@ class SqliteStore(SqliteReading):
 
     def _committed(self) -> None:
         self._checkpointer.relieve()
-        self.following.tell()
+        self.text_following.tell()
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
@@ -93,7 +93,7 @@ class SqliteStore(SqliteReading):
         self._starting.cancel()
         await self._writer.close()
         await super().close()
-        self.following.close()
+        self.text_following.close()
         self._checkpointer.close()
         self._checkpointing.close()
         self._writing.close()

@@ -3,7 +3,7 @@
 It takes in versions in order of writing and adds their terms (`hie.search.text`) to an FTS5 table whose row number is
 that of the version, so a row is never changed and says nothing about later versions. `reached` is the last version that
 is in; a search finds what is beyond by reading bodies. So writing a resource costs nothing here, and an answer is exact
-however far the index is. The file can be lost: it is made anew from the versions. `follower.py` drives it.
+however far the index is. The file can be lost: it is made anew from the versions. `text_follower.py` drives it.
 """
 
 import contextlib

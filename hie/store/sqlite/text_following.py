@@ -1,4 +1,4 @@
-"""The process that keeps the text index up to date (`follower.py`), from the side of the store.
+"""The process that keeps the text index up to date (`text_follower.py`), from the side of the store.
 
 It has an interpreter of its own, so that it takes nothing from the one that writes, and the lowest priority: under load
 the index falls behind and catches up later. It is told of commits by a byte in a pipe and ends when the pipe does.
@@ -11,13 +11,13 @@ import threading
 from pathlib import Path
 from time import monotonic
 
-_PROCESS = "hie.store.sqlite.follower"
+_PROCESS = "hie.store.sqlite.text_follower"
 
 _AGAIN_SECONDS = 5.0
 """Between two starts of the process."""
 
 
-class Following:
+class TextFollowing:
     """The store's end. `start` may come late or never: a search reads what the index does not have."""
 
     def __init__(self, path: Path) -> None:

@@ -1,6 +1,6 @@
-"""What runs in the process that keeps the text index up to date; `following.py` starts it.
+"""What runs in the process that keeps the text index up to date; `text_following.py` starts it.
 
-python -m hie.store.sqlite.follower STORE
+python -m hie.store.sqlite.text_follower STORE
 """
 
 import contextlib
