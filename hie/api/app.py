@@ -5,7 +5,6 @@ Receives the body within limits of size and time, negotiates the format, runs th
 
 import asyncio
 import re
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -44,6 +43,7 @@ from hie.api.shape import shape_of
 from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
+from hie.base.ids import random_id
 from hie.fhir.definitions import Definitions
 from hie.security.policy import Policy
 from hie.security.principal import Principal
@@ -79,7 +79,7 @@ def fhir_app(
     check: Check = nothing_wrong,
     validate: Validate = nothing_wrong,
     authenticate: Authenticate = local_operator,
-    new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    new_id: Callable[[], str] = random_id,
     parameters: SearchParameters | None = None,
     terminology: StoredTerminology | None = None,
 ) -> "FhirApp":
@@ -240,7 +240,7 @@ class FhirApp:
     def _frame(self, headers: Mapping[str, str], out: dict[str, str]) -> None:
         """Headers of every answer: request id, cache rules, CORS."""
         given = headers.get("x-request-id", "")
-        out["X-Request-Id"] = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        out["X-Request-Id"] = given if _REQUEST_ID.fullmatch(given) else random_id()
         out.setdefault("Cache-Control", "private, no-cache")
         out["Vary"] = "Accept, Accept-Encoding, Origin, Prefer"
         origin = headers.get("origin")

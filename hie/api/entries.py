@@ -27,7 +27,7 @@ _REQUIRED = 2
 """Elements that every Bundle.entry.request has: method and url."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One entry: `place` in the Bundle, its `request`, its `full_url` if any."""
 
@@ -82,6 +82,8 @@ def entry_of(service: Service, request: Request, place: int, row: Any) -> Entry:
 
 
 def _place(url: str, base: str, at: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    if url.isalpha():
+        return (url,), ()
     if url.startswith(base):
         url = url[len(base) :]
     path, _, query = url.partition("?")

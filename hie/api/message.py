@@ -15,9 +15,9 @@ from hie.security.principal import Principal
 from hie.store.port import Version
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Request:
-    """One interaction, from the wire or from a Bundle entry.
+    """One interaction, from the wire or from a Bundle entry; not changed once it is made.
 
     `path` the segments below the service base; `query` the decoded query pairs in order, a posted search form
     included; `headers` by lower-case name; `format` what to answer in (`json` or `xml`). `entry`: it came in a Bundle,

@@ -45,7 +45,7 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
                 elif key == "reference":
                     if "?" in value:
                         found.append(Slot(owner, key, value))
-                elif names and (links := _links_in(key, value)):
+                elif ("](" in value or key == "div") and names and (links := _links_in(key, value)):
                     found.append(Slot(owner, key, value, links))
             elif kind is dict:
                 waiting.append(value)
@@ -70,7 +70,7 @@ def _in_list(owner: list[Any], name: str, names: Collection[str], found: list[Sl
         elif kind is str:
             if value in names and name not in NAMES:
                 found.append(Slot(owner, place, value))
-            elif names and (links := _links_in(name, value)):
+            elif "](" in value and names and (links := _links_in(name, value)):
                 found.append(Slot(owner, place, value, links))
         elif kind is list:
             _in_list(value, name, names, found, waiting)
@@ -115,8 +115,14 @@ async def resolve_conditional_references(
 
 def unresolved(slots: Iterable[Slot], known: Mapping[str, str]) -> list[str]:
     """The conditional references in `slots` that `known` does not have."""
-    wanted = {slot.text for slot in slots if "?" in slot.text and not slot.links and slot.text not in known}
-    return sorted(text for text in wanted if _CONDITIONAL.fullmatch(text))
+    wanted = {slot.text for slot in slots if not slot.links and slot.text not in known}
+    return sorted(text for text in wanted if conditional_type(text))
+
+
+def conditional_type(text: str) -> str | None:
+    """The type that a conditional reference names; None when it is none."""
+    parts = _CONDITIONAL.fullmatch(text) if "?" in text else None
+    return None if parts is None else parts["type"]
 
 
 async def resolve(service: Service, tx: Transaction, principal: Principal, text: str) -> str:

@@ -158,6 +158,8 @@ def route(definitions: Definitions, method: str, path: tuple[str, ...]) -> Route
     """The route of a request; raises NOT_FOUND, INVALID (bad id) or `NotAllowed`."""
     if len(path) == 2 and method in ("GET", "HEAD") and ID.fullmatch(path[1]) and definitions.is_resource(path[0]):
         return Route("read", Interaction.READ, path[0], path[1])
+    if len(path) == 1 and method == "POST" and definitions.is_resource(path[0]):
+        return Route("create", Interaction.CREATE, path[0])
     shape, parts = _shape(definitions, path)
     methods = ROUTES[shape]
     found = methods.get("GET" if method == "HEAD" else method)

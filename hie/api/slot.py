@@ -21,9 +21,10 @@ class Slot(NamedTuple):
 
 class Prepared(NamedTuple):
     """What is known of a transaction before it runs, by entry: its references, and the resources that are ready to be
-    written (in the Bundle these have nothing but type and id). `indexed_by`: `SearchParameters.read_at` of those that
-    their index entries go by."""
+    written (in the Bundle these have nothing but type and id), with what stands in for references in them
+    (`hie.api.standin`). `indexed_by`: `SearchParameters.read_at` of those that their index entries go by."""
 
     slots: Mapping[int, Sequence[Slot]]
     ready: Mapping[int, Ready]
+    stand_ins: Mapping[int, Mapping[str, str]]
     indexed_by: tuple[str, int] | None

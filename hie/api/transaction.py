@@ -19,20 +19,21 @@ from hie.api.references import fill, resolve, slots_of, unresolved
 from hie.api.router import Route, route
 from hie.api.service import Service
 from hie.api.slot import Slot
+from hie.api.standin import StandIns, filled
 from hie.api.write import Written, conditions, insert, put, remove, target_of_update, told
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import bundle as bundled
 from hie.fhir.outcome import Issue, Problem
 from hie.store.body import plain, ready
-from hie.store.port import Ready, Transaction, Version
+from hie.store.port import Extract, Ready, Transaction, Version
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Step:
     """One entry that is ready to run: its route, the resource or change it carries, the names it goes by. `ready`: its
-    resource, when another process has made that ready to be written."""
+    resource, when another process has made that ready to be written, with `stand_ins` in it."""
 
     entry: Entry
     route: Route
@@ -40,6 +41,7 @@ class Step:
     change: Change | None = None
     names: tuple[str, ...] = ()
     ready: Ready | None = None
+    stand_ins: StandIns | None = None
 
     @property
     def method(self) -> str:
@@ -50,12 +52,14 @@ class Step:
 @dataclass(slots=True)
 class _Resolved:
     """What the entries mean: place -> id written to (None: nothing there), place -> resource that a conditional create
-    found, and the names that references may use."""
+    found, and the names that references may use. `extract`: what makes index entries, when those that were made before
+    are out of date."""
 
     ids: dict[int, str | None] = field(default_factory=dict)
     found: dict[int, Version] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     created: dict[tuple[str, Pairs], str] = field(default_factory=dict)
+    extract: Extract | None = None
 
 
 async def transaction(service: Service, request: Request, posted: Json) -> Answer:
@@ -63,21 +67,20 @@ async def transaction(service: Service, request: Request, posted: Json) -> Answe
     steps, slots = read_in(service, request, posted)
 
     async def job(tx: Transaction) -> list[bytes]:
-        return await _run(replace(service, reader=tx), tx, _indexed_now(service, request, steps), slots)
+        resolved = _Resolved(extract=_renewing(service, request))
+        return await _run(replace(service, reader=tx), tx, steps, slots, resolved)
 
     answers = await (service.store.write(job) if any(step.method != "GET" for step in steps) else _read(service, steps))
     return Answer(200, bundled("transaction-response", answers))
 
 
-def _indexed_now(service: Service, request: Request, steps: list[Step]) -> list[Step]:
-    """The steps with index entries by the search parameters that are served at this moment of the write."""
+def _renewing(service: Service, request: Request) -> Extract | None:
+    """What makes the index entries of ready resources anew; None when theirs go by the search parameters that are
+    served at this moment of the write."""
     prepared, parameters = request.prepared, service.parameters
     if prepared is None or parameters is None or prepared.indexed_by == parameters.read_at:
-        return steps
-    return [
-        step if step.ready is None else replace(step, ready=ready(plain(step.ready), parameters.extract))
-        for step in steps
-    ]
+        return None
+    return parameters.extract
 
 
 def _slots(step: Step, names: Collection[str]) -> list[Slot]:
@@ -122,8 +125,10 @@ def _step(service: Service, request: Request, place: int, row: Any) -> Step:
             resource = validated(service, given, checked=request.prepared is not None)
             if found.id is not None and resource.get("id") not in (None, found.id):
                 raise HieError(Category.INVALID, "The body must carry the id of the URL", expression="resource.id")
-            made = request.prepared.ready.get(place) if request.prepared is not None else None
-            return Step(entry, found, resource, names=_names(entry, found.type or ""), ready=made)
+            names, prepared = _names(entry, found.type or ""), request.prepared
+            if prepared is None or (made := prepared.ready.get(place)) is None:
+                return Step(entry, found, resource, None, names)
+            return Step(entry, found, resource, None, names, made, prepared.stand_ins.get(place))
         return Step(entry, found)
     except HieError as error:
         raise _at(entry, error) from None
@@ -160,9 +165,12 @@ def _issue_at(entry: Entry, issue: Problem) -> Issue:
 
 
 async def _run(
-    service: Service, tx: Transaction, steps: Sequence[Step], slots: Mapping[int, Sequence[Slot]]
+    service: Service,
+    tx: Transaction,
+    steps: Sequence[Step],
+    slots: Mapping[int, Sequence[Slot]],
+    resolved: _Resolved,
 ) -> list[bytes]:
-    resolved = _Resolved()
     for step in steps:
         try:
             await _resolve(service, tx, step, resolved)
@@ -173,7 +181,7 @@ async def _run(
     ordered = sorted(steps, key=lambda step: METHODS.index(step.method))
     waiting = [step for step in ordered if step.method != "GET"]
     while waiting:
-        conditional = {step: unresolved(slots.get(step.entry.place, ()), resolved.names) for step in waiting}
+        conditional = {step: _open(step, slots, resolved) for step in waiting}
         ready = [step for step in waiting if not conditional[step]]
         for step in ready:
             fill(slots.get(step.entry.place, ()), resolved.names)
@@ -184,6 +192,13 @@ async def _run(
         if step.method == "GET":
             answers[step.entry.place] = await _performed(service, tx, step, resolved)
     return answers
+
+
+def _open(step: Step, slots: Mapping[int, Sequence[Slot]], resolved: _Resolved) -> list[str]:
+    """The conditional references of an entry that are still to be looked up."""
+    if step.ready is not None:
+        return [text for text in step.stand_ins or () if text not in resolved.names]
+    return unresolved(slots.get(step.entry.place, ()), resolved.names)
 
 
 async def _resolve_references(
@@ -303,11 +318,19 @@ async def _write(service: Service, tx: Transaction, step: Step, resolved: _Resol
         return await apply(service, tx, Patching(step.change, request.principal, conditions(request)), kind, identity)
     if place in resolved.found:
         return Written(200, resolved.found[place])
-    resource = step.ready or {**(step.resource or {}), "id": identity}
+    resource = _resource(step, identity, resolved)
     if step.method == "PUT":
         return await put(service, tx, request.principal, resource, conditions(request))
     twin = await tx.read(kind, identity) if request.header("if-none-exist") is not None else None
     return Written(200, twin) if twin else await insert(service, tx, request.principal, resource)
+
+
+def _resource(step: Step, identity: str, resolved: _Resolved) -> Json | Ready:
+    """What an entry writes."""
+    if step.ready is None:
+        return {**(step.resource or {}), "id": identity}
+    made = filled(step.ready, step.stand_ins, resolved.names) if step.stand_ins else step.ready
+    return made if resolved.extract is None else ready(plain(made), resolved.extract)
 
 
 async def _get(service: Service, step: Step) -> bytes:

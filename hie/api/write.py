@@ -5,7 +5,7 @@ The functions with a `tx` run inside a write job and may be run again from the s
 
 import re
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hie.api.conditional import match_one, pairs_of
@@ -229,14 +229,15 @@ def told(service: Service, request: Request, written: Written) -> Answer:
     version = written.version
     if version is None:
         return Answer(written.status)
-    headers = version_headers(version)
+    headers = {} if request.entry else version_headers(version)
     if version.deleted:
         return Answer(written.status, headers=headers, version=version)
-    headers["Location"] = location(request.base, version)
-    answer = Answer(written.status, version.body, headers, version=version)
+    if not request.entry:
+        headers["Location"] = location(request.base, version)
+    body = version.body
     if request.prefer.result == "minimal":
-        return replace(answer, body=b"")
+        body = b""
     if request.prefer.result == "OperationOutcome":
         stored = Issue("information", "informational", "Stored")
-        return replace(answer, body=outcome_bytes([stored, *service.check(loads(version.body))]))
-    return answer
+        body = outcome_bytes([stored, *service.check(loads(version.body))])
+    return Answer(written.status, body, headers, version=version)

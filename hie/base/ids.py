@@ -1,6 +1,7 @@
-"""Deterministic ids: the same key always gives the same id, on every machine (design decision 4)."""
+"""Ids: the same key always gives the same one, on every machine (design decision 4); without a key, a random one."""
 
 import hashlib
+import os
 from functools import lru_cache
 from uuid import UUID
 
@@ -15,9 +16,27 @@ def stable_id(*parts: str) -> str:
     """UUIDv5 text of the parts; the unit separator keeps ("a","bc") and ("ab","c") apart."""
     digest = _ROOT.copy()
     digest.update("\x1f".join(parts).encode())
-    text = digest.hexdigest()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    return _uuid(digest.hexdigest(), 5)
+
+
+_READY: list[str] = []
+"""Random ids made beforehand: the system is asked for random bytes once for 256 of them."""
+os.register_at_fork(after_in_child=_READY.clear)
+
+
+def random_id() -> str:
+    """UUIDv4 text (RFC 4122 §4.4); for any thread."""
+    while True:
+        try:
+            return _READY.pop()
+        except IndexError:
+            digits = os.urandom(4096).hex()
+            _READY.extend(_uuid(digits[start : start + 32], 4) for start in range(0, len(digits), 32))
+
+
+def _uuid(digits: str, version: int) -> str:
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 @lru_cache(maxsize=16384)

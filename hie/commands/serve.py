@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from hie.app import Exchange, open_exchange, open_reading
+from hie.base.memory import settle_memory
 from hie.commands.datadir import DataDirectory
 from hie.config import Config
-from hie.front.door import Door, settle_memory
+from hie.front.door import Door
 from hie.front.readers import Readers, listen
 
 MOST = 4

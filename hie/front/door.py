@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import socket
 from collections.abc import Iterator
 
@@ -73,13 +72,3 @@ class Door:
 
     def _protocol(self) -> HttpToolsProtocol:
         return HttpToolsProtocol(config=self._settings, server_state=self._server.server_state, app_state={})
-
-
-def settle_memory() -> None:
-    """For a process that only serves: keep what the start has made out of garbage collection, and collect less often.
-
-    A full collection over compiled tables and definitions stops everything for a tenth of a second.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)

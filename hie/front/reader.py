@@ -15,8 +15,9 @@ from typing import Any
 import uvloop
 
 from hie.base.errors import where
+from hie.base.memory import settle_memory
 from hie.front.channel import Channel, Message
-from hie.front.door import Door, settle_memory
+from hie.front.door import Door
 from hie.front.passing import ANSWERS, App, Asking
 
 log = logging.getLogger("hie.front")

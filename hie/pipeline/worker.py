@@ -5,7 +5,6 @@ is the one at work: when the process ends or takes too long, that item is the ca
 """
 
 import asyncio
-import gc
 import multiprocessing
 import os
 import signal
@@ -18,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 from typing import cast
 
 from hie.base.errors import Elsewhere, where
+from hie.base.memory import settle_memory
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.handover import (
@@ -176,9 +176,7 @@ def serve(link: socket.socket, build: Build, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     feeds = build()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
+    settle_memory()
     link.sendall(frame(READY))
     with link.makefile("rb", 1 << 18) as asked:
         while head := asked.read(HEAD):

@@ -69,7 +69,7 @@ ALONE = bundle(
     {"fullUrl": "urn:uuid:5", "resource": {**OBSERVATION, "subject": {"reference": "Patient/other"}, "id": "x"},
      "request": {"method": "PUT", "url": "Observation?code:text=nothing"}},
 )  # fmt: skip
-"""The first three are ready: the fourth refers to what the store has, the last is what the store says."""
+"""The first four are ready, the fourth with a stand-in for what the store has; the last is what the store says."""
 
 
 async def test_resources_are_ready_where_the_store_has_no_say(
@@ -83,7 +83,11 @@ async def test_resources_are_ready_where_the_store_has_no_say(
     _, prepared = unpacked(content)
     assert {place: (one.type, one.id) for place, one in prepared.ready.items()} == {
         0: ("Patient", "made-100"), 1: ("Observation", "made-101"), 2: ("Observation", "kept"),
+        3: ("Observation", "made-102"),
     }  # fmt: skip
+    assert {place: set(given) for place, given in prepared.stand_ins.items()} == {
+        3: {"Organization?identifier=urn:o|1"}
+    }
     status, answer = await passed_on(app, content, {})
     assert (status, [row["response"]["status"] for row in answer["entry"]]) == (200, ["201 Created"] * 5)
     again = json.loads(bundle(entry("1", {**OBSERVATION, "id": "kept", "subject": {"reference": "Patient/p"}}, **PUT)))

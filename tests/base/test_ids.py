@@ -1,6 +1,9 @@
 """Ids are a function of their parts and of nothing else."""
 
-from hie.base.ids import raw_item_id, resource_id, stable_id
+from concurrent.futures import ThreadPoolExecutor
+from uuid import RFC_4122, UUID
+
+from hie.base.ids import random_id, raw_item_id, resource_id, stable_id
 
 
 def test_ids_are_stable_across_runs() -> None:
@@ -14,3 +17,15 @@ def test_the_same_number_in_two_organisations_gives_two_resources() -> None:
 
 def test_the_same_bytes_on_one_feed_are_one_item() -> None:
     assert raw_item_id("f", b"x") == raw_item_id("f", b"x") != raw_item_id("g", b"x")
+
+
+def test_random_ids_are_random_uuids() -> None:
+    made = [random_id() for _ in range(1000)]
+    assert len(set(made)) == 1000
+    assert all(str(UUID(one)) == one and UUID(one).version == 4 and UUID(one).variant == RFC_4122 for one in made)
+
+
+def test_threads_get_different_random_ids() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: random_id(), range(5000)))
+    assert len(set(made)) == 5000

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import apsw
 
 from hie.search.entries import Entries
-from hie.store.sqlite.names import Names
+from hie.store.sqlite.names import Names, Params
 from hie.store.sqlite.undo import Undo
 
 Rows = dict[str, set[tuple[Any, ...]]]
-"""Table -> its rows for one resource, without the resource itself."""
+"""Table -> its rows for one resource, whose number is the first column."""
 
 WIDTHS = {
     "token": 4,
@@ -98,7 +98,7 @@ class Index:
                 continue
             for table, some in rows.items():
                 if some:
-                    added[table] += [(resource, *row) for row in some]
+                    added[table] += some
             added["compartment"] += [(patient, type_pk, resource) for patient in patients]
             added["dated"] += [(*row, resource) for row in self._dated(type_pk, rows)]
         for table, all_rows in added.items():
@@ -113,7 +113,7 @@ class Index:
 
     def _make(self) -> dict[int, tuple[Rows, set[int]]]:
         return {
-            resource: (self._rows(one.type_pk, one.entries), self._patients(one.entries))
+            resource: (self._rows(resource, one.type_pk, one.entries), self._patients(one.entries))
             for resource, one in self._waiting.items()
         }
 
@@ -123,8 +123,8 @@ class Index:
         for table, rows in made.items():
             there = before[table]
             if there != rows:
-                self._delete(table, resource, there - rows)
-                self._insert(table, resource, rows - there)
+                self._delete(table, there - rows)
+                self._connection.executemany(_INSERT[table], list(rows - there))
         was, now = self._dated(type_pk, before), self._dated(type_pk, made)
         if was != now:
             self._connection.executemany(_NOT_DATED, [(*row, resource) for row in was - now])
@@ -134,15 +134,11 @@ class Index:
             self._insert_compartments(resource, type_pk, patients)
 
     def _there(self, table: str, resource: int) -> set[tuple[Any, ...]]:
-        rows = self._connection.execute(f"SELECT * FROM {table} WHERE resource = ?", (resource,))
-        return {row[1:] for row in rows}
+        return set(self._connection.execute(f"SELECT * FROM {table} WHERE resource = ?", (resource,)))
 
-    def _insert(self, table: str, resource: int, rows: Iterable[tuple[Any, ...]]) -> None:
-        self._connection.executemany(_INSERT[table], [(resource, *row) for row in rows])
-
-    def _delete(self, table: str, resource: int, rows: Iterable[tuple[Any, ...]]) -> None:
-        width = _KEYS[table]
-        self._connection.executemany(_DELETE[table], [(resource, *row[:width]) for row in rows])
+    def _delete(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        width = 1 + _KEYS[table]
+        self._connection.executemany(_DELETE[table], [row[:width] for row in rows])
 
     def _there_patients(self, resource: int) -> set[int]:
         return {row[0] for row in self._connection.execute(_PATIENTS, (resource,))}
@@ -164,75 +160,69 @@ class Index:
         patient = self._names.make_type("Patient")
         return {self._names.make_resource(patient, name) for kind, name in entries.compartments if kind == "Patient"}
 
-    def _rows(self, type_pk: int, entries: Entries) -> Rows:
-        names = self._names
-        token = {self._token(type_pk, entry) for entry in entries.token if entry[0] != "_id"}
+    def _rows(self, resource: int, type_pk: int, entries: Entries) -> Rows:
+        names, params = self._names, self._names.params(type_pk)
+        token = {(resource, params[e[0]], *self._concept(e)) for e in entries.token if e[0] != "_id"}
         for code, system, type_code, value in entries.of_type:
-            param = names.make_param(type_pk, code + OF_TYPE)
-            token.add((param, names.make_concept(f"{system}|{type_code}", value), 0))
+            token.add((resource, params[code + OF_TYPE], names.make_concept(f"{system}|{type_code}", value), 0))
         for code, value in entries.uri:
-            token.add((names.make_param(type_pk, code), names.make_concept("", value), 0))
-        for entry in entries.reference:
-            if entry[5] or entry[6]:
-                param = names.make_param(type_pk, entry[0] + IDENTIFIER)
-                token.add((param, names.make_concept(entry[5], entry[6]), 0))
+            token.add((resource, params[code], names.make_concept("", value), 0))
+        for e in entries.reference:
+            if e[5] or e[6]:
+                token.add((resource, params[e[0] + IDENTIFIER], names.make_concept(e[5], e[6]), 0))
         return {
             "token": token,
-            "string": {(names.make_param(type_pk, code), text, exact) for code, text, exact in entries.string},
-            "reference": {self._reference(type_pk, entry) for entry in entries.reference},
-            "date": {(names.make_param(type_pk, e[0]), e[1], e[2]) for e in entries.date if e[0] != "_lastUpdated"},
-            "number": {(names.make_param(type_pk, code), low, high) for code, low, high in entries.number},
-            "quantity": {self._quantity(type_pk, entry) for entry in entries.quantity},
-            "near": {(names.make_param(type_pk, code), *point) for code, *point in entries.near},
-            "composite": set(self._composites(type_pk, entries)),
+            "string": {(resource, params[code], text, exact) for code, text, exact in entries.string},
+            "reference": {(resource, params[e[0]], self._target(e), e[4]) for e in entries.reference},
+            "date": {(resource, params[e[0]], e[1], e[2]) for e in entries.date if e[0] != "_lastUpdated"},
+            "number": {(resource, params[code], low, high) for code, low, high in entries.number},
+            "quantity": {(resource, params[e[0]], *self._quantity(e)) for e in entries.quantity},
+            "near": {(resource, params[code], *point) for code, *point in entries.near},
+            "composite": set(self._composites(resource, params, entries)) if entries.composite else set(),
         }
 
-    def _token(self, type_pk: int, entry: Any) -> tuple[int, int, int]:
-        code, system, value, text = entry
+    def _concept(self, entry: Any) -> tuple[int, int]:
+        """Concept and phrase of a token."""
+        _, system, value, text = entry
         names = self._names
         phrase = names.make_concept("", "", text) if text else 0
-        concept = phrase
-        if value or system:
-            concept = names.make_concept(system, value)
-            if phrase:
-                names.say(phrase, concept)
-        return names.make_param(type_pk, code), concept, phrase
+        if not (value or system):
+            return phrase, phrase
+        concept = names.make_concept(system, value)
+        if phrase:
+            names.say(phrase, concept)
+        return concept, phrase
 
-    def _reference(self, type_pk: int, entry: Any) -> tuple[int, int, str]:
-        code, kind, name, url, version, _, _ = entry
-        names = self._names
-        target = names.make_resource(names.make_type(kind if name else ""), name or url)
-        return names.make_param(type_pk, code), target, version
+    def _target(self, entry: Any) -> int:
+        """The number of what is referred to."""
+        _, kind, name, url, *_ = entry
+        return self._names.make_resource(self._names.make_type(kind if name else ""), name or url)
 
-    def _quantity(self, type_pk: int, entry: Any) -> tuple[Any, ...]:
-        code, low, high, system, unit_code, unit, canonical_low, canonical_high, canonical = entry
-        names = self._names
-        written = names.make_concept(system, unit_code, unit)
-        base = None if canonical is None else names.make_concept("", canonical)
-        return names.make_param(type_pk, code), low, high, written, canonical_low, canonical_high, base
+    def _quantity(self, entry: Any) -> tuple[Any, ...]:
+        """Columns of a quantity from `low` on."""
+        _, low, high, system, unit_code, unit, canonical_low, canonical_high, canonical = entry
+        written = self._names.make_concept(system, unit_code, unit)
+        base = None if canonical is None else self._names.make_concept("", canonical)
+        return low, high, written, canonical_low, canonical_high, base
 
-    def _composites(self, type_pk: int, entries: Entries) -> Iterable[tuple[Any, ...]]:
+    def _composites(self, resource: int, params: Params, entries: Entries) -> Iterable[tuple[Any, ...]]:
         number: dict[str, int] = {}
         for code, parts in dict.fromkeys(entries.composite):
             number[code] = number.get(code, -1) + 1
-            param = self._names.make_param(type_pk, code)
             for part, entry in enumerate(parts):
-                yield (param, number[code], part, *self._part(type_pk, entry))
+                yield (resource, params[code], number[code], part, *self._part(entry))
 
-    def _part(self, type_pk: int, entry: Any) -> tuple[Any, ...]:
+    def _part(self, entry: Any) -> tuple[Any, ...]:
         """The columns from `key` on; which kind an entry is shows in its length (`hie.search.entries`)."""
         match len(entry):
             case 4:
-                _, concept, phrase = self._token(type_pk, entry)
-                return concept, phrase, *([None] * 8)
+                return *self._concept(entry), *([None] * 8)
             case 7:
-                _, target, _ = self._reference(type_pk, entry)
-                return target, *([None] * 9)
+                return self._target(entry), *([None] * 9)
             case 2:
                 return self._names.make_concept("", entry[1]), *([None] * 9)
             case 9:
-                _, low, high, unit, canonical_low, canonical_high, canonical = self._quantity(type_pk, entry)
-                return None, None, None, None, low, high, unit, canonical_low, canonical_high, canonical
+                return None, None, None, None, *self._quantity(entry)
         if isinstance(entry[1], str):
             return None, None, entry[1], entry[2], *([None] * 6)
         return None, None, None, None, entry[1], entry[2], *([None] * 4)
@@ -240,13 +230,13 @@ class Index:
 
 def _dated_rows(rows: Rows, code: int, date: int) -> set[tuple[int, int, int]]:
     """(param, concept, start) of one resource, from its rows of the other tables; texts without a code have none."""
-    starts = [row[1] for row in rows["date"] if row[0] == date]
+    starts = [row[2] for row in rows["date"] if row[1] == date]
     if not starts:
         return set()
     ends = {min(starts), max(starts)}
     return {
         (param, concept, start)
-        for param, concept, phrase in rows["token"]
+        for _, param, concept, phrase in rows["token"]
         if param == code and concept != phrase
         for start in ends
     }

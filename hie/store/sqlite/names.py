@@ -14,6 +14,18 @@ KEPT = 200_000
 """Resource and concept numbers kept in memory at most, each."""
 
 
+class Params(dict[str, int]):
+    """Search parameter -> number, for one type; asked for by `[]`, one that has no number gets one now."""
+
+    def __init__(self, names: "Names", type_pk: int) -> None:
+        super().__init__()
+        self._names = names
+        self._type_pk = type_pk
+
+    def __missing__(self, name: str) -> int:
+        return self._names.make_param(self._type_pk, name)
+
+
 class Names:
     """The numbers of types and parameters (all in memory) and of resources and concepts (a bounded cache).
 
@@ -26,7 +38,7 @@ class Names:
         self._connection = connection
         self._types: dict[str, int] = {}
         self._type_names: dict[int, str] = {}
-        self._params: dict[tuple[int, str], int] = {}
+        self._params: dict[int, Params] = {}
         self._resources: dict[tuple[int, str], int] = {}
         self._systems: dict[str, int] = {"": 0}
         self._concepts: dict[tuple[str, str, str], int] = {}
@@ -46,7 +58,7 @@ class Names:
         for pk, uri in self._connection.execute("SELECT pk, uri FROM system"):
             self._systems[uri] = pk
         for pk, type_pk, name in self._connection.execute("SELECT pk, type, name FROM param"):
-            self._params[type_pk, name] = pk
+            self.params(type_pk)[name] = pk
 
     def mark(self) -> int:
         """A point to roll back to."""
@@ -101,17 +113,22 @@ class Names:
             self._remember(self._type_names, pk, name)
         return pk
 
+    def params(self, type_pk: int) -> "Params":
+        """The numbers of the search parameters of a type."""
+        found = self._params.get(type_pk)
+        if found is None:
+            found = self._params[type_pk] = Params(self, type_pk)
+        return found
+
     def param(self, type_pk: int, name: str) -> int | None:
         """The number of a search parameter of a type."""
-        return self._params.get((type_pk, name))
+        return self.params(type_pk).get(name)
 
     def make_param(self, type_pk: int, name: str) -> int:
-        """The number of a search parameter of a type, given now if it has none."""
-        pk = self._params.get((type_pk, name))
-        if pk is None:
-            self._connection.execute("INSERT INTO param (type, name) VALUES (?, ?)", (type_pk, name))
-            pk = self._connection.last_insert_rowid()
-            self._remember(self._params, (type_pk, name), pk)
+        """A number for a search parameter of a type that has none."""
+        self._connection.execute("INSERT INTO param (type, name) VALUES (?, ?)", (type_pk, name))
+        pk = self._connection.last_insert_rowid()
+        self._remember(self.params(type_pk), name, pk)
         return pk
 
     def _next(self, table: str) -> int:
@@ -230,11 +247,10 @@ class FollowedNames(Names):
 
     def param(self, type_pk: int, name: str) -> int | None:
         """See `Names.param`."""
-        key = (type_pk, name)
-        if key not in self._params:
-            found = self._look("SELECT pk FROM param WHERE type = ? AND name = ?", key)
+        if name not in self.params(type_pk):
+            found = self._look("SELECT pk FROM param WHERE type = ? AND name = ?", (type_pk, name))
             if found is not None:
-                self._params[key] = found
+                self.params(type_pk)[name] = found
         return super().param(type_pk, name)
 
     def system(self, uri: str) -> int | None:
