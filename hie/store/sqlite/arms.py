@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from hie.search.plan import Compare, Match, Op, RangeTest, StringTest
-from hie.store.sqlite.conditions import DAY, Sql, date_condition, joined
-from hie.store.sqlite.probing import Scope, live
+from hie.search.plan import Clause, Compare, Kind, Match, Op, RangeTest, StringTest
+from hie.store.sqlite.conditions import DAY, NEVER, Sql, date_condition, joined
+from hie.store.sqlite.probing import Probing, Scope, live
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,23 @@ def pairs(table: str, params: Sql, condition: Sql) -> list[tuple[int, int]] | No
     if column is None or not (condition.text == f"{column} = ?" or _LISTED[column].fullmatch(condition.text)):
         return None
     found = [(param, value) for param in params.values for value in condition.values]
-    return found if len(found) <= _MOST_ARMS else None
+    return found if len(found) <= MOST_ARMS else None
+
+
+def equal_pairs(
+    clause: Clause, param: str, kind: Kind, scope: Scope, compiler: Probing
+) -> list[tuple[int, int]] | None:
+    """Each (param, value) of a clause on this parameter of one type that asks for plain equality with few values; None
+    for any other clause, and where there is nothing that has such a value."""
+    if not (isinstance(clause, Match) and (clause.param, clause.kind) == (param, kind)) or len(scope) != 1:
+        return None
+    found: list[tuple[int, int]] = []
+    for table, params, condition in compiler.rows(clause, scope):
+        some = [] if condition is NEVER else pairs(table, params, condition)
+        if some is None or params.values != tuple(compiler.params(scope, param)):
+            return None
+        found += some
+    return found or None
 
 
 def split(table: str, params: Sql, condition: Sql) -> list[Arm] | None:
@@ -78,5 +94,7 @@ def _date_arm(where: Sql, more: str, *values: int) -> Arm:
 
 _EQUAL = {"token": "concept", "reference": "target"}
 _LISTED = {column: re.compile(rf"{column} IN \([?, ]+\)") for column in _EQUAL.values()}
-_MOST_ARMS = 32
+MOST_ARMS = 32
+"""A clause with more values is not taken apart."""
+
 _INSIDE = (Compare.CONTAINS, Compare.ENDS)

@@ -7,9 +7,9 @@ clinical parameters that most record types share). Both are read off the rows of
 
 from collections.abc import Sequence
 
-from hie.search.plan import Clause, Kind, Match, SortKey
-from hie.store.sqlite.arms import pairs
-from hie.store.sqlite.conditions import NEVER, Sql
+from hie.search.plan import Clause, Kind, SortKey
+from hie.store.sqlite.arms import equal_pairs
+from hie.store.sqlite.conditions import Sql
 from hie.store.sqlite.index import CODE, DATE
 from hie.store.sqlite.probing import Probing, Scope
 
@@ -19,17 +19,9 @@ Pair = tuple[int, int]
 
 def dated_pairs(clause: Clause, key: SortKey, scope: Scope, compiler: Probing) -> list[Pair] | None:
     """Where `dated` lists what meets the clause in the order of the key; None when it does not."""
-    if not (isinstance(clause, Match) and (clause.param, clause.kind) == (CODE, Kind.TOKEN)):
+    if (key.param, key.kind) != (DATE, Kind.DATE):
         return None
-    if (key.param, key.kind) != (DATE, Kind.DATE) or len(scope) != 1:
-        return None
-    found: list[Pair] = []
-    for table, params, condition in compiler.rows(clause, scope):
-        some = [] if condition is NEVER else pairs(table, params, condition)
-        if some is None or len(params.values) != 1 or params.values[0] != compiler.params(scope, CODE)[0]:
-            return None
-        found += some
-    return found or None
+    return equal_pairs(clause, CODE, Kind.TOKEN, scope, compiler)
 
 
 def dated_select(found: Sequence[Pair], beyond: Sql) -> Sql:

@@ -29,6 +29,7 @@ from hie.search.plan import (
     Words,
 )
 from hie.store.sqlite.arms import Arm, checked, date_arms, plain, split
+from hie.store.sqlite.coded import coded_arms
 from hie.store.sqlite.conditions import NEVER, Sql, joined, one_of
 from hie.store.sqlite.probing import TABLES, Probing, Scope
 from hie.store.sqlite.texts import expression
@@ -38,13 +39,19 @@ from hie.store.sqlite.texts import expression
 class Choice:
     """The clause that drives, its arms, and what was counted: (clause, rows, whether the count was capped).
 
-    `sure` is False when counting ended before it was known which clause lists the fewest.
+    `sure` is False when counting ended before it was known which clause lists the fewest. The clause may be two of the
+    given ones together.
     """
 
     clause: Clause
     arms: list[Arm]
     counts: list[tuple[Clause, int, bool]]
     sure: bool = True
+
+    def rest(self, clauses: Sequence[Clause]) -> list[Clause]:
+        """Those of the given clauses that do not drive."""
+        driving = (self.clause, *self.clause.clauses) if isinstance(self.clause, And) else (self.clause,)
+        return [part for part in clauses if all(part is not one for one in driving)]
 
 
 class Compiler(Probing):
@@ -70,7 +77,7 @@ class Compiler(Probing):
         choice = self.choose(clause.clauses, scope)
         if choice is None:
             return None
-        rest = [part for part in clause.clauses if part is not choice.clause]
+        rest = choice.rest(clause.clauses)
         if not rest:
             return choice.arms
         probes = joined([self.probe(part, scope, "d.resource") for part in rest], "AND")
@@ -205,6 +212,9 @@ class Compiler(Probing):
         Counts grow in rounds, so a selective clause is found after few rows, however dense the others are. With `sure`
         off they end after the first when all are dense and one comes in order.
         """
+        together = coded_arms(clauses, scope, self)
+        if together is not None and (rows := self.estimate(together[1], _FEW)) < _FEW:
+            return Choice(*together, [(together[0], rows, False)])
         drivable = [(clause, arms) for clause in clauses if (arms := self.arms(clause, scope)) is not None]
         strict = [pair for pair in drivable if not any(arm.loose for arm in pair[1])]
         drivable = sorted(strict or drivable, key=_likely)

@@ -27,7 +27,7 @@ WIDTHS = {
 
 _INSERT = {
     table: f"INSERT INTO {table} VALUES ({', '.join('?' * width)})"
-    for table, width in {**WIDTHS, "compartment": 3, "dated": 4}.items()
+    for table, width in {**WIDTHS, "compartment": 3, "dated": 4, "coded": 4}.items()
 }
 _FIRST_COLUMNS = itemgetter(0, 1)
 _KEY = {
@@ -43,8 +43,9 @@ _KEY = {
 _DELETE = {table: f"DELETE FROM {table} WHERE resource = ? AND {key}" for table, key in _KEY.items()}
 _KEYS = {table: key.count("?") for table, key in _KEY.items()}
 
-CODE, DATE = "code", "date"
-"""The parameter whose resources `dated` lists, and the one that gives their order (`hie.store.sqlite.dated`)."""
+CODE, DATE, PATIENT = "code", "date", "patient"
+"""The parameter whose resources `dated` lists by date (`hie.store.sqlite.dated`) and `coded` by patient
+(`hie.store.sqlite.coded`)."""
 IDENTIFIER = ":identifier"
 """Logical identifiers of references are tokens of the parameter with this behind its code."""
 OF_TYPE = ":of-type"
@@ -100,10 +101,11 @@ class Index:
                 if some:
                     added[table] += some
             added["compartment"] += [(patient, type_pk, resource) for patient in patients]
-            added["dated"] += [(*row, resource) for row in self._dated(type_pk, rows)]
+            for table, some in self._derived(resource, type_pk, rows).items():
+                added[table] += some
         for table, all_rows in added.items():
             if all_rows:
-                all_rows.sort(key=None if table == "dated" else _FIRST_COLUMNS)
+                all_rows.sort(key=None if table in _NOT else _FIRST_COLUMNS)
                 self._connection.executemany(_INSERT[table], all_rows)
         self.discard()
 
@@ -125,10 +127,10 @@ class Index:
             if there != rows:
                 self._delete(table, there - rows)
                 self._connection.executemany(_INSERT[table], list(rows - there))
-        was, now = self._dated(type_pk, before), self._dated(type_pk, made)
-        if was != now:
-            self._connection.executemany(_NOT_DATED, [(*row, resource) for row in was - now])
-            self._connection.executemany(_INSERT["dated"], [(*row, resource) for row in now - was])
+        was, now = self._derived(resource, type_pk, before), self._derived(resource, type_pk, made)
+        for table in now if was != now else ():
+            self._connection.executemany(_NOT[table], list(was[table] - now[table]))
+            self._connection.executemany(_INSERT[table], list(now[table] - was[table]))
         if self._there_patients(resource) != patients:
             self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
             self._insert_compartments(resource, type_pk, patients)
@@ -148,9 +150,21 @@ class Index:
         if rows:
             self._connection.executemany("INSERT INTO compartment VALUES (?, ?, ?)", rows)
 
-    def _dated(self, type_pk: int, rows: Rows) -> set[tuple[int, int, int]]:
-        code, date = self._names.param(type_pk, CODE), self._names.param(type_pk, DATE)
-        return set() if code is None or date is None else _dated_rows(rows, code, date)
+    def _derived(self, resource: int, type_pk: int, rows: Rows) -> dict[str, set[tuple[int, ...]]]:
+        """The rows of `dated` and `coded`, read off those of the other tables; texts without a code have none."""
+        params = self._names.params(type_pk)
+        param = params.get(CODE)
+        concepts = [concept for _, own, concept, phrase in rows["token"] if own == param and concept != phrase]
+        if param is None or not concepts:
+            return {"dated": set(), "coded": set()}
+        date, patient = params.get(DATE), params.get(PATIENT)
+        starts = [row[2] for row in rows["date"] if row[1] == date]
+        ends = {min(starts), max(starts)} if starts else set()
+        targets = {row[1:3] for row in rows["reference"] if row[1] == patient}
+        return {
+            "dated": {(param, concept, start, resource) for concept in concepts for start in ends},
+            "coded": {(*target, concept, resource) for target in targets for concept in concepts},
+        }
 
     # -- entries to rows -----------------------------------------------------------------------------------------
 
@@ -228,19 +242,8 @@ class Index:
         return None, None, None, None, entry[1], entry[2], *([None] * 4)
 
 
-def _dated_rows(rows: Rows, code: int, date: int) -> set[tuple[int, int, int]]:
-    """(param, concept, start) of one resource, from its rows of the other tables; texts without a code have none."""
-    starts = [row[2] for row in rows["date"] if row[1] == date]
-    if not starts:
-        return set()
-    ends = {min(starts), max(starts)}
-    return {
-        (param, concept, start)
-        for _, param, concept, phrase in rows["token"]
-        if param == code and concept != phrase
-        for start in ends
-    }
-
-
-_NOT_DATED = "DELETE FROM dated WHERE param = ? AND concept = ? AND low = ? AND resource = ?"
+_NOT = {
+    "dated": "DELETE FROM dated WHERE param = ? AND concept = ? AND low = ? AND resource = ?",
+    "coded": "DELETE FROM coded WHERE param = ? AND target = ? AND concept = ? AND resource = ?",
+}
 _PATIENTS = "SELECT patient FROM compartment WHERE resource = ?"

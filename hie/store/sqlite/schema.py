@@ -8,7 +8,8 @@ Entries are kept per kind in tables clustered by resource (so they are appended,
 when a set of candidates is there) with one covering index by value (so a value is a range scan). `concept` holds each
 distinct (system, code) once, and each text as a concept without code; URIs are concepts without system. `said` tells
 which texts were ever used for a coded concept, so that `:text` finds the concepts first. `dated` has the resources of a
-code by date (`hie.store.sqlite.dated`). See `docs/decisions/`.
+code by date (`hie.store.sqlite.dated`), `coded` those of a patient by code (`hie.store.sqlite.coded`). See
+`docs/decisions/`.
 """
 
 import apsw
@@ -102,7 +103,20 @@ WHERE c.name = 'code' AND (
 ORDER BY 1, 2, 3, 4
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED)
+_CODED = """
+CREATE TABLE coded (
+    param INTEGER, target INTEGER, concept INTEGER, resource INTEGER, PRIMARY KEY (param, target, concept, resource)
+) WITHOUT ROWID;
+INSERT OR IGNORE INTO coded
+SELECT r.param, r.target, x.concept, r.resource
+FROM param p CROSS JOIN param c ON c.type = p.type AND c.name = 'code'
+CROSS JOIN reference r ON r.param = p.pk
+CROSS JOIN token x ON x.resource = r.resource AND x.param = c.pk AND x.concept <> x.phrase
+WHERE p.name = 'patient'
+ORDER BY 1, 2, 3, 4
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED, _CODED)
 """Step n takes schema version n to n + 1; steps are only ever added."""
 
 

@@ -40,8 +40,7 @@ class Sets:
         if choice is None:
             return Source([self.everything(scope)], clauses, None, [])
         live = [checked(arm, scope) for arm in choice.arms]
-        rest = [part for part in clauses if part is not choice.clause]
-        return Source(live, rest, choice.clause, choice.counts, choice.sure)
+        return Source(live, choice.rest(clauses), choice.clause, choice.counts, choice.sure)
 
     def everything(self, scope: Scope) -> Arm:
         """All current resources of the types."""
