@@ -43,7 +43,7 @@ from hie.api.shape import shape_of
 from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.base.ids import random_id
+from hie.base.ids import new_id
 from hie.fhir.definitions import Definitions
 from hie.security.policy import Policy
 from hie.security.principal import Principal
@@ -79,7 +79,7 @@ def fhir_app(
     check: Check = nothing_wrong,
     validate: Validate = nothing_wrong,
     authenticate: Authenticate = local_operator,
-    new_id: Callable[[], str] = random_id,
+    new_id: Callable[[], str] = new_id,
     parameters: SearchParameters | None = None,
     terminology: StoredTerminology | None = None,
 ) -> "FhirApp":
@@ -240,7 +240,7 @@ class FhirApp:
     def _frame(self, headers: Mapping[str, str], out: dict[str, str]) -> None:
         """Headers of every answer: request id, cache rules, CORS."""
         given = headers.get("x-request-id", "")
-        out["X-Request-Id"] = given if _REQUEST_ID.fullmatch(given) else random_id()
+        out["X-Request-Id"] = given if _REQUEST_ID.fullmatch(given) else new_id()
         out.setdefault("Cache-Control", "private, no-cache")
         out["Vary"] = "Accept, Accept-Encoding, Origin, Prefer"
         origin = headers.get("origin")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from hie.api.references import conditional_type
 from hie.api.slot import Slot
-from hie.base.ids import random_id
+from hie.base.ids import new_id
 from hie.search.entries import Entries
 from hie.store.port import Ready
 
@@ -35,7 +35,7 @@ def stand_ins(slots: Iterable[Slot], later: Mapping[str, str], known: dict[str, 
         if not kind or slot.key != "reference":
             return None
         if slot.text not in known:
-            known[slot.text] = f"{kind}/{random_id()}"
+            known[slot.text] = f"{kind}/{new_id()}"
         found[slot.text] = known[slot.text]
     return found
 

@@ -1,8 +1,9 @@
-"""Ids: the same key always gives the same one, on every machine (design decision 4); without a key, a random one."""
+"""Ids: the same key always gives the same one, on every machine (design decision 4); without a key, a new one."""
 
 import hashlib
 import os
 from functools import lru_cache
+from time import time_ns
 from uuid import UUID
 
 NAMESPACE = UUID("6f6c1a52-0e0b-5a35-9d0c-6a2d0c1f7b11")
@@ -20,18 +21,22 @@ def stable_id(*parts: str) -> str:
 
 
 _READY: list[str] = []
-"""Random ids made beforehand: the system is asked for random bytes once for 256 of them."""
+"""New ids made beforehand: the system is asked for random bytes once for 256 of them."""
 os.register_at_fork(after_in_child=_READY.clear)
 
 
-def random_id() -> str:
-    """UUIDv4 text (RFC 4122 §4.4); for any thread."""
+def new_id() -> str:
+    """UUIDv7 text (RFC 9562 §5.7): milliseconds, then random; for any thread.
+
+    Ids that are made one after the other are neighbours in an index, so a store writes fewer pages. 256 are made at a
+    time; some are given out later than their milliseconds say.
+    """
     while True:
         try:
             return _READY.pop()
         except IndexError:
-            digits = os.urandom(4096).hex()
-            _READY.extend(_uuid(digits[start : start + 32], 4) for start in range(0, len(digits), 32))
+            now, digits = f"{time_ns() // 1_000_000:012x}", os.urandom(20 * 128).hex()
+            _READY.extend(_uuid(now + digits[start : start + 20], 7) for start in range(0, len(digits), 20))
 
 
 def _uuid(digits: str, version: int) -> str:

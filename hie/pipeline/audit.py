@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hie.base.clock import instant, micros
-from hie.base.ids import random_id
+from hie.base.ids import new_id
 from hie.base.systems import BASE, CODE_SYSTEM
 from hie.pipeline.provenance import RAW_ITEM_SYSTEM
 from hie.staging.tables import AUDIT
@@ -28,7 +28,7 @@ _EXECUTE = "E"
 
 async def audit_tables(tx: Transaction, at: datetime, principal: str, before: str, after: str) -> None:
     """Record that `principal` put the tables of version `after` in force, in place of `before`."""
-    named = random_id()
+    named = new_id()
     row: Row = {"id": named, "at": micros(at), "action": "reload", "target": f"maps/{after}", "principal": principal}
     await tx.insert(AUDIT, {**row, "reason": f"in place of {before}"})
     what = {"identifier": {"system": MAPS_SYSTEM, "value": after}}
@@ -39,7 +39,7 @@ async def audit(
     tx: Transaction, at: datetime, principal: str, action: str, item: str, part: int | None, reason: str = ""
 ) -> None:
     """Record that `principal` did `action` to a raw item or, unless `part` is None, to one part of it."""
-    named = random_id()
+    named = new_id()
     target = f"{item}/{'*' if part is None else part}"
     row: Row = {"id": named, "at": micros(at), "action": action, "target": target, "principal": principal}
     await tx.insert(AUDIT, {**row, "reason": reason})
