@@ -171,12 +171,12 @@ class Index:
     def _patients(self, entries: Entries) -> set[int]:
         if not entries.compartments:
             return set()
-        patient = self._names.make_type("Patient")
-        return {self._names.make_resource(patient, name) for kind, name in entries.compartments if kind == "Patient"}
+        return {self._names.make_target(kind, name) for kind, name in entries.compartments if kind == "Patient"}
 
     def _rows(self, resource: int, type_pk: int, entries: Entries) -> Rows:
         names, params = self._names, self._names.params(type_pk)
-        token = {(resource, params[e[0]], *self._concept(e)) for e in entries.token if e[0] != "_id"}
+        make_token, make_target = names.make_token, names.make_target
+        token = {(resource, params[e[0]], *make_token(e[1], e[2], e[3])) for e in entries.token if e[0] != "_id"}
         for code, system, type_code, value in entries.of_type:
             token.add((resource, params[code + OF_TYPE], names.make_concept(f"{system}|{type_code}", value), 0))
         for code, value in entries.uri:
@@ -187,30 +187,16 @@ class Index:
         return {
             "token": token,
             "string": {(resource, params[code], text, exact) for code, text, exact in entries.string},
-            "reference": {(resource, params[e[0]], self._target(e), e[4]) for e in entries.reference},
+            "reference": {
+                (resource, params[e[0]], make_target(e[1], e[2]) if e[2] else make_target("", e[3]), e[4])
+                for e in entries.reference
+            },
             "date": {(resource, params[e[0]], e[1], e[2]) for e in entries.date if e[0] != "_lastUpdated"},
             "number": {(resource, params[code], low, high) for code, low, high in entries.number},
             "quantity": {(resource, params[e[0]], *self._quantity(e)) for e in entries.quantity},
             "near": {(resource, params[code], *point) for code, *point in entries.near},
             "composite": set(self._composites(resource, params, entries)) if entries.composite else set(),
         }
-
-    def _concept(self, entry: Any) -> tuple[int, int]:
-        """Concept and phrase of a token."""
-        _, system, value, text = entry
-        names = self._names
-        phrase = names.make_concept("", "", text) if text else 0
-        if not (value or system):
-            return phrase, phrase
-        concept = names.make_concept(system, value)
-        if phrase:
-            names.say(phrase, concept)
-        return concept, phrase
-
-    def _target(self, entry: Any) -> int:
-        """The number of what is referred to."""
-        _, kind, name, url, *_ = entry
-        return self._names.make_resource(self._names.make_type(kind if name else ""), name or url)
 
     def _quantity(self, entry: Any) -> tuple[Any, ...]:
         """Columns of a quantity from `low` on."""
@@ -230,9 +216,10 @@ class Index:
         """The columns from `key` on; which kind an entry is shows in its length (`hie.search.entries`)."""
         match len(entry):
             case 4:
-                return *self._concept(entry), *([None] * 8)
+                return *self._names.make_token(*entry[1:]), *([None] * 8)
             case 7:
-                return self._target(entry), *([None] * 9)
+                _, kind, name, url, *_ = entry
+                return self._names.make_target(kind if name else "", name or url), *([None] * 9)
             case 2:
                 return self._names.make_concept("", entry[1]), *([None] * 9)
             case 9:

@@ -43,6 +43,8 @@ class Names:
         self._systems: dict[str, int] = {"": 0}
         self._concepts: dict[tuple[str, str, str], int] = {}
         self._said: dict[tuple[int, int], bool] = {}
+        self._targets: dict[tuple[str, str], int] = {}
+        self._tokens: dict[tuple[str, str, str], tuple[int, int]] = {}
         self._made: list[tuple[dict[Any, Any], Hashable]] = []
         self._last: dict[str, int] = {}
         self._new_resources: list[tuple[int, int, str]] = []
@@ -79,7 +81,7 @@ class Names:
     def committed(self) -> None:
         """Keep what was made; drop a cache that has grown too large."""
         self._made.clear()
-        for cache in (self._resources, self._concepts, self._said):
+        for cache in (self._resources, self._concepts, self._said, self._targets, self._tokens):
             if len(cache) > KEPT:
                 cache.clear()
 
@@ -154,6 +156,15 @@ class Names:
             self._remember(self._resources, key, pk)
         return int(pk)
 
+    def make_target(self, resource_type: str, resource_id: str) -> int:
+        """The number of what a reference leads to; a URL is an id of the type ""."""
+        key = (resource_type, resource_id)
+        pk = self._targets.get(key)
+        if pk is None:
+            pk = self.make_resource(self.make_type(resource_type), resource_id)
+            self._remember(self._targets, key, pk)
+        return pk
+
     def note_resource(self, type_pk: int, resource_id: str, pk: int) -> None:
         """Remember the number of a resource that was just made."""
         self._remember(self._resources, (type_pk, resource_id), pk)
@@ -182,8 +193,20 @@ class Names:
             self._remember(self._concepts, key, pk)
         return pk
 
-    def say(self, phrase: int, concept: int) -> None:
-        """Note that the text `phrase` was used for `concept`."""
+    def make_token(self, system: str, code: str, text: str) -> tuple[int, int]:
+        """The numbers of a code and of the text that was used for it; a text without a code stands for both."""
+        key = (system, code, text)
+        pair = self._tokens.get(key)
+        if pair is None:
+            phrase = self.make_concept("", "", text) if text else 0
+            concept = self.make_concept(system, code) if code or system else phrase
+            if phrase and concept != phrase:
+                self._say(phrase, concept)
+            pair = concept, phrase
+            self._remember(self._tokens, key, pair)
+        return pair
+
+    def _say(self, phrase: int, concept: int) -> None:
         if (phrase, concept) not in self._said:
             self._new_said.append((phrase, concept))
             self._remember(self._said, (phrase, concept), True)
@@ -203,6 +226,7 @@ class Names:
                 self._concepts[key] = int(self._connection.execute(_CONCEPT, row).get)
             for pair in said:
                 del self._said[pair]
+            self._tokens.clear()
             return False
         self._connection.executemany("INSERT OR IGNORE INTO said VALUES (?, ?)", said)
         resources, self._new_resources = self._new_resources, []
