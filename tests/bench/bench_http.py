@@ -2,9 +2,9 @@
 
     python -m tests.bench.bench_http --synthea FOLDER [--resources 100000] [--data DIR]
 
-A server of its own (`hie serve`: SQLite, `synchronous=FULL`, structure validation on) in one process, clients in this
-one. The load posts transaction Bundles of a Synthea folder, again and again under new ids, over 8 connections. Searches
-are timed when the store has 10,000 resources and at the end: what counts is the ratio.
+Servers of their own (`hie serve`: SQLite, `synchronous=FULL`, structure validation on), clients in this process. The
+load posts transaction Bundles of a Synthea folder, again and again under new ids, over 8 connections. A second server
+keeps 10,000 resources; searches are timed at the end, on both in turns: what counts is the ratio.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import random
 import re
 import statistics
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter, process_time
 from urllib.parse import quote, urlsplit
@@ -181,20 +181,22 @@ async def samples(port: int, wanted: int = 200) -> list[dict[str, str]]:
     ]
 
 
-async def latencies(port: int, rounds: int) -> dict[str, float]:
-    """Median milliseconds of each search, one connection."""
-    asked, found = await samples(port), {}
-    client = await Client.connect(port)
+async def latencies(ports: Sequence[int], rounds: int) -> dict[str, list[float]]:
+    """Median milliseconds of each search on each server, one connection to each, asked in turns."""
+    asked, found = [await samples(port) for port in ports], {}
+    clients = [await Client.connect(port) for port in ports]
     for label, path in SEARCHES.items():
-        took = []
-        for number in range(rounds):
-            url = "/fhir/" + path.format(**asked[number % len(asked)])
+        took: list[list[float]] = [[] for _ in ports]
+        for number, place in itertools.product(range(rounds), range(len(ports))):
+            people = asked[place]
+            url = "/fhir/" + path.format(**people[number % len(people)])
             began = perf_counter()
-            answer = await client.get(url)
-            took.append((perf_counter() - began) * 1e3)
+            answer = await clients[place].get(url)
+            took[place].append((perf_counter() - began) * 1e3)
             assert answer.status == 200, answer.body[:500]
-        found[label] = statistics.median(took)
-    client.close()
+        found[label] = [statistics.median(times) for times in took]
+    for client in clients:
+        client.close()
     return found
 
 
@@ -222,27 +224,33 @@ async def rates(port: int, seconds: float, connections: int = 8) -> None:
         print(f"  {label:40} {rate}  {cpu.each(done)}", flush=True)
 
 
-async def run(port: int, options: argparse.Namespace) -> None:
-    """Load, time, load on, time again."""
-    shared, patients = bundles(options.synthea)
+async def filled(port: int, source: Sequence[list[tuple[bytes, int]]]) -> Load:
+    """A load that has posted what all Bundles refer to."""
+    shared, patients = source
     client = await Client.connect(port)
     for body, _ in shared:
         assert (await client.post("/fhir", body)).status == 200
     client.close()
-    load = Load(port, again_and_again(patients))
+    return Load(port, again_and_again(patients))
+
+
+async def run(small_port: int, port: int, options: argparse.Namespace) -> None:
+    """Fill the small store, time it, load the large one, time both."""
+    source = bundles(options.synthea)
     few = min(10_000, options.resources)
+    load = await filled(small_port, source)
     await load.to(few, few)
-    before = await latencies(port, options.rounds)
-    await rates(port, options.seconds)
+    await rates(small_port, options.seconds)
     for connections in (1, 8, 32):
-        await small(port, connections, options.seconds)
-    if options.resources > few:
-        await load.to(options.resources, max(options.resources // 10, 1))
-    after = await latencies(port, options.rounds)
+        await small(small_port, connections, options.seconds)
+    whole = await filled(port, source)
+    await whole.to(options.resources, max(options.resources // 10, 1))
+    await asyncio.sleep(options.rest)
+    after = await latencies((small_port, port), options.rounds)
     await rates(port, options.seconds)
-    print(f"  {'median ms at':40} {few:>10,} {load.done:>10,}  ratio")
-    for label, value in after.items():
-        print(f"  {label:40} {before[label]:>10.2f} {value:>10.2f} {value / before[label]:>6.2f}")
+    print(f"  {'median ms at':40} {load.done:>10,} {whole.done:>10,}  ratio")
+    for label, (one, other) in after.items():
+        print(f"  {label:40} {one:>10.2f} {other:>10.2f} {other / one:>6.2f}")
 
 
 def main() -> None:
@@ -252,14 +260,16 @@ def main() -> None:
     given.add_argument("--resources", type=int, default=100_000)
     given.add_argument("--rounds", type=int, default=200)
     given.add_argument("--seconds", type=float, default=3.0)
-    given.add_argument("--data", type=Path)
+    given.add_argument("--rest", type=float, default=5.0, help="seconds of rest between the load and the searches")
+    given.add_argument("--data", type=Path, help="keep the large store here")
     options = given.parse_args()
     with contextlib.ExitStack() as stack:
-        data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hie-bench-")))
+        few, many = (Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hie-bench-"))) for _ in range(2))
+        data = options.data or many
         data.mkdir(parents=True, exist_ok=True)
         print(f"fdatasync of 4 KB: {fsyncs(data):.0f}/s")
-        url, _ = stack.enter_context(server(data))
-        uvloop.run(run(int(urlsplit(url).port or 0), options))
+        ports = [int(urlsplit(stack.enter_context(server(place))[0]).port or 0) for place in (few, data)]
+        uvloop.run(run(*ports, options))
 
 
 if __name__ == "__main__":
