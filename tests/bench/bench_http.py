@@ -44,8 +44,8 @@ SEARCHES = {
 }
 
 
-_OWN_UUID = re.compile(rb"(?<!\|)[0-9a-f]{8}(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
-"""Not those behind `|`: conditional references to hospitals and practitioners, which are loaded once."""
+_OWN_UUID = re.compile(rb"(?<!\|)[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
+"""Their first part. Not those behind `|`: conditional references to hospitals and practitioners, loaded once."""
 
 
 def bundles(folder: Path) -> tuple[list[tuple[bytes, int]], list[tuple[bytes, int]]]:
@@ -59,10 +59,11 @@ def bundles(folder: Path) -> tuple[list[tuple[bytes, int]], list[tuple[bytes, in
 
 def again_and_again(patients: list[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
     """The Bundles for ever, each time under other ids."""
+    cut = [(_OWN_UUID.split(text), entries) for text, entries in patients]
     for salt in itertools.count(1):
         prefix = f"{salt:08x}".encode()
-        for text, entries in patients:
-            yield _OWN_UUID.sub(rb"%b\1" % prefix, text), entries
+        for parts, entries in cut:
+            yield prefix.join(parts), entries
 
 
 class Cpu:

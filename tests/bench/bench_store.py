@@ -22,13 +22,15 @@ from typing import Any
 
 import orjson
 
+from hie.base.memory import settle_memory
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.search.query import parse_query
 from hie.store.port import Store, Transaction
 from hie.store.sqlite import SqliteStore
 
-_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = re.compile(rb"[0-9a-f]{8}(?=-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})")
+"""The first part of each."""
 
 
 def load(folder: Path) -> list[list[dict[str, Any]]]:
@@ -50,21 +52,15 @@ def resolved(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return changed
 
 
-def again(bundle: bytes, salt: int) -> list[dict[str, Any]]:
-    """The same Bundle under other ids."""
-    prefix = f"{salt:08x}".encode()
-    resources: list[dict[str, Any]] = orjson.loads(_UUID.sub(lambda m: prefix + m[0][8:], bundle))
-    return resources
-
-
 def rounds(bundles: list[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:
     """Bundles, over and over, until `total` resources."""
-    raw = [orjson.dumps(bundle) for bundle in bundles]
+    cut = [_UUID.split(orjson.dumps(bundle)) for bundle in bundles]
     made = salt = 0
     while made < total:
         salt += 1
-        for content in raw:
-            resources = again(content, salt)
+        prefix = f"{salt:08x}".encode()
+        for parts in cut:
+            resources = orjson.loads(prefix.join(parts))
             made += len(resources)
             yield resources
             if made >= total:
@@ -284,7 +280,7 @@ async def measure(kind: str, data: Path, options: argparse.Namespace) -> dict[st
 
 
 async def main() -> None:
-    """Fill, measure, print."""
+    """Fill, measure, print. Memory is treated as in a server."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--synthea", type=Path, required=True, help="folder with *.json.bz2")
     parser.add_argument("--store", choices=[*STORES, "both"], default="sqlite")
@@ -293,6 +289,8 @@ async def main() -> None:
     parser.add_argument("--repeat", type=int, default=200)
     parser.add_argument("--data", type=Path, default=None, help="keep the stores here; one that is there is only asked")
     options = parser.parse_args()
+    official()
+    settle_memory()
     with tempfile.TemporaryDirectory() as folder:
         data = options.data or Path(folder)
         data.mkdir(parents=True, exist_ok=True)

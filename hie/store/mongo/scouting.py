@@ -3,7 +3,8 @@
 A job reads, decides, reads again; each read is a round trip, and a transaction takes one at a time. So waiting jobs are
 first run side by side as *scouts*, on a view of the store that keeps nothing. What all of them need next by key is
 fetched by one command for each collection, and stays known to the batch: it holds the clock, so nobody changes it. A
-scout ends where only the server can answer (a search, a selection); its results and errors are thrown away.
+scout ends where only the server can answer (a search, a selection), and where it has written much: then the job itself
+is more work than its round trips. Its results and errors are thrown away.
 """
 
 import asyncio
@@ -32,6 +33,9 @@ _WAVES = 12
 
 _TURNS = 3
 """Turns of the event loop in which a scout comes to its next read."""
+
+_WRITES = 50
+"""Resources after which a scout ends."""
 
 Job = Callable[[Transaction], Awaitable[Any]]
 
@@ -128,6 +132,8 @@ class Scout:
         self, resource: dict[str, Any] | Ready, *, method: str = "PUT", unless_same: bool = False, new: bool = False
     ) -> Version:
         """See `Transaction.put`."""
+        if len(self._current) >= _WRITES:
+            raise Enough
         (kind, identity), unnumbered = named(resource), unstamped(resource)
         guess = (new or method == "POST") and not unless_same and (kind, identity) not in self._current
         current = None if guess else await self._now(kind, identity)
