@@ -126,6 +126,9 @@ class Load:
                     mark, last = now, self.done
 
         await over(self._port, 8, sender)
+        if first < last < self.done:
+            rest = (self.done - last) / (perf_counter() - mark)
+            print(f"  {self.done:>9,} resources  {rest:>8,.0f}/s", flush=True)
         rate = (self.done - first) / (perf_counter() - began)
         done = self.done - first
         print(f"  load, 8 connections, {done:,} resources: {rate:,.0f}/s  {cpu.each(done)}", flush=True)
