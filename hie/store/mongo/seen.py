@@ -17,14 +17,16 @@ from hie.store.mongo.client import OPERATION_SECONDS, translated
 
 
 class Seen:
-    """The latest time that a read or a commit of this process was answered with."""
+    """The latest time that a read or a commit of this process was answered with; `answers`: how many there were."""
 
     def __init__(self, client: AsyncMongoClient[Any]) -> None:
         self._client = client
         self._time: Timestamp | None = None
+        self.answers = 0
 
     def note(self, session: AsyncClientSession) -> None:
         """Remember what a session has seen."""
+        self.answers += 1
         time = session.operation_time
         if time is not None and (self._time is None or time > self._time):
             self._time = time
