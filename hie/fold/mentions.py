@@ -26,6 +26,15 @@ def settled(value: Any, targets: Mapping[str, str | None]) -> Any:
         return [settled(one, targets) for one in value]
     if kind is not dict and (kind in _PLAIN or not isinstance(value, Mapping)):
         return value
-    reference = value.get("reference")
-    gone = reference.__class__ is str and targets.get(reference, reference) is None
-    return {name: settled(part, targets) for name, part in value.items() if not (gone and name == "reference")}
+    made = {}
+    for name, part in value.items():
+        kind = part.__class__
+        if kind is str:
+            target = targets.get(part, part)
+            if target is not None:
+                made[name] = target
+            elif name != "reference":
+                made[name] = part
+        else:
+            made[name] = part if kind in _PLAIN else settled(part, targets)
+    return made
