@@ -42,7 +42,8 @@ mongod:  ## the library that the MongoDB of the tests needs
 clients:  ## the FHIR clients from npm that the tests drive the server with; without npm those tests are skipped
 	@if ! command -v npm >/dev/null; then echo "npm is not there: the tests with npm clients are skipped"; \
 	elif [ ! $(CLIENTS)/node_modules/.package-lock.json -nt $(CLIENTS)/package.json ]; then \
-	    npm install --prefix $(CLIENTS) --no-package-lock --ignore-scripts --no-audit --no-fund --silent && \
+	    npm install --prefix $(CLIENTS) --no-package-lock --ignore-scripts --no-audit --no-fund --silent \
+	        --fetch-timeout=20000 --fetch-retries=4 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=8000 && \
 	    touch $(CLIENTS)/node_modules/.package-lock.json || \
 	    echo "npm could not install the clients: the tests with them are skipped"; fi
 
