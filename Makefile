@@ -43,7 +43,7 @@ clients:  ## the FHIR clients from npm that the tests drive the server with; wit
 	@if ! command -v npm >/dev/null; then echo "npm is not there: the tests with npm clients are skipped"; \
 	elif [ ! $(CLIENTS)/node_modules/.package-lock.json -nt $(CLIENTS)/package.json ]; then \
 	    npm install --prefix $(CLIENTS) --no-package-lock --ignore-scripts --no-audit --no-fund --silent \
-	        --fetch-timeout=20000 --fetch-retries=4 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=8000 && \
+	        --prefer-offline --fetch-timeout=8000 --fetch-retries=4 --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=4000 && \
 	    touch $(CLIENTS)/node_modules/.package-lock.json || \
 	    echo "npm could not install the clients: the tests with them are skipped"; fi
 
