@@ -18,20 +18,17 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
-from hie.commands.simulate import Sent, Target, simulate
 from hie.simulate.dirt import even
 from hie.simulate.history import World
 from tests.bench.bench_feeds import resources, server
+from tests.bench.feeders import Tally, feed, items
 
 START = datetime(2025, 1, 6)
 PER_PERSON = 4
 """Messages that a person of 30 days sends at least."""
-
-
-class Enough(Exception):
-    """As many messages as were asked for are sent."""
 
 
 @dataclass
@@ -56,13 +53,10 @@ class Soak:
     rows: list[Sample] = field(default_factory=list)
     last: tuple[float, int, int] = (0.0, 0, 0)
 
-    def show(self, sent: Sent) -> None:
+    def show(self, sent: Tally) -> None:
         """Called after each message."""
-        n = sent.all_items
-        if n % self.every == 0 or n == self.messages:
-            self._row(n)
-        if n >= self.messages:
-            raise Enough
+        if sent.items % self.every == 0 or sent.items == self.messages:
+            self._row(sent.items)
 
     def _row(self, n: int) -> None:
         at, made = time.monotonic(), resources(self.data)
@@ -110,10 +104,9 @@ def slope(rows: list[Sample]) -> float:
 async def soak(data: Path, url: str, mllp: int, options: argparse.Namespace) -> Soak:
     """Send until there is enough."""
     found = Soak(data, options.every, options.messages, last=(time.monotonic(), 0, resources(data)))
-    target = Target(mllp=f"127.0.0.1:{mllp}", http=url, truth=data / "truth.jsonl", connections=options.connections)
     world = World(options.seed, options.messages // PER_PERSON + 1000, START, options.days, even(options.dirt))
-    with contextlib.suppress(Enough):
-        await simulate(world, target, found.show)
+    stream = islice(items(world), options.messages)
+    await feed(stream, int(url.rpartition(":")[2]), mllp, options.connections, found.show)
     return found
 
 

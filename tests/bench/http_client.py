@@ -50,10 +50,15 @@ class Client(asyncio.Protocol):
             b"GET %b HTTP/1.1\r\nHost: bench\r\nAccept: application/fhir+json\r\n\r\n" % path.encode()
         )
 
-    async def post(self, path: str, body: bytes) -> Answer:
-        """POST of JSON; the answer carries no bodies."""
+    @property
+    def closed(self) -> bool:
+        """Whether the server closed the connection."""
+        return self._transport.is_closing()
+
+    async def post(self, path: str, body: bytes, content_type: str = "application/fhir+json") -> Answer:
+        """POST; the answer carries no bodies of resources."""
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/fhir+json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n"
             f"Prefer: return=minimal\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return await self._asked(head.encode() + body)
