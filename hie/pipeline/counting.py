@@ -1,7 +1,13 @@
-"""Counting: keeps the tallies of quality in step with the rows of one item, in the job that writes them."""
+"""Counting: keeps the ledger's counters and the tallies of quality in step with the rows of one item, in the job that
+writes them.
+
+What an item changes in them is collected and written at the end, as differences, so that it can be found out in another
+process and written here (`hie/pipeline/ahead.py`): every item changes the same few rows.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from hie.base.finding import Finding
 from hie.base.record import Delivery, Parsed
@@ -9,9 +15,17 @@ from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.feed import FeedRuntime
 from hie.staging.ledger import count
 from hie.staging.tables import PART
-from hie.staging.tallies import Tallying, counts_of_item, counts_of_part
+from hie.staging.tallies import Counts, Tallying, counts_of_item, counts_of_part
 from hie.store.port import Transaction
 from hie.store.table import Row
+
+
+class Counted(NamedTuple):
+    """What one item changes, as plain values: ledger counters to add one to, and the changes to tallies."""
+
+    ledger: list[str]
+    changes: dict[str, Counts]
+    samples: dict[str, str]
 
 
 class Counting:
@@ -22,7 +36,12 @@ class Counting:
         self._runtime = runtime
         self._delivery = delivery
         self._again = again
+        self._ledger: list[str] = []
         self._tallying = Tallying(delivery.feed, delivery.received)
+
+    def ledger(self, what: str) -> None:
+        """Add one to a counter of the ledger."""
+        self._ledger.append(what)
 
     async def part(self, row: Row, findings: Sequence[Finding], resources: int) -> None:
         """Count a part that is about to become `row`; a copy is not counted."""
@@ -47,9 +66,22 @@ class Counting:
         counts = counts_of_item(received, findings, dimension)
         self._tallying.add(organisation, counts, f"{self._delivery.id}/0")
 
+    def counted(self) -> Counted:
+        """What was counted and is not written yet."""
+        return Counted(self._ledger, self._tallying.changes, self._tallying.samples)
+
     async def flush(self) -> None:
         """Write what was counted."""
-        await self._tallying.flush(self._tx)
+        await write_counted(self._tx, self._delivery, self.counted())
+        self._ledger = []
+        self._tallying.clear()
+
+
+async def write_counted(tx: Transaction, delivery: Delivery, counted: Counted) -> None:
+    """Write what an item changes."""
+    for what in counted.ledger:
+        await count(tx, delivery.received, delivery.feed, what)
+    await Tallying(delivery.feed, delivery.received, counted.changes, counted.samples).flush(tx)
 
 
 def sender(runtime: FeedRuntime, parsed: Parsed) -> str:

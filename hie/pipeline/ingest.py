@@ -109,13 +109,8 @@ class Ingest:
         row = await tx.get(RAW_ITEM, delivery.id)
         if row is not None and State(str(row["state"])) not in IN_FLIGHT:
             return await self._saved(tx, runtime, row, delivery.door)
-        if row is None:
-            await count(tx, delivery.received, delivery.feed, "received")
-            row = raw_row(delivery)
-        outcome = await settler.settle(tx, delivery, parsed, parts, row)
-        answer = runtime.answers[delivery.door](outcome, delivery.received)
-        row.update(answer=answer.body, answer_type=answer.content_type, answer_status=answer.status)
-        await tx.upsert(RAW_ITEM, row)
+        answer, counting = await settler.take_in(tx, delivery, parsed, parts, row)
+        await counting.flush()
         return answer
 
     async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:

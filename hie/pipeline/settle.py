@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from hie.base.clock import instant, micros
 from hie.base.finding import Disposition, Finding, Severity, disposition, finding, gravest
 from hie.base.ids import sha256
-from hie.base.outcome import ItemOutcome, PartOutcome
+from hie.base.outcome import Answer, ItemOutcome, PartOutcome
 from hie.base.record import Delivery, Parsed, Record
 from hie.pipeline.codec import encode_findings
 from hie.pipeline.counting import Counting, sender
 from hie.pipeline.disposition import STORED, item_disposition
 from hie.pipeline.feed import FeedRuntime
-from hie.pipeline.items import delivery_of, number, part_outcome, part_row
+from hie.pipeline.items import delivery_of, number, part_outcome, part_row, raw_row
 from hie.pipeline.persons import Persons
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.provenance import provenance, provenance_id
 from hie.pipeline.roots import Roots
 from hie.pipeline.work import MENTIONED, PartWork, Work, region_tag
-from hie.staging.ledger import count
 from hie.staging.states import SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Transaction
@@ -55,10 +54,40 @@ class Settler:
 
         `again`: what the item stated before is taken back first (replay).
         """
+        counting = Counting(tx, self.feeds[delivery.feed], delivery, again=again)
+        outcome = await self._settle(tx, delivery, parsed, parts, row, counting, again=again)
+        await counting.flush()
+        return outcome
+
+    async def take_in(
+        self, tx: Transaction, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared], row: Row | None
+    ) -> tuple[Answer, Counting]:
+        """Take in an item whose `row` is in flight, or that was not known before: settle it and save its answer. What
+        was counted is for the caller to write."""
+        counting = Counting(tx, self.feeds[delivery.feed], delivery, again=False)
+        if row is None:
+            counting.ledger("received")
+            row = raw_row(delivery)
+        outcome = await self._settle(tx, delivery, parsed, parts, row, counting)
+        answer = self.feeds[delivery.feed].answers[delivery.door](outcome, delivery.received)
+        row.update(answer=answer.body, answer_type=answer.content_type, answer_status=answer.status)
+        await tx.upsert(RAW_ITEM, row)
+        return answer, counting
+
+    async def _settle(
+        self,
+        tx: Transaction,
+        delivery: Delivery,
+        parsed: Parsed,
+        parts: Sequence[Prepared],
+        row: Row,
+        counting: Counting,
+        *,
+        again: bool = False,
+    ) -> ItemOutcome:
         work = self._work(tx, delivery)
         if again:
             await work.forget()
-        counting = Counting(tx, self.feeds[delivery.feed], delivery, again=again)
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
         found = (*parsed.findings, *self._about_the_envelope(delivery, partials))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
@@ -70,7 +99,7 @@ class Settler:
         if claimed is not State.LEASED:
             claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
         counting.item(row, found, sender(self.feeds[delivery.feed], parsed))
-        await counting.flush()
+        counting.ledger(how.value)
         row.update(
             state=advance(claimed, SETTLES[how]).value,
             disposition=how.value,
@@ -78,7 +107,6 @@ class Settler:
             maps=self.feeds[delivery.feed].maps,
             due=0,
         )
-        await count(tx, delivery.received, delivery.feed, how.value)
         return ItemOutcome(
             delivery.id,
             str(row["sha256"]),

@@ -89,22 +89,29 @@ def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimen
 class Tallying:
     """The changes that one item makes to tallies; `flush` writes them, one row for each organisation that it names."""
 
-    def __init__(self, feed: str, received: datetime) -> None:
+    def __init__(
+        self,
+        feed: str,
+        received: datetime,
+        changes: dict[str, Counts] | None = None,
+        samples: dict[str, str] | None = None,
+    ) -> None:
+        """`changes` by organisation and `samples` by counter may be those of another, found out elsewhere."""
         self._feed = feed
         self._day = day_of(received)
-        self._changes: dict[str, Counts] = {}
-        self._samples: dict[str, str] = {}
+        self.changes: dict[str, Counts] = {} if changes is None else changes
+        self.samples: dict[str, str] = {} if samples is None else samples
 
     def add(self, organisation: str, counts: Counts, sample: str = "") -> None:
         """Count something; `sample` is the part (`item/number`) that it was found in."""
-        changes = self._changes.get(organisation)
+        changes = self.changes.get(organisation)
         if changes is None:
-            self._changes[organisation] = dict(counts)
+            self.changes[organisation] = dict(counts)
         else:
             for name, n in counts.items():
                 changes[name] = changes.get(name, 0) + n
         if sample:
-            self._samples.update((name, sample) for name in counts if name.startswith("found|"))
+            self.samples.update((name, sample) for name in counts if name.startswith("found|"))
 
     def take_back(self, organisation: str, counts: Counts) -> None:
         """Take back what was counted before."""
@@ -112,14 +119,18 @@ class Tallying:
 
     async def flush(self, tx: Transaction) -> None:
         """Change the rows."""
-        for organisation, changes in self._changes.items():
+        for organisation, changes in self.changes.items():
             if any(changes.values()):
                 await self._change(tx, organisation, changes)
-        self._changes = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what was counted."""
+        self.changes, self.samples = {}, {}
 
     async def _change(self, tx: Transaction, organisation: str, changes: Counts) -> None:
         row = await tx.get(TALLY, self._day, self._feed, organisation)
-        body = _changed({"n": {}, "s": {}} if row is None else _content(row), changes, self._samples)
+        body = _changed({"n": {}, "s": {}} if row is None else _content(row), changes, self.samples)
         key: Row = {"day": self._day, "feed": self._feed, "organisation": organisation}
         await tx.upsert(TALLY, {**key, "state": OPEN, "body": body})
 
