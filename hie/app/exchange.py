@@ -23,6 +23,7 @@ from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
 from hie.api.terminology import StoredTerminology
 from hie.app.adapters import load_adapters
+from hie.app.ahead import may_settle_ahead, open_settles
 from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
@@ -75,14 +76,18 @@ class Exchange:
     ) -> None:
         self.config = config
         self.store = store
-        self._workers = Workers(config.workers, *maps.for_workers()) if config.workers > 0 else None
+        settles = partial(open_settles, config) if may_settle_ahead(config) else None
+        self._workers = Workers(config.workers, *maps.for_workers(), settles) if config.workers > 0 else None
         types = [name.strip() for name in config.profile_types.split(",") if name.strip()]
         self._rules = WriteRules(validator, Strictness(config.profiles), types)
         self._validator = validator
         self.maps = maps
         maps.finish = lambda runtime: replace(runtime, profiles=self._rules.claims)
         maps.follow = [self._take_tables]
-        self.ingest = Ingest(store, maps.feeds(), clock, self._workers or prepare_here)
+        ahead = self._workers.ahead if self._workers is not None else None
+        self.ingest = Ingest(
+            store, maps.feeds(), clock, self._workers or prepare_here, ahead, lambda: parameters.read_at
+        )
         self._clock = clock
         self._definitions = definitions
         self._parameters = parameters

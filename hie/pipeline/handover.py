@@ -15,10 +15,14 @@ from typing import Any
 from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Member, Merge
 from hie.base.finding import Finding
 from hie.base.record import Delivery, Parsed, Record
+from hie.pipeline.ahead import Ahead, pack_ahead, unpack_ahead
 from hie.pipeline.prepare import Prepared
 
 HEAD = 4
 """Bytes of a frame that say how long its content is."""
+
+_AHEAD = b"ahead:"
+"""Before what was settled ahead; a pickle begins otherwise."""
 
 READY = b""
 """The content of the frame that a worker sends when it is up."""
@@ -50,14 +54,20 @@ class Frames:
         del kept[:start]
 
 
-def pack_delivery(delivery: Delivery) -> bytes:
-    """A delivery as the content of a frame."""
-    return pickle.dumps((delivery.id, delivery.feed, delivery.door, delivery.received, delivery.body), 5)
+def pack_delivery(delivery: Delivery, *, ahead: bool) -> bytes:
+    """A delivery as the content of a frame, and whether it is to be settled ahead."""
+    return pickle.dumps((delivery.id, delivery.feed, delivery.door, delivery.received, delivery.body, ahead), 5)
 
 
-def unpack_delivery(content: bytes) -> Delivery:
+def unpack_delivery(content: bytes) -> tuple[Delivery, bool]:
     """What `pack_delivery` wrote."""
-    return Delivery(*pickle.loads(content))  # noqa: S301 - from the server
+    *delivery, ahead = pickle.loads(content)  # noqa: S301 - from the server
+    return Delivery(*delivery), ahead
+
+
+def pack_settled(ahead: Ahead) -> bytes:
+    """What an item came to that was settled ahead, as the content of a frame."""
+    return _AHEAD + pack_ahead(ahead)
 
 
 def pack_prepared(delivery: Delivery, parsed: Parsed, parts: list[Prepared]) -> bytes:
@@ -76,8 +86,10 @@ def pack_failure(place: str) -> bytes:
     return _dumps(place)
 
 
-def unpack_prepared(content: bytes, delivery: Delivery) -> tuple[Parsed, list[Prepared]] | str:
-    """What `pack_prepared` wrote, or the place that `pack_failure` did."""
+def unpack_answer(content: bytes, delivery: Delivery) -> tuple[Parsed, list[Prepared]] | Ahead | str:
+    """What `pack_prepared` or `pack_settled` wrote, or the place that `pack_failure` did."""
+    if content.startswith(_AHEAD):
+        return unpack_ahead(content[len(_AHEAD) :])
     found = pickle.loads(content)  # noqa: S301 - from our own worker
     if isinstance(found, str):
         return found

@@ -16,13 +16,14 @@ from hie.base.finding import Disposition, disposition, finding
 from hie.base.ids import raw_item_id, sha256
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed
+from hie.pipeline.ahead import Ahead, IndexedBy
 from hie.pipeline.counting import count_refused, sender
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob, number, outcome_of, raw_row
 from hie.pipeline.prepare import Prepared
 from hie.pipeline.settle import Settler
 from hie.pipeline.worker import Lost
-from hie.pipeline.workers import Preparation, prepare_here
+from hie.pipeline.workers import Preparation, Settlement, prepare_here
 from hie.staging.ledger import count
 from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
 from hie.staging.tables import RAW_ITEM
@@ -39,10 +40,19 @@ class Ingest:
     """The pipeline over one store. `feeds` maps every door to the feed it belongs to."""
 
     def __init__(
-        self, store: Store, feeds: Sequence[FeedRuntime], clock: Clock, preparation: Preparation = prepare_here
+        self,
+        store: Store,
+        feeds: Sequence[FeedRuntime],
+        clock: Clock,
+        preparation: Preparation = prepare_here,
+        ahead: Settlement | None = None,
+        indexed_by: IndexedBy = lambda: None,
     ) -> None:
+        """`ahead` settles items elsewhere; `indexed_by` names the search parameters that are served now."""
         self._store = store
         self._prepare = preparation
+        self._ahead = ahead or preparation
+        self._indexed_by = indexed_by
         self._clock = clock
         self._feeds: dict[str, FeedRuntime] = {}
         self._doors: dict[str, FeedRuntime] = {}
@@ -72,14 +82,32 @@ class Ingest:
             return await self._repeat(runtime, known, door)
         delivery = self.delivery(door, body)
         try:
-            parsed, parts = await self._prepare(runtime, delivery, suspect=known is not None)
-            return await self._store.write(lambda tx: self._take_in(tx, settler, delivery, parsed, parts))
+            if known is not None:
+                prepared = await self._prepare(runtime, delivery, suspect=True)
+            else:
+                found = await self._ahead(runtime, delivery)
+                if isinstance(found, Ahead):
+                    return await self._take_ahead(settler, delivery, found)
+                prepared = found
+            return await self._store.write(lambda tx: self._take_in(tx, settler, delivery, *prepared))
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
             return await self._stage(runtime, delivery, error)
         except Exception as error:
             return await self._stage(runtime, delivery, error)
+
+    async def _take_ahead(self, settler: Settler, delivery: Delivery, ahead: Ahead) -> Answer:
+        """Write what was settled ahead; settle the item here when that does not hold any more."""
+
+        async def take(tx: Transaction) -> Answer | None:
+            return await ahead.take(tx, delivery) if ahead.indexed_by == self._indexed_by() else None
+
+        answer = await self._store.write(take)
+        if answer is not None:
+            return answer
+        prepared = await self._prepare(settler.feeds[delivery.feed], delivery)
+        return await self._store.write(lambda tx: self._take_in(tx, settler, delivery, *prepared))
 
     def delivery(self, door: str, body: bytes) -> Delivery:
         """Bytes that came in through a door just now."""

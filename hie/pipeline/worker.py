@@ -12,13 +12,14 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import SpawnProcess
 from typing import cast
 
 from hie.base.errors import Elsewhere, where
 from hie.base.memory import settle_memory
 from hie.base.record import Delivery, Parsed
+from hie.pipeline.ahead import Ahead
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.handover import (
     HEAD,
@@ -28,8 +29,9 @@ from hie.pipeline.handover import (
     pack_delivery,
     pack_failure,
     pack_prepared,
+    pack_settled,
+    unpack_answer,
     unpack_delivery,
-    unpack_prepared,
 )
 from hie.pipeline.prepare import Prepared, prepare
 
@@ -45,6 +47,13 @@ Build = Callable[[], Mapping[str, FeedRuntime]]
 """Makes the feeds inside a worker; a function at the top of a module, because it is named to the new process."""
 
 
+Settle = Callable[[Delivery, Parsed, Sequence[Prepared]], Ahead | None]
+"""Settles a prepared item ahead; None when it cannot."""
+
+OpenSettles = Callable[[Mapping[str, FeedRuntime]], Settle]
+"""Makes that inside a worker, for its feeds; a function at the top of a module."""
+
+
 class Lost(Exception):
     """The worker ended, or was ended because it took too long, over this item."""
 
@@ -56,8 +65,9 @@ class Passed(Exception):
 class Worker(asyncio.Protocol):
     """The server's end of one process. `ended` is set when the process is gone."""
 
-    def __init__(self, build: Build) -> None:
+    def __init__(self, build: Build, settles: OpenSettles | None = None) -> None:
         self._build = build
+        self._settles = settles
         self._frames = Frames()
         self._asked: deque[asyncio.Future[bytes]] = deque()
         self._since = 0.0
@@ -71,7 +81,8 @@ class Worker(asyncio.Protocol):
     async def start(self) -> bool:
         """Bring the process up; returns whether it is when it is ready or gone."""
         ours, theirs = socket.socketpair()
-        self._process = _SPAWN.Process(target=serve, args=(theirs, self._build, os.getpid()), daemon=True)
+        given = (theirs, self._build, self._settles, os.getpid())
+        self._process = _SPAWN.Process(target=serve, args=given, daemon=True)
         self._process.start()
         theirs.close()
         await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
@@ -88,19 +99,19 @@ class Worker(asyncio.Protocol):
         """Whether the item at work has taken longer than others wait for."""
         return bool(self._asked) and time.monotonic() - self._since > PATIENCE
 
-    async def prepare(self, delivery: Delivery) -> tuple[Parsed, list[Prepared]]:
-        """The pure stages for one delivery. Raises `Elsewhere` for what failed there, `Lost` when the worker was lost
-        over it, `Passed` when the item has to go elsewhere."""
+    async def prepare(self, delivery: Delivery, *, ahead: bool = False) -> tuple[Parsed, list[Prepared]] | Ahead:
+        """The pure stages for one delivery; with `ahead` it may come back settled. Raises `Elsewhere` for what failed
+        there, `Lost` when the worker was lost over it, `Passed` when the item has to go elsewhere."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
         if not self._asked:
             self._since = time.monotonic()
         self._asked.append(answer)
         assert self._transport is not None
-        self._transport.write(frame(pack_delivery(delivery)))
+        self._transport.write(frame(pack_delivery(delivery, ahead=ahead)))
         if self._watch is None:
             self._watch = loop.call_later(min(PATIENCE, SECONDS), self._look)
-        found = unpack_prepared(await answer, delivery)
+        found = unpack_answer(await answer, delivery)
         if isinstance(found, str):
             raise Elsewhere(found)
         return found
@@ -171,24 +182,31 @@ class Worker(asyncio.Protocol):
 # -- inside the process ----------------------------------------------------------------------------------------------
 
 
-def serve(link: socket.socket, build: Build, parent: int) -> None:
-    """Prepare what comes over the link until the server is gone."""
+def serve(link: socket.socket, build: Build, settles: OpenSettles | None, parent: int) -> None:
+    """Prepare what comes over the link until the server is gone; settle it ahead where that is asked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     feeds = build()
+    settle = settles(feeds) if settles is not None else _never
     settle_memory()
     link.sendall(frame(READY))
     with link.makefile("rb", 1 << 18) as asked:
         while head := asked.read(HEAD):
-            link.sendall(frame(_answer(feeds, asked.read(int.from_bytes(head, "big")))))
+            link.sendall(frame(_answer(feeds, settle, asked.read(int.from_bytes(head, "big")))))
 
 
-def _answer(feeds: Mapping[str, FeedRuntime], content: bytes) -> bytes:
+def _answer(feeds: Mapping[str, FeedRuntime], settle: Settle, content: bytes) -> bytes:
     try:
-        delivery = unpack_delivery(content)
-        return pack_prepared(delivery, *prepare(feeds[delivery.feed], delivery))
+        delivery, ahead = unpack_delivery(content)
+        parsed, parts = prepare(feeds[delivery.feed], delivery)
+        settled = settle(delivery, parsed, parts) if ahead else None
+        return pack_prepared(delivery, parsed, parts) if settled is None else pack_settled(settled)
     except Exception as error:
         return pack_failure(where(error))
+
+
+def _never(_: Delivery, __: Parsed, ___: Sequence[Prepared]) -> None:
+    """Settles nothing ahead."""
 
 
 def _follow(parent: int) -> None:

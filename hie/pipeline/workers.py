@@ -12,9 +12,10 @@ from typing import Protocol
 
 from hie.base.errors import Category, HieError
 from hie.base.record import Delivery, Parsed
+from hie.pipeline.ahead import Ahead
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared, prepare
-from hie.pipeline.worker import Build, Passed, Worker
+from hie.pipeline.worker import Build, OpenSettles, Passed, Worker
 
 log = logging.getLogger("hie.pipeline")
 
@@ -33,6 +34,14 @@ class Preparation(Protocol):
         ...
 
 
+class Settlement(Protocol):
+    """Whatever settles an item ahead that was not known before, or else only prepares it."""
+
+    async def __call__(self, runtime: FeedRuntime, delivery: Delivery) -> tuple[Parsed, list[Prepared]] | Ahead:
+        """What the item comes to; raises whatever goes wrong."""
+        ...
+
+
 async def prepare_here(
     runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
 ) -> tuple[Parsed, list[Prepared]]:
@@ -43,9 +52,10 @@ async def prepare_here(
 class Workers:
     """`count` processes that prepare items. While none of them can take an item, this process prepares it itself."""
 
-    def __init__(self, count: int, build: Build, maps: str = "") -> None:
-        """`maps` is the version of the tables that the feeds of `build` work by."""
+    def __init__(self, count: int, build: Build, maps: str = "", settles: OpenSettles | None = None) -> None:
+        """`maps` is the version of the tables that the feeds of `build` work by; `settles` makes what settles ahead."""
         self._build = build
+        self._settles = settles
         self._maps = maps
         self._count = count
         self._working: list[Worker] = []
@@ -63,12 +73,23 @@ class Workers:
         self, runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
     ) -> tuple[Parsed, list[Prepared]]:
         """See `Preparation`."""
+        found = await self._prepare(runtime, delivery, suspect=suspect)
+        assert not isinstance(found, Ahead)
+        return found
+
+    async def ahead(self, runtime: FeedRuntime, delivery: Delivery) -> tuple[Parsed, list[Prepared]] | Ahead:
+        """See `Settlement`."""
+        return await self._prepare(runtime, delivery, ahead=self._settles is not None)
+
+    async def _prepare(
+        self, runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False, ahead: bool = False
+    ) -> tuple[Parsed, list[Prepared]] | Ahead:
         while True:
             worker = await self._any(runtime) if suspect else self._free(runtime)
             if worker is None:
                 return prepare(runtime, delivery)
             with suppress(Passed):
-                return await worker.prepare(delivery)
+                return await worker.prepare(delivery, ahead=ahead)
 
     def renew(self, build: Build, maps: str) -> None:
         """Work by other tables from now on: new workers read them, the old ones finish what they have begun."""
@@ -106,7 +127,7 @@ class Workers:
         """Keep one worker running."""
         while True:
             build = self._build
-            worker = Worker(build)
+            worker = Worker(build, self._settles)
             self._all.add(worker)
             if await worker.start() and build is not self._build:
                 worker.end()

@@ -11,6 +11,7 @@ from hie.search.entries import Entries, no_entries
 from hie.search.match import Subject
 from hie.search.plan import Plan
 from hie.store.body import check_next, entries_of, named, stamp, stamped, unstamped
+from hie.store.effects import Effects
 from hie.store.memory_search import search
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where, check_access, matches
@@ -182,6 +183,10 @@ class _MemoryTransaction(_MemoryReader):
         check_next(version, len(versions), self._state.last)
         entries = no_entries() if version.deleted else self._extract(loads(version.body))
         self._keep(version, versions, entries)
+
+    def take(self, effects: Effects) -> bool:
+        """See `Transaction.take`; nothing is run elsewhere on this store."""
+        return False
 
     def memo(self, resource_type: str) -> dict[Any, Any]:
         """See `Transaction.memo`; no transaction keeps anything here."""

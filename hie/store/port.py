@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
+from hie.store.effects import Effects
 from hie.store.table import Row, Table, Value, Where
 
 T = TypeVar("T")
@@ -166,6 +167,11 @@ class Transaction(Reader, Protocol):
     async def reindex(self, resource_type: str, resource_id: str) -> None:
         """Make the index entries of a current resource anew, without a new version: search parameters have changed.
         Nothing happens when it is deleted or was never there."""
+        ...
+
+    def take(self, effects: Effects) -> bool:
+        """Write what a job came to that was run elsewhere, on a snapshot of this store. False, and nothing is written,
+        when something that it looked at has changed since; a store without such snapshots always says so."""
         ...
 
     def memo(self, resource_type: str) -> dict[Any, Any]:

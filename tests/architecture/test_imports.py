@@ -26,8 +26,18 @@ ALLOWED: dict[str, frozenset[str]] = {
     "staging": frozenset({"store.table", "store.port", "base"}),
     "security": frozenset({"search", "store.port", "fhir", "base"}),
     "pipeline": frozenset(
-        {"staging", "quality", "fold", "identity", "store.port", "store.table", "store.lease", "plugin", "wire"}
-        | {"base"}
+        {
+            "staging",
+            "quality",
+            "fold",
+            "identity",
+            "store.port",
+            "store.table",
+            "store.effects",
+            "store.lease",
+            "plugin",
+        }
+        | {"wire", "base"}
     ),
     "front": frozenset({"base"}),
     "feeds": frozenset({"plugin", "wire", "base"}),

@@ -5,6 +5,7 @@ platform does it. `hie simulate` does the same for people (with retries, rates a
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from hie.simulate.traffic import traffic
 from hie.wire.mllp import Frame, FrameMachine, wrap
 from tests.bench.http_client import Client
 
+TRIES = 3
 WAITING = 8
 """Items that wait for one sender; more are not made."""
 
@@ -74,10 +76,14 @@ class Sender:
         return await (self._frame(item) if item.door == MLLP_DOOR else self._post(item))
 
     async def _post(self, item: Item) -> str:
-        if self._client is None or self._client.closed:
-            self._client = await Client.connect(self._http)
-        answer = await self._client.post(f"/feeds/{item.door}", item.body, CONTENT_TYPES[item.door])
-        return str(answer.status)
+        """A server may close an idle connection just as a request is on its way: it goes over a new one then."""
+        for _ in range(TRIES):
+            if self._client is None or self._client.closed:
+                self._client = await Client.connect(self._http)
+            with contextlib.suppress(ConnectionError):
+                answer = await self._client.post(f"/feeds/{item.door}", item.body, CONTENT_TYPES[item.door])
+                return str(answer.status)
+        raise ConnectionError(f"closed {TRIES} times")
 
     async def _frame(self, item: Item) -> str:
         if self._line is None or self._line[0].at_eof():

@@ -50,7 +50,7 @@ async def test_a_file_without_the_table_gets_it(tmp_path: Path) -> None:
     await store.close()
     before = rows(path)
     assert len(before) == 60
-    apsw.Connection(str(path)).execute("DROP TABLE coded; PRAGMA user_version = 2")
+    apsw.Connection(str(path)).execute("DROP TABLE coded; DROP TABLE batch; PRAGMA user_version = 2")
     store = await SqliteStore.open(path, extract=EXTRACT)
     await store.close()
     assert rows(path) == before

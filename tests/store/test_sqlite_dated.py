@@ -43,7 +43,7 @@ def rows(path: Path) -> list[tuple[Any, ...]]:
 def taken_back(path: Path) -> None:
     """Take the file back to the schema before the table."""
     connection = apsw.Connection(str(path))
-    connection.execute("DROP TABLE dated; DROP TABLE coded; PRAGMA user_version = 1")
+    connection.execute("DROP TABLE dated; DROP TABLE coded; DROP TABLE batch; PRAGMA user_version = 1")
 
 
 async def test_a_file_without_the_table_gets_it(tmp_path: Path) -> None:

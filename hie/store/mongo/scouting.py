@@ -17,6 +17,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from hie.base.errors import Category, HieError
 from hie.search.plan import Plan
 from hie.store.body import named, stamped, unstamped
+from hie.store.effects import Effects
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.keys import name
@@ -157,6 +158,10 @@ class Scout:
     def _wrote(self, version: dict[str, Any]) -> Version:
         self._current[version["t"], version["i"]] = version
         return version_of(version)
+
+    def take(self, effects: Effects) -> bool:
+        """See `Transaction.take`."""
+        return False
 
     def memo(self, resource_type: str) -> dict[Any, Any]:
         """See `Transaction.memo`."""

@@ -12,6 +12,7 @@ from hie.base.errors import Category, HieError
 from hie.search.entries import no_entries
 from hie.search.plan import Plan
 from hie.store.body import check_next, entries_of, named, stamped, unstamped
+from hie.store.effects import Effects
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.keys import index_fields, name
@@ -78,6 +79,10 @@ class MongoTransaction:
     async def count(self, table: Table, where: Where) -> int:
         """See `Reader.count`."""
         return await self._asked(self._tables.count(table, where, self._batch.laid(table)))
+
+    def take(self, effects: Effects) -> bool:
+        """See `Transaction.take`; nothing is run elsewhere on this store."""
+        return False
 
     def memo(self, resource_type: str) -> dict[Any, Any]:
         """See `Transaction.memo`; other servers write too."""

@@ -8,8 +8,8 @@ Entries are kept per kind in tables clustered by resource (so they are appended,
 when a set of candidates is there) with one covering index by value (so a value is a range scan). `concept` holds each
 distinct (system, code) once, and each text as a concept without code; URIs are concepts without system. `said` tells
 which texts were ever used for a coded concept, so that `:text` finds the concepts first. `dated` has the resources of a
-code by date (`hie.store.sqlite.dated`), `coded` those of a patient by code (`hie.store.sqlite.coded`). See
-`docs/decisions/`.
+code by date (`hie.store.sqlite.dated`), `coded` those of a patient by code (`hie.store.sqlite.coded`). `batch` holds
+the number of the last transaction that wrote (`hie.store.sqlite.recent`). See `docs/decisions/`.
 """
 
 import apsw
@@ -116,7 +116,9 @@ WHERE p.name = 'patient'
 ORDER BY 1, 2, 3, 4
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED, _CODED)
+_BATCH = "CREATE TABLE batch (n INTEGER NOT NULL); INSERT INTO batch VALUES (0)"
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED, _CODED, _BATCH)
 """Step n takes schema version n to n + 1; steps are only ever added."""
 
 

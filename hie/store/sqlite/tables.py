@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import apsw
 
+from hie.store.sqlite.recent import Recent
 from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.waiting import WaitingRows, plain
 from hie.store.table import Above, AtMost, Condition, OneOf, Row, Table, Value, Where, check_access, matches
@@ -108,10 +109,17 @@ class TableWriting(TableReading):
     """
 
     def __init__(
-        self, connection: apsw.Connection, tables: Sequence[Table], undo: Undo, before: Callable[[], None]
+        self,
+        connection: apsw.Connection,
+        tables: Sequence[Table],
+        undo: Undo,
+        before: Callable[[], None],
+        recent: Recent | None = None,
     ) -> None:
+        """`recent` is told what is written."""
         super().__init__(connection, tables)
         self._before = before
+        self._recent = recent
         self._tables = {table.name: table for table in tables}
         self._waiting = {table.name: WaitingRows(table, undo) for table in tables}
         self._inserting = {table.name: _insert(table) for table in tables}
@@ -169,14 +177,16 @@ class TableWriting(TableReading):
         values = self._waiting[table.name].values(row)
         self._before()
         self._connection.execute(self._inserting[table.name], values)
+        self._wrote(table.name, values)
 
     def upsert(self, table: Table, row: Row) -> None:
         """Add or replace the row with the same key; apsw.ConstraintError when another row has its unique value."""
         waiting = self._waiting[table.name]
-        if not table.unique:
-            waiting.set(row)
-            return
         values = waiting.values(row)
+        self._wrote(table.name, values)
+        if not table.unique:
+            waiting.set(values)
+            return
         self._before()
         if super().get(table, *waiting.key_of(values)) is None:
             self._connection.execute(self._inserting[table.name], values)
@@ -189,6 +199,7 @@ class TableWriting(TableReading):
         if not changes or not row.keys() <= table.columns.keys():
             raise ValueError(f"table {table.name}: nothing to change, or an unknown column")
         self._before()
+        self._changed(table)
         assigned = ", ".join(f"{column} = ?" for column in changes)
         condition, values = _condition({column: row[column] for column in table.key})
         sql = f"UPDATE {sql_name(table)} SET {assigned}{condition}"
@@ -199,10 +210,36 @@ class TableWriting(TableReading):
         """Delete the rows that meet `where`; returns how many."""
         check_access(table, where)
         self._before()
+        self._changed(table)
         condition, values = _condition(where)
         self._connection.execute(f"DELETE FROM {sql_name(table)}{condition}", values)
         self._waiting[table.name].there.clear()
         return self._connection.changes()
+
+    def take(self, name: str, new: Sequence[tuple[Value, ...]], known: Sequence[tuple[Value, ...]]) -> None:
+        """Add or replace full rows of a table without unique indexes; the file is known to have the `known` ones."""
+        waiting = self._waiting[name]
+        waiting.there.update(map(waiting.key_of, known))
+        for values in (*new, *known):
+            self._wrote(name, values)
+            waiting.set(values)
+
+    def collected(self) -> list[tuple[str, list[tuple[Value, ...]], list[tuple[Value, ...]]]]:
+        """What was collected, as `take` takes it."""
+        found = []
+        for name, waiting in self._waiting.items():
+            if waiting.rows:
+                new = [row for key, row in waiting.rows.items() if key not in waiting.there]
+                found.append((name, new, [row for key, row in waiting.rows.items() if key in waiting.there]))
+        return found
+
+    def _wrote(self, name: str, values: tuple[Value, ...]) -> None:
+        if self._recent is not None:
+            self._recent.wrote(name, values)
+
+    def _changed(self, table: Table) -> None:
+        if self._recent is not None:
+            self._recent.changed(table.name)
 
     def flush(self) -> None:
         """Write the rows that were collected; apsw.ConstraintError when another row has a unique value of theirs.

@@ -10,11 +10,13 @@ from hie.base.errors import Category, HieError
 from hie.search.entries import Entries, no_entries
 from hie.search.plan import Plan
 from hie.store.body import check_next, entries_of, named, stamp, stamped, unstamped
+from hie.store.effects import Effects
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Transaction, Version
 from hie.store.sqlite.database import translated
 from hie.store.sqlite.index import Index
 from hie.store.sqlite.memo import Memo
 from hie.store.sqlite.names import Names
+from hie.store.sqlite.recent import Recent
 from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.tables import TableWriting
 from hie.store.sqlite.undo import Undo
@@ -51,7 +53,8 @@ class SqliteTransaction:
         self._names = names
         self._clock = clock
         self._versions = VersionWriting(connection, names, self._undo)
-        self._tables = TableWriting(connection, tables, self._undo, self._settle)
+        self._recent = Recent(connection, tables)
+        self._tables = TableWriting(connection, tables, self._undo, self._settle, self._recent)
         self._last = int(connection.execute(_NEWEST).get or 0)
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:
@@ -132,14 +135,26 @@ class SqliteTransaction:
             (kind, identity), content = named(resource), unstamped(resource)
             if unless_same and (same := self._same(kind, identity, content)):
                 return same
-            entries = entries_of(resource, self._extract)
-            self._last = stamp(self._clock, self._last)
-            type_pk = self._names.make_type(kind)
-            pk, number = self._versions.point(type_pk, identity, self._last)
-            version = Version(kind, identity, number, self._last, stamped(content, number, self._last), method)
-            self._versions.append(type_pk, pk, version)
-            self._enter(kind, pk, type_pk, entries, new=number == 1)
-            return version
+            return self._put(kind, identity, content, entries_of(resource, self._extract), method)
+
+    def _put(self, kind: str, identity: str, content: bytes, entries: Entries, method: str = "PUT") -> Version:
+        self._last = stamp(self._clock, self._last)
+        type_pk = self._names.make_type(kind)
+        pk, number = self._versions.point(type_pk, identity, self._last)
+        version = Version(kind, identity, number, self._last, stamped(content, number, self._last), method)
+        self._append(type_pk, pk, version, entries, new=number == 1)
+        return version
+
+    def take(self, effects: Effects) -> bool:
+        """See `Transaction.take`."""
+        if not self._recent.holds(effects.batch, effects.looked):
+            return False
+        with translated():
+            for table, new, known in effects.rows:
+                self._tables.take(table, new, known)
+            for kind, identity, content, entries in effects.puts:
+                self._put(kind, identity, content, Entries(*entries))
+        return True
 
     async def restore(self, version: Version) -> None:
         """See `Transaction.restore`."""
@@ -150,8 +165,7 @@ class SqliteTransaction:
             check_next(version, current, self._last)
             self._last = version.last_updated
             pk, number = self._versions.point(type_pk, version.id, self._last, deleted=version.deleted)
-            self._versions.append(type_pk, pk, version)
-            self._enter(version.type, pk, type_pk, entries, new=number == 1)
+            self._append(type_pk, pk, version, entries, new=number == 1)
 
     async def delete(self, resource_type: str, resource_id: str) -> Version:
         """See `Transaction.delete`; a resource that is deleted already stays as it is."""
@@ -165,8 +179,7 @@ class SqliteTransaction:
             self._last = stamp(self._clock, self._last)
             pk, number = self._versions.point(type_pk, resource_id, self._last, deleted=True)
             version = Version(resource_type, resource_id, number, self._last, b"", "DELETE")
-            self._versions.append(type_pk, pk, version)
-            self._enter(resource_type, pk, type_pk, no_entries())
+            self._append(type_pk, pk, version, no_entries())
             return version
 
     async def reindex(self, resource_type: str, resource_id: str) -> None:
@@ -179,7 +192,8 @@ class SqliteTransaction:
             type_pk = self._names.make_type(resource_type)
             there = self._versions.at(type_pk, resource_id)
             assert there is not None
-            self._enter(resource_type, there[0], type_pk, entries)
+            self._memo.changed(resource_type)
+            self._index.enter(there[0], type_pk, entries)
 
     async def run(self, job: Callable[[Transaction], Awaitable[T]], *, alone: bool = False) -> T:
         """Run a job. What it writes is collected and written by `flush`, together with that of its neighbours; when
@@ -208,12 +222,14 @@ class SqliteTransaction:
         self._versions.begin()
         self._tables.unsure()
         self._memo.begin()
+        self._recent.begin()
 
     def flush(self) -> None:
         """Write everything that was collected."""
         self._versions.flush()
         self._index.flush()
         self._tables.flush()
+        self._recent.number()
 
     def discard(self) -> None:
         """The batch is lost: forget everything that was collected."""
@@ -224,9 +240,11 @@ class SqliteTransaction:
         self._names.rollback()
         self._memo.forget()
 
-    def _enter(self, resource_type: str, pk: int, type_pk: int, entries: Entries, *, new: bool = False) -> None:
-        """Index what was written."""
-        self._memo.changed(resource_type)
+    def _append(self, type_pk: int, pk: int, version: Version, entries: Entries, *, new: bool = False) -> None:
+        """Add a version and index it."""
+        self._versions.append(type_pk, pk, version)
+        self._recent.wrote_version(version.type, version.id)
+        self._memo.changed(version.type)
         self._index.enter(pk, type_pk, entries, new=new)
 
     def _look(self) -> None:

@@ -15,7 +15,7 @@ def plain(where: Where) -> bool:
     return all(type(value) is str or type(value) is int for value in where.values())
 
 
-def _picking(places: tuple[Any, ...]) -> Any:
+def picking(places: tuple[Any, ...]) -> Any:
     """What takes some members out of a row, always as a tuple."""
     if len(places) == 1:
         return lambda row: (row[places[0]],)
@@ -31,10 +31,10 @@ class WaitingRows:
         columns = tuple(table.columns)
         self.rows: dict[Key, Values] = {}
         self.there: set[Key] = set()
-        self.key: Any = _picking(table.key)
-        self.key_of: Any = _picking(tuple(columns.index(column) for column in table.key))
-        self.others: Any = _picking(tuple(n for n, column in enumerate(columns) if column not in table.key))
-        self._all: Any = _picking(columns)
+        self.key: Any = picking(table.key)
+        self.key_of: Any = picking(tuple(columns.index(column) for column in table.key))
+        self.others: Any = picking(tuple(n for n, column in enumerate(columns) if column not in table.key))
+        self._all: Any = picking(columns)
         self._found: dict[tuple[str, ...], dict[Values, dict[Key, None]]] = {}
 
     def values(self, row: Row) -> Values:
@@ -45,9 +45,8 @@ class WaitingRows:
             raise ValueError(f"table {table.name}: a key column is None")
         return full
 
-    def set(self, row: Row) -> None:
+    def set(self, values: Values) -> None:
         """Add or replace a row."""
-        values = self.values(row)
         key = self.key_of(values)
         self._undo.set(self.rows, key, values)
         for columns, found in self._found.items():
@@ -68,7 +67,7 @@ class WaitingRows:
 
     def _picking(self, columns: tuple[str, ...]) -> Any:
         names = list(self._table.columns)
-        return _picking(tuple(names.index(column) for column in columns))
+        return picking(tuple(names.index(column) for column in columns))
 
     def written(self) -> None:
         """The rows are in the file."""

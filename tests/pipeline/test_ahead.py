@@ -1,0 +1,142 @@
+"""Settling ahead shows nowhere: the store and the answers are those of settling where the store is written."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from adapters.jiashan import adapter as jiashan
+from adapters.qingpu import adapter as qingpu
+from adapters.wujiang import adapter as wujiang
+from hie.app import bind_feeds
+from hie.app.store import TABLES
+from hie.base.clock import FixedClock
+from hie.base.record import Delivery, Parsed
+from hie.fhir.definitions import official
+from hie.pipeline.ahead import Ahead, SettlesAhead, pack_ahead, unpack_ahead
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.ingest import Ingest
+from hie.pipeline.prepare import Prepared, prepare
+from hie.search.extract import Extractors
+from hie.staging.ledger import counters, ledger
+from hie.staging.tables import COUNTER, TALLY
+from hie.staging.tallies import tallies
+from hie.store.memory import MemoryStore
+from hie.store.port import Store
+from hie.store.sqlite import SqliteStore
+from hie.store.sqlite.ahead import Snapshots
+from tests.acceptance import random_items
+from tests.acceptance.orders import RECEIVED, state_of
+from tests.acceptance.random_items import Item
+
+MAKE = {
+    "wujiang": random_items.wujiang,
+    "jiashan": random_items.jiashan_documents,
+    "qingpu": random_items.qingpu,
+}
+EXTRACT = Extractors(official()).extract
+FEEDS = bind_feeds([wujiang, jiashan, qingpu])
+DAY = "2026-06-01"
+
+
+@dataclass
+class Here:
+    """Settles ahead in this process, and counts."""
+
+    settles: SettlesAhead
+    settled: list[Ahead] = field(default_factory=list)
+    prepared: int = 0
+
+    async def __call__(self, runtime: FeedRuntime, delivery: Delivery) -> tuple[Parsed, list[Prepared]] | Ahead:
+        parsed, parts = prepare(runtime, delivery)
+        found = self.settles.settle(delivery, parsed, parts)
+        if found is None:
+            self.prepared += 1
+            return parsed, parts
+        self.settled.append(unpack_ahead(pack_ahead(found)))
+        return self.settled[-1]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = await SqliteStore.open(tmp_path / "hie.sqlite", TABLES, extract=EXTRACT, clock=FixedClock(RECEIVED))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def here(store: SqliteStore, tmp_path: Path) -> Here:
+    snapshots = Snapshots(tmp_path / "hie.sqlite", TABLES, EXTRACT, (COUNTER, TALLY))
+    return Here(SettlesAhead({one.feed.id: one for one in FEEDS}, snapshots.transaction, lambda: None))
+
+
+async def send(store: Store, items: Sequence[Item], at_once: int, here: Here | None = None) -> list[bytes]:
+    ingest = Ingest(store, FEEDS, FixedClock(RECEIVED), ahead=here)
+    found: list[bytes] = []
+    for start in range(0, len(items), at_once):
+        several = items[start : start + at_once]
+        found += [a.body for a in await asyncio.gather(*(ingest.receive(door, body) for door, body in several))]
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+async def test_one_item_after_the_other_gives_the_same_store_and_answers(
+    store: SqliteStore, here: Here, make: Callable[[Random], list[Item]], seed: int
+) -> None:
+    items = make(Random(500 + seed))
+    plain = MemoryStore(TABLES, extract=EXTRACT, clock=FixedClock(RECEIVED))
+    assert await send(store, items, 1, here) == await send(plain, items, 1)
+    assert await state_of(store) == await state_of(plain)
+    assert await counters(store) == await counters(plain)
+    assert await tallies(store, [DAY]) == await tallies(plain, [DAY])
+    assert (await ledger(store)).balanced
+    assert here.settled
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
+async def test_items_about_one_person_that_come_at_once_are_settled_on_snapshots_that_do_not_hold(
+    store: SqliteStore, here: Here, make: Callable[[Random], list[Item]], seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of some items see the store as it was before any of them; the store is a function of what was sent."""
+    kept: list[bool] = []
+    take = Ahead.take
+
+    async def noted(self: Ahead, *given: object) -> object:
+        answer = await take(self, *given)  # type: ignore[arg-type]
+        kept.append(answer is not None)
+        return answer
+
+    monkeypatch.setattr(Ahead, "take", noted)
+    items = list(dict.fromkeys([item for n in range(4) for item in make(Random(10 * seed + n))]))
+    plain = MemoryStore(TABLES, extract=EXTRACT, clock=FixedClock(RECEIVED))
+    await send(plain, items, 1)
+    half = len(items) // 2
+    await send(store, items[:half], 1, here)
+    await send(store, items[half:], 4, here)
+    assert await state_of(store) == await state_of(plain)
+    assert (await ledger(store)).balanced
+    assert True in kept
+    assert False in kept
+
+
+async def test_the_same_item_twice_at_once_is_stored_once(store: SqliteStore, here: Here) -> None:
+    items = random_items.wujiang(Random(1))
+    await send(store, items[1:4], 1, here)
+    await send(store, [items[0], items[0]], 2, here)
+    found = await ledger(store)
+    assert (found.received, found.balanced) == (4, True)
+
+
+async def test_index_entries_by_other_search_parameters_are_made_anew(store: SqliteStore, here: Here) -> None:
+    items = random_items.wujiang(Random(2))
+    ingest = Ingest(store, FEEDS, FixedClock(RECEIVED), ahead=here, indexed_by=lambda: ("newer", 1))
+    for door, body in items:
+        await ingest.receive(door, body)
+    assert here.settled
+    assert store._transaction._recent._shapes["raw_item"] == [], "nothing that was settled ahead was even looked at"
+    assert (await ledger(store)).balanced
