@@ -40,7 +40,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
     Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes."),
-    Setting("workers", int, 1, "Processes that parse and map items, so that none can stop the server; 0: none."),
+    Setting("workers", int, 2, "Processes that parse, map and settle items: none can stop the server. 0: none."),
     Setting(
         "processes",
         int,

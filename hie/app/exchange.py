@@ -238,7 +238,7 @@ class Exchange:
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)
         app.router.routes.append(Mount("/quality", quality))
         app.openapi = documented(app, self.ingest.doors)  # type: ignore[method-assign]
-        return Front(self.fhir, app)
+        return Front(self.fhir, app, feeds)
 
     async def _healthz(self) -> dict[str, str]:
         """The process lives."""

@@ -9,6 +9,7 @@ from hie.api.settings import FhirSettings
 from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.config import Config
+from hie.feeds.http import HttpFeeds
 from hie.fhir.definitions import Definitions
 from hie.fhir.validate import OURS, our_profiles
 from hie.front.passing import App, Receive, Scope, Send
@@ -52,21 +53,26 @@ def open_fhir(
 
 
 class Front:
-    """The whole site as one ASGI application: the FHIR API straight away, everything else by the router.
+    """The whole site as one ASGI application: the FHIR API and the doors of the feeds straight away, everything else by
+    the router.
 
     The router alone would cost a read by id a fifth of its time. A transaction is a `POST [base]` without a slash, and
     a redirect would lose it: so both forms are served.
     """
 
-    def __init__(self, fhir: FhirApp, others: App) -> None:
+    def __init__(self, fhir: FhirApp, others: App, doors: HttpFeeds | None = None) -> None:
         self._fhir = fhir
         self._others = others
+        self._doors = doors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope.get("path", "")
         if path != "/fhir" and not path.startswith("/fhir/"):
-            await self._others(scope, receive, send)
+            if self._doors is not None and self._doors.takes(scope):
+                await self._doors(scope, receive, send)
+            else:
+                await self._others(scope, receive, send)
             return
         scope["root_path"] = f"{scope.get('root_path', '')}/fhir"
         if path == "/fhir":

@@ -6,20 +6,25 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 
-from hie.app import bind_feeds, load_adapters, worker_feeds
+from hie.app import bind_feeds, load_adapters, open_exchange, worker_feeds
 from hie.base.errors import Elsewhere, HieError, where
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Parsed
+from hie.config import load_config
 from hie.pipeline import worker as module
+from hie.pipeline.ahead import Ahead
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import failure
 from hie.pipeline.prepare import prepare
 from hie.pipeline.worker import Lost
 from hie.pipeline.workers import Workers
+from hie.staging.ledger import ledger
+from tests.bench.messages import adt
 
 SAMPLES = Path(__file__).resolve().parents[2] / "adapters"
 BIG = (SAMPLES / "jiashan" / "samples" / "02-c0007-nested.xml").read_bytes()
@@ -161,3 +166,34 @@ async def test_renewed_workers_let_the_old_ones_finish(runtime: FeedRuntime) -> 
     assert (await pool(replace(runtime, maps="next", parse=_here), delivery(BIG), suspect=True))[1]
     assert [worker is not old for worker in pool._working] == [True]
     pool.close()
+
+
+async def test_workers_settle_ahead_for_a_running_server(tmp_path: Path) -> None:
+    """A whole exchange with a worker of its own: what it settles is taken, and the ledger balances."""
+    quiet = {"processes": 1, "port": 0, "mllp_port": -1, "drop_poll_seconds": 0, "workers": 1}
+    exchange = await open_exchange(load_config({"data": tmp_path, **quiet}, {}))
+    taken: list[bool] = []
+    take = Ahead.take
+
+    async def noted(self: Ahead, *given: Any) -> Any:
+        answer = await take(self, *given)
+        taken.append(answer is not None)
+        return answer
+
+    try:
+        await exchange.start()
+        workers = exchange._workers
+        assert workers is not None
+        async with asyncio.timeout(60):
+            while not workers._alive():
+                await asyncio.sleep(0.05)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Ahead, "take", noted)
+            for number in range(8):
+                answer = await exchange.ingest.receive("wujiang-hl7v2", adt(number))
+                assert b"MSA|AA|" in answer.body
+        found = await ledger(exchange.store)
+        assert (found.received, found.stored, found.balanced) == (8, 8, True)
+        assert taken[-1], "what a worker settled was taken"
+    finally:
+        await exchange.close()
