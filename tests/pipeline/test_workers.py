@@ -184,9 +184,8 @@ async def test_workers_settle_ahead_for_a_running_server(tmp_path: Path) -> None
         await exchange.start()
         workers = exchange._workers
         assert workers is not None
-        async with asyncio.timeout(60):
-            while not workers._alive():
-                await asyncio.sleep(0.05)
+        async with asyncio.timeout(60), workers._changed:
+            await workers._changed.wait_for(workers._alive)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Ahead, "take", noted)
             for number in range(8):
