@@ -40,8 +40,7 @@ class FixedClock:
 
 def instant(at: datetime) -> str:
     """A FHIR `instant` with milliseconds in UTC: `2026-01-18T00:30:00.000Z`."""
-    at = at.astimezone(UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -190,6 +190,7 @@ async def test_what_is_remembered_is_bounded_and_older_snapshots_are_refused(
         lambda tx: tx.get(TOTAL, "x"),
         lambda tx: tx.upsert(TOTAL, {"name": "x", "n": 1}),
         lambda tx: tx.select(PERSON, {"town": "x", "age": AtMost(3)}, order=("age",)),
+        lambda tx: tx.select(PERSON, {}),
         lambda tx: tx.count(PERSON, {"town": "x"}),
         lambda tx: tx.insert(PERSON, {"id": "x", "town": "y", "age": 1}),
         lambda tx: tx.update(PERSON, {"id": "x", "age": 1}),

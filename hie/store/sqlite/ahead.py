@@ -21,6 +21,7 @@ from hie.store.sqlite.recent import batch_of, place_of
 from hie.store.sqlite.tables import TableWriting
 from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.versions import VersionReading
+from hie.store.sqlite.waiting import plain
 from hie.store.table import Above, Row, Table, Value, Where
 
 Written = tuple[bytes, int]
@@ -67,6 +68,7 @@ class AheadTransaction:
         self._undo = undo
         self._extract = extract
         self._refused = refused
+        self._places: dict[tuple[str, tuple[str, ...]], str] = {}
         self.begin(0)
 
     def begin(self, batch: int) -> None:
@@ -94,8 +96,7 @@ class AheadTransaction:
 
     async def get(self, table: Table, *key: Value) -> Row | None:
         """See `Reader.get`."""
-        self._check(table)
-        self._looked[place_of(table, table.key), key] = None
+        self._looked[self._place(table, table.key), key] = None
         return self._tables.get(table, *key)
 
     async def select(
@@ -108,20 +109,18 @@ class AheadTransaction:
         descending: bool = False,
     ) -> list[Row]:
         """See `Reader.select`; of a range only what stands before it counts as looked at."""
-        self._check(table)
-        equal = {column: value for column, value in where.items() if type(value) is not Above}
-        if not equal or not all(value is None or isinstance(value, str | int) for value in equal.values()):
-            raise NotAhead
-        self._looked[place_of(table, equal), tuple(equal.values())] = None  # type: ignore[arg-type]
+        equal = where if where and plain(where) else _equal(where)
+        self._looked[self._place(table, tuple(equal)), tuple(equal.values())] = None  # type: ignore[arg-type]
         rows = self._tables.select(table, where, order=order, limit=limit, descending=descending)
-        place = place_of(table, table.key)
-        for row in rows:
-            self._looked[place, tuple(row[column] for column in table.key)] = None
+        if rows:
+            place = self._place(table, table.key)
+            for row in rows:
+                self._looked[place, self._tables.key(table, row)] = None
         return rows
 
     async def upsert(self, table: Table, row: Row) -> None:
         """See `Transaction.upsert`."""
-        self._check(table)
+        self._place(table, table.key)
         self._tables.upsert(table, row)
 
     async def put(
@@ -137,9 +136,14 @@ class AheadTransaction:
         self._puts.append((kind, identity, content, entries_of(resource, self._extract)))
         return Version(kind, identity, number, 0, content, method)
 
-    def _check(self, table: Table) -> None:
-        if table.name in self._refused:
-            raise NotAhead
+    def _place(self, table: Table, columns: tuple[str, ...]) -> str:
+        """The place of a look; raises `NotAhead` for a table that is refused."""
+        place = self._places.get((table.name, columns))
+        if place is None:
+            if table.name in self._refused:
+                raise NotAhead
+            place = self._places[table.name, columns] = place_of(table, columns)
+        return place
 
     async def vread(self, resource_type: str, resource_id: str, version: int) -> Version | None:
         """Raises `NotAhead`, as all that follows."""
@@ -188,6 +192,14 @@ class AheadTransaction:
     def take(self, effects: Effects) -> bool:
         """See `vread`."""
         raise NotAhead
+
+
+def _equal(where: Where) -> Where:
+    """The conditions of equality, where there are none but those and ranges above a bound."""
+    equal = {column: value for column, value in where.items() if type(value) is not Above}
+    if not equal or not all(value is None or isinstance(value, str | int) for value in equal.values()):
+        raise NotAhead
+    return equal
 
 
 def _says(version: Version, content: bytes) -> bool:

@@ -153,7 +153,9 @@ class TableWriting(TableReading):
         waiting = self._waiting[table.name]
         if not waiting.rows:
             return super().select(table, where, order=order, limit=limit, descending=descending)
-        equal = {column: value for column, value in where.items() if type(value) is not Above}
+        equal = where
+        if not plain(where):
+            equal = {column: value for column, value in where.items() if type(value) is not Above}
         if order or not plain(equal):
             self._before()
             return super().select(table, where, order=order, limit=limit, descending=descending)
@@ -223,6 +225,11 @@ class TableWriting(TableReading):
         for values in (*new, *known):
             self._wrote(name, values)
             waiting.set(values)
+
+    def key(self, table: Table, row: Row) -> tuple[Value, ...]:
+        """The key of a row."""
+        found: tuple[Value, ...] = self._waiting[table.name].key(row)
+        return found
 
     def collected(self) -> list[tuple[str, list[tuple[Value, ...]], list[tuple[Value, ...]]]]:
         """What was collected, as `take` takes it."""

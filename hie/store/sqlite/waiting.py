@@ -10,9 +10,12 @@ Key = tuple[Value, ...]
 Values = tuple[Value, ...]
 
 
+_PLAIN = frozenset({str, int})
+
+
 def plain(where: Where) -> bool:
     """Whether all conditions are equality with a value that is not None."""
-    return all(type(value) is str or type(value) is int for value in where.values())
+    return _PLAIN.issuperset(map(type, where.values()))
 
 
 def picking(places: tuple[Any, ...]) -> Any:
@@ -29,6 +32,7 @@ class WaitingRows:
         self._table = table
         self._undo = undo
         columns = tuple(table.columns)
+        self._columns = table.columns.keys()
         self.rows: dict[Key, Values] = {}
         self.there: set[Key] = set()
         self.key: Any = picking(table.key)
@@ -40,7 +44,7 @@ class WaitingRows:
     def values(self, row: Row) -> Values:
         """All columns of `row`; ValueError for an unknown column or a key column that is None."""
         table = self._table
-        full: Values = self._all(row if row.keys() == table.columns.keys() else table.full(row))
+        full: Values = self._all(row if row.keys() == self._columns else table.full(row))
         if None in self.key_of(full):
             raise ValueError(f"table {table.name}: a key column is None")
         return full
@@ -77,6 +81,7 @@ class WaitingRows:
 
     def discard(self) -> None:
         """Forget everything."""
-        self.rows.clear()
-        self.there.clear()
-        self._found.clear()
+        if self.rows or self.there:
+            self.rows.clear()
+            self.there.clear()
+            self._found.clear()
