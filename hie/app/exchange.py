@@ -257,7 +257,7 @@ class Exchange:
     async def _metrics(self) -> PlainTextResponse:
         """Counters in the Prometheus text format; no patient data."""
         connections = self.mllp.connections if self.mllp is not None else 0
-        text = await metrics_text(self.store, connections, self._clock.now())
+        text = await metrics_text(self.store, connections, self.ingest.settled, self._clock.now())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 

@@ -5,11 +5,13 @@ snapshot holds when nothing that it looked at has changed since, and that is che
 settled once more where the store is written. Whatever a worker cannot do this way it hands over as it was prepared.
 """
 
+import logging
 import marshal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from hie.base.errors import where
 from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.counting import Counted, write_counted
@@ -21,6 +23,8 @@ from hie.store.effects import Effects, NotAhead
 from hie.store.port import Transaction
 
 T = TypeVar("T")
+
+log = logging.getLogger("hie.pipeline")
 
 
 class AheadTransaction(Transaction, Protocol):
@@ -72,6 +76,9 @@ class SettlesAhead:
             with self._snapshot() as tx:
                 return _run(self._settle(tx, delivery, parsed, parts))
         except NotAhead:
+            return None
+        except Exception as error:  # whoever writes finds out whether it is the item's fault
+            log.warning("not settled ahead feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
             return None
 
     async def _settle(

@@ -48,7 +48,12 @@ class Ingest:
         ahead: Settlement | None = None,
         indexed_by: IndexedBy = lambda: None,
     ) -> None:
-        """`ahead` settles items elsewhere; `indexed_by` names the search parameters that are served now."""
+        """`ahead` settles items elsewhere; `indexed_by` names the search parameters that are served now.
+
+        `settled` counts items since the start: those settled `ahead`, those of which that did not hold so that they
+        were settled `again`, and those settled `here`, in the process that writes (those included).
+        """
+        self.settled = {"ahead": 0, "again": 0, "here": 0}
         self._store = store
         self._prepare = preparation
         self._ahead = ahead or preparation
@@ -89,7 +94,7 @@ class Ingest:
                 if isinstance(found, Ahead):
                     return await self._take_ahead(settler, delivery, found)
                 prepared = found
-            return await self._store.write(lambda tx: self._take_in(tx, settler, delivery, *prepared))
+            return await self._take_here(settler, delivery, *prepared)
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
@@ -105,9 +110,19 @@ class Ingest:
 
         answer = await self._store.write(take)
         if answer is not None:
+            self.settled["ahead"] += 1
             return answer
+        self.settled["again"] += 1
         prepared = await self._prepare(settler.feeds[delivery.feed], delivery)
-        return await self._store.write(lambda tx: self._take_in(tx, settler, delivery, *prepared))
+        return await self._take_here(settler, delivery, *prepared)
+
+    async def _take_here(
+        self, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
+    ) -> Answer:
+        """Settle a prepared item where the store is written."""
+        answer = await self._store.write(lambda tx: self._take_in(tx, settler, delivery, parsed, parts))
+        self.settled["here"] += 1
+        return answer
 
     def delivery(self, door: str, body: bytes) -> Delivery:
         """Bytes that came in through a door just now."""

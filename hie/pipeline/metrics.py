@@ -1,6 +1,6 @@
 """Metrics in the Prometheus text format, from counters kept at ingest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from hie.base.clock import micros
@@ -11,9 +11,9 @@ from hie.staging.tallies import day_of, tallies
 from hie.store.port import Reader
 
 
-async def metrics_text(reader: Reader, mllp_connections: int, now: datetime) -> str:
-    """Items by feed and what became of them, the ledger by state, open MLLP connections, and what the maps cover
-    today."""
+async def metrics_text(reader: Reader, mllp_connections: int, settled: Mapping[str, int], now: datetime) -> str:
+    """Items by feed and what became of them, the ledger by state, open MLLP connections, where items were `settled`
+    (`Ingest.settled`), and what the maps cover today."""
     items: dict[tuple[str, str], int] = {}
     for name, n in (await counters(reader)).items():
         what, _, feed = name.split("|", 2)
@@ -36,6 +36,9 @@ async def metrics_text(reader: Reader, mllp_connections: int, now: datetime) -> 
         "# HELP hie_feeds_mllp_connections Open MLLP connections.",
         "# TYPE hie_feeds_mllp_connections gauge",
         f"hie_feeds_mllp_connections {mllp_connections}",
+        "# HELP hie_pipeline_settled_total Items by where they were settled since the start.",
+        "# TYPE hie_pipeline_settled_total counter",
+        *(f'hie_pipeline_settled_total{{where="{where}"}} {n}' for where, n in settled.items()),
         *_coverage(await tallies(reader, [day_of(now)])),
     ]
     return "\n".join(lines) + "\n"

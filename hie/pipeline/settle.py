@@ -240,8 +240,10 @@ class Settler:
         return outcomes
 
     async def _release_waiting(self, tx: Transaction, root: str) -> None:
-        """Process the orphans that waited for `root`; each may release further ones (Qingpu §3.1)."""
-        for part in await tx.select(PART, {"waits": root}):
+        """Process the orphans that waited for `root`, in order of arrival; each may release further ones (Qingpu
+        §3.1)."""
+        waiting = await tx.select(PART, {"waits": root})
+        for part in sorted(waiting, key=lambda row: (number(row["received"]), str(row["item"]), number(row["part"]))):
             item = await tx.get(RAW_ITEM, part["item"])
             if item is not None and part["disposition"] == Disposition.QUARANTINED:
                 await self.release(tx, item, frozenset({number(part["part"])}), waited=True)

@@ -16,7 +16,7 @@ from hie.store.table import Table
 _READ = "SELECT n FROM batch"
 _WRITE = "UPDATE batch SET n = ?"
 
-KEPT = 100_000
+KEPT = 40_000
 """Places of which it is remembered when they were written, in each of two generations; older snapshots are refused."""
 
 
