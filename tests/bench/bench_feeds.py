@@ -30,8 +30,8 @@ from tests.bench.feeders import feed, items
 from tests.bench.messages import adt, oru
 
 TAKEN = {"AA", "AE", "200", "202"}
-"""How items of traffic without dirt are answered; 202: kept, some rows wait for those they belong to (common §2.5); AE: a
-merge that undoes an earlier one, which clerks send now and then (Wujiang §6.5)."""
+"""How items of traffic without dirt are answered; 202: kept, some rows wait for those they belong to (common §2.5);
+AE: a merge that undoes an earlier one, which clerks send now and then (Wujiang §6.5)."""
 
 
 def fsync_rate(folder: Path, seconds: float = 2.0) -> float:
