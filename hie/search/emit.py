@@ -29,13 +29,18 @@ def token_coding(out: Out, code: str, value: Any) -> None:
 
 
 def token_concept(out: Out, code: str, value: Any) -> None:
+    """The text is an entry of its own unless a coding says the same, as most senders' codings do."""
+    text = value.get("text")
+    said = fold(text) if text else ""
     for coding in value.get("coding") or ():
         get = coding.get
         display = get("display")
-        out.append((code, get("system") or "", get("code") or "", fold(display) if display else ""))
-    text = value.get("text")
-    if text:
-        out.append((code, "", "", fold(text)))
+        shown = "" if not display else said if display == text and said else fold(display)
+        out.append((code, get("system") or "", get("code") or "", shown))
+        if shown == said:
+            said = ""
+    if said:
+        out.append((code, "", "", said))
 
 
 def token_identifier(out: Out, code: str, value: Any) -> None:

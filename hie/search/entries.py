@@ -4,8 +4,8 @@ Entries are plain tuples, because a store writes a dozen of them per resource; t
 the search parameter. An absent member is `""`, never None, except where said.
 
 - `token`: system, code, text. The text is folded, for `:text`: the display of a coding, the type text of an identifier,
-  the text of a concept (an entry of its own, without code). A code whose required binding names its system, and a
-  boolean, carry that system.
+  the text of a concept (an entry of its own, without code, unless a coding of it says the same). A code whose required
+  binding names its system, and a boolean, carry that system.
 - `of_type`: type system, type code, value of an Identifier, for `:of-type`.
 - `string`: folded text, exact text. Exact is `""` for a derived form (pinyin, initials, sound): plain search finds it,
   `:exact` does not.
