@@ -16,7 +16,7 @@ from hie.fold import prefix as beginnings
 from hie.fold.fold import Folded, fold
 from hie.fold.prefix import Placed, Prefix, arrival_free, begin
 from hie.pipeline import codec
-from hie.pipeline.codec import decode, decode_prefix, encode, encode_prefix
+from hie.pipeline.codec import decode, decode_prefix, encode, encode_prefix, packed
 from hie.pipeline.items import number
 from hie.staging.tables import CONTRIBUTION, PREFIX
 from hie.store.port import Transaction
@@ -57,7 +57,7 @@ class Statements:
                 await self.void(head)
         row = {"root": root, "ord": contribution.order, "item": item, "part": part, "n": n}
         source = contribution.source or None
-        await self._tx.upsert(CONTRIBUTION, {**row, "source": source, "body": encode(contribution)})
+        await self._tx.upsert(CONTRIBUTION, {**row, "source": source, "body": packed(encode(contribution))})
 
     async def void(self, root: str) -> None:
         """Do not use the prefix of a root any more."""
@@ -109,7 +109,7 @@ class Statements:
     async def _keep(self, root: str, aliases: Iterable[str], prefix: Prefix, placed: Sequence[Placed]) -> list[Placed]:
         """Write a prefix; returns those of `placed` that it does not cover."""
         prefix.aliases = frozenset(aliases)
-        row: Row = {"root": root, "upto": prefix.upto, "rules": RULES, "body": encode_prefix(prefix)}
+        row: Row = {"root": root, "upto": prefix.upto, "rules": RULES, "body": packed(encode_prefix(prefix))}
         self._prefixes[root] = row
         await self._tx.upsert(PREFIX, row)
         return [one for one in placed if one.order > prefix.upto]
