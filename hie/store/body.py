@@ -72,8 +72,9 @@ def unstamped(resource: Mapping[str, Any] | Ready) -> bytes:
     if isinstance(resource, Ready):
         return resource.content
     meta = {**(resource.get("meta") or {}), "versionId": "", "lastUpdated": ""}
-    head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
-    return dumps({**head, **{key: value for key, value in resource.items() if key not in head}})
+    ordered = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta, **resource}
+    ordered["meta"] = meta
+    return dumps(ordered)
 
 
 def stamped(content: bytes, version: int, last_updated: int) -> bytes:
