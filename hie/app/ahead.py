@@ -9,6 +9,7 @@ from hie.api.searchparameters import SearchParameters
 from hie.app.fhir import PARAMETER_SECONDS
 from hie.app.store import TABLES, follow_store
 from hie.base.record import Delivery, Parsed
+from hie.base.tasks import log_failure
 from hie.config import Config
 from hie.fhir.definitions import load_definitions
 from hie.pipeline.ahead import Ahead, SettlesAhead
@@ -46,6 +47,13 @@ class _Settling:
 
     def __call__(self, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]) -> Ahead | None:
         if monotonic() - self._followed > PARAMETER_SECONDS:
-            self._loop.run_until_complete(self._parameters.follow())
-            self._followed = monotonic()
+            self._follow()
         return self._ahead.settle(delivery, parsed, parts)
+
+    def _follow(self) -> None:
+        """A failure is no item's: what is settled by old parameters is settled again where the store is written."""
+        try:
+            self._loop.run_until_complete(self._parameters.follow())
+        except Exception as error:
+            log_failure(error)
+        self._followed = monotonic()

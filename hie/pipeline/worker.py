@@ -5,6 +5,7 @@ is the one at work: when the process ends or takes too long, that item is the ca
 """
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
@@ -41,11 +42,12 @@ SECONDS = 60.0
 PATIENCE = 2.0
 """How long others wait behind the item at work before they go elsewhere."""
 
+log = logging.getLogger("hie.pipeline")
+
 _SPAWN = multiprocessing.get_context("spawn")
 
 Build = Callable[[], Mapping[str, FeedRuntime]]
 """Makes the feeds inside a worker; a function at the top of a module, because it is named to the new process."""
-
 
 Settle = Callable[[Delivery, Parsed, Sequence[Prepared]], Ahead | None]
 """Settles a prepared item ahead; None when it cannot."""
@@ -187,7 +189,7 @@ def serve(link: socket.socket, build: Build, settles: OpenSettles | None, parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     feeds = build()
-    settle = settles(feeds) if settles is not None else _never
+    settle = _opened(settles, feeds) if settles is not None else _never
     settle_memory()
     link.sendall(frame(READY))
     with link.makefile("rb", 1 << 18) as asked:
@@ -203,6 +205,14 @@ def _answer(feeds: Mapping[str, FeedRuntime], settle: Settle, content: bytes) ->
         return pack_prepared(delivery, parsed, parts) if settled is None else pack_settled(settled)
     except Exception as error:
         return pack_failure(where(error))
+
+
+def _opened(settles: OpenSettles, feeds: Mapping[str, FeedRuntime]) -> Settle:
+    try:
+        return settles(feeds)
+    except Exception as error:
+        log.error("this worker settles nothing ahead reason=%s", where(error))
+        return _never
 
 
 def _never(_: Delivery, __: Parsed, ___: Sequence[Prepared]) -> None:

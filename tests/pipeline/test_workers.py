@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from hie.pipeline.ahead import Ahead
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import failure
 from hie.pipeline.prepare import prepare
-from hie.pipeline.worker import Lost
+from hie.pipeline.worker import Lost, Settle
 from hie.pipeline.workers import Workers
 from hie.staging.ledger import ledger
 from tests.bench.messages import adt
@@ -55,6 +55,11 @@ def deadly_feeds() -> dict[str, FeedRuntime]:
     from functools import partial
 
     return {name: replace(runtime, parse=partial(parse, runtime)) for name, runtime in worker_feeds().items()}
+
+
+def no_settles(feeds: Mapping[str, FeedRuntime]) -> Settle:
+    """What cannot be opened."""
+    raise OSError("no such file")
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +171,15 @@ async def test_renewed_workers_let_the_old_ones_finish(runtime: FeedRuntime) -> 
     assert (await pool(replace(runtime, maps="next", parse=_here), delivery(BIG), suspect=True))[1]
     assert [worker is not old for worker in pool._working] == [True]
     pool.close()
+
+
+async def test_a_worker_that_cannot_settle_ahead_prepares(runtime: FeedRuntime) -> None:
+    pool = Workers(1, worker_feeds, runtime.maps, no_settles)
+    await pool.start()
+    found = await pool.ahead(runtime, delivery(BIG))
+    pool.close()
+    assert not isinstance(found, Ahead)
+    assert found[1] != []
 
 
 async def test_workers_settle_ahead_for_a_running_server(tmp_path: Path) -> None:
