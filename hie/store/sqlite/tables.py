@@ -19,8 +19,8 @@ def sql_name(table: Table) -> str:
 
 
 def is_clustered(table: Table) -> bool:
-    """Whether its rows lie in order of the key. Rows with blobs do not: SQLite keeps at most 1,002 bytes of a row in such
-    a tree and gives the rest a page of its own, and rows written together would lie apart."""
+    """Whether its rows lie in order of the key. Rows with blobs do not: SQLite keeps at most 1,002 bytes of a row in
+    such a tree and gives the rest a page of its own, and rows written together would lie apart."""
     return bytes not in table.columns.values()
 
 
