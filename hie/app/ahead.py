@@ -15,7 +15,6 @@ from hie.fhir.definitions import load_definitions
 from hie.pipeline.ahead import Ahead, SettlesAhead
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared
-from hie.pipeline.worker import Settle
 from hie.search.extract import Extractors
 from hie.staging.tables import COUNTER, TALLY
 from hie.store.sqlite.ahead import Snapshots
@@ -27,13 +26,8 @@ def may_settle_ahead(config: Config) -> bool:
     return config.store_path is not None and config.profiles == "off"
 
 
-def open_settles(config: Config, feeds: Mapping[str, FeedRuntime]) -> Settle:
-    """What settles the items of these feeds ahead, inside a worker."""
-    return _Settling(config, feeds)
-
-
-class _Settling:
-    """Settles, and follows the search parameters between two items."""
+class SettlingAhead:
+    """Settles the items of these feeds inside a worker (a `Settle`), and follows the search parameters between two."""
 
     def __init__(self, config: Config, feeds: Mapping[str, FeedRuntime]) -> None:
         assert config.store_path is not None
@@ -46,6 +40,7 @@ class _Settling:
         self._ahead = SettlesAhead(feeds, snapshots.transaction, lambda: self._parameters.read_at)
 
     def __call__(self, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]) -> Ahead | None:
+        """See `hie.pipeline.worker.Settle`."""
         if monotonic() - self._followed > PARAMETER_SECONDS:
             self._follow()
         return self._ahead.settle(delivery, parsed, parts)

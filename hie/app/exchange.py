@@ -23,7 +23,7 @@ from hie.api.reindex import Reindex
 from hie.api.searchparameters import SearchParameters
 from hie.api.terminology import StoredTerminology
 from hie.app.adapters import load_adapters
-from hie.app.ahead import may_settle_ahead, open_settles
+from hie.app.ahead import SettlingAhead, may_settle_ahead
 from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
@@ -76,7 +76,7 @@ class Exchange:
     ) -> None:
         self.config = config
         self.store = store
-        settles = partial(open_settles, config) if may_settle_ahead(config) else None
+        settles = partial(SettlingAhead, config) if may_settle_ahead(config) else None
         self._workers = Workers(config.workers, *maps.for_workers(), settles) if config.workers > 0 else None
         types = [name.strip() for name in config.profile_types.split(",") if name.strip()]
         self._rules = WriteRules(validator, Strictness(config.profiles), types)

@@ -61,7 +61,7 @@ class HttpFeeds:
         return scope["type"] == "http" and scope["method"] == "POST" and door in self._doors
 
     async def __call__(self, scope: Scope, receive: ReceiveBody, send: Send) -> None:
-        """Serve such a request without a router: with its layers that took as long as all else that is done here."""
+        """Serve such a request, without the layers of a router."""
         scope["path_params"] = {"door": scope["path"].removeprefix("/feeds/")}
         response = await self.post(Request(scope, receive))
         await response(scope, receive, send)

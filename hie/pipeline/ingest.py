@@ -51,7 +51,7 @@ class Ingest:
         """`ahead` settles items elsewhere; `indexed_by` names the search parameters that are served now.
 
         `settled` counts items since the start: those settled `ahead`, those of which that did not hold so that they
-        were settled `again`, and those settled `here`, in the process that writes (those included).
+        were settled `again`, and those settled `here`, in the process that writes; the latter count the `again` too.
         """
         self.settled = {"ahead": 0, "again": 0, "here": 0}
         self._store = store
