@@ -47,7 +47,7 @@ Values = Sequence[tuple[str, float]]
 
 def chart(days: Sequence[str], named: Sequence[tuple[str, Values]], width: int = 640, height: int = 220) -> Chart:
     """A chart of several lines; the scale ends at 100 and begins below the lowest value."""
-    left, top, right, bottom = 44.0, 10.0, width - 12.0, height - 26.0
+    left, top, right, bottom = 44.0, 10.0, width - 20.0, height - 26.0
     low = min((value for _, values in named for _, value in values), default=99.0)
     low = max(0.0, low - max(0.5, (100 - low) * 0.15))
     step = (right - left - 16) / max(1, len(days) - 1)

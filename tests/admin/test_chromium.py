@@ -3,61 +3,33 @@ windows."""
 
 import asyncio
 import re
-import shutil
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
+from starlette.types import ASGIApp
 
 from tests.admin.conftest import FIRST, LAST, simulated
-from tests.browse.test_chromium import ARGUMENTS, CHROMIUM, follow, opened
+from tests.chromium import Site, browser, follow, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Site:
-    """The exchange on a loopback port, in a thread of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.base = ""
-        self._ready = threading.Event()
-        self._server: uvicorn.Server | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-
-    async def _serve(self) -> None:
-        exchange, _, _ = await simulated(self._folder)
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        self.base = f"http://127.0.0.1:{listener.getsockname()[1]}/quality"
-        self._server = uvicorn.Server(uvicorn.Config(exchange.web, log_level="warning", lifespan="off"))
-        self._ready.set()
-        await self._server.serve(sockets=[listener])
-        listener.close()
-        await exchange.close()
-
-    def start(self) -> None:
-        """Start and wait until requests are queued."""
-        self._thread.start()
-        assert self._ready.wait(120)
-
-    def stop(self) -> None:
-        """Stop and wait."""
-        assert self._server is not None
-        self._server.should_exit = True
-        self._thread.join(20)
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One site for all tests of this file."""
-    one = Site(tmp_path_factory.mktemp("quality"))
+    """One exchange for all tests of this file."""
+    folder = tmp_path_factory.mktemp("quality")
+
+    @asynccontextmanager
+    async def exchange() -> AsyncIterator[ASGIApp]:
+        one, _, _ = await simulated(folder)
+        yield one.web
+        await one.close()
+
+    one = Site(exchange)
     one.start()
     yield one
     one.stop()
@@ -66,14 +38,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     """One browser for all tests of this file."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium") or CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
+    async with browser() as one:
+        yield one
 
 
 async def test_matrix_trend_and_faults_are_seen(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}")
+    seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}")
     heads = await seen.page.locator("[data-testid=matrix] thead th").all_inner_texts()
     assert heads == [
         *("机构", "通道", "检查条数"),
@@ -89,7 +59,7 @@ async def test_matrix_trend_and_faults_are_seen(site: Site, chromium: Browser) -
 
 
 async def test_filters_work_without_javascript(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}", scripts=False)
+    seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}", scripts=False)
     await seen.page.select_option("[name=feed]", "wujiang-hl7v2")
     await seen.page.select_option("[name=dimension]", "completeness")
     await follow(seen.page, "text=查询")
@@ -107,13 +77,21 @@ async def test_filters_work_without_javascript(site: Site, chromium: Browser) ->
 
 
 async def test_a_narrow_window_scrolls_the_table_only(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/?from={FIRST}&to={LAST}")
+    seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}")
     await seen.page.set_viewport_size({"width": 683, "height": 768})
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+async def test_a_desktop_shows_the_whole_table_and_every_date(site: Site, chromium: Browser) -> None:
+    seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}", width=1200)
+    assert await seen.page.locator("[data-testid=matrix]").evaluate("m => m.scrollWidth <= m.parentNode.clientWidth")
+    ends = "c => [...c.querySelectorAll('text')].map(t => t.getBBox()).map(b => b.x + b.width)"
+    chart = seen.page.locator("svg[data-testid=trend]")
+    assert max(await chart.evaluate(ends)) <= await chart.evaluate("c => c.viewBox.baseVal.width")
+
+
 async def test_a_group_is_rehearsed_then_released_by_hand(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/quarantine", scripts=False)
+    seen = await opened(chromium, f"{site.base}/quality/quarantine", scripts=False)
     held = int(re.findall(r"共 (\d+) 条", await seen.page.inner_text("main"))[0])
     assert held > 0
     await follow(seen.page, "[data-testid=groups] tbody tr:has-text('TB_LIS_REPORT') a")
@@ -127,13 +105,13 @@ async def test_a_group_is_rehearsed_then_released_by_hand(site: Site, chromium: 
     await follow(seen.page, ".acts button:text-is('放行')")
     assert await seen.page.inner_text("[data-testid=done]") == "已放行 1 条."
     assert await seen.page.inner_text("[data-testid=state]") == "已入库"
-    await seen.page.goto(f"{site.base}/quarantine")
+    await seen.page.goto(f"{site.base}/quality/quarantine")
     assert f"共 {held - 1} 条" in await seen.page.inner_text("main")
     assert seen.console == []
 
 
 async def test_a_group_is_discarded_with_a_reason_only(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/quarantine")
+    seen = await opened(chromium, f"{site.base}/quality/quarantine")
     await follow(seen.page, "[data-testid=groups] tbody tr:has-text('C0002') a")
     await seen.page.click("text=丢弃本组")
     assert await seen.page.locator("[data-testid=done]").count() == 0
@@ -146,7 +124,7 @@ async def test_a_group_is_discarded_with_a_reason_only(site: Site, chromium: Bro
 async def test_a_form_of_another_site_changes_nothing(site: Site, chromium: Browser) -> None:
     """A page of another origin posts to us, as the browser of an operator would."""
     seen = await opened(chromium, "data:text/html,<title>elsewhere</title>")
-    address = f"{site.base}/quarantine/group/release"
+    address = f"{site.base}/quality/quarantine/group/release"
     await seen.page.set_content(
         f"<form method=post action='{address}'><input name=feed value=qingpu-xml><input name=cause value=x>"
         "<button>win a prize</button></form>"

@@ -109,7 +109,7 @@ def test_no_cell_is_a_formula(cell: object, shown: object) -> None:
 
 
 def test_a_chart_leaves_gaps_and_ends_at_a_hundred() -> None:
-    drawn = chart(["1", "2", "3", "4"], [("f", [("1", 98.0), ("2", 100.0), ("4", 99.0)])], 144, 100)
+    drawn = chart(["1", "2", "3", "4"], [("f", [("1", 98.0), ("2", 100.0), ("4", 99.0)])], 152, 100)
     [line] = drawn.lines
     assert len(line.stretches) == 1
     assert [dot.x for dot in line.dots] == [52.0, 76.0, 124.0]

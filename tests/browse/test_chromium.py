@@ -1,86 +1,43 @@
 """The record page in a real browser: what a doctor sees, with and without JavaScript."""
 
-import asyncio
-import os
 import re
-import shutil
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
+from starlette.applications import Starlette
 
 from hie.base.clock import FixedClock
 from hie.store.sqlite import SqliteStore
+from tests import chromium as shown
 from tests.browse import seed
 from tests.browse.conftest import EXTRACTORS, Frail, mounted, write
+from tests.chromium import follow, opened
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GU, LONG = seed.uid("golden", "gu"), seed.uid("golden", "long")
 
-if not os.path.exists(CHROMIUM) and not shutil.which("chromium"):
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("chromium is missing: the record page cannot be tested")
-    print("skipping the record page tests: no chromium at", CHROMIUM)
-    pytest.skip("no chromium", allow_module_level=True)
 
-
-class Site:
-    """The browser pages on a loopback port, in a thread of their own."""
+class Site(shown.Site):
+    """The record browser over the seeded people; `store` can be made to fail."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(self._opened)
         self.store: Frail | None = None
         self._folder = folder
-        self.base = ""
-        self._ready = threading.Event()
-        self._server: uvicorn.Server | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def _run(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Starlette]:
         sqlite = await SqliteStore.open(
             self._folder / "hie.sqlite", (), extract=EXTRACTORS.extract, clock=FixedClock(seed.NOW)
         )
         await write(sqlite, *seed.everybody(), seed.long_record())
         self.store = Frail(sqlite)
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        self.base = f"http://127.0.0.1:{listener.getsockname()[1]}/browse"
-        config = uvicorn.Config(mounted(self.store), log_level="warning", lifespan="off")
-        self._server = uvicorn.Server(config)
-        listener.listen(64)
-        self._ready.set()
-        await self._server.serve(sockets=[listener])
-        listener.close()
+        yield mounted(self.store)
         await sqlite.close()
-
-    def start(self) -> None:
-        """Start and wait until requests are queued."""
-        self._thread.start()
-        assert self._ready.wait(60)
-
-    def stop(self) -> None:
-        """Stop and wait."""
-        assert self._server is not None
-        self._server.should_exit = True
-        self._thread.join(20)
 
 
 @pytest.fixture(scope="module")
@@ -94,52 +51,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
-    """One browser for all tests of this file; each opens a context of its own."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium") or CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-class Watched:
-    """A page that remembers console messages, dialogs and every URL asked for."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.console: list[str] = []
-        self.dialogs: list[str] = []
-        self.urls: list[str] = []
-        page.on("console", lambda message: self.console.append(message.text))
-        page.on("pageerror", lambda error: self.console.append(str(error)))
-        page.on("request", lambda request: self.urls.append(request.url))
-        page.on("dialog", self._dialog)
-
-    async def _dialog(self, dialog: object) -> None:
-        self.dialogs.append(str(dialog))
-        await dialog.dismiss()  # type: ignore[attr-defined]
-
-
-async def follow(page: Page, selector: str) -> None:
-    """Click what leads to another page, and wait for it."""
-    async with page.expect_navigation():
-        await page.click(selector)
-
-
-async def opened(browser: Browser, url: str, *, scripts: bool = True) -> Watched:
-    """A page at `url`, on the common outpatient desktop."""
-    context: BrowserContext = await browser.new_context(
-        viewport={"width": 1366, "height": 768},
-        locale="zh-CN",
-        timezone_id="Asia/Shanghai",
-        java_script_enabled=scripts,
-    )
-    watched = Watched(await context.new_page())
-    await watched.page.goto(url)
-    return watched
+    """One browser for all tests of this file."""
+    async with shown.browser() as one:
+        yield one
 
 
 async def test_a_doctor_finds_the_patient_by_number(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/")
+    seen = await opened(chromium, f"{site.base}/browse/")
     await seen.page.fill("[name=q]", seed.GU_ID)
     await seen.page.press("[name=q]", "Enter")
     await seen.page.wait_for_selector("[data-testid=banner]")
@@ -155,7 +73,7 @@ async def test_a_doctor_finds_the_patient_by_number(site: Site, chromium: Browse
 
 
 async def test_alerts_and_abnormal_marks(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     rail = await seen.page.inner_text("[data-testid=alert-rail]")
     assert "青霉素过敏" in rail
     assert "6.9 mmol/L ↑↑ 危急" in rail
@@ -176,7 +94,7 @@ async def test_alerts_and_abnormal_marks(site: Site, chromium: Browser) -> None:
 
 
 async def test_every_row_says_where_it_comes_from(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     rows = await seen.page.eval_on_selector_all(
         "[data-event]",
         "nodes => nodes.map(n => [n.dataset.region, n.dataset.org, n.querySelector('.chip').textContent.trim(),"
@@ -191,7 +109,7 @@ async def test_every_row_says_where_it_comes_from(site: Site, chromium: Browser)
 
 
 async def test_a_region_chip_filters_counts_and_survives_reload(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     chip = seen.page.locator("[data-key='2']")
     assert "嘉善 5" in await chip.inner_text()
     await chip.click()
@@ -203,7 +121,7 @@ async def test_a_region_chip_filters_counts_and_survives_reload(site: Site, chro
 
 
 async def test_only_abnormal_rows(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}?abnormal=1")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}?abnormal=1")
     rows = seen.page.locator("[data-event]")
     assert await rows.count() == 4
     for row in await rows.all():
@@ -212,7 +130,7 @@ async def test_only_abnormal_rows(site: Site, chromium: Browser) -> None:
 
 
 async def test_a_report_opens_in_the_drawer_and_focus_returns(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     row = seen.page.locator(".row:has-text('生化') .open")
     await row.focus()
     await seen.page.keyboard.press("Enter")
@@ -235,7 +153,7 @@ async def test_a_report_opens_in_the_drawer_and_focus_returns(site: Site, chromi
 
 
 async def test_a_correction_shows_what_was_there_before(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     row = seen.page.locator("[data-region=jiashan][data-kind=lab]")
     assert "已修改" in await row.inner_text()
     await row.locator(".open").click()
@@ -244,7 +162,7 @@ async def test_a_correction_shows_what_was_there_before(site: Site, chromium: Br
 
 
 async def test_the_number_is_shown_on_request_in_the_drawer(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     assert seed.GU_ID not in await seen.page.content()
     await seen.page.click(".ids button")
     await seen.page.wait_for_selector("#drawer [data-testid=identity]")
@@ -255,7 +173,7 @@ async def test_the_number_is_shown_on_request_in_the_drawer(site: Site, chromium
 
 
 async def test_the_trend_has_a_table_twin(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     await seen.page.click("[data-trend]:has-text('肌酐')")
     await seen.page.wait_for_selector("[data-testid=trend]")
     points = await seen.page.eval_on_selector_all("[data-point]", "n => n.map(x => x.getAttribute('aria-label'))")
@@ -270,7 +188,7 @@ async def test_the_trend_has_a_table_twin(site: Site, chromium: Browser) -> None
 
 
 async def test_keys(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     keyboard = seen.page.keyboard
     await keyboard.press("j")
     await keyboard.press("j")
@@ -292,7 +210,7 @@ async def test_keys(site: Site, chromium: Browser) -> None:
 
 
 async def test_without_javascript_everything_is_reachable(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/", scripts=False)
+    seen = await opened(chromium, f"{site.base}/browse/", scripts=False)
     await seen.page.fill("[name=q]", "顾晓岚")
     await follow(seen.page, "[type=submit]")
     assert await seen.page.locator("[data-testid=banner]").count() == 1
@@ -303,14 +221,14 @@ async def test_without_javascript_everything_is_reachable(site: Site, chromium: 
     await follow(seen.page, "text=← 时间轴")
     await seen.page.click(".ids button")
     assert seed.GU_ID in await seen.page.inner_text("[data-testid=identity]")
-    await seen.page.goto(f"{site.base}/record/{LONG}?span=all")
+    await seen.page.goto(f"{site.base}/browse/record/{LONG}?span=all")
     assert await seen.page.locator("[data-event]").count() == 30
     await seen.page.click("[data-more]")
     assert await seen.page.locator("[data-event]").count() == 60
 
 
 async def test_a_long_record_starts_small_and_reaches_the_oldest_event(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{LONG}?span=all")
+    seen = await opened(chromium, f"{site.base}/browse/record/{LONG}?span=all")
     assert await seen.page.inner_text("[data-testid=count]") == "1500 条"
     assert await seen.page.evaluate("document.querySelectorAll('*').length") < 1500
     sent = [url for url in seen.urls if "part=" not in url]
@@ -325,7 +243,7 @@ async def test_a_long_record_starts_small_and_reaches_the_oldest_event(site: Sit
 
 
 async def test_hostile_content_is_inert(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{seed.hostile()[0]['id']}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{seed.hostile()[0]['id']}")
     assert "<script>" in await seen.page.inner_text("[data-testid=name]")
     for number in range(await seen.page.locator(".row .open").count()):
         await seen.page.locator(".row .open").nth(number).click()
@@ -348,7 +266,7 @@ async def test_hostile_content_is_inert(site: Site, chromium: Browser) -> None:
     ],
 )
 async def test_allergy_states_look_different(site: Site, chromium: Browser, who: str, state: str, words: str) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{who}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{who}")
     section = seen.page.locator("[data-testid=allergies]")
     assert await section.get_attribute("data-state") == state
     assert words in await section.inner_text()
@@ -358,7 +276,7 @@ async def test_an_unreachable_source_is_named(site: Site, chromium: Browser) -> 
     assert site.store is not None
     site.store.broken.add("AllergyIntolerance")
     try:
-        seen = await opened(chromium, f"{site.base}/record/{seed.unknown_allergy()[0]['id']}")
+        seen = await opened(chromium, f"{site.base}/browse/record/{seed.unknown_allergy()[0]['id']}")
         section = seen.page.locator("[data-testid=allergies]")
         assert await section.get_attribute("data-state") == "unreachable"
         assert "过敏史暂时无法读取" in await section.inner_text()
@@ -369,8 +287,8 @@ async def test_an_unreachable_source_is_named(site: Site, chromium: Browser) -> 
 
 
 async def test_two_tabs_keep_their_patients(site: Site, chromium: Browser) -> None:
-    first = await opened(chromium, f"{site.base}/record/{GU}")
-    second = await opened(chromium, f"{site.base}/record/{LONG}")
+    first = await opened(chromium, f"{site.base}/browse/record/{GU}")
+    second = await opened(chromium, f"{site.base}/browse/record/{LONG}")
     await first.page.reload()
     await second.page.reload()
     assert await first.page.inner_text("[data-testid=name]") == "顾晓岚"
@@ -378,7 +296,7 @@ async def test_two_tabs_keep_their_patients(site: Site, chromium: Browser) -> No
 
 
 async def test_english_and_back(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     await follow(seen.page, "text=English")
     assert "Timeline" in await seen.page.inner_text(".filters h2")
     await seen.page.click(".row:has-text('生化') .open")
@@ -391,13 +309,21 @@ async def test_english_and_back(site: Site, chromium: Browser) -> None:
 
 
 async def test_narrow_windows_do_not_scroll_sideways(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     await seen.page.set_viewport_size({"width": 683, "height": 768})
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("width", [1200, 1366, 1600])
+async def test_names_of_indicators_keep_to_their_lines(site: Site, chromium: Browser, width: int) -> None:
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}", width=width)
+    rows = await seen.page.locator(".indicators tr").evaluate_all("rows => rows.map(row => row.offsetHeight)")
+    assert rows
+    assert max(rows) < 50
+
+
 async def test_print_carries_the_watermark(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/record/{GU}")
+    seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     await seen.page.emulate_media(media="print")
     assert await seen.page.locator(".printed").is_visible()
     assert "外院数据仅供参考" in await seen.page.inner_text(".printed")
