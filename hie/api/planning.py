@@ -5,20 +5,10 @@ from collections.abc import Sequence
 from hie.api.instants import microseconds
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
-from hie.search.plan import (
-    And,
-    Clause,
-    IdIs,
-    InCompartment,
-    Kind,
-    Match,
-    Or,
-    Plan,
-    ReferenceTest,
-    TypeIs,
-    patients_named,
-)
+from hie.search.clause import And, Clause, IdIs, InCompartment, Kind, Match, Or, ReferenceTest, TypeIs
+from hie.search.plan import Plan
 from hie.search.query import parse_query
+from hie.search.tree import patients_named
 from hie.security.principal import Principal
 
 Pairs = Sequence[tuple[str, str]]

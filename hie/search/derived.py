@@ -13,9 +13,10 @@ from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.search.build import Builder
+from hie.search.clause import And, Clause, CompositeMatch, Kind, Match, Not, Or, Present, TypeIs
 from hie.search.emit import EMITTERS
 from hie.search.generate import Tree
-from hie.search.plan import And, Clause, CompositeMatch, Kind, Match, Not, Or, Present, SortKey, TypeIs
+from hie.search.plan import SortKey
 from hie.search.route import Key, Step
 
 OFFICIAL = "http://hl7.org/fhir/SearchParameter/"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 
 from hie.base.errors import HieError
 from hie.search import params
+from hie.search.clause import And, Clause, Compare, Kind, Match, Not, Or, Present, StringTest
 from hie.search.fold import fold
 from hie.search.params import Setting, invalid
-from hie.search.plan import And, Clause, Compare, Kind, Match, Not, Or, Present, StringTest
 
 _WORD = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([()\[\].])|([^\s()\[\]."]+(?:\.(?=\d)[^\s()\[\]"]*)*))')
 _DEEPEST = 20

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from hie.fhir.definitions import Definitions
-from hie.search.plan import Clause, ReferenceTest, rebuilt
+from hie.search.clause import Clause, ReferenceTest
+from hie.search.tree import rebuilt
 
 _PARENTS = ("part-of", "partof", "parent")
 """Codes of the official parameters that lead from a resource to its parent."""

@@ -2,8 +2,9 @@
 
 from hie.base.errors import HieError
 from hie.search import params
+from hie.search.clause import Kind
 from hie.search.params import Setting, invalid
-from hie.search.plan import Include, Kind
+from hie.search.plan import Include
 
 
 def parse_include(setting: Setting, name: str, text: str) -> Include:

@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 from hie.search import values
-from hie.search.plan import Op, RangeTest
+from hie.search.clause import Op, RangeTest
 
 _RANGED = (Op.EQ, Op.NE)
 _APPROXIMATE = 10

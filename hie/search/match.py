@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from hie.search.entries import Entries
-from hie.search.plan import (
+from hie.search.clause import (
     And,
     Chain,
     Clause,
@@ -29,7 +28,6 @@ from hie.search.plan import (
     QuantityTest,
     RangeTest,
     ReferenceTest,
-    SortKey,
     StringTest,
     Test,
     TokenPrefixTest,
@@ -41,6 +39,8 @@ from hie.search.plan import (
     UriTest,
     Words,
 )
+from hie.search.entries import Entries
+from hie.search.plan import SortKey
 from hie.search.text import content_text, has_pieces, narrative_text, terms
 
 _EARTH_KM = 6371.0088

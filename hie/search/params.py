@@ -9,10 +9,7 @@ from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.fhir.ucum import UCUM
 from hie.search import literal, values
-from hie.search.derived import expanded
-from hie.search.fold import fold
-from hie.search.hierarchy import parent_of
-from hie.search.plan import (
+from hie.search.clause import (
     Clause,
     Compare,
     CompositeMatch,
@@ -39,6 +36,9 @@ from hie.search.plan import (
     UriTest,
     Words,
 )
+from hie.search.derived import expanded
+from hie.search.fold import fold
+from hie.search.hierarchy import parent_of
 from hie.search.text import pieces
 
 Terminology = Callable[[str, str], Sequence[tuple[str, str]]]

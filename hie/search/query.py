@@ -5,27 +5,12 @@ from collections.abc import Callable, Sequence
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
 from hie.search import params
+from hie.search.clause import And, Chain, Clause, Has, IdIs, InCompartment, Kind, Match, Or, ReferenceTest, TypeIs
 from hie.search.derived import sort_keys
 from hie.search.filter import parse_filter
 from hie.search.include import parse_include
 from hie.search.params import Setting, Terminology, invalid
-from hie.search.plan import (
-    And,
-    Chain,
-    Clause,
-    Has,
-    IdIs,
-    InCompartment,
-    Kind,
-    Match,
-    Or,
-    Plan,
-    ReferenceTest,
-    SortKey,
-    Summary,
-    Total,
-    TypeIs,
-)
+from hie.search.plan import Plan, SortKey, Summary, Total
 
 __all__ = ["PASSED_OVER", "Plan", "compartment", "parse_query"]
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from hie.search import page
+from hie.search.clause import ReferenceTest
 from hie.search.hierarchy import resolved
 from hie.search.match import Subject, World, holds, sort_value
-from hie.search.plan import Include, Plan, ReferenceTest, SortKey, Total
+from hie.search.plan import Include, Plan, SortKey, Total
 from hie.store.port import Page, Version
 
 

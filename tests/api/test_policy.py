@@ -9,7 +9,8 @@ import pytest
 
 from hie.api.app import FhirApp
 from hie.api.router import ROUTES
-from hie.search.plan import IdIs, Not, Plan
+from hie.search.clause import IdIs, Not
+from hie.search.plan import Plan
 from hie.security.policy import Interaction, Outgoing
 from hie.security.principal import Principal, PrincipalKind
 from tests.api.conftest import PATIENT, client_of, issue

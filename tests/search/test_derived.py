@@ -1,8 +1,9 @@
 """Parameters derived from others: which, and what becomes of a search by them."""
 
 from hie.fhir.definitions import official, search_parameter
+from hie.search.clause import And, CompositeMatch, Kind, Match, Not, Or, Present, TokenTest, TypeIs
 from hie.search.derived import Both, Either, derived
-from hie.search.plan import And, CompositeMatch, Kind, Match, Not, Or, Present, SortKey, TokenTest, TypeIs
+from hie.search.plan import SortKey
 from hie.search.query import parse_query
 
 NOW = 1_750_000_000_000_000

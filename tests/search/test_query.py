@@ -6,31 +6,27 @@ import pytest
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
-from hie.search.plan import (
+from hie.search.clause import (
     And,
     Chain,
     Compare,
     Has,
     Hierarchy,
     IdIs,
-    Include,
     InCompartment,
     Kind,
     Match,
     Not,
     Op,
     Or,
-    Plan,
     Present,
     QuantityTest,
     RangeTest,
     ReferenceTest,
-    SortKey,
     StringTest,
-    Summary,
     TokenTest,
-    Total,
 )
+from hie.search.plan import Include, Plan, SortKey, Summary, Total
 from hie.search.query import parse_query
 
 

@@ -16,22 +16,8 @@ from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, bundle, searchset_entry
 from hie.fhir.definitions import Definitions
-from hie.search.plan import (
-    And,
-    Clause,
-    IdIs,
-    Include,
-    Kind,
-    Match,
-    Not,
-    Op,
-    Or,
-    Plan,
-    Present,
-    RangeTest,
-    TypeIs,
-    UpdatedIs,
-)
+from hie.search.clause import And, Clause, IdIs, Kind, Match, Not, Op, Or, Present, RangeTest, TypeIs, UpdatedIs
+from hie.search.plan import Include, Plan
 from hie.store.port import Page, Version
 
 KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor"})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.search.plan import (
+from hie.search.clause import (
     And,
     Chain,
     Clause,

@@ -7,9 +7,7 @@ place of a field, an operator or a pattern.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hie.search.fold import fold
-from hie.search.match import above
-from hie.search.plan import (
+from hie.search.clause import (
     Compare,
     IdentifierTest,
     Kind,
@@ -26,6 +24,8 @@ from hie.search.plan import (
     UriCompare,
     UriTest,
 )
+from hie.search.fold import fold
+from hie.search.match import above
 from hie.store.mongo.keys import CODE, DAY, IDENTIFIER, LAST, OF_TYPE, REFERENCE, TEXT, TOKEN, URI, key, name
 
 Condition = dict[str, Any]

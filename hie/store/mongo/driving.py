@@ -6,7 +6,7 @@ Chains and `_has` list by a join in the server, from the other end.
 import asyncio
 from collections.abc import Sequence
 
-from hie.search.plan import Chain, Clause, Has
+from hie.search.clause import Chain, Clause, Has
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
 from hie.store.mongo.compile import Scope, Stage, arms, one_of, rank, reference_to_me, targets

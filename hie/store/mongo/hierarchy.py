@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hie.base.errors import Category, HieError
+from hie.search.clause import Clause, Hierarchy
 from hie.search.hierarchy import hierarchies, resolved
-from hie.search.plan import Clause, Hierarchy
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
 from hie.store.mongo.compile import targets

@@ -6,7 +6,8 @@ A dense set is not sorted if a window of what comes first in order already holds
 from collections.abc import Sequence
 from typing import Any
 
-from hie.search.plan import Clause, Plan, SortKey
+from hie.search.clause import Clause
+from hie.search.plan import Plan, SortKey
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking, Documents
 from hie.store.mongo.compile import Scope, Stage, one_of

@@ -9,8 +9,8 @@ from typing import Any
 
 from hie.base.systems import REGION
 from hie.fhir.definitions import official
+from hie.search.clause import Match, ReferenceTest
 from hie.search.entries import Entries
-from hie.search.plan import Match, ReferenceTest
 
 SHARED = "*"
 """In the place of a Patient for resources in the compartments of several."""

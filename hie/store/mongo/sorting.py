@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hie.search.plan import Kind, SortKey
+from hie.search.clause import Kind
+from hie.search.plan import SortKey
 from hie.store.mongo.compile import Scope, Stage, after_mark
 from hie.store.mongo.keys import CODE, REFERENCE, URI
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.search.plan import And, Clause, IdIs, InCompartment, Kind, Match, ReferenceTest
+from hie.search.clause import And, Clause, IdIs, InCompartment, Kind, Match, ReferenceTest
 from hie.store.mongo import schema
 from hie.store.mongo.compile import Arm, Joins, Scope, Stage, hidden, probe
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hie.base.errors import Category, HieError
+from hie.search.clause import And, Chain, Clause, Has, IdIs, Not, Or, TypeIs, Words
 from hie.search.match import has_words
-from hie.search.plan import And, Chain, Clause, Has, IdIs, Not, Or, TypeIs, Words
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
 from hie.store.mongo.compile import Scope, Stage, one_of

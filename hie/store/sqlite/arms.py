@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from hie.search.plan import Clause, Compare, Kind, Match, Op, RangeTest, StringTest
+from hie.search.clause import Clause, Compare, Kind, Match, Op, RangeTest, StringTest
 from hie.store.sqlite.conditions import DAY, NEVER, Sql, date_condition, joined
 from hie.store.sqlite.probing import Probing, Scope, live
 

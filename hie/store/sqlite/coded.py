@@ -7,7 +7,7 @@ are defined to be.
 
 from collections.abc import Sequence
 
-from hie.search.plan import And, Clause, Kind
+from hie.search.clause import And, Clause, Kind
 from hie.store.sqlite.arms import MOST_ARMS, Arm, equal_pairs
 from hie.store.sqlite.conditions import Sql
 from hie.store.sqlite.index import CODE, PATIENT

@@ -6,9 +6,7 @@ from typing import Any
 
 import apsw
 
-from hie.search.fold import fold
-from hie.search.match import above
-from hie.search.plan import (
+from hie.search.clause import (
     Compare,
     Hierarchy,
     IdentifierTest,
@@ -26,6 +24,8 @@ from hie.search.plan import (
     UriCompare,
     UriTest,
 )
+from hie.search.fold import fold
+from hie.search.match import above
 from hie.store.sqlite.names import Names
 
 DAY = 86_400_000_000

@@ -7,7 +7,8 @@ clinical parameters that most record types share). Both are read off the rows of
 
 from collections.abc import Sequence
 
-from hie.search.plan import Clause, Kind, SortKey
+from hie.search.clause import Clause, Kind
+from hie.search.plan import SortKey
 from hie.store.sqlite.arms import equal_pairs
 from hie.store.sqlite.conditions import Sql
 from hie.store.sqlite.index import CODE, DATE

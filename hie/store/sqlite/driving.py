@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from hie.search.plan import (
+from hie.search.clause import (
     And,
     Chain,
     Clause,

@@ -9,7 +9,8 @@ from typing import Any
 
 import apsw
 
-from hie.search.plan import And, Clause, Not, Plan, Present, SortKey, Words
+from hie.search.clause import And, Clause, Not, Present, Words
+from hie.search.plan import Plan, SortKey
 from hie.store.sqlite.conditions import Sql, joined
 from hie.store.sqlite.dated import Pair, dated_pairs
 from hie.store.sqlite.probing import Scope

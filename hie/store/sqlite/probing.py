@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import orjson
 
-from hie.search.plan import (
+from hie.search.clause import (
     And,
     Chain,
     Clause,

@@ -8,7 +8,8 @@ import apsw
 import orjson
 
 from hie.search import match, page
-from hie.search.plan import Clause, Plan, Total
+from hie.search.clause import Clause
+from hie.search.plan import Plan, Total
 from hie.store.port import Page, Version
 from hie.store.sqlite.driving import Compiler
 from hie.store.sqlite.including import Including

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from hie.search.plan import And, Clause
+from hie.search.clause import And, Clause
 from hie.store.sqlite.arms import Arm, checked
 from hie.store.sqlite.conditions import Sql, joined, one_of
 from hie.store.sqlite.driving import Compiler

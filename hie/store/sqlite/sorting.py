@@ -7,7 +7,8 @@ index of that key is read in one direction; among those without a first value th
 from collections.abc import Sequence
 from typing import Any
 
-from hie.search.plan import Kind, SortKey
+from hie.search.clause import Kind
+from hie.search.plan import SortKey
 from hie.store.sqlite.conditions import Sql, joined, one_of
 from hie.store.sqlite.dated import Pair, dated_select
 from hie.store.sqlite.probing import Probing, Scope

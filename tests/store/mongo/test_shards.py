@@ -12,8 +12,9 @@ from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from hie.fhir.definitions import official
+from hie.search.clause import InCompartment
 from hie.search.extract import Extractors
-from hie.search.plan import InCompartment, Plan
+from hie.search.plan import Plan
 from hie.store.mongo import MongoStore
 from hie.store.mongo.placing import SHARED
 from hie.store.mongo.schema import RESOURCE, VERSION
