@@ -84,7 +84,7 @@ class Ingest:
         item = raw_item_id(runtime.feed.id, body)
         known = await self._store.get(RAW_ITEM, item)
         if known is not None and State(str(known["state"])) not in IN_FLIGHT:
-            return await self._repeat(runtime, known, door)
+            return await self._store.write(lambda tx: self._repeat(tx, runtime, known, door))
         delivery = self.delivery(door, body)
         try:
             if known is not None:
@@ -129,17 +129,10 @@ class Ingest:
         feed = self.doors[door].feed.id
         return Delivery(raw_item_id(feed, body), feed, door, self._clock.now(), body)
 
-    async def _repeat(self, runtime: FeedRuntime, row: Row, door: str) -> Answer:
-        """The saved answer of a known item (common rules §2.2)."""
-
-        async def job(tx: Transaction) -> Answer:
-            await count(tx, self._clock.now(), runtime.feed.id, "duplicate")
-            return await self._saved(tx, runtime, row, door)
-
-        return await self._store.write(job)
-
-    async def _saved(self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str) -> Answer:
-        """The answer to bytes that are known; made anew from what is stored when they came through another door."""
+    async def _repeat(self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str) -> Answer:
+        """The saved answer to bytes that are known (common rules §2.2), which is counted; made anew from what is stored
+        when they came through another door."""
+        await count(tx, self._clock.now(), runtime.feed.id, "duplicate")
         if row["door"] == door and row["answer"] is not None:
             saved = Answer(blob(row["answer"]), str(row["answer_type"]), number(row["answer_status"]))
             return runtime.repeat(saved, door)
@@ -151,7 +144,7 @@ class Ingest:
         runtime = settler.feeds[delivery.feed]
         row = await tx.get(RAW_ITEM, delivery.id)
         if row is not None and State(str(row["state"])) not in IN_FLIGHT:
-            return await self._saved(tx, runtime, row, delivery.door)
+            return await self._repeat(tx, runtime, row, delivery.door)
         answer, counting = await settler.take_in(tx, delivery, parsed, parts, row)
         await counting.flush()
         return answer

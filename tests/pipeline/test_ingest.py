@@ -1,10 +1,11 @@
 """From bytes to answer: durable, once, and with the truth about what happened."""
 
+import asyncio
 import logging
 
 import pytest
 
-from hie.staging.ledger import ledger
+from hie.staging.ledger import counters, ledger
 from hie.staging.tables import RAW_ITEM
 from tests.pipeline.world import World, key, patient
 
@@ -33,6 +34,14 @@ async def test_the_same_bytes_again_change_nothing_and_get_the_saved_answer(worl
     assert version is not None
     assert version.version == 1
     assert (await ledger(world.store)).received == 1
+
+
+async def test_the_same_bytes_at_once_are_taken_in_once_and_counted_as_repeated(world: World) -> None:
+    sent = [world.send(patient("1", birthDate="1968-04-17")) for _ in range(4)]
+    statuses = [answer["status"] for answer in await asyncio.gather(*sent)]
+    assert sorted(statuses) == ["accepted", "duplicate", "duplicate", "duplicate"]
+    assert (await ledger(world.store)).received == 1
+    assert sum(n for name, n in (await counters(world.store)).items() if name.startswith("duplicate|")) == 3
 
 
 async def test_unchanged_content_makes_no_new_version(world: World) -> None:
