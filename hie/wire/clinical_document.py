@@ -1,5 +1,6 @@
 """A ClinicalDocument as a tree without namespaces, and its header (Jiashan interface §3, §5)."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC
@@ -23,6 +24,7 @@ NAMESPACE = "urn:hl7-org:v3"
 """The namespace of CDA; the parser may leave it out at once."""
 
 _SEPARATOR = "\x1f"
+_COUNT = re.compile(r"[0-9]{1,64}")
 _WITH_NAMESPACE = etree.XPath("descendant-or-self::*[namespace-uri()]")
 
 
@@ -47,7 +49,7 @@ class Header:
     @property
     def corrects(self) -> bool:
         """Whether the document is a corrected version, or replaces another one."""
-        return self.version.isdecimal() and int(self.version) > 0
+        return _COUNT.fullmatch(self.version) is not None and int(self.version) > 0
 
     @property
     def withdraws(self) -> bool:

@@ -172,7 +172,7 @@ async def test_two_documents_about_one_report() -> None:
     assert report["issued"] == "2026-03-02T12:15:00+08:00"
 
 
-@pytest.mark.parametrize("version", ["abc", "1.0", "-2"])
+@pytest.mark.parametrize("version", ["abc", "1.0", "-2", "٢", "9" * 65, "9" * 5000])
 def test_another_version_number_is_new(version: str) -> None:
     found = draft(changed("02", (VERSION, f"<versionNumber>{version}</versionNumber>")))
     assert codes(found) == ["code-unmapped", "code-unknown"]
