@@ -180,7 +180,8 @@ class Draft:
     `claims` are held against what is stored once the parents are known, `merges` join two patients; `unmapped` are
     source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes). `restates` are
     documents whose entries this part states anew, each with the order key up to which what it said before counts no
-    more: what is not restated is taken back.
+    more: what is not restated is taken back. `issues` is a document that this part states as new, and how the order
+    keys of such statements end: a second one is `control-id-reused`, whatever message it came in.
     """
 
     contributions: tuple[Contribution, ...] = ()
@@ -190,6 +191,7 @@ class Draft:
     claims: tuple[Claim, ...] = ()
     merges: tuple[Merge, ...] = ()
     restates: tuple[tuple[str, str], ...] = ()
+    issues: tuple[Key, str] | None = None
     message_id: str = ""
     order: str = ""
     key: str = ""

@@ -48,6 +48,11 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     return Answer(_acknowledgement(outcome, soap, now), CONTENT_TYPES[soap], special or 200)
 
 
+def _first_disposition(outcome: ItemOutcome) -> Disposition:
+    """What became of the item; of a document that came before, what became of it then (common rules §2.2)."""
+    return next((part.original for part in outcome.parts if part.original is not None), outcome.disposition)
+
+
 def _detail(outcome: ItemOutcome) -> str:
     """The raw item id and the finding codes above info, separated by blanks."""
     codes = [f.code for f in outcome.all_findings if f.severity.rank > Severity.INFO.rank]
@@ -86,7 +91,7 @@ def _mcci(outcome: ItemOutcome, now: datetime) -> etree._Element:
     _add(message, "acceptAckCode", code="NE")
     _device(message, "receiver", "RCV", getattr(outcome.context, "sender", ""))
     _device(message, "sender", "SND", getattr(outcome.context, "receiver", "") or DEVICE)
-    acknowledgement = _add(message, "acknowledgement", typeCode=TYPE_CODES[outcome.disposition])
+    acknowledgement = _add(message, "acknowledgement", typeCode=TYPE_CODES[_first_disposition(outcome)])
     _add(acknowledgement, "targetMessageId", root=f"{_ROOT}.1", extension=outcome.context.message_id)
     _add(_add(acknowledgement, "acknowledgementDetail"), "text", value=_detail(outcome))
     return message

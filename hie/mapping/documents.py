@@ -73,6 +73,7 @@ def with_document(
         order=header.order,
         binaries=(*draft.binaries, (document.binary, "application/xml", record.body)),
         restates=document.restates(),
+        issues=(document.key, header.issue) if header.is_new else None,
     )
 
 

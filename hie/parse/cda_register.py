@@ -71,16 +71,13 @@ def read_register(body: bytes) -> Register:
         return Register(None, SoapContext(), None, (*outer.findings, found), outer.charset)
     server = _child(_child(outer.root, "Body"), "HIPMessageServer")
     action = _text(_child(server, "action"))
-    if action != "DocumentRegister":
-        return _refused(soap, outer.findings, finding("type-unknown", "HIPMessageServer/action"), outer.charset)
     message, problems = _message(_child(server, "message"))
+    if action != "DocumentRegister":
+        found = finding("type-unknown", "HIPMessageServer/action")
+        return Register(None, _context(soap, message), None, (*outer.findings, found), outer.charset)
     if message is None:
         return Register(None, SoapContext(soap), None, (*outer.findings, *problems), outer.charset)
     return _registration(message, soap, (*outer.findings, *problems), outer.charset)
-
-
-def _refused(soap: str, earlier: tuple[Finding, ...], found: Finding, charset: str) -> Register:
-    return Register(None, SoapContext(soap), None, (*earlier, found), charset)
 
 
 def _soap_namespace(root: Any) -> str:
@@ -100,15 +97,19 @@ def _message(element: Any) -> tuple[Any, tuple[Finding, ...]]:
 
 
 def _registration(message: Any, soap: str, earlier: tuple[Finding, ...], charset: str) -> Register:
-    context = SoapContext(
-        soap, _given(_extension(message, "id")), _device(message, "sender"), _device(message, "receiver")
-    )
+    context = _context(soap, message)
     clinical = _path(message, "controlActProcess", "subject", "clinicalDocument")
     found = [*earlier, *_checks(message, context)]
     document = _document(_path(clinical, "storageCode", "originalText"))
     if document is None:
         found.append(finding("message-malformed", "storageCode/originalText/@value", "no base64"))
     return Register(document, context, _envelope(clinical), tuple(found), charset)
+
+
+def _context(soap: str, message: Any) -> SoapContext:
+    """What an answer repeats of the message, whatever it was meant to do; nothing of one that cannot be read."""
+    identity = _given(_extension(message, "id"))
+    return SoapContext(soap, identity, _device(message, "sender"), _device(message, "receiver"))
 
 
 def _checks(message: Any, context: SoapContext) -> list[Finding]:

@@ -97,6 +97,13 @@ class Roots:
         heads = await self._heads(root) if root.startswith(STAYING) else ()
         await self._statements.add(item, part, number, root, contribution, heads)
 
+    async def states(self, root: str, ending: str, *, besides: str) -> bool:
+        """Whether an item `besides` the one at work states something about the root under such an order key."""
+        if await self.known(root) is None:
+            return False
+        stated = await self._statements.about(root)
+        return any(one.item != besides and one.contribution.order.endswith(ending) for one in stated)
+
     async def mention(self, root: str, targets: Sequence[str]) -> None:
         """Remember that `root` mentions `targets`."""
         for target in targets:

@@ -1,13 +1,13 @@
 """Settle: what the pure stages made of an item, into the store, inside one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hie.base.clock import instant, micros
 from hie.base.finding import Disposition, Finding, Severity, disposition, finding, gravest
 from hie.base.ids import sha256
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
-from hie.base.record import Delivery, Parsed, Record
+from hie.base.record import Delivery, Parsed
 from hie.pipeline.codec import encode_findings
 from hie.pipeline.counting import Counting, sender
 from hie.pipeline.disposition import STORED, item_disposition
@@ -185,7 +185,7 @@ class Settler:
     async def _contribute(
         self, tx: Transaction, work: Work, delivery: Delivery, prepared: Prepared, *, released: bool
     ) -> _Partial:
-        known = await self._known_part(tx, delivery, prepared.record)
+        known = await self._known_part(tx, delivery, prepared, released=released)
         if known is not None:
             return _Partial(prepared, copy_of=known)
         worst = gravest(prepared.findings)
@@ -199,13 +199,24 @@ class Settler:
             done.findings = [_lowered(f) for f in done.findings]
         return _Partial(prepared, done)
 
-    async def _known_part(self, tx: Transaction, delivery: Delivery, record: Record) -> PartOutcome | None:
-        """The outcome of an earlier part of this feed with the same bytes, in another item (common rules §2.2)."""
-        if not record.body:
+    async def _known_part(
+        self, tx: Transaction, delivery: Delivery, prepared: Prepared, *, released: bool
+    ) -> PartOutcome | None:
+        """The outcome of an earlier part of this feed with the same bytes, in another item (common rules §2.2).
+
+        A document that its envelope contradicts is judged with that envelope: it is no copy, and a later one in an
+        envelope that fits, or without any, is no copy of it (Jiashan §8, §9.1).
+        """
+        body = prepared.record.body
+        enveloped = self.feeds[delivery.feed].feed.dialect == "cda"
+        if not body or (enveloped and not released and _contradicted(prepared.findings)):
             return None
-        for row in await tx.select(PART, {"feed": delivery.feed, "sha256": sha256(record.body)}, limit=2):
-            if row["item"] != delivery.id:
-                return part_outcome(row)
+        for row in await tx.select(PART, {"feed": delivery.feed, "sha256": sha256(body)}):
+            if row["item"] == delivery.id:
+                continue
+            known = part_outcome(row)
+            if not enveloped or known.disposition in STORED or not _contradicted(known.findings):
+                return known
         return None
 
     async def _finish(
@@ -299,6 +310,11 @@ def _outcome(partial: _Partial, work: Work) -> PartOutcome:
         resources,
         versions=work.written,
     )
+
+
+def _contradicted(findings: Iterable[Finding]) -> bool:
+    """Whether an envelope says something else than its content."""
+    return any(found.code == "envelope-mismatch" for found in findings)
 
 
 def _lowered(found: Finding) -> Finding:

@@ -107,7 +107,7 @@ class Work:
     async def contribute(self, part: int, draft: Draft) -> PartWork:
         """Keep what a part states, unless a parent is missing; finds what only stored state can show."""
         result = PartWork()
-        if draft.message_id and await self._reused(draft.message_id, part):
+        if (draft.message_id and await self._reused(draft.message_id, part)) or await self._is_issued(draft):
             result.findings.append(finding("control-id-reused"))
         if self._held:
             for key in draft.needs:
@@ -175,6 +175,13 @@ class Work:
     async def _reused(self, message_id: str, part: int) -> bool:
         rows = await self._tx.select(PART, {"feed": self._feed, "message": message_id}, limit=2)
         return any((row["item"], row["part"]) != (self._item, part) for row in rows)
+
+    async def _is_issued(self, draft: Draft) -> bool:
+        """Whether another item stated the document as new that this part states as new (Jiashan §5)."""
+        if draft.issues is None:
+            return False
+        key, ending = draft.issues
+        return await self._roots.states(key.reference, ending, besides=self._item)
 
     async def _meant(self, claim: Claim) -> Resource | None:
         """The resource that a claim is about, as it stands with what this item has stated so far."""

@@ -59,8 +59,15 @@ class Header:
     @property
     def order(self) -> str:
         """Sorts the versions of a document: effective time, then new, corrected, withdrawn, then document id."""
-        rank = "2" if self.withdraws else f"1{int(self.version):09d}" if self.corrects else "0"
+        if not (self.withdraws or self.corrects):
+            return _sortable(self.effective) + self.issue
+        rank = "2" if self.withdraws else f"1{int(self.version):09d}"
         return _SEPARATOR.join((_sortable(self.effective), rank, self.id))
+
+    @property
+    def issue(self) -> str:
+        """How `order` ends for every document of this id that is new."""
+        return _SEPARATOR.join(("", "0", self.id))
 
 
 @lru_cache(maxsize=256)

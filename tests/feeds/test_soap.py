@@ -41,6 +41,16 @@ def test_type_codes(disposition: Disposition, code: str) -> None:
     assert first(found.body, "//v3:acknowledgement/@typeCode") == code
 
 
+@pytest.mark.parametrize(
+    ("first_time", "code"),
+    [(Disposition.ACCEPTED, "AA"), (Disposition.QUARANTINED, "AE"), (Disposition.REJECTED, "AR")],
+)
+def test_a_copy_is_acknowledged_as_the_first_one_was(first_time: Disposition, code: str) -> None:
+    part = PartOutcome(1, "C0007", "", "", Disposition.DUPLICATE, original=first_time)
+    item = ItemOutcome("raw-1", "", "jiashan-cda", "jiashan-soap", Disposition.ACCEPTED, (), (part,), "utf-8", CONTEXT)
+    assert first(answer(item, NOW).body, "//v3:acknowledgement/@typeCode") == code
+
+
 def test_the_acknowledgement_in_full() -> None:
     body = answer(outcome(Disposition.ACCEPTED_WITH_WARNINGS, "id-checksum", "unit-unmapped"), NOW).body
     message = etree.fromstring(body).xpath("/soap:Envelope/soap:Body/hip:*/hip:payload/v3:*", namespaces=HL7)[0]
