@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from hie.base.text import trimmed
+from hie.mapping.transforms.texts import LENGTHS
 from hie.wire.clinical_document import value_text
 
 LOINC = "http://loinc.org"
@@ -17,13 +18,24 @@ def sections(root: Any) -> list[dict[str, Any]]:
     return [_section(section) for section in root.iterfind("component/structuredBody/component/section")]
 
 
+def has_long_text(root: Any) -> bool:
+    """Whether a text of the body has more characters than narrative may (common rules §5.5)."""
+    limit = LENGTHS["long"]
+    for section in root.iterfind("component/structuredBody//section"):
+        texts = (*_own_text(section), *map(value_text, section.iter("value")))
+        if any(len(text) > limit for text in texts):
+            return True
+    return False
+
+
 def _section(section: Any) -> dict[str, Any]:
     code = section.find("code")
     name = trimmed(code.get("displayName")) if code is not None else None
     title = trimmed(section.findtext("title")) or name
     found: dict[str, Any] = {"title": title} if title else {}
-    if code is not None and code.get("code") and code.get("codeSystem", _LOINC_OID) == _LOINC_OID:
-        coding = {"system": LOINC, "code": code.get("code").strip()}
+    number = trimmed(code.get("code")) if code is not None else None
+    if number and code.get("codeSystem", _LOINC_OID) == _LOINC_OID:
+        coding = {"system": LOINC, "code": number}
         found["code"] = {"coding": [{**coding, "display": name} if name else coding]}
     lines = [*_own_text(section), *_entries(section)] or [title or "—"]
     paragraphs = "".join(f"<p>{escape(line, quote=False)}</p>" for line in lines)

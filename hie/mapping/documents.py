@@ -13,12 +13,14 @@ from hie.base.draft import Contribution, Draft, Key, Member
 from hie.base.finding import Severity, gravest
 from hie.base.record import Delivery, Record
 from hie.base.systems import OID, identifier_system
+from hie.base.text import trimmed
 from hie.mapping.codes import CodeTable
-from hie.mapping.composition import sections
+from hie.mapping.composition import has_long_text, sections
 from hie.mapping.context import Context
 from hie.mapping.terms import NO_TERMS, Terms
 from hie.mapping.transforms.clinical import signer
 from hie.mapping.transforms.dates import moment
+from hie.mapping.transforms.texts import LENGTHS, fits
 from hie.plugin import Adapter
 from hie.wire.clinical_document import Header, read_header
 
@@ -93,6 +95,7 @@ class _Document:
         self.type = self._type()
         self.date = self._date()
         self._note_version()
+        self._note_lengths()
 
     def _key(self, type: str, value: str) -> Key:
         return self.context.key(type, DOCUMENT_ID, value)
@@ -122,6 +125,25 @@ class _Document:
         header = self.header
         if not (header.is_new or header.corrects or header.withdraws):
             self.context.note("code-unknown", path="versionNumber")
+
+    def _note_lengths(self) -> None:
+        """What is too long of what no field map reads: the header about the document, the texts of the body (common
+        rules §5.5)."""
+        header, context = self.header, self.context
+        for path, text, length in (
+            ("id/@extension", header.id, "code"),
+            ("title", header.title, "short"),
+            ("setId", header.set_id, "code"),
+            ("versionNumber", header.version, "code"),
+            ("relatedDocument/parentDocument/id", header.parent, "code"),
+        ):
+            context.path = path
+            fits(text, length, context)
+        for title in self.root.iterfind("component/structuredBody//section/title"):
+            context.path = "structuredBody//section/title"
+            fits(trimmed(title.text) or "", "short", context)
+        if self.size > LENGTHS["long"] and has_long_text(self.root):
+            context.note("field-too-long", path="structuredBody//section")
 
     @property
     def _parent(self) -> Key | None:

@@ -11,6 +11,7 @@ from typing import Any
 from hie.base import moment
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
+from hie.base.text import is_null_text
 from hie.parse.cda_pairing import PAIRING
 from hie.parse.cda_register import Register, SoapContext, compare, read_register
 from hie.wire.clinical_document import NAMESPACE, Header, drop_namespaces, number_entries, read_header
@@ -20,6 +21,7 @@ LAST_TYPE = 53
 """Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
 
 _ID_LENGTHS = range(32, 37)
+_CODED = ("administrativeGenderCode", "maritalStatusCode", "occupationCode", "ethnicGroupCode", "patienttypeCode")
 
 
 def parse(delivery: Delivery, organisations: Collection[str], soap: Collection[str] = ()) -> Parsed:
@@ -60,8 +62,20 @@ def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations:
     if root.tag != "ClinicalDocument":
         return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
     header = read_header(root)
-    findings = (*earlier, *_must_haves(header, organisations), *_paired(header, root))
+    findings = (*earlier, *_must_haves(header, organisations), *_null_codes(root), *_paired(header, root))
     return Record(1, header.type, root, body, findings, organisation=header.organisation, label=header.type)
+
+
+def _null_codes(root: Any) -> tuple[Finding, ...]:
+    """Take null text out of the coded fields of the patient: a code `-` is none (common rules §5.3)."""
+    found = []
+    for patient in root.iterfind("recordTarget"):
+        for element in patient.iter(*_CODED):
+            for name in ("code", "displayName"):
+                if is_null_text(element.get(name)):
+                    del element.attrib[name]
+                    found.append(finding("null-text", f"recordTarget//{element.tag}/@{name}"))
+    return tuple(found)
 
 
 def _paired(header: Header, root: Any) -> tuple[Finding, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from lxml import etree
 
 from hie.base.finding import Finding, finding
+from hie.wire.clinical_document import section_names, value_text
 
 ITEM = "DE04.30.019.00"
 """Opens a group."""
@@ -20,7 +21,7 @@ RESULTS = frozenset({"DE04.30.015.00", "DE04.30.016.00", "DE04.30.017.00"})
 REPORT_LEVEL = frozenset({"DE04.30.018.00", "DE04.50.130.00"})
 """Test category and report result: never part of an item."""
 
-_SECTION = "检验报告"
+_RESULTS, _EXAMINATION = "检验报告", "检查报告"
 
 
 def pair_results(root: Any) -> tuple[Finding, ...]:
@@ -31,7 +32,7 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
     """
     found: list[Finding] = []
     paired = 0
-    for section in _sections(root):
+    for section in _sections(root, _RESULTS):
         entries = [(entry, code) for entry in section.findall("entry") if (code := _code(entry))]
         items = sum(code == ITEM for _, code in entries)
         if _results_before_item(code for _, code in entries):
@@ -44,14 +45,9 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _sections(root: Any) -> list[Any]:
-    sections = root.iterfind("component/structuredBody/component/section")
-    return [s for s in sections if _display(s) == _SECTION or s.find("code") is None or not s.find("code").get("code")]
-
-
-def _display(section: Any) -> str:
-    code = section.find("code")
-    return (code.get("displayName") or "").strip() if code is not None else (section.findtext("title") or "").strip()
+def _sections(root: Any, name: str) -> list[Any]:
+    """The sections of the body that go by a name, as field maps find them."""
+    return [one for one in root.iterfind("component/structuredBody//section") if name in section_names(one)]
 
 
 def _code(entry: Any) -> str:
@@ -84,15 +80,18 @@ def _group(section: Any, entries: list[tuple[Any, str]]) -> None:
 FINDINGS, IMPRESSION = "findings", "impression"
 _WORDS = (("客观所见", FINDINGS), ("主观提示", IMPRESSION))
 _TEXTS = "DE04.50.131.00"
+_TEXTS_PATH = f"section//{_TEXTS}"
 _SPECIMEN, _METHOD = "DE04.50.134.00", "DE02.10.027.00"
 
 
 def mark_texts(root: Any) -> tuple[Finding, ...]:
     """Give the report texts of an examination their `role`, by the word in their displayName.
 
-    One without either word takes the role that is still free, findings first: `pairing-assumed`.
+    One without either word takes the role that is still free, findings first: `pairing-assumed`. A text for which no
+    role is left is `field-unmapped`.
     """
-    texts = [o for o in root.iterfind(".//section//observation") if _observed(o) == _TEXTS]
+    texts = [o for section in _sections(root, _EXAMINATION) for o in section.iter("observation")]
+    texts = [o for o in texts if _observed(o) == _TEXTS and value_text(o.find("value"))]
     free = [FINDINGS, IMPRESSION]
     unnamed = []
     for text in texts:
@@ -105,7 +104,10 @@ def mark_texts(root: Any) -> tuple[Finding, ...]:
             free.remove(role)
     for text, role in zip(unnamed, free, strict=False):
         text.set("role", role)
-    return (finding("pairing-assumed", f"section//{_TEXTS}"),) if unnamed else ()
+    found = [finding("pairing-assumed", _TEXTS_PATH)] if unnamed else []
+    if any(text.get("role") is None for text in texts):
+        found.append(finding("field-unmapped", _TEXTS_PATH))
+    return tuple(found)
 
 
 def _observed(observation: Any) -> str:
@@ -119,10 +121,12 @@ def pair_report(root: Any) -> tuple[Finding, ...]:
     `collected` is the sampling time of any item, `method` that of an entry outside every item (§6.4).
     """
     found = pair_results(root)
-    for section in _sections(root):
+    for section in _sections(root, _RESULTS):
         items = [o for o in section.iterfind("entry/organizer/component/observation") if _observed(o) == ITEM]
         lows = (low.get("value") for o in section.iter("observation") if _observed(o) == _SPECIMEN for low in _lows(o))
-        methods = (o.findtext("value") for o in section.iterfind("entry/observation") if _observed(o) == _METHOD)
+        methods = (
+            value_text(o.find("value")) for o in section.iterfind("entry/observation") if _observed(o) == _METHOD
+        )
         for name, value in (("collected", next(filter(None, lows), "")), ("method", next(filter(None, methods), ""))):
             for item in items if value else ():
                 item.set(name, value)

@@ -86,16 +86,25 @@ def drop_namespaces(root: Any) -> None:
 def number_entries(root: Any) -> None:
     """Number the entries of the body among their likes, from 1: in their section, drugs in the whole body.
 
-    Likes have the same tag and, for observations, the same data element code. The number goes into the attribute `n`.
+    Likes have the same tag and, for observations, the same data element code. A section that stands twice is one, so
+    that no number does. The number goes into the attribute `n`.
     """
     drugs: Counter[str] = Counter()
     sections: dict[Any, Counter[str]] = {}
     for entry in root.iter(*ENTRIES):
         section = next(entry.iterancestors("section"), None)
-        counts = drugs if entry.tag == "substanceAdministration" else sections.setdefault(section, Counter())
+        name = next(iter(section_names(section)), section) if section is not None else None
+        counts = drugs if entry.tag == "substanceAdministration" else sections.setdefault(name, Counter())
         code = entry_code(entry)
         counts[code] += 1
         entry.set(NUMBER, str(counts[code]))
+
+
+def section_names(section: Any) -> list[str]:
+    """What a section goes by: its code, the display name of that, its title."""
+    code = section.find("code")
+    names = [code.get("code"), code.get("displayName")] if code is not None else []
+    return [text for name in (*names, section.findtext("title")) if (text := trimmed(name))]
 
 
 def entry_code(entry: Any) -> str:

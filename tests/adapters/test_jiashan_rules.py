@@ -389,3 +389,127 @@ def test_a_block_without_name_is_nobodys_parent() -> None:
     given = draft(re.sub(rb"<patienttypeCode[^>]*>", b"", sample("07")))
     assert {one.target.type for one in given.contributions} >= {"Condition", "Encounter"}
     assert all(one.parent is None for one in given.contributions)
+
+
+@pytest.mark.parametrize(
+    ("start", "path", "old", "new"),
+    [
+        ("02", "id/@extension", "e7463759fb4e51f1f418225cc6ebd521", "e" * 65),
+        ("02", "setId", "<setId/>", f"<setId>{'s' * 65}</setId>"),
+        ("02", "versionNumber", "<versionNumber></", f"<versionNumber>{'1' * 65}</"),
+        ("02", "relatedDocument/parentDocument/id", "<id></id>", f"<id>{'p' * 65}</id>"),
+        ("02", "title", "<title>检验报告", f"<title>{'检' * 4001}"),
+        ("02", "structuredBody//section/title", "<text></text>", f"<title>{'检' * 4001}</title><text></text>"),
+        ("02", "structuredBody//section", "<text></text>", f"<text>{'检' * 1_000_001}</text>"),
+        ("01", "structuredBody//section", "患者既往体健。", "健" * 1_000_001),
+    ],
+)
+def test_what_no_map_reads_may_be_too_long(start: str, path: str, old: str, new: str) -> None:
+    found = draft(changed(start, (old, new)))
+    assert path in [f.path for f in found.findings if f.code == "field-too-long"]
+
+
+def test_parts_of_an_address_that_are_null_text() -> None:
+    found = draft(changed("07", ("<houseNumber>8号", "<houseNumber>-"), ("<county>嘉善县", "<county>无")))
+    (address,) = slots(found, "Patient")["address[]"]
+    assert address["text"] == "浙江省嘉兴市魏塘街道人民大道"
+    assert address["line"] == ["魏塘街道人民大道"]
+    assert "district" not in address
+
+
+@pytest.mark.parametrize(
+    ("start", "element", "slot"),
+    [
+        ("07", 'maritalStatusCode code="20" displayName="已婚"', "maritalStatus"),
+        ("01", GENDER, "gender"),
+    ],
+)
+def test_codes_that_are_null_text(start: str, element: str, slot: str) -> None:
+    name = element.partition(" ")[0]
+    found = draft(changed(start, (element, f'{name} code="-" displayName="无"')))
+    assert slot not in slots(found, "Patient")
+    assert "code-unknown" not in codes(found)
+    assert f"recordTarget//{name}/@code" in [f.path for f in found.findings if f.code == "null-text"]
+
+
+def test_a_patient_type_that_is_null_text_is_absent() -> None:
+    body = changed(
+        "02",
+        ('patienttypeCode code="1" displayName="门诊"', 'patienttypeCode code="-" displayName="-"'),
+        ('<id root="2.16.156.10011.1.11" extension="MZ810001"/>', '<id root="2.16.156.10011.1.12" extension="ZY1"/>'),
+    )
+    assert slots(draft(body), "Encounter")["class"]["code"] == "IMP"
+
+
+@pytest.mark.parametrize("value", ['<value displayName="咳嗽一周"/>', '<value value="咳嗽一周"/>'])
+def test_a_value_is_read_from_whichever_form_is_filled(value: str) -> None:
+    found = draft(changed("01", ('<value xsi:type="ST">咳嗽一周</value>', value)))
+    assert slots(found, "Encounter")["reasonCode[]"] == [{"text": "咳嗽一周"}]
+
+
+@pytest.mark.parametrize("flag", ['xsi:type="BL">false</value>', ">0</value>", 'value="0"/>'])
+def test_no_allergy_in_other_forms(flag: str) -> None:
+    found = draft(changed("01", ('xsi:type="BL" value="true"/>', flag)))
+    assert "AllergyIntolerance" not in [c.target.type for c in found.contributions]
+
+
+def test_a_section_that_stands_twice_numbers_its_diagnoses_through() -> None:
+    found = draft(changed("07", ('code="46241-6"', 'code="11535-2"')))
+    values = [c.target.value for c in found.contributions if c.target.type == "Condition"]
+    assert values == [f"ZY810007:C0053:11535-2:{n}" for n in (1, 2, 3)]
+
+
+def test_a_section_code_of_blanks_is_none() -> None:
+    found = draft(changed("07", ('code="11450-4"', 'code=" "')))
+    assert "code" not in slots(found, "Composition")["section[]"][0]
+
+
+def test_a_contact_of_a_summary_without_visit_number() -> None:
+    found = draft(changed("07", ('<id root="2.16.156.10011.1.12" extension="ZY810007"/>', "")))
+    assert "RelatedPerson" in [c.target.type for c in found.contributions]
+
+
+def test_an_empty_sampling_time_does_not_hide_that_of_another_item() -> None:
+    found = draft(changed("02", ('<low value="20260302101500"/>', '<low value=""/>')))
+    report = found.contributions[-1]
+    assert report.slots["effectiveDateTime"] == "2026-03-02T10:15:00+08:00"
+    assert members(found, "Specimen")[0].slots["collection.collectedDateTime"] == "2026-03-02T10:15:00+08:00"
+
+
+def test_an_empty_unit_does_not_hide_that_of_the_value() -> None:
+    body = changed(
+        "02",
+        ('<value xsi:type="REAL" value="11.2000"/>', '<value xsi:type="PQ" value="11.2000" unit="10^9/L"/>'),
+        ('<value xsi:type="ST">10^9/L</value>', '<value xsi:type="ST"></value>'),
+    )
+    assert members(draft(body), "Observation")[0].slots["value[x]"]["valueQuantity"]["code"] == "10*9/L"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ('doseQuantity value="0.5"', 'doseQuantity value="适量"', "substanceAdministration[1]/doseQuantity"),
+        ('xsi:type="INT" value="42"', 'xsi:type="INT" value="若干"', "substanceAdministration[1]/DE06.00.135.00"),
+        ('xsi:type="PQ" value="7"', 'xsi:type="PQ" value="一周"', "substanceAdministration[1]/DE06.00.294.00"),
+    ],
+)
+def test_amounts_of_a_drug_in_words(old: str, new: str, path: str) -> None:
+    found = draft(changed("06", (old, new)))
+    assert [f.path for f in found.findings if f.code == "value-not-numeric"] == [path]
+    dosage = slots(found, "MedicationRequest") if "dose" not in old else found.contributions[-2].slots
+    assert (dosage["dosageInstruction[]"][0].get("text") == "适量") is ("dose" in old)
+
+
+def test_a_third_text_of_an_examination_is_reported() -> None:
+    found = draft(imaging(("检查报告结果-主观提示", "检查报告结果-客观所见")))
+    assert ("field-unmapped", "section//DE04.50.131.00") in [(f.code, f.path) for f in found.findings]
+
+
+def test_texts_outside_the_report_section_take_no_role() -> None:
+    other = (
+        '<component><section><code displayName="其他"/><entry><observation>'
+        '<code code="DE04.50.131.00" displayName="检查报告结果-客观所见"/><value>其他</value>'
+        "</observation></entry></section></component>"
+    )
+    report = draft(imaging(("<structuredBody>", f"<structuredBody>{other}"))).contributions[-1]
+    assert report.members[0].slots["value[x]"] == {"valueString": "右肺上叶磨玻璃结节，约8mm。"}

@@ -175,7 +175,7 @@ async def test_two_documents_about_one_report() -> None:
 @pytest.mark.parametrize("version", ["abc", "1.0", "-2", "٢", "9" * 65, "9" * 5000])
 def test_another_version_number_is_new(version: str) -> None:
     found = draft(changed("02", (VERSION, f"<versionNumber>{version}</versionNumber>")))
-    assert codes(found) == ["code-unmapped", "code-unknown"]
+    assert codes(found)[:2] == ["code-unmapped", "code-unknown"]
     report = found.contributions[-1]
     assert report.slots["status"] == "final"
 

@@ -7,7 +7,8 @@
 - `node:value`: the elements themselves, for transforms that read more than a text.
 - `n()`: the number of the entry (`hie.wire.clinical_document.number_entries`).
 
-An element without children gives its text; an empty text or attribute is no value.
+An element without children gives its text, a `value` whichever of its forms is filled (Jiashan interface §4); an empty
+text or attribute is no value.
 """
 
 import re
@@ -19,7 +20,16 @@ from lxml import etree
 
 from hie.base.text import trimmed
 from hie.mapping.dialect import Coverage, Mention, ReadPath
-from hie.wire.clinical_document import ENTRIES, NUMBER, XSI_TYPE, Header, entry_code, read_header, value_text
+from hie.wire.clinical_document import (
+    ENTRIES,
+    NUMBER,
+    XSI_TYPE,
+    Header,
+    entry_code,
+    read_header,
+    section_names,
+    value_text,
+)
 
 _SECTION = re.compile(r"section\(([^()]+)\)")
 _COUNTED = re.compile(r"\s*\[\s*(?:\d|last|position)")
@@ -142,6 +152,8 @@ def _header_field(name: str) -> ReadPath:
 def _text(found: Any) -> str | None:
     if type(found) is str:
         return trimmed(found)
+    if found.tag == "value":
+        return value_text(found) or None
     return None if len(found) else trimmed(found.text)
 
 
@@ -157,13 +169,7 @@ def _named(paths: Iterable[str]) -> set[tuple[str, str]]:
 def _populated(root: Any) -> Iterable[tuple[list[str], str]]:
     """Entries of the body that say something: the names of their section, and what names them."""
     for section in root.iterfind(f"{_BODY}//section"):
-        names = _section_names(section)
+        names = section_names(section)
         for entry in section.iter(*ENTRIES):
             if entry.tag != "observation" or value_text(entry.find("value")):
                 yield names, entry_code(entry)
-
-
-def _section_names(section: Any) -> list[str]:
-    code = section.find("code")
-    names = [code.get("code"), code.get("displayName")] if code is not None else []
-    return [text for name in (*names, section.findtext("title")) if (text := trimmed(name))]

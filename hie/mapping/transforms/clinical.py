@@ -24,7 +24,7 @@ _V2_0074 = "http://terminology.hl7.org/CodeSystem/v2-0074"
 _UCUM = "http://unitsofmeasure.org"
 _NUMERIC_TYPES = frozenset({"REAL", "PQ", "INT"})
 _RESULT, _UNIT = "DE04.30.015.00", "DE04.30.016.00"
-_DAYS, _PER_DAY = "DE06.00.294.00", frozenset({"次/日", "次/天"})
+_DAYS, _TOTAL, _PER_DAY = "DE06.00.294.00", "DE06.00.135.00", frozenset({"次/日", "次/天"})
 
 
 def strong_number(value: Any, context: Context) -> str | None:
@@ -35,7 +35,7 @@ def strong_number(value: Any, context: Context) -> str | None:
 
 def document_address(node: Any, context: Context) -> dict[str, Any] | None:
     """An Address from `addr` with the zone's own parts (Jiashan interface §3.1)."""
-    parts = {child.tag: text for child in node if isinstance(child.tag, str) and (text := trimmed(child.text))}
+    parts = {child.tag: text for child in node if isinstance(child.tag, str) and (text := present(child.text, context))}
     local = [parts.get(name, "") for name in ("township", "streetName", "houseNumber")]
     text = "".join([*(parts.get(name, "") for name in ("state", "city", "county")), *local])
     whole: dict[str, Any] = {"text": text or trimmed(node.text)}
@@ -124,7 +124,7 @@ def lab_result(node: Any, context: Context) -> dict[str, Any]:
     if not text:
         return observation_result(None, context)
     units = value_of(node, _UNIT)
-    unit = value_text(units) if units is not None else sent.get("unit")
+    unit = value_text(units) or sent.get("unit")
     kind = (sent.get(XSI_TYPE) or "").rpartition(":")[2]
     return observation_result(text, context, unit=unit, numeric=kind in _NUMERIC_TYPES)
 
@@ -167,10 +167,12 @@ def drug(node: Any, context: Context, *, table: str) -> dict[str, Any] | None:
 def dosage(node: Any, context: Context) -> dict[str, Any] | None:
     """An item of dosageInstruction from a `substanceAdministration` (Jiashan interface §6.2)."""
     found: dict[str, Any] = {}
-    text = trimmed(node.findtext("text"))
+    amount = node.find("doseQuantity")
+    dose = _quantity(amount, "doseQuantity", context)
+    text = trimmed(node.findtext("text")) or (_words(amount) if dose is None else None)
     if text:
         found["text"] = text
-    timing = _timing(node)
+    timing = _timing(node, context)
     if timing:
         found["timing"] = timing
     route = node.find("routeCode")
@@ -178,13 +180,12 @@ def dosage(node: Any, context: Context) -> dict[str, Any] | None:
         name = trimmed(route.get("displayName")) or ""
         code = trimmed(route.get("code"))
         found["route"] = context.codes["drug-route"].translate(code, name, context).concept if code else {"text": name}
-    dose = _quantity(node.find("doseQuantity"))
     if dose:
         found["doseAndRate"] = [{"doseQuantity": dose}]
     return found or None
 
 
-def _timing(node: Any) -> dict[str, Any]:
+def _timing(node: Any, context: Context) -> dict[str, Any]:
     repeat: dict[str, Any] = {}
     rate = node.find("rateQuantity")
     words = ""
@@ -194,7 +195,7 @@ def _timing(node: Any) -> dict[str, Any]:
             repeat = {"frequency": int(often), "period": 1, "periodUnit": "d"}
         else:
             words = " ".join(part for part in (often, unit) if part)
-    days = _amount(value_of(node, _DAYS))
+    days = _amount(value_of(node, _DAYS), _DAYS, context)
     if days is not None:
         repeat = {"boundsDuration": {"value": days, "unit": "天", "system": _UCUM, "code": "d"}, **repeat}
     timing: dict[str, Any] = {"repeat": repeat} if repeat else {}
@@ -226,20 +227,30 @@ def discharge_condition(node: Any, context: Context) -> dict[str, Any] | None:
 
 def total(value: Any, context: Context) -> dict[str, Any] | None:
     """dispenseRequest.quantity from a total amount."""
-    return _quantity(value)
+    return _quantity(value, _TOTAL, context)
 
 
-def _quantity(node: Any) -> dict[str, Any] | None:
-    amount = _amount(node)
+def _quantity(node: Any, path: str, context: Context) -> dict[str, Any] | None:
+    amount = _amount(node, path, context)
     if amount is None:
         return None
     unit = trimmed(node.get("unit"))
     return {"value": amount, "unit": unit} if unit else {"value": amount}
 
 
-def _amount(node: Any) -> Decimal | None:
-    found = read_number(trimmed(node.get("value")) or trimmed(node.text) or "") if node is not None else None
-    return found.number if found is not None and not found.comparator else None
+def _amount(node: Any, path: str, context: Context) -> Decimal | None:
+    """The number that an amount states; words instead of one are noted (Jiashan interface §7)."""
+    words = _words(node)
+    found = read_number(words) if words else None
+    if found is not None and not found.comparator:
+        return found.number
+    if words:
+        context.note("value-not-numeric", path=path)
+    return None
+
+
+def _words(node: Any) -> str | None:
+    return trimmed(node.get("value")) or trimmed(node.text) if node is not None else None
 
 
 def value_of(node: Any, code: str) -> Any:

@@ -39,7 +39,7 @@ def tree() -> Any:
         ("document:corrects", ["true"]),
         ("document:withdraws", []),
         ("document:parent", []),
-        ("section(29548-5)//obs(DE05.01.024.00)/value", ["咳嗽"]),
+        ("section(29548-5)//obs(DE05.01.024.00)/value", ["支气管炎", "咳嗽"]),
         ("section(Diagnosis)//obs(DE05.01.024.00)/value/@code", ["J40"]),
         ("section(手术)//procedure/code/@code", ["36.06"]),
         ("section(*)//procedure/code/@code", ["36.06"]),
