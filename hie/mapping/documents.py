@@ -162,8 +162,8 @@ class _Document:
             yield contribution
 
     def _diagnoses(self) -> dict[str, Any]:
-        """Encounter.diagnosis from the Conditions of a discharge summary, with rank for those at discharge."""
-        if self.header.type != "C0053":
+        """Encounter.diagnosis from the Conditions that a discharge summary states, with rank for those at discharge."""
+        if self.header.type != "C0053" or self.header.withdraws:
             return {}
         found: list[dict[str, Any]] = []
         for contribution in self.draft.contributions:

@@ -62,8 +62,17 @@ def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations:
     if root.tag != "ClinicalDocument":
         return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
     header = read_header(root)
-    findings = (*earlier, *_must_haves(header, organisations), *_null_codes(root), *_paired(header, root))
+    findings = (*earlier, *_must_haves(header, organisations), *_one_patient(root), *_null_codes(root))
+    findings = (*findings, *_paired(header, root))
     return Record(1, header.type, root, body, findings, organisation=header.organisation, label=header.type)
+
+
+def _one_patient(root: Any) -> tuple[Finding, ...]:
+    """Leave the first record target: a document is about one patient, and what is said about another is not theirs."""
+    others = root.findall("recordTarget")[1:]
+    for other in others:
+        root.remove(other)
+    return (finding("field-unmapped", "recordTarget[2]"),) if others else ()
 
 
 def _null_codes(root: Any) -> tuple[Finding, ...]:

@@ -513,3 +513,16 @@ def test_texts_outside_the_report_section_take_no_role() -> None:
     )
     report = draft(imaging(("<structuredBody>", f"<structuredBody>{other}"))).contributions[-1]
     assert report.members[0].slots["value[x]"] == {"valueString": "右肺上叶磨玻璃结节，约8mm。"}
+
+
+async def test_a_second_record_target_is_not_mixed_into_the_patient() -> None:
+    text = sample("02").decode()
+    target = text[text.index("<recordTarget") : text.index("</recordTarget>") + len("</recordTarget>")]
+    other = target.replace("320598196804175127", "330498194605055226").replace("顾晓嵐", "丁香")
+    body = text.replace(target, target + other, 1).encode()
+    assert "field-unmapped" in codes(draft(body))
+    exchange = Exchange()
+    await exchange.send(body)
+    (patient,) = await exchange.all("Patient")
+    assert [name["text"] for name in patient["name"]] == ["顾晓嵐"]
+    assert [identifier["value"] for identifier in patient["identifier"]] == ["320598196804175127"]

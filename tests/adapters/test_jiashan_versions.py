@@ -128,6 +128,11 @@ async def test_a_visit_does_not_list_the_diagnoses_of_a_withdrawn_summary(order:
     assert len(conditions) == 3
 
 
+async def test_a_withdrawn_summary_that_nobody_knows_lists_no_diagnosis() -> None:
+    (visit,) = await (await sent(LEFT_WITHDRAWN)).all("Encounter")
+    assert "diagnosis" not in visit
+
+
 @pytest.mark.parametrize("order", list(permutations([LEFT, LEFT_WITHDRAWN, LEFT_AFTER_ALL])))
 async def test_a_visit_lists_the_diagnoses_of_a_summary_that_is_stated_again(order: tuple[bytes, ...]) -> None:
     exchange = await sent(*order)
