@@ -45,7 +45,7 @@ def tree() -> Any:
         ("section(*)//procedure/code/@code", ["36.06"]),
         ("section(nothing)//value", []),
         ("section(29548-5)//obs(DE05.01.024.00)[1]/value/@code", ["J40"]),
-        ("section(29548-5)//obs(DE05.01.024.00)[last()]/value", ["咳嗽"]),
+        ("section(29548-5)//obs(DE05.01.024.00)[last()]/value", ["支气管炎", "咳嗽"]),
         ("(section(*)//obs(DE05.01.024.00))[2]/value", ["咳嗽"]),
         ("section(*)[1]/title", ["手术"]),
         ("count(//section)", ["2.0"]),
