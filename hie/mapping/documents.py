@@ -169,8 +169,10 @@ class _Document:
         for contribution in self.draft.contributions:
             if contribution.target.type != "Condition":
                 continue
-            section, rank = contribution.target.value.split(":")[-2:]
-            code, display = _DIAGNOSIS_USE[section]
+            place, _, rank = contribution.target.value.rpartition(":")
+            code, display = _DIAGNOSIS_USE.get(place.rpartition(":")[2], ("", ""))
+            if not code:
+                continue
             use = {"coding": [{"system": _ROLE, "code": code, "display": display}]}
             ranked = {"rank": int(rank)} if code == "DD" else {}
             found.append({"condition": {"reference": contribution.target.reference}, "use": use, **ranked})

@@ -203,11 +203,11 @@ def _attribute(element: Any, name: str) -> str:
 
 
 def _extension(element: Any, name: str, root: str | None = None) -> str:
-    """`@extension` of a child `id` or of its `item`s, with that root when one is asked for."""
+    """`@extension` of a child `id` or of its `item`s, with that root, or none, when one is asked for."""
     if element is None:
         return ""
     ids = [item for child in element if _local(child) == name for item in (child, *child)]
-    filled = [item for item in ids if item.get("extension") and (root is None or item.get("root") == root)]
+    filled = [item for item in ids if item.get("extension") and (root is None or item.get("root", root) == root)]
     return filled[0].get("extension") or "" if filled else ""
 
 

@@ -1,13 +1,32 @@
 """Header, entries and quirks of Jiashan documents (Jiashan interface §2-4, §6, §7, §9)."""
 
 import re
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import pytest
 
+from adapters.jiashan import adapter
 from hie.base.draft import Draft
-from tests.adapters.jiashan_exchange import JSWT, JSYY, JSZY, Exchange, changed, codes, draft, prepared, sample
+from hie.base.record import Delivery
+from hie.mapping.documents import with_document
+from hie.parse.cda import parse
+from tests.adapters.jiashan_exchange import (
+    FEED,
+    JSWT,
+    JSYY,
+    JSZY,
+    MAPS,
+    RECEIVED,
+    REGISTERED,
+    Exchange,
+    changed,
+    codes,
+    draft,
+    prepared,
+    sample,
+)
 
 NATIONAL_ID = '<id root="2.16.156.10011.1.3" extension="320598196804175127"/>'
 CARD = '<id root="2.16.156.10011.1.19" extension="A800000517"/>'
@@ -526,3 +545,17 @@ async def test_a_second_record_target_is_not_mixed_into_the_patient() -> None:
     (patient,) = await exchange.all("Patient")
     assert [name["text"] for name in patient["name"]] == ["顾晓嵐"]
     assert [identifier["value"] for identifier in patient["identifier"]] == ["320598196804175127"]
+
+
+def test_a_diagnosis_of_another_section_is_none_of_admission_or_discharge() -> None:
+    """The map of another region may state Conditions of any section."""
+    delivery = Delivery("raw", FEED, FEED, RECEIVED, sample("07"))
+    (record,) = parse(delivery, REGISTERED).records
+    made = MAPS.draft(record, delivery, adapter)
+    moved = [
+        replace(c, target=replace(c.target, value=c.target.value.replace("46241-6", "29548-5")))
+        for c in made.contributions
+    ]
+    found = with_document(replace(made, contributions=tuple(moved)), record, delivery, adapter, MAPS.codes)
+    uses = [one["use"]["coding"][0]["code"] for one in slots(found, "Encounter")["diagnosis[]"]]
+    assert uses == ["DD", "DD"]

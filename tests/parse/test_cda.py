@@ -189,6 +189,7 @@ def test_what_is_no_envelope_has_no_context(body: bytes) -> None:
         ('<code code="C0007"', '<code code="C0006"'),
         ('extension="320598196804175127"', 'extension="320598196804175128"'),
         ('<part value="顾晓嵐"/>', '<part value="顾晓岚"/>'),
+        ('root="2.16.156.10011.1.3" extension="320598196804175127"', 'extension="320598196804175128"'),
     ],
 )
 def test_an_envelope_that_disagrees_is_quarantined(old: str, new: str) -> None:
