@@ -14,7 +14,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.moment import SENTINEL, Precision, read
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import half_width, is_null_text, trimmed
-from hie.parse.row_tables import RowTable, RowTables
+from hie.parse.row_tables import CODE, RowTable, RowTables
 from hie.wire.row import Header, Row
 from hie.wire.safexml import parse_xml
 
@@ -24,6 +24,9 @@ ORGANISATION = "YLJGYQDM"
 HEADER = (ORGANISATION, "JYM", "PCH", "SCSJ", "HS")
 UPLOAD = "UPLOAD"
 NO_VALUE = "-"
+
+_DIGITS = 10
+"""Digits of the number of a row in its order key."""
 
 _LAST = 99
 """The rank of rows whose table is not in the dictionary: nothing waits for them."""
@@ -75,7 +78,7 @@ def _envelope_findings(
 
 
 def _counts(declared: str, rows: int) -> bool:
-    return declared.isascii() and declared.isdigit() and int(declared) == rows
+    return declared.isascii() and declared.isdigit() and (declared.lstrip("0") or "0") == str(rows)
 
 
 def _header(columns: Mapping[str, str]) -> Header:
@@ -120,9 +123,16 @@ def _numbers(rows: list[tuple[str, Any]]) -> list[str]:
 
 
 def _places(numbers: list[str]) -> list[int]:
-    """Where each row stands: by its `seq`, or by its place when the numbers are not distinct whole numbers."""
-    whole = [int(number) for number in numbers if number.isascii() and number.isdigit()]
-    return whole if len(set(whole)) == len(numbers) else list(range(1, len(numbers) + 1))
+    """Where each row stands: by its `seq`, or by its place when the numbers are not distinct whole numbers. Numbers
+    that are too long for an order key are counted off."""
+    whole = [number.lstrip("0") for number in numbers if number.isascii() and number.isdigit()]
+    if len(set(whole)) < len(numbers):
+        return list(range(1, len(numbers) + 1))
+    if all(len(number) <= _DIGITS for number in whole):
+        return [int(number or "0") for number in whole]
+    rising = sorted(whole, key=lambda number: (len(number), number))
+    found = {number: place for place, number in enumerate(rising, 1)}
+    return [found[number] for number in whole]
 
 
 def _records(
@@ -131,7 +141,7 @@ def _records(
     found = []
     seen: dict[tuple[str, str], str] = {}
     for part, ((name, element), place) in enumerate(zip(rows, _places(numbers), strict=True), 1):
-        order = f"{header.order}\x1f{header.batch}\x1f{place:010d}"
+        order = f"{header.order}\x1f{header.batch}\x1f{place:0{_DIGITS}d}"
         record = _record(part, name, _values(element), order, header, tables)
         if record.key and seen.setdefault((name, record.key), record.tree.digest) != record.tree.digest:
             again = finding("repeated-content", tables.tables[name].key[-1])
@@ -146,6 +156,8 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
     table = tables.tables.get(name)
     nulls = [c for c, value in values.items() if table and c not in table.text and is_null_text(value)]
     values = {column: value for column, value in values.items() if column not in nulls}
+    if table:
+        values = {c: half_width(value) if table.limit(c) == CODE else value for c, value in values.items()}
     revoking = tables.revokes(values)
     key = "|".join(values.get(column, "") for column in table.key) if table else ""
     row = Row(name, values, order, key, digest, revoking, header)

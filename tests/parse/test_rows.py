@@ -88,6 +88,23 @@ def test_rows_without_distinct_numbers_go_by_their_place() -> None:
     assert found.context == {"batch": "B1", "seq": ["1", "1", "3"]}
 
 
+def test_numbers_may_have_any_length() -> None:
+    long = "9" * 5000
+    rows = (row(long, KH="1", KLX="1", XM="b"), row(12345678901, KH="1", KLX="1", XM="a"))
+    records = parsed(envelope(table(PATIENT, *rows))).records
+    assert [r.tree.values["XM"] for r in records] == ["a", "b"]
+    assert records[0].tree.order < records[1].tree.order
+    refused = parsed(envelope(table(PATIENT, row(1, KH="1", KLX="1")), HS=long))
+    assert [(f.code, f.path) for f in refused.findings] == [("count-mismatch", "Header/HS")]
+    assert parsed(envelope(table(PATIENT, row(1, KH="1", KLX="1")), HS="001")).findings == ()
+
+
+def test_codes_and_numbers_are_half_width() -> None:
+    (record,) = parsed(envelope(table(PATIENT, row(1, KH="Ｋ１", KLX="１", XM="Ｋ", XGBZ="２")))).records
+    assert record.tree.values == {"YLJGYQDM": QPZS, "KH": "K1", "KLX": "1", "XM": "Ｋ", "XGBZ": "2"}
+    assert record.tree.revoking
+
+
 def test_the_order_key_is_upload_time_then_batch_then_row() -> None:
     def order(batch: str, uploaded: str, seq: int) -> str:
         body = envelope(table(PATIENT, row(seq, KH="1", KLX="1")), PCH=batch, SCSJ=uploaded)
