@@ -5,43 +5,65 @@ from typing import Any, NamedTuple
 
 from hie.base.draft import Slots
 
+_LAST = 1_000_000
+
+DEFAULT = "#default"
+"""After an element: the slot counts only where nothing else states the element."""
+
 
 class SlotPath(NamedTuple):
-    """A slot name taken apart: nested element names, whether the last repeats, whether it is a choice."""
+    """A slot name taken apart: nested element names, whether the last repeats, whether it is a choice; `place` of a
+    share that has one among the others, by number, and of what counts last."""
 
     names: tuple[str, ...]
     repeats: bool
     choice: bool
+    place: int = 0
 
 
 @lru_cache(maxsize=4096)
 def slot_path(slot: str) -> SlotPath:
     """Take a slot name apart: `hospitalization.extension[]#x` -> names, repeats."""
-    element = slot.partition("#")[0]
+    element, _, share = slot.partition("#")
+    place = _LAST if slot.endswith(DEFAULT) else int(share) if share.isdecimal() else 0
     repeats = element.endswith("[]")
     choice = element.endswith("[x]")
     if repeats:
         element = element[:-2]
     elif choice:
         element = element[:-3]
-    return SlotPath(tuple(element.split(".")), repeats, choice)
+    return SlotPath(tuple(element.split(".")), repeats, choice, place)
 
 
 def assemble(slots: Slots) -> dict[str, Any]:
-    """The elements that `slots` describe; shares of one repeating element are joined in the order of the slots."""
+    """The elements that `slots` describe; shares of one repeating element are joined in the order of the slots, those
+    that are numbered in the order of their numbers, after others."""
     elements: dict[str, Any] = {}
+    placed: list[tuple[SlotPath, Any]] = []
     for slot, value in slots.items():
         if value is None:
             continue
         path = slot_path(slot)
-        place = elements
-        for name in path.names[:-1]:
-            place = place.setdefault(name, {})
-        if path.choice:
-            place.update(value)
-        elif path.repeats:
-            items = place.setdefault(path.names[-1], [])
-            items.extend(value if isinstance(value, list) else (value,))
+        if path.place:
+            placed.append((path, value))
         else:
-            place[path.names[-1]] = value
+            _put(elements, path, value)
+    for path, value in sorted(placed, key=lambda one: one[0].place):
+        _put(elements, path, value)
     return elements
+
+
+def _put(elements: dict[str, Any], path: SlotPath, value: Any) -> None:
+    place = elements
+    for name in path.names[:-1]:
+        place = place.setdefault(name, {})
+    last = path.names[-1]
+    if path.place == _LAST and last in place:
+        return
+    if path.choice:
+        place.update(value)
+    elif path.repeats:
+        items = place.setdefault(last, [])
+        items.extend(value if isinstance(value, list) else (value,))
+    else:
+        place[last] = value

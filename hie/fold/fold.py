@@ -6,6 +6,7 @@ from typing import Any
 
 from hie.base.draft import Contribution, Event, Slots
 from hie.base.finding import Finding
+from hie.base.slots import DEFAULT
 
 FINAL = frozenset({"final", "corrected", "amended"})
 """Statuses after which a change is a correction."""
@@ -28,7 +29,8 @@ class Folded:
 
     `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
     back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved. `findings` are those
-    that show only when statements come together. `mentions` are references to settle (`Contribution.mentions`).
+    that show only when statements come together. `mentions` are references to settle (`Contribution.mentions`). `aside`
+    are the slots that others stated in passing, who do not assert the root.
     """
 
     type: str
@@ -48,6 +50,7 @@ class Folded:
     digest: str = ""
     mentions: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
+    aside: set[str] = field(default_factory=set)
 
     @property
     def reference(self) -> str:
@@ -125,14 +128,20 @@ def _replay(state: Folded, contributions: Sequence[Contribution]) -> None:
 
 
 def step(state: Folded, contribution: Contribution, *, fresh: bool) -> bool:
-    """Apply the next statement in order; `fresh`: all before it was taken back. Returns whether that holds now."""
+    """Apply the next statement in order; `fresh`: all before it was taken back. Returns whether that holds now.
+
+    What is stated anew says all there is, members too; what others say about it in passing was never taken back
+    (Qingpu §3.2).
+    """
     if contribution.revoke:
         state.revoked = True
         state.digest = contribution.digest
         return True
     reissued = fresh and contribution.exists
     if reissued:
-        state.slots.clear()
+        state.slots = {slot: value for slot, value in state.slots.items() if slot in state.aside}
+        for member in state.members.values():
+            member.gone = True
         state.revoked = False
     _state(state, contribution, reissued=reissued)
     return fresh and not reissued
@@ -143,9 +152,14 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
     corrects = contribution.correcting and (state.exists or reissued)
     if contribution.whole:
         state.slots.clear()
+        state.aside.clear()
         state.mentions = ()
     if contribution.mentions:
         state.mentions = tuple(dict.fromkeys((*state.mentions, *contribution.mentions)))
+    if not contribution.exists:
+        state.aside.update(contribution.slots)
+    elif state.aside:
+        state.aside.difference_update(contribution.slots)
     _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport")
     for event in contribution.events:
         if event.code == "cancel-discharge":
@@ -159,7 +173,7 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
         reference = stated.key.reference
         slots = dict(stated.slots)
         before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
-        if before is not None and contribution.correcting and _correction(before.slots, slots):
+        if before is not None and not reissued and contribution.correcting and _correction(before.slots, slots):
             slots["status"] = "corrected"
         state.members[reference] = MemberState(stated.key.type, stated.key.id, slots, stated.gone, stated.listed)
     state.exists = state.exists or contribution.exists
@@ -177,7 +191,7 @@ def _merge(slots: dict[str, Any], stated: Slots, corrects: bool, reissued_report
         if value is None:
             changed = slots.pop(slot, None) is not None or changed
         elif slots.get(slot) != value:
-            changed = changed or slot != "status"
+            changed = changed or not (slot == "status" or slot.endswith(DEFAULT))
             slots[slot] = value
     correction = before == "corrected" or reissued_report or (before in FINAL and changed)
     if corrects and correction and slots.get("status") == "final":

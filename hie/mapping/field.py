@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.base.draft import Key
+from hie.base.slots import DEFAULT
 from hie.base.text import half_width
 from hie.mapping.codes import CodeTable, Translation
 from hie.mapping.context import Context
@@ -62,7 +63,7 @@ def compile_field(
     else:
         read = compiler.value(_with_limit(table, target), table, "source")
         put = _choice(table.data["choice"]) if "choice" in table.data else _put
-        state = _valued(target, read, when, table.get("required"), deletes, put)
+        state = _valued(target, read, when, table.get("required"), table.get("default"), deletes, put)
     return Field(state, on_root)
 
 
@@ -73,7 +74,7 @@ def _with_limit(table: Table, target: str) -> Mapping[str, Any]:
     return data
 
 
-_READ = frozenset({"source", "parts", "transform", "options", "default", "limit", "all", "always"})
+_READ = frozenset({"source", "parts", "transform", "options", "limit", "all", "always"})
 
 
 def _block(table: Table, names: frozenset[str], compiler: Compiler) -> str:
@@ -160,7 +161,9 @@ def _choice(name: str) -> Put:
     return put
 
 
-def _valued(target: str, read: Reader, when: Switch, required: str | None, deletes: bool, put: Put) -> State:
+def _valued(
+    target: str, read: Reader, when: Switch, required: str | None, default: Any, deletes: bool, put: Put
+) -> State:
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is not always and not when(node, context):
             return
@@ -168,6 +171,8 @@ def _valued(target: str, read: Reader, when: Switch, required: str | None, delet
         if not values:
             if required:
                 context.note(required)
+            if default is not None:
+                put(slots, target + DEFAULT, [_copy(default)], context)
         elif values[0] is DELETED:
             if deletes and target:
                 _delete(slots, target)
@@ -189,7 +194,7 @@ def _coded(
     if code_table is None:
         compiler.problems.append(table.problem(f"no code map {table.data['codes']!r}", "codes"))
         return lambda node, context, slots, keys: None
-    data = {key: table.data[key] for key in table.data if key in _READ and key != "default"}
+    data = {key: table.data[key] for key in table.data if key in _READ}
     data.setdefault("limit", "code")
     read = compiler.value(data, table, "source")
     read_name = _name_reader(table, compiler)
@@ -218,7 +223,7 @@ def _coded(
             if required:
                 context.note(required)
             if default is not None:
-                slots[target] = _copy(default)
+                slots[target + DEFAULT] = _copy(default)
 
     return state
 

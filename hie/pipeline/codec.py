@@ -87,6 +87,7 @@ def encode_prefix(prefix: Prefix) -> bytes:
             "span": [state.first_order, state.last_order],
             "digest": state.digest,
             "mentions": state.mentions,
+            "aside": sorted(state.aside),
             "seed": prefix.seed,
             "tier": prefix.tier,
             "waiting": [[encode(w.contribution).decode(), w.item, w.part, w.n] for w in prefix.waiting],
@@ -119,6 +120,7 @@ def decode_prefix(body: Value, upto: str) -> Prefix:
         last_order=last,
         digest=row["digest"],
         mentions=tuple(row["mentions"]),
+        aside=set(row["aside"]),
     )
     seed = None if row["seed"] is None else tuple(row["seed"])
     waiting = [Placed(decode(text.encode()), *place) for text, *place in row["waiting"]]

@@ -123,7 +123,7 @@ def test_quantities(obx: str, expected: dict[str, dict[str, object]]) -> None:
 def test_a_result_without_anything_is_absent_too() -> None:
     (found,) = results("OBX|1")
     assert "dataAbsentReason" in found.slots
-    assert found.slots["code"] == {"text": "未注明项目"}
+    assert found.slots["code#default"] == {"text": "未注明项目"}
 
 
 def test_the_digits_of_a_number_are_kept() -> None:
@@ -264,7 +264,8 @@ def order(orc: str, obr: str = "OBR|1|||CT^CT检查") -> bytes:
 def test_orders(orc: str, expected: str) -> None:
     found = stated(draft(order(f"ORC|{orc}|SQ1|||||||20260401070000|||D1^赵医生")), "ServiceRequest")
     assert (found.target.kind, found.target.value) == ("2.16.156.10011.1.24", "SQ1")
-    assert (found.slots["status"], found.slots["intent"], found.slots["priority"]) == (expected, "order", "routine")
+    assert (found.slots["status"], found.slots["intent"]) == (expected, "order")
+    assert found.slots["priority#default"] == "routine"
     assert found.slots["authoredOn"] == "2026-04-01T07:00:00+08:00"
     assert found.slots["requester"] == {"display": "赵医生"}
     assert found.creates == ("nothing-to-cancel" if expected == "revoked" else "")

@@ -21,3 +21,14 @@ def test_nested_repeating_shared_and_chosen_elements() -> None:
         "valueString": "v",
         "_gender": {"extension": []},
     }
+
+
+def test_a_default_counts_only_where_nothing_else_states_the_element() -> None:
+    assert assemble({"code#default": {"text": "x"}}) == {"code": {"text": "x"}}
+    for slots in ({"code": "y", "code#default": "x"}, {"code#default": "x", "code": "y"}):
+        assert assemble(slots) == {"code": "y"}
+    assert assemble({"code": None, "code#default": "x"}) == {"code": "x"}
+
+
+def test_numbered_shares_stand_in_the_order_of_their_numbers() -> None:
+    assert assemble({"section[]#10": "c", "section[]#2": "b", "section[]#1": "a"}) == {"section": ["a", "b", "c"]}

@@ -106,6 +106,34 @@ def test_revoke_and_restate() -> None:
     assert "conclusion" not in valid
 
 
+def test_what_is_restated_leaves_out_the_members_that_it_does_not_name() -> None:
+    row = Contribution(REPORT, "1", {"status": "final"}, (member("K", "6.9"), member("CRP", "1")), correcting=True)
+    revoked = Contribution(REPORT, "2", revoke=True)
+    again = Contribution(REPORT, "3", {"status": "final"}, (member("K", "4.2"),), correcting=True)
+    found = resources(folded(REPORT, row, revoked, again))
+    assert found[REPORT.reference]["result"] == [{"reference": result("K").reference}]
+    assert found[result("CRP").reference]["status"] == "entered-in-error"
+    assert found[result("K").reference]["status"] == "final"
+
+
+def test_what_others_say_about_a_root_outlives_its_revocation() -> None:
+    row = Contribution(VISIT, "1", {"status": "finished", "priority": "x"})
+    before = Contribution(VISIT, "2", {"diagnosis[]#1": [1]}, exists=False)
+    revoked = Contribution(VISIT, "3", revoke=True)
+    between = Contribution(VISIT, "4", {"diagnosis[]#2": [2]}, exists=False)
+    again = Contribution(VISIT, "5", {"status": "finished"})
+    visit = resources(folded(VISIT, row, before, revoked, between, again))[VISIT.reference]
+    assert visit["diagnosis"] == [1, 2]
+    assert "priority" not in visit
+
+
+def test_a_default_is_no_correction() -> None:
+    row = Contribution(REPORT, "1", {"status": "final", "code": "a"}, correcting=True)
+    bare = Contribution(REPORT, "2", {"status": "final", "code#default": "b"}, correcting=True)
+    report = resources(folded(REPORT, row, bare))[REPORT.reference]
+    assert (report["status"], report["code"]) == ("final", "a")
+
+
 def test_a_changed_final_row_becomes_corrected_and_an_unchanged_one_does_not() -> None:
     row = Contribution(REPORT, "1", {"status": "final", "conclusion": "a"}, correcting=True)
     same = Contribution(REPORT, "2", {"status": "final", "conclusion": "a"}, correcting=True)

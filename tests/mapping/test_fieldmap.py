@@ -224,7 +224,7 @@ def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
     [
         ('source = "PID-5.1"\ntarget = "language"', {"language": "张三"}),
         ('source = ["PID-9", "PID-5"]\ntarget = "language"', {"language": "张三"}),
-        ('source = "PID-9"\ndefault = "zh"\ntarget = "language"', {"language": "zh"}),
+        ('source = "PID-9"\ndefault = "zh"\ntarget = "language"', {"language#default": "zh"}),
         ('constant = { a = 1 }\ntarget = "b.c[]"', {"b.c[]": [{"a": 1}]}),
         ('parts = ["PID-5.1", "PID-9"]\ntransform = "lines"\ntarget = "language"', {"language": "张三\n"}),
         ('source = "PID-5.1"\ntransform = "shout"\noptions = { mark = "?" }\ntarget = "x"', {"x": "张三?"}),

@@ -15,9 +15,12 @@ def narrative(text: str) -> dict[str, str]:
     return {"status": "generated", "div": f'<div xmlns="{_XHTML}">{"<br/>".join(lines)}</div>'}
 
 
-def sections(value: Sequence[str], context: Context, *, titles: Sequence[str]) -> list[dict[str, Any]] | None:
-    """Composition.section of several texts with their titles, in order; those without text are left out."""
-    found = [
-        {"title": title, "text": narrative(text)} for title, text in zip(titles, value, strict=True) if text.strip()
-    ]
-    return found or None
+def sections(value: Sequence[str], context: Context, *, titles: Sequence[str]) -> dict[str, Any] | None:
+    """Composition.section of several texts with their titles, each in a slot of its own by its place: a text that is
+    absent leaves the one sent before (common rules §8). All in one slot, as they once were, counts no more."""
+    found = {
+        f"section[]#{place}": {"title": title, "text": narrative(text)}
+        for place, (title, text) in enumerate(zip(titles, value, strict=True), 1)
+        if text.strip()
+    }
+    return {"section[]": None, **found} if found else None

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hie.base.draft import Claim, Contribution
+from hie.base.slots import assemble
 from tests.adapters.qingpu.exchange import codes, draft, maps
 from tests.adapters.qingpu.rows import FULL, KEYS, TABLES, one, revocation
 
@@ -170,7 +171,7 @@ def test_the_same_card_number_with_another_type_is_another_patient() -> None:
     ],
 )
 def test_outpatient_class(columns: dict[str, str], code: str, expected: list[tuple[str, str]]) -> None:
-    assert slots("outpatient", **columns)["class"]["code"] == code
+    assert assemble(slots("outpatient", **columns))["class"]["code"] == code
     assert warnings("outpatient", **columns) == expected
 
 
@@ -247,7 +248,7 @@ def test_report_numbers_start_again_every_day() -> None:
         ({"BGSJ": "20260402"}, "issued", None),
         ({}, "status", "final"),
         ({"SHSJ": "-"}, "status", "preliminary"),
-        ({"BGDLB": "-", "BGDLBBM": "-"}, "code", {"text": "检验报告"}),
+        ({"BGDLB": "-", "BGDLBBM": "-"}, "code#default", {"text": "检验报告"}),
     ],
 )
 def test_report_columns(columns: dict[str, str], slot: str, expected: Any) -> None:
@@ -387,7 +388,7 @@ def test_lab_item_codings() -> None:
     assert "effectiveDateTime" not in found
     assert found["status"] == "final"
     assert slots("result", JYZBDM="-")["code"] == {"text": "白细胞计数"}
-    assert slots("result", JYZBDM="-", JYZBMC="-")["code"] == {"text": "检验指标"}
+    assert slots("result", JYZBDM="-", JYZBMC="-")["code#default"] == {"text": "检验指标"}
 
 
 @pytest.mark.parametrize(
@@ -421,7 +422,7 @@ def test_imaging_without_study_or_findings_has_no_members() -> None:
 
 
 def test_summary_sections_escape_markup_and_keep_null_text() -> None:
-    (first, second) = slots("summary", RYZD="胸痛<2天\n气促", JCHZ="无")["section[]"]
+    (first, second) = assemble(slots("summary", RYZD="胸痛<2天\n气促", JCHZ="无"))["section"]
     assert first["text"]["div"] == '<div xmlns="http://www.w3.org/1999/xhtml">胸痛&lt;2天<br/>气促</div>'
     assert second == {
         "title": "检查汇总",

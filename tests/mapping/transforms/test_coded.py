@@ -91,6 +91,10 @@ def test_narrative_escapes_markup_and_keeps_lines() -> None:
 
 
 def test_sections_without_text_are_left_out(context: Context) -> None:
-    found = sections(("a", "", "c"), context, titles=["A", "B", "C"])
-    assert [section["title"] for section in found or []] == ["A", "C"]
+    found = sections(("a", "", "c"), context, titles=["A", "B", "C"]) or {}
+    assert {slot: stated and stated["title"] for slot, stated in found.items()} == {
+        "section[]": None,
+        "section[]#1": "A",
+        "section[]#3": "C",
+    }
     assert sections(("", "", ""), context, titles=["A", "B", "C"]) is None
