@@ -88,6 +88,16 @@ class Roots:
         await self.known(root)
         return root in self._revoked
 
+    async def is_listed_elsewhere(self, condition: str, visit: str) -> bool:
+        """Whether a diagnosis belongs to another visit by now (Qingpu §4.7)."""
+        known = await self.known(condition)
+        return known is not None and known.parent is not None and known.parent != visit
+
+    async def last_row(self, root: str) -> str:
+        """The order key of the youngest row about the root itself, not one that only speaks of it in passing."""
+        stated = await self._statements.about(root)
+        return max((placed.order for placed in stated if placed.contribution.digest), default="")
+
     def expect(self, root: str, known: Known) -> None:
         """Remember the state that a contribution of this transaction will bring about."""
         self._known[root] = known

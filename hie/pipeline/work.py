@@ -134,7 +134,7 @@ class Work:
             key = contribution.target
             self.agent = self.agent or organisation_reference(key.region, key.organisation)
             known = await self._roots.known(contribution.target.reference)
-            stale = stale or (contribution.target in about and self._is_stale(contribution, known))
+            stale = stale or (contribution.target in about and await self._is_stale(contribution, known))
             digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
             result.findings += self._about(contribution, known)
             result.findings += await self._retired(contribution)
@@ -235,14 +235,13 @@ class Work:
         for root in roots:
             self._dirty[await self._roots.standing_for(root)] = None
 
-    def _is_stale(self, contribution: Contribution, known: Known | None) -> bool:
-        return (
-            known is not None
-            and known.exists
-            and contribution.exists
-            and not contribution.seed
-            and contribution.order < known.last_order
-        )
+    async def _is_stale(self, contribution: Contribution, known: Known | None) -> bool:
+        """Whether something younger was applied; for a row only a row of the same key counts (Qingpu §3.2)."""
+        if known is None or not known.exists or not contribution.exists or contribution.seed:
+            return False
+        if contribution.order >= known.last_order:
+            return False
+        return not contribution.digest or contribution.order < await self._roots.last_row(contribution.target.reference)
 
     def _about(self, contribution: Contribution, known: Known | None) -> Iterable[Finding]:
         unknown = known is None or not known.exists
@@ -315,11 +314,15 @@ class Work:
         return state
 
     async def _gone(self, state: Folded) -> list[str]:
-        """The Conditions listed by a visit that were taken back; of its own children `finish` knows (Qingpu). What a
-        FHIR sender lists is left as it is."""
+        """The Conditions listed by a visit that were taken back, or are another visit's by now; of its own children
+        `finish` knows (Qingpu). What a FHIR sender lists is left as it is."""
         if state.type != "Encounter" or self._mentioned is None:
             return []
-        return [one for one in diagnoses(state) if await self._roots.is_taken_back(one)]
+        return [
+            one
+            for one in diagnoses(state)
+            if await self._roots.is_taken_back(one) or await self._roots.is_listed_elsewhere(one, state.reference)
+        ]
 
     async def _finish(self, state: Folded) -> None:
         root = state.reference

@@ -1,6 +1,7 @@
 """What does occur on this feed, through the whole pipeline (Qingpu §3.1, §3.2, §5, §6)."""
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.parse.envelope import envelope, row, table
 ACCEPTED, WARNED, QUARANTINED, REJECTED = "accepted", "accepted-with-warnings", "quarantined", "rejected"
 PERSON, VISIT, STAY = ("patient", {}), ("outpatient", {}), ("inpatient", {})
 REPORT, RESULT = ("report", {}), ("result", {})
+VISIT_NUMBER = "2.16.156.10011.2.5.1.9"
 
 
 @pytest.fixture
@@ -148,6 +150,94 @@ async def test_a_revoked_diagnosis(exchange: Exchange) -> None:
     assert [item["condition"]["reference"] for item in listed] == [f"Condition/{other['id']}"]
     await exchange.send(later(("diagnosis", {}), day=12, batch="B3"))
     assert len((await exchange.one("Encounter"))["diagnosis"]) == 2
+
+
+async def in_every_order(*uploads: bytes) -> Exchange:
+    """An exchange that got the uploads; whatever their order, the state is the same."""
+    exchanges = []
+    for sequence in permutations(uploads):
+        exchanges.append(Exchange())
+        for body in sequence:
+            await exchanges[-1].send(body)
+    states = [await exchange.all() for exchange in exchanges]
+    assert all(state == states[0] for state in states)
+    return exchanges[0]
+
+
+async def test_a_visit_that_comes_back_keeps_what_other_rows_say_about_it() -> None:
+    exchange = await in_every_order(
+        upload(PERSON, STAY, ("diagnosis", {})),
+        revocation("inpatient", at="2026-04-11 22:00:00"),
+        later(("summary", {"CYQK": "2"}), day=12, batch="B3"),
+        later(STAY, day=13, batch="B4"),
+    )
+    visit = await exchange.one("Encounter")
+    assert visit["status"] == "in-progress"
+    assert len(visit["diagnosis"]) == 1
+    assert "extension" in visit["hospitalization"]
+
+
+async def test_a_diagnosis_that_moves_to_another_visit_is_listed_there_only() -> None:
+    exchange = await in_every_order(
+        upload(PERSON, STAY, ("inpatient", {"JZLSH": "V2"}), ("diagnosis", {})),
+        later(("diagnosis", {"JZLSH": "V2"})),
+        later(("diagnosis", {"JZLSH": "V2", "CYZDBZ": "1"}), day=12, batch="B3"),
+    )
+    condition = await exchange.one("Condition")
+    former, now = [await exchange.one("Encounter", kind=VISIT_NUMBER, value=value) for value in ("V1", "V2")]
+    assert "diagnosis" not in former
+    assert [one["rank"] for one in now["diagnosis"]] == [1]
+    assert condition["encounter"] == {"reference": f"Encounter/{now['id']}"}
+
+
+async def test_other_columns_of_a_revoking_row_state_nothing(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, STAY, ("diagnosis", {})))
+    receipt = await exchange.send(later(("diagnosis", {"JZLSH": "unknown", "XGBZ": "2"})))
+    assert (receipt.status, receipt.codes) == (ACCEPTED, [])
+    assert "diagnosis" not in await exchange.one("Encounter")
+
+
+async def test_a_visit_is_not_stale_because_of_its_diagnosis(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, STAY))
+    await exchange.send(later(("diagnosis", {}), day=15, batch="B5"))
+    receipt = await exchange.send(later(("inpatient", {"JZYSXM": "程澄"}), day=12, batch="B3"))
+    assert (receipt.status, receipt.codes) == (ACCEPTED, [])
+    receipt = await exchange.send(later(("inpatient", {"JZYSXM": "程安"}), day=11))
+    assert (receipt.status, receipt.codes) == (WARNED, ["stale-update"])
+
+
+async def test_values_are_deleted_by_revoking_the_row_and_sending_it_without_them() -> None:
+    exchange = await in_every_order(
+        upload(PERSON, VISIT, ("imaging", {"STUDYUID": "1.2"})),
+        revocation("imaging"),
+        later(("imaging", {"YXBX": "-"}), day=12, batch="B3"),
+    )
+    report = await exchange.one("DiagnosticReport")
+    assert report["status"] == "corrected"
+    assert not {"result", "imagingStudy"} & report.keys()
+    assert (await exchange.one("Observation"))["status"] == "entered-in-error"
+
+
+async def test_a_column_without_value_takes_nothing_back() -> None:
+    exchange = await in_every_order(
+        upload(PERSON, ("outpatient", {"JZLX": "2"}), REPORT, RESULT, ("imaging", {})),
+        upload(("summary", {"RYZD": "-", "CYYZ": "休息"}), batch="B2"),
+        later(
+            ("outpatient", {"JZLX": "-"}),
+            ("report", {"BGDLBBM": "-", "BGDLB": "-"}),
+            ("result", {"JYZBDM": "-", "JYZBMC": "-", "JYZBJG": "7.0"}),
+            ("imaging", {"JCMC": "-"}),
+            ("summary", {"RYZD": "胸痛"}),
+            batch="B3",
+        ),
+    )
+    assert (await exchange.one("Encounter"))["class"]["code"] == "EMER"
+    assert (await report(exchange))["code"]["text"] == "血常规"
+    assert (await report(exchange))["status"] == "final"
+    assert (await result(exchange))["code"]["text"] == "白细胞计数"
+    assert (await exchange.one("DiagnosticReport", kind="instanceuid", value="1.2.3"))["code"]["text"] == "甲状腺超声"
+    titles = [section["title"] for section in (await exchange.one("Composition"))["section"]]
+    assert titles == ["入院诊断", "出院医嘱"]
 
 
 async def test_a_revoked_summary_takes_its_condition_at_discharge_along(exchange: Exchange) -> None:
