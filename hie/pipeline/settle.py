@@ -8,7 +8,7 @@ from hie.base.finding import Disposition, Finding, Severity, disposition, findin
 from hie.base.ids import sha256
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
 from hie.base.record import Delivery, Parsed
-from hie.pipeline.codec import encode_findings
+from hie.pipeline.codec import decode_findings, encode_findings
 from hie.pipeline.counting import Counting, sender
 from hie.pipeline.disposition import STORED, item_disposition
 from hie.pipeline.feed import FeedRuntime
@@ -17,7 +17,7 @@ from hie.pipeline.persons import Persons
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.provenance import provenance, provenance_id
 from hie.pipeline.roots import Roots
-from hie.pipeline.work import MENTIONED, PartWork, Work, region_tag
+from hie.pipeline.work import MENTIONED, REUSED, PartWork, Work, region_tag
 from hie.staging.states import SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Transaction
@@ -89,7 +89,7 @@ class Settler:
         if again:
             await work.forget()
         partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
-        found = (*parsed.findings, *self._about_the_envelope(delivery, partials))
+        found = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         if any(partial.work is not None and partial.work.waits for partial in partials):
             await counting.flush()
@@ -127,19 +127,21 @@ class Settler:
         chosen = [one for one in prepared if one.record.part in parts]
         await self._again(tx, delivery, chosen, waited=waited)
         rows = await tx.select(PART, {"item": delivery.id})
-        how = item_disposition(parsed.findings, [part_outcome(row) for row in rows])
+        found = (*parsed.findings, *self._about_the_envelope(delivery, (), item))
+        how = item_disposition(found, [part_outcome(row) for row in rows])
         state = advance(advance(State(str(item["state"])), Event.RELEASE), SETTLES[how])
         await tx.upsert(RAW_ITEM, {**item, "state": state.value, "disposition": how.value})
 
-    def _about_the_envelope(self, delivery: Delivery, partials: Sequence[_Partial]) -> tuple[Finding, ...]:
-        """Findings of rows that are about the envelope: its batch number is the message id (Qingpu §3)."""
+    def _about_the_envelope(self, delivery: Delivery, partials: Sequence[_Partial], row: Row) -> tuple[Finding, ...]:
+        """Findings of rows that are about the envelope: its batch number is the message id (Qingpu §3). `row` has what
+        was found when it came."""
         if self.feeds[delivery.feed].feed.dialect != "rows":
             return ()
-        reused = finding("control-id-reused")
+        reused = finding(REUSED)
         worked = [partial.work for partial in partials if partial.work is not None and reused in partial.work.findings]
         for work in worked:
             work.findings.remove(reused)
-        return (reused,) if worked else ()
+        return (reused,) if worked or reused in decode_findings(row["findings"]) else ()
 
     async def _again(self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], *, waited: bool) -> None:
         """Process quarantined parts of an item that has been worked on."""

@@ -12,6 +12,7 @@ from hie.base.systems import REGION, identifier_system
 from hie.fold.finish import diagnoses, finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
+from hie.pipeline.codec import decode_findings
 from hie.pipeline.feed import no_profiles
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
@@ -35,6 +36,8 @@ replaces (Jiashan §5)."""
 
 STATED_META = frozenset({"profile", "security"})
 """Parts of `meta` that a sender may state; the exchange writes the others."""
+
+REUSED = "control-id-reused"
 
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
@@ -107,8 +110,8 @@ class Work:
     async def contribute(self, part: int, draft: Draft) -> PartWork:
         """Keep what a part states, unless a parent is missing; finds what only stored state can show."""
         result = PartWork()
-        if (draft.message_id and await self._reused(draft.message_id, part)) or await self._is_issued(draft):
-            result.findings.append(finding("control-id-reused"))
+        if await self._is_reused(draft, part):
+            result.findings.append(finding(REUSED))
         if self._held:
             for key in draft.needs:
                 if not await self._is_known(key.reference):
@@ -172,7 +175,18 @@ class Work:
         """Whether a parent is there, under this key or the one that it stands for."""
         return await self._roots.exists(reference) or await self._roots.exists(await self._roots.resolve(reference))
 
-    async def _reused(self, message_id: str, part: int) -> bool:
+    async def _is_reused(self, draft: Draft, part: int) -> bool:
+        """Whether the message id, or the document that the part states as new, was there before; what was found when
+        the part came first holds (release, replay)."""
+        if not (await self._is_sent(draft.message_id, part) or await self._is_issued(draft)):
+            return False
+        own = await self._tx.get(PART, self._item, part)
+        return own is None or any(found.code == REUSED for found in decode_findings(own["findings"]))
+
+    async def _is_sent(self, message_id: str, part: int) -> bool:
+        """Whether another part has the message id."""
+        if not message_id:
+            return False
         rows = await self._tx.select(PART, {"feed": self._feed, "message": message_id}, limit=2)
         return any((row["item"], row["part"]) != (self._item, part) for row in rows)
 

@@ -261,6 +261,7 @@ def test_report_columns(columns: dict[str, str], slot: str, expected: Any) -> No
         ({"BGSJ": "-"}, [("value-missing", "BGSJ")]),
         ({"BGSJ": "20260402"}, []),
         ({"BGSJ": "x"}, [("date-invalid", "BGSJ")]),
+        ({"SHSJ": "x"}, [("date-invalid", "SHSJ")]),
         ({"CJSJ": "2026-04-02 09:31:00"}, [("time-order", "BGSJ")]),
         ({"BGDLBBM": "8"}, [("code-unknown", "BGDLBBM")]),
         ({"MZZYBZ": "4"}, [("code-unknown", "MZZYBZ")]),

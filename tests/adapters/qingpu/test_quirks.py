@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from hie.staging.ledger import ledger
-from tests.adapters.qingpu.exchange import Exchange
+from hie.staging.tables import PART, RAW_ITEM
+from tests.adapters.qingpu.exchange import FEED, Exchange
 from tests.adapters.qingpu.rows import one, revocation, upload
 from tests.parse.envelope import envelope, row, table
 
 ACCEPTED, WARNED, QUARANTINED, REJECTED = "accepted", "accepted-with-warnings", "quarantined", "rejected"
 PERSON, VISIT, STAY = ("patient", {}), ("outpatient", {}), ("inpatient", {})
 REPORT, RESULT = ("report", {}), ("result", {})
+B1 = "12310118MBHE03010J|B1"
 VISIT_NUMBER = "2.16.156.10011.2.5.1.9"
 
 
@@ -340,6 +342,18 @@ async def test_a_batch_number_used_again_for_other_rows_is_noted(filled: Exchang
     assert receipt.codes == ["control-id-reused"]
     assert [found.get("code") for found in receipt.root.findall("Finding")] == ["control-id-reused"]
     assert (receipt.status, receipt.rows) == (WARNED, [("1", ACCEPTED), ("2", ACCEPTED)])
+
+
+async def test_a_batch_number_is_judged_when_it_comes_and_not_at_a_release(exchange: Exchange) -> None:
+    first = await exchange.send(later(REPORT, day=1, batch="B1"))
+    second = await exchange.send(later(("report", {"BGDH": "L2"}), day=2, batch="B1"))
+    assert (first.codes, second.codes) == (["orphan-reference"], ["control-id-reused", "orphan-reference"])
+    await exchange.send(later(PERSON, VISIT, day=3, batch="B3"))
+    released = [part["disposition"] for part in await exchange.store.select(PART, {"feed": FEED.id, "message": B1})]
+    assert released == [ACCEPTED, ACCEPTED]
+    ids = [str(receipt.root.get("id")) for receipt in (first, second)]
+    items = [await exchange.store.get(RAW_ITEM, identity) for identity in ids]
+    assert [item and item["disposition"] for item in items] == [ACCEPTED, WARNED]
 
 
 async def test_rows_sent_again_with_an_older_time_are_duplicates_and_nothing_else(filled: Exchange) -> None:
