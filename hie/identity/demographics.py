@@ -9,6 +9,8 @@ from hie.base.pinyin import syllables
 
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
 HEALTH_CARD = "urn:oid:2.16.156.10011.1.19"
+PATIENT_INDEX = "/2.16.156.10011.2.5.1.4"
+"""How the system of a patient index ends: one organisation's own number for a person (rule L)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ def demographics(patient: dict[str, Any]) -> Demographics:
 
 
 def _keys(patient: dict[str, Any]) -> list[str]:
-    """National ids with a right check digit, then resident health cards; each once, sorted."""
+    """National ids with a right check digit, resident health cards, then the patient index of the organisation, which
+    several cards of one person share (Qingpu §4.1); each once, sorted."""
     found: set[tuple[int, str]] = set()
     for identifier in patient.get("identifier", ()):
         system, value = identifier.get("system"), identifier.get("value", "")
@@ -52,6 +55,8 @@ def _keys(patient: dict[str, Any]) -> list[str]:
             found.add((0, f"{system}|{value}"))
         elif system == HEALTH_CARD and value:
             found.add((1, f"{system}|{value}"))
+        elif value and str(system).endswith(PATIENT_INDEX) and identifier.get("use") != "old":
+            found.add((2, f"{system}|{value}"))
     return [key for _, key in sorted(found)]
 
 

@@ -1,9 +1,10 @@
-"""Deterministic matching: the same national id or health card, and nothing that speaks against it."""
+"""Deterministic matching: the same national id, health card or patient index of one organisation, and nothing that
+speaks against it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hie.identity.demographics import Demographics, sound
+from hie.identity.demographics import PATIENT_INDEX, Demographics, sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,13 @@ def review(one: str, other: str, reason: str) -> Review:
 
 
 REASONS: dict[str, tuple[str, str]] = {
-    "birth-date-conflict": ("证件或健康卡相同, 出生日期不同", "Same number, different birth dates"),
-    "gender-conflict": ("证件或健康卡相同, 性别不同", "Same number, different genders"),
-    "name-conflict": ("证件或健康卡相同, 姓名不同", "Same number, different names"),
-    "number-conflict": ("健康卡相同, 身份证号不同", "Same health card, different national ids"),
+    "birth-date-conflict": ("证件、健康卡或院内索引相同, 出生日期不同", "Same number, different birth dates"),
+    "gender-conflict": ("证件、健康卡或院内索引相同, 性别不同", "Same number, different genders"),
+    "name-conflict": ("证件、健康卡或院内索引相同, 姓名不同", "Same number, different names"),
+    "number-conflict": (
+        "健康卡或院内索引相同, 身份证号不同",
+        "Same health card or patient index, different national ids",
+    ),
     "look-alike": ("姓名、性别、出生年相同, 无共同号码", "Same name, gender and birth year, no shared number"),
 }
 """Reason -> words in Chinese and English."""
@@ -95,7 +99,7 @@ def match(records: Iterable[Demographics]) -> Match:
 
 
 def _rank(key: str) -> tuple[int, str]:
-    return (0 if ".1.3|" in key else 1, key)
+    return (0 if ".1.3|" in key else 2 if f"{PATIENT_INDEX}|" in key else 1, key)
 
 
 def _partition(sharing: Sequence[Demographics]) -> tuple[list[list[str]], list[Review]]:

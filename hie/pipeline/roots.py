@@ -95,7 +95,8 @@ class Roots:
 
     async def last_row(self, root: str) -> str:
         """The order key of the youngest row about the root itself, not one that only speaks of it in passing."""
-        stated = await self._statements.about(root)
+        aliases = await self._aliases(root) if self._aliased or root.startswith("Patient/") else ()
+        stated = await self._statements.about(root, aliases)
         return max((placed.order for placed in stated if placed.contribution.digest), default="")
 
     def expect(self, root: str, known: Known) -> None:

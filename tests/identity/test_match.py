@@ -4,11 +4,12 @@ from itertools import permutations
 
 import pytest
 
-from hie.identity.demographics import HEALTH_CARD, NATIONAL_ID, Demographics
+from hie.identity.demographics import HEALTH_CARD, NATIONAL_ID, PATIENT_INDEX, Demographics, demographics
 from hie.identity.match import Review, look_alike, match
 
 NI = f"{NATIONAL_ID}|320598196804175127"
 CARD = f"{HEALTH_CARD}|A800000517"
+INDEX = f"https://hie.example.org/id/ORG{PATIENT_INDEX}|YY1"
 
 
 def record(
@@ -24,6 +25,15 @@ def test_two_numbers_chain_three_regions_into_one_person_in_any_order() -> None:
         result = match(order)
         assert [(p.key, p.patients) for p in result.persons] == [(NI, ("Patient/a", "Patient/b", "Patient/c"))]
         assert result.reviews == ()
+
+
+def test_the_patient_index_of_one_institution_joins_its_cards_and_is_the_worst_number() -> None:
+    cards = [record("Patient/a", INDEX), record("Patient/b", INDEX, CARD)]
+    assert [(p.key, p.patients) for p in match(cards).persons] == [(CARD, ("Patient/a", "Patient/b"))]
+    assert match([record("Patient/a", INDEX), record("Patient/b", INDEX, gender="male")]).persons == ()
+    system, value = INDEX.split("|")
+    numbers = [{"system": system, "value": value}, {"system": system, "value": "YY0", "use": "old"}]
+    assert demographics({"id": "a", "identifier": numbers}).keys == (INDEX,)
 
 
 @pytest.mark.parametrize(

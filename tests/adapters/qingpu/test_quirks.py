@@ -369,10 +369,22 @@ async def test_gb18030_under_a_utf8_declaration_is_stored_right(exchange: Exchan
     assert (await exchange.one("Patient"))["name"][0]["text"] == "瑋億昞"
 
 
-async def test_one_person_with_two_cards_is_two_patients(exchange: Exchange) -> None:
+async def test_one_person_with_two_cards_is_two_patients_that_are_linked(exchange: Exchange) -> None:
     await exchange.send(upload(("patient", {"YYDAH": "Y1"}), ("patient", {"YYDAH": "Y1", "KH": "K2", "KLX": "2"})))
     patients = [r for r in (await exchange.all()).values() if r["resourceType"] == "Patient"]
     assert len(patients) == 2
+    assert [link["type"] for patient in patients for link in patient["link"]] == ["refer", "refer"]
+    assert patients[0]["link"] == patients[1]["link"]
+    await exchange.send(revocation("patient", KH="K2", KLX="2"))
+    patients = [r for r in (await exchange.all()).values() if r["resourceType"] == "Patient"]
+    assert [patient.get("link") for patient in patients] == [None, None]
+
+
+async def test_the_same_index_in_two_institutions_or_for_two_people_links_nobody(exchange: Exchange) -> None:
+    await exchange.send(upload(("patient", {"YYDAH": "Y1"}), ("patient", {"YYDAH": "Y1", "KH": "K2", "XB": "2"})))
+    await exchange.send(upload(("patient", {"YYDAH": "Y1"})).replace(b"12310118MBHE03010J", b"12310118MBHE03029F"))
+    patients = [r for r in (await exchange.all()).values() if r["resourceType"] == "Patient"]
+    assert [patient.get("link") for patient in patients] == [None, None, None]
 
 
 async def test_the_state_does_not_depend_on_the_order_of_arrival() -> None:
