@@ -277,11 +277,14 @@ class Roots:
 
     async def resolve(self, patient: str) -> str:
         """Follow aliases and merges of a Patient reference to the end."""
-        seen = {patient}
-        while (redirect := await self.redirect_of(patient)) is not None and redirect.target not in seen:
-            patient = redirect.target
-            seen.add(patient)
-        return patient
+        return (await self.way(patient))[-1]
+
+    async def way(self, patient: str) -> list[str]:
+        """A Patient reference and those that it leads to by aliases and merges, in order."""
+        found = [patient]
+        while (redirect := await self.redirect_of(found[-1])) is not None and redirect.target not in found:
+            found.append(redirect.target)
+        return found
 
     async def redirect_of(self, patient: str) -> Redirect | None:
         """Where a Patient reference leads in one step; of several statements the earliest counts."""

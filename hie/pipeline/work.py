@@ -207,7 +207,7 @@ class Work:
     async def _merge(self, part: int, merge: Merge) -> list[Finding]:
         """Retire a patient in favour of another (Wujiang §6); returns what is to be said about it."""
         prior, target = merge.prior.reference, merge.target.reference
-        if await self._roots.resolve(target) == prior or prior == target:
+        if prior in await self._roots.way(target):
             return [finding("merge-inverse", merge.path)]
         repeated = await self._roots.resolve(prior) == await self._roots.resolve(target)
         known = await self._roots.exists(prior)

@@ -286,6 +286,31 @@ async def test_chains_of_merges() -> None:
     assert (await exchange.one("Encounter"))["subject"]["reference"] == f"Patient/{end['id']}"
 
 
+def person(number: str) -> str:
+    return PID.replace("L1", number)
+
+
+def merge(at: str, survivor: str, prior: str) -> bytes:
+    return adt("A40", at, f"MRG|{prior}^^^^LocalID", pid=person(survivor))
+
+
+@pytest.mark.parametrize(
+    ("merges", "inverse"),
+    [
+        ([("1000", "L2", "L1"), ("1100", "L3", "L2")], ("1200", "L1", "L2")),
+        ([("1000", "L3", "L1"), ("1100", "L1", "L2")], ("0900", "L2", "L1")),
+    ],
+)
+async def test_a_merge_against_a_link_of_a_chain_is_inverse(
+    merges: list[tuple[str, str, str]], inverse: tuple[str, str, str]
+) -> None:
+    exchange = await after(*(adt("A28", "0800", pid=person(n), control=n) for n in ("L1", "L2", "L3")))
+    assert [await exchange.send(merge(*one)) for one in merges] == [("AA", [])] * 2
+    before = await exchange.all()
+    assert await exchange.send(merge(*inverse)) == ("AE", ["merge-inverse"])
+    assert await exchange.all() == before
+
+
 async def test_orders() -> None:
     exchange = Exchange()
     order = message("ORM^O01", PID, pv1(), "ORC|NW|SQ1|||||||20260401070000", "OBR|1|||X^生化", f10="O1")
