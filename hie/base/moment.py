@@ -52,6 +52,14 @@ class Moment:
         return f"{self.date}T{self.time}" if self.time else self.date
 
     @property
+    def utc(self) -> datetime:
+        """The first instant in UTC; at either end of the calendar, where there is none, with the clock as sent."""
+        try:
+            return self.start.astimezone(UTC)
+        except OverflowError:
+            return self.start.replace(tzinfo=UTC)
+
+    @property
     def end(self) -> datetime:
         """The first instant after it; of a full time the instant itself. The calendar ends with the year 9999."""
         start = self.start

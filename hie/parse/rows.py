@@ -7,7 +7,6 @@ reports, indicators and details), numbered by their place in the envelope.
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from hie.base.finding import Finding, Severity, finding, gravest
@@ -92,7 +91,7 @@ def _uploaded(text: str) -> tuple[str, str] | None:
     moment = read(half_width(text))
     if moment is None or moment.precision is not Precision.TIME or moment.date <= SENTINEL:
         return None
-    return moment.text, moment.start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.text, moment.utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _columns(element: Any) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC
 from functools import lru_cache
 from typing import Any
 
@@ -73,7 +72,7 @@ class Header:
 @lru_cache(maxsize=256)
 def _sortable(effective: str) -> str:
     found = moment.read(effective)
-    return f"{found.start.astimezone(UTC):%Y%m%d%H%M%S}" if found else ""
+    return f"{found.utc:%Y%m%d%H%M%S}" if found else ""
 
 
 def drop_namespaces(root: Any) -> None:

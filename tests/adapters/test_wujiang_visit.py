@@ -4,6 +4,7 @@ import pytest
 
 from tests.mapping.wujiang import PID, WJZY, codes, draft, message, pv1, slots, stated
 
+WARDS = "https://hie.example.org/id/12320509MBHE01015B/2.16.156.10011.1.27"
 EVENTS = {
     "A01": ("admit", ""),
     "A02": ("transfer", "visit-created"),
@@ -41,6 +42,23 @@ def test_the_event_time_is_evn_6_then_evn_2_then_msh_7() -> None:
     assert order("EVN|A01|") == "20260401040000000000"
 
 
+@pytest.mark.parametrize("sent", ["19000101000000", '""', "garbage", "-"])
+def test_an_event_time_that_states_none_is_no_order_key(sent: str) -> None:
+    evn = f"EVN|A03|20260401110000||||{sent}"
+    found = draft(message("ADT^A03", PID, pv1(f45=sent)).replace(b"EVN|A03|20260401115900", evn.encode()))
+    assert found.order.split("\x1f")[0] == "20260401030000000000"
+    assert stated(found, "Encounter").events[0].at == "2026-04-01T11:00:00+08:00"
+
+
+@pytest.mark.parametrize("sent", ["00010101000000", "0001", "99991231235959-1200"])
+def test_times_at_the_ends_of_the_calendar_are_order_keys_too(sent: str) -> None:
+    orders = [
+        draft(message("ADT^A31", PID, f7=at).replace(b"|20260401115900", b"|")).order for at in (sent, "20260401")
+    ]
+    assert len(orders[0]) == len(orders[1])
+    assert (orders[0] < orders[1]) == sent.startswith("0")
+
+
 def test_the_order_key_ends_with_sending_time_and_control_id() -> None:
     found = draft(message("ADT^A08", PID, pv1(), f10="Z9"))
     assert found.order.split("\x1f")[1:] == ["20260401040000000000", "Z9"]
@@ -72,6 +90,20 @@ def test_a_class_that_is_not_sent_changes_nothing_but_a_visit_has_one() -> None:
 def test_a_change_of_class_keeps_the_visit(event: str, expected: str) -> None:
     found = stated(draft(message(f"ADT^{event}", PID, pv1(f2="E"))), "Encounter")
     assert (found.slots["class"]["code"], found.target.value) == (expected, "V1")
+
+
+def test_a_visit_number_of_two_quotes_is_no_number() -> None:
+    found = stated(draft(message("ADT^A01", PID, pv1(f19='""', f50="V7"))), "Encounter")
+    assert (found.target.value, found.slots["identifier[]"][0]["value"]) == ("V7", "V7")
+
+
+def test_two_quotes_beside_other_components_are_empty() -> None:
+    found = stated(draft(message("ADT^A01", PID, pv1(f3='W1^""^3', f7='D1^""'))), "Encounter")
+    assert found.events[0].location == {
+        "extension": [{"url": "https://hie.example.org/fhir/StructureDefinition/bed", "valueString": "3"}],
+        "location": {"identifier": {"system": WARDS, "value": "W1"}, "display": "W1"},
+    }
+    assert "display" not in found.slots["participant[]#ATND"][0]["individual"]
 
 
 def test_a_position_shifted_visit_number() -> None:

@@ -21,7 +21,7 @@ def order_of(resource: Mapping[str, Any], submission: Submission, context: Conte
     moment = read(time)
     if moment is None:
         context.note("value-missing", path="Bundle.timestamp")
-    at = (context.received if moment is None else moment.start).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    at = (context.received.astimezone(UTC) if moment is None else moment.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     version = str(meta.get("versionId", ""))
     return ORDER_SEPARATOR.join((at, version.zfill(10) if version.isdecimal() else version, submission.id))
 

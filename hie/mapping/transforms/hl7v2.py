@@ -5,10 +5,9 @@ Components come as the tuples that a path such as `PID-5` yields.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
-from hie.base.moment import read
+from hie.base.moment import SENTINEL, read
 from hie.base.systems import NATIONAL_ID, OID
 from hie.base.text import half_width
 from hie.mapping.codes import CodeRow
@@ -26,9 +25,11 @@ _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 
 def order_time(value: str, context: Context) -> str | None:
-    """A time stamp as text that sorts by time, whatever its precision and offset; None when it is no date."""
+    """A time stamp as text that sorts by time, whatever its precision and offset; None when it states no time."""
     moment = read(half_width(value).strip())
-    return moment.start.astimezone(UTC).strftime("%Y%m%d%H%M%S%f") if moment else None
+    if moment is None or moment.date == SENTINEL:
+        return None
+    return f"{moment.utc.year:04}{moment.utc:%m%d%H%M%S%f}"
 
 
 def identifiers(values: Sequence[tuple[str, ...]], context: Context, *, types: str) -> dict[str, Any] | None:
