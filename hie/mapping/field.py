@@ -61,9 +61,9 @@ def compile_field(
     if "codes" in table.data:
         state = _coded(target, table, compiler, codes, when, deletes)
     else:
-        read = compiler.value(_with_limit(table, target), table, "source")
+        read = compiler.value(_with_limit(table, target), table, "source", deletes=deletes)
         put = _choice(table.data["choice"]) if "choice" in table.data else _put
-        state = _valued(target, read, when, table.get("required"), table.get("default"), deletes, put)
+        state = _valued(target, read, when, table.get("required"), table.get("default"), put)
     return Field(state, on_root)
 
 
@@ -161,9 +161,7 @@ def _choice(name: str) -> Put:
     return put
 
 
-def _valued(
-    target: str, read: Reader, when: Switch, required: str | None, default: Any, deletes: bool, put: Put
-) -> State:
+def _valued(target: str, read: Reader, when: Switch, required: str | None, default: Any, put: Put) -> State:
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is not always and not when(node, context):
             return
@@ -174,7 +172,7 @@ def _valued(
             if default is not None:
                 put(slots, target + DEFAULT, [_copy(default)], context)
         elif values[0] is DELETED:
-            if deletes and target:
+            if target:
                 _delete(slots, target)
         elif target:
             put(slots, target, values, context)
@@ -196,7 +194,7 @@ def _coded(
         return lambda node, context, slots, keys: None
     data = {key: table.data[key] for key in table.data if key in _READ}
     data.setdefault("limit", "code")
-    read = compiler.value(data, table, "source")
+    read = compiler.value(data, table, "source", deletes=deletes)
     read_name = _name_reader(table, compiler)
     put = _extension(table.data["url"]) if "url" in table.data else _FORMS[table.get("form", "concept")]
     default, required = table.get("default"), table.get("required")
@@ -208,8 +206,7 @@ def _coded(
         values = read(node, context)
         path = context.path
         if values and values[0] is DELETED:
-            if deletes:
-                _delete(slots, target, put is _put_code)
+            _delete(slots, target, put is _put_code)
             return
         names = read_name(node, context)
         _long_names(names, context)

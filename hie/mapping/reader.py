@@ -1,7 +1,8 @@
 """Readers: the compiled form of everything in a field map that reads a value or decides something.
 
 A reader is `read(node, context) -> values`: it tries the source paths in order, takes the first that carries data, sets
-`context.path`, checks lengths (common rules §5.5) and runs the transform on each value.
+`context.path`, checks lengths (common rules §5.5) and runs the transform on each value. A deletion carries data only
+where it deletes something; elsewhere it states nothing, like an empty field (Wujiang §1.2).
 """
 
 import inspect
@@ -77,10 +78,13 @@ class Compiler:
             self.problems.append(table.problem(f"transform {name!r}: {error}", "options"))
         return partial(function, **options) if options else function
 
-    def value(self, spec: Any, table: Table, key: str, transform: str | None = None) -> Reader:
+    def value(
+        self, spec: Any, table: Table, key: str, transform: str | None = None, *, deletes: bool = False
+    ) -> Reader:
         """Anything that reads values: a path, a list of alternative paths, or a table with the keys of `VALUE_KEYS`.
 
-        `transform` is used when the table names none; without any the text is taken, trimmed.
+        `transform` is used when the table names none; without any the text is taken, trimmed. With `deletes` a
+        deletion is read as one.
         """
         data: Mapping[str, Any] = spec if isinstance(spec, dict) else {"source": spec}
         if spec is not table.data:
@@ -94,7 +98,8 @@ class Compiler:
             change = _plain_first(change)
         run = _run_all if data.get("all") else _run_each
         empty = ("",) * len(data["parts"]) if "parts" in data else ""
-        return _reader(raw, first, change, run, limit, _default(data), empty if data.get("always") else None)
+        unsent = empty if data.get("always") else None
+        return _reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes)
 
     def _raw(self, data: Mapping[str, Any], table: Table, key: str) -> tuple[list[tuple[str, Raw]], str]:
         if ("source" in data) == ("parts" in data):
@@ -164,7 +169,7 @@ class Compiler:
 
 def _either(reads: Sequence[Raw]) -> Raw:
     """The values of the first path that carries data."""
-    return lambda node, context: next((found for read in reads if (found := read(node, context))), ())
+    return lambda node, context: next((found for read in reads if _there(found := read(node, context))), ())
 
 
 def _is_text(spec: Any) -> bool:
@@ -259,6 +264,8 @@ def _reader(
     limit: int,
     default: list[Any],
     empty: Value | None,
+    *,
+    deletes: bool,
 ) -> Reader:
     """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then."""
     alternatives = tuple(sources)
@@ -273,7 +280,9 @@ def _reader(
             if each and len(values) == 1:
                 value = values[0]
                 if value is DELETED:
-                    return [DELETED]
+                    if deletes:
+                        return [DELETED]
+                    continue
                 if len(value) > limit if type(value) is str else _too_long(value, limit):
                     context.note("field-too-long", f"more than {limit} characters")
                 one = change(value, context)
@@ -281,14 +290,16 @@ def _reader(
                     return [one]
                 continue
             if DELETED in values:
-                return [DELETED]
+                if deletes:
+                    return [DELETED]
+                values = [value for value in values if value is not DELETED]
             for value in values:
                 if len(value) > limit if type(value) is str else _too_long(value, limit):
                     context.note("field-too-long", f"more than {limit} characters")
             found = run(change, values, context)
             if found:
                 return found
-        if empty is not None and not any(raw(node, context) for _, raw in alternatives):
+        if empty is not None and not any(_there(raw(node, context)) for _, raw in alternatives):
             context.path = first
             return run(change, (empty,), context) or default
         if default:

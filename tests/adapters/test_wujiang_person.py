@@ -179,6 +179,13 @@ def test_two_quotes_delete_and_empty_states_nothing() -> None:
     assert "telecom[]#home" not in found
 
 
+def test_two_quotes_in_zpi_delete_too() -> None:
+    found = draft(message("ADT^A31", PID, 'ZPI|1|""|31|学生'))
+    (only,) = [c for c in found.contributions if not c.exists]
+    assert only.slots["identifier[]#2.16.156.10011.1.2"] is None
+    assert "extension[]#occupation" in only.slots
+
+
 def test_relatives_allergies_and_insurance() -> None:
     body = message(
         "ADT^A31",

@@ -44,6 +44,23 @@ def test_the_report() -> None:
     assert (specimen.listed, specimen.slots["receivedTime"]) == ("specimen[]", "2026-04-01T08:10:00+08:00")
 
 
+def test_two_quotes_in_a_report_state_nothing() -> None:
+    quoted = 'OBR|1|""|B1|""|||""|||||||""|""|||||||""|||""'
+    found = draft(report(quoted, 'NTE|1||""', "NTE|2||已复查", 'OBX|1|NM|""||""|""|""|""|||""|||""||""'))
+    plain = draft(report("OBR|1||B1", "NTE|2||已复查", "OBX|1|NM"))
+    assert stated(found, "DiagnosticReport").slots == stated(plain, "DiagnosticReport").slots
+    assert stated(found, "DiagnosticReport").members == stated(plain, "DiagnosticReport").members
+    assert (codes(found), stated(found, "DiagnosticReport").order) == (
+        codes(plain),
+        stated(plain, "DiagnosticReport").order,
+    )
+
+
+def test_a_time_of_two_quotes_gives_way_to_the_next() -> None:
+    (found,) = results('OBX|1|NM|K^钾||4.1||||||F|||""')
+    assert found.slots["effectiveDateTime"] == "2026-04-01T08:00:00+08:00"
+
+
 def test_a_report_without_visit_number_has_no_encounter() -> None:
     found = draft(report("PV1||I", OBR))
     assert [c.target.type for c in found.contributions] == ["Patient", "DiagnosticReport"]

@@ -1,8 +1,9 @@
 """HL7 v2 as a source language.
 
 Paths: `PID-5` gives the components of each repeat as a tuple; `PID-5.1` one component of each repeat as text;
-`OBX-5:text` each repeat whole and unsplit. Escapes are resolved. `""` gives `DELETED`. A path is looked up in the node
-at hand and then in those around it (`hie.wire.hl7v2_group`), so a result sees its OBR and its PID.
+`OBX-5:text` each repeat whole and unsplit. Escapes are resolved. `""` gives `DELETED`; as a repeat or component beside
+others it is empty. A path is looked up in the node at hand and then in those around it (`hie.wire.hl7v2_group`), so a
+result sees its OBR and its PID.
 Contexts: `OBR` the order groups of a message, `OBX` the results of an order, any other segment name one node each.
 """
 
@@ -82,7 +83,7 @@ def _values(raw: str, segment: Segment, take: Take) -> Sequence[Value]:
     if repeat not in raw:
         value = take(raw, segment)
         return (value,) if value else ()
-    return [value for part in raw.split(repeat) if part and (value := take(part, segment))]
+    return [value for part in raw.split(repeat) if part and part != _DELETION and (value := take(part, segment))]
 
 
 def _take(component: str | None, text: str | None) -> Take:
@@ -96,7 +97,7 @@ def _take(component: str | None, text: str | None) -> Take:
         delimiters = segment.delimiters
         if delimiters.component in raw:
             parts = raw.split(delimiters.component)
-            raw = parts[index] if index < len(parts) else ""
+            raw = parts[index] if index < len(parts) and parts[index] != _DELETION else ""
         elif index:
             return ""
         return _text(raw, segment) if delimiters.escape in raw else raw
@@ -112,7 +113,7 @@ def _text(raw: str, segment: Segment) -> str:
 
 
 def _components(raw: str, segment: Segment) -> tuple[str, ...]:
-    parts = raw.split(segment.delimiters.component)
+    parts = ["" if part == _DELETION else part for part in raw.split(segment.delimiters.component)]
     if segment.delimiters.escape in raw:
         parts = [_text(part, segment) for part in parts]
     return tuple(parts) if any(parts) else ()
