@@ -29,8 +29,9 @@ class Folded:
 
     `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
     back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved. `findings` are those
-    that show only when statements come together. `mentions` are references to settle (`Contribution.mentions`). `aside`
-    are the slots that others stated in passing, who do not assert the root.
+    that show only when statements come together. `last_order` is that of the youngest statement: a seed makes nothing
+    older than it late. `mentions` are references to settle (`Contribution.mentions`). `aside` are the slots that others
+    stated in passing, who do not assert the root.
     """
 
     type: str
@@ -81,7 +82,7 @@ def fold(root: str, contributions: Sequence[Contribution], sources: Mapping[str,
         _members_of(state, spent)
         _replay(state, [c for c in live if not c.withdraw])
     state.first_order = min(c.order for c in contributions)
-    state.last_order = max(c.order for c in contributions)
+    state.last_order = max((c.order for c in contributions if not c.seed), default="")
     return state
 
 

@@ -94,7 +94,8 @@ class Prefix:
         if self.state.first_order:
             orders.append(self.state.first_order)
         self.state.first_order = min(orders, default="")
-        self.state.last_order = max([*orders, self.state.last_order])
+        stated = [one.order for one in placed if not one.contribution.seed]
+        self.state.last_order = max([*stated, self.state.last_order])
 
 
 def begin(root: str, placed: Sequence[Placed], upto: str) -> Prefix | None:

@@ -307,7 +307,7 @@ class Work:
                 (REVOKED if contribution.revoke else LIVE) if exists else "pending",
                 contribution.parent.reference if contribution.parent else (known.parent if known else None),
                 contribution.subject or (known.subject if known else None),
-                max(contribution.order, known.last_order if known else ""),
+                max("" if contribution.seed else contribution.order, known.last_order if known else ""),
                 contribution.digest or (known.digest if known else ""),
             ),
         )
