@@ -9,7 +9,7 @@ depend on the order of arrival (common rules §8, design decision 4).
 - `name[]`: a repeating element; the value is one item or a list of items. `identifier[]#card`: one named share of a
   repeating element; all shares of `identifier[]` are joined in the order in which they were first stated, those named
   by a number (`section[]#2`) in the order of the numbers.
-- `code#default`: what an element is while nothing states it.
+- `code#default`, `deceased[x]#default`: what an element is while nothing states it.
 - `value[x]`, `deceased[x]`: a choice; the value is a dict with the one chosen key, `{"valueQuantity": {...}}`.
 - `_gender`: the extensions of a primitive element.
 

@@ -58,7 +58,7 @@ def _put(elements: dict[str, Any], path: SlotPath, value: Any) -> None:
     for name in path.names[:-1]:
         place = place.setdefault(name, {})
     last = path.names[-1]
-    if path.place == _LAST and last in place:
+    if path.place == _LAST and _is_stated(place, path):
         return
     if path.choice:
         place.update(value)
@@ -67,3 +67,9 @@ def _put(elements: dict[str, Any], path: SlotPath, value: Any) -> None:
         items.extend(value if isinstance(value, list) else (value,))
     else:
         place[last] = value
+
+
+def _is_stated(place: dict[str, Any], path: SlotPath) -> bool:
+    """Whether an element, or one of its choices, is there."""
+    name = path.names[-1]
+    return any(one.startswith(name) for one in place) if path.choice else name in place

@@ -274,13 +274,13 @@ def _put_coding(slots: Slots, target: str, found: list[Translation], context: Co
 
 
 def _put_code(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
-    """A code and, beside it, the source code as extension of the primitive (`_gender`)."""
+    """A code and, beside it, the source code as extension of the primitive (`_gender`); that of an earlier statement
+    goes when the code is stated without one."""
     if not found or found[0].code is None:
         return
     slots[target] = found[0].code
     extension = found[0].extension
-    if extension:
-        slots[_beside(target)] = {"extension": extension}
+    slots[_beside(target)] = {"extension": extension} if extension else None
 
 
 _FORMS: Mapping[str, Callable[[Slots, str, list[Translation], Context], None]] = {

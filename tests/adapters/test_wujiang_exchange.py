@@ -188,6 +188,7 @@ async def test_person_data_of_a_report_gives_way_to_an_adt_whatever_the_times() 
     )
     patient = await exchange.one("Patient")
     assert (patient["name"][0]["text"], patient["gender"]) == ("张三", "male")
+    assert await exchange.send(adt("A08", "0900", pv1())) == ("AA", [])
 
 
 async def test_a_correction_replaces_its_results_and_leaves_the_others() -> None:
@@ -309,6 +310,30 @@ async def test_a_merge_against_a_link_of_a_chain_is_inverse(
     before = await exchange.all()
     assert await exchange.send(merge(*inverse)) == ("AE", ["merge-inverse"])
     assert await exchange.all() == before
+
+
+async def test_the_time_of_death_stays_when_only_the_death_is_repeated() -> None:
+    def dead(at: str, time: str, indicator: str) -> bytes:
+        return adt("A31", at, pid=PID + "|" * 21 + f"{time}|{indicator}")
+
+    exchange = await after(dead("0900", "20260401083000", "Y"), dead("1000", "", "Y"))
+    assert (await exchange.one("Patient"))["deceasedDateTime"] == "2026-04-01T08:30:00+08:00"
+    await exchange.send(dead("1100", '""', "Y"))
+    assert (await exchange.one("Patient"))["deceasedBoolean"] is True
+    await exchange.send(dead("1200", '""', '""'))
+    assert not any(name.startswith("deceased") for name in await exchange.one("Patient"))
+
+
+async def test_what_a_younger_message_does_not_state_stays() -> None:
+    first = message("ORM^O01", PID, "ORC|NW|SQ1|||||^^^^^S||20260401070000", "OBR|1|||X^生化", f10="O1")
+    then = message("ORM^O01", PID, "ORC|CM|SQ1", "OBR|1", f10="O2")
+    order = await (await after(then, first)).one("ServiceRequest")
+    assert (order["status"], order["priority"], order["code"]["text"]) == ("completed", "stat", "生化")
+    corrected = oru("1100", status="C").replace("|X^生化|".encode(), b"||")
+    report = await (await after(oru("1000"), corrected)).one("DiagnosticReport")
+    assert (report["status"], report["code"]["text"]) == ("corrected", "生化")
+    unknown = await (await after(oru("1000"), oru("1100", status=""))).one("DiagnosticReport")
+    assert (unknown["status"], "_status" in unknown) == ("unknown", False)
 
 
 async def test_orders() -> None:

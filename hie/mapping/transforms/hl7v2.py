@@ -133,6 +133,11 @@ def performer(value: tuple[str, ...], context: Context) -> dict[str, Any] | None
     return staff_name((value[0], value[1]), context)
 
 
+def yes(value: str, context: Context) -> bool | None:
+    """ID of table 0136: true for `Y`; `N` states nothing."""
+    return half_width(value).strip().upper() == "Y" or None
+
+
 def order(value: str, context: Context) -> dict[str, Any] | None:
     """The order number of a report as a logical Reference to the ServiceRequest, literal when that is known."""
     held = identifier(value, context, kind=ORDER_NUMBER)
@@ -208,6 +213,7 @@ TRANSFORMS: dict[str, Callable[..., Any]] = {
     "hl7-staff": staff,
     "hl7-staff-name": staff_name,
     "hl7-typed-number": typed_number,
+    "hl7-yes": yes,
     "order-time": order_time,
 }
 """Transforms of this module by the name maps use."""
