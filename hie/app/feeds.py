@@ -150,7 +150,9 @@ def _fhir_statements(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -
 
 def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:
     """The answer to known bytes: HL7 and SOAP repeat the saved one, receipts say `duplicate` (common rules §2.2)."""
-    if dialect == "hl7v2" or door in speaks_soap:
+    if dialect == "hl7v2":
+        return ack.repeat(saved)
+    if door in speaks_soap:
         return saved
     if dialect == "fhir":
         return replace(saved, body=fhirreply.again(saved.body))

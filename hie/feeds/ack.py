@@ -1,6 +1,8 @@
 """Answers to HL7 v2 items: which acknowledgement, when (Wujiang interface §8; HL7 v2.5.1 §2.9)."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from hie.base.finding import Disposition, Finding
@@ -27,6 +29,7 @@ NOT_STORED = frozenset({"internal-error"})
 """Findings that make an accept acknowledgement CE."""
 
 _NO_ENVELOPE = Hl7Envelope((), ())
+_FOLLOWING = re.compile(rb"(?<=\r)(?=MSH)")
 
 
 def answer(outcome: ItemOutcome, now: datetime) -> Answer:
@@ -45,9 +48,10 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     return Answer(b"".join(acks), CONTENT_TYPE, frames=tuple(acks) if len(acks) > 1 else ())
 
 
-def repeat(saved: bytes) -> bytes:
-    """The answer to a duplicate: the saved one, unchanged (common rules §2.2)."""
-    return saved
+def repeat(saved: Answer) -> Answer:
+    """The answer to a duplicate: the saved bytes, unchanged (common rules §2.2), in the frames of the first time."""
+    acks = _FOLLOWING.split(saved.body)
+    return replace(saved, frames=tuple(acks)) if saved.body.startswith(b"MSH") and len(acks) > 1 else saved
 
 
 def _single(outcome: ItemOutcome, envelope: Hl7Envelope, now: datetime) -> list[bytes]:
@@ -64,7 +68,7 @@ def _single(outcome: ItemOutcome, envelope: Hl7Envelope, now: datetime) -> list[
 
 
 def _batch(outcome: ItemOutcome, envelope: Hl7Envelope, now: datetime) -> bytes:
-    if not outcome.parts:
+    if not outcome.parts and outcome.disposition is not Disposition.ACCEPTED:
         return _ack(outcome, envelope.batch, ACKNOWLEDGE[outcome.disposition], outcome.findings, now, "0", "utf-8")
     acks = [_part(outcome, part, envelope, now) for part in outcome.parts]
     charset = envelope.charsets[0] if envelope.charsets else "utf-8"

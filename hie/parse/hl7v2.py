@@ -57,9 +57,9 @@ def _parse_message(
     message = split_message(without_controls(decoded.text), decoded.charset)
     header = message.msh
     if header is None:
-        unread = gravest(decoded.findings) is Severity.REJECT
-        findings = decoded.findings if unread else (*decoded.findings, *message.findings)
-        return Record(number, "", None, body, findings), None, decoded.charset
+        if gravest(decoded.findings) is Severity.REJECT:
+            return _undecodable(number, body, decoded.findings, adapter)
+        return Record(number, "", None, body, (*decoded.findings, *message.findings)), None, decoded.charset
     label, organisation = record_type(header), _organisation(header, adapter)
     findings = (*decoded.findings, *message.findings, *_header(header, label, organisation, messages))
     tree = group(message)
@@ -71,6 +71,20 @@ def _parse_message(
         header,
         decoded.charset,
     )
+
+
+def _undecodable(
+    number: int, body: bytes, findings: tuple[Finding, ...], adapter: Adapter
+) -> tuple[Record, Segment | None, str]:
+    """A message that no charset decodes. Its header is most often readable alone, and names what is answered to
+    (Wujiang §1.1, §8.1); such an item has no message id (common rules §2.2)."""
+    line = re.split(rb"[\r\n]", strip_frame(body), maxsplit=1)[0]
+    decoded = decode_hl7(line)
+    header = split_message(without_controls(decoded.text), decoded.charset).msh
+    if header is None:
+        return Record(number, "", None, body, findings), None, decoded.charset
+    label, organisation = record_type(header), _organisation(header, adapter) or ""
+    return Record(number, label, None, body, findings, organisation, label=label), header, decoded.charset
 
 
 def record_type(header: Segment) -> str:

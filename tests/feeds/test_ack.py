@@ -1,5 +1,6 @@
 """HL7 answers: original and enhanced mode, batches, unreadable items (Wujiang §8)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -162,4 +163,29 @@ def test_a_known_message_in_a_batch_gets_its_first_answer() -> None:
 
 
 def test_a_repeated_item_gets_the_saved_bytes() -> None:
-    assert ack.repeat(b"MSH|saved") == b"MSH|saved"
+    saved = Answer(b"MSH|saved\rMSA|AA|1\r", ack.CONTENT_TYPE)
+    assert ack.repeat(saved) == saved
+
+
+@pytest.mark.parametrize(("f16", "frames"), [("NE", 0), ("AL", 2)])
+def test_a_repeated_item_gets_the_frames_of_the_first_time(f16: str, frames: int) -> None:
+    first = answer(message("ADT^A28", PID, f15="AL", f16=f16))
+    assert len(first.frames) == frames
+    assert ack.repeat(replace(first, frames=())) == first
+
+
+def test_a_repeated_batch_is_one_frame() -> None:
+    first = answer(batch(GOOD, BAD))
+    assert ack.repeat(first) == first
+
+
+def test_a_batch_without_messages_is_answered_as_one() -> None:
+    found = answer(batch())
+    assert [line[:3] for line in found.body.split(b"\r")] == [b"FHS", b"BHS", b"BTS", b"FTS", b""]
+
+
+def test_what_does_not_decode_is_answered_to_its_header() -> None:
+    found = answer(message("ADT^A28", PID, f18="").replace("张三".encode(), b"\xff\xff"))
+    assert (found.status, line(found.body, "MSA")[1:3]) == (200, ["AR", "C1"])
+    assert line(found.body, "ERR")[5] == "charset-undecodable"
+    assert line(found.body, "MSH")[9] == "ACK^A28"
