@@ -27,11 +27,13 @@ from hie.wire.safejson import loads_own
 
 @dataclass(slots=True)
 class _Partial:
-    """A part under way inside the transaction: worked on, or recognised as a copy of a known one."""
+    """A part under way inside the transaction: worked on, or recognised as a copy of a known one, or of an earlier part
+    of the item (`twin`, its place)."""
 
     prepared: Prepared
     work: PartWork | None = None
     copy_of: PartOutcome | None = None
+    twin: int | None = None
 
 
 class Settler:
@@ -88,7 +90,7 @@ class Settler:
         work = self._work(tx, delivery)
         if again:
             await work.forget()
-        partials = [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
+        partials = await self._contribute_all(tx, work, delivery, parts)
         found = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         if any(partial.work is not None and partial.work.waits for partial in partials):
@@ -184,6 +186,31 @@ class Settler:
             profiles=self.feeds[delivery.feed].profiles,
         )
 
+    async def _contribute_all(
+        self, tx: Transaction, work: Work, delivery: Delivery, parts: Sequence[Prepared]
+    ) -> list[_Partial]:
+        """The parts of an item one after the other. In a batch of messages the same bytes a second time are a copy, the
+        same message id with other bytes is noted (Wujiang §8.3, common rules §2.2)."""
+        if len(parts) == 1 or self.feeds[delivery.feed].feed.dialect != "hl7v2":
+            return [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
+        partials: list[_Partial] = []
+        places: dict[str, int] = {}
+        sent: set[str] = set()
+        for place, one in enumerate(parts):
+            before = places.setdefault(sha256(one.record.body), place)
+            if before != place:
+                partials.append(_Partial(one, twin=before))
+                continue
+            partial = await self._contribute(tx, work, delivery, one, released=False)
+            partials.append(partial)
+            message = one.draft.message_id if one.draft is not None else ""
+            reused = finding("control-id-reused")
+            if partial.work is not None and message in sent and reused not in partial.work.findings:
+                partial.work.findings.append(reused)
+            if message:
+                sent.add(message)
+        return partials
+
     async def _contribute(
         self, tx: Transaction, work: Work, delivery: Delivery, prepared: Prepared, *, released: bool
     ) -> _Partial:
@@ -236,7 +263,11 @@ class Settler:
         the item wrote nothing before."""
         await work.complete()
         await self._trace(tx, delivery, work, first=first)
-        outcomes = [_outcome(partial, work) for partial in partials]
+        outcomes: list[PartOutcome] = []
+        for partial in partials:
+            if partial.twin is not None:
+                partial.copy_of = outcomes[partial.twin]
+            outcomes.append(_outcome(partial, work))
         received = micros(delivery.received)
         runtime = self.feeds[delivery.feed]
         for partial, outcome in zip(partials, outcomes, strict=True):

@@ -20,6 +20,7 @@ from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
+from hie.staging.tables import PART
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
 from hie.wire.safejson import loads
@@ -351,6 +352,28 @@ async def test_a_control_id_used_again_for_other_bytes() -> None:
     exchange = Exchange()
     await exchange.send(adt("A28", "0800", control="X1"))
     assert await exchange.send(adt("A28", "0900", control="X1")) == ("AA", ["control-id-reused"])
+
+
+def batch(*messages: bytes) -> bytes:
+    head = b"BHS|^~\\&|HIS|WJYY|HIE|YRD|20260401||||BC1\r"
+    return head + b"".join(messages) + f"BTS|{len(messages)}\r".encode()
+
+
+async def test_a_message_that_stands_twice_in_a_batch_counts_once() -> None:
+    exchange = await after(batch(STAY[0], STAY[1], STAY[1]))
+    assert visit(await exchange.one("Encounter"))[2] == [("一病区", "completed"), ("二病区", "active")]
+    rows = await exchange.store.select(PART, {"feed": FEED})
+    assert [row["disposition"] for row in sorted(rows, key=lambda row: int(str(row["part"])))] == [
+        "accepted",
+        "accepted",
+        "duplicate",
+    ]
+
+
+async def test_a_control_id_used_again_in_one_batch() -> None:
+    exchange = Exchange()
+    one, other = (adt("A28", at, control="X1") for at in ("0800", "0900"))
+    assert (await exchange.send(batch(one, other)))[1] == ["control-id-reused"]
 
 
 async def test_discharge_before_admission_and_report_before_sampling() -> None:
