@@ -25,8 +25,8 @@ STEPS: Mapping[str, Step] = {
     "to-inpatient": Step(None, "none"),
     "to-outpatient": Step(None, "none"),
 }
-"""Event code -> step. `enter` adds a location entry, `back` takes the last transfer away, `complete` ends the last
-entry, `reopen` makes it current again."""
+"""Event code -> step. `enter` adds a location entry, `back` takes the last transfer away (the entry before is current
+again, or ends with the visit), `complete` ends the last entry, `reopen` makes it current again."""
 
 _IMPLIED = {"transfer": "in-progress", "cancel-transfer": "in-progress"}
 
@@ -65,8 +65,10 @@ def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
         period = {"start": event.at} if event.at else {}
         history.append({**event.location, "status": "active", "period": period, "event": event.code})
     elif how == "back" and history and history[-1]["event"] == "transfer":
-        history.pop()
+        last = history.pop()
         _reopen(history)
+        if last["status"] == "completed":  # the visit has ended there
+            _complete(history, last["period"].get("end"))
     elif how == "complete":
         _complete(history, event.at)
     elif how == "reopen":

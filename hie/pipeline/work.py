@@ -421,5 +421,10 @@ def _cancellable(state: Folded, codes: set[str]) -> bool:
     if "cancel-discharge" in codes:
         status = [code for code in events if code in ("discharge", "cancel-discharge")]
         return bool(status) and status[-1] == "discharge"
-    moves = [code for code in events if code in ("transfer", "cancel-transfer")]
-    return bool(moves) and moves[-1] == "transfer"
+    transfers = 0
+    for code in events:
+        transfers = max(transfers + _TRANSFERS.get(code, 0), 0)
+    return transfers > 0
+
+
+_TRANSFERS = {"transfer": 1, "cancel-transfer": -1}

@@ -155,6 +155,19 @@ async def test_cancelled_discharge_and_transfer() -> None:
     assert visit(await exchange.one("Encounter"))[2] == [("一病区", "active")]
 
 
+async def test_two_transfers_are_cancelled_one_after_the_other() -> None:
+    exchange = await after(*STAY[:2], adt("A02", "1030", pv1(f3="W3")))
+    for at, expected in (("1100", []), ("1110", []), ("1120", ["nothing-to-cancel"])):
+        assert await exchange.send(adt("A12", at, pv1())) == ("AA", expected)
+    assert visit(await exchange.one("Encounter"))[2] == [("一病区", "active")]
+
+
+async def test_a_transfer_cancelled_after_discharge_leaves_no_ward_open() -> None:
+    found = await (await after(*STAY, adt("A12", "1130", pv1()))).one("Encounter")
+    assert visit(found)[2] == [("一病区", "completed")]
+    assert found["location"][0]["period"]["end"] == "2026-04-01T11:00:00+08:00"
+
+
 async def test_cancellations_before_what_they_cancel() -> None:
     exchange = Exchange()
     assert await exchange.send(adt("A11", "1200", pv1())) == ("AA", ["nothing-to-cancel"])
