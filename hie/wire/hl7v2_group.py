@@ -1,7 +1,8 @@
 """Grouping of HL7 v2 segments: which result belongs to which order, which note to which result (HL7 v2.5.1 §7.3.1).
 
 An order group starts at ORC, or at OBR when the group at hand has one already; SPM and OBX belong to it; NTE belongs to
-what precedes it. Any other segment (Z segments, unknown ones) stays at the level of the message and ends nothing.
+what precedes it. An ORC that no OBR follows belongs to the OBR before it (OUL^R24). Any other segment (Z segments,
+unknown ones) stays at the level of the message and ends nothing.
 """
 
 from collections.abc import Sequence
@@ -44,10 +45,10 @@ class Group:
         return ()
 
     def each(self, name: str) -> Sequence["Group"]:
-        """The groups of that name; for other segments one node for each, made on the fly."""
+        """The groups of that name; for other segments, here or around, one node for each, made on the fly."""
         if name in (ORDER, RESULT):
             return self.groups.get(name, ())
-        return [Group(segment, self, n) for n, segment in enumerate(self.segments.get(name, ()), 1)]
+        return [Group(segment, self, n) for n, segment in enumerate(self.find(name), 1)]
 
     def add(self, name: str, segment: Segment) -> None:
         """Put a segment into this node."""
@@ -62,6 +63,7 @@ def group(message: Message) -> Group:
     walk.root.flat.append(("MSH", message.segments[0]))
     for segment in message.segments[1:]:
         walk.take(segment)
+    walk.join()
     return walk.root
 
 
@@ -87,6 +89,7 @@ class _Walk:
         elif name == "NTE":
             name = self._note(segment)
         elif name == "SPM" and self.order is not None:
+            self.join()
             self.order.add(name, segment)
         else:
             self.root.add(name, segment)
@@ -103,13 +106,30 @@ class _Walk:
             self.root.groups.setdefault(ORDER, []).append(current)
         self.result = None
 
+    def join(self) -> None:
+        """Give an ORC that no OBR follows to the OBR before it, when that has neither ORC nor results."""
+        orders = self.root.groups.get(ORDER, [])
+        if len(orders) < 2:
+            return
+        before, last = orders[-2:]
+        if ORDER in last.segments or last.groups or "ORC" in before.segments or before.groups:
+            return
+        before.segments["ORC"] = last.segments["ORC"]
+        orders.pop()
+        self.order = before
+
     def _result(self, segment: Segment) -> None:
+        self.join()
         self.counts[RESULT] += 1
         owner = self.order or self.root
         self.result = Group(segment, owner, self.counts[RESULT])
         owner.groups.setdefault(RESULT, []).append(self.result)
 
     def _note(self, segment: Segment) -> str:
+        if self.before == "ORC":
+            self.join()
+            if self.order is not None and ORDER in self.order.segments:
+                self.before = ORDER
         owner = {"OBX": self.result, "OBR": self.order}.get(self.before)
         if owner is not None:
             owner.add("NTE", segment)

@@ -32,6 +32,20 @@ def test_orc_opens_a_group_and_its_obr_joins_it() -> None:
     assert shape(tree("ORC|NW", "OBR|1", "ORC|NW", "OBR|2", "OBX|1")) == [("ORC+OBR", []), ("ORC+OBR", ["OBX1"])]
 
 
+def test_an_orc_that_no_obr_follows_belongs_to_the_one_before() -> None:
+    found = tree("OBR|1", "ORC|RE", "NTE|1", "OBX|1", "SPM|1", "OBR|2", "ORC|RE", "SPM|2", "OBR|3", "ORC|RE")
+    assert shape(found) == [("OBR+ORC+NTE+SPM", ["OBX1"]), ("OBR+ORC+SPM", []), ("OBR+ORC", [])]
+    assert shape(tree("OBR|1", "OBX|1", "ORC|NW", "OBX|1")) == [("OBR", ["OBX1"]), ("ORC", ["OBX1"])]
+
+
+def test_a_specimen_before_the_orders_is_that_of_each() -> None:
+    found = tree("SPM|1||T1", "OBR|1", "OBR|2", "SPM|1||T2")
+    assert [[node.find("SPM")[0].field(3) for node in order.each("SPM")] for order in found.each("OBR")] == [
+        ["T1"],
+        ["T2"],
+    ]
+
+
 def test_notes_belong_to_what_precedes_them() -> None:
     found = tree("PID|1", "NTE|1", "OBR|1", "NTE|1", "OBX|1", "NTE|1", "NTE|2", "SPM|1", "NTE|1", "OBX|2")
     assert shape(found) == [("OBR+NTE+SPM", ["OBX1+NTE2", "OBX1"])]
