@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hie.base.draft import Member
-from tests.mapping.wujiang import PID, WJYY, codes, draft, message, pv1, slots, stated
+from tests.mapping.wujiang import PID, WJYY, codes, draft, maps, message, pv1, slots, stated
 
 OBR = "OBR|1|SQ1|B1|XCG^血常规|||20260401080000|||||||20260401081000|0101^全血|||||||20260401090000|||F"
 NEUTRAL = "|||F"
@@ -192,6 +192,25 @@ def test_the_item_in_obx_3_4_and_the_culture_text_in_obx_3_5() -> None:
     assert [c["code"] for c in number.slots["code"]["coding"]] == ["05051101", "6690-2"]
     assert (culture.slots["value[x]"], culture.slots["code"]["text"]) == ({"valueString": "未见致病菌"}, "培养结果")
     assert old.slots["value[x]"] == {"valueString": "未检出"}
+
+
+def test_an_item_in_obx_3_4_is_one_of_the_items_all_the_same() -> None:
+    one, other = (found.slots["code"] for found in results("OBX|1|NM|K^钾||4.1", "OBX|2|NM|^^^K^钾||4.1"))
+    assert other == one
+    items, numbers = (maps().codes[name].rows for name in ("wujiang-lab-item", "wujiang-lab-number"))
+    assert all(numbers[code].target == row.target for code, row in items.items())
+
+
+def test_repeats_of_coded_values_are_lines_too() -> None:
+    assert value("OBX|1|CE|A^a||1^甲~2^乙") == {"valueCodeableConcept": {"text": "甲\n乙"}}
+    assert value("OBX|1|CE|A^a||1~2") == {"valueCodeableConcept": {"text": "1\n2"}}
+
+
+def test_the_name_of_a_specimen_is_that_of_its_code() -> None:
+    found = stated(draft(report(OBR, "SPM|1|BB1||BLD")), "DiagnosticReport")
+    (specimen,) = found.members
+    assert specimen.slots["type"]["coding"][0]["code"] == "BLD"
+    assert specimen.slots["type"]["text"] == "BLD"
 
 
 def test_the_keys_of_results() -> None:

@@ -161,9 +161,9 @@ def diagnosis(value: str, context: Context, *, table: str, default: str) -> dict
 def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict[str, Any]:
     """The slots of one OBX: `value[x]` or `dataAbsentReason`, `referenceRange[]`, `interpretation[]` (Wujiang §5.2).
 
-    The parts are OBX-2, OBX-5 whole (repeats as lines), OBX-5.1 to 5.4, OBX-6 whole, 6.1, 6.2, OBX-7 whole, OBX-8
-    (repeats joined by `~`), and if given what stands for an empty OBX-5 (culture text in OBX-3.5). `flags` is the code
-    map of OBX-8.
+    The parts are OBX-2, OBX-5 whole, OBX-5.1 and 5.2 (repeats of all three as lines), OBX-5.3 and 5.4, OBX-6 whole,
+    6.1, 6.2, OBX-7 whole, OBX-8 (repeats joined by `~`), and if given what stands for an empty OBX-5 (culture text in
+    OBX-3.5). `flags` is the code map of OBX-8.
     """
     declared, whole, first, second, third, fourth, unit, unit_code, unit_name, reference, sent_flags, *instead = value
     concepts = []
@@ -174,7 +174,7 @@ def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict
             concepts.append(concept)
     context.path = "OBX-5"
     text = whole or (instead[0] if instead else "")
-    if declared == "SN" and whole:
+    if declared == "SN" and whole and "\n" not in whole:
         text = f"{first}{second}{third}{fourth}"
     elif declared in ("CE", "CWE") and whole:
         text = second or first
