@@ -89,7 +89,8 @@ def finish(
 ) -> list[Resource]:
     """The resources of one root, the root first: complete except for `meta`.
 
-    `resolve` follows merges and aliases of Patient references; `parent` is the current resource of `state.parent`;
+    `resolve` follows merges and aliases of Patient references, so that what hangs on a merged-away Patient is the
+    survivor's (Wujiang §6.2); `parent` is the current resource of `state.parent`;
     `children` are the roots that hang on this one, in any order; `gone` are references of Conditions that were taken
     back.
     """
@@ -148,7 +149,7 @@ def _context(state: Folded, parent: Resource | None, resolve: Resolve) -> tuple[
     """The Patient and Encounter references of a root, stated or inherited."""
     subject, encounter = state.subject, state.encounter
     if state.type == "Patient":
-        subject = state.reference
+        subject = resolve(state.reference)
     elif subject is not None:
         subject = resolve(subject)
     if parent is not None:

@@ -127,6 +127,8 @@ def _sequence(tree: Group, needed: Sequence[str]) -> Iterable[Finding]:
             yield finding("segment-sequence", name, "the segment is missing")
     if len(tree.segments.get("PID", ())) > 1:
         yield finding("segment-sequence", "PID", "more than one patient")
+    if len(tree.segments.get("MRG", ())) > 1:
+        yield finding("segment-sequence", "MRG", "more than one merge")
     if ORDER not in needed:
         return
     if tree.groups.get(RESULT):

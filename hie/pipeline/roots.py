@@ -275,6 +275,13 @@ class Roots:
                 found.append(source)
         return found
 
+    async def leading_to(self, patient: str) -> list[str]:
+        """The Patient references that stand for `patient`, directly or through others."""
+        found = [patient]
+        for one in found:
+            found += [source for source in await self.sources(one) if source not in found]
+        return found[1:]
+
     async def resolve(self, patient: str) -> str:
         """Follow aliases and merges of a Patient reference to the end."""
         return (await self.way(patient))[-1]

@@ -220,7 +220,8 @@ class Work:
         slot = f"identifier[]#{merge.prior.kind}"
         stub = Contribution(merge.prior, merge.order, {slot: identifier}, seed=True)
         await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
-        await self._touch(prior, target, *([former.target] if former is not None else []))
+        retired = await self._roots.leading_to(prior)
+        await self._touch(prior, target, *retired, *([former.target] if former is not None else []))
         self._dirty.update(dict.fromkeys(await self._roots.about(prior)))
         if self._mentioned is None:
             self._dirty.update(dict.fromkeys(await self._roots.mentioning(prior)))
@@ -352,7 +353,8 @@ class Work:
                 self._dirty.update(dict.fromkeys(one for one in mentioning if one not in self._own))
         parent = await self._current(state.parent) if state.parent else None
         children = await self._roots.children(root)
-        subject = await self._roots.resolve(state.subject) if state.subject else None
+        named = root if state.type == "Patient" else state.subject
+        subject = await self._roots.resolve(named) if named else None
         gone = await self._gone(state)
         resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children, gone=gone)
         if state.type == "Patient":

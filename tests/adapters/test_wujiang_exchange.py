@@ -245,6 +245,17 @@ async def test_a_merge_moves_everything_to_the_survivor(order: tuple[int, ...]) 
     assert subjects == {f"Patient/{survivor['id']}"}
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_what_hangs_on_a_person_goes_to_the_end_of_the_chain(order: tuple[int, ...]) -> None:
+    hanging = "NK1|1|李四|配偶", "AL1|1|DA|^青霉素", "IN1|1|01"
+    bodies = [adt("A31", "0900", *hanging, pid=PRIOR), MERGE, adt("A40", "1210", "MRG|L1^^^^LocalID", pid=person("L0"))]
+    exchange = await after(*(bodies[n] for n in order))
+    end = f"Patient/{(await exchange.one('Patient', value='L0'))['id']}"
+    assert (await exchange.one("RelatedPerson"))["patient"]["reference"] == end
+    assert (await exchange.one("AllergyIntolerance"))["patient"]["reference"] == end
+    assert (await exchange.one("Coverage"))["beneficiary"]["reference"] == end
+
+
 async def test_answers_to_merges() -> None:
     exchange = Exchange()
     assert await exchange.send(MERGE) == ("AA", ["merge-stub"])

@@ -76,6 +76,7 @@ def test_the_organisation_is_msh_4_2_then_msh_4_1(sent: str, expected: str) -> N
         ("ORM^O01", (PID, "ORC|NW|S1"), "OBR"),
         ("ORM^O01", (PID, OBR), "ORC"),
         ("ADT^A28", (PID, PID), "PID"),
+        ("ADT^A40", (PID, "MRG|L8^^^^LocalID", "MRG|L9^^^^LocalID"), "MRG"),
     ],
 )
 def test_segments_that_cannot_be_grouped(event: str, segments: tuple[str, ...], path: str) -> None:
