@@ -7,6 +7,8 @@ WARD = "2.16.156.10011.1.27"
 BED = "2.16.156.10011.1.22"
 _EXTENSION = "https://hie.example.org/fhir/StructureDefinition"
 _MOST = 100
+_MOST_CODE = 64
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NULL = frozenset({"-", "--", "—", "/", "无", "NULL", "null", "同上"})
 
 
@@ -30,20 +32,25 @@ LAYOUTS: Mapping[str, Layout] = {
 def location(value: Sequence[str], context: Any) -> dict[str, Any] | None:
     """An Encounter.location item: the ward with code and name, room and bed as extensions; None without any of them."""
     layout = LAYOUTS.get(context.organisation, USUAL)
-    ward, room, bed, name = (_part(value, number, context) for number in layout)
+    ward, room, bed, name = (_part(value, component, context) for component in layout)
     if len(name) > _MOST:
         context.note("field-too-long", f"more than {_MOST} characters")
     place: dict[str, Any] = {}
-    if ward:
-        place["identifier"] = {"system": context.local_system(WARD), "value": ward}
+    number = ward.translate(_HALF_WIDTH)
+    if len(number) > _MOST_CODE:
+        context.note("field-too-long", f"more than {_MOST_CODE} characters")
+    if number:
+        place["identifier"] = {"system": context.local_system(WARD), "value": number}
     if name or ward:
         place["display"] = name or ward
-    if not place and not bed:
+    if not (place or bed or room):
         return None
     extensions = [
         {"url": f"{_EXTENSION}/{kind}", "valueString": text} for kind, text in (("room", room), ("bed", bed)) if text
     ]
-    return {"extension": extensions, "location": place or {"display": bed}} if extensions else {"location": place}
+    return (
+        {"extension": extensions, "location": place or {"display": bed or room}} if extensions else {"location": place}
+    )
 
 
 def _part(value: Sequence[str], number: int, context: Any) -> str:

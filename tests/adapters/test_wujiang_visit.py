@@ -126,6 +126,15 @@ def test_the_usual_location_and_that_of_wjzy() -> None:
         assert event.location["extension"][-1]["valueString"] == bed
 
 
+def test_a_ward_code_is_an_identifier() -> None:
+    body = message("ADT^A01", PID, pv1(f3="Ｗ１^^^^^^^^一病区"))
+    place = stated(draft(body), "Encounter").events[0].location
+    assert place == {"location": {"identifier": {"system": WARDS, "value": "W1"}, "display": "一病区"}}
+    assert codes(draft(message("ADT^A01", PID, pv1(f3="W" * 65)))) == ["field-too-long"]
+    room = stated(draft(message("ADT^A01", PID, pv1(f3="^101"))), "Encounter").events[0].location
+    assert (room or {})["location"] == {"display": "101"}
+
+
 def test_a_location_with_a_code_only_and_none() -> None:
     only = stated(draft(message("ADT^A02", PID, pv1(f3="W1"))), "Encounter").events[0].location
     assert only is not None
