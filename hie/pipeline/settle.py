@@ -204,7 +204,7 @@ class Settler:
             partial = await self._contribute(tx, work, delivery, one, released=False)
             partials.append(partial)
             message = one.draft.message_id if one.draft is not None else ""
-            reused = finding("control-id-reused")
+            reused = finding(REUSED)
             if partial.work is not None and message in sent and reused not in partial.work.findings:
                 partial.work.findings.append(reused)
             if message:
