@@ -86,9 +86,10 @@ def _together(part: PartOutcome, methods: Sequence[str]) -> list[dict[str, Any]]
 
 
 def _entry(part: PartOutcome, name: str, method: str, findings: Sequence[Finding]) -> dict[str, Any]:
-    response: dict[str, Any] = {"status": _STATUS.get(part.disposition) or _status(part, name, method)}
+    how = part.original or part.disposition
+    response: dict[str, Any] = {"status": _STATUS.get(how) or _status(part, name, method)}
     version = part.versions.get(name)
-    if name and part.disposition in STORED and method != "DELETE":
+    if name and how in STORED and method != "DELETE":
         response["location"] = f"{name}/_history/{version}" if version else name
         if version:
             response["etag"] = f'W/"{version}"'

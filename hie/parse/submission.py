@@ -5,15 +5,17 @@ of its own (FHIR R4 http §3.1.0.11); so is a single resource. What has the wron
 shape and breaks another rule (a required code, an invariant) is kept for a decision.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from hie.base.errors import Category, HieError
-from hie.base.finding import Finding, finding
+from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.fhir.outcome import Issue
 from hie.wire.safejson import dumps, loads
+from hie.wire.safexml import parse_xml
 from hie.wire.submission import STATED, Entry, Submission
 
 TOGETHER = frozenset({"transaction", "collection", "document"})
@@ -29,6 +31,9 @@ MHD = ("ProvideBundle", "ProvideDocumentBundle", "DocumentBundle")
 """Endings of the profiles with which a Bundle says that it is an ITI-65 Provide Document Bundle (IHE MHD)."""
 
 
+_IN_ENTRY = re.compile(r"Bundle\.entry\[\d+\]\.resource\b")
+"""Where a finding is about the resource of one entry, which can be read apart from the others."""
+
 Validate = Callable[[Any], Sequence[Issue]]
 
 
@@ -41,33 +46,41 @@ def parse(delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Ma
     try:
         resource = _read(delivery.body, from_xml)
     except HieError as error:
+        unread = parse_xml(delivery.body).findings if _is_xml(delivery.body) else ()
+        if gravest(unread) is Severity.REJECT:
+            return Parsed((), unread)
         code = "too-large" if error.category is Category.TOO_LARGE else "message-malformed"
         return Parsed((), (finding(code, "/", error.message if error.category is Category.INVALID else ""),))
     found = [] if (issues := validate(resource)) == [] else list(dict.fromkeys(_findings(issues)))
-    refused = [one for one in found if one.code == "message-malformed"]
+    kind = str(resource.get("type")) if resource["resourceType"] == "Bundle" else "resource"
+    malformed = [one for one in found if one.code == "message-malformed"]
+    refused = [one for one in malformed if kind != "batch" or not _IN_ENTRY.match(one.path)]
     if refused:
         return Parsed((), tuple(refused), context={"kind": "resource"})
-    kind = str(resource.get("type")) if resource["resourceType"] == "Bundle" else "resource"
     if kind not in TOGETHER | {"batch", "resource"}:
         return Parsed((), (finding("type-unknown", "Bundle.type"),), context={"kind": kind})
     entries = [_entry(n, one) for n, one in enumerate(resource.get("entry", ()))] if kind != "resource" else []
     if kind == "resource":
         entries = [Entry(str(resource["resourceType"]), "", STATED, "", "", resource)]
     unknown = tuple(finding("type-unknown", f"{e.path}.request.method") for e in entries if not _asks(kind, e))
-    if unknown or not entries:
+    if not entries or (unknown and kind != "batch"):
         missing = finding("key-missing", "Bundle.entry")
         return Parsed((), unknown or (missing,), context={"kind": kind})
+    found += unknown
     context = {"kind": kind, "methods": [entry.method for entry in entries]}
     return Parsed(tuple(_records(kind, resource, entries, found, delivery.body)), (), "utf-8", context)
 
 
 def _read(body: bytes, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Mapping[str, Any]:
     """The resource in the bytes. Raises `HieError` (INVALID, TOO_LARGE)."""
-    is_xml = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
-    resource = from_xml(body) if is_xml else loads(body)
+    resource = from_xml(body) if _is_xml(body) else loads(body)
     if not isinstance(resource, Mapping) or not isinstance(resource.get("resourceType"), str):
         raise HieError(Category.INVALID, "no FHIR resource")
     return resource
+
+
+def _is_xml(body: bytes) -> bool:
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
 
 
 def _findings(issues: Sequence[Issue]) -> Iterable[Finding]:
@@ -80,14 +93,14 @@ def _findings(issues: Sequence[Issue]) -> Iterable[Finding]:
 
 
 def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
-    request = entry.get("request", {})
+    request, resource = entry.get("request", {}), entry.get("resource", {})
     return Entry(
         f"Bundle.entry[{number}]",
         str(entry.get("fullUrl", "")),
         str(request.get("method", STATED)),
         str(request.get("url", "")).lstrip("/"),
         str(request.get("ifNoneExist", "")),
-        entry.get("resource", {}),
+        resource if isinstance(resource, Mapping) else {},
     )
 
 

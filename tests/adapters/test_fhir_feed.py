@@ -328,6 +328,7 @@ async def test_an_iti_65_request_that_contradicts_itself(
         (b"{", 422, "message-malformed"),
         (b'{"resourceType": "Patient", "name": "x"}', 422, "message-malformed"),
         (b'{"resourceType": "Bundle", "type": "searchset"}', 422, "type-unknown"),
+        (b'<!DOCTYPE a><Patient xmlns="http://hl7.org/fhir"/>', 422, "doctype-forbidden"),
         (bundle([asked(patient(gender="girl"))]), 202, "resource-invalid"),
         (bundle([asked({"resourceType": "Patient", "gender": "male"})]), 422, "key-missing"),
         (bundle([asked(observation("1", by_number("patient", "Patient", "nobody")))]), 202, "orphan-reference"),
@@ -365,12 +366,22 @@ async def test_a_batch_is_judged_entry_by_entry(adapter: Adapter, tmp_path: Path
             asked(patient("P1")),
             asked(patient("P2", gender="girl")),
             asked({"resourceType": "Patient", "active": True}),
+            asked({"resourceType": "Observation", "status": "final"}),
+            asked(patient("P3"), "PATCH"),
+            {**asked(patient()), "resource": []},
+            asked({"resourceType": "Unheard"}),
         ]
         answer, body = await post(exchange, bundle(entries, kind="batch"))
         people = await stored(exchange, "Patient")
+        _, again = await post(exchange, bundle(entries[1:4], kind="batch"))
     assert answer.status == 200
     assert body["type"] == "batch-response"
-    assert [entry["response"]["status"][:3] for entry in body["entry"]] == ["201", "202", "422"]
+    assert [entry["response"]["status"][:3] for entry in again["entry"]] == ["202", "422", "422"]
+    assert [entry["response"]["status"][:3] for entry in body["entry"]] == ["201", "202", *["422"] * 5]
+    assert [codes(entry["response"]["outcome"]) for entry in body["entry"][3:5]] == [
+        ["message-malformed"],
+        ["type-unknown"],
+    ]
     assert [one["identifier"][0]["value"] for one in people] == ["P1"]
 
 

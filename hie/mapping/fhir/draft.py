@@ -48,6 +48,8 @@ def fhir_draft(
     terms: Terms = NO_TERMS,
 ) -> Draft:
     """The draft of one record; one with a reject leaves no contributions."""
+    if gravest(record.findings) is Severity.REJECT:
+        return Draft(findings=record.findings)
     context = Context(
         region=adapter.region,
         organisation="",
