@@ -17,9 +17,9 @@ def local(value: str) -> str:
         return value
     try:
         at = datetime.fromisoformat(value)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=CHINA)).astimezone(CHINA).strftime("%Y-%m-%dT%H:%M:%S")
+    except (ValueError, OverflowError):  # no date, or at the end of the calendar
         return value
-    return (at if at.tzinfo else at.replace(tzinfo=CHINA)).astimezone(CHINA).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def shown(value: str) -> str:

@@ -184,7 +184,7 @@ class _Document:
             self.key,
             self.header.order,
             slots=self._reference_slots(),
-            source=self.header.id,
+            source=self.key.reference,
             subject=self.subject,
             encounter=self.encounter,
             withdraw=self.header.withdraws,
@@ -252,15 +252,14 @@ class _Document:
         for contribution in self.draft.contributions:
             if contribution.target.type in LASTING:
                 continue
-            stated = replace(contribution, source=self.header.id)
+            stated = replace(contribution, source=self.key.reference)
             if self.header.withdraws:
                 yield replace(stated, withdraw=True, exists=False, slots={}, members=(), complete=False)
                 continue
             yield self._changed(_with_reasons(stated, reasons))
             if self._parent is not None:
-                yield Contribution(
-                    stated.target, self.header.order, withdraw=True, exists=False, source=self.header.parent
-                )
+                before = self._parent.reference
+                yield Contribution(stated.target, self.header.order, withdraw=True, exists=False, source=before)
 
     def _changed(self, contribution: Contribution) -> Contribution:
         """A report of a corrected document and its results have the status `corrected`."""
@@ -275,16 +274,15 @@ class _Document:
         if self.header.withdraws:
             return ()
         order = self.header.order
-        replaced = [(self.header.parent, order)] if self._parent is not None and self.header.parent else []
-        return ((self.header.id, order[:-1]), *replaced)
+        replaced = [(self._parent.reference, order)] if self._parent is not None and self.header.parent else []
+        return ((self.key.reference, order[:-1]), *replaced)
 
     def superseded(self) -> Iterable[Contribution]:
         """The replaced document is superseded, also when it has not arrived yet."""
         if self._parent is not None:
             slots = {"status": "superseded"}
-            yield Contribution(
-                self._parent, self.header.order, slots=slots, tier=1, exists=False, source=self.header.id
-            )
+            source = self.key.reference
+            yield Contribution(self._parent, self.header.order, slots=slots, tier=1, exists=False, source=source)
 
 
 def _with_reasons(contribution: Contribution, reasons: list[str]) -> Contribution:

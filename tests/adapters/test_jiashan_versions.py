@@ -128,6 +128,14 @@ async def test_a_visit_does_not_list_the_diagnoses_of_a_withdrawn_summary(order:
     assert len(conditions) == 3
 
 
+async def test_another_institution_withdraws_its_own_document_of_the_same_id() -> None:
+    elsewhere = WITHDRAWN.replace(JSYY.encode(), b"12330421MBHE020261")
+    exchange = await sent(FIRST, elsewhere)
+    states = {d["masterIdentifier"]["value"] + d["status"] for d in await exchange.all("DocumentReference")}
+    assert states == {ID + "current", ID + "entered-in-error"}
+    assert set((await results(exchange)).values()) == {"final"}
+
+
 async def test_a_withdrawn_summary_that_nobody_knows_lists_no_diagnosis() -> None:
     (visit,) = await (await sent(LEFT_WITHDRAWN)).all("Encounter")
     assert "diagnosis" not in visit
