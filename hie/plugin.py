@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Member
+from hie.base.errors import Category, HieError
 from hie.base.finding import Finding, finding
 from hie.base.record import Delivery, Parsed, Record
+from hie.base.tablefile import NotUtf8, table_text
 
 __all__ = [
     "API_VERSION",
@@ -49,9 +51,27 @@ class Organisation:
 
 
 def read_organisations(path: Path) -> tuple[Organisation, ...]:
-    """The organisations of a CSV file with the columns `code`, `uscc` and `name`, in UTF-8."""
-    with path.open(encoding="utf-8", newline="") as lines:
-        return tuple(Organisation(**row) for row in csv.DictReader(lines))
+    """The organisations of a CSV file with the columns `code`, `uscc` and `name`, in UTF-8.
+
+    Raises `HieError` with file, line and column for a file that cannot be used.
+    """
+    try:
+        rows = list(csv.reader(table_text(path).splitlines()))
+    except NotUtf8 as error:
+        raise _broken(path, error.line, error.column, str(error)) from None
+    if not rows or rows[0] != _COLUMNS:
+        raise _broken(path, 1, 1, f"the columns must be {','.join(_COLUMNS)}")
+    for line, row in enumerate(rows[1:], start=2):
+        if row and (len(row) != len(_COLUMNS) or not all(row)):
+            raise _broken(path, line, 1, f"an organisation has {', '.join(_COLUMNS)}")
+    return tuple(Organisation(*row) for row in rows[1:] if row)
+
+
+_COLUMNS = ["code", "uscc", "name"]
+
+
+def _broken(path: Path, line: int, column: int, reason: str) -> HieError:
+    return HieError(Category.INVALID, f"{path.name}:{line}:{column}: {reason}")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 import logging
 from importlib.metadata import entry_points
+from pathlib import Path
 
-from hie.base.errors import where
+from hie.base.errors import HieError, where
 from hie.plugin import API_VERSION, Adapter
 
 log = logging.getLogger("hie")
@@ -19,10 +20,19 @@ def load_adapters() -> tuple[Adapter, ...]:
         try:
             adapter = point.load()
         except Exception as error:
-            log.error("adapter disabled name=%s reason=%s", point.name, where(error))
+            log.error("adapter disabled name=%s reason=%s", point.name, _reason(error))
             continue
         if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
             log.error("adapter disabled name=%s reason=api-version", point.name)
             continue
         found.append(adapter)
     return tuple(found)
+
+
+def _reason(error: Exception) -> str:
+    """Why a package does not load: what is wrong with its tables or its Python, else the type and the place."""
+    if isinstance(error, HieError):
+        return error.message
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"SyntaxError@{Path(error.filename).name}:{error.lineno}"
+    return where(error)

@@ -4,7 +4,6 @@ Each command is a function here that reads its options and prints; the work is i
 """
 
 import typer
-from rich.console import Console
 
 from hie.base.errors import HieError
 from hie.cli.adapters import adapters
@@ -12,6 +11,7 @@ from hie.cli.feeds import check, simulate
 from hie.cli.operate import demo, migrate, replay, serve, verify
 from hie.cli.quarantine import quarantine
 from hie.cli.resources import export, load, validate
+from hie.cli.terminal import complain
 from hie.commands.terminology import terminology
 
 app = typer.Typer(
@@ -33,5 +33,5 @@ def main() -> None:
     try:
         app()
     except HieError as error:
-        Console(stderr=True).print(f"[red]{error.message}[/red]")
+        complain(error.message)
         raise SystemExit(2) from None

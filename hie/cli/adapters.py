@@ -17,7 +17,9 @@ def adapters_list() -> None:
 
     from hie.app import load_adapters
 
-    table = Table("region", "title", "feed", "dialect", "doors", "organisations", "API")
+    table = Table("region", "title")
+    for name in ("feed", "dialect", "doors", "organisations", "API"):
+        table.add_column(name, overflow="fold")
     for adapter in load_adapters():
         for feed in adapter.feeds:
             doors = [f"POST /feeds/{door}" for door in feed.doors]
@@ -66,7 +68,9 @@ def adapters_coverage(
 
     config = operating(data, None, None)
     types = attempt(covered, region, folder) if data is None else perform(covered_by_traffic(config, region, most))
-    table = Table("type", "records", "used", "ignored", "share", "unknown fields")
+    table = Table()
+    for name in ("type", "records", "used", "ignored", "share", "unknown fields"):
+        table.add_column(name, overflow="fold")
     for kind, one in types.items():
         unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
         table.add_row(kind, str(one.records), str(len(one.used)), str(len(one.ignored)), f"{one.share:.1%}", unknown)
@@ -129,7 +133,7 @@ def adapters_reload(data: Data = None, store: StoreUrl = None, config: ConfigFil
 @adapters.command("new")
 def adapters_new(
     region: Annotated[str, typer.Argument(help="Region code, such as kunshan")],
-    kind: Annotated[str, typer.Option("--from", help="What it sends: hl7v2, cda or xml")],
+    kind: Annotated[str, typer.Option("--from", help="What it sends: hl7v2, cda, xml or fhir")],
     into: Annotated[Path, typer.Option(file_okay=False, help="Folder in which the package is made")] = Path(),
 ) -> None:
     """Make a working package for a further region: maps, samples, golden files, tests."""

@@ -31,8 +31,13 @@ def attempt(work: Any, *given: Any) -> Any:
     try:
         return work(*given)
     except HieError as error:
-        Console(stderr=True).print(error.message, style="red", markup=False)
+        complain(error.message)
         raise typer.Exit(2) from None
+
+
+def complain(message: str) -> None:
+    """Say on standard error what is wrong, as it is: brackets are no markup, and a line with a place stays one line."""
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def perform(work: Any) -> Any:
@@ -42,10 +47,10 @@ def perform(work: Any) -> Any:
 
         return uvloop.run(work)
     except HieError as error:
-        Console(stderr=True).print(f"[red]{error.message}[/red]")
+        complain(error.message)
         raise typer.Exit(2) from None
     except OSError as error:
-        Console(stderr=True).print(f"[red]{error}[/red]")
+        complain(str(error))
         raise typer.Exit(2) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(0) from None

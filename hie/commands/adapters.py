@@ -147,8 +147,7 @@ def differences(region: str, folder: Path, against: Path) -> list[Changed]:
     Raises `BrokenTables` when the new maps are broken, NOT_FOUND when `against` has no field maps.
     """
     adapter = adapter_of(region)
-    if not any((against / name).is_dir() for name in ("fields", "fhir")):
-        raise HieError(Category.NOT_FOUND, f"{against} has no folder 'fields' or 'fhir': name a folder like mappings/.")
+    _must_hold_tables(against)
     other = adapter if adapter.mappings is None else replace(adapter, mappings=against)
     now = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
     tables = against if adapter.mappings is None else None
@@ -197,6 +196,21 @@ async def reload(config: Config) -> dict[str, str]:
 
 
 def linted(region: str | None = None, folder: Path | None = None) -> list[Problem]:
-    """What lint finds in the maps of one region, or of all; `folder` are the tables, the shipped ones by default."""
+    """What lint finds in the maps of one region, or of all.
+
+    `folder` are other tables to read: instead of its own for a region that brings them, else instead of those that
+    ship. Raises `HieError` for tables that cannot be read or compiled, NOT_FOUND when `folder` has no field maps.
+    """
     adapters = load_adapters() if region is None else (adapter_of(region),)
-    return lint_tables(read_tables(adapters, folder), adapters)
+    if folder is not None:
+        _must_hold_tables(folder)
+        if region is not None and adapters[0].mappings is not None:
+            adapters, folder = (replace(adapters[0], mappings=folder),), None
+    tables = read_tables(adapters, folder)
+    tables.bind(adapters)
+    return lint_tables(tables, adapters)
+
+
+def _must_hold_tables(folder: Path) -> None:
+    if not any((folder / name).is_dir() for name in ("fields", "fhir")):
+        raise HieError(Category.NOT_FOUND, f"{folder} has no folder 'fields' or 'fhir': name a folder like mappings/.")

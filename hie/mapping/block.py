@@ -13,6 +13,7 @@ from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.field import Field, Slots, compile_field
+from hie.mapping.problem import meant
 from hie.mapping.reader import Compiler, Reader, Switch, always, never
 from hie.mapping.schema import EVENTS
 from hie.mapping.toml import Table
@@ -333,7 +334,8 @@ class BlockCompiler:
         """The name of a block or key above that a table refers to under `key`."""
         name = name or str(table.get(key))
         if name not in self.names:
-            self.compiler.problems.append(table.problem(f"no block or key {name!r} above", key))
+            reason = f"no block or key {name!r} above{meant(name, self.names)}"
+            self.compiler.problems.append(table.problem(reason, key))
         return name
 
 

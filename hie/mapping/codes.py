@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hie.base.finding import CODES
-from hie.mapping.problem import BrokenTables, Problem
+from hie.mapping.problem import BrokenTables, Problem, read_text
 
 if TYPE_CHECKING:
     from hie.mapping.context import Context
@@ -225,7 +225,11 @@ def load_codes(folder: Path) -> dict[str, CodeTable]:
     tables: dict[str, CodeTable] = {}
     problems: list[Problem] = []
     for path in sorted(folder.glob("*.csv")):
-        table, found = read_table(path.name, path.read_text(encoding="utf-8"))
+        text, unreadable = read_text(path, path.name)
+        if unreadable:
+            problems += unreadable
+            continue
+        table, found = read_table(path.name, text)
         problems += found
         tables[table.name] = table
     if problems:
@@ -242,7 +246,8 @@ def read_table(file: str, text: str) -> tuple[CodeTable, list[Problem]]:
     for number, cells in _cells(lines, first, file, problems):
         row = _read_row(cells, header, number, _starts(lines[number - first - 1]), file, problems)
         if row.code in rows:
-            problems.append(Problem(file, number, f"code {row.code!r} stands twice", row.column("code")))
+            reason = f"code {row.code!r} stands twice: it is in line {rows[row.code].line} already"
+            problems.append(Problem(file, number, reason, row.column("code")))
         rows[row.code] = row
     return _table(file, header, rows, problems), problems
 
@@ -250,18 +255,23 @@ def read_table(file: str, text: str) -> tuple[CodeTable, list[Problem]]:
 def _read_header(file: str, text: str, problems: list[Problem]) -> tuple[dict[str, str], int]:
     header: dict[str, str] = {}
     comments = list(takewhile(lambda line: line.startswith("#"), text.splitlines()))
-    for line in comments:
+    lines: dict[str, int] = {}
+    for number, line in enumerate(comments, start=1):
         name, colon, value = line[1:].partition(":")
         if colon and name.strip() in _HEADERS:
             header[name.strip()] = value.strip()
+            lines[name.strip()] = number
+    own = file.removesuffix(".csv")
     checks = {
-        "table": header.get("table") == file.removesuffix(".csv"),
-        "kind": header.get("kind") in {"closed", "open"},
-        "names": header.get("names", "strict") == "strict",
-        "unmapped": header.get("unmapped", "code-unmapped") in CODES,
+        "table": (header.get("table") == own, f"write '# table: {own}', the name of the file"),
+        "kind": (header.get("kind") in {"closed", "open"}, "write closed or open"),
+        "names": (header.get("names", "strict") == "strict", "write strict, or leave it out"),
+        "unmapped": (header.get("unmapped", "code-unmapped") in CODES, "it must be a finding code"),
     }
     problems += [
-        Problem(file, 1, f"header line '# {name}:' is missing or wrong") for name, right in checks.items() if not right
+        Problem(file, lines.get(name, 1), f"header line '# {name}:' is missing or wrong: {hint}")
+        for name, (right, hint) in checks.items()
+        if not right
     ]
     return header, len(comments)
 
@@ -270,7 +280,8 @@ def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> 
     reader = csv.reader(lines)
     columns = next(reader, [])
     if tuple(columns) != COLUMNS:
-        problems.append(Problem(file, first + 1, f"the columns must be {','.join(COLUMNS)}"))
+        reason = f"the columns must be {','.join(COLUMNS)}, with commas between them{_lacking(columns)}"
+        problems.append(Problem(file, first + 1, reason))
         return []
     found = []
     for cells in reader:
@@ -282,6 +293,12 @@ def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> 
             continue
         found.append((number, dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))))
     return found
+
+
+def _lacking(columns: list[str]) -> str:
+    """Which columns are not there, where most of them are."""
+    missing = [name for name in COLUMNS if name not in columns]
+    return f"; missing: {', '.join(missing)}" if 0 < len(missing) < len(COLUMNS) else ""
 
 
 def _starts(line: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from hie.base.text import half_width
 from hie.mapping.codes import CodeTable, Translation
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
+from hie.mapping.problem import meant
 from hie.mapping.reader import Compiler, Raw, Reader, Switch, always, never
 from hie.mapping.schema import LIMITS, SEVERAL
 from hie.mapping.toml import Table
@@ -80,7 +81,8 @@ _READ = frozenset({"source", "parts", "transform", "options", "limit", "all", "a
 def _block(table: Table, names: frozenset[str], compiler: Compiler) -> str:
     name = str(table.data["reference"])
     if name not in names:
-        compiler.problems.append(table.problem(f"no block or key {name!r} above", "reference"))
+        reason = f"no block or key {name!r} above{meant(name, names)}"
+        compiler.problems.append(table.problem(reason, "reference"))
     return name
 
 
@@ -188,9 +190,8 @@ def _coded(
     when: Switch,
     deletes: bool,
 ) -> State:
-    code_table = codes.get(table.data["codes"])
+    code_table = compiler.code_map(table.data["codes"], table, "codes")
     if code_table is None:
-        compiler.problems.append(table.problem(f"no code map {table.data['codes']!r}", "codes"))
         return lambda node, context, slots, keys: None
     data = {key: table.data[key] for key in table.data if key in _READ}
     data.setdefault("limit", "code")

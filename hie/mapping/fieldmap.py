@@ -10,7 +10,7 @@ from hie.mapping.block import BlockCompiler, Step
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import Coverage, Dialect, Mention
-from hie.mapping.problem import BrokenTables, Problem
+from hie.mapping.problem import BrokenTables, Problem, read_text
 from hie.mapping.reader import Compiler, Reader
 from hie.mapping.schema import check_table
 from hie.mapping.toml import Source, Table, read
@@ -118,7 +118,7 @@ def compile_map(
     codes: Mapping[str, CodeTable],
 ) -> tuple[Program, list[Problem]]:
     """Compile a map for one record type; the program is only to be used when there are no problems."""
-    compiler = Compiler(dialect, transforms, type)
+    compiler = Compiler(dialect, transforms, type, codes)
     blocks = BlockCompiler(compiler, codes)
     head = fieldmap.head
     order = blocks.order(head.data["order"], head)
@@ -182,7 +182,10 @@ def _orphans(resources: _Resources) -> Iterable[Problem]:
 def read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]:
     """One map file and its includes, with the mistakes that can be seen without compiling."""
     file = path.relative_to(folder).as_posix()
-    source, problems = read(file, path.read_text(encoding="utf-8"))
+    text, unreadable = read_text(path, file)
+    if unreadable:
+        return unreadable, None
+    source, problems = read(file, text)
     heads = source.all("map")
     if not heads:
         return problems or [Problem(file, 1, "no [map] table")], None
@@ -192,9 +195,11 @@ def read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]:
         if not included.is_file():
             problems.append(heads[0].problem(f"no file {name!r} to include", "include"))
             continue
-        part, found = read(included.relative_to(folder).as_posix(), included.read_text(encoding="utf-8"))
+        there = included.relative_to(folder).as_posix()
+        text, unreadable = read_text(included, there)
+        part, found = read(there, text)
         sources.insert(len(sources) - 1, part)
-        problems += found
+        problems += unreadable or found
     for part in sources:
         problems += _check(part)
     return problems, FieldMap(heads[0], tuple(sources))

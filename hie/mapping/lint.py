@@ -14,8 +14,9 @@ from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
 from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.codeshape import misshapen
+from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
-from hie.mapping.problem import Problem
+from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import SEVERAL
 from hie.mapping.toml import Table
 
@@ -39,7 +40,8 @@ def lint(
     fhir: Definitions,
     judge: Judge = shape_only,
 ) -> list[Problem]:
-    """Everything wrong with the field maps of `feeds` in `folders` (`<folder>/fields`) and with the code maps."""
+    """Everything wrong with the field maps of `feeds` in `folders` (`<folder>/fields`), with what is agreed with FHIR
+    senders (`<folder>/fhir`), and with the code maps."""
     wanted = frozenset(feeds)
     problems: set[Problem] = set()
     for folder in folders:
@@ -47,6 +49,8 @@ def lint(
             if path.parent.name in wanted:
                 found, fieldmap = read_map(path, folder / "fields")
                 problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir, judge))
+        for feed in wanted:
+            problems.update(lint_agreement(folder / "fhir" / f"{feed}.toml", fhir))
     for table in codes.values():
         problems.update(lint_codes(table, fhir, judge))
     return sorted(problems)
@@ -61,7 +65,7 @@ def lint_map(
     for table, fields, _ in resources:
         kind = str(table.get("type"))
         if not fhir.is_resource(kind):
-            yield table.problem(f"{kind!r} is no resource type", "type")
+            yield table.problem(f"{kind!r} is no resource type{meant(kind, fhir.resource_types)}", "type")
             continue
         if "listed" in table.data:
             yield from _slot(table, "listed", types.get(str(table.get("root")), ""), fhir)
@@ -101,7 +105,7 @@ def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Prob
     for name in names[:-1]:
         inner = fhir.properties(node).get(name)
         if inner is None:
-            yield table.problem(f"{node} has no element {name!r}", key)
+            yield table.problem(f"{node} has no element {name!r}{meant(name, fhir.properties(node))}", key)
             return
         if inner.is_list:
             yield table.problem(f"{node}.{name} repeats: a slot cannot lead through it", key)
@@ -109,7 +113,8 @@ def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Prob
         node = inner.node
     members = _last(names[-1], node, choice, fhir)
     if not members:
-        yield table.problem(f"{node} has no {'choice ' if choice else ''}element {names[-1]!r}", key)
+        near = meant(names[-1], fhir.properties(node))
+        yield table.problem(f"{node} has no {'choice ' if choice else ''}element {names[-1]!r}{near}", key)
     elif members[0].is_list is not repeats:
         reason = "repeats: write []" if members[0].is_list else "does not repeat"
         yield table.problem(f"{node}.{names[-1]} {reason}", key)

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
 
 from hie.base.errors import Category, HieError
+from hie.base.tablefile import NotUtf8, table_text
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,3 +28,17 @@ class BrokenTables(HieError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__(Category.INTERNAL, "broken tables:\n" + "\n".join(map(str, self.problems)))
+
+
+def read_text(path: Path, name: str) -> tuple[str, list[Problem]]:
+    """The text of a table; what is no UTF-8 gives no text and the problem, under the `name` of the file."""
+    try:
+        return table_text(path), []
+    except NotUtf8 as error:
+        return "", [Problem(name, error.line, str(error), error.column)]
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """For the end of a reason: the known word that comes closest to an unknown one; empty when none does."""
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

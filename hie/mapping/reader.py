@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED, Dialect, Mention, Value
-from hie.mapping.problem import Problem
+from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import LIMITS, VALUE_KEYS
 from hie.mapping.toml import Table
 from hie.mapping.transforms.registry import Transform
@@ -23,6 +24,9 @@ Switch = Callable[[Any, Context], bool]
 
 ENVELOPE = "envelope:"
 """Prefix of paths that are looked up in `Record.envelope` (a mapping) instead of the tree."""
+
+CODE_MAP_OPTIONS = frozenset({"table", "flags", "critical", "types"})
+"""Options of transforms that name a code map."""
 
 
 def always(node: Any, context: Context) -> bool:
@@ -38,9 +42,16 @@ def never(node: Any, context: Context) -> bool:
 class Compiler:
     """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`."""
 
-    def __init__(self, dialect: Dialect, transforms: Mapping[str, Transform], type: str) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        transforms: Mapping[str, Transform],
+        type: str,
+        codes: Mapping[str, CodeTable],
+    ) -> None:
         self.dialect = dialect
         self.transforms = transforms
+        self.codes = codes
         self.type = type
         self.problems: list[Problem] = []
         self.mentions: set[Mention] = set()
@@ -70,13 +81,25 @@ class Compiler:
         """A transform with its options."""
         function = self.transforms.get(name)
         if function is None:
-            self.problems.append(table.problem(f"no transform {name!r}", "transform"))
+            reason = f"no transform {name!r}{meant(name, self.transforms)}"
+            self.problems.append(table.problem(reason, "transform"))
             return lambda value, context: None
+        signature = inspect.signature(function)
         try:
-            inspect.signature(function).bind("", None, **options)
+            signature.bind("", None, **options)
         except TypeError as error:
-            self.problems.append(table.problem(f"transform {name!r}: {error}", "options"))
+            has = ", ".join(list(signature.parameters)[2:]) or "none"
+            self.problems.append(table.problem(f"transform {name!r}: {error}; its options: {has}", "options"))
+        for option in sorted(CODE_MAP_OPTIONS & options.keys()):
+            self.code_map(options[option], table, "options")
         return partial(function, **options) if options else function
+
+    def code_map(self, name: Any, table: Table, key: str) -> CodeTable | None:
+        """The code map of that name."""
+        found = self.codes.get(name) if isinstance(name, str) else None
+        if found is None:
+            self.problems.append(table.problem(f"no code map {name!r}{meant(str(name), self.codes)}", key))
+        return found
 
     def value(
         self, spec: Any, table: Table, key: str, transform: str | None = None, *, deletes: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hie.base.finding import CODES
-from hie.mapping.problem import Problem
+from hie.mapping.problem import Problem, meant
 from hie.mapping.toml import Table
 
 Kinds = tuple[type, ...]
@@ -188,7 +188,11 @@ TARGET = re.compile(r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:(?:\[x\]|\[\])(?
 def check_table(header: str, table: Table) -> list[Problem]:
     """What is wrong with the keys of one table, without looking at what they refer to."""
     known = TABLES[header]
-    found = [table.problem(f"[{header}] has no key {key!r}", key) for key in table.data if key not in known]
+    found = [
+        table.problem(f"[{header}] has no key {key!r}{meant(key, known)}", key)
+        for key in table.data
+        if key not in known
+    ]
     found += [
         table.problem(f"{key!r} must be {_kinds(known[key])}", key)
         for key, value in table.data.items()
@@ -206,7 +210,7 @@ def _values(table: Table) -> Iterable[Problem]:
         yield table.problem(f"{target!r} is no slot", "target")
     for key in ("required", "finding", "creates"):
         if isinstance(table.get(key), str) and table.get(key) not in CODES:
-            yield table.problem(f"{table.get(key)!r} is no finding code", key)
+            yield table.problem(f"{table.get(key)!r} is no finding code{meant(str(table.get(key)), CODES)}", key)
     if table.get("limit", "code") not in LIMITS:
         yield table.problem(f"'limit' must be one of {sorted(LIMITS)}", "limit")
     if table.get("form", "code") not in FORMS:

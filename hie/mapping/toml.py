@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hie.base.tablefile import toml_place
 from hie.mapping.problem import Problem
 
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_.-]+)\s*\]\]?\s*(?:#.*)?")
 _KEY = re.compile(r"\s*([A-Za-z_-]+)\s*=\s*")
-_AT = re.compile(r"at line (\d+), column (\d+)")
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = _AT.search(str(error))
-        line, column = (int(at[1]), int(at[2])) if at else (1, 1)
+        line, column = toml_place(error, text)
         return Source(file, {}, {}), [Problem(file, line, f"not TOML: {error}", column)]
     tables: dict[str, list[Table]] = {}
     children: dict[tuple[str, int], list[Table]] = {}
@@ -77,8 +76,8 @@ def _headers(text: str) -> Iterator[tuple[str, int, int, dict[str, tuple[int, in
     """Every header with its line and column, and the places of the values below it."""
     lines = text.splitlines()
     starts = [(number, match[1]) for number, line in enumerate(lines) if (match := _HEADER.fullmatch(line))]
-    ends = [number for number, _ in starts[1:]] + [len(lines)]
-    for (start, name), end in zip(starts, ends, strict=True):
+    ends = [*(number for number, _ in starts[1:]), len(lines)]
+    for (start, name), end in zip(starts, ends, strict=False):
         found = ((n, m) for n in range(end - 1, start, -1) if (m := _KEY.match(lines[n])))
         column = len(lines[start]) - len(lines[start].lstrip()) + 1
         yield name, start + 1, column, {m[1]: (n + 1, m.end() + 1) for n, m in found}

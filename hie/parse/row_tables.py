@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.tablefile import NotUtf8, table_text, toml_place
 
 CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
 """The most characters of codes and identifiers, names, other text, and narrative (common rules §5.5)."""
@@ -66,14 +67,18 @@ class RowTables:
 
 def load_row_tables(path: Path) -> RowTables:
     """Read the dictionary of one feed. Raises `HieError` with file and line when it cannot be used."""
-    text = path.read_text(encoding="utf-8")
+    text = ""
     try:
+        text = table_text(path)
         data = tomllib.loads(text)
         revoking = data["revoking"]
         tables = [_table(row) for row in data["table"]]
         return RowTables({table.name: table for table in tables}, revoking["column"], revoking["code"])
+    except NotUtf8 as error:
+        raise HieError(Category.INTERNAL, f"{path.name}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise HieError(Category.INTERNAL, f"{path.name}: {error}") from error
+        line, column = toml_place(error, text)
+        raise HieError(Category.INTERNAL, f"{path.name}:{line}:{column}: not TOML: {error}") from error
     except _BrokenTable as error:
         raise HieError(Category.INTERNAL, f"{path.name}:{_line(text, error.name)}: {error.reason}") from error
     except KeyError as error:

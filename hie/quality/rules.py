@@ -14,6 +14,7 @@ from typing import Any
 
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES, Severity
+from hie.base.tablefile import NotUtf8, table_text
 from hie.fhir.definitions import official
 from hie.fhir.path.scope import MemberOf
 from hie.quality.element import missing_element
@@ -61,9 +62,11 @@ def load_rules(path: Path, member_of: MemberOf = nothing_told) -> tuple[Rule, ..
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
-    text = file.read_text(encoding="utf-8")
     try:
+        text = table_text(file)
         tables = tomllib.loads(text)
+    except NotUtf8 as error:
+        raise HieError(Category.INTERNAL, f"{file.name}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise HieError(Category.INTERNAL, f"{file.name}: {error}") from error
     lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEADER.fullmatch(line)]

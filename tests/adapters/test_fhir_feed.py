@@ -482,6 +482,9 @@ async def test_what_nobody_maps_is_told(adapter: Adapter, tmp_path: Path) -> Non
         ('[codes]\n"x:y" = "no-such-map"\n', 2, "no code map"),
         ('[keys]\nPatient = "x"\n', 2, "list of texts"),
         ("[sender\n", 1, "not TOML"),
+        ("keys = 1\n", 1, "[keys] must be a table"),
+        ("[keys]\nPatient = [1]\n", 2, "list of texts"),
+        ('# "x:y"\n[identifiers]\n"x:y" = "k"\n[codes]\n"x:y" = "no-map"\n', 5, "no code map"),
     ],
 )
 def test_a_broken_agreement_stops_the_start(tmp_path: Path, text: str, line: int, reason: str) -> None:

@@ -1,6 +1,7 @@
 """`hie adapters`: what the maps read, what the samples carry, and what a change of a map would do."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from typer.testing import CliRunner
 
 from hie.base.data import data_path
 from hie.base.errors import HieError
+from hie.base.ids import sha256
 from hie.cli import app
 from hie.commands.adapters import adapter_of, covered, differences, linted, shown
+from hie.commands.skeleton import load_package, new_adapter
 
 
 @pytest.fixture
@@ -65,6 +68,60 @@ def test_an_unknown_region_and_a_folder_without_maps_are_refused(tmp_path: Path)
 
 def test_lint_has_nothing_to_say_to_any_region() -> None:
     assert linted() == []
+
+
+Make = Callable[[str], tuple[str, Path]]
+
+
+@pytest.fixture
+def further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Make:
+    """Makes the package of a further region and has it found; gives its name and the folder of its tables."""
+
+    def make(kind: str) -> tuple[str, Path]:
+        region = f"further{sha256(request.node.name.encode())[:8]}"
+        adapter = load_package(new_adapter(region, kind, tmp_path), f"hie_adapter_{region}")
+        monkeypatch.setattr("hie.commands.adapters.load_adapters", lambda: (adapter,))
+        assert adapter.mappings is not None
+        return region, adapter.mappings
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "text", "said"),
+    [
+        ("fhir", "fhir", "[kyes]\n", ":1:2: there is no table [kyes]"),
+        ("fhir", "fhir", "\nx = [\n", ":2:6: not TOML"),
+        ("xml", "rows", "[revoking\n", ":1:10: not TOML"),
+    ],
+)
+def test_lint_reads_every_table_of_a_feed(further: Make, kind: str, folder: str, text: str, said: str) -> None:
+    region, tables = further(kind)
+    (tables / folder / f"{region}-{kind}.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(HieError) as caught:
+        linted(region)
+    assert f"{region}-{kind}.toml{said}" in caught.value.message
+
+
+def test_lint_of_a_changed_copy_of_the_tables_of_a_package(further: Make, tmp_path: Path) -> None:
+    region, tables = further("xml")
+    copy = tmp_path / "changed"
+    shutil.copytree(tables, copy)
+    assert linted(region, copy) == []
+    path = copy / "fields" / f"{region}-xml" / "patient.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"birthDate"', '"birthdate"'), encoding="utf-8")
+    assert ["did you mean 'birthDate'?" in str(problem) for problem in linted(region, copy)] == [True]
+    assert linted(region) == []
+    with pytest.raises(HieError, match="name a folder like mappings/"):
+        linted(region, tmp_path)
+
+
+def test_what_is_wrong_with_a_table_is_printed_as_it_is(tables: Path) -> None:
+    path = tables / "fields" / "wujiang-hl7v2" / "person.toml"
+    path.write_text(path.read_text(encoding="utf-8") + "\n[[resourse]]\nname = 'x'\n", encoding="utf-8")
+    found = CliRunner().invoke(app, ["adapters", "lint", "--tables", str(tables)])
+    assert found.exit_code == 2
+    assert "unknown table [resourse]" in found.output
 
 
 def test_the_command_line_shows_them(tables: Path) -> None:

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from hie.base.errors import Category, HieError
 from hie.cli import app
+from hie.cli.terminal import perform
 
 runner = CliRunner()
 SAMPLES = Path(__file__).resolve().parents[2] / "adapters"
@@ -41,6 +44,18 @@ def test_check_shows_findings_and_says_whether_it_would_be_stored() -> None:
     assert code == 1
     assert "doctype-forbidden" in text
     assert text.endswith("rejected")
+
+
+def test_a_broken_table_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """A header in brackets is no markup, and a line with its place stays one line."""
+    message = "kunshan-hl7v2/person.toml:16:1: unknown table [resourse]" + " and more" * 10
+
+    async def broken() -> None:
+        raise HieError(Category.INTERNAL, message)
+
+    with pytest.raises(typer.Exit):
+        perform(broken())
+    assert capsys.readouterr().err == message + "\n"
 
 
 def test_verify_without_a_database_says_so(tmp_path: Path) -> None:

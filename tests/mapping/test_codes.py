@@ -102,13 +102,13 @@ def test_names_that_contradict_the_code(head: str, name: str, conflict: bool) ->
     ("text", "expected"),
     [
         (HEAD.replace("table: t", "table: u"), "t.csv:1:1: header line '# table:' is missing or wrong"),
-        (HEAD.replace("closed", "ajar"), "t.csv:1:1: header line '# kind:' is missing or wrong"),
-        (HEAD.replace("# kind", "# names: loose\n# kind"), "t.csv:1:1: header line '# names:'"),
-        (HEAD.replace("# kind", "# unmapped: oops\n# kind"), "t.csv:1:1: header line '# unmapped:'"),
+        (HEAD.replace("closed", "ajar"), "t.csv:2:1: header line '# kind:' is missing or wrong: write closed or open"),
+        (HEAD.replace("# kind", "# names: loose\n# kind"), "t.csv:2:1: header line '# names:'"),
+        (HEAD.replace("# kind", "# unmapped: oops\n# kind"), "t.csv:2:1: header line '# unmapped:'"),
         (HEAD.replace("code,display", "display,code"), "t.csv:5:1: the columns must be"),
         (HEAD + ",1,a,,b,c\n", "t.csv:6:1: 6 cells instead of 8"),
         (HEAD + ",,a,,b,,,\n", "t.csv:6:2: the code is empty"),
-        (HEAD + ",1,a,,b,,,\n,1,a,,b,,,\n", "t.csv:7:2: code '1' stands twice"),
+        (HEAD + ",1,a,,b,,,\n,1,a,,b,,,\n", "t.csv:7:2: code '1' stands twice: it is in line 6 already"),
         (HEAD + ",1,a,,b,,same,\n", "t.csv:6:10: unknown equivalence 'same'"),
         (HEAD.replace("# system: urn:s\n", "") + ",1,a,,b,,,\n", "t.csv:5:1: no source system"),
         (HEAD.replace("# target: urn:t\n", "") + ",1,a,,b,,,\n", "t.csv:5:6: a target code without target system"),
@@ -126,6 +126,22 @@ def test_all_broken_tables_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(BrokenTables) as caught:
         load_codes(tmp_path)
     assert [(p.file, p.line) for p in caught.value.problems] == [("a.csv", 6), ("b.csv", 6)]
+
+
+def test_a_table_as_a_spreadsheet_program_saves_it(tmp_path: Path) -> None:
+    """A byte order mark and line ends of two characters change nothing; another encoding is named with its place."""
+    text = HEAD + ",1,汉,,b,,,\n"
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert load_codes(tmp_path)["t"].rows["1"].names == ("汉",)
+    (tmp_path / "t.csv").write_bytes(text.encode("gb18030"))
+    with pytest.raises(BrokenTables) as caught:
+        load_codes(tmp_path)
+    assert [str(p) for p in caught.value.problems] == ["t.csv:6:4: not UTF-8: save the file as UTF-8"]
+
+
+def test_columns_that_are_missing_are_named() -> None:
+    _, problems = read_table("t.csv", HEAD.replace(",note", ""))
+    assert next(str(p) for p in problems if "columns" in str(p)).endswith("; missing: note")
 
 
 def test_the_shipped_tables_are_sound() -> None:

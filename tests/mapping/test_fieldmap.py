@@ -154,8 +154,14 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
         (
             'transform = "human-name"',
             'transform = "shout"\noptions = { loud = true }',
-            "f/a.toml:17:11: transform 'shout': got an unexpected keyword argument 'loud'",
+            "f/a.toml:17:11: transform 'shout': got an unexpected keyword argument 'loud'; its options: mark",
         ),
+        (
+            'transform = "human-name"',
+            'transform = "check-code"\noptions = { table = "sexes" }',
+            "f/a.toml:17:11: no code map 'sexes'; did you mean 'sex'?",
+        ),
+        ('transform = "human-name"', 'transform = "human-nam"', "no transform 'human-nam'; did you mean 'human-name'?"),
         ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16:9: 'limit' must be one of"),
         ('transform = "human-name"', 'required = "nope"', "f/a.toml:16:12: 'nope' is no finding code"),
         ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16:8: 'when' must have 'source'"),
@@ -190,8 +196,20 @@ def test_two_maps_for_one_type(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_without_map_table(tmp_path: Path) -> None:
-    assert problems(tmp_path, GOOD, b='[[resource]]\ntype = "Patient"\n') == ["f/b.toml:1:1: no [map] table"]
+@pytest.mark.parametrize("text", ['[[resource]]\ntype = "Patient"\n', "", "# nothing yet\n"])
+def test_a_file_without_map_table(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path, GOOD, b=text) == ["f/b.toml:1:1: no [map] table"]
+
+
+def test_a_file_as_an_editor_may_save_it(tmp_path: Path) -> None:
+    load(tmp_path)
+    path = tmp_path / "fields" / "f" / "a.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert ("f", "ADT^A01") in MapSet.load(tmp_path, [ADAPTER]).programs
+    path.write_bytes(("# 患者\n" + GOOD).encode("gb18030"))
+    with pytest.raises(BrokenTables) as caught:
+        MapSet.load(tmp_path, [ADAPTER])
+    assert [str(p) for p in caught.value.problems] == ["f/a.toml:1:3: not UTF-8: save the file as UTF-8"]
 
 
 def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def problems(tmp_path: Path, field: str, type: str = "Patient", code: str = "mal
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ('source = "XM"\ntarget = "birthdate"', "Patient has no element 'birthdate'"),
+        ('source = "XM"\ntarget = "birthdate"', "Patient has no element 'birthdate'; did you mean 'birthDate'?"),
         ('source = "XM"\ntarget = "name"', "Patient.name repeats: write []"),
         ('source = "XM"\ntarget = "gender[]"', "Patient.gender does not repeat"),
         ('source = "XM"\ntarget = "contact.name"', "Patient.contact repeats: a slot cannot lead through it"),
@@ -78,7 +78,17 @@ def test_a_target_code_that_its_code_system_does_not_have(tmp_path: Path) -> Non
 
 def test_a_type_that_does_not_exist(tmp_path: Path) -> None:
     found = problems(tmp_path, 'source = "XM"\ntarget = "x"', type="Person2")
-    assert found == ["f/m.toml:9:8: 'Person2' is no resource type"]
+    assert found == ["f/m.toml:9:8: 'Person2' is no resource type; did you mean 'Person'?"]
+
+
+def test_what_is_agreed_with_a_fhir_sender_is_held_against_the_definitions(tmp_path: Path) -> None:
+    (tmp_path / "fhir").mkdir()
+    text = '# Pateint\n[keys]\nPateint = ["urn:x"]\n\n[ignore]\nPatient = ["photo", "foto"]\n'
+    (tmp_path / "fhir" / "f.toml").write_text(text, encoding="utf-8")
+    assert [str(p) for p in lint([tmp_path], ["f"], {}, load_definitions())] == [
+        "f.toml:3:1: 'Pateint' is no resource type; did you mean 'Patient'?",
+        "f.toml:6:22: Patient has no element 'foto'; did you mean 'photo'?",
+    ]
 
 
 def test_nothing_to_say_to_the_tables_that_ship() -> None:

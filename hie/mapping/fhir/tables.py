@@ -21,18 +21,18 @@ Patient = ["photo"]
 Every table may be left out; so may the file, when the adapter registers one organisation.
 """
 
-import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hie.mapping.problem import BrokenTables, Problem
+from hie.base.tablefile import table_text, toml_place
+from hie.fhir.definitions import Definitions
+from hie.mapping.problem import BrokenTables, Problem, meant, read_text
 
 _TABLES = frozenset({"sender", "identifiers", "keys", "codes", "ignore"})
 _SENDER = frozenset({"organisation", "base"})
-_AT = re.compile(r"at line (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,15 @@ def load_fhir_tables(path: Path, organisations: Collection[str], codes: Collecti
     alone = next(iter(organisations)) if len(organisations) == 1 else ""
     if not path.exists():
         return FhirTables(alone)
-    text = path.read_text(encoding="utf-8")
+    text, unreadable = read_text(path, path.name)
+    if unreadable:
+        raise BrokenTables(unreadable)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = _AT.search(str(error))
-        raise BrokenTables([Problem(path.name, int(at[1]) if at else 1, f"not TOML: {error}")]) from None
-    problems = [Problem(path.name, _line(text, word), why) for word, why in _mistakes(data, organisations, codes)]
+        line, column = toml_place(error, text)
+        raise BrokenTables([Problem(path.name, line, f"not TOML: {error}", column)]) from None
+    problems = _placed(path.name, text, _mistakes(data, organisations, codes))
     if problems:
         raise BrokenTables(problems)
     sender = data.get("sender", {})
@@ -83,22 +85,60 @@ def load_fhir_tables(path: Path, organisations: Collection[str], codes: Collecti
     )
 
 
-def _mistakes(data: Mapping[str, Any], organisations: Collection[str], codes: Collection[str]) -> list[tuple[str, str]]:
-    """What is wrong, with the word of the file near which it stands."""
-    found = [(name, f"there is no table [{name}]") for name in sorted(data.keys() - _TABLES)]
+def lint_agreement(path: Path, fhir: Definitions) -> list[Problem]:
+    """Resource types and elements of one agreement that FHIR does not have; the file is one that loads."""
+    if not path.exists():
+        return []
+    text = table_text(path)
+    data = tomllib.loads(text)
+    found = []
+    for table in ("keys", "ignore"):
+        for kind, names in data.get(table, {}).items():
+            if not fhir.is_resource(kind):
+                found.append((table, kind, f"{kind!r} is no resource type{meant(kind, fhir.resource_types)}"))
+                continue
+            known = fhir.properties(kind)
+            unknown = (name for name in names if table == "ignore" and name not in known)
+            found += [(table, name, f"{kind} has no element {name!r}{meant(name, known)}") for name in unknown]
+    return _placed(path.name, text, found)
+
+
+Mistake = tuple[str, str, str]
+"""The table in which a mistake is, the word at which it stands, and the reason."""
+
+
+def _mistakes(data: Mapping[str, Any], organisations: Collection[str], codes: Collection[str]) -> list[Mistake]:
+    found = [
+        (name, name, f"there is no table [{name}]{meant(name, _TABLES)}") for name in sorted(data.keys() - _TABLES)
+    ]
+    plain = [name for name in sorted(_TABLES & data.keys()) if not isinstance(data[name], dict)]
+    if plain:
+        return found + [(name, name, f"[{name}] must be a table") for name in plain]
     sender = data.get("sender", {})
-    found += [(name, f"[sender] has no {name!r}") for name in sorted(sender.keys() - _SENDER)]
+    found += [("sender", name, f"[sender] has no {name!r}") for name in sorted(sender.keys() - _SENDER)]
     organisation = sender.get("organisation")
     if organisation is not None and organisation not in organisations:
-        found.append(("organisation", "the organisation of the sender is not registered in organisations.csv"))
+        reason = "the organisation of the sender is not registered in organisations.csv"
+        found.append(("sender", "organisation", reason))
     for table, words in (("identifiers", str), ("codes", str), ("keys", list), ("ignore", list)):
         for name, value in data.get(table, {}).items():
-            if not isinstance(value, words):
-                found.append((name, f"[{table}] {name} must be {'a text' if words is str else 'a list of texts'}"))
+            parts = value if isinstance(value, list) and words is list else [value]
+            if not isinstance(value, words) or not all(isinstance(part, str) for part in parts):
+                reason = f"[{table}] {name} must be {'a text' if words is str else 'a list of texts'}"
+                found.append((table, name, reason))
     missing = ((system, table) for system, table in data.get("codes", {}).items() if table not in codes)
-    return found + [(system, f"there is no code map {table!r}") for system, table in missing]
+    return found + [
+        ("codes", system, f"there is no code map {table!r}{meant(str(table), codes)}") for system, table in missing
+    ]
 
 
-def _line(text: str, word: str) -> int:
-    """The first line that has the word."""
-    return next((n for n, line in enumerate(text.splitlines(), start=1) if word in line), 1)
+def _placed(file: str, text: str, mistakes: Iterable[Mistake]) -> list[Problem]:
+    """Mistakes with line and column: the first place of the word below the header of its table."""
+    lines = text.splitlines()
+    found = []
+    for table, word, reason in mistakes:
+        header = next((n for n, line in enumerate(lines) if line.lstrip().startswith(f"[{table}]")), 0)
+        places = ((n, lines[n].find(word)) for n in range(header, len(lines)) if not lines[n].lstrip().startswith("#"))
+        line, column = next(((n, at) for n, at in places if at >= 0), (header, 0))
+        found.append(Problem(file, line + 1, reason, column + 1))
+    return found

@@ -1,0 +1,32 @@
+"""`organisations.csv`: as a spreadsheet program saves it in UTF-8; anything else is said with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from hie.base.errors import HieError
+from hie.plugin import Organisation, read_organisations
+
+GOOD = "code,uscc,name\nKSYY,12320598MBHE0101X2,昆山医院\n"
+
+
+@pytest.mark.parametrize("body", [GOOD.encode(), b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()])
+def test_organisations_are_read(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "organisations.csv").write_bytes(body)
+    found = read_organisations(tmp_path / "organisations.csv")
+    assert found == (Organisation("KSYY", "12320598MBHE0101X2", "昆山医院"),)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (GOOD.encode("gb18030"), "organisations.csv:2:25: not UTF-8"),
+        (GOOD.replace("name", "nam").encode(), "organisations.csv:1:1: the columns must be code,uscc,name"),
+        (b"", "organisations.csv:1:1: the columns must be"),
+        (GOOD.replace("KSYY,", "").encode(), "organisations.csv:2:1: an organisation has code, uscc, name"),
+    ],
+)
+def test_a_broken_list_names_file_line_and_column(tmp_path: Path, body: bytes, said: str) -> None:
+    (tmp_path / "organisations.csv").write_bytes(body)
+    with pytest.raises(HieError, match=said):
+        read_organisations(tmp_path / "organisations.csv")
