@@ -67,16 +67,22 @@ async def sender(to: Addresses) -> AsyncIterator[dict[str, Send]]:
             out = to.out
             send = dict.fromkeys(CONTENT_TYPES, lambda item, number: _to_file(out, item, number))
         if to.http is not None:
+            _must_be_url(to.http)
             client = await stack.enter_async_context(httpx.AsyncClient(base_url=to.http, timeout=ANSWER_SECONDS))
-            send |= dict.fromkeys(CONTENT_TYPES, lambda item, _: _patiently(lambda: _to_http(client, item)))
+            send |= dict.fromkeys(CONTENT_TYPES, lambda item, _: _patiently(lambda: _to_http(client, item), to.http))
         if to.mllp is not None:
             line = _Line(to.mllp)
             stack.push_async_callback(line.close)
-            send[MLLP_DOOR] = lambda item, _: _patiently(lambda: line.send(item))
+            send[MLLP_DOOR] = lambda item, _: _patiently(lambda: line.send(item), to.mllp)
         yield send
 
 
-async def _patiently(send: Callable[[], Awaitable[Delivered | None]]) -> Delivered:
+def _must_be_url(text: str) -> None:
+    if not text.startswith(("http://", "https://")):
+        raise HieError(Category.INVALID, f"{text!r} is no URL: write it as http://127.0.0.1:8080.")
+
+
+async def _patiently(send: Callable[[], Awaitable[Delivered | None]], address: str | None) -> Delivered:
     """Send until there is an answer. Raises UNAVAILABLE after the last try."""
     for attempt in range(TRIES):
         if attempt:
@@ -85,7 +91,7 @@ async def _patiently(send: Callable[[], Awaitable[Delivered | None]]) -> Deliver
             answer = await send()
             if answer is not None:
                 return answer
-    raise HieError(Category.UNAVAILABLE, f"No answer after {TRIES} tries.")
+    raise HieError(Category.UNAVAILABLE, f"No answer from {address} after {TRIES} tries: does the server run?")
 
 
 async def _to_file(out: Path, item: Item, number: int) -> Delivered:
@@ -110,7 +116,7 @@ class _Line:
 
     def __init__(self, address: str) -> None:
         host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit():
+        if not colon or not port.isdigit() or not 0 < int(port) < 65536:
             raise HieError(Category.INVALID, f"{address!r} is no HOST:PORT.")
         self._host, self._port = host.strip("[]"), int(port)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None

@@ -52,9 +52,11 @@ def dirt(text: str) -> Dirt:
     known = {field.name for field in fields(Dirt)}
     found: dict[str, float] = {}
     for part in text.split(","):
-        kind, _, share = (piece.strip() for piece in part.partition("="))
+        kind, equals, share = (piece.strip() for piece in part.partition("="))
         if kind not in known:
             raise HieError(Category.INVALID, f"{kind!r} is no kind of dirt: {', '.join(sorted(known))}.")
+        if not equals:
+            raise HieError(Category.INVALID, f"{kind!r} needs a share, such as {kind}=0.05.")
         found[kind] = _share(share)
     result = Dirt(**found)
     if result.spoilt + result.duplicate > 1 or result.lookalike > 0.5:

@@ -70,7 +70,15 @@ async def test_only_mllp_leaves_the_other_feeds_out(tmp_path: Path) -> None:
     assert sent.left_out > 0
 
 
-@pytest.mark.parametrize("target", [Target(), Target(mllp="nowhere", truth=Path("/dev/null"))])
+@pytest.mark.parametrize(
+    "target",
+    [
+        Target(),
+        Target(mllp="nowhere", truth=Path("/dev/null")),
+        Target(mllp="127.0.0.1:99999", truth=Path("/dev/null")),
+        Target(http="127.0.0.1:8080", truth=Path("/dev/null")),
+    ],
+)
 async def test_a_target_is_needed(target: Target) -> None:
     with pytest.raises(HieError) as caught:
         await simulate(WORLD, target)

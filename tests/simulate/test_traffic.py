@@ -81,6 +81,11 @@ def test_what_is_no_dirt_is_refused(text: str) -> None:
         dirt(text)
 
 
+def test_a_kind_of_dirt_without_share_is_named() -> None:
+    with pytest.raises(HieError, match="'late' needs a share"):
+        dirt("missing=0.1,late")
+
+
 def test_every_fault_and_every_kind_of_item_occurs() -> None:
     found = items(World(3, 1_500, START, 60, even(0.8)))
     faults = {(item.door, item.fault) for item in found}
