@@ -98,7 +98,7 @@ def adapters_diff(
         console.print(f"[bold]{part.file}[/bold] part {part.part} {part.label}")
         for mark, colour, lines in (("-", "red", part.lost), ("+", "green", part.gained)):
             for line in lines:
-                console.print(f"  {mark} {line}", style=colour, markup=False, highlight=False)
+                console.print(f"  {mark} {line}", style=colour, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(changed)} parts change")
     raise typer.Exit(1 if changed else 0)
 

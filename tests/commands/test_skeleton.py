@@ -49,6 +49,7 @@ def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
     site, here = tmp_path / "site", tmp_path
     said: dict[str, str] = {}
     edits = 0
+    coverages: list[str] = []
     for command in COMMANDS:
         if command.startswith("cd "):
             here = here / command.removeprefix("cd ")
@@ -58,11 +59,18 @@ def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
             continue
         else:
             done = run(command, here, site)
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
+            expected = 1 if command.startswith("hie adapters diff") else 0
+            assert done.returncode == expected, (command, done.stdout, done.stderr)
+            coverages += [done.stdout] if command == "hie adapters coverage kunshan" else []
             said[command] = done.stdout
         edits += edit(command, here)
     assert edits == 1, "the page asks for one change of a map"
     assert len(COMMANDS) > 8
+    assert ["PID-2" in text for text in coverages[-2:]] == [True, False], "the change of the map is what it takes"
+    [difference] = [text for command, text in said.items() if "adapters diff" in command]
+    assert "1 parts change" in difference
+    for line in ("- unknown PID-2", "+ Patient identifier[]#2.16.156.10011.1.2 ="):
+        assert line in difference
     assert any("kunshan-hl7v2" in text for command, text in said.items() if "adapters list" in command)
     assert any("accepted" in text for command, text in said.items() if command.startswith("hie check"))
 
