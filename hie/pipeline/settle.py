@@ -1,23 +1,24 @@
 """Settle: what the pure stages made of an item, into the store, inside one transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hie.base.clock import instant, micros
 from hie.base.finding import Disposition, Finding, Severity, disposition, finding, gravest
-from hie.base.ids import sha256
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.codec import decode_findings, encode_findings
+from hie.pipeline.copies import firsts, known_part
 from hie.pipeline.counting import Counting, sender
 from hie.pipeline.disposition import STORED, item_disposition
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number, part_outcome, part_row, raw_row
+from hie.pipeline.judge import REUSED
 from hie.pipeline.persons import Persons
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.provenance import provenance, provenance_id
 from hie.pipeline.roots import Roots
-from hie.pipeline.work import MENTIONED, REUSED, PartWork, Work, region_tag
+from hie.pipeline.work import MENTIONED, PartWork, Work, region_tag
 from hie.staging.states import SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Transaction
@@ -194,27 +195,21 @@ class Settler:
         if len(parts) == 1 or self.feeds[delivery.feed].feed.dialect != "hl7v2":
             return [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
         partials: list[_Partial] = []
-        places: dict[str, int] = {}
         sent: set[str] = set()
-        for place, one in enumerate(parts):
-            before = places.setdefault(sha256(one.record.body), place)
-            if before != place:
-                partials.append(_Partial(one, twin=before))
+        for place, (one, first) in enumerate(zip(parts, firsts(parts), strict=True)):
+            if first != place:
+                partials.append(_Partial(one, twin=first))
                 continue
             partial = await self._contribute(tx, work, delivery, one, released=False)
+            _note_reuse(partial, sent)
             partials.append(partial)
-            message = one.draft.message_id if one.draft is not None else ""
-            reused = finding(REUSED)
-            if partial.work is not None and message in sent and reused not in partial.work.findings:
-                partial.work.findings.append(reused)
-            if message:
-                sent.add(message)
         return partials
 
     async def _contribute(
         self, tx: Transaction, work: Work, delivery: Delivery, prepared: Prepared, *, released: bool
     ) -> _Partial:
-        known = await self._known_part(tx, delivery, prepared, released=released)
+        enveloped = self.feeds[delivery.feed].feed.dialect == "cda"
+        known = await known_part(tx, delivery, prepared, enveloped=enveloped, released=released)
         if known is not None:
             return _Partial(prepared, copy_of=known)
         worst = gravest(prepared.findings)
@@ -227,26 +222,6 @@ class Settler:
         if released:
             done.findings = [_lowered(f) for f in done.findings]
         return _Partial(prepared, done)
-
-    async def _known_part(
-        self, tx: Transaction, delivery: Delivery, prepared: Prepared, *, released: bool
-    ) -> PartOutcome | None:
-        """The outcome of an earlier part of this feed with the same bytes, in another item (common rules §2.2).
-
-        A document that its envelope contradicts is judged with that envelope: it is no copy, and a later one in an
-        envelope that fits, or without any, is no copy of it (Jiashan §8, §9.1).
-        """
-        body = prepared.record.body
-        enveloped = self.feeds[delivery.feed].feed.dialect == "cda"
-        if not body or (enveloped and not released and _contradicted(prepared.findings)):
-            return None
-        for row in await tx.select(PART, {"feed": delivery.feed, "sha256": sha256(body)}):
-            if row["item"] == delivery.id:
-                continue
-            known = part_outcome(row)
-            if not enveloped or known.disposition in STORED or not _contradicted(known.findings):
-                return known
-        return None
 
     async def _finish(
         self,
@@ -345,9 +320,14 @@ def _outcome(partial: _Partial, work: Work) -> PartOutcome:
     )
 
 
-def _contradicted(findings: Iterable[Finding]) -> bool:
-    """Whether an envelope says something else than its content."""
-    return any(found.code == "envelope-mismatch" for found in findings)
+def _note_reuse(partial: _Partial, sent: set[str]) -> None:
+    """Note a message id that stood in the batch before; `sent` are those so far."""
+    message = partial.prepared.draft.message_id if partial.prepared.draft is not None else ""
+    reused = finding(REUSED)
+    if message in sent and partial.work is not None and reused not in partial.work.findings:
+        partial.work.findings.append(reused)
+    if message:
+        sent.add(message)
 
 
 def _lowered(found: Finding) -> Finding:

@@ -1,22 +1,20 @@
 """The work on one item inside a transaction: contributions in, resources and outcomes out."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.base.draft import Claim, Contribution, Draft, Key, Merge
+from hie.base.draft import Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.base.slots import assemble
 from hie.base.systems import REGION, identifier_system
 from hie.fold.finish import diagnoses, finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
-from hie.pipeline.codec import decode_findings
 from hie.pipeline.feed import no_profiles
+from hie.pipeline.judge import REUSED, Judge, about_what
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
-from hie.staging.tables import PART
 from hie.store.port import Transaction
 from hie.wire.safejson import dumps, loads_own
 
@@ -24,20 +22,12 @@ REGION_SYSTEM = REGION
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
 """Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
 
-RECORDS = frozenset(
-    {"Composition", "Condition", "DiagnosticReport", "DocumentReference", "MedicationRequest", "Observation"}
-    | {"ServiceRequest"}
-)
-"""Root types that a part may be about, rather than about the patient or visit it names in passing."""
-
 MENTIONED = frozenset({"DocumentReference", "ServiceRequest"})
 """Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1), a document the one that it
 replaces (Jiashan §5)."""
 
 STATED_META = frozenset({"profile", "security"})
 """Parts of `meta` that a sender may state; the exchange writes the others."""
-
-REUSED = "control-id-reused"
 
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
@@ -93,7 +83,7 @@ class Work:
         self._item = item
         self._region = region
         self._held = held
-        self._feed = feed
+        self._judge = Judge(tx, roots, item=item, feed=feed)
         self._meta = {
             "source": f"https://hie.example.org/feeds/{feed}#{item}",
             "tag": [region_tag(region)],
@@ -110,16 +100,16 @@ class Work:
     async def contribute(self, part: int, draft: Draft) -> PartWork:
         """Keep what a part states, unless a parent is missing; finds what only stored state can show."""
         result = PartWork()
-        if await self._is_reused(draft, part):
+        if await self._judge.is_reused(draft, part):
             result.findings.append(finding(REUSED))
         if self._held:
             for key in draft.needs:
-                if not await self._is_known(key.reference):
+                if not await self._judge.is_known(key.reference):
                     result.findings.append(finding("orphan-reference", key.type))
                     result.waits = key.reference
                     return result
         for claim in draft.claims:
-            if not claim.holds(await self._meant(claim)):
+            if not await self._judge.holds(claim):
                 result.findings.append(finding(claim.finding, claim.path))
         for merge in draft.merges:
             result.findings += await self._merge(part, merge)
@@ -132,16 +122,14 @@ class Work:
             await self._alias(alias.alias.reference, alias.target.reference, alias.order)
         stale = False
         digests = []
-        about = _about_what(draft)
+        about = about_what(draft)
         for number, contribution in enumerate(draft.contributions):
             key = contribution.target
             self.agent = self.agent or organisation_reference(key.region, key.organisation)
             known = await self._roots.known(contribution.target.reference)
-            stale = stale or (contribution.target in about and await self._is_stale(contribution, known))
+            stale = stale or (contribution.target in about and await self._judge.is_stale(contribution, known))
             digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
-            result.findings += self._about(contribution, known)
-            result.findings += await self._retired(contribution)
-            result.findings += await self._cancelled(contribution, known)
+            result.findings += await self._judge.findings(contribution, known)
             await self._state(part, number, contribution, known)
             result.roots.append(contribution.target.reference)
         result.duplicate = bool(digests) and digests[0]
@@ -170,39 +158,6 @@ class Work:
     async def forget(self) -> None:
         """Take back everything this item stated (before a replay); its roots are folded anew by `complete`."""
         await self._touch(*await self._roots.take_back(self._item))
-
-    async def _is_known(self, reference: str) -> bool:
-        """Whether a parent is there, under this key or the one that it stands for."""
-        return await self._roots.exists(reference) or await self._roots.exists(await self._roots.resolve(reference))
-
-    async def _is_reused(self, draft: Draft, part: int) -> bool:
-        """Whether the message id, or the document that the part states as new, was there before; what was found when
-        the part came first holds (release, replay)."""
-        if not (await self._is_sent(draft.message_id, part) or await self._is_issued(draft)):
-            return False
-        own = await self._tx.get(PART, self._item, part)
-        return own is None or any(found.code == REUSED for found in decode_findings(own["findings"]))
-
-    async def _is_sent(self, message_id: str, part: int) -> bool:
-        """Whether another part has the message id."""
-        if not message_id:
-            return False
-        rows = await self._tx.select(PART, {"feed": self._feed, "message": message_id}, limit=2)
-        return any((row["item"], row["part"]) != (self._item, part) for row in rows)
-
-    async def _is_issued(self, draft: Draft) -> bool:
-        """Whether another item stated the document as new that this part states as new (Jiashan §5)."""
-        if draft.issues is None:
-            return False
-        key, ending = draft.issues
-        return await self._roots.states(key.reference, ending, besides=self._item)
-
-    async def _meant(self, claim: Claim) -> Resource | None:
-        """The resource that a claim is about, as it stands with what this item has stated so far."""
-        state = await self._roots.fold(claim.about.reference)
-        if state is not None and claim.subject:
-            state = await self._roots.fold(await self._roots.resolve(state.subject)) if state.subject else None
-        return None if state is None else assemble(state.slots)
 
     async def _merge(self, part: int, merge: Merge) -> list[Finding]:
         """Retire a patient in favour of another (Wujiang §6); returns what is to be said about it."""
@@ -249,39 +204,6 @@ class Work:
         """Fold these roots anew; what is said about an alias is written under the root that it stands for."""
         for root in roots:
             self._dirty[await self._roots.standing_for(root)] = None
-
-    async def _is_stale(self, contribution: Contribution, known: Known | None) -> bool:
-        """Whether something younger was applied; for a row only a row of the same key counts (Qingpu §3.2)."""
-        if known is None or not known.exists or not contribution.exists or contribution.seed:
-            return False
-        if contribution.order >= known.last_order:
-            return False
-        return not contribution.digest or contribution.order < await self._roots.last_row(contribution.target.reference)
-
-    def _about(self, contribution: Contribution, known: Known | None) -> Iterable[Finding]:
-        unknown = known is None or not known.exists
-        if unknown and contribution.creates:
-            yield finding(contribution.creates)
-        if unknown and (contribution.revoke or contribution.withdraw):
-            yield finding("nothing-to-cancel")
-
-    async def _retired(self, contribution: Contribution) -> list[Finding]:
-        """Whether a statement about a patient comes under an id that was merged away before (Wujiang §6.7)."""
-        if contribution.target.type != "Patient":
-            return []
-        redirect = await self._roots.redirect_of(contribution.target.reference)
-        late = redirect is not None and redirect.kind == "merge" and contribution.order > redirect.order
-        return [finding("retired-id")] if late else []
-
-    async def _cancelled(self, contribution: Contribution, known: Known | None) -> list[Finding]:
-        """A cancellation of something that is not in that state (Wujiang §4.3)."""
-        codes = {event.code for event in contribution.events}
-        if not codes & {"cancel", "cancel-discharge", "cancel-transfer"}:
-            return []
-        state = await self._roots.fold(contribution.target.reference) if known is not None else None
-        if state is not None and _cancellable(state, codes):
-            return []
-        return [finding("nothing-to-cancel")]
 
     async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
         root = contribution.target.reference
@@ -407,26 +329,3 @@ class Work:
         version = await self._tx.put({"resourceType": kind, "id": identity, "meta": meta, **resource}, new=new)
         self.written[f"{kind}/{identity}"] = version.version
         return True
-
-
-def _about_what(draft: Draft) -> set[Key]:
-    """The roots whose age matters for `stale-update`: a document or report is not stale because its patient or visit
-    was heard of since; a part that is about nothing else is about them."""
-    targets = {contribution.target for contribution in draft.contributions}
-    return {key for key in targets if key.type in RECORDS} or targets
-
-
-def _cancellable(state: Folded, codes: set[str]) -> bool:
-    events = [event.code for event in state.events]
-    if "cancel" in codes:
-        return bool(events) and events[-1] != "cancel"
-    if "cancel-discharge" in codes:
-        status = [code for code in events if code in ("discharge", "cancel-discharge")]
-        return bool(status) and status[-1] == "discharge"
-    transfers = 0
-    for code in events:
-        transfers = max(transfers + _TRANSFERS.get(code, 0), 0)
-    return transfers > 0
-
-
-_TRANSFERS = {"transfer": 1, "cancel-transfer": -1}
