@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from hie.cli.terminal import ConfigFile, Data, Host, MllpPort, Port, Processes, StoreUrl, console, operating, perform
 
@@ -65,7 +66,7 @@ def verify(data: Data = None, store: StoreUrl = None, config: ConfigFile = None)
 
     result = perform(verify_now(operating(data, store, config)))
     for problem in result["problems"]:
-        console.print(f"[red]✗[/red] {problem}")
+        console.print("[red]✗[/red]", escape(problem))
     mark = "[green]✓ sound[/green]" if result["sound"] else "[red]✗ not sound[/red]"
     console.print(f"{mark}: {result['items']} raw items, {result['resources']} resources. Ledger: {result['ledger']}")
     raise typer.Exit(0 if result["sound"] else 1)

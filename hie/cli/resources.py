@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from hie.cli.terminal import ConfigFile, Data, console, operating, perform
 
@@ -44,7 +45,7 @@ def load(
         task = bar.add_task("loading", total=len(files))
         result = perform(run(url, files, senders, lambda: bar.advance(task)))
     for line in result.refused[:20]:
-        console.print(f"[red]✗[/red] {line}")
+        console.print("[red]✗[/red]", escape(line))
     console.print(f"{result.requests} requests, {result.resources} resources, {len(result.refused)} refused")
     raise typer.Exit(1 if result.refused else 0)
 
