@@ -200,6 +200,7 @@ def _coded(
     put = _extension(table.data["url"]) if "url" in table.data else _FORMS[table.get("form", "concept")]
     default, required = table.get("default"), table.get("required")
     empty = bool(table.get("always"))
+    itself = "name" in table.data and table.data["name"] == table.data.get("source")  # the code is the name, and written like it
 
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is not always and not when(node, context):
@@ -212,7 +213,8 @@ def _coded(
         names = read_name(node, context)
         _long_names(names, context)
         context.path = path
-        pairs = [(half_width(str(code)).strip(), names[n] if n < len(names) else "") for n, code in enumerate(values)]
+        sent = [half_width(str(code)).strip() for code in values]
+        pairs = [(code, code if itself else names[n] if n < len(names) else "") for n, code in enumerate(sent)]
         if not pairs and (empty or names):
             pairs = [("", names[0] if names else "")]
         found = [_translate(code_table, code, name, context, empty) for code, name in pairs]

@@ -202,6 +202,13 @@ def test_diagnoses_with_half_of_their_data(value: str, code: dict[str, Any]) -> 
     assert slots(draft(changed("01", (old, value))), "Condition")["code"] == code
 
 
+def test_an_item_is_coded_and_shown_in_half_width() -> None:
+    """The code of a laboratory item is its name, half width, and so is the display (§4)."""
+    found = members(draft(changed("02", ("乙肝表面抗原", "ＨＢｓＡｇ"))), "Observation")
+    codings = [m.slots["code"]["coding"][0] for m in found]
+    assert [(c["code"], c["display"]) for c in codings][-1] == ("HBsAg", "HBsAg")
+
+
 def test_discharge_before_admission() -> None:
     body = changed("07", ('<high value="20260320103000"/>', '<high value="20260301103000"/>'))
     assert "time-order" in finding_codes(body)
