@@ -200,7 +200,9 @@ def _coded(
     put = _extension(table.data["url"]) if "url" in table.data else _FORMS[table.get("form", "concept")]
     default, required = table.get("default"), table.get("required")
     empty = bool(table.get("always"))
-    itself = "name" in table.data and table.data["name"] == table.data.get("source")  # the code is the name, and written like it
+    itself = "name" in table.data and table.data["name"] == table.data.get(
+        "source"
+    )  # the code is the name, and written like it
 
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is not always and not when(node, context):

@@ -12,28 +12,29 @@ from hie.pipeline.prepare import Prepared
 from hie.staging.tables import PART
 from hie.store.port import Transaction
 
-MOST_ENVELOPES = 100
-"""Envelopes around one document that are looked through; a document known only beyond is processed once more."""
+MOST = 100
+"""Parts with the same bytes that are looked through; one that is known only beyond is processed once more."""
 
 
 async def known_part(
-    tx: Transaction, delivery: Delivery, prepared: Prepared, *, enveloped: bool, released: bool
+    tx: Transaction, delivery: Delivery, prepared: Prepared, *, released: bool = False
 ) -> PartOutcome | None:
     """The outcome of an earlier part of this feed with the same bytes, in another item.
 
-    A document (`enveloped`) that its envelope contradicts is judged with that envelope: it is no copy, and a later one
-    in an envelope that fits, or without any, is no copy of it (Jiashan §8, §9.1).
+    What its envelope contradicts was judged with that envelope: the same in one that fits, or the other way round, is
+    no copy of it (Jiashan §8, §9.1). `released`: the contradiction is overruled.
     """
-    body = prepared.record.body
-    if not body or (enveloped and not released and _contradicted(prepared.findings)):
+    if not prepared.record.body:
         return None
-    where = {"feed": delivery.feed, "sha256": sha256(body)}
-    for row in await tx.select(PART, where, limit=MOST_ENVELOPES if enveloped else 2):
-        if row["item"] == delivery.id:
-            continue
-        known = part_outcome(row)
-        if not enveloped or known.disposition in STORED or not _contradicted(known.findings):
-            return known
+    contradicted = not released and _is_contradicted(prepared.findings)
+    where = {"feed": delivery.feed, "sha256": sha256(prepared.record.body)}
+    for most in (2, MOST):
+        rows = await tx.select(PART, where, limit=most)
+        for known in (part_outcome(row) for row in rows if row["item"] != delivery.id):
+            if contradicted == (known.disposition not in STORED and _is_contradicted(known.findings)):
+                return known
+        if len(rows) < most:
+            break
     return None
 
 
@@ -43,6 +44,6 @@ def firsts(parts: Sequence[Prepared]) -> list[int]:
     return [places.setdefault(sha256(one.record.body), place) for place, one in enumerate(parts)]
 
 
-def _contradicted(findings: Iterable[Finding]) -> bool:
+def _is_contradicted(findings: Iterable[Finding]) -> bool:
     """Whether an envelope says something else than its content."""
     return any(found.code == "envelope-mismatch" for found in findings)

@@ -208,8 +208,7 @@ class Settler:
     async def _contribute(
         self, tx: Transaction, work: Work, delivery: Delivery, prepared: Prepared, *, released: bool
     ) -> _Partial:
-        enveloped = self.feeds[delivery.feed].feed.dialect == "cda"
-        known = await known_part(tx, delivery, prepared, enveloped=enveloped, released=released)
+        known = await known_part(tx, delivery, prepared, released=released)
         if known is not None:
             return _Partial(prepared, copy_of=known)
         worst = gravest(prepared.findings)

@@ -291,6 +291,16 @@ async def test_two_rows_of_one_key_are_processed_in_order_of_seq(exchange: Excha
     assert (await exchange.one("Patient"))["name"][0]["text"] == "柯安"
 
 
+async def test_a_row_is_stored_from_the_envelope_of_its_own_institution(exchange: Exchange) -> None:
+    stated = ("patient", {"YLJGYQDM": "12310118MBHE03010J"})
+    elsewhere = upload(stated).replace(b"<YLJGYQDM>12310118MBHE03010J", b"<YLJGYQDM>12310118MBHE03029F", 1)
+    receipt = await exchange.send(elsewhere)
+    assert (receipt.rows, receipt.codes) == ([("1", QUARANTINED)], ["envelope-mismatch"])
+    assert (await exchange.send(upload(stated, batch="B3"))).rows == [("1", ACCEPTED)]
+    assert (await exchange.one("Patient"))["name"][0]["text"] == "柯宁"
+    assert (await exchange.send(upload(stated, batch="B4"))).rows == [("1", "duplicate")]
+
+
 async def test_a_name_that_is_not_the_patient_s_holds_the_report_back(exchange: Exchange) -> None:
     await exchange.send(upload(PERSON, VISIT))
     receipt = await exchange.send(later(("report", {"HZXM": "柯安"})))
