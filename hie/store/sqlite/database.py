@@ -10,8 +10,6 @@ import apsw
 from hie.base.errors import Category, HieError
 
 PAGE_BYTES = 4096
-MAPPED_BYTES = 1 << 36
-"""Address space, not memory: how much of the file may be mapped for reading."""
 _REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
 
 STATEMENTS = 400
@@ -33,7 +31,7 @@ def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> aps
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL")
         connection.execute(
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
-            f"PRAGMA cache_size = -{cache_mib * 1024}; PRAGMA mmap_size = {MAPPED_BYTES};"
+            f"PRAGMA cache_size = -{cache_mib * 1024}; PRAGMA mmap_size = {mapped_bytes(path)};"
             "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864"
         )
     return connection
@@ -41,8 +39,21 @@ def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> aps
 
 def writing_cache_mib() -> int:
     """Page cache of the writing connection: an eighth of the memory, at most 1 GiB."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    return max(64, min(1024, memory // 8))
+    return max(64, min(1024, _memory() // 8 >> 20))
+
+
+def mapped_bytes(path: Path) -> int:
+    """How much of the file is mapped for reading: what half of the memory holds, of a larger file nothing.
+
+    A mapped page that is not in memory is read with its surroundings, as much as the system reads ahead; of a file that
+    does not fit, that drives out what is needed (`docs/decisions/0013-sqlite-layout-and-planner.md`).
+    """
+    most = _memory() // 2
+    return most if not path.exists() or path.stat().st_size <= most else 0
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 class _Translated:
