@@ -9,7 +9,6 @@ from typing import Any
 
 from hie.base.draft import Alias, Claim, Contribution, Event, Key, Member, Merge
 from hie.base.finding import CODES
-from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.field import Field, Slots, compile_field
@@ -63,9 +62,8 @@ class _Member:
 class BlockCompiler:
     """Compiles the blocks of one map for one record type, in the order of the file."""
 
-    def __init__(self, compiler: Compiler, codes: Mapping[str, CodeTable]) -> None:
+    def __init__(self, compiler: Compiler) -> None:
         self.compiler = compiler
-        self.codes = codes
         self.names: set[str] = set()
 
     def order(self, items: Any, table: Table) -> Callable[[Any, Context], str]:
@@ -251,7 +249,7 @@ class BlockCompiler:
 
     def _fields(self, tables: Sequence[Table], deletes: bool) -> tuple[Field, ...]:
         names = frozenset(self.names)
-        made = (compile_field(table, self.compiler, self.codes, names, deletes) for table in tables)
+        made = (compile_field(table, self.compiler, names, deletes) for table in tables)
         return tuple(part for part in made if part is not None)
 
     def _event(self, table: Table) -> Callable[[Any, Context], Event | None] | None:

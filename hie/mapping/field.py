@@ -41,9 +41,7 @@ class Field:
     on_root: bool
 
 
-def compile_field(
-    table: Table, compiler: Compiler, codes: Mapping[str, CodeTable], names: frozenset[str], deletes: bool
-) -> Field | None:
+def compile_field(table: Table, compiler: Compiler, names: frozenset[str], deletes: bool) -> Field | None:
     """A field for the record type of the compiler, `None` when it is not meant for that type."""
     if not compiler.applies(table.data):
         return None
@@ -60,7 +58,7 @@ def compile_field(
     if "reference" in table.data:
         return Field(_reference(target, _block(table, names, compiler), when), on_root)
     if "codes" in table.data:
-        state = _coded(target, table, compiler, codes, when, deletes)
+        state = _coded(target, table, compiler, when, deletes)
     else:
         read = compiler.value(_with_limit(table, target), table, "source", deletes=deletes)
         put = _choice(table.data["choice"]) if "choice" in table.data else _put
@@ -182,14 +180,7 @@ def _valued(target: str, read: Reader, when: Switch, required: str | None, defau
     return state
 
 
-def _coded(
-    target: str,
-    table: Table,
-    compiler: Compiler,
-    codes: Mapping[str, CodeTable],
-    when: Switch,
-    deletes: bool,
-) -> State:
+def _coded(target: str, table: Table, compiler: Compiler, when: Switch, deletes: bool) -> State:
     code_table = compiler.code_map(table.data["codes"], table, "codes")
     if code_table is None:
         return lambda node, context, slots, keys: None
@@ -200,9 +191,8 @@ def _coded(
     put = _extension(table.data["url"]) if "url" in table.data else _FORMS[table.get("form", "concept")]
     default, required = table.get("default"), table.get("required")
     empty = bool(table.get("always"))
-    itself = "name" in table.data and table.data["name"] == table.data.get(
-        "source"
-    )  # the code is the name, and written like it
+    named = table.get("name")
+    itself = named is not None and named == table.get("source")  # the code is the name, which is written like it
 
     def state(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
         if when is not always and not when(node, context):

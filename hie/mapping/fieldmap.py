@@ -119,7 +119,7 @@ def compile_map(
 ) -> tuple[Program, list[Problem]]:
     """Compile a map for one record type; the program is only to be used when there are no problems."""
     compiler = Compiler(dialect, transforms, type, codes)
-    blocks = BlockCompiler(compiler, codes)
+    blocks = BlockCompiler(compiler)
     head = fieldmap.head
     order = blocks.order(head.data["order"], head)
     message_id = compiler.value(head.data["message_id"], head, "message_id") if "message_id" in head.data else None
