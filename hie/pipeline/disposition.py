@@ -13,14 +13,15 @@ def item_disposition(findings: Sequence[Finding], parts: Sequence[PartOutcome]) 
     """The disposition of an item: its own reject or quarantine decides; else what became of its parts.
 
     A single part gives its own disposition. Of several: anything stored makes it accepted, with warnings when any part
-    was not simply accepted; nothing stored and something quarantined makes it quarantined; else rejected.
+    was not simply accepted; nothing stored and something quarantined makes it quarantined; else rejected. A copy of a
+    rejected part is as rejected as that one; a copy of one that waits needs no decision of its own.
     """
     worst = gravest(findings)
     if worst in (Severity.REJECT, Severity.QUARANTINE) or not parts:
         return disposition(findings)
-    kinds = {part.disposition for part in parts}
+    kinds = {_D.REJECTED if part.original is _D.REJECTED else part.disposition for part in parts}
     if len(parts) == 1 and _D.DUPLICATE not in kinds and worst is Severity.INFO:
-        return parts[0].disposition
+        return kinds.pop()
     if kinds & STORED:
         clean = kinds <= {_D.ACCEPTED, _D.DUPLICATE} and worst is Severity.INFO
         return _D.ACCEPTED if clean else _D.ACCEPTED_WITH_WARNINGS

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from hie.staging.ledger import ledger
 from tests.adapters.jiashan_exchange import JSYY, JSZY, Exchange, changed, sample
 
 DOOR = "jiashan-soap"
@@ -81,6 +82,8 @@ async def test_a_copy_of_a_refused_document_is_refused() -> None:
     exchange = Exchange()
     assert await exchange.status(UNREGISTERED) == ("rejected", ["org-unknown"])
     assert await told(exchange, register(UNREGISTERED, "a")) == ("AR", ["org-unknown"])
+    found = await ledger(exchange.store)
+    assert (found.received, found.stored, found.rejected) == (2, 0, 2)
 
 
 @pytest.mark.parametrize("doors", ["soap soap", "cda soap", "soap cda", "cda cda"])
