@@ -50,8 +50,8 @@ from hie.pipeline.operate import Operator
 from hie.pipeline.persons import linked
 from hie.pipeline.retry import try_again
 from hie.pipeline.silence import watch
-from hie.pipeline.work import region_tag
 from hie.pipeline.workers import Workers, prepare_here
+from hie.pipeline.writing import region_tag
 from hie.plugin import Adapter
 from hie.search.extract import Extractors
 from hie.store.copy import unfinished

@@ -43,14 +43,19 @@ class Counting:
         """Add one to a counter of the ledger."""
         self._ledger.append(what)
 
+    def gone(self, row: Row) -> None:
+        """Take back what was counted of a part that is no more."""
+        if row["organisation"] is not None:
+            found, made = decode_findings(row["findings"]), len(stored(row["resources"]))
+            counts = counts_of_part(found, made, self._runtime.dimension, str(row["label"]))
+            self._tallying.take_back(str(row["organisation"]), counts)
+
     async def part(self, row: Row, findings: Sequence[Finding], resources: int) -> None:
         """Count a part that is about to become `row`; a copy is not counted."""
         dimension = self._runtime.dimension
         before = await self._tx.get(PART, row["item"], row["part"]) if self._again else None
-        if before is not None and before["organisation"] is not None:
-            found, made = decode_findings(before["findings"]), len(stored(before["resources"]))
-            counts = counts_of_part(found, made, dimension, str(before["label"]))
-            self._tallying.take_back(str(before["organisation"]), counts)
+        if before is not None:
+            self.gone(before)
         if row["organisation"] is not None:
             counts = counts_of_part(findings, resources, dimension, str(row["label"]))
             self._tallying.add(str(row["organisation"]), counts, f"{self._delivery.id}/{row['part']!s}")

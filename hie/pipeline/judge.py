@@ -37,7 +37,9 @@ class Judge:
 
     async def is_known(self, reference: str) -> bool:
         """Whether a parent is there, under this key or the one that it stands for."""
-        return await self._roots.exists(reference) or await self._roots.exists(await self._roots.resolve(reference))
+        return await self._roots.stands(reference) or await self._roots.stands(
+            await self._roots.redirects.resolve(reference)
+        )
 
     async def is_reused(self, draft: Draft, part: int) -> bool:
         """Whether the message id, or the document that the part states as new, was there before (common rules §2.2,
@@ -65,7 +67,9 @@ class Judge:
         """Whether a claim agrees with the resource that it is about."""
         state = await self._roots.fold(claim.about.reference)
         if state is not None and claim.subject:
-            state = await self._roots.fold(await self._roots.resolve(state.subject)) if state.subject else None
+            state = (
+                await self._roots.fold(await self._roots.redirects.resolve(state.subject)) if state.subject else None
+            )
         return claim.holds(None if state is None else assemble(state.slots))
 
     async def is_stale(self, contribution: Contribution, known: Known | None) -> bool:
@@ -88,7 +92,7 @@ class Judge:
         """Whether a statement about a patient comes under an id that was merged away before (Wujiang §6.7)."""
         if contribution.target.type != "Patient":
             return []
-        redirect = await self._roots.redirect_of(contribution.target.reference)
+        redirect = await self._roots.redirects.of(contribution.target.reference)
         late = redirect is not None and redirect.kind == "merge" and contribution.order > redirect.order
         return [finding("retired-id")] if late else []
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from hie.base.draft import Contribution
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
+from hie.pipeline.redirects import Redirects
 from hie.pipeline.statements import Statements
-from hie.staging.tables import CONTRIBUTION, MENTION, REDIRECT, ROOT, WITHDRAWAL
+from hie.staging.tables import CONTRIBUTION, MENTION, ROOT, WITHDRAWAL
 from hie.store.port import Transaction
 from hie.store.table import Row
 
@@ -40,16 +40,8 @@ class Known:
         return self.state != PENDING
 
 
-class Redirect(NamedTuple):
-    """A Patient reference that stands for `target`, since `order`; `kind` is `alias` or `merge`."""
-
-    target: str
-    order: str
-    kind: str
-
-
 class Roots:
-    """The roots that one transaction touches; reads each row once, writes each once."""
+    """The roots that one transaction touches, with the `redirects` between them; each row is read once."""
 
     def __init__(self, tx: Transaction, *, aliased: bool = False) -> None:
         """`aliased`: every type may have aliases (a FHIR feed), not Patients alone."""
@@ -57,8 +49,8 @@ class Roots:
         self._aliased = aliased
         self._known: dict[str, Known | None] = {}
         self._revoked: set[str] = set()
-        self._redirects: dict[str, Redirect | None] = {}
-        self._sources: dict[str, list[str]] = {}
+        self._doubted: set[str] = set()
+        self.redirects = Redirects(tx)
         self._statements = Statements(tx)
         self._withdrawals: dict[str, str | None] = {}
 
@@ -78,6 +70,10 @@ class Roots:
         known = await self.known(root)
         return known is not None and known.exists
 
+    async def stands(self, root: str) -> bool:
+        """Whether the root is there to hang on, by what is stated now: not what an item said that is taken back."""
+        return root not in self._doubted and await self.exists(root)
+
     async def is_taken_back(self, root: str) -> bool:
         """Whether all that was said about a root without a parent has been taken back."""
         known = await self.known(root)
@@ -95,13 +91,15 @@ class Roots:
 
     async def last_row(self, root: str) -> str:
         """The order key of the youngest row about the root itself, not one that only speaks of it in passing."""
-        aliases = await self._aliases(root) if self._aliased or root.startswith("Patient/") else ()
+        aliases = await self.redirects.aliases(root) if self._aliased or root.startswith("Patient/") else ()
         stated = await self._statements.about(root, aliases)
         return max((placed.order for placed in stated if placed.contribution.digest), default="")
 
     def expect(self, root: str, known: Known) -> None:
         """Remember the state that a contribution of this transaction will bring about."""
         self._known[root] = known
+        if known.exists:
+            self._doubted.discard(root)
 
     async def state(self, item: str, part: int, number: int, root: str, contribution: Contribution) -> None:
         """Keep one contribution."""
@@ -128,7 +126,7 @@ class Roots:
         """Where each mentioned reference leads; None while there is no such resource."""
         found: dict[str, str | None] = {}
         for mention in mentions:
-            target = await self.resolve(mention) if self._aliased else mention
+            target = await self.redirects.resolve(mention) if self._aliased else mention
             found[mention] = target if await self.exists(target) or await self._is_kept(target) else None
         return found
 
@@ -166,8 +164,8 @@ class Roots:
         aliases: Sequence[str] = ()
         read = False
         if self._aliased or root.startswith("Patient/"):
-            aliases = await self._aliases(root)
-            retired = await self.redirect_of(root)
+            aliases = await self.redirects.aliases(root)
+            retired = await self.redirects.of(root)
             read = retired is not None  # an alias has no row of its own, and seems new
             if retired is not None and retired.kind == "merge":
                 stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
@@ -188,19 +186,6 @@ class Roots:
                 found[source] = max(known)
         return fold(root, stated, found)
 
-    async def _aliases(self, root: str) -> list[str]:
-        """The references that stand for `root` as aliases, directly or through others."""
-        found = [root]
-        for one in found:
-            for source in await self.sources(one):
-                if await self._is_alias(source) and source not in found:
-                    found.append(source)
-        return found[1:]
-
-    async def _is_alias(self, root: str) -> bool:
-        redirect = await self.redirect_of(root)
-        return redirect is not None and redirect.kind == "alias"
-
     async def standing_for(self, root: str) -> str:
         """The root under which `root` is written: itself, unless it is an alias."""
         return (await self._heads(root))[-1]
@@ -209,29 +194,48 @@ class Roots:
         """The roots under which what is stated about `root` is folded: itself, and those that it stands for."""
         found = [root]
         while self._aliased or root.startswith("Patient/"):
-            redirect = await self.redirect_of(found[-1])
+            redirect = await self.redirects.of(found[-1])
             if redirect is None or redirect.kind != "alias" or redirect.target in found:
                 break
             found.append(redirect.target)
         return found
 
+    async def parts_about(self, root: str) -> list[tuple[str, int]]:
+        """The items and parts that state something about a root."""
+        return [(placed.item, placed.part) for placed in await self._statements.about(root, read=True)]
+
+    async def stated_by(self, item: str) -> list[str]:
+        """The roots that an item states something about."""
+        rows = await self._tx.select(CONTRIBUTION, {"item": item})
+        return list(dict.fromkeys(str(row["root"]) for row in rows))
+
     async def take_back(self, item: str) -> list[str]:
         """Remove all that an item stated, and read everything anew; returns the roots that it was about."""
-        roots = [str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"item": item})]
+        roots = await self.stated_by(item)
         for root in roots:
             for head in await self._heads(root) if root.startswith(STAYING) else ():
                 await self._statements.void(head)
         await self._tx.remove(CONTRIBUTION, {"item": item})
+        await self.redirects.take_back(item)
         self._statements.forget()
         self._known.clear()
+        for root in roots:
+            state = await self.fold(root)
+            if state is None or _how(state) == PENDING:
+                self._doubted.add(root)
         return roots
+
+    async def forget(self, root: str) -> bool:
+        """Forget a root that nothing is stated about any more; whether that is so."""
+        if await self._tx.select(CONTRIBUTION, {"root": root}, limit=1):
+            return False
+        await self._tx.remove(ROOT, {"root": root})
+        self._known[root] = None
+        return True
 
     async def save(self, state: Folded) -> Known:
         """Write what is known of a root after folding it."""
-        how = PENDING if not state.exists and not state.revoked else (REVOKED if state.revoked else LIVE)
-        if state.revoked and not state.exists and not state.slots:
-            how = PENDING
-        known = Known(how, state.parent, state.subject, state.last_order, state.digest)
+        known = Known(_how(state), state.parent, state.subject, state.last_order, state.digest)
         self._known[state.reference] = known
         await self._tx.upsert(
             ROOT,
@@ -259,57 +263,16 @@ class Roots:
     async def about(self, subject: str) -> list[str]:
         """The roots whose stated subject is `subject` or leads there."""
         found = [str(row["root"]) for row in await self._tx.select(ROOT, {"subject": subject})]
-        for source in await self.sources(subject):
+        for source in await self.redirects.sources(subject):
             found += await self.about(source)
         return found
 
-    async def sources(self, patient: str) -> list[str]:
-        """The Patient references that stand for `patient` directly."""
-        if patient not in self._sources:
-            rows = await self._tx.select(REDIRECT, {"target": patient})
-            self._sources[patient] = sorted(str(row["source"]) for row in rows)
-        found = []
-        for source in self._sources[patient]:
-            redirect = await self.redirect_of(source)
-            if redirect is not None and redirect.target == patient:
-                found.append(source)
-        return found
 
-    async def leading_to(self, patient: str) -> list[str]:
-        """The Patient references that stand for `patient`, directly or through others."""
-        found = [patient]
-        for one in found:
-            found += [source for source in await self.sources(one) if source not in found]
-        return found[1:]
-
-    async def resolve(self, patient: str) -> str:
-        """Follow aliases and merges of a Patient reference to the end."""
-        return (await self.way(patient))[-1]
-
-    async def way(self, patient: str) -> list[str]:
-        """A Patient reference and those that it leads to by aliases and merges, in order."""
-        found = [patient]
-        while (redirect := await self.redirect_of(found[-1])) is not None and redirect.target not in found:
-            found.append(redirect.target)
-        return found
-
-    async def redirect_of(self, patient: str) -> Redirect | None:
-        """Where a Patient reference leads in one step; of several statements the earliest counts."""
-        if patient not in self._redirects:
-            rows = await self._tx.select(REDIRECT, {"source": patient})
-            found = [Redirect(str(row["target"]), str(row["ord"]), str(row["kind"])) for row in rows]
-            self._redirects[patient] = min(found, key=lambda r: (r.order, r.target), default=None)
-        return self._redirects[patient]
-
-    async def redirect(self, source: str, target: str, order: str, kind: str) -> bool:
-        """State that `source` stands for `target`; whether that changes where it leads."""
-        before = await self.resolve(source)
-        row = await self._tx.get(REDIRECT, source, target)
-        if row is None or str(row["ord"]) > order:
-            await self._tx.upsert(REDIRECT, {"source": source, "target": target, "ord": order, "kind": kind})
-        del self._redirects[source]
-        self._sources.pop(target, None)
-        return before != await self.resolve(source)
+def _how(state: Folded) -> str:
+    """`Known.state` of a root by its fold."""
+    if not state.exists and not (state.revoked and state.slots):
+        return PENDING
+    return REVOKED if state.revoked else LIVE
 
 
 def _known(row: Row) -> Known:

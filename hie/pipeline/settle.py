@@ -1,40 +1,30 @@
 """Settle: what the pure stages made of an item, into the store, inside one transaction."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 
 from hie.base.clock import instant, micros
-from hie.base.finding import Disposition, Finding, Severity, disposition, finding, gravest
+from hie.base.finding import Disposition, Finding, finding
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
 from hie.base.record import Delivery, Parsed
+from hie.pipeline.arrival import NOTHING_KNOWN, Arrivals, arrivals_of
 from hie.pipeline.codec import decode_findings, encode_findings
-from hie.pipeline.copies import firsts, known_part
 from hie.pipeline.counting import Counting, sender
-from hie.pipeline.disposition import STORED, item_disposition
+from hie.pipeline.disposition import item_disposition
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number, part_outcome, part_row, raw_row
 from hie.pipeline.judge import REUSED
+from hie.pipeline.partial import Partial, contribute, contribute_all, outcome_of_part
 from hie.pipeline.persons import Persons
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.provenance import provenance, provenance_id
 from hie.pipeline.roots import Roots
-from hie.pipeline.work import MENTIONED, PartWork, Work, region_tag
-from hie.staging.states import SETTLES, Event, State, advance
+from hie.pipeline.work import MENTIONED, Work
+from hie.pipeline.writing import region_tag
+from hie.staging.states import IN_FLIGHT, SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Transaction
 from hie.store.table import Row
 from hie.wire.safejson import loads_own
-
-
-@dataclass(slots=True)
-class _Partial:
-    """A part under way inside the transaction: worked on, or recognised as a copy of a known one, or of an earlier part
-    of the item (`twin`, its place)."""
-
-    prepared: Prepared
-    work: PartWork | None = None
-    copy_of: PartOutcome | None = None
-    twin: int | None = None
 
 
 class Settler:
@@ -89,20 +79,25 @@ class Settler:
         again: bool = False,
     ) -> ItemOutcome:
         work = self._work(tx, delivery)
+        arrivals = await arrivals_of(tx, delivery.id) if again else NOTHING_KNOWN
         if again:
             await work.forget()
-        partials = await self._contribute_all(tx, work, delivery, parts)
+        batch = self.feeds[delivery.feed].feed.dialect == "hl7v2"
+        partials = await contribute_all(tx, work, delivery, parts, arrivals, batch=batch)
         found = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         if any(partial.work is not None and partial.work.waits for partial in partials):
             await counting.flush()
-            outcomes = await self._released_by_itself(tx, delivery, parts, outcomes)
+            outcomes = await self._released_by_itself(tx, delivery, parts, outcomes, arrivals)
+        if again:
+            await self._drop_parts(tx, delivery, frozenset(one.part for one in outcomes), counting)
+            await self._settle_again(tx, dict.fromkeys(work.left))
         how = item_disposition(found, outcomes)
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:
             claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
         counting.item(row, found, sender(self.feeds[delivery.feed], parsed))
-        counting.ledger(how.value)
+        counting.ledger("replayed" if again else how.value)
         row.update(
             state=advance(claimed, SETTLES[how]).value,
             disposition=how.value,
@@ -122,6 +117,22 @@ class Settler:
             parsed.context,
         )
 
+    async def _drop_parts(self, tx: Transaction, delivery: Delivery, kept: frozenset[int], counting: Counting) -> None:
+        """Remove the rows of parts that an item was said to have before and has not now."""
+        for row in await tx.select(PART, {"item": delivery.id}):
+            if row["part"] not in kept:
+                counting.gone(row)
+                await tx.remove(PART, {"item": delivery.id, "part": row["part"]})
+
+    async def _settle_again(self, tx: Transaction, items: Iterable[str]) -> None:
+        """Process settled items once more, since something that they hang on is gone."""
+        for item in items:
+            row = await tx.get(RAW_ITEM, item)
+            if row is not None and State(str(row["state"])) not in IN_FLIGHT:
+                delivery = delivery_of(row)
+                await self.settle(tx, delivery, *prepare(self.feeds[delivery.feed], delivery), row, again=True)
+                await tx.upsert(RAW_ITEM, row)
+
     async def release(self, tx: Transaction, item: Row, parts: frozenset[int], *, waited: bool = False) -> None:
         """Process single quarantined parts of an item again: by an operator, in spite of quarantine findings, or
         because the parent they `waited` for came."""
@@ -135,7 +146,7 @@ class Settler:
         state = advance(advance(State(str(item["state"])), Event.RELEASE), SETTLES[how])
         await tx.upsert(RAW_ITEM, {**item, "state": state.value, "disposition": how.value})
 
-    def _about_the_envelope(self, delivery: Delivery, partials: Sequence[_Partial], row: Row) -> tuple[Finding, ...]:
+    def _about_the_envelope(self, delivery: Delivery, partials: Sequence[Partial], row: Row) -> tuple[Finding, ...]:
         """Findings of rows that are about the envelope: its batch number is the message id (Qingpu §3). `row` has what
         was found when it came."""
         if self.feeds[delivery.feed].feed.dialect != "rows":
@@ -146,21 +157,34 @@ class Settler:
             work.findings.remove(reused)
         return (reused,) if worked or reused in decode_findings(row["findings"]) else ()
 
-    async def _again(self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], *, waited: bool) -> None:
+    async def _again(
+        self,
+        tx: Transaction,
+        delivery: Delivery,
+        parts: Sequence[Prepared],
+        arrivals: Arrivals = NOTHING_KNOWN,
+        *,
+        waited: bool,
+    ) -> None:
         """Process quarantined parts of an item that has been worked on."""
         work = self._work(tx, delivery, held=waited)
         counting = Counting(tx, self.feeds[delivery.feed], delivery, again=True)
-        partials = [await self._contribute(tx, work, delivery, one, released=not waited) for one in parts]
+        partials = [await contribute(tx, work, delivery, one, arrivals, released=not waited) for one in parts]
         await self._finish(tx, work, delivery, partials, counting, copies=True)
         await counting.flush()
 
     async def _released_by_itself(
-        self, tx: Transaction, delivery: Delivery, parts: Sequence[Prepared], outcomes: list[PartOutcome]
+        self,
+        tx: Transaction,
+        delivery: Delivery,
+        parts: Sequence[Prepared],
+        outcomes: list[PartOutcome],
+        arrivals: Arrivals,
     ) -> list[PartOutcome]:
         """The outcomes after parts of this item were processed again, because rows of other items that it released
         brought their parents (Qingpu §3.1)."""
         while late := await self._with_parent(tx, delivery.id):
-            await self._again(tx, delivery, [one for one in parts if one.record.part in late], waited=True)
+            await self._again(tx, delivery, [one for one in parts if one.record.part in late], arrivals, waited=True)
             outcomes = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
         return outcomes
 
@@ -187,47 +211,12 @@ class Settler:
             profiles=self.feeds[delivery.feed].profiles,
         )
 
-    async def _contribute_all(
-        self, tx: Transaction, work: Work, delivery: Delivery, parts: Sequence[Prepared]
-    ) -> list[_Partial]:
-        """The parts of an item one after the other. In a batch of messages the same bytes a second time are a copy, the
-        same message id with other bytes is noted (Wujiang §8.3, common rules §2.2)."""
-        if len(parts) == 1 or self.feeds[delivery.feed].feed.dialect != "hl7v2":
-            return [await self._contribute(tx, work, delivery, one, released=False) for one in parts]
-        partials: list[_Partial] = []
-        sent: set[str] = set()
-        for place, (one, first) in enumerate(zip(parts, firsts(parts), strict=True)):
-            if first != place:
-                partials.append(_Partial(one, twin=first))
-                continue
-            partial = await self._contribute(tx, work, delivery, one, released=False)
-            _note_reuse(partial, sent)
-            partials.append(partial)
-        return partials
-
-    async def _contribute(
-        self, tx: Transaction, work: Work, delivery: Delivery, prepared: Prepared, *, released: bool
-    ) -> _Partial:
-        known = await known_part(tx, delivery, prepared, released=released)
-        if known is not None:
-            return _Partial(prepared, copy_of=known)
-        worst = gravest(prepared.findings)
-        if prepared.draft is None or worst is Severity.REJECT or (worst is Severity.QUARANTINE and not released):
-            return _Partial(prepared)
-        if released:
-            prepared = replace(prepared, findings=tuple(_lowered(f) for f in prepared.findings))
-        assert prepared.draft is not None
-        done = await work.contribute(prepared.record.part, prepared.draft)
-        if released:
-            done.findings = [_lowered(f) for f in done.findings]
-        return _Partial(prepared, done)
-
     async def _finish(
         self,
         tx: Transaction,
         work: Work,
         delivery: Delivery,
-        partials: Sequence[_Partial],
+        partials: Sequence[Partial],
         counting: Counting,
         *,
         copies: bool,
@@ -241,7 +230,7 @@ class Settler:
         for partial in partials:
             if partial.twin is not None:
                 partial.copy_of = outcomes[partial.twin]
-            outcomes.append(_outcome(partial, work))
+            outcomes.append(await outcome_of_part(partial, work))
         received = micros(delivery.received)
         runtime = self.feeds[delivery.feed]
         for partial, outcome in zip(partials, outcomes, strict=True):
@@ -288,47 +277,3 @@ class Settler:
         if profiles:
             made["meta"] = {"profile": list(profiles), **made["meta"]}
         await tx.put(made, new=first)
-
-
-def _outcome(partial: _Partial, work: Work) -> PartOutcome:
-    record, draft = partial.prepared.record, partial.prepared.draft
-    if partial.copy_of is not None:
-        known = partial.copy_of
-        first = known.original or known.disposition
-        return replace(known, part=record.part, disposition=Disposition.DUPLICATE, original=first)
-    findings = partial.prepared.findings
-    resources: tuple[str, ...] = ()
-    how = disposition(findings)
-    if partial.work is not None:
-        late = [f for root in partial.work.roots for f in work.findings.get(root, ())]
-        findings = tuple(dict.fromkeys((*findings, *partial.work.findings, *late)))
-        how = disposition(findings)
-        if partial.work.duplicate and how in STORED:
-            how = Disposition.DUPLICATE
-        resources = work.resources_of(partial.work) if how in STORED else ()
-    key = draft.key if draft is not None else record.key
-    return PartOutcome(
-        record.part,
-        record.label or record.type,
-        key,
-        record.message_id,
-        how,
-        findings,
-        resources,
-        versions=work.written,
-    )
-
-
-def _note_reuse(partial: _Partial, sent: set[str]) -> None:
-    """Note a message id that stood in the batch before; `sent` are those so far."""
-    message = partial.prepared.draft.message_id if partial.prepared.draft is not None else ""
-    reused = finding(REUSED)
-    if message in sent and partial.work is not None and reused not in partial.work.findings:
-        partial.work.findings.append(reused)
-    if message:
-        sent.add(message)
-
-
-def _lowered(found: Finding) -> Finding:
-    """A quarantine finding that an operator has overruled."""
-    return replace(found, severity=Severity.WARN) if found.severity is Severity.QUARANTINE else found

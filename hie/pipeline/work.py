@@ -7,18 +7,20 @@ from typing import Any
 
 from hie.base.draft import Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.base.systems import REGION, identifier_system
+from hie.base.systems import identifier_system
 from hie.fold.finish import diagnoses, finish, link_merged, organisation_reference
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
+from hie.pipeline.codec import decode_findings
 from hie.pipeline.feed import no_profiles
 from hie.pipeline.judge import REUSED, Judge, about_what
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
+from hie.pipeline.unstated import Unstated
+from hie.pipeline.writing import Writing
+from hie.staging.tables import PART
 from hie.store.port import Transaction
-from hie.wire.safejson import dumps, loads_own
 
-REGION_SYSTEM = REGION
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
 """Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
 
@@ -26,18 +28,10 @@ MENTIONED = frozenset({"DocumentReference", "ServiceRequest"})
 """Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1), a document the one that it
 replaces (Jiashan §5)."""
 
-STATED_META = frozenset({"profile", "security"})
-"""Parts of `meta` that a sender may state; the exchange writes the others."""
-
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
 
 Resource = dict[str, Any]
-
-
-def region_tag(region: str) -> dict[str, str]:
-    """The tag that every resource written from a feed carries (common rules §4.2)."""
-    return {"system": REGION_SYSTEM, "code": region}
 
 
 @dataclass(slots=True)
@@ -57,7 +51,8 @@ class Work:
     """One item's unit of work. Call `contribute` for each part, then `complete` once.
 
     Afterwards `written` holds the references and version numbers of what changed, `born` the roots that are new,
-    `findings` by root those that showed only in the fold, `agent` the Organization that sent the item.
+    `findings` by root those that showed only in the fold, `agent` the Organization that sent the item, `left` other
+    items of which something hung on what the item stated before and nobody states now.
     """
 
     def __init__(
@@ -75,27 +70,29 @@ class Work:
     ) -> None:
         """`mentioned` are the types that resources of the feed mention, None when any (FHIR)."""
         self._tx = tx
-        self._profiles = profiles
         self._roots = roots
         self._mentioned = mentioned
         self._own: set[str] = set()
         self._persons = persons
+        self._unstated: Unstated | None = None
         self._item = item
         self._region = region
         self._held = held
         self._judge = Judge(tx, roots, item=item, feed=feed)
-        self._meta = {
-            "source": f"https://hie.example.org/feeds/{feed}#{item}",
-            "tag": [region_tag(region)],
-        }
+        self._writing = Writing(tx, f"https://hie.example.org/feeds/{feed}#{item}", region, profiles)
         self.agent = ""
         self._binaries: list[tuple[Key, str, bytes]] = []
         self._dirty: dict[str, None] = {}
         self._fresh: set[str] = set()
         self._resources: dict[str, list[str]] = {}
-        self.written: dict[str, int] = {}
+        self.written = self._writing.written
         self.born: list[str] = []
         self.findings: dict[str, list[Finding]] = {}
+        self.left: list[str] = []
+
+    async def would_wait(self, draft: Draft) -> bool:
+        """Whether something that a part hangs on is not there."""
+        return self._held and not all([await self._judge.is_known(key.reference) for key in draft.needs])
 
     async def contribute(self, part: int, draft: Draft) -> PartWork:
         """Keep what a part states, unless a parent is missing; finds what only stored state can show."""
@@ -141,7 +138,19 @@ class Work:
         """Fold and finish every root that was touched, parents first, and write what changed."""
         for key, content_type, body in self._binaries:
             data = b64encode(body).decode("ascii")
-            await self._put({"resourceType": "Binary", "id": key.id, "contentType": content_type, "data": data})
+            await self._writing.put({"resourceType": "Binary", "id": key.id, "contentType": content_type, "data": data})
+        if self._unstated is not None:
+            await self._touch(*self._unstated.roots)
+            for source in self._unstated.sources:
+                await self._lead_elsewhere(source)
+        await self._fold_all()
+        if self._unstated is not None:
+            self._dirty.update(dict.fromkeys(await self._unstated.forget_roots()))
+            await self._fold_all()
+            self.left = self._unstated.left
+            await self._unstated.delete(one for resources in self._resources.values() for one in resources)
+
+    async def _fold_all(self) -> None:
         while self._dirty:
             batch = sorted(self._dirty, key=lambda root: (RANK.get(root.partition("/")[0], 3), root))
             self._dirty = {}
@@ -155,19 +164,29 @@ class Work:
         """The resources that the roots of a part consist of."""
         return tuple(dict.fromkeys(r for root in part.roots for r in self._resources.get(root, ())))
 
+    async def is_found_elsewhere(self, root: str, found: Finding) -> bool:
+        """Whether a part of another item that states something about a root has the finding."""
+        for item, part in await self._roots.parts_about(root):
+            row = await self._tx.get(PART, item, part) if item != self._item else None
+            if row is not None and found in decode_findings(row["findings"]):
+                return True
+        return False
+
     async def forget(self) -> None:
-        """Take back everything this item stated (before a replay); its roots are folded anew by `complete`."""
-        await self._touch(*await self._roots.take_back(self._item))
+        """Take back everything this item stated (before a replay); its roots are folded anew by `complete`, and what
+        nobody states any more goes."""
+        self._unstated = Unstated(self._tx, self._roots, self._persons, self._item)
+        await self._unstated.take_back()
 
     async def _merge(self, part: int, merge: Merge) -> list[Finding]:
         """Retire a patient in favour of another (Wujiang §6); returns what is to be said about it."""
         prior, target = merge.prior.reference, merge.target.reference
-        if prior in await self._roots.way(target):
+        if prior in await self._roots.redirects.way(target):
             return [finding("merge-inverse", merge.path)]
-        repeated = await self._roots.resolve(prior) == await self._roots.resolve(target)
+        repeated = await self._roots.redirects.resolve(prior) == await self._roots.redirects.resolve(target)
         known = await self._roots.exists(prior)
-        former = await self._roots.redirect_of(prior)
-        await self._roots.redirect(prior, target, merge.order, "merge")
+        former = await self._roots.redirects.of(prior)
+        await self._roots.redirects.state(prior, target, merge.order, "merge", self._item)
         identifier = {
             "system": identifier_system(merge.prior.organisation, merge.prior.kind),
             "value": merge.prior.value,
@@ -175,23 +194,20 @@ class Work:
         slot = f"identifier[]#{merge.prior.kind}"
         stub = Contribution(merge.prior, merge.order, {slot: identifier}, seed=True)
         await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
-        retired = await self._roots.leading_to(prior)
+        retired = await self._roots.redirects.leading_to(prior)
         await self._touch(prior, target, *retired, *([former.target] if former is not None else []))
-        self._dirty.update(dict.fromkeys(await self._roots.about(prior)))
-        if self._mentioned is None:
-            self._dirty.update(dict.fromkeys(await self._roots.mentioning(prior)))
+        await self._lead_elsewhere(prior)
         if repeated:
             return [finding("merge-repeat", merge.path)]
         return [] if known else [finding("merge-stub", merge.path)]
 
     async def _alias(self, alias: str, target: str, order: str) -> None:
-        former = await self._roots.redirect_of(alias)
-        if alias == target or not await self._roots.redirect(alias, target, order, "alias"):
+        former = await self._roots.redirects.of(alias)
+        if alias == target or not await self._roots.redirects.state(alias, target, order, "alias", self._item):
             return
         await self._touch(target, *([former.target] if former is not None else []))
-        self._dirty.update(dict.fromkeys(await self._roots.about(alias)))
+        await self._lead_elsewhere(alias)
         if self._mentioned is None:
-            self._dirty.update(dict.fromkeys(await self._roots.mentioning(alias)))
             self.born.append(alias)
         resource_type, _, resource_id = alias.partition("/")
         version = await self._tx.read(resource_type, resource_id)
@@ -199,6 +215,12 @@ class Work:
             if resource_type == "Patient":
                 await self._persons.remove(alias)
             await self._tx.delete(resource_type, resource_id)
+
+    async def _lead_elsewhere(self, reference: str) -> None:
+        """Fold anew what names a reference that has come to stand for another, or stands for none any more."""
+        self._dirty.update(dict.fromkeys(await self._roots.about(reference)))
+        if self._mentioned is None:
+            self._dirty.update(dict.fromkeys(await self._roots.mentioning(reference)))
 
     async def _touch(self, *roots: str) -> None:
         """Fold these roots anew; what is said about an alias is written under the root that it stands for."""
@@ -273,10 +295,10 @@ class Work:
             if self._mentioned is None or state.type in self._mentioned:
                 mentioning = await self._roots.mentioning(root)
                 self._dirty.update(dict.fromkeys(one for one in mentioning if one not in self._own))
-        parent = await self._current(state.parent) if state.parent else None
+        parent = await self._writing.current(state.parent) if state.parent else None
         children = await self._roots.children(root)
         named = root if state.type == "Patient" else state.subject
-        subject = await self._roots.resolve(named) if named else None
+        subject = await self._roots.redirects.resolve(named) if named else None
         gone = await self._gone(state)
         resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children, gone=gone)
         if state.type == "Patient":
@@ -289,7 +311,7 @@ class Work:
         for resource in resources:
             if resource["resourceType"] == "Patient":
                 resource = await self._persons.place(resource, self._region)
-            changed = await self._put(resource, new=new) or changed
+            changed = await self._writing.put(resource, new=new) or changed
         if changed:
             for child in children:
                 if RANK.get(child.reference.partition("/")[0], 3) > RANK.get(root.partition("/")[0], 3):
@@ -297,35 +319,6 @@ class Work:
 
     async def _link_merged(self, patient: Resource) -> None:
         reference = f"Patient/{patient['id']}"
-        retired = await self._roots.redirect_of(reference)
-        merged = [s for s in await self._roots.sources(reference) if await self._is_merged(s)]
+        retired = await self._roots.redirects.of(reference)
+        merged = [s for s in await self._roots.redirects.sources(reference) if await self._roots.redirects.is_merged(s)]
         link_merged(patient, retired.target if retired is not None and retired.kind == "merge" else None, merged)
-
-    async def _is_merged(self, patient: str) -> bool:
-        redirect = await self._roots.redirect_of(patient)
-        return redirect is not None and redirect.kind == "merge"
-
-    async def _current(self, reference: str) -> Resource | None:
-        resource_type, _, resource_id = reference.partition("/")
-        version = await self._tx.read(resource_type, resource_id)
-        return None if version is None or version.deleted else loads_own(version.body)
-
-    async def _put(self, resource: Resource, *, new: bool = False) -> bool:
-        """Write a resource if anything but `meta` differs from what is stored; whether it did. One that is `new` need
-        not be compared."""
-        profiles = self._profiles(resource)
-        if profiles:
-            stated = resource.get("meta", {})
-            resource["meta"] = {**stated, "profile": list(dict.fromkeys((*stated.get("profile", ()), *profiles)))}
-        before = None if new else await self._current(f"{resource['resourceType']}/{resource['id']}")
-        if before is not None:
-            kept = {name: part for name, part in before.pop("meta", {}).items() if name in STATED_META}
-            if kept:
-                before["meta"] = kept
-            if before == resource and dumps(before) == dumps({name: resource[name] for name in before}):
-                return False
-        kind, identity = resource.pop("resourceType"), resource.pop("id")
-        meta = {**self._meta, **resource.pop("meta", {})}
-        version = await self._tx.put({"resourceType": kind, "id": identity, "meta": meta, **resource}, new=new)
-        self.written[f"{kind}/{identity}"] = version.version
-        return True

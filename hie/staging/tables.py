@@ -91,14 +91,15 @@ revoked or pending; `parent` and `subject` as stated."""
 
 REDIRECT = Table(
     "redirect",
-    {"source": str, "target": str, "ord": str, "kind": str},
+    {"source": str, "target": str, "ord": str, "kind": str, "item": str},
     key=("source", "target"),
-    indexes=(("target",),),
+    indexes=(("target",), ("item",)),
 )
-"""Patient references that stand for another: `alias` (one patient under two keys) or `merge`."""
+"""References that stand for another: `alias` (one patient under two keys) or `merge`; `item` is the one that says so
+under the least order key."""
 
 COUNTER = Table("counter", {"name": str, "n": int}, key=("name",))
-"""Counters kept at ingest: received, duplicates and dispositions by feed and day."""
+"""Counters by feed and day: items received, duplicates, what became of items when they came, items replayed."""
 
 AUDIT = Table(
     "audit",

@@ -1,6 +1,8 @@
 """A feed whose items say outright what they state: the pipeline without any region."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ TABLES = (*STAGING, *IDENTITY, LEASE)
 JUDGED = frozenset({"规范性", "关联性"})
 ORGANISATIONS = (Organisation("A", "ORG-A", "Hospital A"), Organisation("B", "ORG-B", "Hospital B"))
 START = datetime(2026, 4, 1, tzinfo=UTC)
+
+Part = dict[str, Any]
 
 
 def key(kind: str, value: str) -> Key:
@@ -109,8 +113,23 @@ class World:
         feed = Feed("test", "json", "Test", {"test": "application/json"}, orphans=True)
         adapter = Adapter("test", "Test", (feed,), ORGANISATIONS, Path())
         runtime = FeedRuntime(feed, adapter, parse, draft, check, {"test": answer}, repeat, "1", dimension, JUDGED)
+        self.runtime = runtime
         self.ingest = Ingest(store, [runtime], self.clock)
         self.operator = Operator(store, {"test": runtime}, self.clock, "tester")
+
+    def mended(self, change: Callable[[Part], Part] = lambda part: part, parts: int | None = None) -> Operator:
+        """An operator whose map makes of a part what it would make of the changed one, and whose parser finds no more
+        than `parts` of them."""
+
+        def fewer(delivery: Delivery) -> Parsed:
+            parsed = parse(delivery)
+            return replace(parsed, records=parsed.records[:parts])
+
+        def other(record: Record, delivery: Delivery) -> Draft:
+            return draft(replace(record, tree=change(record.tree)), delivery)
+
+        runtime = replace(self.runtime, parse=fewer, draft=other)
+        return Operator(self.store, {"test": runtime}, self.clock, "tester")
 
     async def send(self, *parts: Any) -> dict[str, Any]:
         return await self.send_bytes(json.dumps(parts).encode())

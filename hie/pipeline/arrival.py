@@ -1,0 +1,76 @@
+"""Arrival: what a part was found to be when it first came, which holds when it is processed again (replay).
+
+Some things depend on what was stored by then: whether something younger was there, whether the row was known, what an
+operator decided. Found anew from what is stored now they would say something else, though nothing has changed.
+"""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from hie.base.finding import Disposition, Finding, Severity
+from hie.pipeline.codec import decode_findings, stored
+from hie.pipeline.disposition import STORED
+from hie.pipeline.items import number
+from hie.pipeline.judge import REUSED
+from hie.staging.tables import PART
+from hie.store.port import Transaction
+from hie.store.table import Row
+
+BY_ARRIVAL = frozenset(
+    {"merge-repeat", "merge-stub", "nothing-to-cancel", "retired-id", "stale-update", "visit-created", REUSED}
+)
+"""Findings that depend on what was stored before the part came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the row of a part says.
+
+    `worked`: it was processed then; `duplicate`: as the row that was applied last; `released` and `discarded`: an
+    operator decided so, in spite of or because of findings that hold a part back.
+    """
+
+    findings: tuple[Finding, ...]
+    resources: frozenset[str]
+    worked: bool
+    duplicate: bool
+    released: bool
+    discarded: bool
+
+    def found(self, now: Iterable[Finding]) -> list[Finding]:
+        """What is found now, with what depends on the arrival as it was then."""
+        lasting = [found for found in now if found.code not in BY_ARRIVAL]
+        return [*lasting, *(found for found in self.findings if found.code in BY_ARRIVAL)]
+
+    def about(self, now: Iterable[str], own: Container[str]) -> tuple[str, ...]:
+        """Of the resources that a part is about now, those that it was about then and its `own`: others have since
+        brought more."""
+        return tuple(one for one in now if one in self.resources or one in own)
+
+
+Arrivals = Mapping[int, Arrival]
+"""The arrivals of the parts of an item, by number."""
+
+NOTHING_KNOWN: Arrivals = MappingProxyType({})
+"""The arrivals of an item that is processed for the first time."""
+
+
+async def arrivals_of(tx: Transaction, item: str) -> Arrivals:
+    """What the parts of an item were found to be; without those that were copies of others."""
+    rows = await tx.select(PART, {"item": item})
+    return {number(row["part"]): _arrival(row) for row in rows if row["organisation"] is not None}
+
+
+def _arrival(row: Row) -> Arrival:
+    how = Disposition(str(row["disposition"]))
+    findings = decode_findings(row["findings"])
+    holds = [found for found in findings if found.row.severity is Severity.QUARANTINE]
+    return Arrival(
+        findings,
+        frozenset(stored(row["resources"])),
+        worked=how in STORED,
+        duplicate=how is Disposition.DUPLICATE,
+        released=how in STORED and any(found.severity is Severity.WARN for found in holds),
+        discarded=how is Disposition.REJECTED and any(found.severity is Severity.QUARANTINE for found in holds),
+    )

@@ -1,0 +1,82 @@
+"""What holds as it was found when a part first came, however often it is processed again."""
+
+from typing import Any
+
+from hie.pipeline.codec import decode_findings
+from hie.staging.ledger import counters
+from hie.staging.tables import PART
+from tests.pipeline.world import World, patient
+
+
+async def found(world: World, answer: dict[str, Any], part: int = 0) -> tuple[str, list[str]]:
+    """Disposition and finding codes of a part as they are stored."""
+    row = await world.store.get(PART, answer["id"], part)
+    assert row is not None
+    return str(row["disposition"]), [finding.code for finding in decode_findings(row["findings"])]
+
+
+async def test_what_came_in_time_is_not_late_because_something_younger_came_since(world: World) -> None:
+    first = await world.send(patient("1", "1", gender="male"))
+    await world.send(patient("1", "2", gender="female"))
+    late = await world.send(patient("1", "0", active=True))
+    for answer, expected in ((first, ("accepted", [])), (late, ("accepted-with-warnings", ["stale-update"]))):
+        await world.operator.replay(answer["id"])
+        assert await found(world, answer) == expected
+
+
+async def test_what_came_with_a_later_part_stays_with_it(world: World) -> None:
+    """A discharge before the admission shows when the second of the two comes (common rules §5.2)."""
+    visit = ["Encounter", "v"]
+    start = {"says": [{"target": visit, "order": "1", "events": [["admit", "2026-04-02T08:00:00+08:00"]]}]}
+    end = {"says": [{"target": visit, "order": "2", "events": [["discharge", "2026-04-01T08:00:00+08:00"]]}]}
+    first, second = await world.send(start), await world.send(end)
+    assert await found(world, second) == ("accepted-with-warnings", ["time-order"])
+    await world.operator.replay(first["id"])
+    await world.operator.replay(second["id"])
+    assert await found(world, first) == ("accepted", [])
+    assert await found(world, second) == ("accepted-with-warnings", ["time-order"])
+
+
+async def test_a_row_is_not_a_duplicate_of_itself(world: World) -> None:
+    row = patient("1", "1", gender="male")
+    row["says"][0]["digest"] = "d"
+    first, other = await world.send(row), await world.send({**row, "paths": ["x"]})
+    assert (await found(world, first))[0] == "accepted"
+    assert (await found(world, other))[0] == "duplicate"
+    for answer, how in ((first, "accepted"), (other, "duplicate")):
+        await world.operator.replay(answer["id"])
+        assert (await found(world, answer))[0] == how
+
+
+async def test_a_merge_is_not_a_repetition_of_itself(world: World) -> None:
+    merge = {"merges": [[["Patient", "old"], ["Patient", "new"], "2"]]}
+    await world.send(patient("new"))
+    answer = await world.send(merge)
+    await world.operator.replay(answer["id"])
+    assert await found(world, answer) == ("accepted-with-warnings", ["merge-stub"])
+
+
+async def test_what_an_operator_released_stays_released(world: World) -> None:
+    answer = await world.send({**patient("1"), "findings": ["envelope-mismatch"]})
+    await world.operator.release(answer["id"])
+    assert await world.operator.replay(answer["id"]) == "stored"
+    assert await found(world, answer) == ("accepted-with-warnings", ["envelope-mismatch"])
+    assert await world.resource("Patient", "1") is not None
+
+
+async def test_what_an_operator_discarded_stays_discarded_while_its_ground_is_there(world: World) -> None:
+    answer = await world.send({**patient("1"), "findings": ["envelope-mismatch"]})
+    await world.operator.discard(answer["id"], "sent by mistake")
+    assert await world.operator.replay(answer["id"]) == "rejected"
+    assert await found(world, answer) == ("rejected", ["envelope-mismatch"])
+    mended = world.mended(lambda part: {**part, "findings": []})
+    assert await mended.replay(answer["id"]) == "stored"
+    assert await world.resource("Patient", "1") is not None
+
+
+async def test_an_item_counts_once_however_often_it_is_replayed(world: World) -> None:
+    answer = await world.send(patient("1"))
+    for _ in range(2):
+        await world.operator.replay(answer["id"])
+    counted = {name.partition("|")[0]: n for name, n in (await counters(world.store)).items()}
+    assert counted == {"received": 1, "accepted": 1, "replayed": 2}
