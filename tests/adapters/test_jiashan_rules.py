@@ -207,6 +207,7 @@ def test_an_item_is_coded_and_shown_in_half_width() -> None:
     found = members(draft(changed("02", ("乙肝表面抗原", "ＨＢｓＡｇ"))), "Observation")
     codings = [m.slots["code"]["coding"][0] for m in found]
     assert [(c["code"], c["display"]) for c in codings][-1] == ("HBsAg", "HBsAg")
+    assert [m.key.value.split(":")[1:] for m in found][-1] == ["HBsAg", "1"]
 
 
 def test_discharge_before_admission() -> None:

@@ -21,6 +21,13 @@ def number(value: Any, context: Notes) -> str | None:
     return normal if normal and fits(normal, "code", context) else None
 
 
+def name_number(value: Any, context: Notes) -> str | None:
+    """An identifier value that is a name (an item without a code): as `number`, but any name is one, and it may be
+    longer."""
+    text = trimmed(value)
+    return half_width(text) if text is not None and fits(text, "short", context) else None
+
+
 def identifier(
     value: Any,
     context: Notes,

@@ -22,7 +22,6 @@ Transform = Callable[..., Any]
 
 BUILTIN: Mapping[str, Transform] = {
     **hl7v2.TRANSFORMS,
-    **results.TRANSFORMS,
     "address": names.address,
     "annotation": elements.annotation,
     "check-code": coded.check_code,
@@ -36,6 +35,7 @@ BUILTIN: Mapping[str, Transform] = {
     "instant": dates.instant,
     "lines": elements.lines,
     "local-concept": coded.local_concept,
+    "name-number": identifiers.name_number,
     "name-text": names.name_text,
     "national-id": identifiers.national_id,
     "number": identifiers.number,
