@@ -28,6 +28,11 @@ class Record:
     label: str = ""
     key: str = ""
 
+    @property
+    def sent_id(self) -> str:
+        """The message id with its sender, empty without one: two organisations may use the same."""
+        return f"{self.organisation}|{self.message_id}" if self.message_id else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:

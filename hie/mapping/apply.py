@@ -1,6 +1,7 @@
 """Applying field maps: a record becomes a draft. Pure and deterministic: the same record gives the same draft."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hie.base.draft import Draft
@@ -66,11 +67,11 @@ class MapSet:
         `type-unknown`.
         """
         if any(found.severity is Severity.REJECT for found in record.findings) or record.tree is None:
-            return Draft(findings=record.findings, message_id=_sent_by(record, record.message_id))
+            return Draft(findings=record.findings, message_id=record.sent_id)
         program = self.programs.get((delivery.feed, record.type))
         if program is None:
             found = (*record.findings, finding("type-unknown"))
-            return Draft(findings=found, message_id=_sent_by(record, record.message_id))
+            return Draft(findings=found, message_id=record.sent_id)
         return _apply(program, record, delivery, adapter, self)
 
 
@@ -127,15 +128,9 @@ def _apply(program: Program, record: Record, delivery: Delivery, adapter: Adapte
 
 
 def _message_id(program: Program, record: Record, context: Context) -> str:
-    """The message id with its sender: two organisations may use the same one."""
-    found = record.message_id
-    if not found and program.message_id is not None:
-        found = _first(program.message_id(record.tree, context))
-    return _sent_by(record, found)
-
-
-def _sent_by(record: Record, message_id: str) -> str:
-    return f"{record.organisation}|{message_id}" if message_id else ""
+    if record.message_id or program.message_id is None:
+        return record.sent_id
+    return replace(record, message_id=_first(program.message_id(record.tree, context))).sent_id
 
 
 def _first(values: list[object]) -> str:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from hie.base.clock import from_micros, micros
-from hie.base.draft import Draft
 from hie.base.finding import Disposition
 from hie.base.ids import sha256
 from hie.base.outcome import ItemOutcome, PartOutcome
-from hie.base.record import Delivery, Record
+from hie.base.record import Delivery
 from hie.pipeline.codec import decode_findings, encode_findings, stored
+from hie.pipeline.prepare import Prepared
 from hie.staging.states import State
 from hie.staging.tables import PART
 from hie.store.port import Reader
@@ -59,8 +59,7 @@ def delivery_of(row: Row) -> Delivery:
 
 def part_row(
     delivery: Delivery,
-    record: Record,
-    draft: Draft | None,
+    prepared: Prepared,
     outcome: PartOutcome,
     received: int,
     waits: str | None,
@@ -69,6 +68,7 @@ def part_row(
 ) -> Row:
     """The row of a part. A copy of a known part carries neither hash, message id nor sender: the first one keeps
     them."""
+    record = prepared.record
     cause = max(outcome.findings, key=lambda f: f.severity.rank, default=None)
     first = outcome.original is None
     return {
@@ -78,7 +78,7 @@ def part_row(
         "label": outcome.label,
         "key": outcome.key,
         "sha256": sha256(record.body) if record.body and first else None,
-        "message": (draft.message_id or None) if draft is not None and first else None,
+        "message": prepared.message_id or None if first else None,
         "disposition": outcome.disposition.value,
         "cause": cause.code if cause is not None else "",
         "findings": encode_findings(outcome.findings),

@@ -159,7 +159,7 @@ def _own(draft: Draft) -> set[str]:
 
 def _note_reuse(partial: Partial, sent: set[str]) -> None:
     """Note a message id that stood in the batch before; `sent` are those so far."""
-    message = partial.prepared.draft.message_id if partial.prepared.draft is not None else ""
+    message = partial.prepared.message_id
     reused = finding(REUSED)
     if message in sent and partial.work is not None and reused not in partial.work.findings:
         partial.work.findings.append(reused)

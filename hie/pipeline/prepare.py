@@ -16,6 +16,11 @@ class Prepared:
     draft: Draft | None
     findings: tuple[Finding, ...]
 
+    @property
+    def message_id(self) -> str:
+        """The message id with its sender, also of a part that was refused; empty when none could be read."""
+        return self.record.sent_id if self.draft is None else self.draft.message_id
+
 
 def prepare(runtime: FeedRuntime, delivery: Delivery) -> tuple[Parsed, list[Prepared]]:
     """The pure stages: parse, map, check. A reject or quarantine of the whole item leaves no parts."""

@@ -238,7 +238,7 @@ class Settler:
                 waits = partial.work.waits if partial.work is not None else None
                 one = partial.prepared
                 organisation = runtime.sender(one.record.organisation)
-                row = part_row(delivery, one.record, one.draft, outcome, received, waits, organisation, runtime.maps)
+                row = part_row(delivery, one, outcome, received, waits, organisation, runtime.maps)
                 await counting.part(row, outcome.findings, len(outcome.resources))
                 await tx.upsert(PART, row)
         if runtime.feed.orphans:

@@ -394,6 +394,23 @@ async def test_a_message_that_stands_twice_in_a_batch_counts_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(("part", "instead"), [(b"ADT^A28", b"ADT^A99"), (b"|P|2.4", b"|T|2.4"), (b"|2.4", b"|2.9")])
+async def test_a_control_id_used_again_after_a_refused_message(part: bytes, instead: bytes) -> None:
+    """A refused message has an id as well, unless it could not be read (common rules §2.2)."""
+    refused, good = adt("A28", "0800", control="X1").replace(part, instead, 1), adt("A28", "0800", control="X1")
+    exchange = Exchange()
+    assert (await exchange.send(refused))[0] == "AR"
+    assert await exchange.send(good) == ("AA", ["control-id-reused"])
+    exchange = Exchange()
+    assert "control-id-reused" in (await exchange.send(batch(refused, good)))[1]
+
+
+async def test_an_unreadable_message_has_no_control_id() -> None:
+    exchange = Exchange()
+    await exchange.send(adt("A28", "0800", control="X1").replace(b"MSH", b"MSX", 1))
+    assert await exchange.send(adt("A28", "0800", control="X1")) == ("AA", [])
+
+
 async def test_a_control_id_used_again_in_one_batch() -> None:
     exchange = Exchange()
     one, other = (adt("A28", at, control="X1") for at in ("0800", "0900"))
