@@ -16,7 +16,7 @@ from hie.mapping.dialect import DELETED, Dialect, Mention, Value
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import LIMITS, VALUE_KEYS
 from hie.mapping.toml import Table
-from hie.mapping.transforms.registry import Transform
+from hie.mapping.transforms.registry import READS, Transform
 
 Raw = Callable[[Any, Context], Sequence[Value]]
 Reader = Callable[[Any, Context], list[Any]]
@@ -90,6 +90,8 @@ class Compiler:
         except TypeError as error:
             has = ", ".join(list(signature.parameters)[2:]) or "none"
             self.problems.append(table.problem(f"transform {name!r}: {error}; its options: {has}", "options"))
+        for needed in READS.get(name, ()):
+            self.code_map(needed, table, "transform")
         for option in sorted(CODE_MAP_OPTIONS & options.keys()):
             self.code_map(options[option], table, "options")
         return partial(function, **options) if options else function

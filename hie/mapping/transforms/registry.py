@@ -17,6 +17,17 @@ from hie.mapping.transforms import (
 )
 from hie.mapping.transforms.clinical import CLINICAL
 
+_RESULT = ("qualitative", "unit")
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "document-dosage": ("drug-route",),
+    "document-result": _RESULT,
+    "hl7-observation": _RESULT,
+    "result-value": _RESULT,
+    "row-result": _RESULT,
+}
+"""Name of a transform -> the code maps that it reads without being told so in a field map."""
+
 Transform = Callable[..., Any]
 """`transform(value, context, **options)`; None states nothing."""
 
