@@ -138,4 +138,5 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
 
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
-    return lint(folders, feeds, tables.maps.codes, official(), judge)
+    doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
+    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge), *doubts})

@@ -68,13 +68,16 @@ async def simulate(
 ) -> Sent:
     """Make the traffic and deliver it; `sent` is filled as it goes, so that it tells the state after an interruption.
 
-    Raises INVALID without a target, with one that cannot be read, or when the truth to resume is of another traffic;
+    Raises INVALID without a target, with one that cannot be read, with a folder that holds something else, or when the
+    truth to resume is of another traffic;
     UNAVAILABLE when a server does not take an item.
     """
     if not (target.out or target.mllp or target.http):
         raise HieError(Category.INVALID, "Say where the traffic goes: --out DIR, --mllp HOST:PORT or --http URL.")
     sent = sent or Sent()
     started = monotonic()
+    if target.out is not None and not target.resume:
+        _must_be_free(target.out, target.truth_file, world)
     target.truth_file.parent.mkdir(parents=True, exist_ok=True)
     kept = _kept(target.truth_file, world) if target.resume else _Kept(0, "")
     with target.truth_file.open("a" if kept.lines else "w", encoding="utf-8") as truth:
@@ -85,6 +88,17 @@ async def simulate(
         finally:
             sent.seconds = monotonic() - started
     return sent
+
+
+def _must_be_free(folder: Path, truth: Path, world: World) -> None:
+    """Refuse a folder that holds something else than this traffic: files of two runs could not be told apart."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    with contextlib.suppress(OSError), truth.open(encoding="utf-8") as file:
+        if file.readline() == to_json(world_line(world)):
+            return
+    reason = f"{folder} holds something else: name a new folder, or empty it."
+    raise HieError(Category.INVALID, reason)
 
 
 @dataclass(frozen=True)

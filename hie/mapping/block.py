@@ -245,6 +245,7 @@ class BlockCompiler:
             self.compiler.problems.append(table.problem(str(error), "context"))
             return lambda tree: ()
         self.compiler.contexts = (*self.compiler.contexts, path)
+        self.compiler.doubt(path, table, "context")
         return nodes
 
     def _fields(self, tables: Sequence[Table], deletes: bool) -> tuple[Field, ...]:

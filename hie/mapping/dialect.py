@@ -59,6 +59,10 @@ class Dialect(Protocol):
         """A function from a tree to its coverage by the paths mentioned; `ignored` paths count as neither."""
         ...
 
+    def doubt(self, path: str) -> str | None:
+        """What is odd about a path or context that can be read; None when nothing is."""
+        ...
+
     def locate(self, node: Any, path: str) -> str:
         """Where a finding at `path` of `node` is, in the source's terms (`OBX[2]-5`); `path` itself will do."""
         ...

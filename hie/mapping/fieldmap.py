@@ -22,7 +22,7 @@ class Program:
     """A field map compiled for one record type.
 
     `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used;
-    `needs` the segments that a message of this type must have (HL7 v2).
+    `needs` the segments that a message of this type must have (HL7 v2). `doubts` are what is odd about its paths.
     """
 
     feed: str
@@ -38,6 +38,7 @@ class Program:
     ignored: frozenset[str]
     clause: str
     needs: tuple[str, ...] = ()
+    doubts: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,9 @@ def compile_map(
     steps += [compile_merge(blocks, table) for table in fieldmap.all("merge")]
     mentions = frozenset(compiler.mentions)
     ignored = frozenset(path for table in fieldmap.all("map") for path in table.get("ignore", ()))
+    for table, key in ((table, key) for table in fieldmap.all("map") for key in ("ignore", "needs")):
+        for path in table.get(key, ()):
+            compiler.doubt(path, table, key)
     problems = [*compiler.problems, *_orphans(resources)]
     try:
         coverage = dialect.compile_coverage(mentions, ignored)
@@ -156,6 +160,7 @@ def compile_map(
         ignored,
         head.get("clause", ""),
         tuple(head.get("needs", ())),
+        tuple(compiler.doubts),
     )
     return program, problems
 

@@ -40,7 +40,8 @@ def never(node: Any, context: Context) -> bool:
 
 
 class Compiler:
-    """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`."""
+    """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`,
+    what is odd about them in `doubts`."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Compiler:
         self.codes = codes
         self.type = type
         self.problems: list[Problem] = []
+        self.doubts: list[Problem] = []
         self.mentions: set[Mention] = set()
         self.contexts: tuple[str, ...] = ()
 
@@ -75,7 +77,14 @@ class Compiler:
             self.problems.append(table.problem(str(error), key))
             return lambda node, context: ()
         self.mentions.add((self.contexts, path))
+        self.doubt(path, table, key)
         return read
+
+    def doubt(self, path: str, table: Table, key: str) -> None:
+        """Note what is odd about a path or context."""
+        reason = self.dialect.doubt(path)
+        if reason is not None:
+            self.doubts.append(table.problem(reason, key))
 
     def transform(self, name: str, options: Mapping[str, Any], table: Table) -> Callable[[Any, Context], Any]:
         """A transform with its options."""

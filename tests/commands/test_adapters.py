@@ -103,6 +103,28 @@ def test_lint_reads_every_table_of_a_feed(further: Make, kind: str, folder: str,
     assert f"{region}-{kind}.toml{said}" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('source = "PID-7.1"', 'source = "PDI-7.1"', "person.toml:38:10: HL7 has no segment 'PDI'"),
+        (
+            'ignore = ["MSH-*"',
+            'ignore = ["MHS-*"',
+            "'MHS' and local ones begin with Z; did you mean 'MSH'",
+        ),
+    ],
+)
+def test_lint_names_segments_that_hl7_does_not_have(tmp_path: Path, right: str, wrong: str, said: str) -> None:
+    copy = tmp_path / "changed"
+    shutil.copytree(data_path("mappings"), copy)
+    path = copy / "fields" / "wujiang-hl7v2" / "shared" / "person.toml"
+    text = path.read_text(encoding="utf-8")
+    assert right in text
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    (found,) = linted("wujiang", copy)
+    assert said in str(found)
+
+
 def test_lint_of_a_changed_copy_of_the_tables_of_a_package(further: Make, tmp_path: Path) -> None:
     region, tables = further("xml")
     copy = tmp_path / "changed"

@@ -111,6 +111,18 @@ async def test_the_truth_of_other_traffic_is_not_gone_on_with(tmp_path: Path) ->
         await simulate(replace(WORLD, seed=10), Target(out=tmp_path, resume=True))
 
 
+async def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
+    await simulate(WORLD, Target(out=tmp_path / "a"))
+    again = await simulate(WORLD, Target(out=tmp_path / "a"))
+    assert again.all_items
+    with pytest.raises(HieError, match="holds something else: name a new folder"):
+        await simulate(replace(WORLD, seed=10), Target(out=tmp_path / "a"))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes.txt").write_text("mine")
+    with pytest.raises(HieError, match="holds something else"):
+        await simulate(WORLD, Target(out=tmp_path / "b"))
+
+
 async def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
     with pytest.raises(HieError) as caught:

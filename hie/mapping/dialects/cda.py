@@ -95,6 +95,9 @@ class Cda:
 
         return cover if known else lambda root: Coverage()
 
+    def doubt(self, path: str) -> str | None:
+        """Nothing: any element or column may come."""
+
     def locate(self, node: Any, path: str) -> str:
         """Where in the document; inside an entry with the entry and its number before it."""
         if path.startswith("document:"):

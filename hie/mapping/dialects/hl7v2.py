@@ -11,8 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from hie.mapping.dialect import DELETED, Coverage, Mention, ReadPath, Value
+from hie.mapping.problem import meant
 from hie.wire.hl7v2 import Delimiters, Segment, unescape, without_controls
 from hie.wire.hl7v2_group import Group
+from hie.wire.hl7v2_segments import SEGMENTS, is_segment
 
 _SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
 _PATH = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)(?:\.(?P<component>[1-9]\d*)|(?P<text>:text))?")
@@ -44,6 +46,14 @@ class Hl7v2:
         """Fields by number; a segment of which no field is mentioned or ignored is `segment-unmapped`."""
         known = _known({path for _, path in mentions}, ignored)
         return lambda group: _cover(group, *known)
+
+    def doubt(self, path: str) -> str | None:
+        """A segment that HL7 does not define and that is no Z segment, which reads nothing."""
+        for name in path.partition("-")[0].split("/"):
+            if not is_segment(name):
+                swapped = [one for one in SEGMENTS if sorted(one) == sorted(name)]
+                return f"HL7 has no segment {name!r} and local ones begin with Z{meant(name, swapped or SEGMENTS)}"
+        return None
 
     def locate(self, node: Group, path: str) -> str:
         """The path of a finding: field level, with the number of the segment when it repeats (`OBX[2]-5`)."""

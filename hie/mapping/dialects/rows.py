@@ -67,6 +67,9 @@ class Rows:
 
         return cover
 
+    def doubt(self, path: str) -> str | None:
+        """Nothing: any element or column may come."""
+
     def locate(self, node: Any, path: str) -> str:
         """The path of a finding: the column name."""
         return path
