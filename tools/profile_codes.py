@@ -7,7 +7,8 @@ from typing import Any
 
 from hie.base.data import data_path
 from hie.base.finding import CODES
-from hie.mapping.codes import CodeTable, load_codes
+from hie.mapping.codefile import load_codes
+from hie.mapping.codes import CodeTable
 from tools.profile_frame import SOURCE, VERSION, bilingual, camel, frame, published, read, url_of
 from tools.profile_names import kinds
 

@@ -10,7 +10,8 @@ import orjson
 from hie.api.terminology import StoredTerminology
 from hie.base.data import data_path
 from hie.fhir.definitions import Definitions, official
-from hie.mapping.codes import CodeTable, load_codes
+from hie.mapping.codefile import load_codes
+from hie.mapping.codes import CodeTable
 from hie.mapping.conceptmaps import concept_maps
 from hie.plugin import Adapter
 from hie.store.port import Store

@@ -7,13 +7,14 @@ from pathlib import Path
 from hie.base.draft import Draft
 from hie.base.finding import Severity, finding
 from hie.base.record import Delivery, Record
-from hie.mapping.block import Run
-from hie.mapping.codes import CodeTable, load_codes
+from hie.mapping.codefile import load_codes
+from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED, Dialect
 from hie.mapping.dialects.registry import DIALECTS
 from hie.mapping.fieldmap import Program, load_maps
 from hie.mapping.problem import BrokenTables, Problem
+from hie.mapping.run import Run
 from hie.mapping.terms import NO_TERMS, Terms
 from hie.mapping.transforms.registry import BUILTIN
 from hie.plugin import Adapter

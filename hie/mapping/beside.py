@@ -3,7 +3,8 @@
 from typing import Any
 
 from hie.base.draft import Alias, Claim, Merge
-from hie.mapping.block import BlockCompiler, Run, Step
+from hie.mapping.block import BlockCompiler
+from hie.mapping.run import Run, Step
 from hie.mapping.schema import VALUE_KEYS
 from hie.mapping.toml import Table
 
@@ -13,8 +14,8 @@ def compile_alias(blocks: BlockCompiler, table: Table) -> Step | None:
     if not blocks.compiler.applies(table.data):
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")
-    of = blocks.known(table, "of")
-    make = blocks.key(table.data, "Patient", table, of, None)
+    of = blocks.keys.known(table, "of")
+    make = blocks.keys.key(table.data, "Patient", table, of, None)
 
     def step(node: Any, run: Run) -> None:
         target = run.keys.get(of)
@@ -30,7 +31,7 @@ def compile_merge(blocks: BlockCompiler, table: Table) -> Step | None:
     if not blocks.compiler.applies(table.data):
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")
-    names = blocks.known(table, "target"), blocks.known(table, "prior")
+    names = blocks.keys.known(table, "target"), blocks.keys.known(table, "prior")
 
     def step(node: Any, run: Run) -> None:
         target, prior = (run.keys.get(name) for name in names)
@@ -48,7 +49,7 @@ def compile_claim(blocks: BlockCompiler, table: Table) -> Step | None:
     if not blocks.compiler.applies(table.data):
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")
-    about, data = blocks.known(table, "about"), table.data
+    about, data = blocks.keys.known(table, "about"), table.data
     reading = {name: data[name] for name in VALUE_KEYS if name in data}
     read = blocks.compiler.value(reading, table, "source") if reading else None
     element, code = str(data.get("element")), str(data.get("finding"))
@@ -73,8 +74,8 @@ def compile_binary(blocks: BlockCompiler, table: Table) -> Step | None:
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")
     name, content_type = str(table.get("name")), str(table.get("content_type"))
-    make = blocks.key(table.data, "Binary", table, name, None)
-    blocks.names.add(name)
+    make = blocks.keys.key(table.data, "Binary", table, name, None)
+    blocks.keys.names.add(name)
 
     def step(node: Any, run: Run) -> None:
         run.keys[name] = key = make(node, run) if when(node, run.context) else None

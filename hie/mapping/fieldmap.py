@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from hie.mapping.beside import compile_alias, compile_binary, compile_claim, compile_merge
-from hie.mapping.block import BlockCompiler, Step
+from hie.mapping.block import BlockCompiler
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import Coverage, Dialect, Mention
 from hie.mapping.problem import BrokenTables, Problem, read_text
 from hie.mapping.reader import Compiler, Reader
+from hie.mapping.run import Step
 from hie.mapping.schema import check_table
 from hie.mapping.toml import Source, Table, read
 from hie.mapping.transforms.registry import Transform

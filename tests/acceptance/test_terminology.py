@@ -12,7 +12,7 @@ from hie.app import Exchange, load_adapters, open_exchange
 from hie.base.data import data_path
 from hie.cli import app as cli
 from hie.config import load_config
-from hie.mapping.codes import load_codes
+from hie.mapping.codefile import load_codes
 from hie.terminology.loading import Source, load
 from tests.mongo_store import database_uri
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hie.base.data import data_path
-from hie.mapping.codes import SOURCE_CODING, CodeTable, load_codes, read_table
+from hie.mapping.codefile import load_codes, read_table
+from hie.mapping.codes import SOURCE_CODING, CodeTable
 from hie.mapping.context import Context
 from hie.mapping.problem import BrokenTables
 

@@ -3,7 +3,7 @@
 from hie.base.data import data_path
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
-from hie.mapping.codes import load_codes, read_table
+from hie.mapping.codefile import load_codes, read_table
 from hie.mapping.conceptmaps import concept_map, concept_maps
 from hie.terminology.conceptmap import Wanted, forwards
 

@@ -6,7 +6,7 @@ import pytest
 
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
-from hie.mapping.codes import load_codes
+from hie.mapping.codefile import load_codes
 from hie.mapping.codeshape import misshapen
 from hie.mapping.lint import lint
 

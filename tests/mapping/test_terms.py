@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from hie.fhir.definitions import official
-from hie.mapping.codes import CodeTable, read_table
+from hie.mapping.codefile import read_table
+from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.transforms.coded import local_concept
 from hie.terminology.library import Library

@@ -11,7 +11,7 @@ from hie.base.data import data_path
 from hie.base.systems import NATIONAL_ID, identifier_system
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import Validator
-from hie.mapping.codes import load_codes
+from hie.mapping.codefile import load_codes
 from tools.build_profiles import BUILT, FOLDER, files
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from hie.base.data import data_path
-from hie.mapping.codes import load_codes
+from hie.mapping.codefile import load_codes
 from hie.mapping.context import Context
 from hie.mapping.transforms import coded, dates, identifiers
 from hie.mapping.transforms.narrative import narrative, sections

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from hie.base.data import data_path
-from hie.mapping.codes import load_codes
+from hie.mapping.codefile import load_codes
 from hie.mapping.context import Context
 from hie.mapping.transforms.results import (
     fold_unit,
