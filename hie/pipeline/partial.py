@@ -152,9 +152,10 @@ def _resources(partial: Partial, work: Work) -> tuple[str, ...]:
 
 
 def _own(draft: Draft) -> set[str]:
-    """The resources that a part itself states something about."""
-    roots = {contribution.target.reference for contribution in draft.contributions}
-    return roots | {member.key.reference for one in draft.contributions for member in one.members}
+    """The resources that a part itself asserts: they are there since it came."""
+    asserted = [one for one in draft.contributions if one.exists and not one.revoke and not one.withdraw]
+    members = {member.key.reference for one in asserted for member in one.members}
+    return {one.target.reference for one in asserted} | members
 
 
 def _note_reuse(partial: Partial, sent: set[str]) -> None:
