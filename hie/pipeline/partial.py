@@ -76,7 +76,7 @@ async def contribute(
     if released:
         prepared = replace(prepared, findings=tuple(_lowered(f) for f in prepared.findings))
     assert prepared.draft is not None
-    done = await work.contribute(prepared.record.part, prepared.draft)
+    done = await work.contribute(prepared.record.part, prepared.draft, held=not released)
     if released:
         done.findings = [_lowered(f) for f in done.findings]
     if arrival is not None and arrival.worked and done.waits is None:
@@ -90,7 +90,9 @@ async def _parents_first(work: Work, parts: Sequence[Prepared], arrivals: Arriva
     while arrivals and len(waiting) != before:
         later, before = [], len(waiting)
         for one in waiting:
-            if one.draft is not None and await work.would_wait(one.draft):
+            arrival = arrivals.get(one.record.part)
+            needs = one.draft.needs if one.draft is not None and not (arrival and arrival.released) else ()
+            if await work.would_wait(needs):
                 later.append(one)
             else:
                 yield one

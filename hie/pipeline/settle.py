@@ -167,7 +167,7 @@ class Settler:
         waited: bool,
     ) -> None:
         """Process quarantined parts of an item that has been worked on."""
-        work = self._work(tx, delivery, held=waited)
+        work = self._work(tx, delivery)
         counting = Counting(tx, self.feeds[delivery.feed], delivery, again=True)
         partials = [await contribute(tx, work, delivery, one, arrivals, released=not waited) for one in parts]
         await self._finish(tx, work, delivery, partials, counting, copies=True)
@@ -197,7 +197,7 @@ class Settler:
                 found.append(number(row["part"]))
         return frozenset(found)
 
-    def _work(self, tx: Transaction, delivery: Delivery, *, held: bool = True) -> Work:
+    def _work(self, tx: Transaction, delivery: Delivery) -> Work:
         anything = self.feeds[delivery.feed].feed.dialect == "fhir"
         return Work(
             tx,
@@ -206,7 +206,6 @@ class Settler:
             item=delivery.id,
             feed=delivery.feed,
             region=self.feeds[delivery.feed].region,
-            held=held,
             mentioned=None if anything else MENTIONED,
             profiles=self.feeds[delivery.feed].profiles,
         )

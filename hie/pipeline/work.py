@@ -1,7 +1,7 @@
 """The work on one item inside a transaction: contributions in, resources and outcomes out."""
 
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,6 @@ class Work:
         item: str,
         feed: str,
         region: str,
-        held: bool = True,
         mentioned: frozenset[str] | None = MENTIONED,
         profiles: Callable[[Resource], tuple[str, ...]] = no_profiles,
     ) -> None:
@@ -77,7 +76,6 @@ class Work:
         self._unstated: Unstated | None = None
         self._item = item
         self._region = region
-        self._held = held
         self._judge = Judge(tx, roots, item=item, feed=feed)
         self._writing = Writing(tx, f"https://hie.example.org/feeds/{feed}#{item}", region, profiles)
         self.agent = ""
@@ -90,16 +88,17 @@ class Work:
         self.findings: dict[str, list[Finding]] = {}
         self.left: list[str] = []
 
-    async def would_wait(self, draft: Draft) -> bool:
-        """Whether something that a part hangs on is not there."""
-        return self._held and not all([await self._judge.is_known(key.reference) for key in draft.needs])
+    async def would_wait(self, needs: Sequence[Key]) -> bool:
+        """Whether something is not there that a part needs to hang on."""
+        return not all([await self._judge.is_known(key.reference) for key in needs])
 
-    async def contribute(self, part: int, draft: Draft) -> PartWork:
-        """Keep what a part states, unless a parent is missing; finds what only stored state can show."""
+    async def contribute(self, part: int, draft: Draft, *, held: bool = True) -> PartWork:
+        """Keep what a part states, unless a parent is missing or something is found that holds it back; `held` False:
+        in spite of that. Finds what only stored state can show."""
         result = PartWork()
         if await self._judge.is_reused(draft, part):
             result.findings.append(finding(REUSED))
-        if self._held:
+        if held:
             for key in draft.needs:
                 if not await self._judge.is_known(key.reference):
                     result.findings.append(finding("orphan-reference", key.type))
@@ -110,7 +109,7 @@ class Work:
                 result.findings.append(finding(claim.finding, claim.path))
         for merge in draft.merges:
             result.findings += await self._merge(part, merge)
-        if gravest(result.findings).rank >= Severity.QUARANTINE.rank and self._held:
+        if gravest(result.findings).rank >= Severity.QUARANTINE.rank and held:
             return result
         self._binaries += draft.binaries
         for source, order in draft.restates:
