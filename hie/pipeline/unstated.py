@@ -4,12 +4,15 @@ What stays must be what a fresh run would have given, so such roots are forgotte
 versions stay readable.
 """
 
+import logging
 from collections.abc import Iterable
 
 from hie.pipeline.persons import Persons
 from hie.pipeline.roots import Roots
 from hie.store.port import Transaction
 from hie.wire.safejson import loads_own
+
+log = logging.getLogger("hie.pipeline")
 
 
 class Unstated:
@@ -56,7 +59,7 @@ class Unstated:
 
     async def delete(self, stated: Iterable[str]) -> None:
         """Delete the resources that were there before and are not among those `stated` now."""
-        kept = set(stated)
+        kept, deleted = set(stated), 0
         kept.update(await self._documents(kept))
         for reference in self._before:
             resource_type, _, resource_id = reference.partition("/")
@@ -66,6 +69,9 @@ class Unstated:
             if resource_type == "Patient":
                 await self._persons.remove(reference)
             await self._tx.delete(resource_type, resource_id)
+            deleted += 1
+        if deleted:
+            log.info("resources deleted that nobody states any more item=%s number=%d", self._item, deleted)
 
     async def _documents(self, references: Iterable[str]) -> list[str]:
         """The verbatim documents that stored DocumentReferences lead to."""

@@ -78,6 +78,19 @@ async def test_a_merge_that_is_not_made_any_more_leads_nowhere(world: World) -> 
     assert parted["subject"]["reference"] == key("Patient", "old").reference
 
 
+async def test_a_merge_from_before_items_were_kept_is_taken_back_after_one_replay(world: World) -> None:
+    await world.send(patient("old"))
+    answer = await world.send({"merges": [[["Patient", "old"], ["Patient", "new"], "2"]]})
+    (row,) = await world.store.select(REDIRECT, {"source": key("Patient", "old").reference})
+    await world.store.write(lambda tx: tx.upsert(REDIRECT, {**row, "item": None}))
+    none = world.mended(lambda part: {**part, "merges": []})
+    await none.replay(answer["id"])
+    assert await world.store.select(REDIRECT, {"source": key("Patient", "old").reference}) != []
+    await world.operator.replay(answer["id"])
+    await none.replay(answer["id"])
+    assert await world.store.select(REDIRECT, {"source": key("Patient", "old").reference}) == []
+
+
 async def test_what_hung_on_something_that_is_gone_waits_again(world: World) -> None:
     visit = {"says": [{"target": ["Encounter", "v"], "order": "1", "slots": {"status": "finished"}}]}
     child = {"target": ["Observation", "o"], "order": "1", "parent": ["Encounter", "v"], "slots": {"status": "final"}}
