@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from hie.base.finding import Disposition, Finding, Severity
+from hie.base.finding import Disposition, Finding, Severity, gravest
 from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.disposition import STORED
 from hie.pipeline.items import number
@@ -65,12 +65,14 @@ async def arrivals_of(tx: Transaction, item: str) -> Arrivals:
 def _arrival(row: Row) -> Arrival:
     how = Disposition(str(row["disposition"]))
     findings = decode_findings(row["findings"])
-    holds = [found for found in findings if found.row.severity is Severity.QUARANTINE]
+    overruled = [
+        found for found in findings if found.row.severity is Severity.QUARANTINE and found.severity is Severity.WARN
+    ]
     return Arrival(
         findings,
         frozenset(stored(row["resources"])),
         worked=how in STORED,
         duplicate=how is Disposition.DUPLICATE,
-        released=how in STORED and any(found.severity is Severity.WARN for found in holds),
-        discarded=how is Disposition.REJECTED and any(found.severity is Severity.QUARANTINE for found in holds),
+        released=how in STORED and bool(overruled),
+        discarded=how is Disposition.REJECTED and gravest(findings) is Severity.QUARANTINE,
     )

@@ -74,6 +74,13 @@ async def test_what_an_operator_discarded_stays_discarded_while_its_ground_is_th
     assert await world.resource("Patient", "1") is not None
 
 
+async def test_what_was_rejected_by_itself_is_no_decision(world: World) -> None:
+    answer = await world.send({**patient("1"), "findings": ["envelope-mismatch", "key-missing"]})
+    assert answer["status"] == "rejected"
+    half = world.mended(lambda part: {**part, "findings": ["envelope-mismatch"]})
+    assert await half.replay(answer["id"]) == "quarantined"
+
+
 async def test_an_item_counts_once_however_often_it_is_replayed(world: World) -> None:
     answer = await world.send(patient("1"))
     for _ in range(2):
