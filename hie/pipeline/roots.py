@@ -49,7 +49,7 @@ class Roots:
         self._aliased = aliased
         self._known: dict[str, Known | None] = {}
         self._revoked: set[str] = set()
-        self._doubted: set[str] = set()
+        self._taken: set[str] = set()
         self.redirects = Redirects(tx)
         self._statements = Statements(tx)
         self._withdrawals: dict[str, str | None] = {}
@@ -72,7 +72,12 @@ class Roots:
 
     async def stands(self, root: str) -> bool:
         """Whether the root is there to hang on, by what is stated now: not what an item said that is taken back."""
-        return root not in self._doubted and await self.exists(root)
+        if root in self._taken:
+            state = await self.fold(root)
+            if state is None or _how(state) == PENDING:
+                return False
+            self._taken.discard(root)
+        return await self.exists(root)
 
     async def is_taken_back(self, root: str) -> bool:
         """Whether all that was said about a root without a parent has been taken back."""
@@ -99,7 +104,7 @@ class Roots:
         """Remember the state that a contribution of this transaction will bring about."""
         self._known[root] = known
         if known.exists:
-            self._doubted.discard(root)
+            self._taken.discard(root)
 
     async def state(self, item: str, part: int, number: int, root: str, contribution: Contribution) -> None:
         """Keep one contribution."""
@@ -219,10 +224,7 @@ class Roots:
         await self.redirects.take_back(item)
         self._statements.forget()
         self._known.clear()
-        for root in roots:
-            state = await self.fold(root)
-            if state is None or _how(state) == PENDING:
-                self._doubted.add(root)
+        self._taken.update(roots)
         return roots
 
     async def forget(self, root: str) -> bool:
