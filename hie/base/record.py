@@ -30,7 +30,8 @@ class Record:
 
     @property
     def sent_id(self) -> str:
-        """The message id with its sender, empty without one: two organisations may use the same."""
+        """The message id with its sender, because two organisations may use the same; empty without one (common rules
+        §2.2)."""
         return f"{self.organisation}|{self.message_id}" if self.message_id else ""
 
 

@@ -108,7 +108,7 @@ def adapters_lint(
     region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None,
     tables: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="A folder like mappings/")] = None,
 ) -> None:
-    """Hold every target against the FHIR definitions and every code map against its code systems."""
+    """Hold targets against the FHIR definitions, code maps against code systems, paths against HL7 segments."""
     from hie.commands.adapters import linted
 
     problems = attempt(linted, region, tables)

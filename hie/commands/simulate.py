@@ -69,8 +69,7 @@ async def simulate(
     """Make the traffic and deliver it; `sent` is filled as it goes, so that it tells the state after an interruption.
 
     Raises INVALID without a target, with one that cannot be read, with a folder that holds something else, or when the
-    truth to resume is of another traffic;
-    UNAVAILABLE when a server does not take an item.
+    truth to resume is of another traffic; UNAVAILABLE when a server does not take an item.
     """
     if not (target.out or target.mllp or target.http):
         raise HieError(Category.INVALID, "Say where the traffic goes: --out DIR, --mllp HOST:PORT or --http URL.")
@@ -97,8 +96,7 @@ def _must_be_free(folder: Path, truth: Path, world: World) -> None:
     with contextlib.suppress(OSError), truth.open(encoding="utf-8") as file:
         if file.readline() == to_json(world_line(world)):
             return
-    reason = f"{folder} holds something else: name a new folder, or empty it."
-    raise HieError(Category.INVALID, reason)
+    raise HieError(Category.INVALID, f"{folder} holds something else: name a new folder, or empty it.")
 
 
 @dataclass(frozen=True)

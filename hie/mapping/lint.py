@@ -3,7 +3,8 @@
 Loading finds what cannot be compiled (`hie.mapping.fieldmap`, `hie.mapping.codes`); lint finds what would compile and
 give wrong FHIR: a target that is no element, a repeat where there is none, a code outside a required binding, a target
 code that its code system does not have, a unit that is none, a LOINC code with a wrong check digit. What a transform
-returns is not known here; the validator sees that.
+returns is not known here; the validator sees that. Source paths that are odd are noted when a map is compiled
+(`Program.doubts`) and told together with these (`hie/app/maps.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -37,9 +37,8 @@ class Judge:
 
     async def is_known(self, reference: str) -> bool:
         """Whether a parent is there, under this key or the one that it stands for."""
-        return await self._roots.stands(reference) or await self._roots.stands(
-            await self._roots.redirects.resolve(reference)
-        )
+        roots = self._roots
+        return await roots.stands(reference) or await roots.stands(await roots.redirects.resolve(reference))
 
     async def is_reused(self, draft: Draft, part: int) -> bool:
         """Whether the message id, or the document that the part states as new, was there before (common rules §2.2,
@@ -67,9 +66,8 @@ class Judge:
         """Whether a claim agrees with the resource that it is about."""
         state = await self._roots.fold(claim.about.reference)
         if state is not None and claim.subject:
-            state = (
-                await self._roots.fold(await self._roots.redirects.resolve(state.subject)) if state.subject else None
-            )
+            subject = await self._roots.redirects.resolve(state.subject) if state.subject else None
+            state = await self._roots.fold(subject) if subject else None
         return claim.holds(None if state is None else assemble(state.slots))
 
     async def is_stale(self, contribution: Contribution, known: Known | None) -> bool:

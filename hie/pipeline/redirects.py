@@ -84,8 +84,8 @@ class Redirects:
         return [(str(row["source"]), str(row["target"])) for row in rows]
 
     async def state(self, source: str, target: str, order: str, kind: str, item: str) -> bool:
-        """State that `source` stands for `target`; whether that changes where it leads. One that was stated by nobody
-        knows whom becomes that of the first item that states the same."""
+        """State that `source` stands for `target`; whether that changes where it leads. A row from before items were
+        kept becomes that of the first item that states the same."""
         before = await self.resolve(source)
         row = await self._tx.get(REDIRECT, source, target)
         if row is None or str(row["ord"]) > order or (row["item"] is None and row["ord"] == order):

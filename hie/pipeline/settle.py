@@ -91,7 +91,9 @@ class Settler:
             outcomes = await self._released_by_itself(tx, delivery, parts, outcomes, arrivals)
         if again:
             await self._drop_parts(tx, delivery, frozenset(one.part for one in outcomes), counting)
-            await self._settle_again(tx, dict.fromkeys(work.left))
+            if work.left:
+                await self._settle_again(tx, dict.fromkeys(work.left))
+                outcomes = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
         how = item_disposition(found, outcomes)
         claimed = State(str(row["state"]))
         if claimed is not State.LEASED:

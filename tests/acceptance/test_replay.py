@@ -138,19 +138,10 @@ async def test_replay_by_the_same_tables_changes_nothing(tmp_path: Path, seed: i
     await exchange.close()
 
 
-async def taken_in(data: Path, feed: str, mappings: str = "") -> dict[str, Any]:
-    """Take in the samples of a feed into a new store; returns its state."""
+async def taken_in(data: Path, feed: str, mappings: str = "", *, again: bool = False) -> dict[str, Any]:
+    """Take in the samples of a feed, or those of a store `again` by other tables; returns the state of the store."""
     exchange = await opened(data, mappings)
-    await send(exchange, feed)
-    found = await state(exchange)
-    await exchange.close()
-    return found
-
-
-async def replayed(data: Path, feed: str, mappings: str = "") -> dict[str, Any]:
-    """Run the items of a store again by other tables; returns its state."""
-    exchange = await opened(data, mappings)
-    await replay(exchange, feed)
+    await (replay if again else send)(exchange, feed)
     found = await state(exchange)
     await exchange.close()
     return found
@@ -173,5 +164,5 @@ async def test_replay_by_other_tables_equals_a_fresh_run_by_them(
 
     made = await taken_in(tmp_path / "spoilt", feed, spoilt)
     assert made != expected
-    assert await replayed(tmp_path / "spoilt", feed) == expected
-    assert await replayed(tmp_path / "right", feed, spoilt) == made
+    assert await taken_in(tmp_path / "spoilt", feed, again=True) == expected
+    assert await taken_in(tmp_path / "right", feed, spoilt, again=True) == made

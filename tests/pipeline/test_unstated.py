@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hie.pipeline.verify import verify
-from hie.staging.tables import PART, REDIRECT, ROOT
+from hie.staging.tables import PART, RAW_ITEM, REDIRECT, ROOT
 from hie.staging.tallies import tallies
 from tests.pipeline.world import START, Part, World, key, number, patient
 
@@ -13,6 +13,12 @@ NATIONAL = "urn:oid:2.16.156.10011.1.3"
 def under(value: str) -> Callable[[Part], Part]:
     """A map that keys the Patient of a part otherwise."""
     return lambda part: {**part, "says": [{**one, "target": ["Patient", value]} for one in part["says"]]}
+
+
+def elsewhere(part: Part) -> Part:
+    """A map that keys visit `v` otherwise."""
+    says = [{**one, "target": ["Encounter", "w"]} if one["target"][1] == "v" else one for one in part["says"]]
+    return {**part, "says": says}
 
 
 async def test_a_resource_under_another_key_takes_the_place_of_the_first(world: World) -> None:
@@ -98,16 +104,28 @@ async def test_what_hung_on_something_that_is_gone_waits_again(world: World) -> 
     answer = await world.send({"says": [child], "needs": [["Encounter", "v"]]})
     assert answer["status"] == "accepted"
 
-    def elsewhere(part: Part) -> Part:
-        says = [{**one, "target": ["Encounter", "w"]} if one["target"][1] == "v" else one for one in part["says"]]
-        return {**part, "says": says}
-
     await world.mended(elsewhere).replay(parent["id"])
     assert await world.resource("Observation", "o") is None
     assert [(held.item, held.cause) for held in await world.operator.held()] == [(answer["id"], "orphan-reference")]
     await world.operator.replay(parent["id"])
     assert await world.resource("Observation", "o") is not None
     assert await world.operator.held() == []
+
+
+async def test_an_item_whose_own_part_waits_again_through_another_item(world: World) -> None:
+    visit = {"says": [{"target": ["Encounter", "v"], "order": "1", "slots": {"status": "finished"}}]}
+    report = {"target": ["DiagnosticReport", "r"], "order": "1", "parent": ["Encounter", "v"], "slots": {}}
+    result = {"target": ["Observation", "o"], "order": "1", "parent": ["DiagnosticReport", "r"], "slots": {}}
+    first = await world.send(visit, {"says": [result], "needs": [["DiagnosticReport", "r"]]})
+    other = await world.send({"says": [report], "needs": [["Encounter", "v"]]})
+    assert await world.resource("Observation", "o") is not None
+
+    await world.mended(elsewhere).replay(first["id"])
+    assert await world.resource("DiagnosticReport", "r") is None
+    assert await world.resource("Observation", "o") is None
+    assert {held.item for held in await world.operator.held()} == {first["id"], other["id"]}
+    rows = [await world.store.get(RAW_ITEM, answer["id"]) for answer in (first, other)]
+    assert [row and row["disposition"] for row in rows] == ["accepted-with-warnings", "quarantined"]
 
 
 async def test_parts_that_an_item_has_no_more_are_not_counted(world: World) -> None:

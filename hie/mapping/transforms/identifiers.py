@@ -22,8 +22,8 @@ def number(value: Any, context: Notes) -> str | None:
 
 
 def name_number(value: Any, context: Notes) -> str | None:
-    """An identifier value that is a name (an item without a code): as `number`, but any name is one, and it may be
-    longer."""
+    """An identifier value that is a name (an item without a code, Jiashan §7): trimmed, full width made ASCII (common
+    rules §4); null text is a name as any other, and it may have 4,000 characters, else `field-too-long`."""
     text = trimmed(value)
     return half_width(text) if text is not None and fits(text, "short", context) else None
 
