@@ -32,11 +32,13 @@ class Demographics:
 
 
 def demographics(patient: dict[str, Any]) -> Demographics:
-    """Take them from a Patient resource; an inactive Patient has no keys and is never linked."""
-    active = patient.get("active", True)
+    """Take them from a Patient resource; one that is not active (merged away, say) shares nothing, is like nobody."""
+    reference = f"Patient/{patient['id']}"
+    if not patient.get("active", True):
+        return Demographics(reference, (), "", "", "", ())
     return Demographics(
-        patient=f"Patient/{patient['id']}",
-        keys=tuple(_keys(patient)) if active else (),
+        patient=reference,
+        keys=tuple(_keys(patient)),
         name=fold_name(next((n.get("text", "") for n in patient.get("name", ())), "")),
         birth_date=patient.get("birthDate", ""),
         gender=patient.get("gender", ""),

@@ -11,18 +11,20 @@ def golden_id(key: str) -> str:
     return stable_id("golden", key)
 
 
-def golden_patient(key: str, patients: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The golden Patient over local Patient resources: their numbers once each, the most frequent demographics, and a
-    `seealso` link to each (FHIR R4 Patient.link). It carries no region tag (common rules §4.2)."""
+def golden_patient(identity: str, patients: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The golden Patient with this id over local Patient resources: their numbers once each, the most frequent
+    demographics, a death that any of them states, and a `seealso` link to each (FHIR R4 Patient.link). It carries no
+    region tag (common rules §4.2)."""
     ordered = sorted(patients, key=lambda p: str(p["id"]))
-    resource: dict[str, Any] = {"resourceType": "Patient", "id": golden_id(key), "active": True}
+    resource: dict[str, Any] = {"resourceType": "Patient", "id": identity, "active": True}
     identifiers = _shared_identifiers(ordered)
     if identifiers:
         resource["identifier"] = identifiers
     for element in ("name", "gender", "birthDate"):
-        value = _most_frequent([p[element] for p in ordered if p.get(element)])
+        value = _most_frequent(_telling([p[element] for p in ordered if p.get(element)]))
         if value is not None:
             resource[element] = value
+    resource.update(_death(ordered))
     resource["link"] = [{"other": {"reference": f"Patient/{p['id']}"}, "type": "seealso"} for p in ordered]
     return resource
 
@@ -36,6 +38,20 @@ def _shared_identifiers(patients: Sequence[dict[str, Any]]) -> list[dict[str, An
             if system.startswith("urn:oid:"):
                 found.setdefault((system, identifier.get("value", "")), identifier)
     return [found[key] for key in sorted(found)]
+
+
+def _telling(values: Sequence[Any]) -> list[Any]:
+    """Without a gender that is not known where another is, and without dates that others say more exactly."""
+    known = [value for value in values if value != "unknown"] or list(values)
+    return [one for one in known if not any(o != one and isinstance(o, str) and o.startswith(str(one)) for o in known)]
+
+
+def _death(patients: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """`deceasedDateTime` where a day is stated, else `deceasedBoolean` where only the fact is."""
+    day = _most_frequent(_telling([p["deceasedDateTime"] for p in patients if p.get("deceasedDateTime")]))
+    if day is not None:
+        return {"deceasedDateTime": day}
+    return {"deceasedBoolean": True} if any(p.get("deceasedBoolean") is True for p in patients) else {}
 
 
 def _most_frequent(values: Sequence[Any]) -> Any:

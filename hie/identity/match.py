@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from hie.identity.demographics import PATIENT_INDEX, Demographics, sound
 
+MAX_PEOPLE = 10
+"""How many people may carry one number for it to identify each of them."""
+
+MAX_CARRIERS = 200
+"""How many records may carry it; a limit to what one more record costs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -21,6 +27,8 @@ def review(one: str, other: str, reason: str) -> Review:
     return Review(min(one, other), max(one, other), reason)
 
 
+LOOK_ALIKE = "look-alike"
+
 REASONS: dict[str, tuple[str, str]] = {
     "birth-date-conflict": ("证件、健康卡或院内索引相同, 出生日期不同", "Same number, different birth dates"),
     "gender-conflict": ("证件、健康卡或院内索引相同, 性别不同", "Same number, different genders"),
@@ -29,7 +37,11 @@ REASONS: dict[str, tuple[str, str]] = {
         "健康卡或院内索引相同, 身份证号不同",
         "Same health card or patient index, different national ids",
     ),
-    "look-alike": ("姓名、性别、出生年相同, 无共同号码", "Same name, gender and birth year, no shared number"),
+    "person-conflict": (
+        "号码相同, 但与已关联的其他记录矛盾",
+        "Same number, but another record already linked speaks against it",
+    ),
+    LOOK_ALIKE: ("姓名、性别、出生年相同, 无共同号码", "Same name, gender and birth year, no shared number"),
 }
 """Reason -> words in Chinese and English."""
 
@@ -75,69 +87,54 @@ def _national_ids(record: Demographics) -> set[str]:
     return {key for key in record.keys if ".1.3|" in key}
 
 
+def identifies_nobody(carriers: Sequence[Demographics]) -> bool:
+    """Whether a number is no one's: some form fills it in, and more people carry it than ever lent or mistyped one. One
+    person may have many records, so what counts are carriers of which each two conflict."""
+    if len(carriers) > MAX_CARRIERS:
+        return True
+    people: list[Demographics] = []
+    for record in carriers if len(carriers) > MAX_PEOPLE else ():
+        if all(conflict(record, other) for other in people):
+            people.append(record)
+    return len(people) > MAX_PEOPLE
+
+
 def match(records: Iterable[Demographics]) -> Match:
     """Group records that share numbers, directly or through others; the result does not depend on their order.
 
-    Within one number the records are put into groups without inner conflict, in order of the patient id; groups that
-    share a record become one person. Conflicting pairs are listed for review.
+    The best numbers are gone by first, and within one number the records in order of the patient id. Whoever shares it
+    joins the first whose whole group nothing speaks against; so one bad record does not separate the good ones, and no
+    record ties two together that conflict. Pairs that share a number and stay apart are listed for review.
     """
     ordered = sorted(records, key=lambda r: r.patient)
-    by_patient = {record.patient: record for record in ordered}
-    groups: list[list[str]] = []
-    reviews: list[Review] = []
-    for key in sorted({key for record in ordered for key in record.keys}):
+    groups = {record.patient: [record] for record in ordered}
+    reviews: set[Review] = set()
+    for key in sorted({key for record in ordered for key in record.keys}, key=_rank):
         sharing = [record for record in ordered if key in record.keys]
-        parts, apart = _partition(sharing)
-        groups.extend(parts)
-        reviews.extend(apart)
-    persons = []
-    for patients in _connect(groups):
-        if len(patients) > 1:
-            keys = [key for patient in patients for key in by_patient[patient].keys]
-            persons.append(Person(min(keys, key=_rank), tuple(patients)))
-    return Match(tuple(_distinct(persons)), tuple(sorted(set(reviews), key=lambda r: (r.first, r.second))))
+        for n, record in enumerate(sharing):
+            for other in sharing[:n]:
+                if groups[other.patient] is not groups[record.patient] and not _join(groups, record, other):
+                    reviews.add(review(record.patient, other.patient, conflict(record, other) or "person-conflict"))
+    persons = [
+        Person(min((key for one in group for key in one.keys), key=_rank), tuple(sorted(one.patient for one in group)))
+        for patient, group in groups.items()
+        if len(group) > 1 and group[0].patient == patient
+    ]
+    return Match(tuple(_distinct(persons)), tuple(sorted(reviews, key=lambda r: (r.first, r.second))))
 
 
 def _rank(key: str) -> tuple[int, str]:
     return (0 if ".1.3|" in key else 2 if f"{PATIENT_INDEX}|" in key else 1, key)
 
 
-def _partition(sharing: Sequence[Demographics]) -> tuple[list[list[str]], list[Review]]:
-    groups: list[list[Demographics]] = []
-    reviews: list[Review] = []
-    for record in sharing:
-        home: list[Demographics] | None = None
-        for group in groups:
-            against = [(other, why) for other in group if (why := conflict(record, other))]
-            if not against and home is None:
-                home = group
-            reviews.extend(review(record.patient, other.patient, why) for other, why in against)
-        if home is None:
-            groups.append([record])
-        else:
-            home.append(record)
-    return [[record.patient for record in group] for group in groups], reviews
-
-
-def _connect(groups: Iterable[Sequence[str]]) -> list[list[str]]:
-    """Union of groups that share a patient."""
-    root: dict[str, str] = {}
-
-    def find(patient: str) -> str:
-        while root[patient] != patient:
-            root[patient] = root[root[patient]]
-            patient = root[patient]
-        return patient
-
-    for group in groups:
-        for patient in group:
-            root.setdefault(patient, patient)
-            first, second = sorted((find(group[0]), find(patient)))
-            root[second] = first
-    sets: dict[str, list[str]] = {}
-    for patient in sorted(root):
-        sets.setdefault(find(patient), []).append(patient)
-    return list(sets.values())
+def _join(groups: dict[str, list[Demographics]], record: Demographics, other: Demographics) -> bool:
+    """Make one group of two records' groups, unless anything speaks against it."""
+    one, two = groups[record.patient], groups[other.patient]
+    if any(conflict(a, b) for a in one for b in two):
+        return False
+    two.extend(one)
+    groups.update(dict.fromkeys((joined.patient for joined in one), two))
+    return True
 
 
 def _distinct(persons: Sequence[Person]) -> list[Person]:

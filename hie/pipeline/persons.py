@@ -1,10 +1,12 @@
 """Persons in one transaction: which golden Patient a local Patient belongs to, and pairs to review."""
 
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from hie.identity.demographics import Demographics, demographics
 from hie.identity.golden import golden_id, golden_patient
-from hie.identity.match import Review, look_alike, match, review
+from hie.identity.match import LOOK_ALIKE, MAX_CARRIERS, Review, identifies_nobody, look_alike, match, review
 from hie.identity.tables import NUMBER, RECORD, REVIEW
 from hie.pipeline.codec import stored
 from hie.store.port import Reader, Transaction
@@ -14,7 +16,35 @@ from hie.wire.safejson import dumps, loads_own
 MAX_LOOK_ALIKES = 5
 """How many look-alikes of one record are listed; common names would drown the rest."""
 
+RULES = 2
+"""Another number whenever records are linked by other rules, so that each is placed anew when it is next written or
+replayed."""
+
 Resource = dict[str, Any]
+
+
+class Circle(NamedTuple):
+    """The records that share numbers, directly or through others: patient -> row. `common` are numbers that more than
+    `MAX_CARRIERS` carry, but for those that one record may have led across that limit: these were followed too."""
+
+    rows: dict[str, Row]
+    common: set[str]
+
+    def without(self, patient: str) -> "Circle":
+        """The same after one of them is gone."""
+        return Circle({one: row for one, row in self.rows.items() if one != patient}, self.common)
+
+    def records(self) -> dict[str, Demographics]:
+        """What is known of each, with the numbers that identify a person."""
+        found = {patient: _demographics(self.rows[patient]) for patient in sorted(self.rows)}
+        carriers: dict[str, list[Demographics]] = {}
+        for record in found.values():
+            for key in record.keys:
+                carriers.setdefault(key, []).append(record)
+        common = self.common | {key for key, carrying in carriers.items() if identifies_nobody(carrying)}
+        if not common:
+            return found
+        return {p: replace(r, keys=tuple(key for key in r.keys if key not in common)) for p, r in found.items()}
 
 
 class Persons:
@@ -34,94 +64,88 @@ class Persons:
             if golden is not None:
                 await self._refresh(str(golden), patient)
             return _linked(patient, None if golden is None else str(golden))
-        await self._save(record, before)
-        neighbours = await self._neighbours(record)
-        if before is not None:
-            for other in _demographics(before).keys:
-                if other not in record.keys:
-                    neighbours |= await self._carriers(other)
-        goldens = await self._arrange(neighbours | {record.patient}, patient)
-        await self._review_look_alikes(record, goldens.get(record.patient))
-        return _linked(patient, goldens.get(record.patient))
+        former = () if before is None else _demographics(before).keys
+        row = await self._save(record, former, None if before is None else before["golden"])
+        circle = await self._circle({record.patient: row}, {*record.keys, *former})
+        placed = await self._arrange(circle, {record.patient}, patient)
+        return _linked(patient, placed.get(record.patient))
 
     async def remove(self, reference: str) -> None:
         """Forget a local Patient that is no more (it was re-keyed)."""
         row = await self._tx.get(RECORD, reference)
         if row is None:
             return
-        neighbours = await self._neighbours(_demographics(row)) - {reference}
+        circle = await self._circle({reference: row}, set(_demographics(row).keys))
         await self._tx.remove(NUMBER, {"patient": reference})
         await self._tx.remove(RECORD, {"patient": reference})
         await self._tx.remove(REVIEW, {"first": reference})
         await self._tx.remove(REVIEW, {"second": reference})
-        golden = row["golden"]
-        if neighbours:
-            await self._arrange(neighbours, None)
-        if golden is not None:
-            await self._retire({str(golden)})
+        await self._arrange(circle.without(reference), set(), None)
+        if row["golden"] is not None:
+            await self._retire({str(row["golden"])})
 
-    async def _save(self, record: Demographics, before: Row | None) -> None:
-        old = set() if before is None else set(_demographics(before).keys)
-        for number in old - set(record.keys):
+    async def _save(self, record: Demographics, former: Iterable[str], golden: Any) -> Row:
+        for number in set(former) - set(record.keys):
             await self._tx.remove(NUMBER, {"number": number, "patient": record.patient})
-        for number in set(record.keys) - old:
+        for number in set(record.keys) - set(former):
             await self._tx.upsert(NUMBER, {"number": number, "patient": record.patient})
-        golden = None if before is None else before["golden"]
-        await self._tx.upsert(RECORD, _row(record, golden))
+        row = _row(record, golden)
+        await self._tx.upsert(RECORD, row)
+        return row
 
-    async def _carriers(self, number: str) -> set[str]:
-        return {str(row["patient"]) for row in await self._tx.select(NUMBER, {"number": number})}
-
-    async def _neighbours(self, record: Demographics) -> set[str]:
-        """Every record that shares a number with `record`, directly or through others."""
-        found: set[str] = {record.patient}
-        numbers: set[str] = set()
-        open_numbers = list(record.keys)
-        while open_numbers:
-            number = open_numbers.pop()
-            if number in numbers:
+    async def _circle(self, rows: dict[str, Row], numbers: set[str]) -> Circle:
+        """Those that share these numbers with the records in `rows`, and all that share others with them in turn."""
+        circle = Circle(rows, set())
+        ahead = sorted(numbers)
+        for number in ahead:
+            carriers = await self._tx.select(NUMBER, {"number": number}, limit=MAX_CARRIERS + 2)
+            if len(carriers) > MAX_CARRIERS + 1:
+                circle.common.add(number)
                 continue
-            numbers.add(number)
-            for patient in await self._carriers(number) - found:
-                found.add(patient)
-                open_numbers += [str(row["number"]) for row in await self._tx.select(NUMBER, {"patient": patient})]
-        return found
+            for patient in sorted(str(row["patient"]) for row in carriers):
+                if patient in rows or (row := await self._tx.get(RECORD, patient)) is None:
+                    continue
+                rows[patient] = row
+                further = [key for key in _demographics(row).keys if key not in numbers]
+                numbers.update(further)
+                ahead += further
+        return circle
 
-    async def _arrange(self, patients: set[str], current: Resource | None) -> dict[str, str]:
-        """Group `patients` into persons, write golden Patients and links; returns patient -> golden reference.
+    async def _arrange(self, circle: Circle, changed: set[str], current: Resource | None) -> dict[str, str]:
+        """Group records into persons, write golden Patients, links and reviews; returns patient -> golden reference.
 
-        `current` is the Patient being written: it is not yet in the store.
+        `changed` are records that say something else than before. `current` is the Patient being written: it is not
+        yet in the store.
         """
-        rows = [row for p in sorted(patients) if (row := await self._tx.get(RECORD, p)) is not None]
-        result = match([_demographics(row) for row in rows])
+        records = circle.records()
+        result = match(records.values())
         placed: dict[str, str] = {}
         for person in result.persons:
-            reference = f"Patient/{golden_id(person.key)}"
-            placed.update(dict.fromkeys(person.patients, reference))
-            await self._write_golden(person.key, person.patients, current)
-        retired = set()
-        for row in rows:
-            patient, golden = str(row["patient"]), row["golden"]
-            if golden != placed.get(patient):
+            golden = golden_id(person.key)
+            placed.update(dict.fromkeys(person.patients, f"Patient/{golden}"))
+            await self._write_golden(golden, person.patients, current)
+        retired, moved = set(), set(changed)
+        for patient, row in circle.rows.items():
+            former = row["golden"]
+            if former != placed.get(patient):
+                moved.add(patient)
                 await self._tx.upsert(RECORD, {**row, "golden": placed.get(patient)})
-                if golden is not None:
-                    retired.add(str(golden))
+                if former is not None:
+                    retired.add(str(former))
                 if current is None or patient != f"Patient/{current['id']}":
                     await self._relink(patient, placed.get(patient))
         await self._retire(retired - set(placed.values()))
-        await self._review(result.reviews, {str(row["patient"]) for row in rows})
+        await self._review(result.reviews, records)
+        for patient in sorted(moved):
+            await self._review_look_alikes(records[patient], placed.get(patient))
         return placed
 
     async def _refresh(self, golden: str, current: Resource) -> None:
-        """Bring the golden Patient in step when an address or other element outside identity changed: it has none."""
+        """Bring the golden Patient in step when something of a member changed that does not matter to identity."""
         rows = await self._tx.select(RECORD, {"golden": golden})
-        patients = [str(row["patient"]) for row in rows]
-        result = match([_demographics(row) for row in rows])
-        for person in result.persons:
-            if f"Patient/{golden_id(person.key)}" == golden and f"Patient/{current['id']}" in patients:
-                await self._write_golden(person.key, person.patients, current)
+        await self._write_golden(golden.partition("/")[2], sorted(str(row["patient"]) for row in rows), current)
 
-    async def _write_golden(self, key: str, patients: tuple[str, ...], current: Resource | None) -> None:
+    async def _write_golden(self, golden: str, patients: Sequence[str], current: Resource | None) -> None:
         members = []
         for reference in patients:
             if current is not None and reference == f"Patient/{current['id']}":
@@ -130,7 +154,7 @@ class Persons:
             version = await self._tx.read("Patient", reference.partition("/")[2])
             if version is not None and not version.deleted:
                 members.append(loads_own(version.body))
-        await self._tx.put(golden_patient(key, members), unless_same=True)
+        await self._tx.put(golden_patient(golden, members), unless_same=True)
 
     async def _relink(self, patient: str, golden: str | None) -> None:
         version = await self._tx.read("Patient", patient.partition("/")[2])
@@ -143,32 +167,44 @@ class Persons:
             if not await self._tx.count(RECORD, {"golden": golden}):
                 await self._tx.delete("Patient", golden.partition("/")[2])
 
-    async def _review(self, reviews: tuple[Review, ...], patients: set[str]) -> None:
-        for patient in patients if len(patients) > 1 else ():
+    async def _review(self, reviews: Collection[Review], records: Mapping[str, Demographics]) -> None:
+        """List these pairs, and of those among `records` that were listed for a number they share no others."""
+        apart = {(one.first, one.second) for one in reviews}
+        for patient in records if len(records) > 1 else ():
             for row in await self._tx.select(REVIEW, {"first": patient}):
-                if row["second"] in patients:
-                    await self._tx.remove(REVIEW, {"first": patient, "second": row["second"]})
+                pair = (patient, str(row["second"]))
+                if pair[1] in records and pair not in apart and row["reason"] != LOOK_ALIKE:
+                    await self._tx.remove(REVIEW, {"first": pair[0], "second": pair[1]})
         for one in reviews:
             await self._list(one)
 
     async def _review_look_alikes(self, record: Demographics, golden: str | None) -> None:
-        """List records that look like this one; those known to be the same person do not count."""
+        """List records that look like this one, and no others; those known to be the same person do not count."""
+        listed = 0
+        for place, other in (("first", "second"), ("second", "first")):
+            for row in await self._tx.select(REVIEW, {place: record.patient}):
+                if row["reason"] != LOOK_ALIKE:
+                    continue
+                seen = await self._tx.get(RECORD, str(row[other]))
+                if seen is not None and _looks_alike(record, golden, seen):
+                    listed += 1
+                else:
+                    await self._tx.remove(REVIEW, {"first": row["first"], "second": row["second"]})
         if not record.name or not record.birth_year:
             return
         same = {"name": record.name, "year": record.birth_year}
-        listed = 0
         for row in await self._tx.select(RECORD, same, limit=4 * MAX_LOOK_ALIKES):
-            other = _demographics(row)
-            if golden is not None and row["golden"] == golden:
-                continue
-            if other.patient != record.patient and look_alike(record, other) and listed < MAX_LOOK_ALIKES:
-                listed += 1
-                await self._list(review(record.patient, other.patient, "look-alike"))
+            if listed < MAX_LOOK_ALIKES and _looks_alike(record, golden, row):
+                listed += await self._list(review(record.patient, str(row["patient"]), LOOK_ALIKE))
 
-    async def _list(self, one: Review) -> None:
-        if await self._tx.get(REVIEW, one.first, one.second) is None:
-            row: Row = {"first": one.first, "second": one.second, "reason": one.reason, "at": self._now}
-            await self._tx.upsert(REVIEW, row)
+    async def _list(self, one: Review) -> bool:
+        """Put a pair on the list; whether it was not there for this reason."""
+        before = await self._tx.get(REVIEW, one.first, one.second)
+        if before is not None and before["reason"] == one.reason:
+            return False
+        row: Row = {"first": one.first, "second": one.second, "reason": one.reason, "at": self._now}
+        await self._tx.upsert(REVIEW, row)
+        return True
 
 
 async def linked(reader: Reader, patient_id: str) -> tuple[str, ...]:
@@ -188,8 +224,15 @@ def _linked(patient: Resource, golden: str | None) -> Resource:
     return result
 
 
+def _looks_alike(record: Demographics, golden: str | None, row: Row) -> bool:
+    """Whether the record of a row looks like `record`, of the person `golden`, and is not known to be the same."""
+    other = _demographics(row)
+    known = golden is not None and row["golden"] == golden
+    return not known and other.patient != record.patient and look_alike(record, other)
+
+
 def _body(record: Demographics) -> bytes:
-    return dumps([record.keys, record.name, record.birth_date, record.gender, record.phones, record.region])
+    return dumps([record.keys, record.name, record.birth_date, record.gender, record.phones, record.region, RULES])
 
 
 def _row(record: Demographics, golden: Any) -> Row:
@@ -203,5 +246,5 @@ def _row(record: Demographics, golden: Any) -> Row:
 
 
 def _demographics(row: Row) -> Demographics:
-    keys, name, birth_date, gender, phones, region = stored(row["body"])
+    keys, name, birth_date, gender, phones, region, *_ = stored(row["body"])
     return Demographics(str(row["patient"]), tuple(keys), name, birth_date, gender, tuple(phones), region)

@@ -1,11 +1,13 @@
 """Records are linked by a shared number only, and only when nothing speaks against it."""
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
 from hie.identity.demographics import HEALTH_CARD, NATIONAL_ID, PATIENT_INDEX, Demographics, demographics
-from hie.identity.match import Review, look_alike, match
+from hie.identity.golden import golden_patient
+from hie.identity.match import MAX_CARRIERS, MAX_PEOPLE, Review, identifies_nobody, look_alike, match
 
 NI = f"{NATIONAL_ID}|320598196804175127"
 CARD = f"{HEALTH_CARD}|A800000517"
@@ -67,6 +69,45 @@ def test_a_lent_health_card_does_not_join_two_national_ids() -> None:
     result = match([record("Patient/a", NI, CARD), record("Patient/b", other, CARD)])
     assert result.persons == ()
     assert result.reviews[0].reason == "number-conflict"
+
+
+def test_a_record_between_two_that_conflict_does_not_tie_them_together() -> None:
+    other = f"{NATIONAL_ID}|310198197004045291"
+    first, second = record("Patient/a", NI, INDEX), record("Patient/b", other, CARD)
+    between = record("Patient/c", INDEX, CARD, birth="")
+    for order in permutations([first, second, between]):
+        result = match(order)
+        assert [p.patients for p in result.persons] == [("Patient/b", "Patient/c")]
+        assert result.reviews == (Review("Patient/a", "Patient/c", "person-conflict"),)
+
+
+def test_a_number_that_many_people_carry_identifies_nobody() -> None:
+    one_person = [record(f"Patient/{n}", CARD) for n in range(MAX_CARRIERS)]
+    assert not identifies_nobody(one_person)
+    assert identifies_nobody([*one_person, record("Patient/x", CARD)])
+    people = [record(f"Patient/{n}", CARD, birth=f"{1950 + n}-01-01") for n in range(MAX_PEOPLE + 1)]
+    assert not identifies_nobody([*people[1:], record("Patient/x", CARD, birth="1951-01-01")])
+    assert identifies_nobody(people)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        ({"gender": "unknown"}, {"gender": "female"}, {"gender": "female"}),
+        ({"gender": "unknown"}, {}, {"gender": "unknown"}),
+        ({"birthDate": "1968"}, {"birthDate": "1968-04-17"}, {"birthDate": "1968-04-17"}),
+        ({"deceasedBoolean": False}, {"deceasedBoolean": True}, {"deceasedBoolean": True}),
+        ({"deceasedBoolean": False}, {}, {}),
+        (
+            {"deceasedBoolean": True},
+            {"deceasedDateTime": "2026-03-01T08:00:00+08:00"},
+            {"deceasedDateTime": "2026-03-01T08:00:00+08:00"},
+        ),
+    ],
+)
+def test_the_golden_patient_says_what_is_known_best(first: dict[str, Any], second: dict[str, Any], shown: Any) -> None:
+    made = golden_patient("g", [{"id": "a", **first}, {"id": "b", **second}])
+    assert {k: v for k, v in made.items() if k not in ("resourceType", "id", "active", "link")} == shown
 
 
 def test_look_alikes_without_a_shared_number() -> None:

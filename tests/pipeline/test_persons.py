@@ -1,11 +1,18 @@
 """Persons: linked by shared numbers, kept in step, the same for every order of arrival."""
 
+import json
 from itertools import permutations
+from random import Random
 from typing import Any
 
+import pytest
+
+from hie.identity import match
 from hie.identity.tables import REVIEW
-from hie.pipeline.persons import linked
+from hie.pipeline import persons
+from hie.pipeline.persons import Persons, linked
 from hie.store.memory import MemoryStore
+from hie.store.port import Store, Transaction
 from tests.pipeline.world import TABLES, World, key, number, patient
 
 NI = number("urn:oid:2.16.156.10011.1.3", "320598196804175127")
@@ -148,3 +155,103 @@ async def test_merges_of_unknown_repeated_inverse_and_chained(world: World) -> N
     found = await world.resource("DiagnosticReport", "r")
     assert found is not None
     assert found["subject"] == {"reference": key("Patient", "c").reference}
+
+
+def random_person(random: Random, value: str, order: str) -> dict[str, Any]:
+    numbers = [
+        {"system": system, "value": random.choice(values)}
+        for system, *values in (
+            ("urn:oid:2.16.156.10011.1.3", "320598196804175127", "310198197004045291"),
+            ("urn:oid:2.16.156.10011.1.19", "A1", "A2"),
+            ("https://hie.example.org/id/ORG/2.16.156.10011.2.5.1.4", "P1", "P2"),
+        )
+        if random.random() < 0.4
+    ]
+    made = person(
+        value,
+        *numbers,
+        name=random.choice(["顾晓岚"] * 4 + ["王建国"]),
+        birth=random.choice(["1968-04-17"] * 4 + ["1999-01-01"]),
+    )
+    made["says"][0]["order"] = order
+    made["says"][0]["slots"]["address[]"] = {"text": random.choice("xy")}
+    return made
+
+
+async def identified(store: Store) -> tuple[dict[str, Any], set[tuple[str, ...]]]:
+    """All Patients, golden ones included, and the pairs to review."""
+    patients = {}
+    async for version in store.versions("Patient"):
+        if not version.deleted:
+            patients[version.id] = {k: v for k, v in json.loads(version.body).items() if k != "meta"}
+    return patients, {(str(r["first"]), str(r["second"]), str(r["reason"])) for r in await store.select(REVIEW, {})}
+
+
+async def placed_afresh(patients: dict[str, Any], random: Random) -> tuple[dict[str, Any], set[tuple[str, ...]]]:
+    """The same local Patients, each placed once, in any order."""
+    store = MemoryStore(TABLES)
+    local = [p for p in patients.values() if not any(link["type"] == "seealso" for link in p.get("link", ()))]
+    for patient_ in random.sample(local, len(local)):
+
+        async def job(tx: Transaction, patient_: dict[str, Any] = patient_) -> None:
+            await tx.put(await Persons(tx, 0).place(patient_, "test"), unless_same=True)
+
+        await store.write(job)
+    return await identified(store)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_whatever_was_said_before_only_what_is_said_now_counts(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(seed)
+    if seed % 2:
+        monkeypatch.setattr(match, "MAX_CARRIERS", 2)
+        monkeypatch.setattr(persons, "MAX_CARRIERS", 2)
+    world = World(MemoryStore(TABLES))
+    retired: set[str] = set()
+    said: set[str] = set()
+    for n in range(12):
+        value = random.choice("abcdef")
+        if len(said - retired) > 1 and random.random() < 0.1:
+            prior, target = random.sample(sorted(said - retired), 2)
+            retired.add(prior)
+            await world.send({"merges": [[["Patient", prior], ["Patient", target], f"{n:03}"]]})
+        elif value not in retired:
+            said.add(value)
+            await world.send(random_person(random, value, f"{n:03}"))
+    now = await identified(world.store)
+    assert now == await placed_afresh(now[0], random)
+
+
+async def test_one_that_leaves_a_chain_does_not_leave_the_others_apart(world: World) -> None:
+    await world.send(person("a", NI))
+    await world.send(person("b", NI, CARD))
+    await world.send(person("c", CARD))
+    golden = await golden_of(world, "c")
+    await world.send({"merges": [[["Patient", "a"], ["Patient", "d"], "2"]]})
+    assert await golden_of(world, "a") is None
+    assert golden is not None
+    assert await golden_of(world, "b") == await golden_of(world, "c") == golden
+    members = await linked(world.store, golden.partition("/")[2])
+    assert members == tuple(sorted(key("Patient", value).id for value in "bc"))
+
+
+async def test_a_patient_merged_away_is_no_look_alike_of_the_one_that_stays(world: World) -> None:
+    await world.send(person("a"))
+    await world.send(person("b", birth="1968-12-31"))
+    assert [row["reason"] for row in await world.store.select(REVIEW, {})] == ["look-alike"]
+    await world.send({"merges": [[["Patient", "a"], ["Patient", "b"], "2"]]})
+    assert await world.store.select(REVIEW, {}) == []
+
+
+async def test_a_golden_patient_of_a_contested_number_is_kept_in_step(world: World) -> None:
+    for value, birth in (("a", "1968-04-17"), ("b", "1968-04-17"), ("c", "1999-01-01"), ("d", "1999-01-01")):
+        await world.send(person(value, NI, birth=birth))
+    for value in ("a", "c"):
+        golden = await golden_of(world, value)
+        assert golden is not None
+        await world.send(patient(value, "2", **{"deceasedBoolean": True}))
+        version = await world.store.read("Patient", golden.partition("/")[2])
+        assert version is not None
+        assert json.loads(version.body)["deceasedBoolean"] is True
