@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hie.browse.elements import Resource, first, items, text_of
+from hie.browse.elements import Resource, codes_of, text_of
 from hie.browse.person import Person
 from hie.browse.place import Directory, owners, uscc_of
 from hie.browse.result import WITHDRAWN
@@ -17,6 +17,7 @@ State = frozenset[tuple[str, str, int]]
 Resources = Mapping[str, Mapping[str, Resource]]
 
 _KEPT = 40_000
+_UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +87,17 @@ class Charts:
 
 def withdrawn(resource: Resource) -> bool:
     """Whether the issuer has taken it back."""
-    if text_of(resource, "status") == WITHDRAWN:
-        return True
-    codes = items(first(resource, "verificationStatus"), "coding")
-    return any(text_of(c, "code") == WITHDRAWN for c in codes)
+    return text_of(resource, "status") == WITHDRAWN or WITHDRAWN in codes_of(resource, "verificationStatus")
+
+
+def refuted(condition: Resource) -> bool:
+    """Whether a diagnosis was ruled out: the person does not have it."""
+    return "refuted" in codes_of(condition, "verificationStatus")
+
+
+def suspected(condition: Resource) -> bool:
+    """Whether a diagnosis is not certain yet."""
+    return bool(codes_of(condition, "verificationStatus") & _UNCERTAIN)
 
 
 def state_of(versions: Iterable[Version]) -> State:

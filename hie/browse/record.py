@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from hie.browse.chart import Chart, withdrawn
+from hie.browse.chart import Chart, refuted, suspected, withdrawn
 from hie.browse.dates import day, days_before, local, today
-from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.browse.elements import Resource, codes_of, concept_text, first, items, text_of
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
 from hie.browse.place import SHAPES, Place
@@ -18,6 +18,7 @@ _NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
 _NO_ALLERGY = frozenset(
     {"无", "无过敏史", "无已知过敏", "无药物过敏", "无药物过敏史", "否认", "否认过敏史", "否认药物过敏史"}
 )
+_ALLERGY_STATES = ("", "unconfirmed", "inactive", "resolved")
 _OVER = frozenset({"resolved", "inactive", "remission"})
 _CRITICAL_DAYS = 365
 _RECENT_DAYS = 90
@@ -25,22 +26,31 @@ _RECENT_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """One allergy: what, how it showed, how grave, since when, who says so."""
+    """One allergy: what, how it showed, how grave, since when, who says so.
+
+    `status` is empty for a present one, else `unconfirmed`, `inactive`, `resolved` or `refuted`.
+    """
 
     text: str
     reaction: str
     grave: bool
     at: str
     places: tuple[Place, ...]
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Allergies:
-    """`state`: `list`, `none-known`, `not-recorded` or `unreachable`. The four never look alike."""
+    """`state`: `list`, `none-known`, `not-recorded` or `unreachable`. The four never look alike.
+
+    `items` are in the order of their gravity; `denied` state that there is none at all, `refuted` that there is none to
+    one substance.
+    """
 
     state: str
     items: tuple[Allergy, ...] = ()
     denied: tuple[Allergy, ...] = ()
+    refuted: tuple[Allergy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,22 +155,27 @@ def allergies(chart: Chart, late: bool = False) -> Allergies:
     """The allergies of a chart in one of four states."""
     found: dict[str, list[Allergy]] = {}
     denied: list[Allergy] = []
+    refuted: list[Allergy] = []
     for resource in chart.all("AllergyIntolerance"):
         if withdrawn(resource):
             continue
         one = _allergy(chart, resource)
-        if _denies(resource, one.text):
+        if one.status == "refuted":
+            refuted.append(one)
+        elif _denies(resource, one.text):
             denied.append(one)
         else:
             found.setdefault(one.text, []).append(one)
-    merged = tuple(_merge_allergy(group) for group in found.values())
+    merged = sorted((_merge_allergy(group) for group in found.values()), key=lambda a: a.at, reverse=True)
+    merged.sort(key=lambda a: (a.status in _OVER, not a.grave))
     if merged:
         state = "list"
     elif "AllergyIntolerance" in chart.failed or late:
         state = "unreachable"
     else:
         state = "none-known" if denied else "not-recorded"
-    return Allergies(state, merged, tuple(sorted(denied, key=lambda a: a.at, reverse=True)))
+    newest = (tuple(sorted(group, key=lambda a: a.at, reverse=True)) for group in (denied, refuted))
+    return Allergies(state, tuple(merged), *newest)
 
 
 def _denies(resource: Resource, text: str) -> bool:
@@ -181,10 +196,19 @@ def _allergy(chart: Chart, resource: Resource) -> Allergy:
         grave=severe or text_of(resource, "criticality") == "high",
         at=local(text_of(resource, "recordedDate") or text_of(resource, "onsetDateTime")),
         places=(chart.directory.place(resource),),
+        status=_allergy_status(resource),
     )
 
 
+def _allergy_status(resource: Resource) -> str:
+    verification, clinical = (codes_of(resource, name) for name in ("verificationStatus", "clinicalStatus"))
+    if "refuted" in verification:
+        return "refuted"
+    return next((s for s in _ALLERGY_STATES[:0:-1] if s in clinical | verification), "")
+
+
 def _merge_allergy(group: list[Allergy]) -> Allergy:
+    """One allergy of several statements; it is present as long as one of them says so."""
     newest = max(group, key=lambda a: a.at)
     return Allergy(
         text=newest.text,
@@ -192,6 +216,7 @@ def _merge_allergy(group: list[Allergy]) -> Allergy:
         grave=any(a.grave for a in group),
         at=newest.at,
         places=tuple(dict.fromkeys(p for a in group for p in a.places)),
+        status=min((a.status for a in group), key=_ALLERGY_STATES.index),
     )
 
 
@@ -210,8 +235,7 @@ def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: 
 def _problems(chart: Chart) -> tuple[Problem, ...]:
     problems: dict[str, Problem] = {}
     for condition in chart.all("Condition"):
-        states = {text_of(c, "code") for c in items(first(condition, "clinicalStatus"), "coding")}
-        if withdrawn(condition) or states & _OVER:
+        if withdrawn(condition) or refuted(condition) or codes_of(condition, "clinicalStatus") & _OVER:
             continue
         concept = first(condition, "code")
         code = next((text_of(c, "code") for c in items(concept, "coding")), "")
@@ -220,9 +244,8 @@ def _problems(chart: Chart) -> tuple[Problem, ...]:
         problem = problems.setdefault(code or text, Problem(text, code, "", ""))
         problem.visits.add(text_of(first(condition, "encounter"), "reference") or text_of(condition, "id"))
         if at >= problem.at:
-            verification = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
             problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")
-            problem.provisional = bool(verification & {"provisional", "differential", "unconfirmed"})
+            problem.provisional = suspected(condition)
         place = chart.directory.place(condition)
         if place not in problem.places:
             problem.places.append(place)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from hie.browse.chart import Chart, withdrawn
+from hie.browse.chart import Chart, refuted, suspected, withdrawn
 from hie.browse.dates import local
 from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
 from hie.browse.event import Event
@@ -135,7 +135,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     ident = text_of(encounter, "id")
     period = first(encounter, "period")
     status = text_of(encounter, "status")
-    diagnoses = _distinct(concept_text(first(c, "code")) for c in conditions_of(chart, encounter))
+    diagnoses = _named(c for c in conditions_of(chart, encounter) if not refuted(c))
     reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
     ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
     marks = (_ENDED[status],) if status in _ENDED else ("open",) if inpatient and status == "in-progress" else ()
@@ -316,9 +316,23 @@ def _diagnosis(chart: Chart, condition: Resource) -> Event:
         place=chart.directory.place(condition),
         title=concept_text(first(condition, "code")),
         label="diagnosis",
-        marks=("withdrawn",) if withdrawn(condition) else (),
+        marks=_diagnosis_marks(condition),
         visit=visit,
     )
+
+
+def _named(conditions: Iterable[Resource]) -> list[str]:
+    """Diagnoses by name, those that are only suspected with the `?` that doctors write."""
+    certain: dict[str, bool] = {}
+    for condition in conditions:
+        name = concept_text(first(condition, "code"))
+        certain[name] = certain.get(name, False) or not suspected(condition) or name.endswith(("?", "？"))
+    return [name if sure else f"{name}?" for name, sure in certain.items() if name]
+
+
+def _diagnosis_marks(condition: Resource) -> tuple[str, ...]:
+    checks = (("withdrawn", withdrawn), ("refuted", refuted), ("suspected", suspected))
+    return tuple(mark for mark, holds in checks if holds(condition))[:1]
 
 
 def _single_result(chart: Chart, observation: Resource) -> Event:

@@ -44,6 +44,34 @@ async def test_no_allergy_has_three_different_states(people: object, broken: boo
     assert allergies(chart).state == state
 
 
+async def test_an_allergy_that_is_over_or_doubtful_says_so_and_a_refuted_one_is_none() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+
+    def allergy(text: str, clinical: str, verification: str, at: str, **more: object) -> seed.Resource:
+        states = {"clinicalStatus": seed.state(clinical), "verificationStatus": seed.state(verification)}
+        names = {"patient": seed.ref(who), "code": {"text": text}, "recordedDate": at}
+        return seed.made(seed.JSYY, "AllergyIntolerance", f"{text}{at}", **names, **states, **more)
+
+    found = [
+        allergy("花生", "inactive", "refuted", "2026-03-05"),
+        allergy("牛奶", "resolved", "confirmed", "2026-03-04"),
+        allergy("头孢", "active", "unconfirmed", "2026-03-03"),
+        allergy("碘", "active", "entered-in-error", "2026-03-03"),
+        allergy("磺胺", "resolved", "confirmed", "2026-03-02"),
+        allergy("磺胺", "active", "confirmed", "2026-02-02"),
+        allergy("青霉素", "active", "confirmed", "2020-01-01", criticality="high"),
+    ]
+    store = await filled(seed.organizations(), [who, *found])
+    shown = allergies(await source_of(store).chart(who["id"]))
+    assert [(a.text, a.status) for a in shown.items] == [
+        ("青霉素", ""),
+        ("头孢", "unconfirmed"),
+        ("磺胺", ""),
+        ("牛奶", "resolved"),
+    ]
+    assert [a.text for a in shown.refuted] == ["花生"]
+
+
 async def test_one_failing_type_leaves_the_others(source: Source, store: Frail) -> None:
     store.broken |= {"Condition", "MedicationRequest"}
     found = await digest_of(source)
