@@ -9,8 +9,9 @@ from hie.browse.document import div_text
 from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
 from hie.browse.event import Event
 from hie.browse.record import dose_text, ends
-from hie.browse.result import Result, number_text, result, unit_text
+from hie.browse.result import Result, results
 from hie.browse.timeline import performed, prescriptions
+from hie.browse.value import number_text, unit_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def _condition(chart: Chart, resource: Resource, event: Event) -> Plain:
 
 
 def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
-    return Plain(event, (), rows=(result(resource, event.place),))
+    return Plain(event, (), rows=tuple(results(resource, event.place)))
 
 
 def _composition(chart: Chart, resource: Resource, event: Event) -> Plain:

@@ -10,9 +10,10 @@ from hie.browse.elements import Resource, codes_of, concept_text, first, items, 
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
 from hie.browse.place import SHAPES, Place
-from hie.browse.result import Result, number_text, unit_text
+from hie.browse.result import Result
 from hie.browse.timeline import prescriptions
 from hie.browse.trend import Series, all_series, key_series
+from hie.browse.value import number_text, unit_text
 
 _NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
 _NO_ALLERGY = frozenset(
@@ -55,10 +56,10 @@ class Allergies:
 
 @dataclass(frozen=True, slots=True)
 class Critical:
-    """A critical result, its report, and the next result of the same analyte, if there is one."""
+    """A critical result, the report or result that opens, and the next one of the same analyte, if there is one."""
 
     result: Result
-    report: str
+    opens: str
     later: Result | None
 
 
@@ -223,12 +224,12 @@ def _merge_allergy(group: list[Allergy]) -> Allergy:
 def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: datetime) -> tuple[Critical, ...]:
     since = days_before(now, _CRITICAL_DAYS)
     found = []
-    for result, report in pairs:
+    for result, opens in pairs:
         if not result.flag.critical or local(result.at) < since:
             continue
         line = series.get(result.loinc or result.name)
         later = line.last if line and (local(line.last.at), line.last.id) > (local(result.at), result.id) else None
-        found.append(Critical(result, report, later))
+        found.append(Critical(result, opens, later))
     return tuple(sorted(found, key=lambda c: local(c.result.at), reverse=True))
 
 

@@ -6,16 +6,14 @@ from dataclasses import replace
 
 from hie.browse.chart import Chart, refuted, suspected, withdrawn
 from hie.browse.dates import local
-from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
+from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of, single_observations
 from hie.browse.place import feed_of
-from hie.browse.result import AMENDED, WITHDRAWN, Result, result
+from hie.browse.result import AMENDED, ENDED, UNFINISHED, WITHDRAWN, Result, result, results
 
 _INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS"})
 _IMAGING = frozenset({"CT", "NMR", "RAD", "RUS", "SP", "EC", "OTH", "NMS", "CUS", "IMG"})
-_UNFINISHED = frozenset({"registered", "partial", "preliminary"})
-_ENDED = {"entered-in-error": "withdrawn", "cancelled": "cancelled"}
 
 
 def timeline(chart: Chart) -> tuple[Event, ...]:
@@ -72,7 +70,7 @@ def original_of(document: Resource) -> str:
 def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
     kind = report_kind(report)
     everything = results_of(chart, report)
-    valid = [r for r in everything if not r.withdrawn]
+    valid = [r for r in everything if not r.ended]
     abnormal = sorted((r for r in valid if r.flag.abnormal), key=lambda r: r.flag.rank)
     status = text_of(report, "status")
     conclusion = text_of(report, "conclusion")
@@ -82,12 +80,12 @@ def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
         kind=kind,
         type="DiagnosticReport",
         id=text_of(report, "id"),
-        at=local(text_of(report, "effectiveDateTime") or text_of(report, "issued")),
+        at=local(effective(report) or text_of(report, "issued")),
         place=chart.directory.place(report),
         title=concept_text(first(report, "code")),
         text=conclusion,
         label=_category(report) if kind == "imaging" else "",
-        results=tuple(r for r in abnormal if not r.long) if status not in _ENDED else (),
+        results=tuple(r for r in abnormal if not r.long) if status not in ENDED else (),
         normal=sum(r.flag.code == "N" for r in valid),
         unmarked=sum(r.flag.code == "unknown" and not r.long for r in valid),
         marks=_marks(status, [*everything, *removed_of(chart, report)]),
@@ -101,12 +99,12 @@ def _category(report: Resource) -> str:
 
 
 def _marks(status: str, results: Iterable[Result]) -> tuple[str, ...]:
-    if status in _ENDED:
-        return (_ENDED[status],)
+    if status in ENDED:
+        return (ENDED[status],)
     marks = []
     if status in AMENDED or any(r.amended or r.withdrawn for r in results):
         marks.append("amended")
-    if status in _UNFINISHED:
+    if status in UNFINISHED:
         marks.append("preliminary")
     return tuple(marks)
 
@@ -138,7 +136,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     diagnoses = _named(c for c in conditions_of(chart, encounter) if not refuted(c))
     reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
     ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
-    marks = (_ENDED[status],) if status in _ENDED else ("open",) if inpatient and status == "in-progress" else ()
+    marks = (ENDED[status],) if status in ENDED else ("open",) if inpatient and status == "in-progress" else ()
     return Event(
         kind="stay" if inpatient else "visit",
         type="Encounter",
@@ -158,8 +156,8 @@ def _fallback_date(chart: Chart, encounter: Resource) -> str:
     """The first date of anything that belongs to a visit without period (made from a report or document)."""
     ident = text_of(encounter, "id")
     dates = [
-        local(text_of(r, name))
-        for kind, name in (("DiagnosticReport", "effectiveDateTime"), ("MedicationRequest", "authoredOn"))
+        local(text_of(r, "authoredOn") or effective(r))
+        for kind in ("DiagnosticReport", "MedicationRequest")
         for r in chart.all(kind)
         if target(first(r, "encounter"))[1] == ident
     ]
@@ -211,7 +209,7 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
         document = documents.get(feed_of(lead)[1])
         if document is not None:
             shown_with.add(text_of(document, "id"))
-        taken_back = all(text_of(r, "status") in _ENDED for r in group)
+        taken_back = all(text_of(r, "status") in ENDED for r in group)
         events.append(
             Event(
                 kind="medication",
@@ -221,7 +219,7 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
                 place=chart.directory.place(lead),
                 title="",
                 text=" · ".join(concept_text(first(r, "medicationCodeableConcept")) for r in group),
-                marks=(_ENDED[text_of(lead, "status")],) if taken_back else (),
+                marks=(ENDED[text_of(lead, "status")],) if taken_back else (),
                 original=original_of(document) if document else "",
                 visit=target(first(lead, "encounter"))[1],
             )
@@ -336,7 +334,8 @@ def _diagnosis_marks(condition: Resource) -> tuple[str, ...]:
 
 
 def _single_result(chart: Chart, observation: Resource) -> Event:
-    one = result(observation, chart.directory.place(observation))
+    place = chart.directory.place(observation)
+    one, read = result(observation, place), results(observation, place)
     return Event(
         kind="other",
         type="Observation",
@@ -344,10 +343,10 @@ def _single_result(chart: Chart, observation: Resource) -> Event:
         at=local(one.at),
         place=one.place,
         title=one.name,
-        text=f"{one.value} {one.unit}".strip(),
+        text=" · ".join(f"{r.part} {r.value} {r.unit}".strip() for r in read if r.value),
         label="observation",
-        results=(one,) if one.flag.abnormal and not one.withdrawn else (),
-        marks=("withdrawn",) if one.withdrawn else ("amended",) if one.amended else (),
+        results=tuple(r for r in read if r.flag.abnormal and not r.ended),
+        marks=(one.mark,) if one.mark else (),
         visit=target(first(observation, "encounter"))[1],
     )
 
