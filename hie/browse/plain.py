@@ -3,20 +3,20 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from hie.browse.chart import Chart
+from hie.browse.chart import Chart, standing
 from hie.browse.dates import shown
 from hie.browse.document import div_text
 from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
 from hie.browse.event import Event
-from hie.browse.record import dose_text, ends
+from hie.browse.medicine import dose_text, ends, medicine, prescriptions
 from hie.browse.result import Result, results
-from hie.browse.timeline import performed, prescriptions
+from hie.browse.timeline import performed
 from hie.browse.value import number_text, unit_text
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One drug of a prescription: name, specification, dose, last day, quantity, group mark, whether taken back."""
+    """One drug of a prescription: name, specification, dose, last day, quantity, group, mark of its standing."""
 
     name: str
     specification: str
@@ -24,7 +24,7 @@ class Line:
     until: str
     quantity: str
     group: str
-    status: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +58,26 @@ def _prescription(chart: Chart, resource: Resource, event: Event) -> Plain:
         ("fact.doctor", text_of(first(resource, "requester"), "display")),
         ("fact.prescription", text_of(first(resource, "groupIdentifier"), "value")),
     )
-    return Plain(event, _filled(facts), lines=tuple(_line(r) for r in group))
+    return Plain(event, _filled(facts), lines=tuple(_line(chart, r) for r in group))
 
 
-def _line(request: Resource) -> Line:
+def _line(chart: Chart, request: Resource) -> Line:
     quantity = first(first(request, "dispenseRequest"), "quantity")
     return Line(
-        name=concept_text(first(request, "medicationCodeableConcept")),
+        name=medicine(chart, request),
         specification=text_of(extension(request, "drug-specification"), "valueString"),
         dose=dose_text(request),
         until=ends(request),
         quantity=f"{number_text(quantity.get('value'))}{unit_text(quantity)}",
         group=text_of(extension(request, "rx-group"), "valueString"),
-        status=text_of(request, "status"),
+        mark=standing(request),
     )
 
 
 def _procedure(chart: Chart, resource: Resource, event: Event) -> Plain:
     facts = (
         ("fact.performed", shown(performed(resource))),
+        ("fact.status-reason", concept_text(first(resource, "statusReason"))),
         ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
         ("fact.note", "\n".join(text_of(n, "text") for n in items(resource, "note"))),
     )

@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from hie.browse.chart import Chart, refuted, suspected, withdrawn
-from hie.browse.dates import day, days_before, local, today
+from hie.browse.dates import days_before, local
 from hie.browse.elements import Resource, codes_of, concept_text, first, items, text_of
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
+from hie.browse.medicine import Drug, drugs_of
 from hie.browse.place import SHAPES, Place
 from hie.browse.result import Result
-from hie.browse.timeline import prescriptions
 from hie.browse.trend import Series, all_series, key_series
-from hie.browse.value import number_text, unit_text
 
 _NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
 _NO_ALLERGY = frozenset(
@@ -21,8 +20,8 @@ _NO_ALLERGY = frozenset(
 )
 _ALLERGY_STATES = ("", "unconfirmed", "inactive", "resolved")
 _OVER = frozenset({"resolved", "inactive", "remission"})
+_NEVER_DONE = frozenset({"withdrawn", "not-done", "planned"})
 _CRITICAL_DAYS = 365
-_RECENT_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +80,6 @@ class Problem:
         return len(self.visits)
 
 
-@dataclass(slots=True)
-class Drug:
-    """A medicine merged over all prescriptions: the newest dose, all prescribers."""
-
-    text: str
-    dose: str
-    at: str
-    until: str
-    current: bool
-    request: str
-    places: list[Place] = field(default_factory=list)
-
-    @property
-    def overlap(self) -> bool:
-        """Whether more than one organisation prescribes it."""
-        return len({p.uscc for p in self.places}) > 1
-
-
 @dataclass(frozen=True)
 class RegionState:
     """What one region gave: how many events, the newest date; `silent` since when its feed is late, else empty."""
@@ -132,7 +113,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[st
     late = silent or {}
     pairs = chart.once(valid_results)
     series = chart.once(series_of)
-    drugs = _drugs(chart, now)
+    drugs = drugs_of(chart, now)
     return Digest(
         allergies=allergies(chart, bool(late)),
         criticals=_criticals(pairs, series, now),
@@ -141,7 +122,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[st
         past_drugs=tuple(d for d in drugs if not d.current),
         indicators=tuple(key_series(series)),
         stays=tuple(e for e in events if e.kind == "stay"),
-        procedures=tuple(e for e in events if e.kind == "procedure" and "withdrawn" not in e.marks),
+        procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
         regions=_regions(chart, events, late),
         failed=chart.failed,
     )
@@ -260,60 +241,6 @@ def _condition_date(chart: Chart, condition: Resource) -> str:
         or text_of(condition, "onsetDateTime")
         or text_of(first(encounter, "period"), "start")
     )
-
-
-def _drugs(chart: Chart, now: datetime) -> list[Drug]:
-    drugs: dict[str, Drug] = {}
-    requests = [r for group in prescriptions(chart).values() for r in group]
-    for request in sorted(requests, key=lambda r: local(text_of(r, "authoredOn"))):
-        if text_of(request, "status") not in ("active", "completed", "on-hold", "unknown"):
-            continue
-        text = concept_text(first(request, "medicationCodeableConcept"))
-        at, until = local(text_of(request, "authoredOn")), ends(request)
-        current = _is_current(request, until, at, now)
-        drug = drugs.setdefault(text, Drug(text, "", at, until, False, ""))
-        if current and not drug.current:
-            drug.places.clear()
-        drug.dose, drug.at, drug.until, drug.request = dose_text(request), at, until, text_of(request, "id")
-        drug.current = drug.current or current
-        place = chart.directory.place(request)
-        if place not in drug.places and (current or not drug.current):
-            drug.places.append(place)
-    return sorted(drugs.values(), key=lambda d: d.at, reverse=True)
-
-
-def _is_current(request: Resource, until: str, at: str, now: datetime) -> bool:
-    """Active and within its days; without stated days, not older than 90 days."""
-    if text_of(request, "status") != "active":
-        return False
-    return until >= today(now).isoformat() if until else at >= days_before(now, _RECENT_DAYS)
-
-
-def ends(request: Resource) -> str:
-    """The last day of a prescription with stated days (UCUM `d`, `wk`, `mo`), or empty."""
-    repeat = first(first(first(request, "dosageInstruction"), "timing"), "repeat")
-    bounds = first(repeat, "boundsDuration")
-    factor = {"d": 1, "wk": 7, "mo": 30}.get(text_of(bounds, "code"))
-    start = day(text_of(request, "authoredOn"))
-    try:
-        days = int(float(number_text(bounds.get("value")) or 0)) * (factor or 0)
-        return (date.fromisoformat(start) + timedelta(days=days)).isoformat() if days else ""
-    except (ValueError, OverflowError):
-        return ""
-
-
-def dose_text(request: Resource) -> str:
-    """Dose, frequency and route as the source has them: `0.5 g 2次/日 口服`."""
-    dosage = first(request, "dosageInstruction")
-    dose = first(first(dosage, "doseAndRate"), "doseQuantity")
-    timing = first(dosage, "timing")
-    repeat = first(timing, "repeat")
-    often = text_of(repeat, "frequency")
-    unit = {"d": "日", "wk": "周", "h": "小时"}.get(text_of(repeat, "periodUnit"), text_of(repeat, "periodUnit"))
-    period = number_text(repeat.get("period"))
-    each = f"{often}次/{'' if period in ('', '1') else period}{unit}" if often else concept_text(first(timing, "code"))
-    amount = f"{number_text(dose.get('value'))}{unit_text(dose)}" if dose else text_of(dosage, "text")
-    return " ".join(p for p in (amount, each, concept_text(first(dosage, "route"))) if p)
 
 
 def _regions(chart: Chart, events: Iterable[Event], late: dict[str, str]) -> tuple[RegionState, ...]:

@@ -4,11 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from hie.browse.chart import Chart, refuted, suspected, withdrawn
+from hie.browse.chart import Chart, refuted, standing, suspected, withdrawn
 from hie.browse.dates import local
 from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of, single_observations
+from hie.browse.medicine import medicine, prescriptions
 from hie.browse.place import feed_of
 from hie.browse.result import AMENDED, ENDED, UNFINISHED, WITHDRAWN, Result, result, results
 
@@ -136,7 +137,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     diagnoses = _named(c for c in conditions_of(chart, encounter) if not refuted(c))
     reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
     ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
-    marks = (ENDED[status],) if status in ENDED else ("open",) if inpatient and status == "in-progress" else ()
+    mark = standing(encounter) or ("open" if inpatient and status == "in-progress" else "")
     return Event(
         kind="stay" if inpatient else "visit",
         type="Encounter",
@@ -147,7 +148,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
         title=concept_text(first(encounter, "serviceType")) or ward,
         text=" · ".join(diagnoses or reason),
         label=text_of(first(encounter, "class"), "code"),
-        marks=marks,
+        marks=(mark,) if mark else (),
         visit=ident,
     )
 
@@ -184,24 +185,6 @@ def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
     return {feed_of(d)[1]: d for d in chart.all("DocumentReference") if original_of(d) and feed_of(d)[1]}
 
 
-def prescriptions(chart: Chart) -> dict[str, list[Resource]]:
-    """MedicationRequests by prescription: the group identifier, else the request itself."""
-    groups: dict[str, list[Resource]] = defaultdict(list)
-    for request in chart.all("MedicationRequest"):
-        group = first(request, "groupIdentifier")
-        groups[f"{text_of(group, 'system')}|{text_of(group, 'value')}" if group else text_of(request, "id")].append(
-            request
-        )
-    for group_items in groups.values():
-        group_items.sort(key=lambda r: _number_at_end(text_of(first(r, "identifier"), "value")))
-    return groups
-
-
-def _number_at_end(value: str) -> tuple[int, str]:
-    tail = value.rsplit(":", 1)[-1]
-    return (int(tail) if tail.isdecimal() else 0, value)
-
-
 def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: set[str]) -> list[Event]:
     events = []
     for group in prescriptions(chart).values():
@@ -209,7 +192,8 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
         document = documents.get(feed_of(lead)[1])
         if document is not None:
             shown_with.add(text_of(document, "id"))
-        taken_back = all(text_of(r, "status") in ENDED for r in group)
+        marks = {standing(r) for r in group}
+        counting = [r for r in group if text_of(r, "status") not in ENDED]
         events.append(
             Event(
                 kind="medication",
@@ -218,8 +202,8 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
                 at=local(text_of(lead, "authoredOn")),
                 place=chart.directory.place(lead),
                 title="",
-                text=" · ".join(concept_text(first(r, "medicationCodeableConcept")) for r in group),
-                marks=(ENDED[text_of(lead, "status")],) if taken_back else (),
+                text=" · ".join(medicine(chart, r) for r in counting or group),
+                marks=tuple(m for m in (standing(lead),) if m and (len(marks) == 1 or not counting)),
                 original=original_of(document) if document else "",
                 visit=target(first(lead, "encounter"))[1],
             )
@@ -269,6 +253,7 @@ def _documents(chart: Chart, shown_with: set[str]) -> list[Event]:
 
 
 def _procedure(chart: Chart, procedure: Resource) -> Event:
+    mark = standing(procedure) or ("ongoing" if text_of(procedure, "status") == "in-progress" else "")
     return Event(
         kind="procedure",
         type="Procedure",
@@ -277,7 +262,7 @@ def _procedure(chart: Chart, procedure: Resource) -> Event:
         place=chart.directory.place(procedure),
         title=concept_text(first(procedure, "code")),
         text=concept_text(extension(procedure, "body-site")),
-        marks=("withdrawn",) if withdrawn(procedure) else (),
+        marks=(mark,) if mark else (),
         visit=target(first(procedure, "encounter"))[1],
     )
 
