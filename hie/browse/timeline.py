@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from hie.browse.attachment import files
 from hie.browse.chart import Chart, refuted, standing, suspected, withdrawn
 from hie.browse.dates import local
 from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
@@ -60,12 +61,8 @@ def report_kind(report: Resource) -> str:
 
 
 def original_of(document: Resource) -> str:
-    """Id of the Binary with the verbatim document, or empty."""
-    for content in items(document, "content"):
-        kind, ident = target({"reference": text_of(first(content, "attachment"), "url")})
-        if kind == "Binary":
-            return ident
-    return ""
+    """Id of the Binary with the verbatim XML document, or empty."""
+    return next((f.binary for f in files(document) if f.binary and f.ending == "xml"), "")
 
 
 def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
@@ -181,8 +178,11 @@ def conditions_of(chart: Chart, encounter: Resource) -> list[Resource]:
 
 
 def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
-    """Raw item id -> the DocumentReference it wrote, for those with an original."""
-    return {feed_of(d)[1]: d for d in chart.all("DocumentReference") if original_of(d) and feed_of(d)[1]}
+    """Raw item id -> the only DocumentReference it wrote, if it has an XML original, of which the rest was made."""
+    written: dict[str, list[Resource]] = defaultdict(list)
+    for document in chart.all("DocumentReference"):
+        written[feed_of(document)[1]].append(document)
+    return {item: found[0] for item, found in written.items() if item and len(found) == 1 and original_of(found[0])}
 
 
 def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: set[str]) -> list[Event]:

@@ -59,6 +59,18 @@ async def test_a_document_of_a_report_is_shown_with_the_report() -> None:
     assert [(e.kind, e.original) for e in events] == [("lab", binary["id"])]
 
 
+async def test_one_of_several_documents_of_a_submission_keeps_a_row_of_its_own() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+    report = seed.lab(who, seed.JSYY, "R1", "生化", "2026-03-01", [], item="one")
+    letters = [seed.cda(who, "one", "C0053", "小结", "2026-03-01", seed.CDA)[0] | {"id": f"d{n}"} for n in (1, 2)]
+    events = await events_of(source_of(await filled(seed.organizations(), [who, report, *letters])), who["id"])
+    assert sorted((e.kind, bool(e.original)) for e in events) == [
+        ("document", True),
+        ("document", True),
+        ("lab", False),
+    ]
+
+
 async def test_the_same_report_from_two_feeds_is_one_row_equal_values_are_two() -> None:
     who = seed.patient(seed.JSYY, "P", "某人")
     at = "2026-03-01T08:00:00+08:00"
