@@ -13,7 +13,7 @@ from hie.base.clock import CHINA, Clock
 from hie.base.errors import Category, HieError
 from hie.browse.attachment import ENDINGS, bare, content, files
 from hie.browse.chart import Chart, Charts
-from hie.browse.dates import months_old, today, years_old
+from hie.browse.dates import lived_until, months_old, years_old
 from hie.browse.document import Document, document, plain_text
 from hie.browse.elements import Resource
 from hie.browse.event import Event
@@ -277,7 +277,7 @@ class Pages:
 
     def _age(self, person: Person) -> tuple[str, int] | None:
         """Key of the word and number of years, or of months below three years; None when unknown."""
-        on = today(self._clock.now())
+        on = lived_until(person.deceased, self._clock.now())
         years = years_old(person.birth_date, on)
         if years is None:
             return None

@@ -1,6 +1,6 @@
 """Everything that opens without a page of its own: prescriptions, procedures, diagnoses, single results, summaries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hie.browse.chart import Chart, standing
@@ -97,12 +97,19 @@ def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
 
 
 def _composition(chart: Chart, resource: Resource, event: Event) -> Plain:
-    parts = tuple(
-        Part(text_of(s, "title") or concept_text(first(s, "code")), div_text(text_of(first(s, "text"), "div")))
-        for s in items(resource, "section")
-    )
     facts = (("fact.authored", shown(text_of(resource, "date"))),)
-    return Plain(event, _filled(facts), parts=parts)
+    return Plain(event, _filled(facts), parts=tuple(_parts(resource)))
+
+
+def _parts(composition: Resource) -> Iterator[Part]:
+    """The sections of a document, each before those that it holds."""
+    waiting = items(composition, "section")[::-1]
+    while waiting:
+        section = waiting.pop()
+        text = div_text(text_of(first(section, "text"), "div")) or concept_text(first(section, "emptyReason"))
+        if text or not items(section, "section"):
+            yield Part(text_of(section, "title") or concept_text(first(section, "code")), text)
+        waiting += items(section, "section")[::-1]
 
 
 def _filled(facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """One report, its corrections and its source."""
 
+from hie.browse.plain import plain
 from hie.browse.provenance import provenance
 from hie.browse.record import digest
 from hie.browse.report import Report, report
@@ -158,3 +159,24 @@ async def test_a_diagnosis_that_was_ruled_out_is_never_stated_as_one() -> None:
     ]
     assert [(e.title, e.marks) for e in events if e.type == "Condition"] == [("乳腺癌", ("refuted",))]
     assert [p.text for p in digest(chart, events, seed.NOW).problems] == ["高血压", "肺结核"]
+
+
+async def test_sections_within_sections_and_reasons_for_empty_ones_are_shown() -> None:
+    def words(text: str) -> dict[str, str]:
+        return {"div": f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'}
+
+    who = seed.patient(seed.JSYY, "P", "某人")
+    composition = seed.made(
+        seed.JSYY,
+        "Composition",
+        "c",
+        subject=seed.ref(who),
+        section=[
+            {"title": "病史", "section": [{"title": "现病史", "text": words("咳嗽")}, {"title": "既往史"}]},
+            {"title": "过敏", "emptyReason": {"text": "未询问"}},
+        ],
+    )
+    chart = await source_of(await filled(seed.organizations(), [who, composition])).chart(who["id"])
+    (event,) = timeline(chart)
+    shown = plain(chart, composition, event).parts
+    assert [(p.title, p.text) for p in shown] == [("现病史", "咳嗽"), ("既往史", ""), ("过敏", "未询问")]
