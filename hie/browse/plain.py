@@ -92,6 +92,20 @@ def _condition(chart: Chart, resource: Resource, event: Event) -> Plain:
     return Plain(event, _filled(facts))
 
 
+def _allergy(chart: Chart, resource: Resource, event: Event) -> Plain:
+    reactions = [
+        "、".join(t for m in items(r, "manifestation") if (t := concept_text(m))) or text_of(r, "description")
+        for r in items(resource, "reaction")
+    ]
+    facts = (
+        ("fact.recorded", shown(event.at)),
+        ("fact.reaction", "\n".join(r for r in reactions if r)),
+        ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
+        ("fact.note", "\n".join(text_of(n, "text") for n in items(resource, "note"))),
+    )
+    return Plain(event, _filled(facts))
+
+
 def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
     return Plain(event, (), rows=tuple(results(resource, event.place)))
 
@@ -120,6 +134,7 @@ _PLAIN: Mapping[str, Callable[[Chart, Resource, Event], Plain]] = {
     "MedicationRequest": _prescription,
     "Procedure": _procedure,
     "Condition": _condition,
+    "AllergyIntolerance": _allergy,
     "Observation": _observation,
     "Composition": _composition,
 }

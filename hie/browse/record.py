@@ -28,7 +28,8 @@ _CRITICAL_DAYS = 365
 class Allergy:
     """One allergy: what, how it showed, how grave, since when, who says so.
 
-    `status` is empty for a present one, else `unconfirmed`, `inactive`, `resolved` or `refuted`.
+    `status` is empty for a present one, else `unconfirmed`, `inactive`, `resolved` or `refuted`; `id` is that of the
+    newest statement.
     """
 
     text: str
@@ -36,7 +37,8 @@ class Allergy:
     grave: bool
     at: str
     places: tuple[Place, ...]
-    status: str = ""
+    status: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def _allergy(chart: Chart, resource: Resource) -> Allergy:
         at=local(text_of(resource, "recordedDate") or text_of(resource, "onsetDateTime")),
         places=(chart.directory.place(resource),),
         status=_allergy_status(resource),
+        id=text_of(resource, "id"),
     )
 
 
@@ -199,6 +202,7 @@ def _merge_allergy(group: list[Allergy]) -> Allergy:
         at=newest.at,
         places=tuple(dict.fromkeys(p for a in group for p in a.places)),
         status=min((a.status for a in group), key=_ALLERGY_STATES.index),
+        id=newest.id,
     )
 
 

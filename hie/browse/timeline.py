@@ -39,8 +39,8 @@ def timeline(chart: Chart) -> tuple[Event, ...]:
 
 
 def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Event | None:
-    """The row that shows a resource: its own, one that it is a copy of, its prescription; a diagnosis of a visit has
-    none and gets an event of its own. None for anything else."""
+    """The row that shows a resource: its own, one that it is a copy of, its prescription; a diagnosis of a visit and an
+    allergy have none and get an event of their own. None for anything else."""
     wanted = (kind, ident)
     if kind == "MedicationRequest":
         group = next((g for g in prescriptions(chart).values() if any(text_of(r, "id") == ident for r in g)), None)
@@ -48,8 +48,9 @@ def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Ev
     for event in events:
         if (event.type, event.id) == wanted or wanted in event.copies:
             return event
-    condition = chart.get(*wanted) if kind == "Condition" else None
-    return None if condition is None else _diagnosis(chart, condition)
+    make = {"Condition": _diagnosis, "AllergyIntolerance": _allergy}.get(kind)
+    resource = chart.get(*wanted)
+    return make(chart, resource) if make and resource is not None else None
 
 
 def report_kind(report: Resource) -> str:
@@ -299,8 +300,21 @@ def _diagnosis(chart: Chart, condition: Resource) -> Event:
         place=chart.directory.place(condition),
         title=concept_text(first(condition, "code")),
         label="diagnosis",
-        marks=_diagnosis_marks(condition),
+        marks=_certainty(condition),
         visit=visit,
+    )
+
+
+def _allergy(chart: Chart, allergy: Resource) -> Event:
+    return Event(
+        kind="other",
+        type="AllergyIntolerance",
+        id=text_of(allergy, "id"),
+        at=local(text_of(allergy, "recordedDate") or text_of(allergy, "onsetDateTime")),
+        place=chart.directory.place(allergy),
+        title=concept_text(first(allergy, "code")),
+        label="allergy",
+        marks=_certainty(allergy),
     )
 
 
@@ -313,7 +327,7 @@ def _named(conditions: Iterable[Resource]) -> list[str]:
     return [name if sure else f"{name}?" for name, sure in certain.items() if name]
 
 
-def _diagnosis_marks(condition: Resource) -> tuple[str, ...]:
+def _certainty(condition: Resource) -> tuple[str, ...]:
     checks = (("withdrawn", withdrawn), ("refuted", refuted), ("suspected", suspected))
     return tuple(mark for mark, holds in checks if holds(condition))[:1]
 

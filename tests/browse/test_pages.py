@@ -95,6 +95,14 @@ async def test_the_original_is_a_download_of_the_exact_bytes(client: httpx.Async
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
+async def test_an_allergy_leads_to_the_message_it_came_from(client: httpx.AsyncClient) -> None:
+    rail = (await client.get(RECORD)).text
+    link = re.search(rf'href="({RECORD}/AllergyIntolerance/[^"]+)">青霉素过敏<', rail)
+    assert link is not None
+    page = (await client.get(link[1])).text
+    assert all(words in page for words in ("休克", seed.uid("raw", "a1"), "嘉善平台 CDA"))
+
+
 async def test_every_attachment_is_a_download_wherever_its_bytes_are() -> None:
     who = seed.patient(seed.QPZS, "P", "某人")
     named = {"subject": seed.ref(who), "status": "current", "date": "2026-03-01"}
