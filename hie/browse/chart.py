@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from hie.browse.elements import Resource, first, items, text_of
+from hie.browse.elements import Resource, codes_of, targets, text_of
 from hie.browse.person import Person
 from hie.browse.place import Directory, owners, uscc_of
 from hie.browse.result import WITHDRAWN
@@ -17,16 +17,31 @@ State = frozenset[tuple[str, str, int]]
 Resources = Mapping[str, Mapping[str, Resource]]
 
 _KEPT = 40_000
+_MEANT = frozenset({"proposal", "plan", "option"})
+_STANDING: Mapping[str, str] = {
+    "cancelled": "cancelled",
+    "draft": "draft",
+    "not-done": "not-done",
+    "on-hold": "on-hold",
+    "planned": "planned",
+    "preparation": "planned",
+    "stopped": "stopped",
+}
+_UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
 
 
 @dataclass(frozen=True, eq=False)
 class Chart:
-    """One person and everything known about them; `failed` names the types that could not be read in time."""
+    """One person and everything known about them.
+
+    `failed` names the types that could not be read in time; `medicines` are the Medications that are referred to.
+    """
 
     person: Person
     directory: Directory
     resources: Resources
     failed: frozenset[str]
+    medicines: Mapping[str, Resource] = field(default_factory=dict)
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def all(self, resource_type: str) -> list[Resource]:
@@ -46,20 +61,21 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class Issuers:
-    """Which organisations a chart names: by code and by id."""
+class Named:
+    """What a chart names outside the record of the person: organisations by code and by id, medicines by id."""
 
     codes: tuple[str, ...]
     ids: tuple[str, ...]
+    medicines: tuple[str, ...]
 
 
 class Charts:
     """Recent charts by person. A kept one is used only while every version it was made of is still the current one."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[State, Resources, Issuers, dict[State, Chart]]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[State, Resources, Named, dict[State, Chart]]] = OrderedDict()
 
-    def resources(self, person_id: str, versions: list[Version]) -> tuple[Resources, Issuers]:
+    def resources(self, person_id: str, versions: list[Version]) -> tuple[Resources, Named]:
         """The parsed form of the versions of one person."""
         state = state_of(versions)
         kept = self._kept.get(person_id)
@@ -67,17 +83,17 @@ class Charts:
             resources: dict[str, dict[str, Resource]] = {}
             for version in versions:
                 resources.setdefault(version.type, {})[version.id] = loads(version.body)
-            kept = (state, resources, _issuers(r for kind in resources.values() for r in kind.values()), {})
+            kept = (state, resources, _named(r for kind in resources.values() for r in kind.values()), {})
             self._kept[person_id] = kept
         self._kept.move_to_end(person_id)
         while len(self._kept) > 1 and sum(len(k[0]) for k in self._kept.values()) > _KEPT:
             self._kept.popitem(last=False)
         return kept[1], kept[2]
 
-    def chart(self, person_id: str, organisations: list[Version], make: Callable[[], Chart]) -> Chart:
-        """The chart of one person over the organisations it names; `make` is asked when none is kept for them."""
+    def chart(self, person_id: str, named: list[Version], make: Callable[[], Chart]) -> Chart:
+        """The chart of one person over what it names; `make` is asked when none is kept for these versions."""
         charts = self._kept[person_id][3]
-        state = state_of(organisations)
+        state = state_of(named)
         if state not in charts:
             charts.clear()
             charts[state] = make()
@@ -86,10 +102,27 @@ class Charts:
 
 def withdrawn(resource: Resource) -> bool:
     """Whether the issuer has taken it back."""
-    if text_of(resource, "status") == WITHDRAWN:
-        return True
-    codes = items(first(resource, "verificationStatus"), "coding")
-    return any(text_of(c, "code") == WITHDRAWN for c in codes)
+    return text_of(resource, "status") == WITHDRAWN or WITHDRAWN in codes_of(resource, "verificationStatus")
+
+
+def refuted(condition: Resource) -> bool:
+    """Whether a diagnosis was ruled out: the person does not have it."""
+    return "refuted" in codes_of(condition, "verificationStatus")
+
+
+def suspected(condition: Resource) -> bool:
+    """Whether a diagnosis is not certain yet."""
+    return bool(codes_of(condition, "verificationStatus") & _UNCERTAIN)
+
+
+def standing(resource: Resource) -> str:
+    """Key of the mark for a visit, procedure or prescription that is not simply done or ordered; else empty."""
+    if withdrawn(resource):
+        return "withdrawn"
+    if resource.get("doNotPerform") is True:
+        return "forbidden"
+    mark = _STANDING.get(text_of(resource, "status"), "")
+    return mark or ("planned" if text_of(resource, "intent") in _MEANT else "")
 
 
 def state_of(versions: Iterable[Version]) -> State:
@@ -97,10 +130,12 @@ def state_of(versions: Iterable[Version]) -> State:
     return frozenset((v.type, v.id, v.version) for v in versions)
 
 
-def _issuers(resources: Iterable[Resource]) -> Issuers:
+def _named(resources: Iterable[Resource]) -> Named:
     codes: set[str] = set()
     ids: set[str] = set()
+    medicines: set[str] = set()
     for resource in resources:
         codes.add(uscc_of(resource))
         ids.update(owners(resource))
-    return Issuers(tuple(sorted(codes - {""})), tuple(sorted(ids)))
+        medicines.update(targets(resource, "medicationReference", "Medication"))
+    return Named(tuple(sorted(codes - {""})), tuple(sorted(ids)), tuple(sorted(medicines)))

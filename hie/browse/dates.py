@@ -48,6 +48,14 @@ def days_before(now: datetime, days: int) -> str:
     return (today(now) - timedelta(days=days)).isoformat()
 
 
+def lived_until(died: str, now: datetime) -> date:
+    """The day on which an age counts: that of death when it is known, else today."""
+    try:
+        return date.fromisoformat(day(died))
+    except ValueError:
+        return today(now)
+
+
 def years_old(born: str, on: date) -> int | None:
     """Completed years; None without a usable birth date. A partial birth date counts from its first day."""
     parts = born[:10].split("-")

@@ -4,15 +4,12 @@ What is shown is built anew from text, so scripts, links, styles and embedded fi
 The verbatim document is a download.
 """
 
-import base64
-import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lxml import etree
 
 from hie.browse.dates import shown
-from hie.browse.elements import Resource, text_of
 from hie.wire.safexml import parse_xml
 
 _V3 = "{urn:hl7-org:v3}"
@@ -53,22 +50,26 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A CDA document in words. `readable` is False when it is no XML that can be shown; it can still be downloaded."""
+    """A CDA document in words, or the `text` of a plain one.
+
+    `readable` is False when it is neither; it can still be downloaded.
+    """
 
     readable: bool
     title: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     sections: tuple[Section, ...] = ()
     embedded: bool = False
+    text: str = ""
 
 
-def binary(resource: Resource) -> tuple[str, bytes]:
-    """Content type and bytes of a Binary; empty bytes when its data is not base64."""
+def plain_text(data: bytes) -> Document:
+    """A document of plain text, in UTF-8 or else GB 18030."""
     try:
-        data = base64.b64decode(text_of(resource, "data"))
-    except (binascii.Error, ValueError):
-        data = b""
-    return text_of(resource, "contentType") or "application/octet-stream", data
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("gb18030", "replace")
+    return Document(bool(text.strip()), text=text)
 
 
 def document(data: bytes) -> Document:

@@ -49,6 +49,18 @@ def code_in(concept: Resource, system: str) -> str:
     return next((text_of(c, "code") for c in codings(concept) if c.get("system") == system), "")
 
 
+def codes_of(resource: Resource, name: str) -> set[str]:
+    """All codes of an element of one or more CodeableConcepts, whatever their systems."""
+    return {text_of(c, "code") for concept in items(resource, name) for c in codings(concept)}
+
+
+def effective(resource: Resource) -> str:
+    """When a report or result holds: its moment or the begin of its period; empty when neither is stated."""
+    period = first(resource, "effectivePeriod")
+    stated = (text_of(resource, "effectiveDateTime"), text_of(resource, "effectiveInstant"), text_of(period, "start"))
+    return next((at for at in stated if at), "") or text_of(period, "end")
+
+
 def target(reference: Resource) -> tuple[str, str]:
     """Type and id of a literal reference; empty texts for any other kind."""
     parts = text_of(reference, "reference").split("/")

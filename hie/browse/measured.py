@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from hie.browse.chart import Chart, withdrawn
-from hie.browse.elements import Resource, first, target, targets, text_of
-from hie.browse.result import Result, result
+from hie.browse.elements import Resource, effective, first, target, targets, text_of
+from hie.browse.result import ENDED, Result, results
 
 
 def results_of(chart: Chart, report: Resource) -> list[Result]:
@@ -15,31 +15,47 @@ def results_of(chart: Chart, report: Resource) -> list[Result]:
 
 def removed_of(chart: Chart, report: Resource) -> list[Result]:
     """Withdrawn results that the report no longer lists."""
-    return [
-        result(observation, chart.directory.place(report))
-        for observation in chart.once(_removed).get(text_of(report, "id"), ())
-    ]
+    place = chart.directory.place(report)
+    return [r for o in chart.once(_removed).get(text_of(report, "id"), ()) for r in results(o, place)]
 
 
 def valid_results(chart: Chart) -> list[tuple[Result, str]]:
-    """Every result that counts, with the id of its report: neither it nor its report is withdrawn."""
-    return [
-        (r, text_of(report, "id"))
+    """Every result that counts, with what opens to show it: its report (`DiagnosticReport/<id>`), else itself.
+
+    Neither it nor its report is withdrawn or cancelled.
+    """
+    found = [
+        (r, f"DiagnosticReport/{text_of(report, 'id')}")
         for report in chart.all("DiagnosticReport")
-        if not withdrawn(report)
+        if text_of(report, "status") not in ENDED
         for r in results_of(chart, report)
-        if not r.withdrawn
     ]
+    for observation in single_observations(chart):
+        opens = f"Observation/{text_of(observation, 'id')}"
+        found += [(r, opens) for r in results(observation, chart.directory.place(observation))]
+    return [(r, opens) for r, opens in found if not r.ended]
 
 
 def single_observations(chart: Chart) -> list[Resource]:
     """Observations that belong to no report, such as a blood group."""
-    taken = _listed(chart) | {text_of(o, "id") for found in chart.once(_removed).values() for o in found}
+    taken = chart.once(_listed) | {text_of(o, "id") for found in chart.once(_removed).values() for o in found}
     return [o for o in chart.all("Observation") if text_of(o, "id") not in taken]
 
 
 def _listed(chart: Chart) -> set[str]:
-    return {i for r in chart.all("DiagnosticReport") for i in targets(r, "result", "Observation")}
+    return {i for r in chart.all("DiagnosticReport") for i in _observations_of(chart, r)}
+
+
+def _observations_of(chart: Chart, report: Resource) -> list[str]:
+    """Ids of the results of a report in its order, each panel before its members."""
+    found: dict[str, None] = {}
+    waiting = [*targets(report, "result", "Observation")][::-1]
+    while waiting:
+        ident = waiting.pop()
+        if ident not in found:
+            found[ident] = None
+            waiting += [*targets(chart.get("Observation", ident) or {}, "hasMember", "Observation")][::-1]
+    return list(found)
 
 
 def _listed_results(chart: Chart) -> dict[str, list[Result]]:
@@ -47,8 +63,8 @@ def _listed_results(chart: Chart) -> dict[str, list[Result]]:
     found: dict[str, list[Result]] = {}
     for report in chart.all("DiagnosticReport"):
         place = chart.directory.place(report)
-        listed = (chart.get("Observation", ident) for ident in targets(report, "result", "Observation"))
-        found[text_of(report, "id")] = [result(o, place) for o in listed if o is not None]
+        listed = (chart.get("Observation", ident) for ident in _observations_of(chart, report))
+        found[text_of(report, "id")] = [r for o in listed if o is not None for r in results(o, place)]
     return found
 
 
@@ -65,7 +81,7 @@ def _removed(chart: Chart) -> Mapping[str, list[Resource]]:
         ident, uscc = text_of(report, "id"), chart.directory.place(report).uscc
         by_number[uscc, text_of(first(report, "identifier"), "value")].append(ident)
         by_time[uscc, *_when(report)].append(ident)
-    listed = _listed(chart)
+    listed = chart.once(_listed)
     found: dict[str, list[Resource]] = defaultdict(list)
     for observation in chart.all("Observation"):
         if text_of(observation, "id") in listed or not withdrawn(observation):
@@ -79,4 +95,4 @@ def _removed(chart: Chart) -> Mapping[str, list[Resource]]:
 
 
 def _when(resource: Resource) -> tuple[str, str]:
-    return target(first(resource, "encounter"))[1], text_of(resource, "effectiveDateTime")
+    return target(first(resource, "encounter"))[1], effective(resource)

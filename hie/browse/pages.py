@@ -11,9 +11,10 @@ from starlette.types import ASGIApp
 
 from hie.base.clock import CHINA, Clock
 from hie.base.errors import Category, HieError
+from hie.browse.attachment import ENDINGS, bare, content, files
 from hie.browse.chart import Chart, Charts
-from hie.browse.dates import months_old, today, years_old
-from hie.browse.document import binary, document
+from hie.browse.dates import lived_until, months_old, years_old
+from hie.browse.document import Document, document, plain_text
 from hie.browse.elements import Resource
 from hie.browse.event import Event
 from hie.browse.filters import cut, read_filter
@@ -27,14 +28,13 @@ from hie.browse.render import HEADERS, Renderer, link_maker
 from hie.browse.report import report
 from hie.browse.search import find_people, people
 from hie.browse.source import Linked, Source
-from hie.browse.timeline import event_of, original_of, timeline
+from hie.browse.timeline import event_of, timeline
 from hie.browse.trend import draw
 from hie.browse.visit import visit
 from hie.fhir.definitions import Definitions
 from hie.security.policy import AllowAll, Interaction, Policy
 from hie.security.principal import LOCAL_OPERATOR, Principal
 from hie.store.port import Reader
-from hie.wire.safejson import loads
 
 Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
 """The principal of a request from its headers; raises UNAUTHENTICATED."""
@@ -73,6 +73,7 @@ def browse_app(
         Route("/record/{person}/identity", pages.identity, methods=["POST"]),
         Route("/record/{person}/trend/{slug}", pages.trend, methods=["GET"]),
         Route("/record/{person}/Binary/{ident}", pages.original, methods=["GET"]),
+        Route("/record/{person}/{kind}/{ident}/file/{number:int}", pages.file, methods=["GET"]),
         Route("/record/{person}/{kind}/{ident}", pages.detail, methods=["GET"]),
     ]
     handlers: Any = {HieError: pages.trouble, 404: pages.not_found, 405: pages.not_found, Exception: pages.broken}
@@ -175,6 +176,7 @@ class Pages:
             person=chart.person,
             age=self._age(chart.person),
             event=event,
+            files=files(resource),
             origin=origin,
             root=f"record/{chart.person.id}",
             **values,
@@ -218,19 +220,20 @@ class Pages:
         source = await self._sources.of(request)
         chart = await source.chart(request.path_params["person"])
         ident = request.path_params["ident"]
-        if not any(original_of(d) == ident for d in chart.all("DocumentReference")):
-            raise HieError(Category.NOT_FOUND, "no such document in this record")
-        body = await source.body("Binary", ident)
-        if not body:
-            raise HieError(Category.NOT_FOUND, "no such document in this record")
-        content_type, data = binary(loads(body))
-        name = "xml" if "xml" in content_type else "bin"
-        headers = {
-            **HEADERS,
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            "Content-Disposition": f'attachment; filename="{ident}.{name}"',
-        }
-        return Response(data, media_type="application/octet-stream", headers=headers)
+        holders = (*chart.all("DocumentReference"), *chart.all("DiagnosticReport"))
+        found = next((f for r in holders for f in files(r) if f.binary == ident), None)
+        content_type, data = await content(source, found) if found else ("", b"")
+        return _download(content_type, data, ident)
+
+    async def file(self, request: Request) -> Response:
+        """A file that stands in a document or report itself, as a download and nothing else."""
+        source = await self._sources.of(request)
+        chart = await source.chart(request.path_params["person"])
+        kind, ident, number = (request.path_params[name] for name in ("kind", "ident", "number"))
+        held = files(chart.get(kind, ident) or {})
+        found = held[number] if number < len(held) else None
+        content_type, data = await content(source, found) if found else ("", b"")
+        return _download(content_type, data, f"{ident}-{number + 1}")
 
     async def static(self, request: Request) -> Response:
         """One of our own files."""
@@ -263,8 +266,7 @@ class Pages:
         if event.type == "Encounter":
             return {"shape": "visit", "visit": visit(chart, resource, event, events)}
         if event.type == "DocumentReference":
-            body = await source.body("Binary", original_of(resource))
-            return {"shape": "document", "document": document(binary(loads(body))[1] if body else b"")}
+            return {"shape": "document", "document": await _words(source, resource)}
         if event.type in PLAIN_TYPES:
             return {"shape": "plain", "plain": plain(chart, resource, event)}
         raise HieError(Category.NOT_FOUND, "no such entry in this record")
@@ -275,7 +277,7 @@ class Pages:
 
     def _age(self, person: Person) -> tuple[str, int] | None:
         """Key of the word and number of years, or of months below three years; None when unknown."""
-        on = today(self._clock.now())
+        on = lived_until(person.deceased, self._clock.now())
         years = years_old(person.birth_date, on)
         if years is None:
             return None
@@ -287,3 +289,25 @@ class Pages:
         name = "" if principal is LOCAL_OPERATOR else principal.id
         watermark = (name, request.client.host if request.client else "", now.strftime("%Y-%m-%d %H:%M"))
         return self._render.page(request, template, status, watermark=watermark, **values)
+
+
+async def _words(source: Source, resource: Resource) -> Document:
+    """The first file of a document that can be shown in words."""
+    for file in files(resource):
+        content_type, data = await content(source, file)
+        found = plain_text(data) if bare(content_type) == "text/plain" else document(data)
+        if found.readable:
+            return found
+    return Document(False)
+
+
+def _download(content_type: str, data: bytes, name: str) -> Response:
+    """Bytes that no browser opens by itself; raises NOT_FOUND when there are none."""
+    if not data:
+        raise HieError(Category.NOT_FOUND, "no such document in this record")
+    headers = {
+        **HEADERS,
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Disposition": f'attachment; filename="{name}.{ENDINGS.get(bare(content_type), "bin")}"',
+    }
+    return Response(data, media_type="application/octet-stream", headers=headers)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hie.browse.elements import Resource, extension, first, items, target, text_of
+from hie.browse.elements import EMPTY, Resource, extension, first, items, target, text_of
 from hie.browse.place import SHAPES, region_of, uscc_of
 
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
@@ -21,6 +21,9 @@ KINDS: Mapping[str, str] = {
     "card": "hospital-card",
 }
 """Last part of an identifier system -> the word that names it (common rules §4)."""
+
+_USES: Mapping[str, int] = {"official": 0, "usual": 1, "temp": 3, "nickname": 4, "anonymous": 4, "maiden": 5, "old": 6}
+"""HumanName.use -> which name goes first; one without a use stands behind the usual one."""
 
 _HAN_NAME = re.compile(r"(?<=[㐀-鿿])\s+(?=[㐀-鿿])")
 
@@ -106,8 +109,8 @@ def masked(number: str) -> str:
 
 
 def name_of(patient: Resource) -> str:
-    """The name as it is written: text, else family and given."""
-    name = first(patient, "name")
+    """The name in use as it is written, the official one first: text, else family and given."""
+    name = min(items(patient, "name"), key=lambda n: _USES.get(text_of(n, "use"), 2), default=EMPTY)
     given = name.get("given")
     parts = [text_of(name, "family"), *(given if isinstance(given, list) else [])]
     return _HAN_NAME.sub("", text_of(name, "text") or "".join(str(p) for p in parts if p))
@@ -134,8 +137,16 @@ def identity(patient: Resource) -> Identity:
         active=patient.get("active") is not False,
         numbers=tuple(numbers),
         phones=tuple(v for t in items(patient, "telecom") if (v := text_of(t, "value"))),
-        addresses=tuple(v for a in items(patient, "address") if (v := text_of(a, "text"))),
+        addresses=tuple(v for a in items(patient, "address") if (v := _address(a))),
     )
+
+
+def _address(address: Resource) -> str:
+    """An address as it is written, else its parts from the largest to the smallest."""
+    line = address.get("line")
+    parts = [text_of(address, name) for name in ("state", "city", "district")]
+    parts += [str(part) for part in line if part] if isinstance(line, list) else []
+    return text_of(address, "text") or " ".join(p for p in parts if p)
 
 
 def is_golden(patient: Resource) -> bool:

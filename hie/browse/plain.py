@@ -1,21 +1,22 @@
 """Everything that opens without a page of its own: prescriptions, procedures, diagnoses, single results, summaries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hie.browse.chart import Chart
+from hie.browse.chart import Chart, standing
 from hie.browse.dates import shown
 from hie.browse.document import div_text
 from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
 from hie.browse.event import Event
-from hie.browse.record import dose_text, ends
-from hie.browse.result import Result, number_text, result, unit_text
-from hie.browse.timeline import performed, prescriptions
+from hie.browse.medicine import dose_text, ends, medicine, prescriptions
+from hie.browse.result import Result, results
+from hie.browse.timeline import performed
+from hie.browse.value import number_text, unit_text
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One drug of a prescription: name, specification, dose, last day, quantity, group mark, whether taken back."""
+    """One drug of a prescription: name, specification, dose, last day, quantity, group, mark of its standing."""
 
     name: str
     specification: str
@@ -23,7 +24,7 @@ class Line:
     until: str
     quantity: str
     group: str
-    status: str
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +58,26 @@ def _prescription(chart: Chart, resource: Resource, event: Event) -> Plain:
         ("fact.doctor", text_of(first(resource, "requester"), "display")),
         ("fact.prescription", text_of(first(resource, "groupIdentifier"), "value")),
     )
-    return Plain(event, _filled(facts), lines=tuple(_line(r) for r in group))
+    return Plain(event, _filled(facts), lines=tuple(_line(chart, r) for r in group))
 
 
-def _line(request: Resource) -> Line:
+def _line(chart: Chart, request: Resource) -> Line:
     quantity = first(first(request, "dispenseRequest"), "quantity")
     return Line(
-        name=concept_text(first(request, "medicationCodeableConcept")),
+        name=medicine(chart, request),
         specification=text_of(extension(request, "drug-specification"), "valueString"),
         dose=dose_text(request),
         until=ends(request),
         quantity=f"{number_text(quantity.get('value'))}{unit_text(quantity)}",
         group=text_of(extension(request, "rx-group"), "valueString"),
-        status=text_of(request, "status"),
+        mark=standing(request),
     )
 
 
 def _procedure(chart: Chart, resource: Resource, event: Event) -> Plain:
     facts = (
         ("fact.performed", shown(performed(resource))),
+        ("fact.status-reason", concept_text(first(resource, "statusReason"))),
         ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
         ("fact.note", "\n".join(text_of(n, "text") for n in items(resource, "note"))),
     )
@@ -90,17 +92,38 @@ def _condition(chart: Chart, resource: Resource, event: Event) -> Plain:
     return Plain(event, _filled(facts))
 
 
+def _allergy(chart: Chart, resource: Resource, event: Event) -> Plain:
+    reactions = [
+        "、".join(t for m in items(r, "manifestation") if (t := concept_text(m))) or text_of(r, "description")
+        for r in items(resource, "reaction")
+    ]
+    facts = (
+        ("fact.recorded", shown(event.at)),
+        ("fact.reaction", "\n".join(r for r in reactions if r)),
+        ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
+        ("fact.note", "\n".join(text_of(n, "text") for n in items(resource, "note"))),
+    )
+    return Plain(event, _filled(facts))
+
+
 def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
-    return Plain(event, (), rows=(result(resource, event.place),))
+    return Plain(event, (), rows=tuple(results(resource, event.place)))
 
 
 def _composition(chart: Chart, resource: Resource, event: Event) -> Plain:
-    parts = tuple(
-        Part(text_of(s, "title") or concept_text(first(s, "code")), div_text(text_of(first(s, "text"), "div")))
-        for s in items(resource, "section")
-    )
     facts = (("fact.authored", shown(text_of(resource, "date"))),)
-    return Plain(event, _filled(facts), parts=parts)
+    return Plain(event, _filled(facts), parts=tuple(_parts(resource)))
+
+
+def _parts(composition: Resource) -> Iterator[Part]:
+    """The sections of a document, each before those that it holds."""
+    waiting = items(composition, "section")[::-1]
+    while waiting:
+        section = waiting.pop()
+        text = div_text(text_of(first(section, "text"), "div")) or concept_text(first(section, "emptyReason"))
+        if text or not items(section, "section"):
+            yield Part(text_of(section, "title") or concept_text(first(section, "code")), text)
+        waiting += items(section, "section")[::-1]
 
 
 def _filled(facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
@@ -111,6 +134,7 @@ _PLAIN: Mapping[str, Callable[[Chart, Resource, Event], Plain]] = {
     "MedicationRequest": _prescription,
     "Procedure": _procedure,
     "Condition": _condition,
+    "AllergyIntolerance": _allergy,
     "Observation": _observation,
     "Composition": _composition,
 }

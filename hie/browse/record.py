@@ -2,53 +2,65 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
-from hie.browse.chart import Chart, withdrawn
-from hie.browse.dates import day, days_before, local, today
-from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.browse.chart import Chart, refuted, suspected, withdrawn
+from hie.browse.dates import days_before, local
+from hie.browse.elements import Resource, codes_of, concept_text, first, items, text_of
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
+from hie.browse.medicine import Drug, drugs_of
 from hie.browse.place import SHAPES, Place
-from hie.browse.result import Result, number_text, unit_text
-from hie.browse.timeline import prescriptions
+from hie.browse.result import Result
 from hie.browse.trend import Series, all_series, key_series
 
 _NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
 _NO_ALLERGY = frozenset(
     {"无", "无过敏史", "无已知过敏", "无药物过敏", "无药物过敏史", "否认", "否认过敏史", "否认药物过敏史"}
 )
+_ALLERGY_STATES = ("", "unconfirmed", "inactive", "resolved")
 _OVER = frozenset({"resolved", "inactive", "remission"})
+_NEVER_DONE = frozenset({"withdrawn", "not-done", "planned"})
 _CRITICAL_DAYS = 365
-_RECENT_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """One allergy: what, how it showed, how grave, since when, who says so."""
+    """One allergy: what, how it showed, how grave, since when, who says so.
+
+    `status` is empty for a present one, else `unconfirmed`, `inactive`, `resolved` or `refuted`; `id` is that of the
+    newest statement.
+    """
 
     text: str
     reaction: str
     grave: bool
     at: str
     places: tuple[Place, ...]
+    status: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Allergies:
-    """`state`: `list`, `none-known`, `not-recorded` or `unreachable`. The four never look alike."""
+    """`state`: `list`, `none-known`, `not-recorded` or `unreachable`. The four never look alike.
+
+    `items` are in the order of their gravity; `denied` state that there is none at all, `refuted` that there is none to
+    one substance.
+    """
 
     state: str
     items: tuple[Allergy, ...] = ()
     denied: tuple[Allergy, ...] = ()
+    refuted: tuple[Allergy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Critical:
-    """A critical result, its report, and the next result of the same analyte, if there is one."""
+    """A critical result, the report or result that opens, and the next one of the same analyte, if there is one."""
 
     result: Result
-    report: str
+    opens: str
     later: Result | None
 
 
@@ -68,24 +80,6 @@ class Problem:
     def count(self) -> int:
         """In how many visits it was stated."""
         return len(self.visits)
-
-
-@dataclass(slots=True)
-class Drug:
-    """A medicine merged over all prescriptions: the newest dose, all prescribers."""
-
-    text: str
-    dose: str
-    at: str
-    until: str
-    current: bool
-    request: str
-    places: list[Place] = field(default_factory=list)
-
-    @property
-    def overlap(self) -> bool:
-        """Whether more than one organisation prescribes it."""
-        return len({p.uscc for p in self.places}) > 1
 
 
 @dataclass(frozen=True)
@@ -121,7 +115,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[st
     late = silent or {}
     pairs = chart.once(valid_results)
     series = chart.once(series_of)
-    drugs = _drugs(chart, now)
+    drugs = drugs_of(chart, now)
     return Digest(
         allergies=allergies(chart, bool(late)),
         criticals=_criticals(pairs, series, now),
@@ -130,7 +124,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[st
         past_drugs=tuple(d for d in drugs if not d.current),
         indicators=tuple(key_series(series)),
         stays=tuple(e for e in events if e.kind == "stay"),
-        procedures=tuple(e for e in events if e.kind == "procedure" and "withdrawn" not in e.marks),
+        procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
         regions=_regions(chart, events, late),
         failed=chart.failed,
     )
@@ -145,22 +139,27 @@ def allergies(chart: Chart, late: bool = False) -> Allergies:
     """The allergies of a chart in one of four states."""
     found: dict[str, list[Allergy]] = {}
     denied: list[Allergy] = []
+    refuted: list[Allergy] = []
     for resource in chart.all("AllergyIntolerance"):
         if withdrawn(resource):
             continue
         one = _allergy(chart, resource)
-        if _denies(resource, one.text):
+        if one.status == "refuted":
+            refuted.append(one)
+        elif _denies(resource, one.text):
             denied.append(one)
         else:
             found.setdefault(one.text, []).append(one)
-    merged = tuple(_merge_allergy(group) for group in found.values())
+    merged = sorted((_merge_allergy(group) for group in found.values()), key=lambda a: a.at, reverse=True)
+    merged.sort(key=lambda a: (a.status in _OVER, not a.grave))
     if merged:
         state = "list"
     elif "AllergyIntolerance" in chart.failed or late:
         state = "unreachable"
     else:
         state = "none-known" if denied else "not-recorded"
-    return Allergies(state, merged, tuple(sorted(denied, key=lambda a: a.at, reverse=True)))
+    newest = (tuple(sorted(group, key=lambda a: a.at, reverse=True)) for group in (denied, refuted))
+    return Allergies(state, tuple(merged), *newest)
 
 
 def _denies(resource: Resource, text: str) -> bool:
@@ -181,10 +180,20 @@ def _allergy(chart: Chart, resource: Resource) -> Allergy:
         grave=severe or text_of(resource, "criticality") == "high",
         at=local(text_of(resource, "recordedDate") or text_of(resource, "onsetDateTime")),
         places=(chart.directory.place(resource),),
+        status=_allergy_status(resource),
+        id=text_of(resource, "id"),
     )
 
 
+def _allergy_status(resource: Resource) -> str:
+    verification, clinical = (codes_of(resource, name) for name in ("verificationStatus", "clinicalStatus"))
+    if "refuted" in verification:
+        return "refuted"
+    return next((s for s in _ALLERGY_STATES[:0:-1] if s in clinical | verification), "")
+
+
 def _merge_allergy(group: list[Allergy]) -> Allergy:
+    """One allergy of several statements; it is present as long as one of them says so."""
     newest = max(group, key=lambda a: a.at)
     return Allergy(
         text=newest.text,
@@ -192,26 +201,27 @@ def _merge_allergy(group: list[Allergy]) -> Allergy:
         grave=any(a.grave for a in group),
         at=newest.at,
         places=tuple(dict.fromkeys(p for a in group for p in a.places)),
+        status=min((a.status for a in group), key=_ALLERGY_STATES.index),
+        id=newest.id,
     )
 
 
 def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: datetime) -> tuple[Critical, ...]:
     since = days_before(now, _CRITICAL_DAYS)
     found = []
-    for result, report in pairs:
+    for result, opens in pairs:
         if not result.flag.critical or local(result.at) < since:
             continue
         line = series.get(result.loinc or result.name)
         later = line.last if line and (local(line.last.at), line.last.id) > (local(result.at), result.id) else None
-        found.append(Critical(result, report, later))
+        found.append(Critical(result, opens, later))
     return tuple(sorted(found, key=lambda c: local(c.result.at), reverse=True))
 
 
 def _problems(chart: Chart) -> tuple[Problem, ...]:
     problems: dict[str, Problem] = {}
     for condition in chart.all("Condition"):
-        states = {text_of(c, "code") for c in items(first(condition, "clinicalStatus"), "coding")}
-        if withdrawn(condition) or states & _OVER:
+        if withdrawn(condition) or refuted(condition) or codes_of(condition, "clinicalStatus") & _OVER:
             continue
         concept = first(condition, "code")
         code = next((text_of(c, "code") for c in items(concept, "coding")), "")
@@ -220,9 +230,8 @@ def _problems(chart: Chart) -> tuple[Problem, ...]:
         problem = problems.setdefault(code or text, Problem(text, code, "", ""))
         problem.visits.add(text_of(first(condition, "encounter"), "reference") or text_of(condition, "id"))
         if at >= problem.at:
-            verification = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
             problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")
-            problem.provisional = bool(verification & {"provisional", "differential", "unconfirmed"})
+            problem.provisional = suspected(condition)
         place = chart.directory.place(condition)
         if place not in problem.places:
             problem.places.append(place)
@@ -236,60 +245,6 @@ def _condition_date(chart: Chart, condition: Resource) -> str:
         or text_of(condition, "onsetDateTime")
         or text_of(first(encounter, "period"), "start")
     )
-
-
-def _drugs(chart: Chart, now: datetime) -> list[Drug]:
-    drugs: dict[str, Drug] = {}
-    requests = [r for group in prescriptions(chart).values() for r in group]
-    for request in sorted(requests, key=lambda r: local(text_of(r, "authoredOn"))):
-        if text_of(request, "status") not in ("active", "completed", "on-hold", "unknown"):
-            continue
-        text = concept_text(first(request, "medicationCodeableConcept"))
-        at, until = local(text_of(request, "authoredOn")), ends(request)
-        current = _is_current(request, until, at, now)
-        drug = drugs.setdefault(text, Drug(text, "", at, until, False, ""))
-        if current and not drug.current:
-            drug.places.clear()
-        drug.dose, drug.at, drug.until, drug.request = dose_text(request), at, until, text_of(request, "id")
-        drug.current = drug.current or current
-        place = chart.directory.place(request)
-        if place not in drug.places and (current or not drug.current):
-            drug.places.append(place)
-    return sorted(drugs.values(), key=lambda d: d.at, reverse=True)
-
-
-def _is_current(request: Resource, until: str, at: str, now: datetime) -> bool:
-    """Active and within its days; without stated days, not older than 90 days."""
-    if text_of(request, "status") != "active":
-        return False
-    return until >= today(now).isoformat() if until else at >= days_before(now, _RECENT_DAYS)
-
-
-def ends(request: Resource) -> str:
-    """The last day of a prescription with stated days (UCUM `d`, `wk`, `mo`), or empty."""
-    repeat = first(first(first(request, "dosageInstruction"), "timing"), "repeat")
-    bounds = first(repeat, "boundsDuration")
-    factor = {"d": 1, "wk": 7, "mo": 30}.get(text_of(bounds, "code"))
-    start = day(text_of(request, "authoredOn"))
-    try:
-        days = int(float(number_text(bounds.get("value")) or 0)) * (factor or 0)
-        return (date.fromisoformat(start) + timedelta(days=days)).isoformat() if days else ""
-    except (ValueError, OverflowError):
-        return ""
-
-
-def dose_text(request: Resource) -> str:
-    """Dose, frequency and route as the source has them: `0.5 g 2次/日 口服`."""
-    dosage = first(request, "dosageInstruction")
-    dose = first(first(dosage, "doseAndRate"), "doseQuantity")
-    timing = first(dosage, "timing")
-    repeat = first(timing, "repeat")
-    often = text_of(repeat, "frequency")
-    unit = {"d": "日", "wk": "周", "h": "小时"}.get(text_of(repeat, "periodUnit"), text_of(repeat, "periodUnit"))
-    period = number_text(repeat.get("period"))
-    each = f"{often}次/{'' if period in ('', '1') else period}{unit}" if often else concept_text(first(timing, "code"))
-    amount = f"{number_text(dose.get('value'))}{unit_text(dose)}" if dose else text_of(dosage, "text")
-    return " ".join(p for p in (amount, each, concept_text(first(dosage, "route"))) if p)
 
 
 def _regions(chart: Chart, events: Iterable[Event], late: dict[str, str]) -> tuple[RegionState, ...]:

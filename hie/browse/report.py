@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from hie.browse.chart import Chart
 from hie.browse.dates import from_micros, shown
-from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
+from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of
 from hie.browse.place import Place
-from hie.browse.result import Result, result
+from hie.browse.result import Result, results
 from hie.browse.source import Source
 from hie.browse.timeline import report_kind
 from hie.wire.safejson import loads
@@ -29,7 +29,7 @@ class Report:
     """A DiagnosticReport with everything that belongs to it.
 
     `rows` are results for the table, `texts` long ones (findings) to be read as paragraphs, `withdrawn` results that
-    were taken back. `before` maps an Observation id to its earlier values, newest first.
+    were taken back. `before` maps the id of an Observation and its part to earlier values, newest first.
     """
 
     event: Event
@@ -40,7 +40,7 @@ class Report:
     rows: tuple[Result, ...]
     texts: tuple[Result, ...]
     withdrawn: tuple[Result, ...]
-    before: dict[str, tuple[Before, ...]]
+    before: dict[tuple[str, str], tuple[Before, ...]]
     conclusion: str
     verdicts: tuple[str, ...]
     notes: tuple[str, ...]
@@ -48,7 +48,7 @@ class Report:
 
 async def report(source: Source, chart: Chart, resource: Resource, event: Event) -> Report:
     """The report `resource` of a chart, with the history of its corrected results."""
-    results = results_of(chart, resource)
+    listed = results_of(chart, resource)
     number = text_of(first(resource, "identifier"), "value")
     specimen = await _specimen(source, resource)
     return Report(
@@ -57,10 +57,10 @@ async def report(source: Source, chart: Chart, resource: Resource, event: Event)
         place=event.place,
         status=text_of(resource, "status"),
         facts=_facts(resource, specimen, number),
-        rows=tuple(r for r in results if not r.long and not r.withdrawn),
-        texts=tuple(r for r in results if r.long and not r.withdrawn),
-        withdrawn=(*(r for r in results if r.withdrawn), *removed_of(chart, resource)),
-        before={r.id: found for r in results if (found := await _before(source, r))},
+        rows=tuple(r for r in listed if not r.long and not r.withdrawn),
+        texts=tuple(r for r in listed if r.long and not r.withdrawn),
+        withdrawn=(*(r for r in listed if r.withdrawn), *removed_of(chart, resource)),
+        before={(r.id, r.part): found for r in listed if (found := await _before(source, r))},
         conclusion=text_of(resource, "conclusion"),
         verdicts=tuple(t for c in items(resource, "conclusionCode") if (t := concept_text(c))),
         notes=tuple(t for n in items(specimen, "note") if (t := text_of(n, "text"))),
@@ -89,7 +89,7 @@ def _facts(resource: Resource, specimen: Resource, number: str) -> tuple[tuple[s
         ("fact.specimen-state", concept_text(first(specimen, "condition"))),
         ("fact.sampled", shown(text_of(collection, "collectedDateTime"))),
         ("fact.received", shown(text_of(specimen, "receivedTime"))),
-        ("fact.effective", shown(text_of(resource, "effectiveDateTime"))),
+        ("fact.effective", shown(effective(resource))),
         ("fact.issued", shown(text_of(resource, "issued"))),
         ("fact.order", order),
         ("fact.number", number),
@@ -119,7 +119,7 @@ async def _before(source: Source, one: Result) -> tuple[Before, ...]:
     for version in await source.versions("Observation", one.id):
         if version.deleted:
             continue
-        old = result(loads(version.body), one.place)
+        old = next((r for r in results(loads(version.body), one.place) if r.part == one.part), now)
         if old.value and _said(old) != _said(now):
             found.append(Before(old, from_micros(version.last_updated)))
             now = old

@@ -1,18 +1,21 @@
-"""One Observation as it is shown: value as written, unit, range, flag. Nothing is rounded or converted."""
+"""Observations as they are shown: value as written, unit, range, flag. Nothing is rounded or converted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hie.browse.elements import Resource, code_in, concept_text, first, items, text_of
+from hie.browse.elements import EMPTY, Resource, code_in, codings, concept_text, effective, first, items, text_of
 from hie.browse.place import Place
-from hie.wire.safejson import ExactDecimal
+from hie.browse.value import range_text, same_unit, value_text, value_unit
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 LOINC = "http://loinc.org"
 AMENDED = frozenset({"amended", "corrected", "appended"})
+UNFINISHED = frozenset({"registered", "partial", "preliminary"})
 WITHDRAWN = "entered-in-error"
+ENDED: Mapping[str, str] = {WITHDRAWN: "withdrawn", "cancelled": "cancelled"}
+"""Statuses of what does not count -> the mark that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,16 @@ FLAGS: Mapping[str, Flag] = {
 }
 """Interpretation codes that have a mark (common rules §7.4)."""
 UNKNOWN = Flag("unknown", "", 4)
-_COMPARATORS = {"<=": "≤", ">=": "≥"}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """One result. `value` is the text of the source decimal, `range` empty when the laboratory gave none.
 
-    `derived` says that the flag is ours, from the laboratory's own range, because the source gave none.
-    `number` is for drawing only and None when the value is no plain number.
+    `derived` says that the flag is ours, from the laboratory's own range, because the source gave none; `said` is what
+    the source said where no mark stands for it. `absent` is why there is no value, as a code or in words.
+    `number` is for drawing only and None when the value is no plain number. `part` names the component that this is; it
+    is empty for the Observation as a whole.
     """
 
     id: str
@@ -77,6 +81,9 @@ class Result:
     device: str
     long: bool
     place: Place
+    said: str = ""
+    absent: str = ""
+    part: str = ""
 
     @property
     def amended(self) -> bool:
@@ -88,48 +95,20 @@ class Result:
         """Whether the issuer has taken it back."""
         return self.status == WITHDRAWN
 
+    @property
+    def ended(self) -> bool:
+        """Whether it does not count: taken back, or cancelled."""
+        return self.status in ENDED
 
-def value_text(observation: Resource) -> str:
-    """The value without unit, exactly as stored; empty when there is none."""
-    if "valueQuantity" in observation:
-        return quantity_text(first(observation, "valueQuantity"))
-    if "valueCodeableConcept" in observation:
-        return concept_text(first(observation, "valueCodeableConcept"))
-    for name in ("valueString", "valueInteger", "valueDateTime", "valueTime"):
-        if name in observation:
-            return text_of(observation, name)
-    if "valueBoolean" in observation:
-        return "是" if observation["valueBoolean"] else "否"
-    return ""
+    @property
+    def mark(self) -> str:
+        """Key of the word for a status that is not simply final, or empty."""
+        return ENDED.get(self.status) or ("amended" if self.amended else "preliminary" if self.unfinished else "")
 
-
-def quantity_text(quantity: Resource) -> str:
-    """Comparator and decimal as written."""
-    sign = text_of(quantity, "comparator")
-    return _COMPARATORS.get(sign, sign) + number_text(quantity.get("value"))
-
-
-def number_text(value: Any) -> str:
-    """A JSON number as it was written: every digit stays."""
-    if isinstance(value, ExactDecimal):
-        return value.text
-    return "" if value is None else str(value)
-
-
-def unit_text(quantity: Resource) -> str:
-    """The unit as sent, else its code."""
-    return text_of(quantity, "unit") or text_of(quantity, "code")
-
-
-def range_text(observation: Resource) -> str:
-    """The issuing laboratory's own range: its text, else its bounds, one-sided ones too; empty when none was given."""
-    reference = first(observation, "referenceRange")
-    if text := text_of(reference, "text"):
-        return text
-    low, high = (number_text(first(reference, side).get("value")) for side in ("low", "high"))
-    if low and high:
-        return f"{low}-{high}"
-    return f"≥{low}" if low else f"≤{high}" if high else ""
+    @property
+    def unfinished(self) -> bool:
+        """Whether the issuer has not verified it yet."""
+        return self.status in UNFINISHED
 
 
 def decimal(value: Any) -> Decimal | None:
@@ -137,23 +116,21 @@ def decimal(value: Any) -> Decimal | None:
     return Decimal(str(value)) if isinstance(value, Decimal | int | float) and not isinstance(value, bool) else None
 
 
-def flag_of(observation: Resource) -> tuple[Flag, bool]:
-    """The flag and whether it is derived. The flag of the source wins, whatever value and range say."""
-    for concept in items(observation, "interpretation"):
-        code = code_in(concept, INTERPRETATION)
-        if code in FLAGS:
-            return FLAGS[code], False
-        if code or concept_text(concept):
-            return UNKNOWN, False
-    return _derived(observation)
+def flag_of(holder: Resource) -> tuple[Flag, bool]:
+    """The flag and whether it is derived. The gravest flag of the source wins, whatever value and range say."""
+    stated = items(holder, "interpretation")
+    if not stated:
+        return _derived(holder)
+    known = [FLAGS[code] for c in stated if (code := code_in(c, INTERPRETATION)) in FLAGS]
+    return min(known, key=lambda f: f.rank, default=UNKNOWN), False
 
 
-def _derived(observation: Resource) -> tuple[Flag, bool]:
-    quantity = first(observation, "valueQuantity")
+def _derived(holder: Resource) -> tuple[Flag, bool]:
+    quantity = first(holder, "valueQuantity")
     value = decimal(quantity.get("value"))
     if value is None or "comparator" in quantity:
         return UNKNOWN, False
-    low, high = bounds(observation)
+    low, high = bounds(holder)
     if low is None and high is None:
         return UNKNOWN, False
     if low is not None and value < low:
@@ -163,28 +140,56 @@ def _derived(observation: Resource) -> tuple[Flag, bool]:
     return FLAGS["N"], True
 
 
-def bounds(observation: Resource) -> tuple[Decimal | None, Decimal | None]:
-    """Low and high of the reference range."""
-    reference = first(observation, "referenceRange")
-    return decimal(first(reference, "low").get("value")), decimal(first(reference, "high").get("value"))
+def bounds(holder: Resource) -> tuple[Decimal | None, Decimal | None]:
+    """Low and high of the reference range.
+
+    None of several ranges, as it is not known here which holds, nor one in another unit than that of the value.
+    """
+    ranges, value = items(holder, "referenceRange"), first(holder, "valueQuantity")
+    sides = [first(ranges[0] if len(ranges) == 1 else EMPTY, side) for side in ("low", "high")]
+    low, high = (decimal(side.get("value")) if same_unit(side, value) else None for side in sides)
+    return low, high
+
+
+def results(observation: Resource, place: Place) -> list[Result]:
+    """An Observation as it is read: one line for its own value, one for each component (systolic and diastolic).
+
+    A panel that only holds others together has none.
+    """
+    parts = [_part(observation, component, place) for component in items(observation, "component")]
+    own = result(observation, place)
+    empty = not (own.value or own.absent or own.flag.abnormal)
+    return parts if empty and (parts or "hasMember" in observation) else [own, *parts]
+
+
+def _part(observation: Resource, component: Resource, place: Place) -> Result:
+    name = concept_text(first(component, "code"))
+    one = result({**component, **{k: observation[k] for k in _OF_THE_WHOLE if k in observation}}, place)
+    whole = concept_text(first(observation, "code"))
+    return replace(one, name=f"{whole} · {name}" if whole and name else whole or name, part=name)
+
+
+_OF_THE_WHOLE = ("id", "status", "effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued")
 
 
 def result(observation: Resource, place: Place) -> Result:
-    """One Observation as a `Result`."""
+    """One Observation as a `Result`, without its components."""
     flag, derived = flag_of(observation)
     quantity = first(observation, "valueQuantity")
     low, high = bounds(observation)
     value = value_text(observation)
+    reason = first(observation, "dataAbsentReason")
+    stated = [concept_text(c) for c in items(observation, "interpretation")]
     return Result(
         id=text_of(observation, "id"),
         name=concept_text(first(observation, "code")),
         value=value,
-        unit=unit_text(quantity),
+        unit=value_unit(observation),
         range=range_text(observation),
         flag=flag,
         derived=derived,
         status=text_of(observation, "status"),
-        at=text_of(observation, "effectiveDateTime"),
+        at=effective(observation) or text_of(observation, "issued"),
         loinc=code_in(first(observation, "code"), LOINC),
         number=None if "comparator" in quantity else decimal(quantity.get("value")),
         unit_code=text_of(quantity, "code") or text_of(quantity, "unit"),
@@ -195,4 +200,6 @@ def result(observation: Resource, place: Place) -> Result:
         device=text_of(first(observation, "device"), "display"),
         long=len(value) > 60 or "\n" in value,
         place=place,
+        said="、".join(t for t in stated if t) if flag is UNKNOWN else "",
+        absent=next((text_of(c, "code") for c in codings(reason)), "") or text_of(reason, "text"),
     )

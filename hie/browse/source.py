@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from hie.base.errors import Category, HieError
-from hie.browse.chart import Chart, Charts, Issuers
+from hie.browse.chart import Chart, Charts, Named
 from hie.browse.elements import Resource
 from hie.browse.person import Person, golden_id, person
 from hie.browse.place import ORGANISATION_SYSTEM, directory
@@ -96,16 +96,18 @@ class Source:
         answers = await asyncio.gather(*(self._in_time(t, [("patient", everyone)]) for t in TYPES))
         failed = frozenset(t for t, found in zip(TYPES, answers, strict=True) if found is None)
         found = [version for answer in answers if answer for version in answer]
-        resources, issuers = self._charts.resources(ident, [*versions, *found])
-        organisations = await self._organisations(issuers)
+        resources, named = self._charts.resources(ident, [*versions, *found])
+        organisations = await self._organisations(named)
+        medicines = await self._medicines(named)
 
         def make() -> Chart:
             patients = [resources["Patient"][v.id] for v in versions]
             others = (r for kind in resources.values() for r in kind.values())
             places = directory([loads(v.body) for v in organisations], patients, others)
-            return Chart(person(patients), places, resources, failed)
+            drugs = {v.id: loads(v.body) for v in medicines}
+            return Chart(person(patients), places, resources, failed, drugs)
 
-        return make() if failed else self._charts.chart(ident, organisations, make)
+        return make() if failed else self._charts.chart(ident, [*organisations, *medicines], make)
 
     async def read(self, resource_type: str, ident: str) -> Resource | None:
         """One current resource, or None."""
@@ -131,12 +133,16 @@ class Source:
                 return None
             raise
 
-    async def _organisations(self, issuers: Issuers) -> list[Version]:
+    async def _medicines(self, named: Named) -> list[Version]:
+        wanted = [("_id", ",".join(named.medicines))]
+        return (await self._in_time("Medication", wanted) or []) if named.medicines else []
+
+    async def _organisations(self, named: Named) -> list[Version]:
         found: dict[str, Version] = {}
-        if issuers.codes:
-            wanted = ",".join(f"{ORGANISATION_SYSTEM}|{code}" for code in issuers.codes)
+        if named.codes:
+            wanted = ",".join(f"{ORGANISATION_SYSTEM}|{code}" for code in named.codes)
             found = {v.id: v for v in await self._in_time("Organization", [("identifier", wanted)]) or []}
-        for ident in issuers.ids:
+        for ident in named.ids:
             version = None if ident in found else await self._view.read("Organization", ident)
             if version is not None and not version.deleted:
                 found[ident] = version

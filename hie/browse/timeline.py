@@ -4,18 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from hie.browse.chart import Chart, withdrawn
+from hie.browse.attachment import files
+from hie.browse.chart import Chart, refuted, standing, suspected, withdrawn
 from hie.browse.dates import local
-from hie.browse.elements import Resource, concept_text, extension, first, items, target, targets, text_of
+from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of, single_observations
+from hie.browse.medicine import medicine, prescriptions
 from hie.browse.place import feed_of
-from hie.browse.result import AMENDED, WITHDRAWN, Result, result
+from hie.browse.result import AMENDED, ENDED, UNFINISHED, WITHDRAWN, Result, result, results
 
 _INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS"})
 _IMAGING = frozenset({"CT", "NMR", "RAD", "RUS", "SP", "EC", "OTH", "NMS", "CUS", "IMG"})
-_UNFINISHED = frozenset({"registered", "partial", "preliminary"})
-_ENDED = {"entered-in-error": "withdrawn", "cancelled": "cancelled"}
 
 
 def timeline(chart: Chart) -> tuple[Event, ...]:
@@ -39,8 +39,8 @@ def timeline(chart: Chart) -> tuple[Event, ...]:
 
 
 def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Event | None:
-    """The row that shows a resource: its own, one that it is a copy of, its prescription; a diagnosis of a visit has
-    none and gets an event of its own. None for anything else."""
+    """The row that shows a resource: its own, one that it is a copy of, its prescription; a diagnosis of a visit and an
+    allergy have none and get an event of their own. None for anything else."""
     wanted = (kind, ident)
     if kind == "MedicationRequest":
         group = next((g for g in prescriptions(chart).values() if any(text_of(r, "id") == ident for r in g)), None)
@@ -48,8 +48,9 @@ def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Ev
     for event in events:
         if (event.type, event.id) == wanted or wanted in event.copies:
             return event
-    condition = chart.get(*wanted) if kind == "Condition" else None
-    return None if condition is None else _diagnosis(chart, condition)
+    make = {"Condition": _diagnosis, "AllergyIntolerance": _allergy}.get(kind)
+    resource = chart.get(*wanted)
+    return make(chart, resource) if make and resource is not None else None
 
 
 def report_kind(report: Resource) -> str:
@@ -61,18 +62,14 @@ def report_kind(report: Resource) -> str:
 
 
 def original_of(document: Resource) -> str:
-    """Id of the Binary with the verbatim document, or empty."""
-    for content in items(document, "content"):
-        kind, ident = target({"reference": text_of(first(content, "attachment"), "url")})
-        if kind == "Binary":
-            return ident
-    return ""
+    """Id of the Binary with the verbatim XML document, or empty."""
+    return next((f.binary for f in files(document) if f.binary and f.ending == "xml"), "")
 
 
 def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
     kind = report_kind(report)
     everything = results_of(chart, report)
-    valid = [r for r in everything if not r.withdrawn]
+    valid = [r for r in everything if not r.ended]
     abnormal = sorted((r for r in valid if r.flag.abnormal), key=lambda r: r.flag.rank)
     status = text_of(report, "status")
     conclusion = text_of(report, "conclusion")
@@ -82,12 +79,12 @@ def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
         kind=kind,
         type="DiagnosticReport",
         id=text_of(report, "id"),
-        at=local(text_of(report, "effectiveDateTime") or text_of(report, "issued")),
+        at=local(effective(report) or text_of(report, "issued")),
         place=chart.directory.place(report),
         title=concept_text(first(report, "code")),
         text=conclusion,
         label=_category(report) if kind == "imaging" else "",
-        results=tuple(r for r in abnormal if not r.long) if status not in _ENDED else (),
+        results=tuple(r for r in abnormal if not r.long) if status not in ENDED else (),
         normal=sum(r.flag.code == "N" for r in valid),
         unmarked=sum(r.flag.code == "unknown" and not r.long for r in valid),
         marks=_marks(status, [*everything, *removed_of(chart, report)]),
@@ -101,12 +98,12 @@ def _category(report: Resource) -> str:
 
 
 def _marks(status: str, results: Iterable[Result]) -> tuple[str, ...]:
-    if status in _ENDED:
-        return (_ENDED[status],)
+    if status in ENDED:
+        return (ENDED[status],)
     marks = []
     if status in AMENDED or any(r.amended or r.withdrawn for r in results):
         marks.append("amended")
-    if status in _UNFINISHED:
+    if status in UNFINISHED:
         marks.append("preliminary")
     return tuple(marks)
 
@@ -135,10 +132,10 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     ident = text_of(encounter, "id")
     period = first(encounter, "period")
     status = text_of(encounter, "status")
-    diagnoses = _distinct(concept_text(first(c, "code")) for c in conditions_of(chart, encounter))
+    diagnoses = _named(c for c in conditions_of(chart, encounter) if not refuted(c))
     reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
     ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
-    marks = (_ENDED[status],) if status in _ENDED else ("open",) if inpatient and status == "in-progress" else ()
+    mark = standing(encounter) or ("open" if inpatient and status == "in-progress" else "")
     return Event(
         kind="stay" if inpatient else "visit",
         type="Encounter",
@@ -149,7 +146,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
         title=concept_text(first(encounter, "serviceType")) or ward,
         text=" · ".join(diagnoses or reason),
         label=text_of(first(encounter, "class"), "code"),
-        marks=marks,
+        marks=(mark,) if mark else (),
         visit=ident,
     )
 
@@ -158,8 +155,8 @@ def _fallback_date(chart: Chart, encounter: Resource) -> str:
     """The first date of anything that belongs to a visit without period (made from a report or document)."""
     ident = text_of(encounter, "id")
     dates = [
-        local(text_of(r, name))
-        for kind, name in (("DiagnosticReport", "effectiveDateTime"), ("MedicationRequest", "authoredOn"))
+        local(text_of(r, "authoredOn") or effective(r))
+        for kind in ("DiagnosticReport", "MedicationRequest")
         for r in chart.all(kind)
         if target(first(r, "encounter"))[1] == ident
     ]
@@ -182,26 +179,11 @@ def conditions_of(chart: Chart, encounter: Resource) -> list[Resource]:
 
 
 def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
-    """Raw item id -> the DocumentReference it wrote, for those with an original."""
-    return {feed_of(d)[1]: d for d in chart.all("DocumentReference") if original_of(d) and feed_of(d)[1]}
-
-
-def prescriptions(chart: Chart) -> dict[str, list[Resource]]:
-    """MedicationRequests by prescription: the group identifier, else the request itself."""
-    groups: dict[str, list[Resource]] = defaultdict(list)
-    for request in chart.all("MedicationRequest"):
-        group = first(request, "groupIdentifier")
-        groups[f"{text_of(group, 'system')}|{text_of(group, 'value')}" if group else text_of(request, "id")].append(
-            request
-        )
-    for group_items in groups.values():
-        group_items.sort(key=lambda r: _number_at_end(text_of(first(r, "identifier"), "value")))
-    return groups
-
-
-def _number_at_end(value: str) -> tuple[int, str]:
-    tail = value.rsplit(":", 1)[-1]
-    return (int(tail) if tail.isdecimal() else 0, value)
+    """Raw item id -> the only DocumentReference it wrote, if it has an XML original, of which the rest was made."""
+    written: dict[str, list[Resource]] = defaultdict(list)
+    for document in chart.all("DocumentReference"):
+        written[feed_of(document)[1]].append(document)
+    return {item: found[0] for item, found in written.items() if item and len(found) == 1 and original_of(found[0])}
 
 
 def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: set[str]) -> list[Event]:
@@ -211,7 +193,8 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
         document = documents.get(feed_of(lead)[1])
         if document is not None:
             shown_with.add(text_of(document, "id"))
-        taken_back = all(text_of(r, "status") in _ENDED for r in group)
+        marks = {standing(r) for r in group}
+        counting = [r for r in group if text_of(r, "status") not in ENDED]
         events.append(
             Event(
                 kind="medication",
@@ -220,8 +203,8 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
                 at=local(text_of(lead, "authoredOn")),
                 place=chart.directory.place(lead),
                 title="",
-                text=" · ".join(concept_text(first(r, "medicationCodeableConcept")) for r in group),
-                marks=(_ENDED[text_of(lead, "status")],) if taken_back else (),
+                text=" · ".join(medicine(chart, r) for r in counting or group),
+                marks=tuple(m for m in (standing(lead),) if m and (len(marks) == 1 or not counting)),
                 original=original_of(document) if document else "",
                 visit=target(first(lead, "encounter"))[1],
             )
@@ -271,6 +254,7 @@ def _documents(chart: Chart, shown_with: set[str]) -> list[Event]:
 
 
 def _procedure(chart: Chart, procedure: Resource) -> Event:
+    mark = standing(procedure) or ("ongoing" if text_of(procedure, "status") == "in-progress" else "")
     return Event(
         kind="procedure",
         type="Procedure",
@@ -279,7 +263,7 @@ def _procedure(chart: Chart, procedure: Resource) -> Event:
         place=chart.directory.place(procedure),
         title=concept_text(first(procedure, "code")),
         text=concept_text(extension(procedure, "body-site")),
-        marks=("withdrawn",) if withdrawn(procedure) else (),
+        marks=(mark,) if mark else (),
         visit=target(first(procedure, "encounter"))[1],
     )
 
@@ -316,13 +300,41 @@ def _diagnosis(chart: Chart, condition: Resource) -> Event:
         place=chart.directory.place(condition),
         title=concept_text(first(condition, "code")),
         label="diagnosis",
-        marks=("withdrawn",) if withdrawn(condition) else (),
+        marks=_certainty(condition),
         visit=visit,
     )
 
 
+def _allergy(chart: Chart, allergy: Resource) -> Event:
+    return Event(
+        kind="other",
+        type="AllergyIntolerance",
+        id=text_of(allergy, "id"),
+        at=local(text_of(allergy, "recordedDate") or text_of(allergy, "onsetDateTime")),
+        place=chart.directory.place(allergy),
+        title=concept_text(first(allergy, "code")),
+        label="allergy",
+        marks=_certainty(allergy),
+    )
+
+
+def _named(conditions: Iterable[Resource]) -> list[str]:
+    """Diagnoses by name, those that are only suspected with the `?` that doctors write."""
+    certain: dict[str, bool] = {}
+    for condition in conditions:
+        name = concept_text(first(condition, "code"))
+        certain[name] = certain.get(name, False) or not suspected(condition) or name.endswith(("?", "？"))
+    return [name if sure else f"{name}?" for name, sure in certain.items() if name]
+
+
+def _certainty(condition: Resource) -> tuple[str, ...]:
+    checks = (("withdrawn", withdrawn), ("refuted", refuted), ("suspected", suspected))
+    return tuple(mark for mark, holds in checks if holds(condition))[:1]
+
+
 def _single_result(chart: Chart, observation: Resource) -> Event:
-    one = result(observation, chart.directory.place(observation))
+    place = chart.directory.place(observation)
+    one, read = result(observation, place), results(observation, place)
     return Event(
         kind="other",
         type="Observation",
@@ -330,10 +342,10 @@ def _single_result(chart: Chart, observation: Resource) -> Event:
         at=local(one.at),
         place=one.place,
         title=one.name,
-        text=f"{one.value} {one.unit}".strip(),
+        text=" · ".join(f"{r.part} {r.value} {r.unit}".strip() for r in read if r.value),
         label="observation",
-        results=(one,) if one.flag.abnormal and not one.withdrawn else (),
-        marks=("withdrawn",) if one.withdrawn else ("amended",) if one.amended else (),
+        results=tuple(r for r in read if r.flag.abnormal and not r.ended),
+        marks=(one.mark,) if one.mark else (),
         visit=target(first(observation, "encounter"))[1],
     )
 

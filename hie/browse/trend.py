@@ -90,7 +90,7 @@ def all_series(results: Iterable[Result]) -> dict[str, Series]:
     """Series of all results that are not withdrawn, by LOINC code, else by the name as sent."""
     groups: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        if not result.withdrawn and not result.long and result.value:
+        if not result.ended and not result.long and result.value:
             groups[result.loinc or result.name].append(result)
     return {key: _series(key, group) for key, group in groups.items() if key}
 

@@ -3,23 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hie.browse.chart import Chart
+from hie.browse.chart import Chart, refuted, suspected
 from hie.browse.dates import shown
 from hie.browse.elements import Resource, concept_text, extension, first, items, targets, text_of
 from hie.browse.event import Event
 from hie.browse.timeline import conditions_of
 
-_PROVISIONAL = frozenset({"provisional", "differential", "unconfirmed"})
-
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One diagnosis of a visit: words, ICD-10 code, `uses` (AD, DD, CM), whether only suspected."""
+    """One diagnosis of a visit: words, ICD-10 code, `uses` (AD, DD, CM), whether only suspected, whether ruled out."""
 
     text: str
     code: str
     uses: tuple[str, ...]
     provisional: bool
+    refuted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +59,21 @@ def visit(chart: Chart, encounter: Resource, event: Event, events: Sequence[Even
 
 def _diagnoses(conditions: list[Resource], uses: dict[str, str]) -> tuple[Diagnosis, ...]:
     """Diagnoses of a visit; what is stated for admission and again for discharge is one."""
-    found: dict[tuple[str, str], list[Resource]] = {}
+    found: dict[tuple[str, str, bool], list[Resource]] = {}
     for condition in conditions:
         concept = first(condition, "code")
-        key = (concept_text(concept), text_of(first(concept, "coding"), "code"))
+        key = (concept_text(concept), text_of(first(concept, "coding"), "code"), refuted(condition))
         found.setdefault(key, []).append(condition)
     return tuple(
         Diagnosis(
             text,
             code,
             tuple(dict.fromkeys(u for c in group if (u := uses.get(text_of(c, "id"), "")))),
-            all(_provisional(c) for c in group),
+            all(suspected(c) for c in group),
+            ruled_out,
         )
-        for (text, code), group in found.items()
+        for (text, code, ruled_out), group in found.items()
     )
-
-
-def _provisional(condition: Resource) -> bool:
-    states = {text_of(c, "code") for c in items(first(condition, "verificationStatus"), "coding")}
-    return bool(states & _PROVISIONAL)
 
 
 def _stop(place: Resource) -> Stop:

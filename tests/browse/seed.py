@@ -168,6 +168,11 @@ def condition(
     return found | ({"encounter": ref(visit)} if visit else {})
 
 
+def state(code: str) -> Resource:
+    """A clinical or verification status."""
+    return {"coding": [{"code": code}]}
+
+
 def gu() -> list[Resource]:
     """顾晓岚 in three regions, with one record each; as 顾晓嵐 in Jiashan."""
     key = uid("golden", "gu")

@@ -245,6 +245,10 @@ async def test_a_long_record_starts_small_and_reaches_the_oldest_event(site: Sit
 async def test_hostile_content_is_inert(site: Site, chromium: Browser) -> None:
     seen = await opened(chromium, f"{site.base}/browse/record/{seed.hostile()[0]['id']}")
     assert "<script>" in await seen.page.inner_text("[data-testid=name]")
+    inline = await seen.page.locator(":is(a, b, strong, span, small)").evaluate_all(
+        "all => all.map(one => getComputedStyle(one).unicodeBidi)"
+    )
+    assert set(inline) == {"isolate"}, "a text that turns the direction turns the number behind it"
     for number in range(await seen.page.locator(".row .open").count()):
         await seen.page.locator(".row .open").nth(number).click()
         await seen.page.wait_for_selector("#drawer [data-testid=detail]")
@@ -311,6 +315,10 @@ async def test_english_and_back(site: Site, chromium: Browser) -> None:
 async def test_narrow_windows_do_not_scroll_sideways(site: Site, chromium: Browser) -> None:
     seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     await seen.page.set_viewport_size({"width": 683, "height": 768})
+    assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    await seen.page.goto(f"{site.base}/browse/record/{seed.hostile()[0]['id']}")
+    await seen.page.goto(await seen.page.locator(".k-lab .open").evaluate("link => link.href"))
+    await seen.page.set_viewport_size({"width": 360, "height": 740})
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

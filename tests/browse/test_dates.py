@@ -2,7 +2,8 @@
 
 import pytest
 
-from hie.browse.dates import local
+from hie.browse.dates import lived_until, local
+from tests.browse.seed import NOW
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,11 @@ from hie.browse.dates import local
 )
 def test_a_moment_is_local_and_anything_else_stays(sent: str, shown: str) -> None:
     assert local(sent) == shown
+
+
+@pytest.mark.parametrize(
+    ("died", "until"),
+    [("2020-03-01T18:00:00Z", "2020-03-02"), ("2020-03", "2026-04-08"), ("true", "2026-04-08"), ("", "2026-04-08")],
+)
+def test_who_has_died_grows_no_older(died: str, until: str) -> None:
+    assert lived_until(died, NOW).isoformat() == until

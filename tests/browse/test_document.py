@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hie.browse.document import binary, div_text, document
+from hie.browse.attachment import binary
+from hie.browse.document import div_text, document, plain_text
 from tests.browse import seed
 
 SAMPLES = Path(__file__).parents[2] / "adapters" / "jiashan" / "samples"
@@ -58,6 +59,10 @@ def test_a_narrative_becomes_lines() -> None:
     assert div_text(div) == "一\n二\n三"
     assert div_text("") == ""
     assert div_text("<div>open") == ""
+
+
+def test_plain_text_is_read_in_either_charset() -> None:
+    assert [plain_text("病程\n平稳".encode(c)).text for c in ("utf-8", "gb18030")] == ["病程\n平稳"] * 2
 
 
 def test_a_binary_gives_its_bytes() -> None:

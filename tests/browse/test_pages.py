@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.browse import seed
-from tests.browse.conftest import Frail, mounted
+from tests.browse.conftest import Frail, filled, mounted
 
 GU = seed.uid("golden", "gu")
 RECORD = f"/browse/record/{GU}"
@@ -93,6 +93,59 @@ async def test_the_original_is_a_download_of_the_exact_bytes(client: httpx.Async
     assert answer.content == seed.CDA.encode()
     assert answer.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+async def test_an_allergy_leads_to_the_message_it_came_from(client: httpx.AsyncClient) -> None:
+    rail = (await client.get(RECORD)).text
+    link = re.search(rf'href="({RECORD}/AllergyIntolerance/[^"]+)">青霉素过敏<', rail)
+    assert link is not None
+    page = (await client.get(link[1])).text
+    assert all(words in page for words in ("休克", seed.uid("raw", "a1"), "嘉善平台 CDA"))
+
+
+async def test_every_attachment_is_a_download_wherever_its_bytes_are() -> None:
+    who = seed.patient(seed.QPZS, "P", "某人")
+    named = {"subject": seed.ref(who), "status": "current", "date": "2026-03-01"}
+    scan = seed.made(seed.QPZS, "Binary", "png", contentType="image/png", data="iVBORw==")
+    document = seed.made(
+        seed.QPZS,
+        "DocumentReference",
+        "d",
+        content=[
+            {"attachment": {"contentType": "application/pdf", "data": "JVBERg=="}},
+            {"attachment": {"contentType": "image/png", "url": f"Binary/{scan['id']}", "title": "扫描件"}},
+            {"attachment": {"contentType": "text/plain; charset=utf-8", "data": "55eF56iL"}},
+            {"attachment": {"contentType": "text/html", "url": "javascript:alert(1)"}},
+        ],
+        **named,
+    )
+    film = seed.made(
+        seed.QPZS,
+        "DiagnosticReport",
+        "r",
+        code={"text": "胸片"},
+        presentedForm=[{"contentType": "application/pdf", "data": "JVBERi0="}],
+        **named | {"status": "final"},
+    )
+    store = await filled(seed.organizations(), [who, scan, document, film])
+    root = f"/browse/record/{who['id']}"
+    transport = httpx.ASGITransport(app=mounted(store))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        page = (await client.get(f"{root}/DocumentReference/{document['id']}")).text
+        assert "病程" in page
+        assert 'href="javascript:' not in page
+        links = re.findall(rf'href="({root}/[^"?]+)" download', page)
+        page = (await client.get(f"{root}/DiagnosticReport/{film['id']}")).text
+        links += re.findall(rf'href="({root}/[^"?]+)" download', page)
+        answers = [await client.get(link) for link in links]
+        assert [(a.content, a.headers["content-disposition"][-5:-1]) for a in answers] == [
+            (b"%PDF", ".pdf"),
+            (b"\x89PNG", ".png"),
+            ("病程".encode(), ".txt"),
+            (b"%PDF-", ".pdf"),
+        ]
+        assert {a.headers["content-type"] for a in answers} == {"application/octet-stream"}
+        assert (await client.get(f"{root}/DiagnosticReport/{film['id']}/file/1")).status_code == 404
 
 
 async def test_hostile_text_is_text(client: httpx.AsyncClient) -> None:

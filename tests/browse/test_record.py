@@ -44,6 +44,34 @@ async def test_no_allergy_has_three_different_states(people: object, broken: boo
     assert allergies(chart).state == state
 
 
+async def test_an_allergy_that_is_over_or_doubtful_says_so_and_a_refuted_one_is_none() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+
+    def allergy(text: str, clinical: str, verification: str, at: str, **more: object) -> seed.Resource:
+        states = {"clinicalStatus": seed.state(clinical), "verificationStatus": seed.state(verification)}
+        names = {"patient": seed.ref(who), "code": {"text": text}, "recordedDate": at}
+        return seed.made(seed.JSYY, "AllergyIntolerance", f"{text}{at}", **names, **states, **more)
+
+    found = [
+        allergy("花生", "inactive", "refuted", "2026-03-05"),
+        allergy("牛奶", "resolved", "confirmed", "2026-03-04"),
+        allergy("头孢", "active", "unconfirmed", "2026-03-03"),
+        allergy("碘", "active", "entered-in-error", "2026-03-03"),
+        allergy("磺胺", "resolved", "confirmed", "2026-03-02"),
+        allergy("磺胺", "active", "confirmed", "2026-02-02"),
+        allergy("青霉素", "active", "confirmed", "2020-01-01", criticality="high"),
+    ]
+    store = await filled(seed.organizations(), [who, *found])
+    shown = allergies(await source_of(store).chart(who["id"]))
+    assert [(a.text, a.status) for a in shown.items] == [
+        ("青霉素", ""),
+        ("头孢", "unconfirmed"),
+        ("磺胺", ""),
+        ("牛奶", "resolved"),
+    ]
+    assert [a.text for a in shown.refuted] == ["花生"]
+
+
 async def test_one_failing_type_leaves_the_others(source: Source, store: Frail) -> None:
     store.broken |= {"Condition", "MedicationRequest"}
     found = await digest_of(source)
@@ -138,3 +166,32 @@ async def test_regions_say_what_they_gave(source: Source) -> None:
         ("jiashan", 5, "2026-03-02"),
         ("qingpu", 3, "2026-04-02"),
     ]
+
+
+async def test_a_critical_result_counts_with_or_without_a_report_but_not_when_cancelled() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+
+    def potassium(number: str, value: str, status: str = "final") -> seed.Resource:
+        found = seed.observation(
+            who, seed.WJYY, number, "K", "钾", "2026-03-01T08:00:00+08:00", loinc="2823-3", flag="HH", status=status
+        )
+        return found | {"valueQuantity": seed.quantity(value, "mmol/L", "mmol/L")}
+
+    alone, member, ended = potassium("A", "6.1"), potassium("B", "6.2"), potassium("C", "6.3", "cancelled")
+    unread = potassium("D", "6.4")
+    panel = seed.observation(who, seed.WJYY, "B", "P", "电解质", "2026-03-01", hasMember=[seed.ref(member)])
+    at = "2026-03-01T08:00:00+08:00"
+    reports = [
+        seed.lab(who, seed.WJYY, "B", "电解质", at, [panel, ended]),
+        seed.lab(who, seed.WJYY, "D", "电解质", at, [unread], status="cancelled"),
+    ]
+    everything = [who, alone, panel, member, ended, unread, *reports]
+    chart = await source_of(await filled(seed.organizations(), everything)).chart(who["id"])
+    events = timeline(chart)
+    found = digest(chart, events, seed.NOW)
+    assert {(c.result.value, c.opens) for c in found.criticals} == {
+        ("6.1", f"Observation/{alone['id']}"),
+        ("6.2", f"DiagnosticReport/{reports[0]['id']}"),
+    }
+    assert sorted(p.result.value for p in found.indicators[0].points) == ["6.1", "6.2"]
+    assert sorted([r.value for r in e.results] for e in events if e.title == "电解质") == [[], ["6.2"]]

@@ -1,6 +1,8 @@
 """One report, its corrections and its source."""
 
+from hie.browse.plain import plain
 from hie.browse.provenance import provenance
+from hie.browse.record import digest
 from hie.browse.report import Report, report
 from hie.browse.source import Source
 from hie.browse.timeline import timeline
@@ -134,3 +136,47 @@ async def test_a_diagnosis_for_admission_and_discharge_is_one() -> None:
     (event,) = timeline(chart)
     (one,) = visit(chart, stay, event, [event]).diagnoses
     assert (one.text, one.uses) == ("肺炎", ("AD", "DD"))
+
+
+async def test_a_diagnosis_that_was_ruled_out_is_never_stated_as_one() -> None:
+    who = seed.patient(seed.QPZS, "P", "某人")
+    stay = seed.encounter(who, seed.QPZS, "V1", "AMB", "2026-03-01T09:00:00+08:00")
+    conditions = [
+        seed.condition(who, seed.QPZS, "1", "肺癌", "C34", stay, verificationStatus=seed.state("refuted")),
+        seed.condition(who, seed.QPZS, "2", "肺结核", "A15", stay, verificationStatus=seed.state("differential")),
+        seed.condition(who, seed.QPZS, "3", "高血压", "I10", stay, verificationStatus=seed.state("confirmed")),
+        seed.condition(who, seed.QPZS, "4", "乳腺癌", "C50", None, verificationStatus=seed.state("refuted")),
+    ]
+    chart = await source_of(await filled(seed.organizations(), [who, stay, *conditions])).chart(who["id"])
+    events = timeline(chart)
+    event = next(e for e in events if e.type == "Encounter")
+    assert event.text == "肺结核? · 高血压"
+    shown = visit(chart, chart.get("Encounter", event.id) or {}, event, events).diagnoses
+    assert [(d.text, d.provisional, d.refuted) for d in shown] == [
+        ("肺癌", False, True),
+        ("肺结核", True, False),
+        ("高血压", False, False),
+    ]
+    assert [(e.title, e.marks) for e in events if e.type == "Condition"] == [("乳腺癌", ("refuted",))]
+    assert [p.text for p in digest(chart, events, seed.NOW).problems] == ["高血压", "肺结核"]
+
+
+async def test_sections_within_sections_and_reasons_for_empty_ones_are_shown() -> None:
+    def words(text: str) -> dict[str, str]:
+        return {"div": f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'}
+
+    who = seed.patient(seed.JSYY, "P", "某人")
+    composition = seed.made(
+        seed.JSYY,
+        "Composition",
+        "c",
+        subject=seed.ref(who),
+        section=[
+            {"title": "病史", "section": [{"title": "现病史", "text": words("咳嗽")}, {"title": "既往史"}]},
+            {"title": "过敏", "emptyReason": {"text": "未询问"}},
+        ],
+    )
+    chart = await source_of(await filled(seed.organizations(), [who, composition])).chart(who["id"])
+    (event,) = timeline(chart)
+    shown = plain(chart, composition, event).parts
+    assert [(p.title, p.text) for p in shown] == [("现病史", "咳嗽"), ("既往史", ""), ("过敏", "未询问")]

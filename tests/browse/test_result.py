@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from hie.browse.place import Place
-from hie.browse.result import INTERPRETATION, range_text, result, value_text
+from hie.browse.result import INTERPRETATION, result, results
+from hie.browse.value import range_text, value_text
 from hie.wire.safejson import ExactDecimal, loads
 
 HERE = Place("wujiang", "■", "12320509MBHE01015B", "吴江区第一人民医院")
@@ -31,6 +32,16 @@ def of(text: str) -> dict[str, Any]:
         ('{"valueCodeableConcept": {"text": "阴性(-)", "coding": [{"code": "neg"}]}}', "阴性(-)"),
         ('{"valueString": "-"}', "-"),
         ('{"dataAbsentReason": {"text": "unknown"}}', ""),
+        ('{"valueRange": {"low": {"value": 1.0}, "high": {"value": 3}}}', "1.0-3"),
+        ('{"valueRange": {"high": {"value": 3}}}', "≤3"),
+        ('{"valueRatio": {"numerator": {"value": 1}, "denominator": {"value": 320}}}', "1:320"),
+        (
+            '{"valueRatio": {"numerator": {"value": 5, "unit": "mg"}, "denominator": {"value": 2.0, "unit": "mL"}}}',
+            "5 mg/2.0 mL",
+        ),
+        ('{"valuePeriod": {"start": "2026-01-01T16:30:00Z", "end": "2026-01-02"}}', "2026-01-02 00:30 → 2026-01-02"),
+        ('{"valueDateTime": "2026-01-01T16:30:00Z"}', "2026-01-02 00:30"),
+        ('{"valueSampledData": {"origin": {"value": 0}, "data": "1 2 E"}}', "1 2 E"),
     ],
 )
 def test_a_value_is_shown_as_stored(stored: str, shown: str) -> None:
@@ -47,6 +58,16 @@ def test_a_value_is_shown_as_stored(stored: str, shown: str) -> None:
         ('{"referenceRange": [{"low": {"value": 0}, "high": {"value": 5}}]}', "0-5"),
         ('{"referenceRange": [{"text": "阴性"}]}', "阴性"),
         ("{}", ""),
+        (
+            '{"referenceRange": [{"low": {"value": 130}, "appliesTo": [{"text": "男"}]},'
+            ' {"low": {"value": 115}, "age": {"low": {"value": 18, "unit": "岁"}}}]}',
+            "男: ≥130; ≥18 岁: ≥115",
+        ),
+        (
+            '{"valueQuantity": {"value": 1.2, "unit": "mg/dL"},'
+            ' "referenceRange": [{"low": {"value": 44, "unit": "umol/L"}, "high": {"value": 97, "unit": "umol/L"}}]}',
+            "44-97 umol/L",
+        ),
     ],
 )
 def test_a_range_is_that_of_the_laboratory(stored: str, shown: str) -> None:
@@ -95,3 +116,44 @@ def test_without_a_flag_the_range_judges_and_says_so(value: str, flag: str) -> N
 )
 def test_what_cannot_be_judged_is_unknown_never_normal(stored: str) -> None:
     assert result(of(stored), HERE).flag.code == "unknown"
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        '[{"low": {"value": 44, "unit": "umol/L"}}]',
+        '[{"low": {"value": 4, "unit": "mg/dL"}}, {"low": {"value": 3, "unit": "mg/dL"}}]',
+    ],
+)
+def test_a_range_in_another_unit_or_one_of_several_judges_nothing(ranges: str) -> None:
+    shown = result(of(f'{{"valueQuantity": {{"value": 1.2, "unit": "mg/dL"}}, "referenceRange": {ranges}}}'), HERE)
+    assert (shown.flag.code, shown.derived, shown.low) == ("unknown", False, None)
+
+
+@pytest.mark.parametrize(
+    ("stated", "flag", "said"),
+    [
+        ([{"text": "复查"}, {"coding": [{"system": INTERPRETATION, "code": "HH"}]}], "HH", ""),
+        ([{"coding": [{"system": INTERPRETATION, "code": c}]} for c in ("A", "LL")], "LL", ""),
+        ([{"coding": [{"system": INTERPRETATION, "code": "R", "display": "Resistant"}]}], "unknown", "Resistant"),
+    ],
+)
+def test_the_gravest_flag_counts_and_words_of_the_source_stay(stated: list[Any], flag: str, said: str) -> None:
+    shown = result({"interpretation": stated}, HERE)
+    assert (shown.flag.code, shown.said) == (flag, said)
+
+
+def test_a_component_is_a_result_of_its_own() -> None:
+    pressure = of(
+        """{"id": "bp", "status": "preliminary", "code": {"text": "血压"},
+        "effectivePeriod": {"start": "2026-03-01T08:00:00+08:00"}, "component": [
+        {"code": {"text": "收缩压"}, "valueQuantity": {"value": 182, "unit": "mmHg"},
+         "interpretation": [{"coding": [{"system": "SYSTEM", "code": "HH"}]}]},
+        {"code": {"text": "舒张压"}, "dataAbsentReason": {"coding": [{"code": "error"}]}}]}""".replace(
+            "SYSTEM", INTERPRETATION
+        )
+    )
+    assert [(r.name, r.value, r.unit, r.flag.code, r.absent, r.mark, r.at[:10]) for r in results(pressure, HERE)] == [
+        ("血压 · 收缩压", "182", "mmHg", "HH", "", "preliminary", "2026-03-01"),
+        ("血压 · 舒张压", "", "", "unknown", "error", "preliminary", "2026-03-01"),
+    ]

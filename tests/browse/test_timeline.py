@@ -2,6 +2,7 @@
 
 from hie.browse.event import Event
 from hie.browse.filters import Filter, cut, read_filter
+from hie.browse.record import digest
 from hie.browse.source import Source
 from hie.browse.timeline import timeline
 from tests.browse import seed
@@ -58,6 +59,18 @@ async def test_a_document_of_a_report_is_shown_with_the_report() -> None:
     assert [(e.kind, e.original) for e in events] == [("lab", binary["id"])]
 
 
+async def test_one_of_several_documents_of_a_submission_keeps_a_row_of_its_own() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+    report = seed.lab(who, seed.JSYY, "R1", "生化", "2026-03-01", [], item="one")
+    letters = [seed.cda(who, "one", "C0053", "小结", "2026-03-01", seed.CDA)[0] | {"id": f"d{n}"} for n in (1, 2)]
+    events = await events_of(source_of(await filled(seed.organizations(), [who, report, *letters])), who["id"])
+    assert sorted((e.kind, bool(e.original)) for e in events) == [
+        ("document", True),
+        ("document", True),
+        ("lab", False),
+    ]
+
+
 async def test_the_same_report_from_two_feeds_is_one_row_equal_values_are_two() -> None:
     who = seed.patient(seed.JSYY, "P", "某人")
     at = "2026-03-01T08:00:00+08:00"
@@ -78,6 +91,30 @@ async def test_withdrawn_and_cancelled_stay_visible_without_values() -> None:
     store = await filled(seed.organizations(), [who, high, report, visit])
     events = await events_of(source_of(store), who["id"])
     assert [(e.kind, e.marks, e.results) for e in events] == [("lab", ("withdrawn",), ()), ("stay", ("cancelled",), ())]
+
+
+async def test_what_was_not_done_or_is_only_planned_says_so() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    states = ("completed", "not-done", "preparation", "in-progress", "stopped", "entered-in-error")
+    done = [
+        seed.made(
+            seed.WJYY, "Procedure", s, status=s, code={"text": s}, subject=seed.ref(who), performedDateTime="2026"
+        )
+        for s in states
+    ]
+    visit = seed.encounter(who, seed.WJYY, "V", "AMB", "2026-05-01T08:00:00+08:00", status="planned")
+    chart = await source_of(await filled(seed.organizations(), [who, visit, *done])).chart(who["id"])
+    events = timeline(chart)
+    assert {e.title or e.kind: "".join(e.marks) for e in events} == {
+        "completed": "",
+        "not-done": "not-done",
+        "preparation": "planned",
+        "in-progress": "ongoing",
+        "stopped": "stopped",
+        "entered-in-error": "withdrawn",
+        "visit": "planned",
+    }
+    assert {e.title for e in digest(chart, events, seed.NOW).procedures} == {"completed", "in-progress", "stopped"}
 
 
 async def test_a_resource_with_nothing_in_it_does_not_break_the_record() -> None:

@@ -1,0 +1,134 @@
+"""Medicines: prescriptions as they were written, and what a person takes according to all of them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from hie.browse.chart import Chart, standing
+from hie.browse.dates import day, days_before, local, today
+from hie.browse.elements import EMPTY, Resource, concept_text, first, items, target, text_of
+from hie.browse.place import Place
+from hie.browse.value import between, number_text, unit_text
+
+_TAKEN = frozenset({"active", "completed", "on-hold", "stopped", "unknown"})
+_RECENT_DAYS = 90
+
+
+@dataclass(slots=True)
+class Drug:
+    """A medicine merged over all prescriptions: the newest dose, all prescribers."""
+
+    text: str
+    dose: str
+    at: str
+    until: str
+    current: bool
+    request: str
+    places: list[Place] = field(default_factory=list)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether more than one organisation prescribes it."""
+        return len({p.uscc for p in self.places}) > 1
+
+
+def prescriptions(chart: Chart) -> dict[str, list[Resource]]:
+    """MedicationRequests by prescription: the group identifier, else the request itself."""
+    groups: dict[str, list[Resource]] = defaultdict(list)
+    for request in chart.all("MedicationRequest"):
+        group = first(request, "groupIdentifier")
+        groups[f"{text_of(group, 'system')}|{text_of(group, 'value')}" if group else text_of(request, "id")].append(
+            request
+        )
+    for group_items in groups.values():
+        group_items.sort(key=lambda r: _number_at_end(text_of(first(r, "identifier"), "value")))
+    return groups
+
+
+def _number_at_end(value: str) -> tuple[int, str]:
+    tail = value.rsplit(":", 1)[-1]
+    return (int(tail) if tail.isdecimal() else 0, value)
+
+
+def medicine(chart: Chart, request: Resource) -> str:
+    """What a request prescribes: its own words, those of the Medication it refers to, else of the reference."""
+    reference = first(request, "medicationReference")
+    contained = {f"#{text_of(r, 'id')}": r for r in items(request, "contained")}
+    literal = text_of(reference, "reference")
+    known = contained.get(literal) or chart.medicines.get(target(reference)[1], EMPTY)
+    words = concept_text(first(request, "medicationCodeableConcept")) or concept_text(first(known, "code"))
+    return words or text_of(reference, "display") or text_of(first(reference, "identifier"), "value") or literal
+
+
+def drugs_of(chart: Chart, now: datetime) -> list[Drug]:
+    """Every medicine that was prescribed, the newest first."""
+    drugs: dict[str, Drug] = {}
+    requests = [r for group in prescriptions(chart).values() for r in group]
+    for request in sorted(requests, key=lambda r: local(text_of(r, "authoredOn"))):
+        if text_of(request, "status") not in _TAKEN or standing(request) in ("forbidden", "planned"):
+            continue
+        text = medicine(chart, request)
+        at, until = local(text_of(request, "authoredOn")), ends(request)
+        current = _is_current(request, until, at, now)
+        drug = drugs.setdefault(text, Drug(text, "", at, until, False, ""))
+        if current and not drug.current:
+            drug.places.clear()
+        if current or not drug.current:
+            drug.dose, drug.at, drug.until, drug.request = dose_text(request), at, until, text_of(request, "id")
+        drug.current = drug.current or current
+        place = chart.directory.place(request)
+        if place not in drug.places and (current or not drug.current):
+            drug.places.append(place)
+    return sorted(drugs.values(), key=lambda d: d.at, reverse=True)
+
+
+def _is_current(request: Resource, until: str, at: str, now: datetime) -> bool:
+    """Active and within its days; without stated days, not older than 90 days."""
+    if text_of(request, "status") != "active":
+        return False
+    return until >= today(now).isoformat() if until else at >= days_before(now, _RECENT_DAYS)
+
+
+def ends(request: Resource) -> str:
+    """The last day of a prescription with stated days (UCUM `d`, `wk`, `mo`) or a stated end, or empty."""
+    start = day(text_of(request, "authoredOn"))
+    return max((_ends(dosage, start) for dosage in items(request, "dosageInstruction")), default="")
+
+
+def _ends(dosage: Resource, start: str) -> str:
+    repeat = first(first(dosage, "timing"), "repeat")
+    bounds = first(repeat, "boundsDuration")
+    factor = {"d": 1, "wk": 7, "mo": 30}.get(text_of(bounds, "code"))
+    try:
+        days = int(float(number_text(bounds.get("value")) or 0)) * (factor or 0)
+        return (date.fromisoformat(start) + timedelta(days=days)).isoformat() if days else _stated_end(repeat)
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _stated_end(repeat: Resource) -> str:
+    return day(text_of(first(repeat, "boundsPeriod"), "end"))
+
+
+def dose_text(request: Resource) -> str:
+    """Dose, frequency and route of every step as the source has them: `0.5 g 2次/日 口服`."""
+    return "; ".join(t for dosage in items(request, "dosageInstruction") if (t := _dose(dosage)))
+
+
+def _dose(dosage: Resource) -> str:
+    rate = first(dosage, "doseAndRate")
+    dose, bounds = first(rate, "doseQuantity"), first(rate, "doseRange")
+    timing = first(dosage, "timing")
+    repeat = first(timing, "repeat")
+    often = text_of(repeat, "frequency")
+    unit = {"d": "日", "wk": "周", "h": "小时"}.get(text_of(repeat, "periodUnit"), text_of(repeat, "periodUnit"))
+    period = number_text(repeat.get("period"))
+    each = f"{often}次/{'' if period in ('', '1') else period}{unit}" if often else concept_text(first(timing, "code"))
+    amount = f"{number_text(dose.get('value'))}{unit_text(dose)}" if dose else ""
+    if bounds:
+        amount = f"{between(bounds)}{unit_text(first(bounds, 'high') or first(bounds, 'low'))}"
+    needed = first(dosage, "asNeededCodeableConcept")
+    prn = f"prn {concept_text(needed)}".strip() if needed or dosage.get("asNeededBoolean") is True else ""
+    return " ".join(
+        p for p in (amount or text_of(dosage, "text"), each, concept_text(first(dosage, "route")), prn) if p
+    )
