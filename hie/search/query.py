@@ -52,6 +52,8 @@ def parse_query(
             if strict or error.category not in (Category.INVALID, Category.NOT_SUPPORTED):
                 raise
             ignored.append((name, error.message))
+    if plan.summary is Summary.COUNT:
+        plan = plan.but(count=0, total=Total.ACCURATE)
     return plan.but(applied=tuple(applied), ignored=tuple(ignored))
 
 
@@ -183,12 +185,9 @@ def _total(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 def _summary(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     try:
-        mode = Summary(text)
+        return plan.but(summary=Summary(text))
     except ValueError as error:
         raise invalid(name, "is true, text, data, count or false") from error
-    if mode is Summary.COUNT:
-        return plan.but(summary=mode, count=0, total=Total.ACCURATE)
-    return plan.but(summary=mode)
 
 
 def _elements(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
