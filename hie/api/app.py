@@ -136,7 +136,7 @@ class FhirApp:
         if scope.get("prepared"):
             return await self._prepared(scope, receive, headers, wanted, principal)
         body = b"" if method in _READING else await self._body(receive, headers)
-        if method == "POST" and media_type(headers.get("content-type")) == FORM:
+        if method == "POST" and media_type(headers.get("content-type")) == FORM and _takes_form(path):
             query = (*query, *pairs_of(body))
             body = b""
             _negotiate(wanted, path, dict(query), headers)
@@ -268,6 +268,11 @@ def _negotiate(wanted: _Wanted, path: tuple[str, ...], query: Mapping[str, str],
     except HieError:
         if "_format" in query or not _may_be_raw(path):
             raise
+
+
+def _takes_form(path: tuple[str, ...]) -> bool:
+    """A search and an operation take their parameters as a form; elsewhere a form is no FHIR."""
+    return bool(path) and (path[-1] == "_search" or path[-1].startswith("$"))
 
 
 def _may_be_raw(path: tuple[str, ...]) -> bool:

@@ -35,18 +35,18 @@ async def search(service: Service, request: Request, route: Route) -> Answer:
         lenient=request.prefer.lenient,
     )
     if route.target is not None:
-        targets = _members(service, route)
+        targets = _members(service, route, plan.types)
         plan = in_compartment(service, plan, route.type or "", route.id or "", targets)
     plan = await with_linked(service, plan)
     page = await service.reader.search(plan)
     return Answer(200, searchset(service, request, plan, page))
 
 
-def _members(service: Service, route: Route) -> tuple[str, ...]:
-    """The types that a compartment search covers; raises NOT_FOUND for what is no compartment, or not in it."""
+def _members(service: Service, route: Route, asked: Sequence[str]) -> tuple[str, ...]:
+    """The types that a compartment search covers, of those `asked` (none: all); raises NOT_FOUND for what is no
+    compartment, or not in it."""
     compartment = service.definitions.compartments.get(route.type or "", {})
-    types = tuple(kind for kind, codes in compartment.items() if codes)
-    wanted = types if route.target == "*" else tuple(kind for kind in types if kind == route.target)
+    wanted = tuple(kind for kind, codes in compartment.items() if codes and (not asked or kind in asked))
     if not wanted:
         raise HieError(Category.NOT_FOUND, "There is no such compartment", issue="not-supported")
     return wanted

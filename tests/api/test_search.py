@@ -124,6 +124,8 @@ async def test_compartment_search(filled: httpx.AsyncClient) -> None:
     assert sorted(ids((await filled.get("Patient/p1/Observation")).json())) == ["o0", "o1", "o2", "o3", "o4"]
     assert ids((await filled.get("Patient/p2/Observation?code=K")).json()) == ["other"]
     assert "other" in ids((await filled.get("Patient/p2/*")).json())
+    assert ids((await filled.get("Patient/p2/*?_type=Observation,Medication")).json()) == ["other"]
+    assert (await filled.get("Patient/p2/*?_type=Medication")).status_code == 404
     assert ids((await filled.post("Patient/p2/Observation/_search", data={"code": "none"})).json()) == []
     assert (await filled.get("Patient/p1/Organization")).status_code == 404
     assert (await filled.get("Organization/p1/Patient")).status_code == 404

@@ -142,6 +142,15 @@ async def test_expand_in_pages_with_filter_and_language(terms: httpx.AsyncClient
     assert codes(active) == ["red", "crimson", "scarlet", "blue"]
 
 
+async def test_the_one_resource_parameter_may_be_the_body(terms: httpx.AsyncClient) -> None:
+    expanded = await terms.post("ValueSet/$expand?count=1", json={**ALL, "id": "mine"})
+    assert [row["code"] for row in expanded.json()["expansion"]["contains"]] == ["red"]
+    for path, body in (("ValueSet", ALL), ("CodeSystem", CODES)):
+        judged = await terms.post(f"{path}/$validate-code?system={COLOURS}&code=blue", json=body)
+        assert judged.json()["parameter"][0] == {"name": "result", "valueBoolean": True}, path
+    assert issue(await terms.post("ValueSet/$expand", json=CODES))["expression"] == ["valueSet"]
+
+
 async def test_a_write_counts_at_once(terms: httpx.AsyncClient) -> None:
     less = {**CODES, "concept": [{"code": "grey", "display": "Grey"}]}
     assert (await terms.put("CodeSystem/colours", json=less)).status_code == 200

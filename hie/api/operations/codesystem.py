@@ -94,7 +94,7 @@ def _properties(system: CodeSystem, concept: Concept) -> Iterator[tuple[str, str
 
 async def validate_code(service: Service, request: Request, route: Route) -> Answer:
     """Whether a code system has a code; of a CodeableConcept every coding of that system must be right."""
-    asked = inputs(service, request)
+    asked = inputs(service, request, "codeSystem")
     asked.only(_VALIDATE, request.prefer.lenient)
     refuse(asked, ("date",))
     url = asked.text("url") or asked.text("system")
