@@ -136,7 +136,7 @@ class FhirApp:
         if scope.get("prepared"):
             return await self._prepared(scope, receive, headers, wanted, principal)
         body = b"" if method in _READING else await self._body(receive, headers)
-        if method == "POST" and media_type(headers.get("content-type")) == FORM and _takes_form(path):
+        if method == "POST" and _takes_form(path, headers.get("content-type"), body):
             query = (*query, *pairs_of(body))
             body = b""
             _negotiate(wanted, path, dict(query), headers)
@@ -270,9 +270,13 @@ def _negotiate(wanted: _Wanted, path: tuple[str, ...], query: Mapping[str, str],
             raise
 
 
-def _takes_form(path: tuple[str, ...]) -> bool:
-    """A search and an operation take their parameters as a form; elsewhere a form is no FHIR."""
-    return bool(path) and (path[-1] == "_search" or path[-1].startswith("$"))
+def _takes_form(path: tuple[str, ...], content_type: str | None, body: bytes) -> bool:
+    """Whether the body holds parameters: those of a search always do, those of an operation may, and elsewhere a form
+    is no FHIR. Raises UNSUPPORTED_MEDIA for a search by another content."""
+    form = media_type(content_type) == FORM
+    if path and path[-1] == "_search" and body and not form:
+        raise HieError(Category.UNSUPPORTED_MEDIA, f"Send the parameters of a search as {FORM}")
+    return form and bool(path) and (path[-1] == "_search" or path[-1].startswith("$"))
 
 
 def _may_be_raw(path: tuple[str, ...]) -> bool:

@@ -149,6 +149,9 @@ async def test_the_one_resource_parameter_may_be_the_body(terms: httpx.AsyncClie
         judged = await terms.post(f"{path}/$validate-code?system={COLOURS}&code=blue", json=body)
         assert judged.json()["parameter"][0] == {"name": "result", "valueBoolean": True}, path
     assert issue(await terms.post("ValueSet/$expand", json=CODES))["expression"] == ["valueSet"]
+    odd = {**CODES, "property": 5, "concept": [{"code": "a", "property": [5], "designation": ["x"]}]}
+    answer = await terms.post(f"CodeSystem/$validate-code?system={COLOURS}&code=a", json=odd)
+    assert answer.json()["parameter"][0] == {"name": "result", "valueBoolean": True}
 
 
 async def test_a_write_counts_at_once(terms: httpx.AsyncClient) -> None:

@@ -39,6 +39,8 @@ async def test_a_resource_sent_as_a_form_is_refused_and_not_repeated(client: htt
         answer = await client.request(method, path, content='{"resourceType":"Patient","id":"p1"}', headers=form)
         assert (answer.status_code, issue(answer)["code"]) == (415, "not-supported"), path
         assert "p1" not in answer.text
+    told = await client.post("Patient/_search", json={"name": "x"})
+    assert (told.status_code, issue(told)["code"]) == (415, "not-supported")
 
 
 async def test_pretty(client: httpx.AsyncClient) -> None:
