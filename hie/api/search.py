@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from hie.api.message import Answer, Request
-from hie.api.planning import in_compartment, planned, with_linked
+from hie.api.planning import PRESENTATION, in_compartment, planned, with_linked
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.api.shape import Shape, shape_of
@@ -76,6 +76,7 @@ def _links(request: Request, plan: Plan, cursor: str | None) -> list[Link]:
     path = "/".join((request.base, *(part for part in request.path if part != "_search")))
     asked = {name for name, _ in request.query}
     applied = [pair for pair in plan.applied if pair[0] in asked]
+    applied += [pair for pair in request.query if pair[0] in PRESENTATION]
     first = [pair for pair in applied if pair[0] != "_cursor"]
     here = _url(path, applied)
     links = [Link("self", here), Link("first", here if len(first) == len(applied) else _url(path, first))]

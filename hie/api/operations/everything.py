@@ -20,7 +20,7 @@ from hie.search.clause import And, Clause, IdIs, Kind, Match, Not, Op, Or, Prese
 from hie.search.plan import Include, Plan
 from hie.store.port import Page, Version
 
-KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor"})
+KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor", "_format", "_pretty"})
 REFERRED = (Include(None, None),)
 """All that a resource refers to comes along."""
 
