@@ -91,8 +91,11 @@ def _types(definitions: Definitions, resource_type: str | None, pairs: Pairs) ->
 
 
 def _apply(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    control = _CONTROLS.get(name.partition(":")[0])
+    word, colon, _ = name.partition(":")
+    control = _CONTROLS.get(word)
     if control is not None:
+        if colon and control is not _include:
+            raise invalid(name, "takes no modifier")
         return control(setting, plan, name, text)
     return plan.narrowed(condition(setting, plan.types, name, text))
 
@@ -210,7 +213,10 @@ def _explain(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 def _list(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if any(part.startswith("$") for part in text.split(",")):
         raise HieError(Category.NOT_SUPPORTED, "Search parameter _list: no functional lists.", expression=name)
-    return plan.narrowed(Has("List", "item", IdIs(tuple(part.removeprefix("List/") for part in text.split(",")))))
+    named = tuple(part.removeprefix("List/") for part in text.split(",") if part)
+    if not named:
+        raise invalid(name, "has no value")
+    return plan.narrowed(Has("List", "item", IdIs(named)))
 
 
 def _filter(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
