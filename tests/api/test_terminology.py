@@ -199,6 +199,7 @@ async def test_validate_code_in_a_code_system(terms: httpx.AsyncClient) -> None:
     assert await result(valueCoding__coding=coding) == (True, "Red")
     assert await result(valueCoding__coding={**coding, "display": "Green"}) == (False, "Red")
     assert await result(valueUri__url=COLOURS, valueCode__code="green") == (False, None)
+    assert await result(valueUri__url=f"{COLOURS}|2", valueCode__code="red") == (True, "Red")
     any_colour: dict[str, Any] = {"valueUri__url": COLOURS, "valueCode__code": "any"}
     assert await result(**any_colour, valueBoolean__abstract=False) == (False, "Any colour")
     assert await result(**any_colour) == (True, "Any colour")
