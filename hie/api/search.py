@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import orjson
 
 from hie.api.message import Answer, Request
+from hie.api.negotiation import FORM
 from hie.api.planning import PRESENTATION, in_compartment, planned, with_linked
 from hie.api.router import Route
 from hie.api.service import Service
@@ -25,7 +26,9 @@ SUBSETTED = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBSE
 
 
 async def search(service: Service, request: Request, route: Route) -> Answer:
-    """A searchset Bundle, spliced from stored bodies."""
+    """A searchset Bundle, spliced from stored bodies; raises UNSUPPORTED_MEDIA for a body that was no form."""
+    if request.body:
+        raise HieError(Category.UNSUPPORTED_MEDIA, f"Send the parameters of a search as {FORM}")
     plan = planned(
         service,
         request.principal,
