@@ -70,6 +70,28 @@ async def test_restful_full_urls_are_rewritten_too(client: httpx.AsyncClient) ->
         assert (await client.get(f"Observation/{made}")).json()["subject"]["reference"] == "Patient/new-1"
 
 
+async def test_absolute_references_to_this_server_are_made_relative(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    here, elsewhere = observation(f"{BASE}/Patient/p1/_history/1"), observation("http://else/fhir/Patient/p1")
+    kept = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"fullUrl": f"{BASE}/Observation/1", "resource": here}],
+    }
+    await client.put("Observation/alone", json={**here, "id": "alone"})
+    await client.put("Bundle/alone", json={**kept, "id": "alone"})
+    await client.post("", json=bundle(*(entry("POST", one["resourceType"], one) for one in (here, elsewhere, kept))))
+    for path, expected in (
+        ("Observation/alone", "Patient/p1/_history/1"),
+        ("Observation/new-1", "Patient/p1/_history/1"),
+        ("Observation/new-2", "http://else/fhir/Patient/p1"),
+    ):
+        assert (await client.get(path)).json()["subject"]["reference"] == expected, path
+    for path in ("Bundle/alone", "Bundle/new-3"):
+        assert (await client.get(path)).json()["entry"] == kept["entry"], path
+    assert (await client.get("Observation?patient=p1&_summary=count")).json()["total"] == 2
+
+
 async def test_entries_of_two_servers_keep_their_patients_apart(client: httpx.AsyncClient) -> None:
     posted = bundle(
         entry("POST", "Patient", PATIENT, "http://a/fhir/Patient/1"),
