@@ -136,7 +136,7 @@ class FhirApp:
         if scope.get("prepared"):
             return await self._prepared(scope, receive, headers, wanted, principal)
         body = b"" if method in _READING else await self._body(receive, headers)
-        if method == "POST" and media_type(headers.get("content-type")) == FORM:
+        if method == "POST" and media_type(headers.get("content-type")) == FORM and _takes_form(path):
             query = (*query, *pairs_of(body))
             body = b""
             _negotiate(wanted, path, dict(query), headers)
@@ -146,7 +146,7 @@ class FhirApp:
             query,
             headers,
             body,
-            self._base(scope, headers),
+            self.base_of(scope),
             principal,
             preference(headers.get("prefer")),
             wanted.format,
@@ -160,7 +160,7 @@ class FhirApp:
     ) -> Answer:
         """The answer to a transaction that another process of this server has prepared: that is its body."""
         bundle, prepared = unpacked(await received(receive, _LARGEST))
-        base, prefer = self._base(scope, headers), preference(headers.get("prefer"))
+        base, prefer = self.base_of(scope), preference(headers.get("prefer"))
         request = Request("POST", (), (), headers, b"", base, principal, prefer, wanted.format, wanted.pretty)
         return await self._written(replace(request, resource=bundle, prepared=prepared))
 
@@ -203,10 +203,11 @@ class FhirApp:
             raise HieError(Category.TIMEOUT, "The body did not arrive in time") from None
         return inflate(body, headers.get("content-encoding"), limit)
 
-    def _base(self, scope: Scope, headers: Mapping[str, str]) -> str:
+    def base_of(self, scope: Scope) -> str:
+        """The service base as the caller of a request sees it."""
         if self.service.settings.base_url:
             return self.service.settings.base_url
-        host = headers.get("host", "")
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
         if not _HOST.fullmatch(host):
             server = scope.get("server") or ("localhost", 80)
             host = f"{server[0]}:{server[1]}"
@@ -268,6 +269,11 @@ def _negotiate(wanted: _Wanted, path: tuple[str, ...], query: Mapping[str, str],
     except HieError:
         if "_format" in query or not _may_be_raw(path):
             raise
+
+
+def _takes_form(path: tuple[str, ...]) -> bool:
+    """A search and an operation take their parameters as a form; elsewhere a form is no FHIR."""
+    return bool(path) and (path[-1] == "_search" or path[-1].startswith("$"))
 
 
 def _may_be_raw(path: tuple[str, ...]) -> bool:

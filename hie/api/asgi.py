@@ -13,6 +13,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _PIECE = 1024 * 1024
+_MOST = 1000
+"""Parameters of one query or form."""
 
 
 def path_of(scope: Scope) -> tuple[str, ...]:
@@ -32,7 +34,9 @@ def pairs_of(text: bytes) -> tuple[tuple[str, str], ...]:
     if not text:
         return ()
     try:
-        return tuple(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000))
+        if text.count(b"&") >= _MOST:
+            raise HieError(Category.INVALID, f"A query has at most {_MOST} parameters", issue="too-costly")
+        return tuple(parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict"))
     except ValueError:
         raise HieError(Category.INVALID, "The query is not percent-encoded UTF-8") from None
 

@@ -9,9 +9,11 @@ from hie.base.errors import Category, HieError
 from hie.security.principal import Principal
 from hie.store.port import Reader, Version
 
-_NO_CRITERIA = frozenset(
+CONTROLS = frozenset(
     {"_count", "_sort", "_include", "_revinclude", "_summary", "_elements", "_total", "_cursor", "__explain"}
 )
+"""Parameters that say how a search answers, not what is searched."""
+
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -31,12 +33,11 @@ async def match_one(
 
     Raises MULTIPLE_MATCHES; VERSION_CONFLICT when there are no criteria (FHIR R4: not selective enough).
     """
-    criteria = tuple(pair for pair in query if pair[1])
-    if any(name in _NO_CRITERIA for name, _ in criteria):
+    if any(name.partition(":")[0] in CONTROLS for name, _ in query):
         raise HieError(Category.INVALID, "Criteria may not control the search itself", issue="not-supported")
-    if not criteria:
+    if not any(text for _, text in query):
         raise HieError(Category.VERSION_CONFLICT, "The criteria are not selective enough", issue="processing")
-    plan = planned(service, principal, kind, (*criteria, ("_count", "2")))
+    plan = planned(service, principal, kind, (*query, ("_count", "2")))
     page = await reader.search(plan)
     if len(page.matches) > 1:
         raise HieError(Category.MULTIPLE_MATCHES, "More than one resource meets the criteria")

@@ -1,5 +1,6 @@
 """Resources in request bodies: bytes to a checked dict."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hie.fhir.xml import NotFhirXml, from_xml
 from hie.wire.safejson import dumps, loads
 
 Json = dict[str, Any]
+_LOCAL = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?")
 
 
 class Rejected(HieError):
@@ -35,9 +37,30 @@ def decoded(service: Service, request: Request) -> Json:
         return request.resource
     if not request.body:
         raise HieError(Category.INVALID, "The body must hold a resource", issue="required")
-    if body_format(request.header("content-type")) == XML:
-        return checked_shape(service, _from_xml(service, request.body))
-    return checked_shape(service, loads(request.body))
+    xml = body_format(request.header("content-type")) == XML
+    resource = checked_shape(service, _from_xml(service, request.body) if xml else loads(request.body))
+    if names_us(request.body, request.base) and (resource["resourceType"] != "Bundle" or not request.path):
+        _make_relative(list(resource.values()), f"{request.base}/")
+    return resource
+
+
+def names_us(body: bytes, base: str) -> bool:
+    """Whether a body may refer to resources of this server by absolute URLs."""
+    return f"{base}/".encode() in body
+
+
+def _make_relative(waiting: list[Any], root: str) -> None:
+    """Make absolute references to resources of this server relative, so that they are found, joined and followed. A
+    Bundle that is kept, and may be signed, stays as it is."""
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict) and value.get("resourceType") != "Bundle":
+            text = value.get("reference")
+            if isinstance(text, str) and text.startswith(root) and _LOCAL.fullmatch(text, len(root)):
+                value["reference"] = text[len(root) :]
+            waiting += value.values()
 
 
 def _from_xml(service: Service, body: bytes) -> Json:

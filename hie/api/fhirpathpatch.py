@@ -81,7 +81,7 @@ def _read(row: Any, at: str) -> _Operation:
         raise HieError(Category.INVALID, "A parameter of a patch is an operation with parts", expression=at)
     named = {part.get("name"): part for part in parts}
     texts = {name: _simple(named.get(name)) for name in ("type", "path", "name", "index", "source", "destination")}
-    if texts["type"] not in _RUN or not isinstance(texts["path"], str):
+    if not isinstance(texts["type"], str) or texts["type"] not in _RUN or not isinstance(texts["path"], str):
         raise HieError(Category.INVALID, "An operation needs a type and a path", expression=at)
     numbers = {name: texts[name] for name in ("index", "source", "destination") if texts[name] is not None}
     wanted = _NUMBERS.get(texts["type"], ())

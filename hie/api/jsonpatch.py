@@ -19,10 +19,11 @@ def apply_json_patch(document: Any, patch: Any) -> Any:
         raise _malformed("A JSON Patch is an array of 1 to 1000 operations", 0)
     result = deepcopy(document)
     for place, operation in enumerate(patch):
-        if not isinstance(operation, dict) or operation.get("op") not in _OPERATIONS:
+        name = operation.get("op") if isinstance(operation, dict) else None
+        if not isinstance(name, str) or name not in _OPERATIONS:
             raise _malformed("op is add, remove, replace, move, copy or test", place)
         try:
-            result = _OPERATIONS[operation["op"]](result, operation)
+            result = _OPERATIONS[name](result, operation)
         except KeyError:
             raise _malformed("A member of the operation is missing", place) from None
         except _Malformed as error:

@@ -80,7 +80,7 @@ def answer_format(wanted: str | None, accept: str | None) -> str:
         if name in MEDIA_TYPES:
             return MEDIA_TYPES[name]
         raise HieError(Category.NOT_ACCEPTABLE, "_format must name JSON or XML", expression="http._format")
-    if accept is None or accept == "*/*":
+    if not accept or accept == "*/*":
         return JSON
     for name in accepted(accept):
         if name in MEDIA_TYPES:

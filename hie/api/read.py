@@ -61,7 +61,8 @@ def _unchanged(request: Request, version: Version) -> bool:
     """If-None-Match, else If-Modified-Since (FHIR R4 http §3.1.0.5.2; RFC 9110 §13.2.2)."""
     known = request.headers.get("if-none-match")
     if known is not None:
-        return known.strip() == "*" or etag(version) in (tag.strip() for tag in known.split(","))
+        own = etag(version).removeprefix("W/")
+        return known.strip() == "*" or own in (tag.strip().removeprefix("W/") for tag in known.split(","))
     since = request.headers.get("if-modified-since")
     if since is None:
         return False

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 import orjson
 
 from hie.api.message import Answer, Request
-from hie.api.planning import in_compartment, planned, with_linked
+from hie.api.negotiation import FORM
+from hie.api.planning import PRESENTATION, in_compartment, planned, with_linked
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.api.shape import Shape, shape_of
@@ -25,7 +26,9 @@ SUBSETTED = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBSE
 
 
 async def search(service: Service, request: Request, route: Route) -> Answer:
-    """A searchset Bundle, spliced from stored bodies."""
+    """A searchset Bundle, spliced from stored bodies; raises UNSUPPORTED_MEDIA for a body that was no form."""
+    if request.body:
+        raise HieError(Category.UNSUPPORTED_MEDIA, f"Send the parameters of a search as {FORM}")
     plan = planned(
         service,
         request.principal,
@@ -35,18 +38,18 @@ async def search(service: Service, request: Request, route: Route) -> Answer:
         lenient=request.prefer.lenient,
     )
     if route.target is not None:
-        targets = _members(service, route)
+        targets = _members(service, route, plan.types)
         plan = in_compartment(service, plan, route.type or "", route.id or "", targets)
     plan = await with_linked(service, plan)
     page = await service.reader.search(plan)
     return Answer(200, searchset(service, request, plan, page))
 
 
-def _members(service: Service, route: Route) -> tuple[str, ...]:
-    """The types that a compartment search covers; raises NOT_FOUND for what is no compartment, or not in it."""
+def _members(service: Service, route: Route, asked: Sequence[str]) -> tuple[str, ...]:
+    """The types that a compartment search covers, of those `asked` (none: all); raises NOT_FOUND for what is no
+    compartment, or not in it."""
     compartment = service.definitions.compartments.get(route.type or "", {})
-    types = tuple(kind for kind, codes in compartment.items() if codes)
-    wanted = types if route.target == "*" else tuple(kind for kind in types if kind == route.target)
+    wanted = tuple(kind for kind, codes in compartment.items() if codes and (not asked or kind in asked))
     if not wanted:
         raise HieError(Category.NOT_FOUND, "There is no such compartment", issue="not-supported")
     return wanted
@@ -76,6 +79,7 @@ def _links(request: Request, plan: Plan, cursor: str | None) -> list[Link]:
     path = "/".join((request.base, *(part for part in request.path if part != "_search")))
     asked = {name for name, _ in request.query}
     applied = [pair for pair in plan.applied if pair[0] in asked]
+    applied += [pair for pair in request.query if pair[0] in PRESENTATION]
     first = [pair for pair in applied if pair[0] != "_cursor"]
     here = _url(path, applied)
     links = [Link("self", here), Link("first", here if len(first) == len(applied) else _url(path, first))]

@@ -14,6 +14,7 @@ from hie.api.conditional import Pairs, match_one, pairs_of
 from hie.api.content import Rejected, of_type, validated
 from hie.api.entries import METHODS, Entry, answer_entry, entry_of, rows_of
 from hie.api.message import Answer, Request
+from hie.api.naming import beside, names_of
 from hie.api.patch import Change, Patching, apply, change_in
 from hie.api.references import fill, resolve, slots_of, unresolved
 from hie.api.router import Route, route
@@ -52,12 +53,14 @@ class Step:
 @dataclass(slots=True)
 class _Resolved:
     """What the entries mean: place -> id written to (None: nothing there), place -> resource that a conditional create
-    found, and the names that references may use. `extract`: what makes index entries, when those that were made before
-    are out of date."""
+    found, and the names that references may use; `unclear` are those that several resources go by, `gone` what is
+    deleted. `extract`: what makes index entries, when those that were made before are out of date."""
 
     ids: dict[int, str | None] = field(default_factory=dict)
     found: dict[int, Version] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    unclear: set[str] = field(default_factory=set)
+    gone: set[tuple[str, str]] = field(default_factory=set)
     created: dict[tuple[str, Pairs], str] = field(default_factory=dict)
     extract: Extract | None = None
 
@@ -99,7 +102,11 @@ def read_in(service: Service, request: Request, posted: Json) -> tuple[list[Step
     if request.prepared is not None:
         return steps, request.prepared.slots
     names = {name for step in steps for name in step.names}
-    return steps, {step.entry.place: found for step in steps if (found := _slots(step, names))}
+    return steps, {
+        step.entry.place: beside(step.entry, step.route.type or "", found, names)
+        for step in steps
+        if (found := _slots(step, names))
+    }
 
 
 # -- before the write ----------------------------------------------------------------------------------------------
@@ -118,14 +125,14 @@ def _step(service: Service, request: Request, place: int, row: Any) -> Step:
                 entry,
                 found,
                 change=change_in(inner.resource or {}, service.definitions),
-                names=_names(entry, found.type or ""),
+                names=names_of(entry, found.type or ""),
             )
         if inner.method in ("POST", "PUT") and found.name != "search":
             given = of_type(inner.resource or {}, found.type or "")
             resource = validated(service, given, checked=request.prepared is not None)
             if found.id is not None and resource.get("id") not in (None, found.id):
                 raise HieError(Category.INVALID, "The body must carry the id of the URL", expression="resource.id")
-            names, prepared = _names(entry, found.type or ""), request.prepared
+            names, prepared = names_of(entry, found.type or ""), request.prepared
             if prepared is None or (made := prepared.ready.get(place)) is None:
                 return Step(entry, found, resource, None, names)
             return Step(entry, found, resource, None, names, made, prepared.stand_ins.get(place))
@@ -171,11 +178,13 @@ async def _run(
     slots: Mapping[int, Sequence[Slot]],
     resolved: _Resolved,
 ) -> list[bytes]:
-    for step in steps:
+    for step in sorted(steps, key=lambda step: step.method != "DELETE"):
         try:
             await _resolve(service, tx, step, resolved)
         except HieError as error:
             raise _at(step.entry, error) from None
+    for name in resolved.unclear:
+        del resolved.names[name]
     _refuse_overlap(steps, resolved)
     answers = [b""] * len(steps)
     ordered = sorted(steps, key=lambda step: METHODS.index(step.method))
@@ -240,12 +249,28 @@ async def _resolve(service: Service, tx: Transaction, step: Step, resolved: _Res
         match = await match_one(service, tx, request.principal, kind, request.query)
         identity = match.id if match else None
     resolved.ids[place] = identity
-    if identity is not None and step.method != "DELETE":
-        resolved.names |= dict.fromkeys(step.names, f"{kind}/{identity}")
+    if identity is None:
+        return
+    if step.method == "DELETE":
+        resolved.gone.add((kind, identity))
+    else:
+        _name(step, f"{kind}/{identity}", resolved)
+
+
+def _name(step: Step, meaning: str, resolved: _Resolved) -> None:
+    """Let the names of an entry mean its resource; raises INVALID when another one has the same fullUrl."""
+    for name in step.names:
+        if resolved.names.setdefault(name, meaning) == meaning:
+            continue
+        if name == step.entry.full_url:
+            message = "Two entries for different resources have the same fullUrl"
+            raise HieError(Category.INVALID, message, issue="duplicate", expression=f"{step.entry.at}.fullUrl")
+        resolved.unclear.add(name)
 
 
 async def _created(service: Service, tx: Transaction, step: Step, resolved: _Resolved) -> str:
-    """The id of a create. Entries of one Bundle with the same criteria make one resource."""
+    """The id of a create. Entries of one Bundle with the same criteria make one resource; what the Bundle deletes is
+    not there any more."""
     request, kind, place = step.entry.request, step.route.type or "", step.entry.place
     condition = request.header("if-none-exist")
     if condition is None:
@@ -255,25 +280,13 @@ async def _created(service: Service, tx: Transaction, step: Step, resolved: _Res
     if twin is not None:
         return twin
     found = await match_one(service, tx, request.principal, kind, criteria)
+    if found is not None and (kind, found.id) in resolved.gone:
+        found = None
     if found is not None:
         resolved.found[place] = found
     identity = found.id if found else service.new_id()
     resolved.created[kind, criteria] = identity
     return identity
-
-
-def _names(entry: Entry, kind: str) -> tuple[str, ...]:
-    """What references to the resource of an entry may look like, besides what they should."""
-    names = []
-    full_url, condition = entry.full_url, entry.request.header("if-none-exist")
-    if full_url:
-        names.append(full_url)
-        tail = "/".join(full_url.rsplit("/", 2)[-2:])
-        if "://" in full_url and tail.startswith(f"{kind}/"):
-            names.append(tail)
-    if condition is not None:
-        names.append(f"{kind}?{condition.rpartition('?')[2]}")
-    return tuple(names)
 
 
 def _refuse_overlap(steps: Sequence[Step], resolved: _Resolved) -> None:

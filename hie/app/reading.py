@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 from hie.api.app import FhirApp
+from hie.api.content import names_us
 from hie.api.faults import log_place
 from hie.api.negotiation import JSON, body_format
 from hie.api.prepared import prepare
@@ -75,7 +76,9 @@ class ReadingFront:
     async def _prepared(self, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
         """The request as the owner gets it: prepared, or as it came where that cannot be."""
         body, came = await _collected(receive, self._fhir.service.settings.max_body)
-        content = None if body is None else prepare(self._fhir.service, body)
+        content = None
+        if body is not None and not names_us(body, self._fhir.base_of(scope)):
+            content = prepare(self._fhir.service, body)
         if content is None:
             return scope, _again(came, receive)
         message: Message = {"type": "http.request", "body": content, "more_body": False}

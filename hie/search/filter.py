@@ -3,6 +3,7 @@
 filter = part { ("and" | "or") part }        "and" binds closer than "or"
 part   = ["not"] "(" filter ")" | path operator value
 path   = name [ "[" filter "]" ] { "." path }
+value  = '"' text '"' | anything up to a blank, ")" or "]"
 """
 
 import re
@@ -10,11 +11,12 @@ from collections.abc import Callable, Sequence
 
 from hie.base.errors import HieError
 from hie.search import params
-from hie.search.clause import And, Clause, Compare, Kind, Match, Not, Or, Present, StringTest
+from hie.search.clause import And, Clause, Compare, Kind, Match, Not, Or, StringTest
 from hie.search.fold import fold
 from hie.search.params import Setting, invalid
 
-_WORD = re.compile(r'\s*(?:("(?:[^"\\]|\\.)*")|([()\[\].])|([^\s()\[\]."]+(?:\.(?=\d)[^\s()\[\]"]*)*))')
+_WORD = re.compile(r'\s*([()\[\].]|[^\s()\[\]."]+)')
+_VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s)\]"]+)')
 _DEEPEST = 20
 
 _ORDERED = ("gt", "lt", "ge", "le", "sa", "eb", "ap")
@@ -27,44 +29,44 @@ Chained = Callable[[Setting, Sequence[str], str, str | None, Inner], Clause]
 
 def parse_filter(setting: Setting, types: Sequence[str], text: str, chain: Chained) -> Clause:
     """The clause of a `_filter` on `types`; `chain` makes `name.…` into a clause. INVALID when it is malformed."""
-    reader = _Reader(setting, _words(text), chain)
+    reader = _Reader(setting, text.rstrip(), chain)
     found = reader.any(types, 0)
     if reader.peek() is not None:
         raise invalid("_filter", "ends too late")
     return found
 
 
-def _words(text: str) -> list[str]:
-    words, at = [], 0
-    while at < len(text.rstrip()):
-        found = _WORD.match(text, at)
-        if not found:
-            raise invalid("_filter", f"cannot be read at character {at + 1}")
-        words.append(found[1] or found[2] or found[3])
-        at = found.end()
-    return words
-
-
 class _Reader:
-    """Recursive descent over the words."""
+    """Recursive descent over the text; what a word may hold depends on whether a value is expected."""
 
-    def __init__(self, setting: Setting, words: list[str], chain: Chained) -> None:
+    def __init__(self, setting: Setting, text: str, chain: Chained) -> None:
         self._setting = setting
-        self._words = words
+        self._text = text
         self._at = 0
         self._chain = chain
         self._furthest = 0
 
     def peek(self) -> str | None:
         """The next word, None at the end."""
-        return self._words[self._at] if self._at < len(self._words) else None
+        return None if self._at == len(self._text) else self._word(_WORD)[1]
+
+    def _word(self, form: re.Pattern[str], wanted: str = "a word") -> re.Match[str]:
+        found = form.match(self._text, self._at)
+        if found is None:
+            raise invalid("_filter", f"lacks {wanted} at character {self._at + 1}")
+        return found
 
     def _next(self, wanted: str | None = None) -> str:
-        word = self.peek()
-        if word is None or wanted not in (None, word):
-            raise invalid("_filter", f"lacks {wanted or 'a word'} at word {self._at + 1}")
-        self._at += 1
-        return word
+        found = self._word(_WORD, wanted or "a word")
+        if wanted not in (None, found[1]):
+            raise invalid("_filter", f"lacks {wanted} at character {self._at + 1}")
+        self._at = found.end()
+        return found[1]
+
+    def _value(self) -> str:
+        found = self._word(_VALUE, "a value")
+        self._at = found.end()
+        return found[1]
 
     def any(self, types: Sequence[str], depth: int) -> Clause:
         """One or more parts joined by `or`."""
@@ -117,7 +119,7 @@ class _Reader:
         return found
 
     def _comparison(self, types: Sequence[str], name: str) -> Clause:
-        operator, value = self._next(), self._next()
+        operator, value = self._next(), self._value()
         quoted = value.startswith('"')
         text = re.sub(r"\\(.)", r"\1", value[1:-1]) if quoted else value
         try:
@@ -130,7 +132,7 @@ def compare(setting: Setting, types: Sequence[str], name: str, operator: str, te
     """`name operator text` as a clause; INVALID when the operator is not defined for the type of the parameter."""
     kind = Kind(params.parameter(setting, types, name).type)
     if operator == "pr" and text in ("true", "false"):
-        return Present(name, kind) if text == "true" else Not(Present(name, kind))
+        return params.clause(setting, types, name, "missing", "false" if text == "true" else "true")
     if operator == "ne":
         return Not(compare(setting, types, name, "eq", text))
     if kind is Kind.STRING and operator in _STRINGS:

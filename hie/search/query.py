@@ -52,6 +52,8 @@ def parse_query(
             if strict or error.category not in (Category.INVALID, Category.NOT_SUPPORTED):
                 raise
             ignored.append((name, error.message))
+    if plan.summary is Summary.COUNT:
+        plan = plan.but(count=0, total=Total.ACCURATE)
     return plan.but(applied=tuple(applied), ignored=tuple(ignored))
 
 
@@ -89,8 +91,11 @@ def _types(definitions: Definitions, resource_type: str | None, pairs: Pairs) ->
 
 
 def _apply(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
-    control = _CONTROLS.get(name.partition(":")[0])
+    word, colon, _ = name.partition(":")
+    control = _CONTROLS.get(word)
     if control is not None:
+        if colon and control is not _include:
+            raise invalid(name, "takes no modifier")
         return control(setting, plan, name, text)
     return plan.narrowed(condition(setting, plan.types, name, text))
 
@@ -183,12 +188,9 @@ def _total(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 def _summary(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     try:
-        mode = Summary(text)
+        return plan.but(summary=Summary(text))
     except ValueError as error:
         raise invalid(name, "is true, text, data, count or false") from error
-    if mode is Summary.COUNT:
-        return plan.but(summary=mode, count=0, total=Total.ACCURATE)
-    return plan.but(summary=mode)
 
 
 def _elements(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
@@ -211,7 +213,10 @@ def _explain(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 def _list(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if any(part.startswith("$") for part in text.split(",")):
         raise HieError(Category.NOT_SUPPORTED, "Search parameter _list: no functional lists.", expression=name)
-    return plan.narrowed(Has("List", "item", IdIs(tuple(part.removeprefix("List/") for part in text.split(",")))))
+    named = tuple(part.removeprefix("List/") for part in text.split(",") if part)
+    if not named:
+        raise invalid(name, "has no value")
+    return plan.narrowed(Has("List", "item", IdIs(named)))
 
 
 def _filter(setting: Setting, plan: Plan, name: str, text: str) -> Plan:

@@ -4,13 +4,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from hie.base.errors import Category, HieError
+from hie.base.pattern import explodes
 from hie.terminology.concept import HIERARCHICAL, OF_CODE, OPERATORS, Concept, Filter, Selection
 from hie.terminology.port import CodeSystem
 
 Predicate = Callable[[Concept], bool]
-_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)[+*{]")
-"""A repetition of a repetition: the pattern whose search can take for ever."""
-
 LONGEST_PATTERN = 500
 """Characters of a regular expression."""
 
@@ -30,8 +28,8 @@ def checked(filters: Sequence[Filter]) -> None:
 
 def pattern(row: Filter) -> re.Pattern[str]:
     """The regular expression of a `regex` filter, which must match a whole value; raises INVALID."""
-    if len(row.value) > LONGEST_PATTERN or _NESTED.search(row.value):
-        raise _refused(row, "would be too slow: no repetition of a repetition, at most 500 characters")
+    if len(row.value) > LONGEST_PATTERN or explodes(row.value):
+        raise _refused(row, "would be too slow: no repetition of a repetition or choice, at most 500 characters")
     try:
         return re.compile(row.value)
     except re.error:

@@ -206,7 +206,7 @@ def _all_of(url: str, system: str, filters: list[dict[str, str]]) -> Json:
 
 def not_loaded(url: str, version: str | None, others: Sequence[SystemInfo] = ()) -> HieError:
     """NOT_FOUND: what is missing, and how to get it."""
-    there = [info.version or "no version" for info in others if info.usable]
+    there = dict.fromkeys(info.version or "no version" for info in others if info.usable)
     if there:
         told = f"The code system {url[:200]} is here as {', '.join(there)}, not as version {str(version)[:64]}"
     else:

@@ -83,8 +83,8 @@ class ResourceSystem:
         return found
 
     def _read(self, rows: Any, parent: str | None) -> None:
-        for row in rows if isinstance(rows, list) else ():
-            if not isinstance(row, dict) or not isinstance(row.get("code"), str):
+        for row in _objects(rows):
+            if not isinstance(row.get("code"), str):
                 continue
             concept = read_concept(row)
             self._concepts.setdefault(concept.code, concept)
@@ -121,21 +121,26 @@ def read_concept(row: Mapping[str, Any]) -> Concept:
     )
 
 
+def _objects(rows: Any) -> Iterator[Json]:
+    """The objects of an array; what is posted for one question was not validated."""
+    return (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else iter(())
+
+
 def _properties(rows: Any) -> Iterator[Property]:
-    for row in rows if isinstance(rows, list) else ():
+    for row in _objects(rows):
         for key, value in row.items():
             if key.startswith("value"):
                 yield Property(str(row.get("code", "")), key.removeprefix("value"), value)
 
 
 def _designations(rows: Any) -> Iterator[Designation]:
-    for row in rows if isinstance(rows, list) else ():
+    for row in _objects(rows):
         yield Designation(str(row.get("value", "")), str(row.get("language", "")), row.get("use"))
 
 
 def info_of(resource: Json, source: str, count: int, hierarchical: bool) -> SystemInfo:
     """What a CodeSystem says about itself."""
-    rows = [row for row in resource.get("property", ()) if isinstance(row, dict) and "code" in row]
+    rows = [row for row in _objects(resource.get("property")) if isinstance(row.get("code"), str)]
     return SystemInfo(
         url=str(resource.get("url", "")),
         version=str(resource.get("version", "")),
@@ -157,5 +162,5 @@ def info_of(resource: Json, source: str, count: int, hierarchical: bool) -> Syst
 def identifiers(resource: Json) -> tuple[str, ...]:
     """The URIs among the identifiers of a resource (`urn:oid:…`)."""
     rows = resource.get("identifier") or []
-    found = [row for row in (rows if isinstance(rows, list) else [rows]) if isinstance(row, dict)]
+    found = _objects(rows if isinstance(rows, list) else [rows])
     return tuple(row["value"] for row in found if row.get("system") == _URI and isinstance(row.get("value"), str))

@@ -2,7 +2,7 @@
 
 import httpx
 
-from tests.api.conftest import PATIENT
+from tests.api.conftest import PATIENT, issue
 
 
 async def test_delete_once_or_twice(client: httpx.AsyncClient) -> None:
@@ -26,7 +26,9 @@ async def test_conditional_delete(client: httpx.AsyncClient) -> None:
     assert (await client.delete(url)).status_code == 204
     assert (await client.get("Patient/p1")).status_code == 410
     assert (await client.delete(url)).status_code == 204
-    for name in ("p2", "p3"):
-        await client.put(f"Patient/{name}", json={**PATIENT, "id": name})
+    await client.put("Patient/p2", json={**PATIENT, "id": "p2"})
+    unsaid = await client.delete("Patient?identifier=&gender=female")
+    assert (unsaid.status_code, issue(unsaid)["expression"]) == (400, ["identifier"])
+    await client.put("Patient/p3", json={**PATIENT, "id": "p3"})
     assert (await client.delete(url)).status_code == 412
     assert (await client.delete("Patient")).status_code == 412

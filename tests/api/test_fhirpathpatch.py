@@ -103,6 +103,7 @@ def test_operations_run_in_order_on_what_the_one_before_left() -> None:
     [
         ({"name": "nonsense"}, Category.INVALID),
         (operation(type="brew", path="Patient"), Category.INVALID),
+        (operation(type=["add"], path="Patient"), Category.INVALID),
         (operation(type="add", path="Patient", value={"valueString": "x"}), Category.INVALID),
         (operation(type="add", path="Patient", name="gender"), Category.INVALID),
         (operation(type="insert", path="Patient.name", value={"valueString": "x"}), Category.INVALID),

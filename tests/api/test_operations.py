@@ -1,11 +1,14 @@
 """$everything, $meta, $lastn, $document, $validate."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.api.conftest import PATIENT, issue
+from hie.api.app import FhirApp
+from hie.fhir.outcome import Issue
+from tests.api.conftest import PATIENT, client_of, issue
 from tests.api.test_search import ids, link, observation
 
 
@@ -58,6 +61,24 @@ async def test_everything_is_restricted(chart: httpx.AsyncClient) -> None:
     assert await found("_since=2026-01-19&_type=Observation") == []
     for query in ("nonsense=1", "_type=Nonsense", "start=x", "_count=x"):
         assert (await chart.get(f"Patient/p1/$everything?{query}")).status_code == 400, query
+
+
+@pytest.mark.parametrize(
+    ("types", "matches", "included"),
+    [
+        ("Patient", ["p1"], []),
+        ("Practitioner", [], ["doc"]),
+        ("Encounter,Practitioner", ["e1"], ["doc"]),
+        ("Encounter,Observation", ["e1", "o1", "o2", "o3"], []),
+    ],
+)
+async def test_everything_of_some_types(
+    chart: httpx.AsyncClient, types: str, matches: list[str], included: list[str]
+) -> None:
+    bundle = (await chart.get(f"Patient/p1/$everything?_type={types}")).json()
+    assert (sorted(ids(bundle)), sorted(ids(bundle, "include"))) == (matches, included)
+    of_all = (await chart.get(f"Patient/$everything?_type={types}")).json()
+    assert set(ids(of_all)) == {*matches, *(["p2"] * (types == "Patient")), *(["stranger"] * ("Obs" in types))}
 
 
 async def test_everything_comes_in_pages(chart: httpx.AsyncClient) -> None:
@@ -116,11 +137,21 @@ async def test_meta(chart: httpx.AsyncClient) -> None:
     assert (await chart.get("Patient/p1/$meta-add")).status_code == 405
 
 
+async def test_meta_is_validated(make_app: Callable[..., FhirApp]) -> None:
+    wrong = [Issue("error", "code-invalid", "A code is a text", ("Patient.meta.tag[0].code",))]
+    async with client_of(make_app(check=lambda resource: wrong if "tag" in resource.get("meta", {}) else [])) as client:
+        await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+        posted = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": 5}]}}]}
+        answer = await client.post("Patient/p1/$meta-add", json=posted)
+        assert (answer.status_code, issue(answer)["expression"]) == (422, ["Patient.meta.tag[0].code"])
+        assert (await client.get("Patient/p1")).headers["etag"] == 'W/"1"'
+
+
 async def test_lastn(chart: httpx.AsyncClient) -> None:
     assert sorted(ids((await chart.get("Observation/$lastn?patient=p1")).json())) == ["o2", "o3"]
     both = (await chart.get("Observation/$lastn?patient=p1&code=K&max=2")).json()
     assert ids(both) == ["o2", "o1"]
-    for query in ("", "?code=K", "?patient=p1&max=0", "?patient=p1&nonsense=1"):
+    for query in ("", "?code=K", "?patient=p1&max=0", "?patient=p1&nonsense=1", "?patient=p1&_sort=date"):
         assert (await chart.get(f"Observation/$lastn{query}")).status_code == 400, query
     assert (await chart.get("Patient/$lastn?patient=p1")).status_code == 404
 

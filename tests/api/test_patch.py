@@ -86,6 +86,7 @@ def test_rfc6902(document: Any, patch: Any, expected: Any) -> None:
     ("operation", "category"),
     [
         ({"op": "add", "path": "/a/5", "value": 1}, Category.UNPROCESSABLE),
+        ({"op": ["add"], "path": "/a/1", "value": 1}, Category.INVALID),
         ({"op": "add", "path": "/a/01", "value": 1}, Category.UNPROCESSABLE),
         ({"op": "remove", "path": "/a/-"}, Category.UNPROCESSABLE),
         ({"op": "test", "path": "/t", "value": 1}, Category.UNPROCESSABLE),

@@ -51,6 +51,7 @@ async def test_conditional_read(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     same = await client.get("Patient/p1", headers={"If-None-Match": 'W/"1"'})
     assert (same.status_code, same.content) == (304, b"")
+    assert (await client.get("Patient/p1", headers={"If-None-Match": '"7", "1"'})).status_code == 304
     assert (await client.get("Patient/p1", headers={"If-None-Match": 'W/"2"'})).status_code == 200
     since = {"If-Modified-Since": "Sun, 18 Jan 2026 00:30:00 GMT"}
     assert (await client.get("Patient/p1", headers=since)).status_code == 304

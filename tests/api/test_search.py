@@ -1,5 +1,6 @@
 """search through the API: Bundles, links, paging, compartments, POST (parameters: tests/search)."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,18 @@ async def test_pages_are_followed_to_the_end(filled: httpx.AsyncClient) -> None:
     assert seen == ["o0", "o1", "o2", "o3", "o4"]
 
 
+@pytest.mark.parametrize(
+    "path", ["Observation", "Patient/p1/$everything", "Patient/$everything", "Observation/_history"]
+)
+async def test_the_next_page_has_the_form_of_the_first(filled: httpx.AsyncClient, path: str) -> None:
+    page = (await filled.get(f"{path}?_count=2&_format=xml&_pretty=true")).text
+    following = re.search('value="next"/>\\s*<url value="([^"]*)"', page)
+    assert following
+    answer = await filled.get(following[1].replace("&amp;", "&"))
+    assert answer.headers["content-type"].startswith("application/fhir+xml")
+    assert "\n  <" in answer.text
+
+
 async def test_a_link_opens_no_other_search(filled: httpx.AsyncClient) -> None:
     bundle = (await filled.get("Observation?patient=p1&_count=2")).json()
     forged = (link(bundle, "next") or "").replace("patient=p1", "patient=p2")
@@ -124,6 +137,8 @@ async def test_compartment_search(filled: httpx.AsyncClient) -> None:
     assert sorted(ids((await filled.get("Patient/p1/Observation")).json())) == ["o0", "o1", "o2", "o3", "o4"]
     assert ids((await filled.get("Patient/p2/Observation?code=K")).json()) == ["other"]
     assert "other" in ids((await filled.get("Patient/p2/*")).json())
+    assert ids((await filled.get("Patient/p2/*?_type=Observation,Medication")).json()) == ["other"]
+    assert (await filled.get("Patient/p2/*?_type=Medication")).status_code == 404
     assert ids((await filled.post("Patient/p2/Observation/_search", data={"code": "none"})).json()) == []
     assert (await filled.get("Patient/p1/Organization")).status_code == 404
     assert (await filled.get("Organization/p1/Patient")).status_code == 404

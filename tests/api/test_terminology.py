@@ -142,6 +142,18 @@ async def test_expand_in_pages_with_filter_and_language(terms: httpx.AsyncClient
     assert codes(active) == ["red", "crimson", "scarlet", "blue"]
 
 
+async def test_the_one_resource_parameter_may_be_the_body(terms: httpx.AsyncClient) -> None:
+    expanded = await terms.post("ValueSet/$expand?count=1", json={**ALL, "id": "mine"})
+    assert [row["code"] for row in expanded.json()["expansion"]["contains"]] == ["red"]
+    for path, body in (("ValueSet", ALL), ("CodeSystem", CODES)):
+        judged = await terms.post(f"{path}/$validate-code?system={COLOURS}&code=blue", json=body)
+        assert judged.json()["parameter"][0] == {"name": "result", "valueBoolean": True}, path
+    assert issue(await terms.post("ValueSet/$expand", json=CODES))["expression"] == ["valueSet"]
+    odd = {**CODES, "property": 5, "concept": [{"code": "a", "property": [5], "designation": ["x"]}]}
+    answer = await terms.post(f"CodeSystem/$validate-code?system={COLOURS}&code=a", json=odd)
+    assert answer.json()["parameter"][0] == {"name": "result", "valueBoolean": True}
+
+
 async def test_a_write_counts_at_once(terms: httpx.AsyncClient) -> None:
     less = {**CODES, "concept": [{"code": "grey", "display": "Grey"}]}
     assert (await terms.put("CodeSystem/colours", json=less)).status_code == 200
@@ -187,6 +199,7 @@ async def test_validate_code_in_a_code_system(terms: httpx.AsyncClient) -> None:
     assert await result(valueCoding__coding=coding) == (True, "Red")
     assert await result(valueCoding__coding={**coding, "display": "Green"}) == (False, "Red")
     assert await result(valueUri__url=COLOURS, valueCode__code="green") == (False, None)
+    assert await result(valueUri__url=f"{COLOURS}|2", valueCode__code="red") == (True, "Red")
     any_colour: dict[str, Any] = {"valueUri__url": COLOURS, "valueCode__code": "any"}
     assert await result(**any_colour, valueBoolean__abstract=False) == (False, "Any colour")
     assert await result(**any_colour) == (True, "Any colour")

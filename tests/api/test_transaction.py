@@ -70,6 +70,66 @@ async def test_restful_full_urls_are_rewritten_too(client: httpx.AsyncClient) ->
         assert (await client.get(f"Observation/{made}")).json()["subject"]["reference"] == "Patient/new-1"
 
 
+async def test_absolute_references_to_this_server_are_made_relative(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    here, elsewhere = observation(f"{BASE}/Patient/p1/_history/1"), observation("http://else/fhir/Patient/p1")
+    kept = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"fullUrl": f"{BASE}/Observation/1", "resource": here}],
+    }
+    await client.put("Observation/alone", json={**here, "id": "alone"})
+    await client.put("Bundle/alone", json={**kept, "id": "alone"})
+    await client.post("", json=bundle(*(entry("POST", one["resourceType"], one) for one in (here, elsewhere, kept))))
+    for path, expected in (
+        ("Observation/alone", "Patient/p1/_history/1"),
+        ("Observation/new-1", "Patient/p1/_history/1"),
+        ("Observation/new-2", "http://else/fhir/Patient/p1"),
+    ):
+        assert (await client.get(path)).json()["subject"]["reference"] == expected, path
+    for path in ("Bundle/alone", "Bundle/new-3"):
+        assert (await client.get(path)).json()["entry"] == kept["entry"], path
+    assert (await client.get("Observation?patient=p1&_summary=count")).json()["total"] == 2
+
+
+async def test_entries_of_two_servers_keep_their_patients_apart(client: httpx.AsyncClient) -> None:
+    posted = bundle(
+        entry("POST", "Patient", PATIENT, "http://a/fhir/Patient/1"),
+        entry("POST", "Patient", PATIENT, "http://b/fhir/Patient/1"),
+        entry("POST", "Observation", observation("Patient/1"), "http://a/fhir/Observation/1"),
+        entry("POST", "Observation", observation("Patient/1"), "http://b/fhir/Observation/1"),
+        entry("POST", "Observation", observation("Patient/1"), MOTHER),
+    )
+    await client.post("", json=posted)
+    found = [(await client.get(f"Observation/new-{made}")).json()["subject"]["reference"] for made in (3, 4, 5)]
+    assert found == ["Patient/new-1", "Patient/new-2", "Patient/1"]
+
+
+async def test_two_resources_under_one_full_url_are_refused(client: httpx.AsyncClient) -> None:
+    posted = bundle(
+        entry("POST", "Patient", PATIENT, MOTHER), entry("POST", "Patient", {**PATIENT, "active": True}, MOTHER)
+    )
+    answer = await client.post("", json=posted)
+    assert (answer.status_code, issue(answer)["expression"]) == (400, ["Bundle.entry[1].fullUrl"])
+    twins = [entry("POST", "Patient", PATIENT, MOTHER, ifNoneExist="identifier=urn:test:id|A1") for _ in "ab"]
+    assert (await client.post("", json=bundle(*twins))).status_code == 200
+
+
+async def test_what_a_bundle_deletes_is_no_match_of_its_creates(client: httpx.AsyncClient) -> None:
+    await client.put("Patient/old", json={**PATIENT, "id": "old"})
+    posted = bundle(
+        entry("POST", "Patient", PATIENT, MOTHER, ifNoneExist="identifier=urn:test:id|A1"),
+        entry("POST", "Observation", observation(MOTHER)),
+        entry("DELETE", "Patient?identifier=urn:test:id|A1"),
+    )
+    answer = (await client.post("", json=posted)).json()
+    assert [row["response"]["status"][:3] for row in answer["entry"]] == ["201", "201", "204"]
+    assert (await client.get("Patient/old")).status_code == 410
+    assert (await client.get("Observation?subject:Patient.gender=female")).json()["entry"][0]["search"][
+        "mode"
+    ] == "match"
+
+
 async def test_all_or_nothing_and_the_entry_at_fault_is_named(client: httpx.AsyncClient) -> None:
     posted = bundle(
         entry("POST", "Patient", PATIENT),

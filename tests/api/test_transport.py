@@ -33,6 +33,16 @@ async def test_formats(client: httpx.AsyncClient) -> None:
     assert (await client.get("Patient/p1?_format=ttl")).status_code == 406
 
 
+async def test_a_resource_sent_as_a_form_is_refused_and_not_repeated(client: httpx.AsyncClient) -> None:
+    for method, path in (("POST", "Patient"), ("POST", ""), ("PUT", "Patient/p1")):
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        answer = await client.request(method, path, content='{"resourceType":"Patient","id":"p1"}', headers=form)
+        assert (answer.status_code, issue(answer)["code"]) == (415, "not-supported"), path
+        assert "p1" not in answer.text
+    told = await client.post("Patient/_search", json={"name": "x"})
+    assert (told.status_code, issue(told)["code"]) == (415, "not-supported")
+
+
 async def test_pretty(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     assert '\n  "id": "p1"' in (await client.get("Patient/p1?_pretty=true")).text

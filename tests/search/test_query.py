@@ -141,7 +141,13 @@ def test_what_controls_the_search() -> None:
         Include("Provenance", "target", None, iterate=True, reverse=True),
     )
     assert (found.elements, found.explain) == (("code", "status"), True)
-    assert parse("Patient", "_summary=count").count == 0
+    for counted in (
+        "_summary=count",
+        "_summary=count&_count=5",
+        "_total=none&_summary=count",
+        "_summary=count&_total=none",
+    ):
+        assert (parse("Patient", counted).count, parse("Patient", counted).total) == (0, Total.ACCURATE)
     assert parse("Patient", "_count=99999").count == 1000
 
 
@@ -167,6 +173,9 @@ def test_what_controls_the_search() -> None:
         ("Patient", "gender:missing=maybe", "gender:missing"),
         ("Patient", "_sort=nonsense", "_sort"),
         ("Patient", "_count=-1", "_count"),
+        ("Patient", "_list:not=l1", "_list:not"),
+        ("Patient", "_list=", "_list"),
+        ("Patient", "_sort:desc=birthdate", "_sort:desc"),
         ("Patient", "_include=Patient:name", "_include"),
         ("Patient", "_include=Nothing:x", "_include"),
         ("Patient", "_include:deep=Patient:organization", "_include:deep"),
@@ -181,6 +190,8 @@ def test_what_controls_the_search() -> None:
         ("Patient", "_filter=(gender eq male", "_filter"),
         ("Patient", "_filter=gender eq male)", "_filter"),
         ("Patient", "_filter=gender sa male", "_filter"),
+        ("Patient", '_filter=name eq "x', "_filter"),
+        ("Patient", "_filter=_id pr true", "_filter"),
         ("Patient", "_filter=" + "not (" * 30 + "gender eq male" + ")" * 30, "_filter"),
         ("RiskAssessment", "probability=1,x", "probability"),
         ("Observation", "value-quantity=5|mg", "value-quantity"),
@@ -248,3 +259,18 @@ def test_alternatives_in_a_filter() -> None:
     found = clause("Patient", "_filter=gender eq male or birthdate gt 2000")
     assert isinstance(found, Or)
     assert len(found.clauses) == 2
+
+
+@pytest.mark.parametrize(
+    ("filtered", "plain"),
+    [
+        ("code eq http://loinc.org|1234-5", "code=http://loinc.org|1234-5"),
+        ("(date ge 2014-10-10T10:00:00.5Z)", "date=ge2014-10-10T10:00:00.5Z"),
+        ("value-quantity gt 1.5|http://unitsofmeasure.org|m", "value-quantity=gt1.5|http://unitsofmeasure.org|m"),
+        ('value-quantity gt "3|http://unitsofmeasure.org|[lb_av]"', "value-quantity=gt3|http://unitsofmeasure.org|[lb_av]"),
+        ("performer eq http://a.org/fhir/Practitioner/1", "performer=http://a.org/fhir/Practitioner/1"),
+        ("combo-code pr true", "combo-code:missing=false"),
+    ],
+)  # fmt: skip
+def test_values_in_a_filter(filtered: str, plain: str) -> None:
+    assert clause("Observation", f"_filter={filtered}") == clause("Observation", plain)

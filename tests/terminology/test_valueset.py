@@ -8,8 +8,9 @@ from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.terminology.compose import DEEPEST, Pins
 from hie.terminology.concept import EVERYTHING, Concept, Selection
-from hie.terminology.library import Library
+from hie.terminology.library import Library, not_loaded
 from hie.terminology.members import Composed, Listed, Steps
+from hie.terminology.port import SystemInfo
 from hie.terminology.service import Asked, Terminology
 from hie.terminology.shelf import Shelf
 
@@ -98,6 +99,8 @@ def test_the_latest_version_unless_another_is_named(answers: Terminology) -> Non
         codes(answers, named, Pins(check={FRUIT: "1.9"}))
     with pytest.raises(HieError, match=r"is here as 1\.10, not as version 7"):
         codes(answers, value_set("none", {"system": FRUIT, "version": "7"}))
+    twice = not_loaded(FRUIT, "7", [SystemInfo(FRUIT, "1.10"), SystemInfo(FRUIT, "1.10"), SystemInfo(FRUIT, "1.9")])
+    assert "is here as 1.10, 1.9, not as version 7" in twice.message
 
 
 def test_what_is_missing_hurts_only_who_asks_for_it(answers: Terminology) -> None:

@@ -94,11 +94,11 @@ def _properties(system: CodeSystem, concept: Concept) -> Iterator[tuple[str, str
 
 async def validate_code(service: Service, request: Request, route: Route) -> Answer:
     """Whether a code system has a code; of a CodeableConcept every coding of that system must be right."""
-    asked = inputs(service, request)
+    asked = inputs(service, request, "codeSystem")
     asked.only(_VALIDATE, request.prefer.lenient)
     refuse(asked, ("date",))
     url = asked.text("url") or asked.text("system")
-    rows = codings(asked, url)
+    rows = codings(asked, url and url.partition("|")[0])
     system = await _asked_system(service, request, route, asked, url or rows[0][0])
     own = [row for row in rows if _is_of(row, system)]
     if not own:

@@ -30,7 +30,7 @@ _KNOWN = frozenset(
 
 async def translate(service: Service, request: Request, route: Route) -> Answer:
     """The translations of a code: by the map that is named, else by all maps that fit source and target."""
-    asked = inputs(service, request)
+    asked = inputs(service, request, "conceptMap")
     asked.only(_KNOWN, request.prefer.lenient)
     reverse = flag(asked, "reverse")
     rows = codings(asked, asked.text("system"))

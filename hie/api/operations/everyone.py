@@ -7,7 +7,7 @@ A page's cursor says after which Patient to go on, and where in the record of th
 from dataclasses import dataclass, field, replace
 
 from hie.api.message import Answer, Request
-from hie.api.operations.everything import KNOWN, REFERRED, count_asked, entry, outside, page_url, record_plan
+from hie.api.operations.everything import KNOWN, NOTHING, REFERRED, count_asked, entry, outside, page_url, record_plan
 from hie.api.operations.operation import Inputs, inputs
 from hie.api.router import Route
 from hie.api.search import permitted
@@ -60,7 +60,10 @@ async def _next_patient(service: Service, request: Request, after: str) -> Page:
 
 async def _record(service: Service, request: Request, focal: Route, asked: Inputs, inside: str, count: int) -> Page:
     """The next part of one Patient's record; from its start when the cursor is of a Patient that is gone by now."""
-    plan = replace(record_plan(service, focal, asked), cursor=None if inside == _START else inside, count=count)
+    record = record_plan(service, focal, asked)
+    if record is None:
+        return NOTHING
+    plan = replace(record, cursor=None if inside == _START else inside, count=count)
     plan = service.policy.narrow(plan, request.principal)
     try:
         return await service.reader.search(plan)

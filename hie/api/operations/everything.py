@@ -20,9 +20,12 @@ from hie.search.clause import And, Clause, IdIs, Kind, Match, Not, Op, Or, Prese
 from hie.search.plan import Include, Plan
 from hie.store.port import Page, Version
 
-KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor"})
+KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor", "_format", "_pretty"})
 REFERRED = (Include(None, None),)
 """All that a resource refers to comes along."""
+
+NOTHING = Page((), (), None, None)
+"""What a search would find that is not made."""
 
 DATES = (
     "authoredon", "authored", "authored-on", "onset-date", "date", "occurrence", "period", "effective-time",
@@ -40,17 +43,21 @@ async def everything(service: Service, request: Request, route: Route) -> Answer
     asked = inputs(service, request)
     asked.only(KNOWN, request.prefer.lenient)
     focus = await current(service, request, route)
-    plan = service.policy.narrow(record_plan(service, route, asked), request.principal)
-    page = await service.reader.search(await with_linked(service, plan))
+    plan = record_plan(service, route, asked)
+    page = NOTHING
+    if plan is not None:
+        narrowed = service.policy.narrow(plan, request.principal)
+        page = await service.reader.search(await with_linked(service, narrowed))
     entries = []
     wanted = asked.names("_type")
     included = list(page.included)
-    if plan.cursor is None:
+    if not asked.text("_cursor"):
         focal = await _focal(service, focus)
         included = list({(v.type, v.id): v for v in (*focal.included, *included)}.values())
         shown = permitted(service, request.principal, sorted(focal.matches, key=lambda v: v.id != focus.id))
         entries = [entry(request, version, "match") for version in shown if not wanted or version.type in wanted]
-    entries += [entry(request, version, "match") for version in permitted(service, request.principal, page.matches)]
+    matches = [version for version in page.matches if not wanted or version.type in wanted]
+    entries += [entry(request, version, "match") for version in permitted(service, request.principal, matches)]
     supporting = [version for version in included if not wanted or version.type in wanted]
     entries += [
         entry(request, version, "include")
@@ -77,14 +84,23 @@ def count_asked(service: Service, asked: Inputs) -> int:
     return count_of(service, count) if count else service.settings.max_count
 
 
-def record_plan(service: Service, route: Route, asked: Inputs) -> Plan:
-    """The search for what is in the compartment of the route's resource, with what it refers to."""
+def record_plan(service: Service, route: Route, asked: Inputs) -> Plan | None:
+    """The search for what is in the compartment of the route's resource, with what it refers to; None when `_type`
+    asks for nothing but the resource itself.
+
+    A type in `_type` that is outside of the compartment may be referred to by anything in it, so all of it is searched.
+    """
     kind = route.type or ""
     members = service.definitions.compartments[kind]
     wanted = asked.names("_type")
     if not all(service.definitions.is_resource(name) for name in wanted):
         raise HieError(Category.INVALID, "_type names resource types", expression="http._type", issue="value")
-    types = [name for name, codes in members.items() if codes and name != kind and (not wanted or name in wanted)]
+    inside = [name for name, codes in members.items() if codes and name != kind]
+    types = [name for name in inside if name in wanted]
+    if not {kind, *inside}.issuperset(wanted) or not wanted:
+        types = inside
+    if not types:
+        return None
     plan = Plan(
         types=(),
         includes=REFERRED,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from hie.api.conditional import CONTROLS
 from hie.api.message import Answer, Request
 from hie.api.operations.operation import inputs
 from hie.api.planning import planned, with_linked
@@ -25,8 +26,13 @@ async def lastn(service: Service, request: Request, route: Route) -> Answer:
     pairs = tuple((name, str(value)) for name, value in inputs(service, request).pairs)
     if not any(name.partition(":")[0] in _SUBJECTS for name, _ in pairs):
         raise HieError(Category.INVALID, "Name a patient or subject", issue="required", expression="http.patient")
+    control = next((name for name, _ in pairs if name.partition(":")[0] in CONTROLS), None)
+    if control is not None and not request.prefer.lenient:
+        message = "Which observations are the latest is not searched in another order or form"
+        raise HieError(Category.INVALID, message, issue="not-supported", expression=f"http.{control[:64]}")
     most = _most(next((value for name, value in pairs if name == "max"), "1"))
-    criteria = [pair for pair in pairs if pair[0] != "max"] + [("_sort", "-date"), ("_count", "1000")]
+    criteria = [pair for pair in pairs if pair[0] != "max" and pair[0].partition(":")[0] not in CONTROLS]
+    criteria += [("_sort", "-date"), ("_count", "1000")]
     plan = planned(
         service, request.principal, "Observation", criteria, base=request.base, lenient=request.prefer.lenient
     )

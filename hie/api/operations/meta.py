@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hie.api.content import Json
+from hie.api.content import Json, validated
 from hie.api.message import Answer, Request, version_headers
 from hie.api.operations.operation import inputs
 from hie.api.read import current, vread
@@ -81,7 +81,7 @@ async def _changed(service: Service, request: Request, route: Route, change: Cha
             raise HieError(Category.UNPROCESSABLE, "The meta of an older version cannot be changed")
         resource = loads(before.body)
         resource["meta"] = _merged(resource.get("meta", {}), given, change)
-        return await put(service, tx, request.principal, resource, conditions(request))
+        return await put(service, tx, request.principal, validated(service, resource), conditions(request))
 
     version = (await service.store.write(job)).version
     assert version is not None

@@ -104,13 +104,13 @@ class Inputs:
             raise HieError(Category.INVALID, "Unknown parameter of this operation", expression=f"http.{unknown[:64]}")
 
 
-def inputs(service: Service, request: Request) -> Inputs:
-    """What a call is given; raises INVALID for a body that is no Parameters."""
+def inputs(service: Service, request: Request, resource: str = "resource") -> Inputs:
+    """What a call is given; a body that is no Parameters is the parameter `resource`, the one that takes a resource."""
     if request.method != "POST" or not (request.body or request.resource):
         return Inputs(request.query)
     posted = decoded(service, request)
     if posted["resourceType"] != "Parameters":
-        return Inputs((*request.query, ("resource", posted)))
+        return Inputs((*request.query, (resource, posted)))
     rows = posted.get("parameter", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise HieError(Category.INVALID, "parameter is an array of objects", expression="Parameters.parameter")

@@ -51,7 +51,7 @@ _ECHOED = ("filter", "activeOnly", "displayLanguage", "excludeNotForUI", "includ
 
 async def expand(service: Service, request: Request, route: Route) -> Answer:
     """The codes of a value set, in pages; 422 `too-costly` when it is too large for one answer."""
-    asked = inputs(service, request)
+    asked = inputs(service, request, "valueSet")
     asked.only(_EXPAND, request.prefer.lenient)
     refuse(asked, _NOT_HERE)
     value_set = await _asked_value_set(service, request, route, asked)
@@ -130,7 +130,7 @@ class _Shown:
 
 async def validate_code(service: Service, request: Request, route: Route) -> Answer:
     """Whether a code is in a value set; of a CodeableConcept one coding must be."""
-    asked = inputs(service, request)
+    asked = inputs(service, request, "valueSet")
     asked.only(_VALIDATE, request.prefer.lenient)
     refuse(asked, _NOT_HERE)
     value_set = await _asked_value_set(service, request, route, asked)
@@ -151,8 +151,6 @@ async def _asked_value_set(service: Service, request: Request, route: Route, ask
     if route.id is not None:
         return dict(loads((await current(service, request, route)).body))
     posted = structure(asked, "valueSet")
-    if posted is None and "resource" in {name for name, _ in asked.pairs}:
-        posted = structure(asked, "resource")
     if posted is not None:
         if posted.get("resourceType") != "ValueSet":
             raise HieError(

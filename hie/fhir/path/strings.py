@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from hie.base.pattern import explodes
 from hie.fhir.path.function import Function, one, text, whole
 from hie.fhir.path.node import Values
 from hie.fhir.path.scope import Evaluation, PathError
@@ -15,7 +16,9 @@ from hie.fhir.path.scope import Evaluation, PathError
 _PATTERN = 500
 """Characters of the longest pattern where steps are limited."""
 
-_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)[+*{]")
+_SHORT = 20
+"""Characters for which even a pattern that explodes is quick."""
+
 _LONGEST = 1_000_000
 Work = Callable[..., object]
 
@@ -61,8 +64,8 @@ def _regex(evaluation: Evaluation, source: str, subject: str) -> re.Pattern[str]
     if evaluation.left >= 0:
         if len(source) > _PATTERN:
             raise PathError(f"a pattern of more than {_PATTERN} characters")
-        if len(subject) > 40 and _NESTED.search(source):
-            raise PathError("a repeat inside a repeat is not allowed on long strings")
+        if len(subject) > _SHORT and explodes(source):
+            raise PathError("a repeat of a repeat or of a choice is not allowed on long strings")
     return _pattern(source)
 
 
