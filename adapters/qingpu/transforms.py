@@ -14,6 +14,11 @@ _OTHER_ROLE = {"system": _ROLE, "code": "CM", "display": "Comorbidity diagnosis"
 _YB_ITEM = "https://hie.example.org/fhir/CodeSystem/qingpu-yb-item"
 
 
+def _code(sent: str) -> str:
+    """A code as FHIR writes one: single blanks only."""
+    return " ".join(sent.split())
+
+
 def report_day(value: str, context: Any) -> str | None:
     """BGRQ as part of a key: `20260402` also when it was sent as `2026-04-02`; anything else as sent."""
     text = value.strip()
@@ -40,9 +45,9 @@ def lab_item(value: Sequence[str], context: Any) -> dict[str, Any]:
         concept = context.codes["qingpu-lab-item"].translate(code, name, context).concept
         found["code.coding[]#1"] = concept.get("coding", [])
     if hospital:
-        found["code.coding[]#2"] = [{"system": context.local_system("mxxmbm"), "code": hospital}]
+        found["code.coding[]#2"] = [{"system": context.local_system("mxxmbm"), "code": _code(hospital)}]
     if insurance:
-        found["code.coding[]#3"] = [{"system": _YB_ITEM, "code": insurance}]
+        found["code.coding[]#3"] = [{"system": _YB_ITEM, "code": _code(insurance)}]
     text = "code.text" if name else "code.text#default"
     return found | ({text: concept["text"]} if concept.get("text") else {})
 
@@ -66,8 +71,7 @@ def id_number(value: str, context: Any) -> dict[str, Any] | None:
 
 def nationality(value: str, context: Any) -> dict[str, Any]:
     """The nationality extension of R4; GJ is a three-letter country code."""
-    code = value.strip()
-    country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": code}]}
+    country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": _code(value)}]}
     return {
         "url": "http://hl7.org/fhir/StructureDefinition/patient-nationality",
         "extension": [{"url": "code", "valueCodeableConcept": country}],

@@ -383,6 +383,15 @@ def test_codes_without_translation_are_only_information() -> None:
     assert codes(draft(one("result", JLDW="斤"))) == [("unit-unmapped", "JLDW")]
 
 
+def test_a_code_has_single_blanks_only() -> None:
+    found = assemble(slots("result", JYZBDM="-", MXXMBM="H  1", MXXMBMYB="Y \t1"))
+    assert [coding["code"] for coding in found["code"]["coding"]] == ["H 1", "Y 1"]
+    found = assemble(slots("outpatient", JZKSBM="03  01"))
+    assert found["serviceType"]["coding"][0]["code"] == "03 01"
+    (nationality,) = slots("patient", GJ="C  N")["extension[]#nationality"]
+    assert nationality["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] == "C N"
+
+
 def test_lab_item_codings() -> None:
     found = slots("result", MXXMBM="H1", MXXMBMYB="Y1", JYFF="镜检", YQBH="E1", YQMC="分析仪")
     stated = assemble(found)
