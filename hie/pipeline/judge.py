@@ -81,10 +81,18 @@ class Judge:
     async def findings(self, contribution: Contribution, known: Known | None) -> list[Finding]:
         """What is to be said about a statement, `known` being its root as it stands."""
         return [
-            *_missing(contribution, known),
+            *_missing(contribution, await self._meant(contribution, known)),
             *await self._retired(contribution),
             *await self._cancelled(contribution, known),
         ]
+
+    async def _meant(self, contribution: Contribution, known: Known | None) -> Known | None:
+        """The root that a statement is about: the one that its target stands for, where it is another name."""
+        if known is not None and known.exists:
+            return known
+        target = contribution.target.reference
+        root = await self._roots.standing_for(target)
+        return known if root == target else await self._roots.known(root)
 
     async def _retired(self, contribution: Contribution) -> list[Finding]:
         """Whether a statement about a patient comes under an id that was merged away before (Wujiang §6.7)."""
