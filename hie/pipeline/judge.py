@@ -71,12 +71,13 @@ class Judge:
         return claim.holds(None if state is None else assemble(state.slots))
 
     async def is_stale(self, contribution: Contribution, known: Known | None) -> bool:
-        """Whether something younger was applied; for a row only a row of the same key counts (Qingpu §3.2)."""
-        if known is None or not known.exists or not contribution.exists or contribution.seed:
+        """Whether something younger was applied; for a row only a row of the same key counts, one that took back what
+        was not known yet too (Qingpu §3.2)."""
+        if known is None or not contribution.exists or contribution.seed or contribution.order >= known.last_order:
             return False
-        if contribution.order >= known.last_order:
-            return False
-        return not contribution.digest or contribution.order < await self._roots.last_row(contribution.target.reference)
+        if not contribution.digest:
+            return known.exists
+        return contribution.order < await self._roots.last_row(contribution.target.reference)
 
     async def findings(self, contribution: Contribution, known: Known | None) -> list[Finding]:
         """What is to be said about a statement, `known` being its root as it stands."""

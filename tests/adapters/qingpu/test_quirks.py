@@ -353,7 +353,8 @@ async def test_revoking_something_unknown_is_kept_for_when_it_comes(exchange: Ex
     receipt = await exchange.send(revocation("result"))
     assert (receipt.status, receipt.codes) == (WARNED, ["nothing-to-cancel"])
     assert "Observation" not in json.dumps(await exchange.all())
-    await exchange.send(upload(RESULT, batch="B0", at="2026-04-09 22:00:00"))
+    receipt = await exchange.send(upload(RESULT, batch="B0", at="2026-04-09 22:00:00"))
+    assert (receipt.status, receipt.codes) == (WARNED, ["stale-update"]), "it comes in as revoked"
     assert (await result(exchange))["status"] == "entered-in-error"
 
 
