@@ -228,6 +228,22 @@ async def test_a_patient_is_found_under_every_name_in_any_order(
     assert states[0] == states[1]
 
 
+async def test_an_entry_whose_own_batch_releases_its_patient_under_another_name_is_stored(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    """A batch brings P2, for whom a transaction waits that brings P1, for whom an entry of the batch waits."""
+    first = [asked(patient("P1"), full=f"{BASE}/fhir/Patient/p1"), asked(observation("1", {"reference": "Patient/p2"}))]
+    second = [
+        asked(observation("2", {"reference": "Patient/p1"})),
+        asked(patient("P2"), full=f"{BASE}/fhir/Patient/p2"),
+    ]
+    async with running(adapter, tmp_path) as exchange:
+        assert (await post(exchange, bundle(first)))[0].status == 202
+        _, body = await post(exchange, bundle(second, kind="batch"))
+        assert len(await stored(exchange, "Observation")) == 2
+    assert [entry["response"]["status"] for entry in body["entry"]] == ["201 Created", "201 Created"]
+
+
 async def test_a_visit_known_by_number_is_found_by_the_id_of_its_server(adapter: Adapter, tmp_path: Path) -> None:
     async with running(adapter, tmp_path) as exchange:
         await post(exchange, item(adapter, "01"))
