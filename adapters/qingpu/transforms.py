@@ -6,9 +6,17 @@ from typing import Any
 RANK_MAIN = "1"
 """CYZDBZ of the main diagnosis."""
 
+_NATIONAL_ID = 18
+"""Digits of a national id; the last may be an X (common rules §4.1)."""
+
 _ROLE = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
 _OTHER_ROLE = {"system": _ROLE, "code": "CM", "display": "Comorbidity diagnosis"}
 _YB_ITEM = "https://hie.example.org/fhir/CodeSystem/qingpu-yb-item"
+
+
+def _code(sent: str) -> str:
+    """A code as FHIR writes one: single blanks only."""
+    return " ".join(sent.split())
 
 
 def report_day(value: str, context: Any) -> str | None:
@@ -28,31 +36,42 @@ def report_key(value: Sequence[str], context: Any) -> dict[str, str]:
 
 
 def lab_item(value: Sequence[str], context: Any) -> dict[str, Any]:
-    """Observation.code of (JYZBDM, JYZBMC, MXXMBM, MXXMBMYB): the zone's item with LOINC, then the hospital's and the
-    insurance's number (§4.4)."""
+    """The shares of Observation.code of (JYZBDM, JYZBMC, MXXMBM, MXXMBMYB): the zone's item with LOINC, then the
+    hospital's and the insurance's number (§4.4), each of which may be missing in a row that changes the others."""
     code, name, hospital, insurance = (part.strip() for part in value)
-    concept: dict[str, Any] = {"text": name} if name else {}
+    concept: dict[str, Any] = {"text": name}
+    found: dict[str, Any] = {}
     if code:
         concept = context.codes["qingpu-lab-item"].translate(code, name, context).concept
-    more = [(context.local_system("mxxmbm"), hospital), (_YB_ITEM, insurance)]
-    codings = [*concept.get("coding", ()), *({"system": system, "code": code} for system, code in more if code)]
-    found = {"coding": codings} if codings else {}
-    return found | ({"text": concept["text"]} if concept.get("text") else {})
+        found["code.coding[]#1"] = concept.get("coding", [])
+    if hospital:
+        found["code.coding[]#2"] = [{"system": context.local_system("mxxmbm"), "code": _code(hospital)}]
+    if insurance:
+        found["code.coding[]#3"] = [{"system": _YB_ITEM, "code": _code(insurance)}]
+    text = "code.text" if name else "code.text#default"
+    return found | ({text: concept["text"]} if concept.get("text") else {})
 
 
 def device(value: Sequence[str], context: Any) -> dict[str, Any] | None:
-    """Observation.device of (YQBH, YQMC): named by the name, or the number when there is no name."""
+    """What is stated of Observation.device by (YQBH, YQMC): named by the name, or the number while there is no name."""
     number, name = (part.strip() for part in value)
-    found: dict[str, Any] = {"display": name or number}
+    found: dict[str, Any] = {"display": name} if name else {"display#default": number}
     if number:
         found["identifier"] = {"system": context.local_system("yqbh"), "value": number}
     return found
 
 
+def id_number(value: str, context: Any) -> dict[str, Any] | None:
+    """ZJHM without ZJLX: the number of the document that an earlier row named, else of one whose kind is not known."""
+    number = value.strip()
+    if len(number) == _NATIONAL_ID and number[:-1].isdigit():
+        number = number.upper()
+    return {"system#default": context.local_system("idcard-99"), "value": number}
+
+
 def nationality(value: str, context: Any) -> dict[str, Any]:
     """The nationality extension of R4; GJ is a three-letter country code."""
-    code = value.strip()
-    country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": code}]}
+    country = {"coding": [{"system": "urn:iso:std:iso:3166", "code": _code(value)}]}
     return {
         "url": "http://hl7.org/fhir/StructureDefinition/patient-nationality",
         "extension": [{"url": "code", "valueCodeableConcept": country}],
@@ -84,24 +103,25 @@ def study_uid(value: str, context: Any) -> dict[str, str] | None:
 
 
 def diagnosis(value: Sequence[str], context: Any) -> dict[str, Any]:
-    """The share of Encounter.diagnosis that one row of (ZYZDLSH, ZDLB, CYZDBZ) states: condition, use and rank."""
+    """What one row of (ZYZDLSH, ZDLB, CYZDBZ) states of its share of Encounter.diagnosis: condition, use and rank."""
     number, kind, main = (part.strip() for part in value)
     condition = context.key("Condition", "zyzdlsh", number)
     row = context.code("qingpu-diagnosis-class", kind)
     target = row.target if row is not None else None
     found: dict[str, Any] = {
         "condition": {"reference": condition.reference},
-        "use": {"coding": [target or _OTHER_ROLE]},
+        "use" if kind else "use#default": {"coding": [target or _OTHER_ROLE]},
     }
-    if main == RANK_MAIN:
-        found["rank"] = 1
-    return {f"diagnosis[]#{condition.id}": [found]}
+    if main:
+        found["rank"] = 1 if main == RANK_MAIN else None
+    return {f"diagnosis[]#{condition.id}+": found}
 
 
 TRANSFORMS = {
     "body-site": body_site,
     "device": device,
     "diagnosis": diagnosis,
+    "id-number": id_number,
     "lab-item": lab_item,
     "nationality": nationality,
     "participant": participant,

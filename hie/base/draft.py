@@ -10,6 +10,7 @@ depend on the order of arrival (common rules §8, design decision 4).
   repeating element; all shares of `identifier[]` are joined in the order in which they were first stated, those named
   by a number (`section[]#2`) in the order of the numbers.
 - `code#default`, `deceased[x]#default`: what an element is while nothing states it.
+- `code+`, `identifier[]#card+`: the value is joined to the one that was stated before: what it does not have stays.
 - `value[x]`, `deceased[x]`: a choice; the value is a dict with the one chosen key, `{"valueQuantity": {...}}`.
 - `_gender`: the extensions of a primitive element.
 
@@ -56,14 +57,17 @@ class Key:
 class Member:
     """A resource that lives with its root: an Observation of a report, a Condition of a document.
 
-    Its slots replace those of earlier contributions as a whole. `gone` takes it out: `entered-in-error`, and no longer
-    listed by the root. `listed` names the slot of the root that refers to it (`result[]`, `specimen[]`), if any.
+    Its slots replace those of earlier contributions as a whole, or are added to them (`adds`). `gone` takes it out:
+    `entered-in-error`, and no longer listed by the root. `listed` names the slot of the root that refers to it
+    (`result[]`, `specimen[]`), if any. `aside`: said in passing of a member that is there; it makes none.
     """
 
     key: Key
     slots: Slots
     gone: bool = False
     listed: str | None = None
+    adds: bool = False
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

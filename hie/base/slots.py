@@ -1,5 +1,6 @@
 """Slots to elements: builds the JSON of a resource from the slots that contributions stated."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -9,6 +10,12 @@ _LAST = 1_000_000
 
 DEFAULT = "#default"
 """After an element: the slot counts only where nothing else states the element."""
+
+UNIT = "unit"
+"""The slot of a result that holds its unit, by itself: no element, `hie.fold.finish` puts it where it belongs."""
+
+JOINED = "+"
+"""At the end of a slot: its value is joined to the one stated before."""
 
 
 class SlotPath(NamedTuple):
@@ -24,6 +31,7 @@ class SlotPath(NamedTuple):
 @lru_cache(maxsize=4096)
 def slot_path(slot: str) -> SlotPath:
     """Take a slot name apart: `hospitalization.extension[]#x` -> names, repeats."""
+    slot = slot.removesuffix(JOINED)
     element, _, share = slot.partition("#")
     place = _LAST if slot.endswith(DEFAULT) else int(share) if share.isdecimal() else 0
     repeats = element.endswith("[]")
@@ -44,6 +52,8 @@ def assemble(slots: Slots) -> dict[str, Any]:
         if value is None:
             continue
         path = slot_path(slot)
+        if slot.endswith(JOINED):
+            value = _settled(value)
         if path.place:
             placed.append((path, value))
         else:
@@ -51,6 +61,19 @@ def assemble(slots: Slots) -> dict[str, Any]:
     for path, value in sorted(placed, key=lambda one: one[0].place):
         _put(elements, path, value)
     return elements
+
+
+def joined(before: Mapping[str, Any] | None, value: Mapping[str, Any]) -> dict[str, Any]:
+    """What the value of a slot is once another is joined to it: elements that the other does not have stay as they
+    were, and None takes one away."""
+    return {name: part for name, part in {**(before or {}), **value}.items() if part is not None}
+
+
+def _settled(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of a slot that is joined: `text#default` counts only where there is no `text`."""
+    stated = {name: part for name, part in value.items() if part is not None and not name.endswith(DEFAULT)}
+    defaults = {name.removesuffix(DEFAULT): part for name, part in value.items() if name.endswith(DEFAULT)}
+    return {**defaults, **stated}
 
 
 def _put(elements: dict[str, Any], path: SlotPath, value: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from hie.base.finding import finding
 from hie.base.ids import resource_id
-from hie.base.slots import assemble
+from hie.base.slots import UNIT, assemble
 from hie.fold.fold import Folded, MemberState
 from hie.fold.visit import precedes, visit_elements
 
@@ -100,6 +100,7 @@ def finish(
         root.update(visit_elements(state.slots, state.events))
         _forwards(root, state)
     elif state.type == "Observation":
+        _unit(root)
         _value_or_reason(root)
     if parent is not None:
         _inherit(root, parent)
@@ -107,7 +108,8 @@ def finish(
     _place(root, subject, encounter)
     resources = [root]
     for member in state.members.values():
-        resources.append(_member(member, root, subject, encounter, state.revoked))
+        if member.exists:
+            resources.append(_member(member, root, subject, encounter, state.revoked))
     _list_members(root, state)
     _list_children(root, children)
     _drop_revoked(root, {*gone, *(child.reference for child in children if child.revoked)})
@@ -221,6 +223,25 @@ def _forwards(root: Resource, state: Folded) -> None:
         state.findings.append(finding("time-order", "Encounter.period"))
 
 
+def _unit(root: Resource) -> None:
+    """The unit that was stated last is that of the value and its range, whichever row they are from (Qingpu §2)."""
+    unit = root.pop(UNIT, None)
+    if unit is None or "valueQuantity" not in root:
+        return
+    root["valueQuantity"] = _in_unit(root["valueQuantity"], unit)
+    root["referenceRange"] = [
+        {name: _in_unit(limit, unit) if name in ("low", "high") else limit for name, limit in one.items()}
+        for one in root.get("referenceRange", ())
+    ]
+    if not root["referenceRange"]:
+        del root["referenceRange"]
+
+
+def _in_unit(quantity: Resource, unit: Resource) -> Resource:
+    plain = {name: part for name, part in quantity.items() if name not in ("unit", "system", "code")}
+    return {**plain, **unit}
+
+
 def _value_or_reason(root: Resource) -> None:
     """An Observation has a value or the reason why not (common rules §7.1.6)."""
     if any(name.startswith("value") for name in root):
@@ -232,7 +253,7 @@ def _value_or_reason(root: Resource) -> None:
 
 def _list_members(root: Resource, state: Folded) -> None:
     for member in state.members.values():
-        if member.listed is None or member.gone:
+        if member.listed is None or member.gone or not member.exists:
             continue
         name = member.listed.removesuffix("[]")
         link = {"reference": f"{member.type}/{member.id}"}

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.base.draft import Contribution, Event, Slots
+from hie.base.draft import Contribution, Event, Member, Slots
 from hie.base.finding import Finding
-from hie.base.slots import DEFAULT
+from hie.base.slots import DEFAULT, JOINED, joined
 
 FINAL = frozenset({"final", "corrected", "amended"})
 """Statuses after which a change is a correction."""
@@ -14,13 +14,15 @@ FINAL = frozenset({"final", "corrected", "amended"})
 
 @dataclass(slots=True)
 class MemberState:
-    """A member after folding: its slots, whether it is out, and which slot of the root lists it."""
+    """A member after folding: its slots, whether it is out, which slot of the root lists it, and whether it is there or
+    was only spoken of."""
 
     type: str
     id: str
     slots: dict[str, Any]
     gone: bool
     listed: str | None
+    exists: bool = True
 
 
 @dataclass(slots=True)
@@ -172,11 +174,9 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
             member.gone = True
     for stated in contribution.members:
         reference = stated.key.reference
-        slots = dict(stated.slots)
         before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
-        if before is not None and not reissued and contribution.correcting and _correction(before.slots, slots):
-            slots["status"] = "corrected"
-        state.members[reference] = MemberState(stated.key.type, stated.key.id, slots, stated.gone, stated.listed)
+        corrects = contribution.correcting and not reissued
+        state.members[reference] = _member(stated, before, corrects=corrects)
     state.exists = state.exists or contribution.exists
     state.subject = contribution.subject or state.subject
     state.encounter = contribution.encounter or state.encounter
@@ -185,14 +185,30 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
         state.parent = contribution.parent.reference
 
 
+def _member(stated: Member, before: MemberState | None, *, corrects: bool) -> MemberState:
+    """A member after the next statement about it; one that is out is not brought back by what is said in passing."""
+    if before is not None and before.gone and stated.aside:
+        return before
+    slots: dict[str, Any] = {}
+    if before is not None and stated.adds and not before.gone:
+        slots.update(before.slots)
+    _merge(slots, stated.slots, False, False)
+    if before is not None and before.exists and corrects and _correction(before.slots, slots):
+        slots["status"] = "corrected"
+    exists = not stated.aside or (before is not None and before.exists)
+    return MemberState(stated.key.type, stated.key.id, slots, stated.gone, stated.listed, exists)
+
+
 def _merge(slots: dict[str, Any], stated: Slots, corrects: bool, reissued_report: bool) -> None:
     changed = False
     before = slots.get("status")
     for slot, value in stated.items():
+        if slot.endswith(JOINED):
+            value = joined(slots.get(slot), value)
         if value is None:
             changed = slots.pop(slot, None) is not None or changed
         elif slots.get(slot) != value:
-            changed = changed or not (slot == "status" or slot.endswith(DEFAULT))
+            changed = changed or (slot in slots if slot.endswith(DEFAULT) else slot != "status")
             slots[slot] = value
     correction = before == "corrected" or reissued_report or (before in FINAL and changed)
     if corrects and correction and slots.get("status") == "final":

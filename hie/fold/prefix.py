@@ -69,12 +69,14 @@ class Prefix:
         return self.tier is None or self.tier <= said.tier
 
     def extend(self, later: Sequence[Placed], upto: str) -> None:
-        """Cover those of `later`, which are admitted, up to an order key."""
+        """Cover those of `later`, which are admitted, up to an order key; the lowest tier is that of all of them, so
+        that those which are not covered are admitted too."""
         covered = [placed for placed in later if placed.order <= upto]
         self._span(covered)
         said = self.waiting + [placed for placed in covered if not placed.contribution.seed]
-        if self.tier is None and said:
-            self.tier = min(placed.contribution.tier for placed in said)
+        if self.tier is None:
+            stated = [*self.waiting, *(placed for placed in later if not placed.contribution.seed)]
+            self.tier = min((placed.contribution.tier for placed in stated), default=None)
         self.waiting = [placed for placed in said if placed.contribution.tier != self.tier]
         self._apply([placed for placed in said if placed.contribution.tier == self.tier])
         self.upto = upto

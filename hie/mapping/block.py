@@ -28,6 +28,8 @@ class _Member:
     when: Switch
     key: MakeKey
     gone: Switch
+    adds: bool
+    exists: Switch
     fields: tuple[Field, ...]
     listed: str | None
     name: str
@@ -127,11 +129,13 @@ class BlockCompiler:
         nodes = self._context(table)
         key = self.keys.key(table.get("key"), str(table.get("type")), table, name, _required(table))
         gone = compiler.switch(table.data.get("gone", False), table, "gone")
+        exists = compiler.switch(table.data.get("exists", True), table, "exists")
         states = self._fields(fields, False)
         compiler.contexts = outer
         if name:
             self.keys.names.add(name)
-        return _Member(nodes, when, key, gone, states, table.get("listed"), name)
+        adds = bool(table.get("adds"))
+        return _Member(nodes, when, key, gone, adds, exists, states, table.get("listed"), name)
 
     def _context(self, table: Table) -> Callable[[Any], Iterable[Any]]:
         path = table.get("context")
@@ -253,7 +257,8 @@ def _members(member: _Member, node: Any, run: Run, root_slots: Slots) -> Iterabl
         slots: Slots = {}
         for part in member.fields:
             part.state(inner, context, root_slots if part.on_root else slots, run.keys)
-        yield Member(key, slots, member.gone(inner, context), member.listed)
+        gone, aside = member.gone(inner, context), not member.exists(inner, context)
+        yield Member(key, slots, gone, member.listed, member.adds, aside)
 
 
 def _reference(key: Key | None) -> str | None:

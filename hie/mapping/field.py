@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.base.draft import Key
-from hie.base.slots import DEFAULT
+from hie.base.slots import DEFAULT, JOINED
 from hie.base.text import half_width
 from hie.mapping.codes import CodeTable, Translation
 from hie.mapping.context import Context
@@ -84,13 +84,23 @@ def _block(table: Table, names: frozenset[str], compiler: Compiler) -> str:
     return name
 
 
+_TELLING = frozenset({"coding", "extension", "system"})
+_WHOLE = ("coding", "extension", "type")
+"""Elements that belong to the code or the system that is stated with them, and go with it."""
+
+
 def _put(slots: Slots, target: str, values: list[Any], context: Context) -> None:
-    """State the values: all of them in a repeating slot, the first in any other."""
+    """State the values: all of them in a repeating slot, the first in any other. In a slot that is joined a code, or
+    a number with its system, takes the place of another, and words that of other words."""
     if "{id}" in target and context.current is not None:
         target = target.replace("{id}", context.current.id)
     if target == SEVERAL:
         for value in values:
             slots.update(value)
+        return
+    if target.endswith(JOINED):
+        value = values[0]
+        slots[target] = {**dict.fromkeys(_WHOLE), **value} if _TELLING & value.keys() else value
         return
     if "[]" not in target:
         slots[target] = values[0]
@@ -170,7 +180,7 @@ def _valued(target: str, read: Reader, when: Switch, required: str | None, defau
             if required:
                 context.note(required)
             if default is not None:
-                put(slots, target + DEFAULT, [_copy(default)], context)
+                put(slots, target.removesuffix(JOINED) + DEFAULT, [_copy(default)], context)
         elif values[0] is DELETED:
             if target:
                 _delete(slots, target)
@@ -211,11 +221,13 @@ def _coded(target: str, table: Table, compiler: Compiler, when: Switch, deletes:
             pairs = [("", names[0] if names else "")]
         found = [_translate(code_table, code, name, context, empty) for code, name in pairs]
         put(slots, target, found, context)
+        if not names and target.endswith(JOINED) and "text" in slots.get(target, ()):
+            slots[target][f"text{DEFAULT}"] = slots[target].pop("text")
         if target not in slots:
             if required:
                 context.note(required)
             if default is not None:
-                slots[target + DEFAULT] = _copy(default)
+                slots[target.removesuffix(JOINED) + DEFAULT] = _copy(default)
 
     return state
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hie.base.slots import JOINED
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
 from hie.mapping.codes import CodeRow, CodeTable
@@ -99,7 +100,7 @@ def _field(
 
 def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Problem]:
     """What is wrong with a slot name as a place in a resource of type `kind`."""
-    slot = str(table.get(key)).partition("#")[0]
+    slot = str(table.get(key)).removesuffix(JOINED).partition("#")[0]
     repeats, choice = slot.endswith("[]"), slot.endswith("[x]")
     names = slot.removesuffix("[]").removesuffix("[x]").split(".")
     node = kind
@@ -133,7 +134,7 @@ def _last(name: str, node: str, choice: bool, fhir: Definitions) -> tuple[Proper
 
 
 def _members(target: str, kind: str, fhir: Definitions) -> tuple[Property, ...]:
-    slot = target.partition("#")[0]
+    slot = target.removesuffix(JOINED).partition("#")[0]
     names = slot.removesuffix("[]").removesuffix("[x]").split(".")
     node = kind
     for name in names[:-1]:

@@ -109,6 +109,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "root": TEXT,
         "listed": TEXT,
         "gone": SWITCH,
+        "adds": FLAG,
         "creates": (str, dict),
         "deletes": FLAG,
         "field": LIST,
@@ -181,7 +182,9 @@ SEVERAL = "*"
 LIMITS: Mapping[str, int] = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
 """Most characters of a source value by class (common rules §5.5)."""
 
-TARGET = re.compile(r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:(?:\[x\]|\[\])(?:#(?:[A-Za-z0-9_:.-]+|\{id\})+)?)?")
+TARGET = re.compile(
+    r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:(?:\[x\]|\[\])(?:#(?:[A-Za-z0-9_:.-]+|\{id\})+)?|#default)?\+?"
+)
 """The form of a slot (`hie.base.draft`)."""
 
 

@@ -30,7 +30,7 @@ def encode(contribution: Contribution) -> bytes:
     """JSON with short names; what has its default value is left out."""
     row: dict[str, Any] = {"k": _key(contribution.target), "o": contribution.order, "s": dict(contribution.slots)}
     if contribution.members:
-        row["m"] = [[_key(m.key), dict(m.slots), m.gone, m.listed] for m in contribution.members]
+        row["m"] = [_member(member) for member in contribution.members]
     if contribution.events:
         row["e"] = [[e.code, e.at, e.location] for e in contribution.events]
     if contribution.tier:
@@ -59,7 +59,7 @@ def decode(body: Value) -> Contribution:
         target=Key(*row["k"]),
         order=row["o"],
         slots=row["s"],
-        members=tuple(Member(Key(*key), slots, gone, listed) for key, slots, gone, listed in row.get("m", ())),
+        members=tuple(Member(Key(*key), *said) for key, *said in row.get("m", ())),
         events=tuple(Event(code, at, location) for code, at, location in row.get("e", ())),
         tier=row.get("t", 0),
         exists=row.get("x", True),
@@ -67,6 +67,11 @@ def decode(body: Value) -> Contribution:
         mentions=tuple(row.get("n", ())),
         **given,
     )
+
+
+def _member(member: Member) -> list[Any]:
+    said = [_key(member.key), dict(member.slots), member.gone, member.listed]
+    return [*said, member.adds, member.aside] if member.adds or member.aside else said
 
 
 def _key(key: Key) -> list[str]:
@@ -81,7 +86,7 @@ def encode_prefix(prefix: Prefix) -> bytes:
             "of": [state.type, state.id, state.region, state.organisation],
             "flags": [state.exists, state.revoked, prefix.fresh],
             "slots": state.slots,
-            "members": [[m.type, m.id, m.slots, m.gone, m.listed] for m in state.members.values()],
+            "members": [[m.type, m.id, m.slots, m.gone, m.listed, m.exists] for m in state.members.values()],
             "events": [[e.code, e.at, e.location] for e in state.events],
             "context": [state.subject, state.encounter, state.parent],
             "span": [state.first_order, state.last_order],

@@ -71,20 +71,29 @@ class Judge:
         return claim.holds(None if state is None else assemble(state.slots))
 
     async def is_stale(self, contribution: Contribution, known: Known | None) -> bool:
-        """Whether something younger was applied; for a row only a row of the same key counts (Qingpu §3.2)."""
-        if known is None or not known.exists or not contribution.exists or contribution.seed:
+        """Whether something younger was applied; for a row only a row of the same key counts, one that took back what
+        was not known yet too (Qingpu §3.2)."""
+        if known is None or not contribution.exists or contribution.seed or contribution.order >= known.last_order:
             return False
-        if contribution.order >= known.last_order:
-            return False
-        return not contribution.digest or contribution.order < await self._roots.last_row(contribution.target.reference)
+        if not contribution.digest:
+            return known.exists
+        return contribution.order < await self._roots.last_row(contribution.target.reference)
 
     async def findings(self, contribution: Contribution, known: Known | None) -> list[Finding]:
         """What is to be said about a statement, `known` being its root as it stands."""
         return [
-            *_missing(contribution, known),
+            *_missing(contribution, await self._meant(contribution, known)),
             *await self._retired(contribution),
             *await self._cancelled(contribution, known),
         ]
+
+    async def _meant(self, contribution: Contribution, known: Known | None) -> Known | None:
+        """The root that a statement is about: the one that its target stands for, where it is another name."""
+        if known is not None and known.exists:
+            return known
+        target = contribution.target.reference
+        root = await self._roots.standing_for(target)
+        return known if root == target else await self._roots.known(root)
 
     async def _retired(self, contribution: Contribution) -> list[Finding]:
         """Whether a statement about a patient comes under an id that was merged away before (Wujiang §6.7)."""

@@ -156,7 +156,7 @@ def _resources(partial: Partial, work: Work) -> tuple[str, ...]:
 def _own(draft: Draft) -> set[str]:
     """The resources that a part itself asserts: they are there since it came."""
     asserted = [one for one in draft.contributions if one.exists and not one.revoke and not one.withdraw]
-    members = {member.key.reference for one in asserted for member in one.members}
+    members = {member.key.reference for one in asserted for member in one.members if not member.aside}
     return {one.target.reference for one in asserted} | members
 
 

@@ -1,6 +1,7 @@
 """Settle: what the pure stages made of an item, into the store, inside one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from hie.base.clock import instant, micros
 from hie.base.finding import Disposition, Finding, finding
@@ -167,13 +168,14 @@ class Settler:
         arrivals: Arrivals = NOTHING_KNOWN,
         *,
         waited: bool,
-    ) -> None:
+    ) -> list[PartOutcome]:
         """Process quarantined parts of an item that has been worked on."""
         work = self._work(tx, delivery)
         counting = Counting(tx, self.feeds[delivery.feed], delivery, again=True)
         partials = [await contribute(tx, work, delivery, one, arrivals, released=not waited) for one in parts]
-        await self._finish(tx, work, delivery, partials, counting, copies=True)
+        outcomes = await self._finish(tx, work, delivery, partials, counting, copies=True)
         await counting.flush()
+        return outcomes
 
     async def _released_by_itself(
         self,
@@ -186,16 +188,21 @@ class Settler:
         """The outcomes after parts of this item were processed again, because rows of other items that it released
         brought their parents (Qingpu §3.1)."""
         while late := await self._with_parent(tx, delivery.id):
-            await self._again(tx, delivery, [one for one in parts if one.record.part in late], arrivals, waited=True)
-            outcomes = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
+            chosen = [one for one in parts if one.record.part in late]
+            outcomes += await self._again(tx, delivery, chosen, arrivals, waited=True)
+            written = {one.part: one.versions for one in outcomes}
+            rows = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
+            outcomes = [replace(one, versions=written.get(one.part, one.versions)) for one in rows]
         return outcomes
 
     async def _with_parent(self, tx: Transaction, item: str) -> frozenset[int]:
-        """The parts of an item that wait for a parent which has come."""
+        """The parts of an item that wait for a parent which has come, under this key or the one that it stands for."""
         roots, found = Roots(tx), []
         for row in await tx.select(PART, {"item": item}):
-            waits = row["waits"]
-            if waits is not None and row["disposition"] == Disposition.QUARANTINED and await roots.exists(str(waits)):
+            if row["waits"] is None or row["disposition"] != Disposition.QUARANTINED:
+                continue
+            parent = str(row["waits"])
+            if await roots.exists(parent) or await roots.exists(await roots.redirects.resolve(parent)):
                 found.append(number(row["part"]))
         return frozenset(found)
 

@@ -9,6 +9,7 @@ belongs before its end makes it void; then all are read, as if there had never b
 import inspect
 from collections.abc import Iterable, Sequence
 
+from hie.base import slots
 from hie.base.draft import Contribution
 from hie.base.ids import sha256
 from hie.fold import fold as rules
@@ -24,7 +25,7 @@ from hie.store.table import Above, Row, Where
 
 MANY, BEHIND, AHEAD = 12, 4, 4
 
-RULES = sha256("".join(map(inspect.getsource, (rules, beginnings, codec))).encode())[:16]
+RULES = sha256("".join(map(inspect.getsource, (slots, rules, beginnings, codec))).encode())[:16]
 """A prefix that was folded by other rules, or written in another shape, is not used."""
 
 

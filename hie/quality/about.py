@@ -62,5 +62,5 @@ def _stated(draft: Draft) -> Iterator[Stated]:
             continue
         yield Stated(contribution.target, contribution.slots, contribution, root=True)
         for member in contribution.members:
-            if not member.gone:
+            if not (member.gone or member.aside):
                 yield Stated(member.key, member.slots, contribution, root=False)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -190,7 +191,7 @@ async def test_a_deletion_takes_back_and_never_deletes(adapter: Adapter, tmp_pat
         gone = {"request": {"method": "DELETE", "url": "Observation/9"}}
         _, body = await post(exchange, bundle([gone], "2026-03-02T08:00:00+08:00"))
         (result,) = await stored(exchange, "Observation")
-    assert body["entry"][0]["response"]["status"] == "204 No Content"
+    assert body["entry"][0]["response"] == {"status": "204 No Content"}
     assert result["status"] == "entered-in-error"
     assert result["valueQuantity"]["value"] == 5
 
@@ -225,6 +226,22 @@ async def test_a_patient_is_found_under_every_name_in_any_order(
             assert result["subject"]["reference"] == f"Patient/{one['id']}"
             states.append([_bare(resource) for resource in await stored(exchange)])
     assert states[0] == states[1]
+
+
+async def test_an_entry_whose_own_batch_releases_its_patient_under_another_name_is_stored(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    """A batch brings P2, for whom a transaction waits that brings P1, for whom an entry of the batch waits."""
+    first = [asked(patient("P1"), full=f"{BASE}/fhir/Patient/p1"), asked(observation("1", {"reference": "Patient/p2"}))]
+    second = [
+        asked(observation("2", {"reference": "Patient/p1"})),
+        asked(patient("P2"), full=f"{BASE}/fhir/Patient/p2"),
+    ]
+    async with running(adapter, tmp_path) as exchange:
+        assert (await post(exchange, bundle(first)))[0].status == 202
+        _, body = await post(exchange, bundle(second, kind="batch"))
+        assert len(await stored(exchange, "Observation")) == 2
+    assert [entry["response"]["status"] for entry in body["entry"]] == ["201 Created", "201 Created"]
 
 
 async def test_a_visit_known_by_number_is_found_by_the_id_of_its_server(adapter: Adapter, tmp_path: Path) -> None:
@@ -294,6 +311,53 @@ async def test_an_iti_65_request_gives_set_document_and_bytes(adapter: Adapter, 
         await post(exchange, item(adapter, "04"))
         status = {one["date"]: one["status"] for one in await stored(exchange, "DocumentReference")}
     assert status == {"2026-03-20T10:55:00+08:00": "superseded", "2026-03-20T16:00:00+08:00": "current"}
+
+
+def document(number: str, url: str = "", **elements: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "DocumentReference",
+        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": number},
+        "status": "current",
+        "subject": by_number("patient", "Patient", "P1"),
+        "content": [{"attachment": {"contentType": "text/plain", **({"url": url} if url else {})}}],
+        **elements,
+    }
+
+
+@pytest.mark.parametrize(
+    ("full", "url"),
+    [
+        (f"{BASE}/fhir/Binary/b1", f"{BASE}/fhir/Binary/b1"),
+        (f"{BASE}/fhir/Binary/b1", "Binary/b1"),
+        (f"urn:uuid:{UUID(int=1)}", f"urn:uuid:{UUID(int=1)}"),
+    ],
+)
+async def test_an_attachment_leads_to_the_bytes_that_came_with_it(
+    adapter: Adapter, tmp_path: Path, full: str, url: str
+) -> None:
+    """FHIR R4 http §3.1.0.11.2: a fullUrl is replaced wherever it stands, not in references alone."""
+    bytes_ = {"resourceType": "Binary", "contentType": "text/plain", "data": encoded(b"text")}
+    sent = [asked(patient()), asked(bytes_, full=full), asked(document("urn:oid:1.1", url))]
+    async with running(adapter, tmp_path) as exchange:
+        answer, _ = await post(exchange, bundle(sent))
+        (held,) = await stored(exchange, "Binary")
+        (found,) = await stored(exchange, "DocumentReference")
+        sent[2]["resource"]["content"][0]["attachment"]["size"] = 5
+        wrong, told = await post(exchange, bundle(sent))
+    assert (answer.status, found["content"][0]["attachment"]["url"]) == (200, f"Binary/{held['id']}")
+    assert (wrong.status, codes(told)) == (202, ["envelope-mismatch"])
+
+
+async def test_a_document_that_is_replaced_may_be_named_by_its_number_alone(adapter: Adapter, tmp_path: Path) -> None:
+    before = {"identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.1"}}
+    younger = document("urn:oid:1.2", relatesTo=[{"code": "replaces", "target": before}])
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, bundle([asked(patient()), asked(document("urn:oid:1.1"))]))
+        await post(exchange, bundle([asked(younger)], "2026-03-02T08:00:00+08:00"))
+        found = {one["masterIdentifier"]["value"]: one for one in await stored(exchange, "DocumentReference")}
+    old, new = found["urn:oid:1.1"], found["urn:oid:1.2"]
+    assert (old["status"], new["status"]) == ("superseded", "current")
+    assert new["relatesTo"][0]["target"]["reference"] == f"DocumentReference/{old['id']}"
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,14 @@ def _statement(random: Random) -> Contribution:
     }
     if random.random() < 0.4:
         slots["status"] = random.choice([None, "final", "amended", "preliminary"])
+    if random.random() < 0.4:
+        slots["diagnosis[]#1+"] = {random.choice(["use", "use#default", "rank"]): random.choice([None, 1, 2])}
     conditions = [Key("wujiang", "ORG", "Condition", "condition", str(n)) for n in range(3)]
     return Contribution(
         VISIT,
         str(random.randint(100, 130)),
         slots,
-        tuple(Member(key, {"code": random.randint(1, 3)}) for key in conditions if random.random() < 0.2),
+        tuple(_member(random, key) for key in conditions if random.random() < 0.2),
         (Event(random.choice(EVENTS), "2026"),) if random.random() < 0.3 else (),
         tier=random.choice([0, 0, 0, 1, 2]) if random.random() < 0.5 else 1,
         seed=random.random() < 0.2,
@@ -44,6 +46,11 @@ def _statement(random: Random) -> Contribution:
         whole=random.random() < 0.05,
         mentions=("Device/1",) if random.random() < 0.1 else (),
     )
+
+
+def _member(random: Random, key: Key) -> Member:
+    slots = {random.choice(["code", "recordedDate"]): random.randint(1, 3)}
+    return Member(key, slots, random.random() < 0.1, None, random.random() < 0.5, random.random() < 0.3)
 
 
 @pytest.mark.parametrize("seed", range(150))

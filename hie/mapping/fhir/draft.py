@@ -19,7 +19,7 @@ from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.fhir.keys import Keys, decoded
 from hie.mapping.fhir.order import order_of
-from hie.mapping.fhir.references import PATIENT, References
+from hie.mapping.fhir.references import PATIENT, RELATED, References
 from hie.mapping.fhir.senders import Senders
 from hie.mapping.fhir.submitted import provided
 from hie.mapping.fhir.tables import FhirTables
@@ -258,7 +258,7 @@ class _Making:
         if key.type != "DocumentReference":
             return
         for related in resource.get("relatesTo", ()):
-            other = references.key_of(related.get("target"))
+            other = references.key_of(related.get("target"), RELATED)
             if related.get("code") in ("replaces", "transforms-replace") and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))

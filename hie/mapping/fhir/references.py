@@ -5,6 +5,7 @@ a type all become literal references whose id follows from the key. Each is *men
 is written, because the target may be known under several keys, may have been merged, or may not have come yet.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +14,13 @@ from hie.mapping.fhir.keys import Keys
 
 Json = Mapping[str, Any]
 
+_RELATED = re.compile(r"\.relatesTo\[\d+\]\.target$")
+
 PATIENT = frozenset({"subject", "patient", "beneficiary", "for"})
 """Elements that name the patient."""
+
+RELATED = "relatesTo.target"
+"""What a document relates to: another document."""
 
 
 class References:
@@ -35,11 +41,12 @@ class References:
             items = (self.rewritten(one, f"{path}[{n}]") for n, one in enumerate(value))
             return [one for one in items if one is not None]
         if isinstance(value, str):
-            key = self.known.get(value) if value.startswith("urn:") else None
-            return value if key is None else self._mention(key)
+            key = self.known.get(value)
+            named = key is not None and (value.startswith("urn:") or (key.type == "Binary" and path.endswith(".url")))
+            return value if key is None or not named else self._mention(key)
         if not isinstance(value, Mapping):
             return value
-        name = path.rpartition(".")[2].partition("[")[0]
+        name = RELATED if _RELATED.search(path) else path.rpartition(".")[2].partition("[")[0]
         if name in ("identifier", "masterIdentifier") and ("system" in value or "value" in value):
             self.keys.context.path = path
             return self.keys.identifier(value)
@@ -70,9 +77,9 @@ class References:
             found = self.known.get(bare) or self.keys.of_url(bare)
             if found is not None or not url.startswith("urn:"):
                 return found
-            kind = str(reference.get("type", "")) or ("Patient" if name in PATIENT else "")
+            kind = str(reference.get("type", "")) or _implied(name)
             return self.keys.context.key(kind, "urn", url) if kind else None
-        kind = str(reference.get("type", "")) or ("Patient" if name in PATIENT else "")
+        kind = str(reference.get("type", "")) or _implied(name)
         identifier = reference.get("identifier")
         return self.keys.of_identifier(kind, identifier) if kind and isinstance(identifier, Mapping) else None
 
@@ -112,5 +119,10 @@ class References:
 
 
 def _is_logical(value: Json, name: str) -> bool:
-    """Whether this is a Reference that gives a number only: it says its type, or stands where patients are named."""
-    return isinstance(value.get("identifier"), Mapping) and ("type" in value or name in PATIENT)
+    """Whether this is a Reference that gives a number only: it says its type, or stands where only one is meant."""
+    return isinstance(value.get("identifier"), Mapping) and ("type" in value or _implied(name) != "")
+
+
+def _implied(name: str) -> str:
+    """The type that a reference means without saying it; empty when it may mean several."""
+    return "DocumentReference" if name == RELATED else "Patient" if name in PATIENT else ""

@@ -27,7 +27,7 @@ def provided(submission: Submission, known: Mapping[str, Key], context: Context)
         if entry.type == "Binary" and entry.resource and decoded(entry.resource) is None:
             context.note("message-malformed", "base64", f"{entry.path}.resource.data")
     documents = [entry for entry in submission.entries if entry.type == "DocumentReference"]
-    contents = {name: e.resource for e in submission.entries if e.type == "Binary" for name in (e.full_url, _id(e))}
+    contents = {name: e.resource for e in submission.entries if e.type == "Binary" for name in _names(e)}
     for entry in documents:
         _bytes(entry, contents, context)
     if not any("MHD" in profile for profile in submission.profiles):
@@ -80,5 +80,6 @@ def _contradictions(attachment: Json, data: bytes) -> Iterable[str]:
         yield "hash"
 
 
-def _id(entry: Entry) -> str:
-    return f"Binary/{entry.resource.get('id', '')}"
+def _names(entry: Entry) -> Iterable[str]:
+    """What an attachment of the same Bundle may call a Binary."""
+    return entry.full_url, "/".join(entry.full_url.split("/")[-2:]), f"Binary/{entry.resource.get('id', '')}"

@@ -57,9 +57,9 @@ def qualified_identifier(
     value: Sequence[str], context: Notes, *, kind: str, type: str | None = None
 ) -> dict[str, Any] | None:
     """An Identifier of a number whose kind depends on another value: `value` is (number, qualifier), `kind` has `{}`
-    for the qualifier (`card-{}`)."""
+    for the qualifier (`card-{}`), in which blanks and colons are written as in a URI."""
     text, qualifier = value
-    name = trimmed(half_width(qualifier))
+    name = "%20".join(half_width(qualifier).split()).replace(":", "%3A")
     return identifier(text, context, kind=kind.format(name), type=type) if name else None
 
 

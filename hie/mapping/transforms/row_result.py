@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hie.base.slots import DEFAULT, UNIT
 from hie.base.text import trimmed
 from hie.mapping.context import Context
 from hie.mapping.transforms import results
@@ -14,7 +15,8 @@ CRITICAL = "1"
 def row_result(
     value: Sequence[str], context: Context, *, paths: Sequence[str], flags: str, critical: str
 ) -> dict[str, Any]:
-    """The slots that (value, unit, range, flag, critical mark) state.
+    """The slots that (value, unit, range, flag, critical mark) state; `unit` is that of the value and its range, also
+    when an earlier or later row states them.
 
     `paths` are the source paths of the five, for findings; `flags` is the code map of the flag, `critical` that from an
     interpretation to the critical one. No flag: no interpretation, unless the result is marked critical (AA).
@@ -22,10 +24,12 @@ def row_result(
     number, unit, limits, flag, mark = value
     context.path = paths[1]
     chosen = results.result_value(number, context, unit=unit)
-    slots: dict[str, Any] = {"value[x]": chosen} if chosen else {"dataAbsentReason": results.absent()}
+    slots: dict[str, Any] = {"value[x]": chosen} if chosen else {f"dataAbsentReason{DEFAULT}": results.absent()}
+    quantity = (chosen or {}).get("valueQuantity") or {}
+    parts = {name: quantity[name] for name in ("unit", "system", "code") if name in quantity}
+    if parts or (trimmed(unit) and not chosen):
+        slots[UNIT] = parts or results.unit_parts(unit, context)
     if trimmed(limits):
-        quantity = (chosen or {}).get("valueQuantity") or {}
-        parts = {name: quantity[name] for name in ("unit", "system", "code") if name in quantity}
         context.path = paths[2]
         slots["referenceRange[]"] = [results.reference_range(limits, context, unit=parts)]
     concept = _interpretation(flag, trimmed(mark) == CRITICAL, context, paths, flags, critical)

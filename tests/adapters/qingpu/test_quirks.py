@@ -1,6 +1,7 @@
 """What does occur on this feed, through the whole pipeline (Qingpu §3.1, §3.2, §5, §6)."""
 
 import json
+from collections.abc import Collection
 from itertools import permutations
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hie.staging.ledger import ledger
 from hie.staging.tables import PART, RAW_ITEM
 from tests.adapters.qingpu.exchange import FEED, Exchange
-from tests.adapters.qingpu.rows import one, revocation, upload
+from tests.adapters.qingpu.rows import FULL, KEYS, one, revocation, upload
 from tests.parse.envelope import envelope, row, table
 
 ACCEPTED, WARNED, QUARANTINED, REJECTED = "accepted", "accepted-with-warnings", "quarantined", "rejected"
@@ -242,6 +243,102 @@ async def test_a_column_without_value_takes_nothing_back() -> None:
     assert titles == ["入院诊断", "出院医嘱"]
 
 
+EVERYTHING: dict[str, dict[str, str]] = {
+    "patient": {"ZJLX": "01", "ZJHM": "32059819680417512x", "LXRXM": "柯安", "LXRGX": "子", "LXRDH": "12000000001"},
+    "inpatient": {"JZKSBM": "0301", "JZKSMC": "内科", "JZYSXM": "程澄", "LYFS": "1"},
+    "report": {"BBDM": "01", "BBMC": "全血", "JYSJ": "2026-04-02 08:50:00"},
+    "result": {"MXXMBM": "H1", "MXXMBMYB": "Y1", "YQBH": "E1", "YQMC": "分析仪", "JYZBJG": "10.20", "YCTS": "3"},
+    "imaging": {"STUDYUID": "1.2", "JCBW": "甲状腺", "YXZD": "结节"},
+    "summary": {"CYQK": "2"},
+    "diagnosis": {"CYZDBZ": "1", "YZDBZ": "1"},
+}
+"""More columns than a row must have; the last rows are changed below."""
+
+HALVES = [
+    ("patient", {"LXRXM", "LXRDH", "XM"}),
+    ("inpatient", {"JZKSBM"}),
+    ("report", {"CJSJ", "BBDM", "BGDLB"}),
+    ("result", {"JYZBDM", "JLDW", "MXXMBM", "YQMC"}),
+    ("result", {"JYZBMC", "JYZBJG", "CKZ", "MXXMBMYB", "YQBH"}),
+    ("imaging", {"YXBX", "STUDYUID"}),
+    ("imaging", {"JCSJ"}),
+    ("diagnosis", {"ZDBM", "ZDLB", "YZDBZ"}),
+]
+"""A table, and the columns that come in a row of their own."""
+
+
+def everything(without: Collection[str] = (), only: Collection[str] | None = None) -> list[tuple[str, dict[str, str]]]:
+    """A row of each table with all that it may say, or some of it (with its key, parents and the times that say by
+    their absence that somebody is still in or a report preliminary)."""
+    rows = []
+    for kind, more in EVERYTHING.items():
+        said = {**FULL[kind], **more}
+        kept = {*KEYS[kind], "KH", "KLX", "JZLSH", "BGRQ", "BGDH", "CYSJ", "SHSJ"}
+        hidden = {c for c in said if c not in kept and (c in without or (only is not None and c not in only))}
+        rows.append((kind, {**said, **dict.fromkeys(hidden, "-")}))
+    return rows
+
+
+async def stated(exchange: Exchange) -> dict[str, Any]:
+    """All resources without what a second row changes by being one: status corrected, date of a summary, the order of
+    what repeats, and the name in a coding that came without one."""
+    found = await exchange.all()
+    for resource in found.values():
+        resource["status"] = "final" if resource.get("status") == "corrected" else resource.get("status")
+        resource.pop("date", None)
+    return {reference: _sorted(resource) for reference, resource in found.items()}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _sorted(part) for name, part in value.items() if not ("system" in value and name == "display")}
+    return sorted(map(_sorted, value), key=str) if isinstance(value, list) else value
+
+
+async def test_a_row_with_its_key_only_takes_nothing_back(exchange: Exchange) -> None:
+    await exchange.send(upload(*everything()))
+    before = await exchange.all()
+    await exchange.send(later(*everything(only=())))
+    after = {reference: {**resource} for reference, resource in (await exchange.all()).items()}
+    for resource in (*before.values(), *after.values()):
+        if resource["resourceType"] == "Composition":
+            resource.pop("date")
+    assert after == before
+
+
+@pytest.mark.parametrize(("kind", "columns"), HALVES)
+async def test_a_row_that_comes_in_two_halves_says_what_the_whole_says(kind: str, columns: set[str]) -> None:
+    whole, halves = Exchange(), Exchange()
+    await whole.send(upload(*everything()))
+    others = [row for row in everything() if row[0] != kind]
+    (rest,) = [row for row in everything(without=columns) if row[0] == kind]
+    (half,) = [row for row in everything(only=columns) if row[0] == kind]
+    await halves.send(upload(*others, half))
+    await halves.send(later(rest))
+    assert await stated(halves) == await stated(whole)
+
+
+async def test_what_a_younger_row_does_say_takes_the_place_of_what_was_said(exchange: Exchange) -> None:
+    await exchange.send(upload(*everything()))
+    await exchange.send(
+        later(
+            ("patient", {"ZJLX": "03", "ZJHM": "E1"}),
+            ("result", {"JYZBDM": "1039004001", "JYZBMC": "-", "JYZBJG": "阴性", "JLDW": "-", "CKZ": "-"}),
+            ("diagnosis", {"ZDBM": "E11", "ZDSM": "-", "CYZDBZ": "0", "YZDBZ": "0", "ZDLB": "9"}),
+        )
+    )
+    documents = [one for one in (await exchange.one("Patient"))["identifier"] if one["value"] == "E1"]
+    assert [one["system"].rpartition("/")[2] for one in documents] == ["passport"]
+    assert "type" not in documents[0]
+    found = await result(exchange)
+    assert [coding["code"] for coding in found["code"]["coding"]] == ["1039004001", "H1", "Y1"]
+    assert "valueQuantity" not in found
+    condition, (listed,) = await exchange.one("Condition"), (await exchange.one("Encounter"))["diagnosis"]
+    assert condition["code"]["coding"][0]["code"] == "E11"
+    assert condition["verificationStatus"]["coding"][0]["code"] == "confirmed"
+    assert (listed["use"]["coding"][0]["code"], listed.get("rank")) == ("CM", None)
+
+
 async def test_a_revoked_summary_takes_its_condition_at_discharge_along(exchange: Exchange) -> None:
     await exchange.send(upload(PERSON, STAY, ("summary", {"CYQK": "2"})))
     assert "hospitalization" in await exchange.one("Encounter")
@@ -256,7 +353,8 @@ async def test_revoking_something_unknown_is_kept_for_when_it_comes(exchange: Ex
     receipt = await exchange.send(revocation("result"))
     assert (receipt.status, receipt.codes) == (WARNED, ["nothing-to-cancel"])
     assert "Observation" not in json.dumps(await exchange.all())
-    await exchange.send(upload(RESULT, batch="B0", at="2026-04-09 22:00:00"))
+    receipt = await exchange.send(upload(RESULT, batch="B0", at="2026-04-09 22:00:00"))
+    assert (receipt.status, receipt.codes) == (WARNED, ["stale-update"]), "it comes in as revoked"
     assert (await result(exchange))["status"] == "entered-in-error"
 
 

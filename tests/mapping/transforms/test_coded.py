@@ -54,6 +54,8 @@ def test_local_concept_of_a_fixed_system(context: Context) -> None:
 def test_identifiers_whose_kind_depends_on_another_value() -> None:
     found = identifiers.qualified_identifier(("K1", "２"), Notebook(), kind="card-{}")
     assert found == {"system": f"{ID}/card-2", "value": "K1"}
+    odd = identifiers.qualified_identifier(("K1", "A　1:2"), Notebook(), kind="card-{}")
+    assert odd == {"system": f"{ID}/card-A%201%3A2", "value": "K1"}
     assert identifiers.qualified_identifier(("K1", ""), Notebook(), kind="card-{}") is None
     assert identifiers.qualified_identifier(("", "2"), Notebook(), kind="card-{}") is None
 
