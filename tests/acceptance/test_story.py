@@ -108,7 +108,7 @@ async def test_every_resource_names_its_source_and_is_traced(fed: Exchange) -> N
 async def test_every_resource_is_valid_fhir(fed: Exchange) -> None:
     validator = Validator(load_definitions())
     wrong = {
-        reference: [f"{issue.expression}: {issue.message}" for issue in issues]
+        reference: [f"{issue.expression}: {issue.diagnostics}" for issue in issues]
         for reference, resource in (await current(fed)).items()
         if (issues := [i for i in validator.write_issues(resource) if i.severity in ("error", "fatal")])
     }
