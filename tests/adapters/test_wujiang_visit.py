@@ -2,6 +2,8 @@
 
 import pytest
 
+from hie.fold.finish import finish
+from hie.fold.fold import fold
 from tests.mapping.wujiang import PID, WJZY, codes, draft, message, pv1, slots, stated
 
 WARDS = "https://hie.example.org/id/12320509MBHE01015B/2.16.156.10011.1.27"
@@ -81,9 +83,16 @@ def test_classes(sent: str, expected: str) -> None:
 
 
 def test_a_class_that_is_not_sent_changes_nothing_but_a_visit_has_one() -> None:
-    first, default = (c for c in draft(message("ADT^A08", PID, pv1(f2=""))).contributions if c.target.type != "Patient")
-    assert "class" not in first.slots
-    assert (default.seed, default.target, default.slots["class"]["code"]) == (True, first.target, "AMB")
+    found = slots(draft(message("ADT^A08", PID, pv1(f2=""))), "Encounter")
+    assert ("class" not in found, found["class#default"]["code"]) == (True, "AMB")
+
+
+def test_a_report_that_names_class_and_start_wins_over_the_default() -> None:
+    update = stated(draft(message("ADT^A08", PID, pv1(f2=""))), "Encounter")
+    obr = "OBR|1||R1|CBC^血常规" + "|" * 18 + "20260401130000|||F"
+    named = stated(draft(message("ORU^R01", PID, pv1(f2="E", f44="20260401070000"), obr, f7="20260402")), "Encounter")
+    (visit,) = finish(fold(update.target.reference, [update, named]), resolve=str)
+    assert (visit["class"]["code"], visit["period"]["start"]) == ("EMER", "2026-04-01T07:00:00+08:00")
 
 
 @pytest.mark.parametrize(("event", "expected"), [("A06", "IMP"), ("A07", "AMB")])
