@@ -44,6 +44,19 @@ def test_the_report() -> None:
     assert (specimen.listed, specimen.slots["receivedTime"]) == ("specimen[]", "2026-04-01T08:10:00+08:00")
 
 
+@pytest.mark.parametrize("sent", ["0101^李检", "0101&李&检^20260401090000", "&李检", "李检"])
+def test_the_interpreter_is_named_in_the_form_of_hl7_too(sent: str) -> None:
+    found = slots(draft(report(f"{OBR}|||||||{sent}~0102^王^验")), "DiagnosticReport")
+    assert found["resultsInterpreter[]"] == [{"display": "李检"}, {"display": "王验"}]
+
+
+def test_a_code_in_the_other_place_of_a_coded_element_is_found() -> None:
+    bodies = (report(OBR.replace("XCG^血常规", "^^^XCG^血常规")), order("ORC|NW|SQ1", "OBR|1|||^^^XCG^血常规"))
+    for body, kind in zip(bodies, ("DiagnosticReport", "ServiceRequest"), strict=True):
+        found = draft(body)
+        assert (slots(found, kind)["code"]["coding"][0]["code"], codes(found)) == ("XCG", [])
+
+
 def test_two_quotes_in_a_report_state_nothing() -> None:
     quoted = 'OBR|1|""|B1|""|||""|||||||""|""|||||||""|||""'
     found = draft(report(quoted, 'NTE|1||""', "NTE|2||已复查", 'OBX|1|NM|""||""|""|""|""|||""|||""||""'))

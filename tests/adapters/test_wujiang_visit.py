@@ -176,10 +176,21 @@ def test_start_ways_and_the_doctor() -> None:
 
 def test_diagnoses_are_members_and_listed_with_their_use() -> None:
     found = stated(
-        draft(message("ADT^A03", PID, pv1(), "DG1|1||J18.900^肺炎^I10|||F", "DG1|2||^胸腔积液|||", "DG1|3||R05|||A")),
+        draft(
+            message(
+                "ADT^A03",
+                PID,
+                pv1(),
+                "DG1|1||J18.900^肺炎^I10|||F",
+                "DG1|2||^胸腔积液|||",
+                "DG1|3||R05|||A",
+                "DG1|4||^^^E11^糖尿病|||Ａ",
+            )
+        ),
         "Encounter",
     )
-    assert [m.key.value for m in found.members] == ["V1:F:1", "V1:W:2", "V1:A:3"]
+    assert [m.key.value for m in found.members] == ["V1:F:1", "V1:W:2", "V1:A:3", "V1:A:4"]
+    assert found.members[3].slots["code"]["coding"][0]["code"] == "E11"
     assert found.members[1].slots["code"] == {"text": "胸腔积液"}
     assert found.members[0].slots["code"]["coding"][0]["system"] == "urn:oid:2.16.156.10011.2.3.3.11"
     uses = {
@@ -188,7 +199,7 @@ def test_diagnoses_are_members_and_listed_with_their_use() -> None:
         if slot.startswith("diagnosis[]#")
     }
     ids = [f"diagnosis[]#{m.key.id}" for m in found.members]
-    assert uses == dict(zip(ids, ["DD", "CM", "AD"], strict=True))
+    assert uses == dict(zip(ids, ["DD", "CM", "AD", "AD"], strict=True))
 
 
 def test_a_field_is_deleted_by_two_quotes() -> None:

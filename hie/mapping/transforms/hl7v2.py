@@ -139,6 +139,13 @@ def staff_name(value: tuple[str, ...], context: Context) -> dict[str, Any] | Non
     return {"display": name} if name else None
 
 
+def interpreter(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
+    """NDL as a Reference with the name only: number and names are sub-components of its first component, times follow
+    (HL7 v2.5.1 §2.A.47); the usual `number^name` of the region as well."""
+    parts = value[0].split("&")
+    return staff_name(tuple(parts) if len(parts) > 1 and parts[0].isascii() else value, context)
+
+
 def performer(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
     """XCN in OBX-16 as a Reference with the name only; a reference range copied from OBX-7 is no performer."""
     result = context.node.segment
@@ -228,6 +235,7 @@ TRANSFORMS: dict[str, Callable[..., Any]] = {
     "hl7-address": postal_address,
     "hl7-diagnosis": diagnosis,
     "hl7-identifiers": identifiers,
+    "hl7-interpreter": interpreter,
     "hl7-name": person_name,
     "hl7-observation": observation,
     "hl7-order": order,
