@@ -50,7 +50,7 @@ def test_the_shared_card_is_no_key() -> None:
     assert one != other
 
 
-@pytest.mark.parametrize("ids", ["C9^^^^IDCard", "^^^^LocalID", "-^^^^LocalID", ""])
+@pytest.mark.parametrize("ids", ["C9^^^^IDCard", "^^^^LocalID", "-^^^^LocalID", "－^^^^LocalID", ""])
 def test_without_local_id_the_message_is_rejected(ids: str) -> None:
     found = draft(person(ids))
     assert [(f.code, f.path) for f in found.findings if f.severity.rank == 3] == [("key-missing", "PID-3")]

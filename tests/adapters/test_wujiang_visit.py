@@ -136,6 +136,7 @@ def test_the_usual_location_and_that_of_wjzy() -> None:
 
 
 def test_a_ward_code_is_an_identifier() -> None:
+    assert stated(draft(message("ADT^A01", PID, pv1(f3="－^／"))), "Encounter").events[0].location is None
     body = message("ADT^A01", PID, pv1(f3="Ｗ１^^^^^^^^一病区"))
     place = stated(draft(body), "Encounter").events[0].location
     assert place == {"location": {"identifier": {"system": WARDS, "value": "W1"}, "display": "一病区"}}
