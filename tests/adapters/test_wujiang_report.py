@@ -162,8 +162,9 @@ def test_quantities(obx: str, expected: dict[str, dict[str, object]]) -> None:
     assert {name: found[name] for name in expected["valueQuantity"]} == expected["valueQuantity"]
 
 
-def test_a_result_without_anything_is_absent_too() -> None:
-    (found,) = results("OBX|1")
+@pytest.mark.parametrize("obx", ["OBX|1", "OBX|1|ST| ", "OBX|1|ST|^^^　|| ", "OBX|1|CE|\\X20\\||^ "])
+def test_a_result_without_anything_is_absent_too(obx: str) -> None:
+    (found,) = results(obx)
     assert "dataAbsentReason" in found.slots
     assert found.slots["code#default"] == {"text": "未注明项目"}
 

@@ -216,6 +216,10 @@ def test_the_visit_belongs_to_the_patient_of_the_message() -> None:
     assert stated(found, "Encounter").subject == stated(found, "Patient").target.reference
 
 
+def test_blanks_are_no_diagnosis() -> None:
+    assert stated(draft(message("ADT^A08", PID, pv1(), "DG1|1|| ^ ")), "Encounter").members == ()
+
+
 def test_two_diagnoses_under_one_set_id_stay_two() -> None:
     found = stated(draft(message("ADT^A01", PID, pv1(), "DG1|1||I10^高血压|||A", "DG1|1||I11^心脏病|||A")), "Encounter")
     assert [member.key.value for member in found.members] == ["V1:A:1", "V1:A:1.2"]

@@ -2,9 +2,9 @@
 
 Paths: `PID-5` gives the components of each repeat as a tuple; `PID-5.1` one component of each repeat as text;
 `OBX-5:text` each repeat whole and unsplit, `OBX-5:name` what each repeat of a coded element is called. Escapes are
-resolved. `""` gives `DELETED`; as a repeat or component beside
-others it is empty. A path is looked up in the node at hand and then in those around it (`hie.wire.hl7v2_group`), so a
-result sees its OBR and its PID.
+resolved. `""` gives `DELETED`; as a repeat or component beside others it is empty, as one of blanks always is. A
+path is looked up in the node at hand and then in those around it (`hie.wire.hl7v2_group`), so a result sees its OBR and
+its PID.
 Contexts: `OBR` the order groups of a message, `OBX` the results of an order, any other segment name one node each.
 """
 
@@ -114,7 +114,8 @@ def _take(component: str | None, form: str | None) -> Take:
             raw = parts[index] if index < len(parts) and parts[index] != _DELETION else ""
         elif index:
             return ""
-        return _text(raw, segment) if delimiters.escape in raw else raw
+        text = _text(raw, segment) if delimiters.escape in raw else raw
+        return "" if text.isspace() else text
 
     return take
 
@@ -135,7 +136,7 @@ def _components(raw: str, segment: Segment) -> tuple[str, ...]:
     parts = ["" if part == _DELETION else part for part in raw.split(segment.delimiters.component)]
     if segment.delimiters.escape in raw:
         parts = [_text(part, segment) for part in parts]
-    return tuple(parts) if any(parts) else ()
+    return tuple(parts) if any(part and not part.isspace() for part in parts) else ()
 
 
 def _known(paths: set[str], ignored: frozenset[str]) -> tuple[dict[str, set[int]], dict[str, set[int]], set[str]]:
