@@ -55,7 +55,7 @@ def location(value: Sequence[str], context: Any) -> dict[str, Any] | None:
 
 def _part(value: Sequence[str], number: int, context: Any) -> str:
     text = value[number - 1].strip() if 0 < number <= len(value) else ""
-    if text in _NULL:
+    if text.translate(_HALF_WIDTH) in _NULL:
         context.note("null-text")
         return ""
     return text

@@ -35,14 +35,16 @@ class Group:
         self.flat: list[tuple[str, Segment]] = []
 
     def find(self, name: str) -> Sequence[Segment]:
-        """The segments of that name here, else in the nearest node around; a note is never taken from around."""
+        """The segments of that name here, else in the nearest node around; a note is never taken from around. The
+        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2)."""
         node: Group | None = self
         while node is not None:
             found = node.segments.get(name)
             if found:
                 return found
             node = node.parent if name != "NTE" else None
-        return ()
+        orders = self.groups.get(ORDER, ()) if name in ("ORC", ORDER) else ()
+        return orders[0].segments.get(name, ()) if orders else ()
 
     def each(self, name: str) -> Sequence["Group"]:
         """The groups of that name; for other segments, here or around, one node for each, made on the fly."""

@@ -50,7 +50,7 @@ def test_the_shared_card_is_no_key() -> None:
     assert one != other
 
 
-@pytest.mark.parametrize("ids", ["C9^^^^IDCard", "^^^^LocalID", "-^^^^LocalID", ""])
+@pytest.mark.parametrize("ids", ["C9^^^^IDCard", "^^^^LocalID", "-^^^^LocalID", "－^^^^LocalID", ""])
 def test_without_local_id_the_message_is_rejected(ids: str) -> None:
     found = draft(person(ids))
     assert [(f.code, f.path) for f in found.findings if f.severity.rank == 3] == [("key-missing", "PID-3")]
@@ -149,7 +149,9 @@ def test_code_and_name_that_contradict_each_other() -> None:
     assert ([c["code"] for c in status["coding"]], status["text"]) == (["20", "M"], "离婚")
 
 
-@pytest.mark.parametrize("sent", ["12000008004", "^^^^^^^^12000008004", "^^^^^^^^^^^12000008004", "120 0000 8004"])
+@pytest.mark.parametrize(
+    "sent", ["12000008004", "^^^^^^^^12000008004", "^^^^^^^^^^^12000008004", "120 0000 8004", "-^^^^^^^^12000008004"]
+)
 def test_the_places_of_a_phone_number(sent: str) -> None:
     assert slots(draft(person(f13=sent)), "Patient")["telecom[]#home"] == [
         {"system": "phone", "value": "12000008004", "use": "mobile"}
@@ -160,6 +162,23 @@ def test_a_work_phone_and_addresses_by_type() -> None:
     found = slots(draft(person(f11="甲路1号^^^^^^H~乙路2号^^^^^^O~同上^^^^^^N", f14="051260000000")), "Patient")
     assert found["address[]"] == [{"use": "home", "text": "甲路1号"}, {"use": "work", "text": "乙路2号"}]
     assert found["telecom[]#work"] == [{"system": "phone", "value": "051260000000", "use": "work"}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (
+            "甲路1号^^苏州市^江苏省^215200^CHN^^^吴江区",
+            {"text": "甲路1号", "city": "苏州市", "district": "吴江区", "state": "江苏省", "postalCode": "215200"}
+            | {"country": "CHN"},
+        ),
+        ("^^苏州市^江苏省^-", {"text": "江苏省苏州市", "city": "苏州市", "state": "江苏省"}),
+        ("甲路1号^2幢", {"text": "甲路1号", "line": ["甲路1号", "2幢"]}),
+    ],
+)
+def test_the_parts_of_an_address(sent: str, expected: dict[str, object]) -> None:
+    (found,) = slots(draft(person(f11=sent)), "Patient")["address[]"]
+    assert found == expected
 
 
 @pytest.mark.parametrize(
@@ -197,6 +216,7 @@ def test_relatives_allergies_and_insurance() -> None:
         "NK1|2|李五|SON^儿子",
         "AL1|1|DA|^青霉素",
         "AL1|2||无",
+        "AL1|3|FA|S01^花生",
         "IN1|1|01",
     )
     members = {(m.key.kind, m.key.value): m.slots for m in stated(draft(body), "Patient").members}
@@ -205,6 +225,8 @@ def test_relatives_allergies_and_insurance() -> None:
     assert members["allergy", "L1:1"]["code"] == {"text": "青霉素"}
     assert members["allergy", "L1:1"]["category[]"] == ["medication"]
     assert members["allergy", "L1:2"]["code"] == {"text": "无"}
+    (coding,) = members["allergy", "L1:3"]["code"]["coding"]
+    assert (coding["system"], coding["code"]) == (f"https://hie.example.org/id/{WJYY}/allergen", "S01")
     assert members["coverage", "L1:1"]["type"]["coding"][0]["code"] == "01"
 
 

@@ -44,6 +44,19 @@ def test_the_report() -> None:
     assert (specimen.listed, specimen.slots["receivedTime"]) == ("specimen[]", "2026-04-01T08:10:00+08:00")
 
 
+@pytest.mark.parametrize("sent", ["0101^李检", "0101&李&检^20260401090000", "&李检", "李检"])
+def test_the_interpreter_is_named_in_the_form_of_hl7_too(sent: str) -> None:
+    found = slots(draft(report(f"{OBR}|||||||{sent}~0102^王^验")), "DiagnosticReport")
+    assert found["resultsInterpreter[]"] == [{"display": "李检"}, {"display": "王验"}]
+
+
+def test_a_code_in_the_other_place_of_a_coded_element_is_found() -> None:
+    bodies = (report(OBR.replace("XCG^血常规", "^^^XCG^血常规")), order("ORC|NW|SQ1", "OBR|1|||^^^XCG^血常规"))
+    for body, kind in zip(bodies, ("DiagnosticReport", "ServiceRequest"), strict=True):
+        found = draft(body)
+        assert (slots(found, kind)["code"]["coding"][0]["code"], codes(found)) == ("XCG", [])
+
+
 def test_two_quotes_in_a_report_state_nothing() -> None:
     quoted = 'OBR|1|""|B1|""|||""|||||||""|""|||||||""|||""'
     found = draft(report(quoted, 'NTE|1||""', "NTE|2||已复查", 'OBX|1|NM|""||""|""|""|""|||""|||""||""'))
@@ -73,6 +86,17 @@ def test_the_order_key_is_report_time_then_sending_time() -> None:
         "20260401040000000000",
         "C1",
     ]
+
+
+def test_the_first_order_dates_what_a_message_says_about_person_and_visit() -> None:
+    found = draft(report(pv1(), OBR, OBR.replace("|B1|", "|B2|").replace("|20260401090000|", "|20260401093000|")))
+    assert [(c.target.type, c.order[:12]) for c in found.contributions] == [
+        ("Patient", "202604010100"),
+        ("Encounter", "202604010100"),
+        ("DiagnosticReport", "202604010100"),
+        ("DiagnosticReport", "202604010130"),
+    ]
+    assert stated(draft(order("ORC|NW|SQ1|||||||20260401070000")), "Patient").order.startswith("20260331230000")
 
 
 def test_a_report_number_is_a_key() -> None:
@@ -127,6 +151,7 @@ def test_result_status(sent: str, expected: str) -> None:
         ),
         ("OBX|1|SN|CRP||>^100|mg/L||" + NEUTRAL, {"valueQuantity": {"value": Decimal(100), "comparator": ">"}}),
         ("OBX|1|SN|CRP||<0.5|mg/L||" + NEUTRAL, {"valueQuantity": {"value": Decimal("0.5"), "comparator": "<"}}),
+        ("OBX|1|SN|CRP||=^5|mg/L||" + NEUTRAL, {"valueQuantity": {"value": Decimal(5), "unit": "mg/L"}}),
         ("OBX|1|NM|UPRO||3|^个/HP||" + NEUTRAL, {"valueQuantity": {"unit": "个/HP", "code": "/[HPF]"}}),
         ("OBX|1|NM|WBC||5|10^9/L||" + NEUTRAL, {"valueQuantity": {"unit": "10^9/L", "code": "10*9/L"}}),
         ("OBX|1|NM|WBC||5|g/L^克每升||" + NEUTRAL, {"valueQuantity": {"unit": "g/L", "code": "g/L"}}),
@@ -137,8 +162,9 @@ def test_quantities(obx: str, expected: dict[str, dict[str, object]]) -> None:
     assert {name: found[name] for name in expected["valueQuantity"]} == expected["valueQuantity"]
 
 
-def test_a_result_without_anything_is_absent_too() -> None:
-    (found,) = results("OBX|1")
+@pytest.mark.parametrize("obx", ["OBX|1", "OBX|1|ST| ", "OBX|1|ST|^^^　|| ", "OBX|1|CE|\\X20\\||^ "])
+def test_a_result_without_anything_is_absent_too(obx: str) -> None:
+    (found,) = results(obx)
     assert "dataAbsentReason" in found.slots
     assert found.slots["code#default"] == {"text": "未注明项目"}
 
@@ -204,6 +230,27 @@ def test_an_item_in_obx_3_4_is_one_of_the_items_all_the_same() -> None:
 def test_repeats_of_coded_values_are_lines_too() -> None:
     assert value("OBX|1|CE|A^a||1^甲~2^乙") == {"valueCodeableConcept": {"text": "甲\n乙"}}
     assert value("OBX|1|CE|A^a||1~2") == {"valueCodeableConcept": {"text": "1\n2"}}
+    assert value("OBX|1|CE|A^a||1^甲~乙") == {"valueCodeableConcept": {"text": "甲\n乙"}}
+
+
+@pytest.mark.parametrize("sent", ["^^^POS^阳性", "^^^^^^^^阳性", "阳性", "^^^阳性"])
+def test_a_coded_value_is_found_wherever_it_is_named(sent: str) -> None:
+    assert value(f"OBX|1|CWE|A^a||{sent}")["valueCodeableConcept"]["text"] == "阳性"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "expected"),
+    [
+        ("DT", "20260301", {"valueDateTime": "2026-03-01"}),
+        ("TS", "202603010830", {"valueDateTime": "2026-03-01T08:30:00+08:00"}),
+        ("TS", "2026", {"valueDateTime": "2026"}),
+        ("DT", "不详", {"valueString": "不详"}),
+        ("DT", "19000101", None),
+        ("TM", "0830", {"valueString": "0830"}),
+    ],
+)
+def test_a_date_or_time_is_no_number(kind: str, sent: str, expected: object) -> None:
+    assert value(f"OBX|1|{kind}|LMP^末次月经||{sent}") == expected
 
 
 def test_the_name_of_a_specimen_is_that_of_its_code() -> None:
@@ -267,12 +314,22 @@ def test_comments_belong_to_what_precedes_them_whatever_stands_between() -> None
     assert set(found.unmapped) == {"PID/NTE", "ZLB", "ZLX", "QQQ"}
 
 
-def test_a_copied_range_is_no_performer() -> None:
+@pytest.mark.parametrize("limits", ["3.5-5.3", "3.5~5.3", "3.5^5.3"])
+def test_a_copied_range_is_no_performer(limits: str) -> None:
     copied, named = results(
-        "OBX|1|NM|K^钾||4|mmol/L|3.5-5.3|N|||F|||||3.5-5.3", "OBX|2|NM|K^钾||4|mmol/L|3.5-5.3|N|||F|||||0101^李检"
+        f"OBX|1|NM|K^钾||4|mmol/L|{limits}|N|||F|||||{limits}",
+        f"OBX|2|NM|K^钾||4|mmol/L|{limits}|N|||F|||||0101^李^检~0102^王验",
     )
     assert "performer[]" not in copied.slots
-    assert named.slots["performer[]"] == [{"display": "李检"}]
+    assert named.slots["performer[]"] == [{"display": "李检"}, {"display": "王验"}]
+
+
+def test_a_tilde_in_a_range_separates_its_limits() -> None:
+    found = draft(report(OBR, "OBX|1|NM|K^钾||6|mmol/L|3.5~5.3|N" + NEUTRAL))
+    (result,) = (m for m in stated(found, "DiagnosticReport").members if m.key.type == "Observation")
+    (limits,) = result.slots["referenceRange[]"]
+    assert (limits["text"], str(limits["low"]["value"]), str(limits["high"]["value"])) == ("3.5~5.3", "3.5", "5.3")
+    assert codes(found) == ["range-flag-conflict"]
 
 
 def test_the_time_of_a_result() -> None:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from hie.fold.finish import finish
+from hie.fold.fold import fold
 from tests.mapping.wujiang import PID, WJZY, codes, draft, message, pv1, slots, stated
 
 WARDS = "https://hie.example.org/id/12320509MBHE01015B/2.16.156.10011.1.27"
@@ -81,9 +83,16 @@ def test_classes(sent: str, expected: str) -> None:
 
 
 def test_a_class_that_is_not_sent_changes_nothing_but_a_visit_has_one() -> None:
-    first, default = (c for c in draft(message("ADT^A08", PID, pv1(f2=""))).contributions if c.target.type != "Patient")
-    assert "class" not in first.slots
-    assert (default.seed, default.target, default.slots["class"]["code"]) == (True, first.target, "AMB")
+    found = slots(draft(message("ADT^A08", PID, pv1(f2=""))), "Encounter")
+    assert ("class" not in found, found["class#default"]["code"]) == (True, "AMB")
+
+
+def test_a_report_that_names_class_and_start_wins_over_the_default() -> None:
+    update = stated(draft(message("ADT^A08", PID, pv1(f2=""))), "Encounter")
+    obr = "OBR|1||R1|CBC^血常规" + "|" * 18 + "20260401130000|||F"
+    named = stated(draft(message("ORU^R01", PID, pv1(f2="E", f44="20260401070000"), obr, f7="20260402")), "Encounter")
+    (visit,) = finish(fold(update.target.reference, [update, named]), resolve=str)
+    assert (visit["class"]["code"], visit["period"]["start"]) == ("EMER", "2026-04-01T07:00:00+08:00")
 
 
 @pytest.mark.parametrize(("event", "expected"), [("A06", "IMP"), ("A07", "AMB")])
@@ -127,6 +136,7 @@ def test_the_usual_location_and_that_of_wjzy() -> None:
 
 
 def test_a_ward_code_is_an_identifier() -> None:
+    assert stated(draft(message("ADT^A01", PID, pv1(f3="－^／"))), "Encounter").events[0].location is None
     body = message("ADT^A01", PID, pv1(f3="Ｗ１^^^^^^^^一病区"))
     place = stated(draft(body), "Encounter").events[0].location
     assert place == {"location": {"identifier": {"system": WARDS, "value": "W1"}, "display": "一病区"}}
@@ -167,10 +177,21 @@ def test_start_ways_and_the_doctor() -> None:
 
 def test_diagnoses_are_members_and_listed_with_their_use() -> None:
     found = stated(
-        draft(message("ADT^A03", PID, pv1(), "DG1|1||J18.900^肺炎^I10|||F", "DG1|2||^胸腔积液|||", "DG1|3||R05|||A")),
+        draft(
+            message(
+                "ADT^A03",
+                PID,
+                pv1(),
+                "DG1|1||J18.900^肺炎^I10|||F",
+                "DG1|2||^胸腔积液|||",
+                "DG1|3||R05|||A",
+                "DG1|4||^^^E11^糖尿病|||Ａ",
+            )
+        ),
         "Encounter",
     )
-    assert [m.key.value for m in found.members] == ["V1:F:1", "V1:W:2", "V1:A:3"]
+    assert [m.key.value for m in found.members] == ["V1:F:1", "V1:W:2", "V1:A:3", "V1:A:4"]
+    assert found.members[3].slots["code"]["coding"][0]["code"] == "E11"
     assert found.members[1].slots["code"] == {"text": "胸腔积液"}
     assert found.members[0].slots["code"]["coding"][0]["system"] == "urn:oid:2.16.156.10011.2.3.3.11"
     uses = {
@@ -179,7 +200,7 @@ def test_diagnoses_are_members_and_listed_with_their_use() -> None:
         if slot.startswith("diagnosis[]#")
     }
     ids = [f"diagnosis[]#{m.key.id}" for m in found.members]
-    assert uses == dict(zip(ids, ["DD", "CM", "AD"], strict=True))
+    assert uses == dict(zip(ids, ["DD", "CM", "AD", "AD"], strict=True))
 
 
 def test_a_field_is_deleted_by_two_quotes() -> None:
@@ -193,6 +214,10 @@ def test_the_class_cannot_be_deleted() -> None:
 def test_the_visit_belongs_to_the_patient_of_the_message() -> None:
     found = draft(message("ADT^A08", PID, pv1()))
     assert stated(found, "Encounter").subject == stated(found, "Patient").target.reference
+
+
+def test_blanks_are_no_diagnosis() -> None:
+    assert stated(draft(message("ADT^A08", PID, pv1(), "DG1|1|| ^ ")), "Encounter").members == ()
 
 
 def test_two_diagnoses_under_one_set_id_stay_two() -> None:

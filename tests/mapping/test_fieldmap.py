@@ -217,7 +217,7 @@ def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None
     shared.mkdir(parents=True)
     (shared / "x.toml").write_text('[[resource]]\ntype = "Patient"\nkey = { kind = "k", value = "P" }\n')
     found = problems(tmp_path, GOOD.replace("order =", 'include = ["shared/x.toml"]\norder ='))
-    assert found == ["f/shared/x.toml:3:7: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text)"]
+    assert found == ["f/shared/x.toml:3:7: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text, OBX-5:name)"]
 
 
 def test_maps_of_feeds_without_adapter_are_left_alone(tmp_path: Path) -> None:

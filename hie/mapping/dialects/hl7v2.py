@@ -1,9 +1,10 @@
 """HL7 v2 as a source language.
 
 Paths: `PID-5` gives the components of each repeat as a tuple; `PID-5.1` one component of each repeat as text;
-`OBX-5:text` each repeat whole and unsplit. Escapes are resolved. `""` gives `DELETED`; as a repeat or component beside
-others it is empty. A path is looked up in the node at hand and then in those around it (`hie.wire.hl7v2_group`), so a
-result sees its OBR and its PID.
+`OBX-5:text` each repeat whole and unsplit, `OBX-5:name` what each repeat of a coded element is called. Escapes are
+resolved. `""` gives `DELETED`; as a repeat or component beside others it is empty, as one of blanks always is. A
+path is looked up in the node at hand and then in those around it (`hie.wire.hl7v2_group`), so a result sees its OBR and
+its PID.
 Contexts: `OBR` the order groups of a message, `OBX` the results of an order, any other segment name one node each.
 """
 
@@ -17,9 +18,12 @@ from hie.wire.hl7v2_group import Group
 from hie.wire.hl7v2_segments import SEGMENTS, is_segment
 
 _SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
-_PATH = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)(?:\.(?P<component>[1-9]\d*)|(?P<text>:text))?")
+_PATH = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)(?:\.(?P<component>[1-9]\d*)|:(?P<form>text|name))?")
 _IGNORED = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*|\*)")
 _DELETION = '""'
+_NAMES = (1, 4, 8, 0, 3)
+"""Where a coded element is called something, the best first: name, other name, original text, code, other code
+(HL7 v2.5.1 §2.A.13)."""
 
 Take = Callable[[str, Segment], Value]
 
@@ -30,11 +34,11 @@ class Hl7v2:
     name = "hl7v2"
 
     def compile_path(self, path: str) -> ReadPath:
-        """`PID-5`, `PID-5.1`, `NTE-3:text`."""
+        """`PID-5`, `PID-5.1`, `NTE-3:text`, `OBX-5:name`."""
         match = _PATH.fullmatch(path)
         if match is None:
-            raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, NTE-3:text)")
-        return _reader(match["segment"], int(match["field"]), _take(match["component"], match["text"]))
+            raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, NTE-3:text, OBX-5:name)")
+        return _reader(match["segment"], int(match["field"]), _take(match["component"], match["form"]))
 
     def compile_context(self, path: str) -> Callable[[Group], Iterable[Group]]:
         """A segment name."""
@@ -96,9 +100,9 @@ def _values(raw: str, segment: Segment, take: Take) -> Sequence[Value]:
     return [value for part in raw.split(repeat) if part and part != _DELETION and (value := take(part, segment))]
 
 
-def _take(component: str | None, text: str | None) -> Take:
-    if text:
-        return _text
+def _take(component: str | None, form: str | None) -> Take:
+    if form:
+        return _text if form == "text" else _name
     if component is None:
         return _components
     index = int(component) - 1
@@ -110,7 +114,8 @@ def _take(component: str | None, text: str | None) -> Take:
             raw = parts[index] if index < len(parts) and parts[index] != _DELETION else ""
         elif index:
             return ""
-        return _text(raw, segment) if delimiters.escape in raw else raw
+        text = _text(raw, segment) if delimiters.escape in raw else raw
+        return "" if text.isspace() else text
 
     return take
 
@@ -122,11 +127,16 @@ def _text(raw: str, segment: Segment) -> str:
     return without_controls(unescape(raw, delimiters, segment.charset))
 
 
+def _name(raw: str, segment: Segment) -> str:
+    parts = _components(raw, segment)
+    return next((parts[n] for n in _NAMES if n < len(parts) and parts[n].strip()), "")
+
+
 def _components(raw: str, segment: Segment) -> tuple[str, ...]:
     parts = ["" if part == _DELETION else part for part in raw.split(segment.delimiters.component)]
     if segment.delimiters.escape in raw:
         parts = [_text(part, segment) for part in parts]
-    return tuple(parts) if any(parts) else ()
+    return tuple(parts) if any(part and not part.isspace() for part in parts) else ()
 
 
 def _known(paths: set[str], ignored: frozenset[str]) -> tuple[dict[str, set[int]], dict[str, set[int]], set[str]]:

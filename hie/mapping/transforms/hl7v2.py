@@ -12,14 +12,21 @@ from hie.base.systems import NATIONAL_ID, OID
 from hie.base.text import half_width
 from hie.mapping.codes import CodeRow
 from hie.mapping.context import Context
+from hie.mapping.transforms.dates import date_time
 from hie.mapping.transforms.identifiers import identifier, national_id, number
 from hie.mapping.transforms.names import address, human_name, name_text, phone
 from hie.mapping.transforms.results import interpretation, observation_result
+from hie.mapping.transforms.texts import present
 
 STAFF = f"{OID}.1.4"
 ORDER_NUMBER = f"{OID}.1.24"
 _NATIONAL_KIND = NATIONAL_ID.removeprefix("urn:oid:")
 _NATIONAL_SHAPE = re.compile(r"\d{17}[\dXx]", re.ASCII)
+_ADDRESS = {"city": 3, "state": 4, "postalCode": 5, "country": 6, "district": 9}
+"""Part of an Address -> component of XAD (HL7 v2.5.1 §2.A.85)."""
+
+_CODED = frozenset({"CE", "CWE"})
+_DATES = frozenset({"DT", "TS", "DTM"})
 _EXPONENT = re.compile(r"[×xX*]?10\^\d")
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
@@ -87,14 +94,20 @@ def person_name(value: tuple[str, ...], context: Context, *, use: str | None = N
 
 
 def postal_address(value: tuple[str, ...], context: Context, *, uses: Mapping[str, str]) -> dict[str, Any] | None:
-    """XAD with the whole address in XAD.1; `uses` gives the FHIR use for XAD.7."""
-    return address(value[0], context, use=uses.get(_part(value, 7)))
+    """XAD with the whole address in XAD.1, else put together from its parts (common rules §5.4); `uses` gives the FHIR
+    use for XAD.7."""
+    sent: dict[str, Any] = {name: present(_part(value, n), context) for name, n in _ADDRESS.items()}
+    street, more = (present(_part(value, n), context) for n in (1, 2))
+    if more:
+        sent["line"] = [line for line in (street, more) if line]
+    whole = street or "".join(part for part in (sent["state"], sent["city"], sent["district"], more) if part)
+    return address({**sent, "text": whole}, context, use=uses.get(_part(value, 7)))
 
 
 def telephone(value: tuple[str, ...], context: Context, *, use: str | None = None) -> dict[str, Any] | None:
-    """XTN: the number in XTN.1, else XTN.9, else XTN.12."""
-    sent = _part(value, 1) or _part(value, 9) or _part(value, 12)
-    return phone(sent, context, use=use) if sent else None
+    """XTN: the number in XTN.1, else XTN.9, else XTN.12; null text is no number."""
+    found = (phone(_part(value, n), context, use=use) for n in (1, 9, 12))
+    return next((one for one in found if one is not None), None)
 
 
 def staff(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
@@ -126,11 +139,17 @@ def staff_name(value: tuple[str, ...], context: Context) -> dict[str, Any] | Non
     return {"display": name} if name else None
 
 
+def interpreter(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
+    """NDL as a Reference with the name only: number and names are sub-components of its first component, times follow
+    (HL7 v2.5.1 §2.A.47); the usual `number^name` of the region as well."""
+    parts = value[0].split("&")
+    return staff_name(tuple(parts) if len(parts) > 1 and parts[0].isascii() else value, context)
+
+
 def performer(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
-    """OBX-16 (parts OBX-16.1, OBX-16.2, OBX-16:text, OBX-7:text); a copied reference range is no performer."""
-    if value[2] == value[3]:
-        return None
-    return staff_name((value[0], value[1]), context)
+    """XCN in OBX-16 as a Reference with the name only; a reference range copied from OBX-7 is no performer."""
+    result = context.node.segment
+    return None if result.field(16).strip() == result.field(7).strip() else staff_name(value, context)
 
 
 def yes(value: str, context: Context) -> bool | None:
@@ -149,7 +168,7 @@ def order(value: str, context: Context) -> dict[str, Any] | None:
 
 def diagnosis(value: str, context: Context, *, table: str, default: str) -> dict[str, Any]:
     """An item of Encounter.diagnosis that refers to the Condition at work; its use by a code map from DG1-6."""
-    row = context.code(table, value.strip() or default)
+    row = context.code(table, half_width(value).strip() or default)
     found: dict[str, Any] = {"condition": {"reference": context.current.reference if context.current else ""}}
     if row is None:
         context.note("code-unknown")
@@ -161,11 +180,12 @@ def diagnosis(value: str, context: Context, *, table: str, default: str) -> dict
 def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict[str, Any]:
     """The slots of one OBX: `value[x]` or `dataAbsentReason`, `referenceRange[]`, `interpretation[]` (Wujiang §5.2).
 
-    The parts are OBX-2, OBX-5 whole, OBX-5.1 and 5.2 (repeats of all three as lines), OBX-5.3 and 5.4, OBX-6 whole,
-    6.1, 6.2, OBX-7 whole, OBX-8 (repeats joined by `~`), and if given what stands for an empty OBX-5 (culture text in
-    OBX-3.5). `flags` is the code map of OBX-8.
+    The parts are OBX-2, OBX-5 whole and its names (repeats of both as lines), OBX-5.1 to 5.4, OBX-6 whole, 6.1, 6.2,
+    OBX-7 whole (`~` in it separates limits and nothing else, common rules §7.3), OBX-8 (repeats joined by `~`), and if
+    given what stands for an empty OBX-5 (culture text in OBX-3.5). `flags` is the code map of OBX-8.
     """
-    declared, whole, first, second, third, fourth, unit, unit_code, unit_name, reference, sent_flags, *instead = value
+    declared, whole, name, *number, unit, unit_code, unit_name, reference, sent_flags = value[:12]
+    instead = value[12:]
     concepts = []
     context.path = "OBX-8"
     for flag in sent_flags.split("~"):
@@ -175,9 +195,11 @@ def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict
     context.path = "OBX-5"
     text = whole or (instead[0] if instead else "")
     if declared == "SN" and whole and "\n" not in whole:
-        text = f"{first}{second}{third}{fourth}"
-    elif declared in ("CE", "CWE") and whole:
-        text = second or first
+        text = "".join(number).removeprefix("=")
+    elif declared in _CODED and whole:
+        text = name
+    elif declared in _DATES and read(half_width(text).strip()):
+        text = date_time(text, context) or ""
     slots = observation_result(
         text,
         context,
@@ -186,9 +208,18 @@ def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict
         reference=reference,
         flags=concepts,
     )
-    if declared in ("CE", "CWE") and "valueString" in slots.get("value[x]", {}):
-        slots["value[x]"] = {"valueCodeableConcept": {"text": slots["value[x]"]["valueString"]}}
+    if "value[x]" in slots:
+        slots["value[x]"] = _as_declared(slots["value[x]"], declared, text)
     return slots
+
+
+def _as_declared(found: dict[str, Any], declared: str, text: str) -> dict[str, Any]:
+    """The value as its type in OBX-2 wants it: words of a coded one are a concept, a date or time is no number."""
+    if declared in _CODED and "valueString" in found:
+        return {"valueCodeableConcept": {"text": found["valueString"]}}
+    if declared in _DATES and read(text):
+        return {"valueDateTime": text}
+    return {"valueString": text} if declared in _DATES or declared == "TM" else found
 
 
 def _unit(whole: str, code: str, name: str) -> str:
@@ -204,6 +235,7 @@ TRANSFORMS: dict[str, Callable[..., Any]] = {
     "hl7-address": postal_address,
     "hl7-diagnosis": diagnosis,
     "hl7-identifiers": identifiers,
+    "hl7-interpreter": interpreter,
     "hl7-name": person_name,
     "hl7-observation": observation,
     "hl7-order": order,

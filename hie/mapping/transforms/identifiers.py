@@ -14,10 +14,8 @@ _TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 def number(value: Any, context: Notes) -> str | None:
     """An identifier value: trimmed, full width made ASCII; null text is no value, over 64 characters too long."""
-    text = present(value, context)
-    if text is None:
-        return None
-    normal = trimmed(half_width(text))
+    text = trimmed(value)
+    normal = present(half_width(text), context) if text is not None else None
     return normal if normal and fits(normal, "code", context) else None
 
 

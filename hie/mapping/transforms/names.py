@@ -14,7 +14,7 @@ COMPOUND_SURNAMES = frozenset(
 """Surnames of two characters; every other name of Han characters has a surname of one."""
 
 _MOBILE = re.compile(r"1\d{10}", re.ASCII)
-_PARTS = ("line", "city", "district", "state", "postalCode")
+_PARTS = ("line", "city", "district", "state", "postalCode", "country")
 
 
 def split_name(name: str) -> tuple[str, str] | None:

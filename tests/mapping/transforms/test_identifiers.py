@@ -23,6 +23,8 @@ NI = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "co
         ("E00000001", "E00000001", ["id-checksum"]),
         ("-", None, ["null-text"]),
         ("无", None, ["null-text"]),
+        ("－", None, ["null-text"]),
+        (" ＮＵＬＬ", None, ["null-text"]),
         (None, None, []),
     ],
 )
