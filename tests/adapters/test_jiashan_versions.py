@@ -86,6 +86,17 @@ async def test_a_parent_that_is_not_known_is_not_made() -> None:
     assert reference["relatesTo"] == [{"code": "replaces", "target": KNOWN_AS}]
 
 
+@pytest.mark.parametrize("version", ["-1", "2"])
+@pytest.mark.parametrize("turned", [False, True])
+async def test_nor_is_it_made_by_what_becomes_of_the_document_that_names_it(version: str, turned: bool) -> None:
+    later = changed(
+        "02", (ID, NEW_ID), (TIME, TIME.replace("1115", "1415")), (VERSION, f"<versionNumber>{version}</versionNumber>")
+    )
+    exchange = await sent(*((later, REPLACING) if turned else (REPLACING, later)))
+    (reference,) = await exchange.all("DocumentReference")
+    assert reference["masterIdentifier"]["value"] == NEW_ID
+
+
 @pytest.mark.parametrize("order", list(permutations([FIRST, REPLACING, WITHDRAWN])))
 async def test_withdrawing_a_replaced_document_leaves_the_new_one(order: tuple[bytes, ...]) -> None:
     exchange = await sent(*order)
