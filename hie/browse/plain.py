@@ -1,6 +1,6 @@
 """Everything that opens without a page of its own: prescriptions, procedures, diagnoses, single results, summaries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hie.browse.chart import Chart
@@ -95,12 +95,15 @@ def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
 
 
 def _composition(chart: Chart, resource: Resource, event: Event) -> Plain:
-    parts = tuple(
-        Part(text_of(s, "title") or concept_text(first(s, "code")), div_text(text_of(first(s, "text"), "div")))
-        for s in items(resource, "section")
-    )
     facts = (("fact.authored", shown(text_of(resource, "date"))),)
-    return Plain(event, _filled(facts), parts=parts)
+    return Plain(event, _filled(facts), parts=tuple(_parts(resource)))
+
+
+def _parts(resource: Resource) -> Iterator[Part]:
+    """The sections of a Composition, each before those in it."""
+    for s in items(resource, "section"):
+        yield Part(text_of(s, "title") or concept_text(first(s, "code")), div_text(text_of(first(s, "text"), "div")))
+        yield from _parts(s)
 
 
 def _filled(facts: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
