@@ -658,4 +658,4 @@ def test_a_patient_whose_name_has_parts() -> None:
 
 def test_an_address_of_a_postal_code_only() -> None:
     body = re.sub(rb"<addr.*?</addr>", b"<addr><city/><postalCode>314100</postalCode></addr>", sample("07"), flags=re.S)
-    assert slots(draft(body), "Patient")["address[]"] == [{"postalCode": "314100"}]
+    assert slots(draft(body), "Patient")["address[]"] == [{"text": "314100", "postalCode": "314100"}]

@@ -39,14 +39,13 @@ def document_address(node: Any, context: Context) -> dict[str, Any] | None:
     parts = {child.tag: text for child in node if isinstance(child.tag, str) and (text := present(child.text, context))}
     local = [parts.get(name, "") for name in ("township", "streetName", "houseNumber")]
     text = "".join([*(parts.get(name, "") for name in ("state", "city", "county")), *local])
-    whole: dict[str, Any] = {"text": text or trimmed(node.text)}
+    whole: dict[str, Any] = {"text": text or trimmed(node.text) or parts.get("postalCode")}
     if any(local):
         whole["line"] = ["".join(local)]
     for element, part in (("city", "city"), ("district", "county"), ("state", "state"), ("postalCode", "postalCode")):
         if part in parts:
             whole[element] = parts[part]
-    postal = {"postalCode": parts["postalCode"]} if "postalCode" in parts else None
-    return address(whole, context) or postal
+    return address(whole, context)
 
 
 def place(node: Any, context: Context) -> dict[str, Any] | None:
