@@ -659,3 +659,9 @@ def test_a_patient_whose_name_has_parts() -> None:
 def test_an_address_of_a_postal_code_only() -> None:
     body = re.sub(rb"<addr.*?</addr>", b"<addr><city/><postalCode>314100</postalCode></addr>", sample("07"), flags=re.S)
     assert slots(draft(body), "Patient")["address[]"] == [{"text": "314100", "postalCode": "314100"}]
+
+
+@pytest.mark.parametrize("number", ['<id root="2.16.156.10011.1.24" extension=""/>', ""])
+def test_who_asked_for_a_report_is_named_without_the_number_of_the_order(number: str) -> None:
+    found = draft(changed("02", ('<id root="2.16.156.10011.1.24" extension="SQ810002"/>', number)))
+    assert found.contributions[-1].slots["basedOn[]"] == [{"type": "ServiceRequest", "display": "内科"}]

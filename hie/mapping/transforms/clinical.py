@@ -21,6 +21,7 @@ ICD_9_CM_3 = f"urn:oid:{OID}.2.3.3.12"
 WARD, BED = f"{OID}.1.27", f"{OID}.1.22"
 
 _STAFF = (f"{OID}.1.4", f"{OID}.1.7")
+_DEPARTMENT = "associatedEntity/scopingOrganization/name"
 _V2_0074 = "http://terminology.hl7.org/CodeSystem/v2-0074"
 _UCUM = "http://unitsofmeasure.org"
 _NUMERIC_TYPES = frozenset({"REAL", "PQ", "INT"})
@@ -209,14 +210,17 @@ def _timing(node: Any, context: Context) -> dict[str, Any]:
 
 
 def order_reference(node: Any, context: Context) -> dict[str, Any] | None:
-    """basedOn: a logical reference to the order, with the requesting department (Jiashan interface §3, §6.3)."""
-    text = number(node.get("extension"), context)
-    if text is None:
-        return None
-    department = node.find("../../../participant/associatedEntity/scopingOrganization/name")
+    """basedOn: a logical reference to the order, with the requesting department (Jiashan interface §3, §6.3); from a
+    `participant`, of an order without number, only the department."""
+    numbered = node.tag == "id"
+    department = node.find(f"../../../participant/{_DEPARTMENT}" if numbered else _DEPARTMENT)
     name = present(department.text, context) if department is not None else None
-    system = context.local_system(node.get("root"))
-    found: dict[str, Any] = {"type": "ServiceRequest", "identifier": {"system": system, "value": text}}
+    text = number(node.get("extension"), context) if numbered else None
+    if text is None and (numbered or name is None):
+        return None
+    found: dict[str, Any] = {"type": "ServiceRequest"}
+    if text is not None:
+        found["identifier"] = {"system": context.local_system(node.get("root")), "value": text}
     return {**found, "display": name} if name else found
 
 
