@@ -222,7 +222,7 @@ async def test_discharge_before_admission_leaves_out_the_end() -> None:
     assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-03-08T09:30:00+08:00"})
 
 
-@pytest.mark.parametrize("high", ["19000101", "19000101000000"])
+@pytest.mark.parametrize("high", ["19000101", "19000101000000", " 1900-01-01 "])
 async def test_not_discharged(high: str) -> None:
     exchange = Exchange()
     await exchange.send(changed("07", ('<high value="20260320103000"/>', f'<high value="{high}"/>')))
