@@ -22,6 +22,9 @@ NUMBER = "n"
 NAMESPACE = "urn:hl7-org:v3"
 """The namespace of CDA; the parser may leave it out at once."""
 
+_RELATIONS = {"APND": "appends", "XFRM": "transforms"}
+"""relatedDocument/@typeCode of CDA R2 that is no replacement -> relation."""
+
 _SEPARATOR = "\x1f"
 _COUNT = re.compile(r"[0-9]{1,64}")
 _WITH_NAMESPACE = etree.XPath("descendant-or-self::*[namespace-uri()]")
@@ -29,7 +32,8 @@ _WITH_NAMESPACE = etree.XPath("descendant-or-self::*[namespace-uri()]")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says about the document itself, each as sent, trimmed, half width; empty when missing."""
+    """What the header says about the document itself, each as sent, trimmed, half width; empty when missing. `relation`
+    is what the document does to its `parent`, as DocumentReference.relatesTo.code."""
 
     id: str
     type: str
@@ -39,6 +43,7 @@ class Header:
     version: str
     set_id: str
     parent: str
+    relation: str
 
     @property
     def is_new(self) -> bool:
@@ -148,6 +153,7 @@ def _read_header(root: Any) -> Header:
         version=_text(root.find("versionNumber")) or _attribute(root.find("versionNumber"), "value"),
         set_id=_text(root.find("setId")) or _attribute(root.find("setId"), "extension"),
         parent=_parent(root.find("relatedDocument/parentDocument/id")),
+        relation=_RELATIONS.get(_attribute(root.find("relatedDocument"), "typeCode"), "replaces"),
     )
 
 

@@ -79,6 +79,20 @@ async def test_a_replacement_under_a_new_id(order: tuple[bytes, ...]) -> None:
     assert report["status"] == "corrected"
 
 
+@pytest.mark.parametrize(("type_code", "relation"), [("APND", "appends"), ("XFRM", "transforms")])
+async def test_what_adds_to_a_document_does_not_replace_it(type_code: str, relation: str) -> None:
+    adding = REPLACING.replace(b'typeCode="RPLC"', f'typeCode="{type_code}"'.encode()).replace(b"JY810002", b"JY810009")
+    exchange = await sent(FIRST, adding)
+    old = await exchange.read("DocumentReference", DOCUMENT, ID)
+    new = await exchange.read("DocumentReference", DOCUMENT, NEW_ID)
+    assert old is not None
+    assert new is not None
+    assert (old["status"], new["status"]) == ("current", "current")
+    target = {"reference": f"DocumentReference/{old['id']}", **KNOWN_AS}
+    assert new["relatesTo"] == [{"code": relation, "target": target}]
+    assert "entered-in-error" not in (await results(exchange)).values()
+
+
 async def test_a_parent_that_is_not_known_is_not_made() -> None:
     exchange = Exchange()
     assert await exchange.status(REPLACING) == ("accepted", [])
