@@ -34,8 +34,8 @@ def _section(section: Any) -> dict[str, Any]:
     name = trimmed(code.get("displayName")) if code is not None else None
     title = trimmed(section.findtext("title")) or name
     found: dict[str, Any] = {"title": title} if title else {}
-    number = trimmed(code.get("code")) if code is not None else None
-    if number and code.get("codeSystem", _LOINC_OID) == _LOINC_OID:
+    number = " ".join((code.get("code") or "").split()) if code is not None else ""
+    if number and (trimmed(code.get("codeSystem")) or _LOINC_OID) == _LOINC_OID:
         coding = {"system": LOINC, "code": number}
         found["code"] = {"coding": [{**coding, "display": name} if name else coding]}
     found["text"] = _narrative(section, title or "—")

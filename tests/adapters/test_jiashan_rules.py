@@ -192,6 +192,10 @@ def test_no_allergy() -> None:
             'code="J40.x00" displayName=""',
             {"coding": [{"system": "urn:oid:2.16.156.10011.2.3.3.11", "code": "J40.x00"}]},
         ),
+        (
+            'code=" J40 　x00" displayName=""',
+            {"coding": [{"system": "urn:oid:2.16.156.10011.2.3.3.11", "code": "J40 x00"}]},
+        ),
         ('displayName="支气管炎"', {"text": "支气管炎"}),
     ],
 )
@@ -489,6 +493,11 @@ def test_a_section_that_stands_twice_numbers_its_diagnoses_through() -> None:
 def test_a_section_code_of_blanks_is_none() -> None:
     found = draft(changed("07", ('code="11450-4"', 'code=" "')))
     assert "code" not in slots(found, "Composition")["section[]"][0]
+
+
+def test_a_section_code_of_no_named_system_is_of_loinc() -> None:
+    body = re.sub(rb'(code="11450-4"[^>]*codeSystem=)"[^"]*"', rb'\1""', sample("07"))
+    assert slots(draft(body), "Composition")["section[]"][0]["code"]["coding"][0]["code"] == "11450-4"
 
 
 def test_a_contact_of_a_summary_without_visit_number() -> None:

@@ -100,7 +100,7 @@ def value(node: Any, context: Context) -> str | None:
 
 def coded_entry(node: Any, context: Context, *, system: str) -> dict[str, Any] | None:
     """A CodeableConcept of an open classification: code and name, only the code, or only a text."""
-    code = half_width(trimmed(node.get("code")) or "")
+    code = " ".join(half_width(node.get("code") or "").split())
     name = trimmed(node.get("displayName")) or trimmed("".join(node.itertext()))
     found: dict[str, Any] = {}
     if code and fits(code, "code", context):

@@ -20,7 +20,7 @@ def local_concept(value: Sequence[str], context: Context, *, kind: str = "", sys
     code, name = (trimmed(part) for part in value)
     found: dict[str, Any] = {}
     if code:
-        coding = {"system": system or system_of(kind, context), "code": half_width(code)}
+        coding = {"system": system or system_of(kind, context), "code": " ".join(half_width(code).split())}
         name = context.called(coding["system"], coding["code"], name or "")
         found["coding"] = [{**coding, **({"display": name} if name else {}), "userSelected": True}]
     if name:
