@@ -148,7 +148,7 @@ def _value(value: etree._Element) -> str:
 
 
 def _lines(element: etree._Element) -> list[str]:
-    """Text of a narrative; block elements start new lines, cells are kept apart."""
+    """Text of a narrative; block elements start new lines, cells are kept apart, a raised number is no digit more."""
     lines: list[str] = [""]
     for event, child in etree.iterwalk(element, events=("start", "end")):
         name = _name(child)
@@ -159,6 +159,8 @@ def _lines(element: etree._Element) -> list[str]:
                 lines.append("")
             elif name in ("td", "th") and lines[-1]:
                 lines[-1] += "　"
+            elif name == "sup":
+                lines[-1] += "^"
             lines[-1] += child.text or ""
         elif child is not element:
             if name in _LINES:

@@ -66,6 +66,7 @@ def test_scripts_are_left_out_and_the_allergy_stays() -> None:
 def test_a_narrative_becomes_lines() -> None:
     div = '<div xmlns="http://www.w3.org/1999/xhtml"><p>一</p><script>x</script><ul><li>二</li><li>三</li></ul></div>'
     assert div_text(div) == "一\n二\n三"
+    assert div_text("<div>10<sup>9</sup>/L，H<sub>2</sub>O</div>") == "10^9/L，H2O"
     assert div_text("") == ""
     assert div_text("<div>open") == ""
 
