@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from lxml import etree
 
 from hie.browse.dates import shown
+from hie.wire.clinical_document import drop_namespaces, value_text
 from hie.wire.safexml import parse_xml
 
-_V3 = "{urn:hl7-org:v3}"
 _HEAD = (
     ("fact.document-number", "id", "extension"),
     ("fact.authored", "effectiveTime", "value"),
@@ -80,7 +80,7 @@ def document(data: bytes) -> Document:
     facts = [(key, _attribute(root, path, name)) for key, path, name in _HEAD]
     facts = [(key, _time(value) if key == "fact.authored" else value) for key, value in facts]
     facts += [(key, _words(found)) for key, path in _PEOPLE if (found := _find(root, path)) is not None]
-    sections = root.iterfind(f"{_V3}component/{_V3}structuredBody/{_V3}component/{_V3}section")
+    sections = root.iterfind("component/structuredBody//section")
     return Document(
         True,
         title=_words(_find(root, "title")),
@@ -98,14 +98,16 @@ def div_text(markup: str) -> str:
 
 def _root(data: bytes) -> etree._Element | None:
     root = parse_xml(data).root
-    return root if root is not None and root.tag == f"{_V3}ClinicalDocument" else None
+    if root is not None:
+        drop_namespaces(root)
+    return root if root is not None and root.tag == "ClinicalDocument" else None
 
 
 def _section(section: etree._Element) -> Section:
     code = _find(section, "code")
     title = _words(_find(section, "title")) or (code.get("displayName", "") if code is not None else "")
     text = _find(section, "text")
-    entries = tuple(e for child in section.iterfind(f"{_V3}entry") for e in _entries(child, 0))
+    entries = tuple(e for child in section.iterfind("entry") for e in _entries(child, 0))
     return Section(
         code.get("code", "") if code is not None else "",
         title,
@@ -142,13 +144,12 @@ def _entry(statement: etree._Element, depth: int) -> Entry:
 
 
 def _value(value: etree._Element) -> str:
-    text = value.get("displayName") or value.get("value") or _words(value)
     code = value.get("code", "") if value.get("displayName") else ""
-    return " ".join(part for part in (text, value.get("unit", ""), f"({code})" if code else "") if part)
+    return " ".join(part for part in (value_text(value), f"({code})" if code else "") if part)
 
 
 def _lines(element: etree._Element) -> list[str]:
-    """Text of a narrative; block elements start new lines, cells are kept apart."""
+    """Text of a narrative; block elements start new lines, cells are kept apart, a raised number is no digit more."""
     lines: list[str] = [""]
     for event, child in etree.iterwalk(element, events=("start", "end")):
         name = _name(child)
@@ -159,6 +160,8 @@ def _lines(element: etree._Element) -> list[str]:
                 lines.append("")
             elif name in ("td", "th") and lines[-1]:
                 lines[-1] += "　"
+            elif name == "sup":
+                lines[-1] += "^"
             lines[-1] += child.text or ""
         elif child is not element:
             if name in _LINES:
@@ -169,7 +172,7 @@ def _lines(element: etree._Element) -> list[str]:
 
 
 def _find(element: etree._Element, path: str) -> etree._Element | None:
-    return element.find("/".join(_V3 + part for part in path.split("/")))
+    return element.find(path)
 
 
 def _attribute(element: etree._Element, path: str, name: str) -> str:

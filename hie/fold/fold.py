@@ -73,7 +73,8 @@ def fold(root: str, contributions: Sequence[Contribution], sources: Mapping[str,
     withdrawn = _withdrawn(contributions, sources or {})
     live = [c for c in contributions if not _is_withdrawn(c, withdrawn)]
     spent = [c for c in contributions if _is_withdrawn(c, withdrawn)]
-    if withdrawn and not any(c.exists and not c.withdraw and not c.seed for c in live):
+    taken_back = any(c.exists for c in spent) or any(c.withdraw for c in live)
+    if taken_back and not any(c.exists and not c.withdraw and not c.seed for c in live):
         _replay(state, spent)
         _replay(state, [c for c in live if c.withdraw and c.exists])
         state.revoked = True

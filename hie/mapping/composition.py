@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from hie.base.text import trimmed
+from hie.mapping.narrative_block import narrative_block
 from hie.mapping.transforms.texts import LENGTHS
 from hie.wire.clinical_document import value_text
 
@@ -33,15 +34,26 @@ def _section(section: Any) -> dict[str, Any]:
     name = trimmed(code.get("displayName")) if code is not None else None
     title = trimmed(section.findtext("title")) or name
     found: dict[str, Any] = {"title": title} if title else {}
-    number = trimmed(code.get("code")) if code is not None else None
-    if number and code.get("codeSystem", _LOINC_OID) == _LOINC_OID:
+    number = " ".join((code.get("code") or "").split()) if code is not None else ""
+    if number and (trimmed(code.get("codeSystem")) or _LOINC_OID) == _LOINC_OID:
         coding = {"system": LOINC, "code": number}
         found["code"] = {"coding": [{**coding, "display": name} if name else coding]}
-    lines = [*_own_text(section), *_entries(section)] or [title or "—"]
-    paragraphs = "".join(f"<p>{escape(line, quote=False)}</p>" for line in lines)
-    found["text"] = {"status": "generated", "div": f'<div xmlns="{_XHTML}">{paragraphs}</div>'}
+    found["text"] = _narrative(section, title or "—")
     inner = [_section(part) for part in section.iterfind("component/section")]
     return {**found, "section": inner} if inner else found
+
+
+def _narrative(section: Any, otherwise: str) -> dict[str, str]:
+    """What the section itself says, as it is laid out, then its entries; `otherwise` when it says nothing."""
+    text = section.find("text")
+    own = narrative_block(text) if any(_own_text(section)) else ""
+    lines = list(_entries(section)) or ([] if own else [otherwise])
+    paragraphs = "".join(f"<p>{'<br/>'.join(_lines(line))}</p>" for line in lines)
+    return {"status": "additional" if own else "generated", "div": f'<div xmlns="{_XHTML}">{own}{paragraphs}</div>'}
+
+
+def _lines(text: str) -> Iterator[str]:
+    return (escape(line.strip(), quote=False) for line in text.splitlines())
 
 
 def _own_text(section: Any) -> Iterator[str]:

@@ -148,6 +148,11 @@ class _Document:
     @property
     def _parent(self) -> Key | None:
         """The document that this one replaces."""
+        return self._related if self.header.relation == "replaces" else None
+
+    @property
+    def _related(self) -> Key | None:
+        """The document that this one replaces, adds to or is another form of."""
         if not self.header.parent or self.header.parent == self.header.id or self.header.withdraws:
             return None
         return self._key("DocumentReference", self.header.parent)
@@ -189,7 +194,7 @@ class _Document:
             encounter=self.encounter,
             withdraw=self.header.withdraws,
         )
-        yield replace(stated, mentions=(self._parent.reference,)) if self._parent is not None else stated
+        yield replace(stated, mentions=(self._related.reference,)) if self._related is not None else stated
         exists = not self.header.withdraws
         slots = self._composition_slots() if exists else {}
         yield replace(stated, target=self._key("Composition", self.header.id), slots=slots, exists=exists)
@@ -213,10 +218,10 @@ class _Document:
             slots["identifier[]#set"] = [{"system": system, "value": header.set_id}]
         if self.date is not None and self.date.time:
             slots["date"] = self.date.text
-        if self._parent is not None:
-            replaced = {"reference": self._parent.reference, "type": "DocumentReference"}
+        if self._related is not None:
+            related = {"reference": self._related.reference, "type": "DocumentReference"}
             known_as = {"system": f"urn:oid:{DOCUMENT_ID}", "value": self.header.parent}
-            slots["relatesTo[]"] = [{"code": "replaces", "target": {**replaced, "identifier": known_as}}]
+            slots["relatesTo[]"] = [{"code": header.relation, "target": {**related, "identifier": known_as}}]
         return {**slots, **self._authors()}
 
     def _composition_slots(self) -> dict[str, Any]:

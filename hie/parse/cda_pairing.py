@@ -9,7 +9,9 @@ from typing import Any
 
 from lxml import etree
 
+from hie.base import moment
 from hie.base.finding import Finding, finding
+from hie.base.text import half_width, trimmed
 from hie.wire.clinical_document import section_names, value_text
 
 ITEM = "DE04.30.019.00"
@@ -20,6 +22,9 @@ RESULTS = frozenset({"DE04.30.015.00", "DE04.30.016.00", "DE04.30.017.00"})
 
 REPORT_LEVEL = frozenset({"DE04.30.018.00", "DE04.50.130.00"})
 """Test category and report result: never part of an item."""
+
+ABOUT_FINDINGS = frozenset({"DE04.30.017.00", "DE06.00.179.00"})
+"""Result code and note of an examination: they belong to its findings."""
 
 _RESULTS, _EXAMINATION = "检验报告", "检查报告"
 
@@ -88,10 +93,11 @@ def mark_texts(root: Any) -> tuple[Finding, ...]:
     """Give the report texts of an examination their `role`, by the word in their displayName.
 
     One without either word takes the role that is still free, findings first: `pairing-assumed`. A text for which no
-    role is left is `field-unmapped`.
+    role is left is `field-unmapped`; so is what is said about findings that are not there.
     """
-    texts = [o for section in _sections(root, _EXAMINATION) for o in section.iter("observation")]
-    texts = [o for o in texts if _observed(o) == _TEXTS and value_text(o.find("value"))]
+    entries = [o for section in _sections(root, _EXAMINATION) for o in section.iter("observation")]
+    entries = [o for o in entries if value_text(o.find("value"))]
+    texts = [o for o in entries if _observed(o) == _TEXTS]
     free = [FINDINGS, IMPRESSION]
     unnamed = []
     for text in texts:
@@ -107,6 +113,9 @@ def mark_texts(root: Any) -> tuple[Finding, ...]:
     found = [finding("pairing-assumed", _TEXTS_PATH)] if unnamed else []
     if any(text.get("role") is None for text in texts):
         found.append(finding("field-unmapped", _TEXTS_PATH))
+    if not any(text.get("role") == FINDINGS for text in texts):
+        about = dict.fromkeys(code for o in entries if (code := _observed(o)) in ABOUT_FINDINGS)
+        found += [finding("field-unmapped", f"section//{code}") for code in about]
     return tuple(found)
 
 
@@ -118,7 +127,8 @@ def _observed(observation: Any) -> str:
 def pair_report(root: Any) -> tuple[Finding, ...]:
     """`pair_results`, then what holds for the whole report is written on each item: `collected`, `method`.
 
-    `collected` is the sampling time of any item, `method` that of an entry outside every item (§6.4).
+    `collected` is the first sampling time of any item that is a date, `method` that of an entry outside every item
+    (§6.4).
     """
     found = pair_results(root)
     for section in _sections(root, _RESULTS):
@@ -127,10 +137,18 @@ def pair_report(root: Any) -> tuple[Finding, ...]:
         methods = (
             value_text(o.find("value")) for o in section.iterfind("entry/observation") if _observed(o) == _METHOD
         )
-        for name, value in (("collected", next(filter(None, lows), "")), ("method", next(filter(None, methods), ""))):
+        for name, value in (
+            ("collected", next(filter(_is_date, lows), "")),
+            ("method", next(filter(None, methods), "")),
+        ):
             for item in items if value else ():
                 item.set(name, value)
     return found
+
+
+def _is_date(text: str | None) -> bool:
+    found = moment.read(half_width(trimmed(text) or ""))
+    return found is not None and found.date != moment.SENTINEL
 
 
 def _lows(observation: Any) -> list[Any]:

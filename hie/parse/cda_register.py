@@ -8,6 +8,7 @@ from typing import Any
 
 from hie.base.finding import Finding, finding
 from hie.base.text import NULL_TEXT, half_width, trimmed, whole_name
+from hie.wire.clinical_document import read_header
 from hie.wire.safexml import parse_xml
 
 SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -162,7 +163,7 @@ def compare(envelope: Envelope, root: Any) -> tuple[Finding, ...]:
         document_type=_given(_attribute(root.find("code"), "code")),
         patient_id=_given(_extension(person, "id", _NATIONAL_ID)).upper(),
         patient_name=_name(_child(person, "name")),
-        organisation=_given(_first_extension(root.find("custodian"))).upper(),
+        organisation=read_header(root).organisation,
     )
     pairs = [
         ("clinicalDocument/id", envelope.document_id != document.document_id),

@@ -22,6 +22,9 @@ NUMBER = "n"
 NAMESPACE = "urn:hl7-org:v3"
 """The namespace of CDA; the parser may leave it out at once."""
 
+_RELATIONS = {"APND": "appends", "XFRM": "transforms"}
+"""relatedDocument/@typeCode of CDA R2 that is no replacement -> relation."""
+
 _SEPARATOR = "\x1f"
 _COUNT = re.compile(r"[0-9]{1,64}")
 _WITH_NAMESPACE = etree.XPath("descendant-or-self::*[namespace-uri()]")
@@ -29,7 +32,8 @@ _WITH_NAMESPACE = etree.XPath("descendant-or-self::*[namespace-uri()]")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says about the document itself, each as sent, trimmed, half width; empty when missing."""
+    """What the header says about the document itself, each as sent, trimmed, half width; empty when missing. `relation`
+    is what the document does to its `parent`, as DocumentReference.relatesTo.code."""
 
     id: str
     type: str
@@ -39,6 +43,7 @@ class Header:
     version: str
     set_id: str
     parent: str
+    relation: str
 
     @property
     def is_new(self) -> bool:
@@ -139,17 +144,23 @@ def read_header(root: Any) -> Header:
 
 
 def _read_header(root: Any) -> Header:
-    custodian = root.find("custodian")
     return Header(
         id=_attribute(root.find("id"), "extension"),
         type=_attribute(root.find("code"), "code"),
         title=_text(root.find("title")),
         effective=_attribute(root.find("effectiveTime"), "value"),
-        organisation=_attribute(custodian.find(".//id") if custodian is not None else None, "extension").upper(),
+        organisation=_custodian(root.find("custodian")).upper(),
         version=_text(root.find("versionNumber")) or _attribute(root.find("versionNumber"), "value"),
         set_id=_text(root.find("setId")) or _attribute(root.find("setId"), "extension"),
         parent=_parent(root.find("relatedDocument/parentDocument/id")),
+        relation=_RELATIONS.get(_attribute(root.find("relatedDocument"), "typeCode"), "replaces"),
     )
+
+
+def _custodian(element: Any) -> str:
+    """The first id that is filled."""
+    ids = element.iter("id") if element is not None else ()
+    return next(filter(None, (_attribute(one, "extension") for one in ids)), "")
 
 
 def _parent(element: Any) -> str:
@@ -170,14 +181,33 @@ def _given(value: str | None) -> str:
 
 
 def value_text(element: Any) -> str:
-    """What a `value` element says: `@displayName`, `@value` with `@unit`, its text, else `@code`."""
+    """What a `value` element says: `@displayName`, `@value` with `@unit`, its text, `@code`, else what stands between
+    the bounds of an interval or the parts of a ratio."""
     if element is None:
         return ""
     number = trimmed(element.get("value"))
     if number:
         unit = trimmed(element.get("unit"))
         return f"{number} {unit}" if unit else number
-    return trimmed(element.get("displayName")) or trimmed(whole_text(element)) or trimmed(element.get("code")) or ""
+    said = trimmed(element.get("displayName")) or trimmed(whole_text(element)) or trimmed(element.get("code"))
+    return said or (_compound_text(element) if len(element) else "")
+
+
+def _compound_text(element: Any) -> str:
+    """An interval (`1-2 g`, `>=1 g`) or a ratio (`1:20`) of quantities (CDA R2 data types IVL and RTO)."""
+    low, high, above, below = (value_text(element.find(name)) for name in ("low", "high", "numerator", "denominator"))
+    if low and high:
+        number, _, unit = low.partition(" ")
+        return f"{number if unit and high.endswith(f' {unit}') else low}-{high}"
+    if low or high:
+        bound = element.find("low" if low else "high")
+        return f"{'>' if low else '<'}{'' if bound.get('inclusive') == 'false' else '='}{low or high}"
+    return ":".join(part for part in (above, below) if part) or value_text(element.find("center"))
+
+
+def said_name(element: Any) -> str:
+    """The name of a person: its text, or that of its parts (CDA R2 data type PN), with blanks between them."""
+    return " ".join(element.itertext()) if element is not None else ""
 
 
 def whole_text(element: Any) -> str:

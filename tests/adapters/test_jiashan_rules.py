@@ -192,6 +192,10 @@ def test_no_allergy() -> None:
             'code="J40.x00" displayName=""',
             {"coding": [{"system": "urn:oid:2.16.156.10011.2.3.3.11", "code": "J40.x00"}]},
         ),
+        (
+            'code=" J40 　x00" displayName=""',
+            {"coding": [{"system": "urn:oid:2.16.156.10011.2.3.3.11", "code": "J40 x00"}]},
+        ),
         ('displayName="支气管炎"', {"text": "支气管炎"}),
     ],
 )
@@ -222,7 +226,7 @@ async def test_discharge_before_admission_leaves_out_the_end() -> None:
     assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-03-08T09:30:00+08:00"})
 
 
-@pytest.mark.parametrize("high", ["19000101", "19000101000000"])
+@pytest.mark.parametrize("high", ["19000101", "19000101000000", " 1900-01-01 "])
 async def test_not_discharged(high: str) -> None:
     exchange = Exchange()
     await exchange.send(changed("07", ('<high value="20260320103000"/>', f'<high value="{high}"/>')))
@@ -491,6 +495,11 @@ def test_a_section_code_of_blanks_is_none() -> None:
     assert "code" not in slots(found, "Composition")["section[]"][0]
 
 
+def test_a_section_code_of_no_named_system_is_of_loinc() -> None:
+    body = re.sub(rb'(code="11450-4"[^>]*codeSystem=)"[^"]*"', rb'\1""', sample("07"))
+    assert slots(draft(body), "Composition")["section[]"][0]["code"]["coding"][0]["code"] == "11450-4"
+
+
 def test_a_contact_of_a_summary_without_visit_number() -> None:
     found = draft(changed("07", ('<id root="2.16.156.10011.1.12" extension="ZY810007"/>', "")))
     assert "RelatedPerson" in [c.target.type for c in found.contributions]
@@ -567,3 +576,101 @@ def test_a_diagnosis_of_another_section_is_none_of_admission_or_discharge() -> N
     found = with_document(replace(made, contributions=tuple(moved)), record, delivery, adapter, MAPS.codes)
     uses = [one["use"]["coding"][0]["code"] for one in slots(found, "Encounter")["diagnosis[]"]]
     assert uses == ["DD", "DD"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value", "findings"),
+    [
+        ("", None, "11.2000", []),
+        ('<value xsi:type="REAL" value=""/>', None, "11.2000", []),
+        ('<value xsi:type="ST">复查</value>', None, "复查", ["field-unmapped"]),
+        (None, '<value><low value="1"/><high value="2"/></value>', "1-2", []),
+        (None, '<value><numerator value="1"/><denominator value="20"/></value>', "1:20", []),
+        (None, '<value><low value="5" inclusive="false"/></value>', ">5", []),
+    ],
+)
+def test_a_result_is_what_the_first_entry_says_that_says_something(
+    before: str | None, after: str | None, value: str, findings: list[str]
+) -> None:
+    entry = '<entryRelationship><observation><code code="DE04.30.015.00"/>{}</observation></entryRelationship>'
+    sent = '<value xsi:type="REAL" value="11.2000"/>'
+    opening = '<effectiveTime value="20260302"/>\n<value xsi:type="ST">白细胞计数</value>'
+    body = changed("02", (opening, opening + (entry.format(before) if before else "")), (sent, after or sent))
+    found = draft(body)
+    stated = members(found, "Observation")[0].slots["value[x]"]
+    number = stated.get("valueQuantity", {})
+    assert stated.get("valueString", f"{number.get('comparator', '')}{number.get('value')}") == value
+    assert [code for code in codes(found) if code != "code-unmapped"] == findings
+
+
+@pytest.mark.parametrize("low", ["19000101", "无", "2026-13-01"])
+def test_a_sampling_time_that_is_no_date_does_not_hide_that_of_another_item(low: str) -> None:
+    found = draft(changed("02", ('<low value="20260302101500"/>', f'<low value="{low}"/>')))
+    taken = "2026-03-02T10:15:00+08:00"
+    assert {m.slots["effectiveDateTime"] for m in members(found, "Observation")} == {taken}
+    assert members(found, "Specimen")[0].slots["collection.collectedDateTime"] == taken
+    assert found.contributions[-1].slots["effectiveDateTime"] == taken
+    assert not [f.path for f in found.findings if "@collected" in f.path]
+
+
+def test_items_of_one_examination_are_all_named() -> None:
+    item = '<observation><code code="DE04.30.019.00"/><value>头部CT平扫</value></observation>'
+    report = draft(imaging(("</organizer>", f"<component>{item}</component></organizer>"))).contributions[-1]
+    assert report.slots["code"] == {"text": "胸部CT平扫、头部CT平扫"}
+
+
+def test_specimens_of_one_report_are_all_named() -> None:
+    found = draft(changed("02", ('<value xsi:type="ST">全血</value>', '<value xsi:type="ST">尿</value>')))
+    assert members(found, "Specimen")[0].slots["type"] == {"text": "尿、全血"}
+
+
+def test_what_is_said_about_findings_that_are_not_there_is_reported() -> None:
+    found = draft(imaging(("检查报告结果-客观所见", "检查报告结果-主观提示")))
+    assert "section//DE04.30.017.00" in [f.path for f in found.findings if f.code == "field-unmapped"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "signer"),
+    [
+        ("<name>周闻</name>", "<name/>", {"number": "D1001"}),
+        (
+            "<name>周闻</name>",
+            "<name><family>周</family> <given>闻</given></name>",
+            {"display": "周闻", "number": "D1001"},
+        ),
+        ('<id root="2.16.156.10011.1.7"', '<id root="1.2" extension="x"/><id root="2.16.156.10011.1.7"', None),
+        ('extension="D1001"', 'extension="-"', {"display": "周闻"}),
+    ],
+)
+def test_an_author_is_known_by_name_or_number(old: str, new: str, signer: dict[str, str] | None) -> None:
+    (author,) = slots(draft(changed("02", (old, new))), "DocumentReference")["author[]"]
+    number = {"number": author["identifier"]["value"]} if "identifier" in author else {}
+    named = {"display": author["display"]} if "display" in author else {}
+    assert {**named, **number} == (signer or {"display": "周闻", "number": "D1001"})
+
+
+def test_who_signed_without_a_name_is_shown_by_role() -> None:
+    report = draft(changed("02", ("<name>陆明</name>", "<name/>"))).contributions[-1]
+    assert report.slots["resultsInterpreter[]"][1]["display"] == "检验技师"
+
+
+def test_a_custodian_is_known_by_the_id_that_is_filled() -> None:
+    name = '<representedCustodianOrganization classCode="ORG" determinerCode="INSTANCE">\n'
+    found = draft(changed("02", (name, f'{name}<id nullFlavor="NI"/>')))
+    assert "org-unknown" not in codes(found)
+
+
+def test_a_patient_whose_name_has_parts() -> None:
+    body = changed("02", ("<name>顾晓嵐</name>", "<name>\n <family>顾</family>\n <given>晓嵐</given></name>"))
+    assert slots(draft(body), "Patient")["name[]"] == [{"text": "顾晓嵐", "family": "顾", "given": ["晓嵐"]}]
+
+
+def test_an_address_of_a_postal_code_only() -> None:
+    body = re.sub(rb"<addr.*?</addr>", b"<addr><city/><postalCode>314100</postalCode></addr>", sample("07"), flags=re.S)
+    assert slots(draft(body), "Patient")["address[]"] == [{"text": "314100", "postalCode": "314100"}]
+
+
+@pytest.mark.parametrize("number", ['<id root="2.16.156.10011.1.24" extension=""/>', ""])
+def test_who_asked_for_a_report_is_named_without_the_number_of_the_order(number: str) -> None:
+    found = draft(changed("02", ('<id root="2.16.156.10011.1.24" extension="SQ810002"/>', number)))
+    assert found.contributions[-1].slots["basedOn[]"] == [{"type": "ServiceRequest", "display": "内科"}]

@@ -79,11 +79,36 @@ async def test_a_replacement_under_a_new_id(order: tuple[bytes, ...]) -> None:
     assert report["status"] == "corrected"
 
 
+@pytest.mark.parametrize(("type_code", "relation"), [("APND", "appends"), ("XFRM", "transforms")])
+async def test_what_adds_to_a_document_does_not_replace_it(type_code: str, relation: str) -> None:
+    adding = REPLACING.replace(b'typeCode="RPLC"', f'typeCode="{type_code}"'.encode()).replace(b"JY810002", b"JY810009")
+    exchange = await sent(FIRST, adding)
+    old = await exchange.read("DocumentReference", DOCUMENT, ID)
+    new = await exchange.read("DocumentReference", DOCUMENT, NEW_ID)
+    assert old is not None
+    assert new is not None
+    assert (old["status"], new["status"]) == ("current", "current")
+    target = {"reference": f"DocumentReference/{old['id']}", **KNOWN_AS}
+    assert new["relatesTo"] == [{"code": relation, "target": target}]
+    assert "entered-in-error" not in (await results(exchange)).values()
+
+
 async def test_a_parent_that_is_not_known_is_not_made() -> None:
     exchange = Exchange()
     assert await exchange.status(REPLACING) == ("accepted", [])
     (reference,) = await exchange.all("DocumentReference")
     assert reference["relatesTo"] == [{"code": "replaces", "target": KNOWN_AS}]
+
+
+@pytest.mark.parametrize("version", ["-1", "2"])
+@pytest.mark.parametrize("turned", [False, True])
+async def test_nor_is_it_made_by_what_becomes_of_the_document_that_names_it(version: str, turned: bool) -> None:
+    later = changed(
+        "02", (ID, NEW_ID), (TIME, TIME.replace("1115", "1415")), (VERSION, f"<versionNumber>{version}</versionNumber>")
+    )
+    exchange = await sent(*((later, REPLACING) if turned else (REPLACING, later)))
+    (reference,) = await exchange.all("DocumentReference")
+    assert reference["masterIdentifier"]["value"] == NEW_ID
 
 
 @pytest.mark.parametrize("order", list(permutations([FIRST, REPLACING, WITHDRAWN])))

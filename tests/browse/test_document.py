@@ -27,6 +27,16 @@ def test_sections_and_entries_in_order() -> None:
     assert ("fact.authored", "2026-03-01 10:00") in found.facts
 
 
+def test_a_document_without_namespace_is_shown_too() -> None:
+    assert document(seed.CDA.replace(' xmlns="urn:hl7-org:v3"', "").encode()) == document(seed.CDA.encode())
+
+
+def test_sections_in_sections_follow_theirs() -> None:
+    inner = "<component><section><title>内</title><text>内文</text></section></component></section>"
+    found = document(seed.CDA.replace("</section>", inner, 1).encode())
+    assert [(s.title, s.lines) for s in found.sections][1] == ("内", ("内文",))
+
+
 def test_gb18030_under_a_wrong_name_is_read() -> None:
     assert document(seed.CDA.encode("gb18030")).title == "门急诊病历"
 
@@ -57,6 +67,7 @@ def test_scripts_are_left_out_and_the_allergy_stays() -> None:
 def test_a_narrative_becomes_lines() -> None:
     div = '<div xmlns="http://www.w3.org/1999/xhtml"><p>一</p><script>x</script><ul><li>二</li><li>三</li></ul></div>'
     assert div_text(div) == "一\n二\n三"
+    assert div_text("<div>10<sup>9</sup>/L，H<sub>2</sub>O</div>") == "10^9/L，H2O"
     assert div_text("") == ""
     assert div_text("<div>open") == ""
 

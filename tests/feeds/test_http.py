@@ -1,4 +1,4 @@
-"""The HTTP doors: what is still sent of an item that is too large (common rules §2.3, §2.5)."""
+"""The HTTP doors: what they take, and what is still sent of an item that is too large (common rules §2.3, §2.5)."""
 
 from collections.abc import AsyncIterator
 from itertools import count
@@ -51,6 +51,12 @@ async def post(sender: Sender, **headers: str) -> httpx.Response:
 async def test_an_item_of_the_limit_is_taken() -> None:
     found = await post(Sender(10))
     assert (found.status_code, found.text) == (200, "1000")
+
+
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("identity", 200)])
+async def test_a_packed_item_is_not_taken_for_what_it_is_not(coding: str, status: int) -> None:
+    found = await post(Sender(1), **{"content-encoding": coding})
+    assert (found.status_code, "Content-Encoding" in found.text) == (status, status == 415)
 
 
 @pytest.mark.parametrize("headers", [{}, {"content-length": "2000"}])

@@ -7,8 +7,8 @@
 - `node:value`: the elements themselves, for transforms that read more than a text.
 - `n()`: the number of the entry (`hie.wire.clinical_document.number_entries`).
 
-An element without children gives its text, a `value` whichever of its forms is filled (Jiashan interface §4); an empty
-text or attribute is no value.
+An element without children gives its text, a `value` whichever of its forms is filled (Jiashan interface §4), a `name`
+that of its parts; an empty text or attribute is no value.
 """
 
 import re
@@ -27,6 +27,7 @@ from hie.wire.clinical_document import (
     Header,
     entry_code,
     read_header,
+    said_name,
     section_names,
     value_text,
 )
@@ -157,6 +158,8 @@ def _text(found: Any) -> str | None:
         return trimmed(found)
     if found.tag == "value":
         return value_text(found) or None
+    if found.tag == "name":
+        return trimmed(said_name(found))
     return None if len(found) else trimmed(found.text)
 
 

@@ -14,12 +14,14 @@ from hie.mapping.transforms.identifiers import number
 from hie.mapping.transforms.names import address, name_text
 from hie.mapping.transforms.results import interpretation, observation_result, read_number
 from hie.mapping.transforms.texts import fits, present
-from hie.wire.clinical_document import XSI_TYPE, value_text
+from hie.wire.clinical_document import XSI_TYPE, said_name, value_text
 
 ICD_10 = f"urn:oid:{OID}.2.3.3.11"
 ICD_9_CM_3 = f"urn:oid:{OID}.2.3.3.12"
-WARD, BED, STAFF = f"{OID}.1.27", f"{OID}.1.22", f"{OID}.1.4"
+WARD, BED = f"{OID}.1.27", f"{OID}.1.22"
 
+_STAFF = (f"{OID}.1.4", f"{OID}.1.7")
+_DEPARTMENT = "associatedEntity/scopingOrganization/name"
 _V2_0074 = "http://terminology.hl7.org/CodeSystem/v2-0074"
 _UCUM = "http://unitsofmeasure.org"
 _NUMERIC_TYPES = frozenset({"REAL", "PQ", "INT"})
@@ -38,7 +40,7 @@ def document_address(node: Any, context: Context) -> dict[str, Any] | None:
     parts = {child.tag: text for child in node if isinstance(child.tag, str) and (text := present(child.text, context))}
     local = [parts.get(name, "") for name in ("township", "streetName", "houseNumber")]
     text = "".join([*(parts.get(name, "") for name in ("state", "city", "county")), *local])
-    whole: dict[str, Any] = {"text": text or trimmed(node.text)}
+    whole: dict[str, Any] = {"text": text or trimmed(node.text) or parts.get("postalCode")}
     if any(local):
         whole["line"] = ["".join(local)]
     for element, part in (("city", "city"), ("district", "county"), ("state", "state"), ("postalCode", "postalCode")):
@@ -72,16 +74,19 @@ def place(node: Any, context: Context) -> dict[str, Any] | None:
 
 
 def signer(node: Any, context: Context) -> dict[str, Any] | None:
-    """A Reference that names an author or authenticator, with number and role where they are given."""
+    """A Reference that names an author or authenticator, with number and role where they are given; a number without
+    a name is one too."""
     person = next(iter(node.iter("assignedPerson", "associatedPerson")), None)
-    name = name_text(person.findtext("name") if person is not None else None, context)
-    if name is None:
-        return None
-    identity, code = next(node.iter("id"), None), next(node.iter("code"), None)
-    role = trimmed(code.get("displayName")) if code is not None else None
-    found: dict[str, Any] = {"display": f"{name} ({role})" if role else name}
+    name = name_text(said_name(person.find("name")) if person is not None else None, context)
+    identity = next((one for one in node.iter("id") if one.get("root") in _STAFF and one.get("extension")), None)
     staff = number(identity.get("extension"), context) if identity is not None else None
-    if staff and identity is not None and identity.get("root") in (STAFF, f"{OID}.1.7"):
+    if name is None and staff is None:
+        return None
+    code = next(node.iter("code"), None)
+    role = trimmed(code.get("displayName")) if code is not None else None
+    shown = f"{name} ({role})" if name and role else name or role
+    found: dict[str, Any] = {"display": shown} if shown else {}
+    if staff and identity is not None:
         system = identifier_system(context.organisation, identity.get("root"))
         found["identifier"] = {"system": system, "value": staff}
     return found
@@ -95,7 +100,7 @@ def value(node: Any, context: Context) -> str | None:
 
 def coded_entry(node: Any, context: Context, *, system: str) -> dict[str, Any] | None:
     """A CodeableConcept of an open classification: code and name, only the code, or only a text."""
-    code = half_width(trimmed(node.get("code")) or "")
+    code = " ".join(half_width(node.get("code") or "").split())
     name = trimmed(node.get("displayName")) or trimmed("".join(node.itertext()))
     found: dict[str, Any] = {}
     if code and fits(code, "code", context):
@@ -119,10 +124,12 @@ def procedure_code(node: Any, context: Context) -> dict[str, Any] | None:
 
 def lab_result(node: Any, context: Context) -> dict[str, Any]:
     """The slots of a laboratory item: its value with unit, else why there is none (Jiashan interface §6.4, §7.1)."""
-    sent = value_of(node, _RESULT)
-    text = (trimmed(sent.get("value")) or value_text(sent)) if sent is not None else None
-    if not text:
+    sent, *others = values_of(node, _RESULT) or (None,)
+    if sent is None:
         return observation_result(None, context)
+    if others:
+        context.note("field-unmapped", path=_RESULT)
+    text = trimmed(sent.get("value")) or value_text(sent)
     units = value_of(node, _UNIT)
     unit = value_text(units) or sent.get("unit")
     kind = (sent.get(XSI_TYPE) or "").rpartition(":")[2]
@@ -203,14 +210,17 @@ def _timing(node: Any, context: Context) -> dict[str, Any]:
 
 
 def order_reference(node: Any, context: Context) -> dict[str, Any] | None:
-    """basedOn: a logical reference to the order, with the requesting department (Jiashan interface §3, §6.3)."""
-    text = number(node.get("extension"), context)
-    if text is None:
-        return None
-    department = node.find("../../../participant/associatedEntity/scopingOrganization/name")
+    """basedOn: a logical reference to the order, with the requesting department (Jiashan interface §3, §6.3); from a
+    `participant`, of an order without number, only the department."""
+    numbered = node.tag == "id"
+    department = node.find(f"../../../participant/{_DEPARTMENT}" if numbered else _DEPARTMENT)
     name = present(department.text, context) if department is not None else None
-    system = context.local_system(node.get("root"))
-    found: dict[str, Any] = {"type": "ServiceRequest", "identifier": {"system": system, "value": text}}
+    text = number(node.get("extension"), context) if numbered else None
+    if text is None and (numbered or name is None):
+        return None
+    found: dict[str, Any] = {"type": "ServiceRequest"}
+    if text is not None:
+        found["identifier"] = {"system": context.local_system(node.get("root")), "value": text}
     return {**found, "display": name} if name else found
 
 
@@ -250,15 +260,19 @@ def _amount(node: Any, path: str, context: Context) -> Decimal | None:
 
 
 def _words(node: Any) -> str | None:
-    return trimmed(node.get("value")) or trimmed(node.text) if node is not None else None
+    return trimmed(node.get("value")) or value_text(node) or None if node is not None else None
 
 
 def value_of(node: Any, code: str) -> Any:
-    """The `value` element of the entry with that data element code below a node, None without one."""
-    for observation in node.iterfind("entryRelationship/observation"):
-        if _attribute(observation.find("code"), "code") == code:
-            return observation.find("value")
-    return None
+    """The first `value` element that says something in the entries with that data element code below a node."""
+    return next(iter(values_of(node, code)), None)
+
+
+def values_of(node: Any, code: str) -> list[Any]:
+    """The `value` elements that say something in the entries with that data element code below a node."""
+    entries = node.iterfind("entryRelationship/observation")
+    values = (one.find("value") for one in entries if _attribute(one.find("code"), "code") == code)
+    return [one for one in values if value_text(one)]
 
 
 def _attribute(element: Any, name: str) -> str:

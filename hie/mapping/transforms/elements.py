@@ -12,9 +12,10 @@ def lines(value: Sequence[str], context: Context) -> str | None:
     return "\n".join(value) or None
 
 
-def concept_text(value: str, context: Context) -> dict[str, Any] | None:
-    """A CodeableConcept of words only."""
-    found = value.strip()
+def concept_text(value: str | Sequence[str], context: Context) -> dict[str, Any] | None:
+    """A CodeableConcept of words only; of several values (`all = true`) it names each once."""
+    values = (value,) if isinstance(value, str) else value
+    found = "、".join(dict.fromkeys(words for one in values if (words := one.strip())))
     return {"text": found} if found else None
 
 

@@ -38,6 +38,7 @@ def test_check_code_states_nothing(context: Context, code: str, found: list[str]
             },
         ),
         (("01", ""), {"coding": [{"system": f"{ID}/dept", "code": "01", "userSelected": True}]}),
+        (("A  1", ""), {"coding": [{"system": f"{ID}/dept", "code": "A 1", "userSelected": True}]}),
         (("", "内科"), {"text": "内科"}),
         (("", " "), None),
     ],
