@@ -57,7 +57,8 @@ async def verify_now(config: Config) -> dict[str, Any]:
 
 async def _open(config: Config) -> Exchange:
     if config.store_path is not None and not config.store_path.exists():
-        raise HieError(Category.NOT_FOUND, f"There is no database in {config.data}; name the directory with --data.")
+        place = f"at {config.store_path}" if config.store else f"in {config.data}; name the directory with --data"
+        raise HieError(Category.NOT_FOUND, f"There is no database {place}.")
     return await open_exchange(replace(config, workers=0))
 
 

@@ -151,3 +151,8 @@ async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
 async def test_without_truth_there_is_no_score(tmp_path: Path) -> None:
     with pytest.raises(HieError):
         await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
+    (tmp_path / "truth.jsonl").write_text('{"kind": "world"}\nno truth\n')
+    async with running(load_config({"data": tmp_path, "port": 0, "mllp_port": -1, "workers": 0}, {})):
+        pass
+    with pytest.raises(HieError, match=r"truth\.jsonl:2: this is no line of a truth"):
+        await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
