@@ -17,8 +17,8 @@ from hie.base.errors import Category, HieError
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: `type` is str, int or float; `choices` are its only values, in any case, when there are any; a number
-    is from `least` to `most`."""
+    """One setting: `type` is str, int or float; `choices` are its only values, when there are any, written in any case;
+    a number is from `least` to `most`."""
 
     name: str
     type: type

@@ -170,3 +170,8 @@ def test_the_command_line_shows_them(tables: Path) -> None:
     same = run(app, ["adapters", "diff", "qingpu", str(adapter_of("qingpu").samples), "--against", str(tables)])
     assert (same.exit_code, "0 parts change" in same.output) == (0, True)
     assert run(app, ["adapters", "show", "nowhere"]).exit_code == 2
+
+
+def test_coverage_of_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["adapters", "coverage", "wujiang", "--data", str(tmp_path / "none")])
+    assert (found.exit_code, (tmp_path / "none").exists()) == (2, False)

@@ -6,11 +6,13 @@ Its settings reach the API.
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from adapters.wujiang import adapter as wujiang
 from hie.app import open_exchange
 from hie.base.errors import HieError
 from hie.commands.datadir import running_server
@@ -74,3 +76,16 @@ def test_numbers_of_a_file_are_whole_and_words_in_any_case(tmp_path: Path) -> No
     (tmp_path / "c.toml").write_text("workers = 1.5\n")
     with pytest.raises(HieError, match="'workers' must be a whole number"):
         load_config({}, {}, tmp_path / "c.toml")
+
+
+async def test_two_feeds_cannot_share_the_mllp_port(tmp_path: Path) -> None:
+    """The messages of one would be taken for those of the other and refused."""
+    feed = replace(wujiang.feeds[0], id="x-hl7v2", doors={"x-hl7v2": "application/hl7-v2"})
+    further = replace(wujiang, region="x", feeds=(feed,), organisations=())
+    config = load_config({"data": tmp_path, "mllp_port": 0, "workers": 0}, {})
+    exchange = await open_exchange(config, adapters=(wujiang, further))
+    try:
+        with pytest.raises(HieError, match="one MLLP port, and wujiang-hl7v2 and x-hl7v2 want it"):
+            await exchange.start()
+    finally:
+        await exchange.close()
