@@ -17,18 +17,21 @@ from hie.base.errors import Category, HieError
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: `type` is str, int, float or bool; `choices` are its only values, when there are any."""
+    """One setting: `type` is str, int or float; `choices` are its only values, when there are any, written in any case;
+    a number is from `least` to `most`."""
 
     name: str
     type: type
     default: Any
     doc: str
     choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 2**62
 
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("host", str, "127.0.0.1", "Address of the HTTP server. Anything but loopback needs authentication."),
-    Setting("port", int, 8080, "Port of the HTTP server; 0 takes a free one."),
+    Setting("port", int, 8080, "Port of the HTTP server; 0 takes a free one.", most=65535),
     Setting("data", str, "data", "Directory for the database and the drop folders."),
     Setting("store", str, "", "Store: sqlite:///PATH or mongodb://... Default: hie.sqlite in the data directory."),
     Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
@@ -36,10 +39,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exports", str, "", "Folder of bulk exports; servers on one store share it. Default: export in data."),
     Setting("cors_origins", str, "", "Web origins whose pages may call the FHIR API, with commas; * is any."),
     Setting("mappings", str, "", "Folder of field maps, code maps and rules to work by instead of the shipped ones."),
-    Setting("mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none."),
-    Setting("mllp_connections", int, 256, "MLLP connections at the same time."),
+    Setting(
+        "mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none.", least=-1, most=65535
+    ),
+    Setting("mllp_connections", int, 256, "MLLP connections at the same time.", least=1),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
-    Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes."),
+    Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes.", least=1),
     Setting("workers", int, 2, "Processes that parse, map and settle items: none can stop the server. 0: none."),
     Setting(
         "processes",
@@ -59,7 +64,13 @@ SETTINGS: tuple[Setting, ...] = (
         ("off", "warn", "strict"),
     ),
     Setting("profile_types", str, "", "Types on which the profiles of the exchange apply, with commas. Default: all."),
-    Setting("log_level", str, "INFO", "Least level that is logged: DEBUG, INFO, WARNING or ERROR."),
+    Setting(
+        "log_level",
+        str,
+        "INFO",
+        "Least level that is logged: DEBUG, INFO, WARNING or ERROR.",
+        ("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
 )
 """Every setting of the server."""
 
@@ -156,13 +167,24 @@ def _read(file: Path) -> dict[str, Any]:
     return table
 
 
+_KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "text"}
+
+
 def _typed(setting: Setting, value: Any) -> Any:
     try:
+        if setting.type is int and isinstance(value, (bool, float)):
+            raise ValueError
         typed = setting.type(value)
     except (TypeError, ValueError):
-        raise HieError(Category.INVALID, f"Setting {setting.name!r} must be a {setting.type.__name__}.") from None
-    if setting.choices and typed not in setting.choices:
-        raise HieError(Category.INVALID, f"Setting {setting.name!r} is one of {', '.join(setting.choices)}.")
+        raise HieError(Category.INVALID, f"Setting {setting.name!r} must be {_KINDS[setting.type]}.") from None
+    if setting.type is not str and not setting.least <= typed <= setting.most:
+        upper = f" to {setting.most}" if setting.most < 2**62 else " on"
+        raise HieError(Category.INVALID, f"Setting {setting.name!r} must be from {setting.least}{upper}.")
+    if setting.choices:
+        found = next((choice for choice in setting.choices if choice.lower() == typed.lower()), None)
+        if found is None:
+            raise HieError(Category.INVALID, f"Setting {setting.name!r} is one of {', '.join(setting.choices)}.")
+        return found
     return typed
 
 

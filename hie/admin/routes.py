@@ -161,9 +161,17 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
     @router.post("/replay")
     async def post_replay(item: str | None = None, feed: str | None = None, state: str | None = None) -> dict[str, int]:
         """Run one item again, or all of a feed or state, from their bytes; returns how many ended in which state."""
-        states = (State(state),) if state in set(State) else tuple(State)
         if item is None and feed is None and state is None:
             raise HieError(Category.INVALID, "Name an item, a feed or a state to replay.")
+        if item is not None and (feed is not None or state is not None):
+            raise HieError(Category.INVALID, "Name either an item, or a feed and a state, to replay.")
+        if state is not None and state not in set(State):
+            raise HieError(Category.INVALID, f"There is no state {state!r}. Choose one of: {', '.join(State)}.")
+        if feed is not None and feed not in operator().feeds:
+            raise HieError(
+                Category.INVALID, f"There is no feed {feed!r}. Choose one of: {', '.join(operator().feeds)}."
+            )
+        states = tuple(State) if state is None else (State(state),)
         found: dict[str, int] = {}
         if item is not None:
             return {await operator().replay(item): 1}

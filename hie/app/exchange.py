@@ -111,7 +111,11 @@ class Exchange:
         await self._terminology.ship(shipped_resources(tables.maps.codes.values()))
 
     async def start(self) -> None:
-        """Make what must be there, listen, and begin the background work."""
+        """Make what must be there, listen, and begin the background work.
+
+        Raises CONFLICT when more than one feed is to be served over MLLP: there is one port, and a frame names no feed.
+        """
+        self._only_one_on_mllp()
         await self.store.write(self._write_organisations)
         await self._terminology.publish()
         await self._terminology.load()
@@ -161,6 +165,13 @@ class Exchange:
         for runtime in self.ingest.feeds.values():
             for organisation in runtime.adapter.organisations:
                 await tx.put(organisation_resource(runtime.region, organisation), unless_same=True)
+
+    def _only_one_on_mllp(self) -> None:
+        served = [runtime.feed.id for runtime in self.ingest.feeds.values() if runtime.feed.mllp]
+        if self.mllp is not None and len(served) > 1:
+            names = " and ".join(served)
+            reason = f"There is one MLLP port, and {names} want it: leave 'mllp' out in the adapters of all but one"
+            raise HieError(Category.CONFLICT, f"{reason}; the others are sent to POST /feeds/FEED.")
 
     def _mllp_server(self) -> MllpServer | None:
         served = [runtime for runtime in self.ingest.feeds.values() if runtime.feed.mllp]

@@ -9,7 +9,7 @@ that, whatever is edited meanwhile, and what a Provenance names can be looked up
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -103,6 +103,8 @@ class Maps:
             kept = self._keep / version
             if not kept.exists():
                 copy.rename(kept)
+        except shutil.Error as error:
+            raise OSError(f"The tables cannot be copied to {self._keep}: {error.args[0][0][2]}") from None
         finally:
             shutil.rmtree(copy, ignore_errors=True)
         return read_tables(self.adapters, kept, self.loaded)
@@ -139,4 +141,23 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
-    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge), *doubts})
+    lacking = _lacking(tables, adapters)
+    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge), *doubts, *lacking})
+
+
+def _lacking(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
+    """Feeds that no field map is for, and what lies beside the field maps of adapters that bring their own."""
+    mapped = {feed for feed, _ in tables.maps.programs}
+    for adapter in adapters:
+        feeds = [feed.id for feed in adapter.feeds if feed.dialect != "fhir"]
+        yield from (
+            Problem(f"fields/{feed}", 1, f"there is no field map for the feed {feed!r} in this folder")
+            for feed in feeds
+            if feed not in mapped
+        )
+        for path in sorted(adapter.mappings.glob("fields/*")) if adapter.mappings is not None else ():
+            if path.name not in feeds:
+                reason = (
+                    f"nothing is read here: field maps stand in a folder named after their feed ({', '.join(feeds)})"
+                )
+                yield Problem(f"fields/{path.name}", 1, reason)

@@ -3,6 +3,9 @@
 Each command is a function here that reads its options and prints; the work is in `hie.commands`.
 """
 
+import io
+import sys
+
 import typer
 
 from hie.base.errors import HieError
@@ -29,7 +32,10 @@ app.add_typer(terminology, name="terminology")
 
 
 def main() -> None:
-    """Entry point of the `hie` command."""
+    """Entry point of the `hie` command. A character that the terminal's charset lacks is replaced."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except HieError as error:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from hie.cli.terminal import ConfigFile, Data, StoreUrl, attempt, console, operating, perform
 
@@ -45,11 +46,11 @@ def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")])
     from hie.commands.adapters import shown
 
     for row in attempt(shown, region):
-        table = Table("source", "", title=f"{row.feed} {row.type}  {row.file}  {row.clause}")
+        table = Table("source", "", title=escape(f"{row.feed} {row.type}  {row.file}  {row.clause}"))
         for path in row.paths:
-            table.add_row(path, "read")
+            table.add_row(escape(path), "read")
         for path in row.ignored:
-            table.add_row(path, "[dim]ignored[/dim]")
+            table.add_row(escape(path), "[dim]ignored[/dim]")
         console.print(table)
 
 
@@ -73,7 +74,14 @@ def adapters_coverage(
         table.add_column(name, overflow="fold")
     for kind, one in types.items():
         unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
-        table.add_row(kind, str(one.records), str(len(one.used)), str(len(one.ignored)), f"{one.share:.1%}", unknown)
+        table.add_row(
+            escape(kind),
+            str(one.records),
+            str(len(one.used)),
+            str(len(one.ignored)),
+            f"{one.share:.1%}",
+            escape(unknown),
+        )
     console.print(table)
     if data is not None:
         rows = perform(call(config, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
@@ -95,7 +103,7 @@ def adapters_diff(
 
     changed = attempt(differences, region, folder, against)
     for part in changed:
-        console.print(f"[bold]{part.file}[/bold] part {part.part} {part.label}")
+        console.print(f"[bold]{escape(part.file)}[/bold] part {part.part} {escape(part.label)}")
         for mark, colour, lines in (("-", "red", part.lost), ("+", "green", part.gained)):
             for line in lines:
                 console.print(f"  {mark} {line}", style=colour, markup=False, highlight=False, soft_wrap=True)
@@ -140,6 +148,6 @@ def adapters_new(
     from hie.commands.skeleton import new_adapter
 
     folder = attempt(new_adapter, region, kind, into)
-    console.print(f"[green]✓[/green] {folder}", soft_wrap=True)
+    console.print(f"[green]✓[/green] {escape(str(folder))}", soft_wrap=True)
     steps = ("pip install pytest", "pip install --no-deps --editable .", "pytest")
-    console.print(f"next: cd {folder.name} && {' && '.join(steps)}", soft_wrap=True)
+    console.print(f"next: cd {folder} && {' && '.join(steps)}", soft_wrap=True, markup=False)

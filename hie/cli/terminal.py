@@ -1,6 +1,8 @@
 """What every command of the line shares: the console, its options, and how a situation becomes one clear line."""
 
 import asyncio
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +11,10 @@ from rich.console import Console
 
 from hie.base.errors import HieError
 
-console = Console()
+PIPED = 500
+"""Columns of output that goes to a file or another program: there nothing is cut off or folded."""
+
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED)
 
 Data = Annotated[Path | None, typer.Option(help="Directory for the database and the drop folders. Default: data")]
 Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default: 8080; 0 takes a free one")]
@@ -32,6 +37,9 @@ def attempt(work: Any, *given: Any) -> Any:
         return work(*given)
     except HieError as error:
         complain(error.message)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        complain(str(error))
         raise typer.Exit(2) from None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hie.app import bind_feeds, load_adapters, open_exchange
+from hie.app import bind_feeds, load_adapters
 from hie.app.feeds import read_tables
 from hie.app.maps import lint_tables
 from hie.base.clock import SystemClock
@@ -15,7 +15,7 @@ from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Record
 from hie.commands.datadir import running_server
-from hie.commands.operate import call
+from hie.commands.operate import call, open_existing
 from hie.config import Config
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
@@ -102,10 +102,13 @@ def _mapped(
 
 
 async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str, TypeCoverage]:
-    """The same for the youngest `most` items that an exchange has stored, by the maps that are at work now."""
+    """The same for the youngest `most` items that an exchange has stored, by the maps that are at work now.
+
+    Raises NOT_FOUND when there is no store.
+    """
     adapter = adapter_of(region)
     runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
-    exchange = await open_exchange(replace(config, workers=0))
+    exchange = await open_existing(config)
     try:
         rows = [
             row

@@ -83,7 +83,8 @@ def _must_be_url(text: str) -> None:
 
 
 async def _patiently(send: Callable[[], Awaitable[Delivered | None]], address: str | None) -> Delivered:
-    """Send until there is an answer. Raises UNAVAILABLE after the last try."""
+    """Send until the item is taken. Raises UNAVAILABLE after the last try."""
+    reached = False
     for attempt in range(TRIES):
         if attempt:
             await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
@@ -91,6 +92,9 @@ async def _patiently(send: Callable[[], Awaitable[Delivered | None]], address: s
             answer = await send()
             if answer is not None:
                 return answer
+            reached = True
+    if reached:
+        raise HieError(Category.UNAVAILABLE, f"{address} did not take an item in {TRIES} tries: its log says why.")
     raise HieError(Category.UNAVAILABLE, f"No answer from {address} after {TRIES} tries: does the server run?")
 
 

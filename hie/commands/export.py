@@ -7,14 +7,20 @@ from pathlib import Path
 import httpx
 
 from hie.base.errors import Category, HieError
+from hie.commands.reaching import reaching
 
 
 async def export(url: str, folder: Path, types: Sequence[str], progress: Callable[[str], None]) -> dict[str, int]:
     """Run a system export and save its files in `folder`; returns resources by file. `progress` is told what goes on.
 
-    Raises UNAVAILABLE when the server refuses or gives up.
+    Raises UNAVAILABLE when the server does not answer, refuses or gives up.
     """
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    with reaching(url):
+        return await _export(url, folder, types, progress)
+
+
+async def _export(url: str, folder: Path, types: Sequence[str], progress: Callable[[str], None]) -> dict[str, int]:
     async with httpx.AsyncClient(base_url=url, timeout=300) as http:
         params = {"_type": ",".join(types)} if types else {}
         headers = {"Accept": "application/fhir+json", "Prefer": "respond-async"}

@@ -4,11 +4,15 @@ import asyncio
 import bz2
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from hie.base.errors import Category, HieError
+from hie.commands.reaching import reaching
 
 JSON = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 
@@ -19,7 +23,7 @@ class Loaded:
 
     requests: int = 0
     resources: int = 0
-    refused: list[str] | None = None
+    refused: list[str] = field(default_factory=list)
 
 
 def requests_of(path: Path) -> Iterator[tuple[str, str, bytes, int]]:
@@ -39,11 +43,19 @@ def requests_of(path: Path) -> Iterator[tuple[str, str, bytes, int]]:
 
 
 def _all_requests(path: Path) -> list[tuple[str, str, bytes, int]]:
-    return list(requests_of(path))
+    """See `requests_of`; raises INVALID for a file that holds something else."""
+    try:
+        return list(requests_of(path))
+    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise HieError(
+            Category.INVALID, f"{path.name}: not sent, it is no FHIR JSON ({type(error).__name__})"
+        ) from None
 
 
 def _request(body: bytes) -> tuple[str, str, bytes, int]:
     resource = json.loads(body)
+    if not isinstance(resource, dict):
+        raise ValueError
     kind, identity = resource.get("resourceType"), resource.get("id")
     if kind == "Bundle" and resource.get("type") in ("transaction", "batch"):
         return "POST", "/fhir", body, len(resource.get("entry", ()))
@@ -51,21 +63,34 @@ def _request(body: bytes) -> tuple[str, str, bytes, int]:
 
 
 async def load(url: str, files: Sequence[Path], senders: int, progress: Callable[[], None]) -> Loaded:
-    """Send all files in their order, `senders` requests at a time; `progress` is called after each file."""
-    result = Loaded(refused=[])
+    """Send all files in their order, `senders` requests at a time; `progress` is called after each file.
+
+    Raises UNAVAILABLE when the server does not answer. A file that holds no FHIR JSON counts as refused.
+    """
+    result = Loaded()
     waiting = iter(files)
-    async with httpx.AsyncClient(base_url=url, timeout=300) as http:
 
-        async def send() -> None:
-            for path in waiting:
-                for method, target, body, resources in await asyncio.to_thread(_all_requests, path):
-                    response = await http.request(method, target, content=body, headers=JSON)
-                    result.requests += 1
-                    if response.is_success:
-                        result.resources += resources
-                    elif result.refused is not None:
-                        result.refused.append(f"{path.name}: {response.status_code}")
-                progress()
+    async def send(http: httpx.AsyncClient) -> None:
+        for path in waiting:
+            try:
+                await _send(http, await asyncio.to_thread(_all_requests, path), path.name, result)
+            except HieError as error:
+                result.refused.append(error.message)
+            progress()
 
-        await asyncio.gather(*(send() for _ in range(senders)))
+    with reaching(url):
+        async with httpx.AsyncClient(base_url=url, timeout=300) as http:
+            await asyncio.gather(*(send(http) for _ in range(senders)))
     return result
+
+
+async def _send(
+    http: httpx.AsyncClient, requests: Sequence[tuple[str, str, bytes, int]], name: str, result: Loaded
+) -> None:
+    for method, target, body, resources in requests:
+        response = await http.request(method, target, content=body, headers=JSON)
+        result.requests += 1
+        if response.is_success:
+            result.resources += resources
+        else:
+            result.refused.append(f"{name}: {response.status_code}")

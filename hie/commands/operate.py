@@ -25,7 +25,7 @@ async def call(
     if url is not None:
         async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
             return _result(await client.request(method, path, params=params, json=body))
-    exchange = await _open(config)
+    exchange = await open_existing(config)
     try:
         transport = httpx.ASGITransport(app=exchange.web)
         async with httpx.AsyncClient(base_url="http://localhost", transport=transport, timeout=SECONDS) as client:
@@ -36,7 +36,7 @@ async def call(
 
 async def verify_now(config: Config) -> dict[str, Any]:
     """Verify the store; reading beside a running server does no harm."""
-    exchange = await _open(config)
+    exchange = await open_existing(config)
     try:
         result = await verify(exchange.store, exchange.operator())
         books = await ledger(exchange.store)
@@ -55,9 +55,11 @@ async def verify_now(config: Config) -> dict[str, Any]:
         await exchange.close()
 
 
-async def _open(config: Config) -> Exchange:
+async def open_existing(config: Config) -> Exchange:
+    """The exchange of a data directory, without workers; raises NOT_FOUND when nothing was ever stored in it."""
     if config.store_path is not None and not config.store_path.exists():
-        raise HieError(Category.NOT_FOUND, f"There is no database in {config.data}; name the directory with --data.")
+        place = f"at {config.store_path}" if config.store else f"in {config.data}; name the directory with --data"
+        raise HieError(Category.NOT_FOUND, f"There is no database {place}.")
     return await open_exchange(replace(config, workers=0))
 
 

@@ -73,9 +73,12 @@ async def _groups(store: Store) -> AsyncIterator[list[str]]:
 
 def _lines(truth: Path) -> Iterator[dict[str, Any]]:
     with truth.open(encoding="utf-8") as file:
-        for line in file:
+        for number, line in enumerate(file, start=1):
             if line.endswith("\n"):
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    raise HieError(Category.INVALID, f"{truth}:{number}: this is no line of a truth.") from None
 
 
 def report(found: Score) -> Iterator[str]:

@@ -54,7 +54,10 @@ class MapSet:
         programs: dict[tuple[str, str], Program] = {}
         for place, theirs in _places(folder, given):
             transforms = {feed.id: {**BUILTIN, **adapter.transforms} for adapter in theirs for feed in adapter.feeds}
-            programs |= load_maps(place / "fields", dialects=dialects, transforms=transforms, codes=codes)
+            speaks = {feed.id: feed.dialect for adapter in theirs for feed in adapter.feeds}
+            programs |= load_maps(
+                place / "fields", dialects=dialects, transforms=transforms, codes=codes, speaks=speaks
+            )
         return cls(programs, codes, terms)
 
     def needs(self, feed: str) -> dict[str, tuple[str, ...]]:

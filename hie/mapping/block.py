@@ -11,9 +11,10 @@ from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.field import Field, Slots, compile_field
 from hie.mapping.keys import KeyCompiler
+from hie.mapping.problem import meant
 from hie.mapping.reader import Compiler, Switch, always, never
 from hie.mapping.run import MakeKey, Run, Step, text_of
-from hie.mapping.schema import EVENTS
+from hie.mapping.schema import CREATES_KEYS, EVENTS, check_inline
 from hie.mapping.toml import Table
 
 ORDER_SEPARATOR = "\x1f"
@@ -160,7 +161,7 @@ class BlockCompiler:
             return None
         code = str(table.get("code"))
         if code not in EVENTS:
-            self.compiler.problems.append(table.problem(f"{code!r} is no event", "code"))
+            self.compiler.problems.append(table.problem(f"{code!r} is no event{meant(code, EVENTS)}", "code"))
         when = self.compiler.switch(table.data.get("when", True), table, "when")
         at = self.compiler.value(table.data["at"], table, "at", "date-time") if "at" in table.data else None
         location = self.compiler.value(table.data["location"], table, "location") if "location" in table.data else None
@@ -225,10 +226,14 @@ class BlockCompiler:
         """The finding for a resource that is not known yet; a table `{finding, when}` restricts it."""
         spec = table.get("creates", "")
         data = spec if isinstance(spec, dict) else {"finding": spec}
+        wrong = check_inline(data, CREATES_KEYS, table, "creates")
+        if not wrong and "finding" not in data:
+            wrong = [table.problem("'creates' needs 'finding'", "creates")]
+        self.compiler.problems += wrong
         code = str(data.get("finding", ""))
         if code and code not in CODES:
             self.compiler.problems.append(table.problem(f"{code!r} is no finding code", "creates"))
-        when = self.compiler.switch(data.get("when", True), table, "creates")
+        when = never if wrong else self.compiler.switch(data.get("when", True), table, "creates")
         return lambda node, context: code if when(node, context) else ""
 
 

@@ -78,11 +78,14 @@ def read_table(file: str, text: str) -> tuple[CodeTable, list[Problem]]:
 
 def _read_header(file: str, text: str, problems: list[Problem]) -> tuple[dict[str, str], int]:
     header: dict[str, str] = {}
-    comments = list(takewhile(lambda line: line.startswith("#"), text.splitlines()))
+    comments = list(takewhile(lambda line: line.startswith("#"), map(_comment, text.splitlines())))
     lines: dict[str, int] = {}
     for number, line in enumerate(comments, start=1):
         name, colon, value = line[1:].partition(":")
         if colon and name.strip() in _HEADERS:
+            if name.strip() in lines:
+                reason = f"header line '# {name.strip()}:' stands twice: it is in line {lines[name.strip()]} already"
+                problems.append(Problem(file, number, reason))
             header[name.strip()] = value.strip()
             lines[name.strip()] = number
     own = file.removesuffix(".csv")
@@ -100,6 +103,11 @@ def _read_header(file: str, text: str, problems: list[Problem]) -> tuple[dict[st
     return header, len(comments)
 
 
+def _comment(line: str) -> str:
+    """A line above the rows as it was written: a spreadsheet program may quote it, and fills it up with commas."""
+    return ",".join(next(csv.reader([line]), [])).rstrip(",") if line.startswith(("#", '"#')) else line
+
+
 def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> list[tuple[int, dict[str, str]]]:
     reader = csv.reader(lines)
     columns = next(reader, [])
@@ -108,9 +116,13 @@ def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> 
         problems.append(Problem(file, first + 1, reason))
         return []
     found = []
+    begin = first + reader.line_num + 1
     for cells in reader:
-        number = first + reader.line_num
-        if not cells or cells[0].startswith("#"):
+        number, begin = begin, first + reader.line_num + 1
+        if not any(cells) or cells[0].startswith("#"):
+            continue
+        if begin > number + 1:
+            problems.append(Problem(file, number, "a cell that begins with a quotation mark does not end on its line"))
             continue
         if len(cells) != len(COLUMNS):
             problems.append(Problem(file, number, f"{len(cells)} cells instead of {len(COLUMNS)}"))

@@ -10,10 +10,10 @@ from hie.mapping.block import BlockCompiler
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import Coverage, Dialect, Mention
-from hie.mapping.problem import BrokenTables, Problem, read_text
+from hie.mapping.problem import BrokenTables, Problem, meant, read_text
 from hie.mapping.reader import Compiler, Reader
 from hie.mapping.run import Step
-from hie.mapping.schema import check_table
+from hie.mapping.schema import INCLUDED, check_table
 from hie.mapping.toml import Source, Table, read
 from hie.mapping.transforms.registry import Transform
 
@@ -68,11 +68,12 @@ def load_maps(
     dialects: Mapping[str, Dialect],
     transforms: Mapping[str, Mapping[str, Transform]],
     codes: Mapping[str, CodeTable],
+    speaks: Mapping[str, str] | None = None,
 ) -> dict[tuple[str, str], Program]:
     """Every field map below `folder` (`<feed>/*.toml`), by feed and record type.
 
-    `transforms` gives the transforms of each feed. Folders of other feeds are left alone: their adapter may be
-    disabled. Raises `BrokenTables` with everything that is wrong.
+    `transforms` gives the transforms of each feed, `speaks` its dialect. Folders of other feeds are left alone: their
+    adapter may be disabled. Raises `BrokenTables` with everything that is wrong.
     """
     programs: dict[tuple[str, str], Program] = {}
     problems: list[Problem] = []
@@ -81,11 +82,21 @@ def load_maps(
             continue
         found, fieldmap = read_map(path, folder)
         if fieldmap is not None and not found:
-            found = list(_add(fieldmap, programs, dialects, transforms, codes))
+            found = [*_foreign(fieldmap.head, speaks or {}, dialects)]
+            found = found or [*_add(fieldmap, programs, dialects, transforms, codes)]
         problems += found
     if problems:
         raise BrokenTables(dict.fromkeys(problems))
     return programs
+
+
+def _foreign(head: Table, speaks: Mapping[str, str], dialects: Iterable[str]) -> Iterable[Problem]:
+    """A map in a dialect that does not exist, or in another than its feed has."""
+    dialect = head.data["dialect"]
+    if dialect not in dialects:
+        yield head.problem(f"no dialect {dialect!r}{meant(dialect, dialects)}", "dialect")
+    elif speaks.get(head.data["feed"], dialect) != dialect:
+        yield head.problem(f"feed {head.data['feed']!r} is of dialect {speaks[head.data['feed']]!r}", "dialect")
 
 
 def _add(
@@ -96,10 +107,7 @@ def _add(
     codes: Mapping[str, CodeTable],
 ) -> Iterable[Problem]:
     head = fieldmap.head
-    feed, dialect = head.data["feed"], dialects.get(head.data["dialect"])
-    if dialect is None:
-        yield head.problem(f"no dialect {head.data['dialect']!r}", "dialect")
-        return
+    feed, dialect = head.data["feed"], dialects[head.data["dialect"]]
     if feed != head.file.partition("/")[0]:
         yield head.problem(f"feed {feed!r} has its maps in a folder of that name", "feed")
         return
@@ -196,29 +204,43 @@ def read_map(path: Path, folder: Path) -> tuple[list[Problem], FieldMap | None]:
     if not heads:
         return problems or [Problem(file, 1, "no [map] table")], None
     sources = [source]
-    for name in heads[0].get("include", ()):
-        included = path.parent / name
-        if not included.is_file():
-            problems.append(heads[0].problem(f"no file {name!r} to include", "include"))
+    problems += _check(source, of_map=True)
+    for name, wrong in _includes(heads[0], path):
+        if wrong:
+            problems.append(heads[0].problem(wrong, "include"))
             continue
+        included = path.parent / name
         there = included.relative_to(folder).as_posix()
         text, unreadable = read_text(included, there)
         part, found = read(there, text)
         sources.insert(len(sources) - 1, part)
-        problems += unreadable or found
-    for part in sources:
-        problems += _check(part)
+        problems += unreadable or [*found, *_check(part)]
     return problems, FieldMap(heads[0], tuple(sources))
+
+
+def _includes(head: Table, path: Path) -> Iterable[tuple[str, str]]:
+    """The files that a map includes, each with what is wrong with including it; empty when nothing is."""
+    names = head.get("include", ())
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts:
+            yield str(name), f"{name!r} is no file in the folder of the map"
+        elif name in names[:number] or path.parent / name == path:
+            yield name, f"{name!r} is included already"
+        elif not (path.parent / name).is_file():
+            yield name, f"no file {name!r} to include"
+        else:
+            yield name, ""
 
 
 _HEADERS = ("map", "key", "alias", "binary", "claim", "merge", "resource")
 
 
-def _check(source: Source) -> Iterable[Problem]:
+def _check(source: Source, *, of_map: bool = False) -> Iterable[Problem]:
+    """What is wrong with the tables of a file by themselves; one that others include needs no `[map]` of its own."""
     for header in _HEADERS:
         for table in source.all(header):
-            is_include = header == "map" and "types" not in table.data and "feed" not in table.data
-            yield from [] if is_include else check_table(header, table)
+            is_include = header == "map" and not of_map and "types" not in table.data and "feed" not in table.data
+            yield from check_table(INCLUDED if is_include else header, table)
     for (header, _), tables in source.children.items():
         for table in tables:
             if header in ("resource.field", "resource.event"):
@@ -227,4 +249,4 @@ def _check(source: Source) -> Iterable[Problem]:
                 yield table.problem(f"unknown table [{header}]")
     for header, tables in source.tables.items():
         if header not in _HEADERS:
-            yield tables[0].problem(f"unknown table [{header}]")
+            yield tables[0].problem(f"unknown table [{header}]{meant(header, _HEADERS)}")

@@ -11,9 +11,11 @@ from hie.mapping.context import Context
 from hie.mapping.problem import meant
 from hie.mapping.reader import Compiler, Reader
 from hie.mapping.run import MakeKey, Run, text_of
+from hie.mapping.schema import KEY_KEYS, PART_KEYS, check_inline
 from hie.mapping.toml import Table
 
 _KIND_PATH = re.compile(r"\{([^{}]+)\}")
+_KIND = re.compile(r"(?:[A-Za-z0-9._/:-]|\{[^{}]+\})+")
 
 
 class KeyCompiler:
@@ -42,8 +44,13 @@ class KeyCompiler:
 
     def _key(self, spec: Any, type: str, table: Table, name: str) -> MakeKey:
         problems = self.compiler.problems
+        wrong = check_inline(spec, KEY_KEYS, table, "key") if isinstance(spec, dict) and spec is not table.data else []
         if not isinstance(spec, Mapping) or "kind" not in spec or "value" not in spec:
-            problems.append(table.problem("a key needs 'kind' and 'value'", "key"))
+            wrong.append(table.problem("a key needs 'kind' and 'value'", "key"))
+        elif not _KIND.fullmatch(str(spec["kind"])):
+            wrong.append(table.problem(f"{spec['kind']!r} is no kind of number: an OID or a word", "key"))
+        if wrong:
+            problems += wrong
             return lambda node, run: None
         parts = spec["value"] if isinstance(spec["value"], list) else [spec["value"]]
         reads = [self._key_part(part, table, name) for part in parts]
@@ -66,6 +73,12 @@ class KeyCompiler:
         return make
 
     def _key_part(self, part: Any, table: Table, name: str) -> Callable[[Any, Run, list[str]], str | None]:
+        wrong = check_inline(part, PART_KEYS, table, "key") if isinstance(part, dict) else []
+        if isinstance(part, dict) and len(part.keys() & {"block", "text", "source", "parts"}) > 1:
+            wrong.append(table.problem("a part of a key has one of 'block', 'text', 'source' and 'parts'", "key"))
+        if wrong:
+            self.compiler.problems += wrong
+            return lambda node, run, texts: None
         if isinstance(part, dict) and "block" in part:
             block = self.known(table, "key", str(part["block"]))
             return lambda node, run, texts: key.value if (key := run.keys.get(block)) is not None else None

@@ -12,15 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.slots import JOINED
+from hie.base.text import half_width
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
+from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.codeshape import misshapen
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
+from hie.mapping.idle import alone, idle_types
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import SEVERAL
 from hie.mapping.toml import Table
+
+_ABOUT = {"subject": "Patient", "encounter": "Encounter"}
+"""Key of a block -> the type of the block that it names."""
 
 _FORMS = {"code": "code", "coding": "Coding", "concept": "CodeableConcept"}
 """`form` of a field with `codes` -> the FHIR type it makes."""
@@ -46,13 +52,16 @@ def lint(
     senders (`<folder>/fhir`), and with the code maps."""
     wanted = frozenset(feeds)
     problems: set[Problem] = set()
+    fieldmaps: list[FieldMap] = []
     for folder in folders:
         for path in sorted((folder / "fields").glob("*/*.toml")):
             if path.parent.name in wanted:
                 found, fieldmap = read_map(path, folder / "fields")
                 problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir, judge))
+                fieldmaps += [fieldmap] if fieldmap is not None and not found else []
         for feed in wanted:
             problems.update(lint_agreement(folder / "fhir" / f"{feed}.toml", fhir))
+    problems.update(idle_types(fieldmaps))
     for table in codes.values():
         problems.update(lint_codes(table, fhir, judge))
     return sorted(problems)
@@ -64,13 +73,22 @@ def lint_map(
     """What is wrong with the targets of one field map."""
     resources = fieldmap.resources()
     types = {str(table.get("name")): str(table.get("type")) for table, _, _ in resources if "name" in table.data}
-    for table, fields, _ in resources:
+    for table in fieldmap.all("key"):
         kind = str(table.get("type"))
         if not fhir.is_resource(kind):
             yield table.problem(f"{kind!r} is no resource type{meant(kind, fhir.resource_types)}", "type")
+    types |= {str(table.get("name")): str(table.get("type")) for table in fieldmap.all("key")}
+    for table, fields, events in resources:
+        kind = str(table.get("type"))
+        for key, wanted in _ABOUT.items():
+            if key in table.data and types.get(str(table.get(key)), wanted) != wanted:
+                yield table.problem(f"{key!r} must name a block of type {wanted}: {table.get(key)!r} is none", key)
+        if not fhir.is_resource(kind):
+            yield table.problem(f"{kind!r} is no resource type{meant(kind, fhir.resource_types)}", "type")
             continue
-        if "listed" in table.data:
+        if "listed" in table.data and "root" in table.data:
             yield from _slot(table, "listed", types.get(str(table.get("root")), ""), fhir)
+        yield from alone(table, fields, events)
         for field in fields:
             owner = types.get(str(table.get("root")), kind) if field.get("on_root") else kind
             yield from _field(field, owner, codes, fhir, judge)
@@ -89,6 +107,7 @@ def _field(
     if problems:
         return
     members = _members(target, kind, fhir)
+    yield from _fitting(field, target, members)
     if "choice" in field.data and field.data["choice"] not in {member.key for member in members}:
         yield field.problem(f"{field.data['choice']!r} is none of the choices of {target}", "choice")
     if "codes" in field.data and field.data["codes"] in codes:
@@ -96,6 +115,18 @@ def _field(
     for key in ("constant", "default"):
         if key in field.data and ("codes" not in field.data or key == "default"):
             yield from _constant(field, key, members, fhir)
+
+
+def _fitting(field: Table, target: str, members: Sequence[Property]) -> Iterator[Problem]:
+    """What states a value of one type into an element of another."""
+    types = {member.type for member in members}
+    if field.get("own") and "Identifier" not in types:
+        yield field.problem(f"'own' makes an Identifier, {target} is a {' or '.join(sorted(types))}", "own")
+    if "reference" in field.data and "Reference" not in types:
+        yield field.problem(f"'reference' makes a Reference, {target} is a {' or '.join(sorted(types))}", "reference")
+    if members[0].element.is_choice and "[x]" in target and not field.data.keys() & {"choice", "constant"}:
+        near = ", ".join(member.key for member in members[:3])
+        yield field.problem(f"{target} needs 'choice': one of {near}{', …' if len(members) > 3 else ''}", "target")
 
 
 def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Problem]:
@@ -150,6 +181,8 @@ def _coded(field: Table, members: Sequence[Property], table: CodeTable, fhir: De
         shown = " or ".join(dict.fromkeys(member.type for member in members))
         yield field.problem(f"{table.name!r} makes a {wanted}, {field.get('target')} is a {shown}", "codes")
         return
+    if form != "CodeableConcept" and "url" not in field.data and not any(_targets(table)):
+        yield field.problem(f"{table.name!r} has no target codes, and a {form} is made of nothing else", "codes")
     binding = members[0].element.binding
     if binding is None or binding.strength != "required" or "url" in field.data:
         return
@@ -221,6 +254,8 @@ def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
                     yield from _shape(inner, known[name], fhir)
         elif not member.is_primitive:
             yield f"{member.element.path} is a {member.type}, not a plain value"
+        elif member.type in CHECKS and not CHECKS[member.type](item):
+            yield f"{member.element.path} is a {member.type}, not {item!r}: {FORMS[member.type]}"
 
 
 def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -> Iterator[Problem]:
@@ -228,6 +263,8 @@ def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -
     for row, system, code in _targets(table):
         yield from _judged(table, row, "target_code", system, code, fhir, judge)
     for row in table.rows.values():
+        if half_width(row.code) != row.code:
+            yield _at(table, row, "code", f"{row.code!r} is looked up in half width: write {half_width(row.code)!r}")
         wrong = misshapen(row.source_system, row.code)
         if wrong is not None:
             yield _at(table, row, "code", f"{row.code!r} {wrong}")

@@ -5,7 +5,6 @@ A reader is `read(node, context) -> values`: it tries the source paths in order,
 where it deletes something; elsewhere it states nothing, like an empty field (Wujiang §1.2).
 """
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,8 +12,9 @@ from typing import Any
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED, Dialect, Mention, Value
+from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
-from hie.mapping.schema import LIMITS, VALUE_KEYS
+from hie.mapping.schema import CONDITION_KEYS, LIMITS, VALUE_KEYS, check_inline
 from hie.mapping.toml import Table
 from hie.mapping.transforms.registry import READS, Transform
 
@@ -24,6 +24,9 @@ Switch = Callable[[Any, Context], bool]
 
 ENVELOPE = "envelope:"
 """Prefix of paths that are looked up in `Record.envelope` (a mapping) instead of the tree."""
+
+ENVELOPED = frozenset({"rows"})
+"""Dialects whose records have a mapping there."""
 
 CODE_MAP_OPTIONS = frozenset({"table", "flags", "critical", "types"})
 """Options of transforms that name a code map."""
@@ -70,7 +73,9 @@ class Compiler:
             return lambda node, context: ()
         if path.startswith(ENVELOPE):
             name = path.removeprefix(ENVELOPE)
-            return lambda node, context: (value,) if (value := context.envelope.get(name)) else ()
+            if self.dialect.name not in ENVELOPED:
+                self.doubts.append(table.problem(f"records of {self.dialect.name} have no {path!r}", key))
+            return partial(_of_envelope, name)
         try:
             read = self.dialect.compile_path(path)
         except ValueError as error:
@@ -93,12 +98,8 @@ class Compiler:
             reason = f"no transform {name!r}{meant(name, self.transforms)}"
             self.problems.append(table.problem(reason, "transform"))
             return lambda value, context: None
-        signature = inspect.signature(function)
-        try:
-            signature.bind("", None, **options)
-        except TypeError as error:
-            has = ", ".join(list(signature.parameters)[2:]) or "none"
-            self.problems.append(table.problem(f"transform {name!r}: {error}; its options: {has}", "options"))
+        wrong = wrong_options(name, function, options)
+        self.problems += [table.problem(reason, "options") for reason in wrong]
         for needed in READS.get(name, ()):
             self.code_map(needed, table, "transform")
         for option in sorted(CODE_MAP_OPTIONS & options.keys()):
@@ -121,9 +122,11 @@ class Compiler:
         deletion is read as one.
         """
         data: Mapping[str, Any] = spec if isinstance(spec, dict) else {"source": spec}
-        if spec is not table.data:
-            for name in data.keys() - VALUE_KEYS.keys():
-                self.problems.append(table.problem(f"unknown key {name!r} in {key!r}", key))
+        if data is spec and spec is not table.data:
+            wrong = check_inline(data, VALUE_KEYS, table, key)
+            if wrong:
+                self.problems += wrong
+                return lambda node, context: []
         raw, first = self._raw(data, table, key)
         limit = LIMITS.get(data.get("limit", "short"), LIMITS["short"])
         name = data.get("transform", transform)
@@ -139,15 +142,14 @@ class Compiler:
         if ("source" in data) == ("parts" in data):
             self.problems.append(table.problem("give either 'source' or 'parts'", key))
             return [], ""
-        if "parts" in data:
-            paths = data["parts"]
-            reads = [self._part(path, table) for path in paths]
-            first = _path_of(paths[0]) if paths else ""
-            return [(first, _parts(reads))], first
-        source = data["source"]
+        source = data["parts"] if "parts" in data else data["source"]
         paths = source if isinstance(source, list) else [source]
         if not paths:
             self.problems.append(table.problem("no source path", key))
+            return [], ""
+        if "parts" in data:
+            first = _path_of(paths[0])
+            return [(first, _parts([self._part(path, table) for path in paths]))], first
         return [(str(p), self.path(p, table, key if _is_text(source) else "source")) for p in paths], str(paths[0])
 
     def _part(self, part: Any, table: Table) -> Raw:
@@ -180,9 +182,12 @@ class Compiler:
         return _either([self.path(path, table, key) for path in source])
 
     def _condition(self, spec: Any, table: Table, key: str) -> Switch:
-        if not isinstance(spec, dict) or not spec or spec.keys() - {"source", "absent", "in", "not_in", "types"}:
+        wrong = check_inline(spec, CONDITION_KEYS, table, key) if isinstance(spec, dict) else []
+        if not wrong and not _is_condition(spec):
             reason = f"{key!r} must have 'source' (with 'in' or 'not_in'), 'absent' or 'types'"
-            self.problems.append(table.problem(reason, key))
+            wrong = [table.problem(reason, key)]
+        if wrong:
+            self.problems += wrong
             return never
         if not self.applies(spec):
             return never
@@ -201,9 +206,22 @@ class Compiler:
         return lambda node, context: _there(read(node, context))
 
 
+def _of_envelope(name: str, node: Any, context: Context) -> Sequence[Value]:
+    value = context.envelope.get(name) if isinstance(context.envelope, Mapping) else None
+    return (value,) if value else ()
+
+
 def _either(reads: Sequence[Raw]) -> Raw:
     """The values of the first path that carries data."""
     return lambda node, context: next((found for read in reads if _there(found := read(node, context))), ())
+
+
+def _is_condition(spec: Any) -> bool:
+    """Whether the keys of a condition go together: a path, perhaps with one list, or an absent one, or types only."""
+    if not isinstance(spec, dict) or not spec:
+        return False
+    lists = spec.keys() & {"in", "not_in"}
+    return len(spec.keys() & {"source", "absent"}) < 2 and (not lists or ("source" in spec and len(lists) == 1))
 
 
 def _is_text(spec: Any) -> bool:

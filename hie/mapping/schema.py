@@ -35,6 +35,33 @@ VALUE_KEYS: dict[str, Kinds] = {
 }
 """Keys of everything that reads a value: fields, parts of keys and of order keys, event times."""
 
+PART_KEYS: Mapping[str, Kinds] = {**VALUE_KEYS, "block": TEXT, "text": TEXT, "ordinal": FLAG, "optional": FLAG}
+"""Keys of one part of the value of a key."""
+
+KEY_KEYS: Mapping[str, Kinds] = {"kind": TEXT, "value": VALUE, "join": TEXT, "required": TEXT}
+"""Keys of a natural key, or of one of several alternatives."""
+
+CONDITION_KEYS: Mapping[str, Kinds] = {"source": PATHS, "absent": TEXT, "in": LIST, "not_in": LIST, "types": LIST}
+"""Keys of a condition."""
+
+CREATES_KEYS: Mapping[str, Kinds] = {"finding": TEXT, "when": CONDITION}
+"""Keys of `creates` as a table."""
+
+TEXTS = frozenset({"types", "include", "needs", "ignore", "in", "not_in"})
+"""Lists that hold text only."""
+
+FILLED = frozenset({"types", "order", "in", "not_in", "any"})
+"""Lists that mean nothing when they are empty."""
+
+WAYS: Mapping[str, frozenset[str]] = {
+    way: frozenset({"source", "parts", "codes", "transform", "constant", "own", "reference"} - {way})
+    for way in ("constant", "own", "reference")
+}
+"""How a field gets its value without reading one -> the keys that would say something else."""
+
+INCLUDED = "map of an included file"
+"""The `[map]` of a file that only others include, under its own name in `TABLES`."""
+
 TABLES: Mapping[str, Mapping[str, Kinds]] = {
     "map": {
         **_NOTES,
@@ -48,6 +75,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "label": LIST,
         "ignore": LIST,
     },
+    INCLUDED: {**_NOTES, "ignore": LIST},
     "key": {
         **_NOTES,
         "name": TEXT,
@@ -146,6 +174,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "map": ("feed", "dialect", "types", "order"),
+    INCLUDED: (),
     "key": ("name", "type"),
     "alias": ("of", "kind", "value"),
     "binary": ("name", "kind", "value", "content_type"),
@@ -191,20 +220,49 @@ TARGET = re.compile(
 def check_table(header: str, table: Table) -> list[Problem]:
     """What is wrong with the keys of one table, without looking at what they refer to."""
     known = TABLES[header]
+    elsewhere = "; it counts in the map that includes it" if header == INCLUDED else ""
     found = [
-        table.problem(f"[{header}] has no key {key!r}{meant(key, known)}", key)
+        table.problem(f"[{header}] has no key {key!r}{elsewhere if key in TABLES['map'] else meant(key, known)}", key)
         for key in table.data
         if key not in known
     ]
     found += [
-        table.problem(f"{key!r} must be {_kinds(known[key])}", key)
+        table.problem(f"{key!r} {reason}", key)
         for key, value in table.data.items()
-        if key in known and not _is(value, known[key])
+        if key in known and (reason := _unfit(key, value, known[key]))
     ]
     found += [table.problem(f"[{header}] needs {key!r}") for key in NEEDED[header] if key not in table.data]
+    for way in WAYS.keys() & table.data.keys() if header == "resource.field" else ():
+        for other in sorted(WAYS[way] & table.data.keys()):
+            found.append(table.problem(f"a field has either {way!r} or {other!r}", other))
     if header == "resource.field" and "target" not in table.data and "transform" not in table.data:
         found.append(table.problem("a field needs 'target', or 'transform' when it only checks"))
     return found + list(_values(table))
+
+
+def check_inline(data: Mapping[str, Any], known: Mapping[str, Kinds], table: Table, key: str) -> list[Problem]:
+    """What is wrong with the keys of a table that is written as the value of `key`, or in it."""
+    there = f"; it has {', '.join(sorted(known))}"
+    reasons = [f"unknown key {name!r} in {key!r}{meant(name, known) or there}" for name in data if name not in known]
+    reasons += [
+        f"{name!r} in {key!r} {reason}"
+        for name, value in data.items()
+        if name in known and (reason := _unfit(name, value, known[name]))
+    ]
+    return [table.problem(reason, key) for reason in reasons]
+
+
+def _unfit(key: str, value: Any, kinds: Kinds) -> str:
+    """What is wrong with the value of a key by itself; empty when nothing is."""
+    if not _is(value, kinds):
+        return f"must be {_kinds(kinds)}"
+    if key in TEXTS and isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        return "must be a list of texts"
+    if key in FILLED and value == []:
+        return "is an empty list"
+    if key == "limit" and value not in LIMITS:
+        return f"must be one of {sorted(LIMITS)}"
+    return ""
 
 
 def _values(table: Table) -> Iterable[Problem]:
@@ -214,8 +272,6 @@ def _values(table: Table) -> Iterable[Problem]:
     for key in ("required", "finding", "creates"):
         if isinstance(table.get(key), str) and table.get(key) not in CODES:
             yield table.problem(f"{table.get(key)!r} is no finding code{meant(str(table.get(key)), CODES)}", key)
-    if table.get("limit", "code") not in LIMITS:
-        yield table.problem(f"'limit' must be one of {sorted(LIMITS)}", "limit")
     if table.get("form", "code") not in FORMS:
         yield table.problem(f"'form' must be one of {sorted(FORMS)}", "form")
 

@@ -57,9 +57,13 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
     except tomllib.TOMLDecodeError as error:
         line, column = toml_place(error, text)
         return Source(file, {}, {}), [Problem(file, line, f"not TOML: {error}", column)]
+    problems = [
+        Problem(file, _line_of(key, text), f"{key!r} stands in no table: write it below a header such as [[resource]]")
+        for key, value in data.items()
+        if not isinstance(value, dict) and not (isinstance(value, list) and value and isinstance(value[0], dict))
+    ]
     tables: dict[str, list[Table]] = {}
     children: dict[tuple[str, int], list[Table]] = {}
-    problems: list[Problem] = []
     for name, line, column, places in _headers(text):
         outer, dot, inner = name.rpartition(".")
         index = len(tables.get(outer, ())) - 1 if dot else -1
@@ -70,6 +74,12 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
             continue
         siblings.append(Table(file, line, content, places, column))
     return Source(file, {k: tuple(v) for k, v in tables.items()}, {k: tuple(v) for k, v in children.items()}), problems
+
+
+def _line_of(key: str, text: str) -> int:
+    """The line on which a key above all headers is written."""
+    lines = enumerate(text.splitlines(), start=1)
+    return next((number for number, line in lines if line.lstrip().lstrip("\"'").startswith(key)), 1)
 
 
 def _headers(text: str) -> Iterator[tuple[str, int, int, dict[str, tuple[int, int]]]]:

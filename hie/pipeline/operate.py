@@ -62,6 +62,11 @@ class Operator:
         self._clock = clock
         self._principal = principal
 
+    @property
+    def feeds(self) -> tuple[str, ...]:
+        """The feeds whose items can be processed."""
+        return tuple(sorted(self._feeds))
+
     async def held(self, **wanted: str | None) -> list[Held]:
         """What lies in quarantine, oldest first; narrowed by fields of `Held`."""
         return await held(self._store, wanted)

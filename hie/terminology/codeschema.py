@@ -46,9 +46,9 @@ def open_for_loading(path: Path) -> apsw.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5000)
+    version = _format(connection, path)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = FILE", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
-    version = connection.pragma("user_version")
     if version == 0:
         with connection:
             connection.execute(TABLES)
@@ -56,6 +56,15 @@ def open_for_loading(path: Path) -> apsw.Connection:
     elif version != FORMAT:
         raise _other_format(path)
     return connection
+
+
+def _format(connection: apsw.Connection, path: Path) -> Any:
+    """The number of the format of a file; raises UNAVAILABLE for one that is no SQLite database."""
+    try:
+        return connection.pragma("user_version")
+    except apsw.NotADBError:
+        connection.close()
+        raise HieError(Category.UNAVAILABLE, f"{path} is no file of code systems") from None
 
 
 def _other_format(path: Path) -> HieError:
@@ -87,7 +96,7 @@ class Connections:
         connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(5000)
         connection.create_scalar_function("regexp", _regexp, 2, deterministic=True)
-        if connection.pragma("user_version") != FORMAT:
+        if _format(connection, self._path) != FORMAT:
             connection.close()
             raise _other_format(self._path)
         return connection

@@ -138,6 +138,15 @@ def test_lint_of_a_changed_copy_of_the_tables_of_a_package(further: Make, tmp_pa
         linted(region, tmp_path)
 
 
+def test_lint_names_a_feed_without_maps_and_what_is_not_read(further: Make) -> None:
+    region, tables = further("xml")
+    (tables / "fields" / f"{region}-xml").rename(tables / "fields" / "typo-xml")
+    assert [str(problem).partition(": ")[2] for problem in linted(region)] == [
+        f"there is no field map for the feed '{region}-xml' in this folder",
+        f"nothing is read here: field maps stand in a folder named after their feed ({region}-xml)",
+    ]
+
+
 def test_what_is_wrong_with_a_table_is_printed_as_it_is(tables: Path) -> None:
     path = tables / "fields" / "wujiang-hl7v2" / "person.toml"
     path.write_text(path.read_text(encoding="utf-8") + "\n[[resourse]]\nname = 'x'\n", encoding="utf-8")
@@ -146,11 +155,23 @@ def test_what_is_wrong_with_a_table_is_printed_as_it_is(tables: Path) -> None:
     assert "unknown table [resourse]" in found.output
 
 
+def test_what_goes_to_another_program_is_not_folded() -> None:
+    found = CliRunner().invoke(app, ["adapters", "list"]).output
+    assert "drop/qingpu-xml/incoming" in found
+    assert "POST /feeds/wujiang-hl7v2" in found
+
+
 def test_the_command_line_shows_them(tables: Path) -> None:
     run = CliRunner().invoke
     assert "TB_LIS_REPORT" in run(app, ["adapters", "coverage", "qingpu"]).output
     assert "OBX-11.1" in run(app, ["adapters", "show", "wujiang"]).output
+    assert "effectiveTime/low[normalize-space(@value)]/@value" in run(app, ["adapters", "show", "jiashan"]).output
     assert run(app, ["adapters", "lint", "wujiang"]).exit_code == 0
     same = run(app, ["adapters", "diff", "qingpu", str(adapter_of("qingpu").samples), "--against", str(tables)])
     assert (same.exit_code, "0 parts change" in same.output) == (0, True)
     assert run(app, ["adapters", "show", "nowhere"]).exit_code == 2
+
+
+def test_coverage_of_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    found = CliRunner().invoke(app, ["adapters", "coverage", "wujiang", "--data", str(tmp_path / "none")])
+    assert (found.exit_code, (tmp_path / "none").exists()) == (2, False)

@@ -4,6 +4,9 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
+
+from hie.base.errors import HieError
 from hie.commands.export import export
 from hie.commands.load import load, requests_of
 from hie.commands.serve import running
@@ -51,3 +54,24 @@ def test_a_resource_without_id_is_posted(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text('{"resourceType": "Patient"}')
     assert [request[:2] for request in requests_of(path)] == [("POST", "/fhir/Patient")]
+
+
+async def test_a_server_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(PATIENT))
+    with pytest.raises(HieError, match=r"No answer from http://127\.0\.0\.1:1: does the server run"):
+        await export("http://127.0.0.1:1", tmp_path, (), lambda words: None)
+    with pytest.raises(HieError, match=r"No answer from http://127\.0\.0\.1:1: does the server run"):
+        await load("http://127.0.0.1:1", [tmp_path / "a.json"], 2, lambda: None)
+    with pytest.raises(HieError, match=r"'127\.0\.0\.1:8080' is no URL"):
+        await export("127.0.0.1:8080", tmp_path, (), lambda words: None)
+
+
+async def test_files_that_hold_no_fhir_are_refused(tmp_path: Path) -> None:
+    bodies = {"a.json": b"no", "b.json": b"[1]", "c.json.gz": b"x", "d.json.gz": gzip.compress(b"{}")[:-4]}
+    files = [tmp_path / name for name in bodies]
+    for path in files:
+        path.write_bytes(bodies[path.name])
+    found = await load("http://127.0.0.1:1", files, 1, lambda: None)
+    assert [line.partition(" (")[0] for line in found.refused] == [
+        f"{name}: not sent, it is no FHIR JSON" for name in bodies
+    ]

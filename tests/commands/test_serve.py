@@ -6,12 +6,15 @@ Its settings reach the API.
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from adapters.wujiang import adapter as wujiang
 from hie.app import open_exchange
+from hie.base.errors import HieError
 from hie.commands.datadir import running_server
 from hie.config import load_config
 from tests.bench.bench_feeds import wait_ready
@@ -49,3 +52,40 @@ async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) 
         await exchange.close()
     assert allowed.headers["access-control-allow-origin"] == "http://b"
     assert "access-control-allow-origin" not in other.headers
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"HIE_PORT": "99999"}, "'port' must be from 0 to 65535"),
+        ({"HIE_PORT": "-1"}, "'port' must be from 0 to 65535"),
+        ({"HIE_MLLP_PORT": "65536"}, "'mllp_port' must be from -1 to 65535"),
+        ({"HIE_MLLP_CONNECTIONS": "0"}, "'mllp_connections' must be from 1 on"),
+        ({"HIE_PORT": "8080.5"}, "'port' must be a whole number"),
+        ({"HIE_RETRY_POLL_SECONDS": "nan"}, "'retry_poll_seconds' must be from 0 on"),
+        ({"HIE_LOG_LEVEL": "LOUD"}, "'log_level' is one of DEBUG, INFO"),
+    ],
+)
+def test_a_setting_out_of_range_is_refused(given: dict[str, str], said: str) -> None:
+    with pytest.raises(HieError, match=said):
+        load_config({}, given)
+
+
+def test_numbers_of_a_file_are_whole_and_words_in_any_case(tmp_path: Path) -> None:
+    assert load_config({}, {"HIE_LOG_LEVEL": "debug"}).log_level == "DEBUG"
+    (tmp_path / "c.toml").write_text("workers = 1.5\n")
+    with pytest.raises(HieError, match="'workers' must be a whole number"):
+        load_config({}, {}, tmp_path / "c.toml")
+
+
+async def test_two_feeds_cannot_share_the_mllp_port(tmp_path: Path) -> None:
+    """The messages of one would be taken for those of the other and refused."""
+    feed = replace(wujiang.feeds[0], id="x-hl7v2", doors={"x-hl7v2": "application/hl7-v2"})
+    further = replace(wujiang, region="x", feeds=(feed,), organisations=())
+    config = load_config({"data": tmp_path, "mllp_port": 0, "workers": 0}, {})
+    exchange = await open_exchange(config, adapters=(wujiang, further))
+    try:
+        with pytest.raises(HieError, match="one MLLP port, and wujiang-hl7v2 and x-hl7v2 want it"):
+            await exchange.start()
+    finally:
+        await exchange.close()

@@ -128,6 +128,19 @@ async def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path, monkeypat
     with pytest.raises(HieError) as caught:
         await simulate(WORLD, Target(http="http://127.0.0.1:9", truth=tmp_path / "truth.jsonl", connections=3))
     assert caught.value.category is Category.UNAVAILABLE
+    assert "No answer from http://127.0.0.1:9" in caught.value.message
+
+
+async def test_a_server_that_takes_nothing_is_not_called_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(client: object, item: object) -> None:
+        return None
+
+    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(delivery, "_to_http", unavailable)
+    with pytest.raises(HieError, match="did not take an item in 8 tries"):
+        await simulate(WORLD, Target(http="http://127.0.0.1:9", truth=tmp_path / "truth.jsonl"))
 
 
 async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
@@ -150,4 +163,9 @@ async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
 
 async def test_without_truth_there_is_no_score(tmp_path: Path) -> None:
     with pytest.raises(HieError):
+        await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
+    (tmp_path / "truth.jsonl").write_text('{"kind": "world"}\nno truth\n')
+    async with running(load_config({"data": tmp_path, "port": 0, "mllp_port": -1, "workers": 0}, {})):
+        pass
+    with pytest.raises(HieError, match=r"truth\.jsonl:2: this is no line of a truth"):
         await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")

@@ -108,6 +108,11 @@ def test_names_that_contradict_the_code(head: str, name: str, conflict: bool) ->
         (HEAD.replace("# kind", "# unmapped: oops\n# kind"), "t.csv:2:1: header line '# unmapped:'"),
         (HEAD.replace("code,display", "display,code"), "t.csv:5:1: the columns must be"),
         (HEAD + ",1,a,,b,c\n", "t.csv:6:1: 6 cells instead of 8"),
+        (
+            HEAD.replace("# kind", "# kind: open\n# kind"),
+            "t.csv:3:1: header line '# kind:' stands twice: it is in line 2",
+        ),
+        (HEAD + ',1,"a,,b,,,\n,2,c,,d,,,\n', "t.csv:6:1: a cell that begins with a quotation mark does not end on"),
         (HEAD + ",,a,,b,,,\n", "t.csv:6:2: the code is empty"),
         (HEAD + ",1,a,,b,,,\n,1,a,,b,,,\n", "t.csv:7:2: code '1' stands twice: it is in line 6 already"),
         (HEAD + ",1,a,,b,,same,\n", "t.csv:6:10: unknown equivalence 'same'"),
@@ -134,6 +139,12 @@ def test_a_table_as_a_spreadsheet_program_saves_it(tmp_path: Path) -> None:
     text = HEAD + ",1,汉,,b,,,\n"
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert load_codes(tmp_path)["t"].rows["1"].names == ("汉",)
+    wide = (
+        text.replace("# table: t", "# table: t,,,,,,,").replace("# system: urn:s", '"# system: urn:s",,,,,,,')
+        + ",,,,,,,\n"
+    )
+    (tmp_path / "t.csv").write_text(wide, encoding="utf-8")
+    assert load_codes(tmp_path)["t"].rows["1"].source_system == "urn:s"
     (tmp_path / "t.csv").write_bytes(text.encode("gb18030"))
     with pytest.raises(BrokenTables) as caught:
         load_codes(tmp_path)

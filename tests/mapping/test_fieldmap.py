@@ -164,7 +164,53 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
         ('transform = "human-name"', 'transform = "human-nam"', "no transform 'human-nam'; did you mean 'human-name'?"),
         ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16:9: 'limit' must be one of"),
         ('transform = "human-name"', 'required = "nope"', "f/a.toml:16:12: 'nope' is no finding code"),
-        ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16:8: 'when' must have 'source'"),
+        ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16:8: unknown key 'maybe' in 'when'; it has"),
+        *(
+            ('transform = "human-name"', f"when = {{ {keys} }}", f"f/a.toml:16:8: {said}")
+            for keys, said in (
+                ('in = ["I"]', "'when' must have 'source'"),
+                ('source = "PV1-2", in = "I"', "'in' in 'when' must be a list"),
+                ('source = "PV1-2", in = 1', "'in' in 'when' must be a list"),
+                ('source = "PV1-2", in = [1]', "'in' in 'when' must be a list of texts"),
+                ('source = "PV1-2", in = []', "'in' in 'when' is an empty list"),
+                ('source = "PV1-2", in = ["I"], not_in = ["O"]', "'when' must have 'source'"),
+                ('types = "ADT^A01"', "'types' in 'when' must be a list"),
+            )
+        ),
+        ('source = "PID-5.1"', "source = []", "f/a.toml:14:10: no source path"),
+        ('source = "PID-5.1"', "parts = []", "f/a.toml:13:1: no source path"),
+        (
+            'source = "PID-5.1"',
+            'constant = "x"\nsource = "PID-5.1"',
+            "f/a.toml:15:10: a field has either 'constant' or",
+        ),
+        ('types = ["ADT^A01", "ADT^A08"]', "types = []", "f/a.toml:4:9: 'types' is an empty list"),
+        ('types = ["ADT^A01", "ADT^A08"]', "types = [1]", "f/a.toml:4:9: 'types' must be a list of texts"),
+        ('order = ["MSH-7"]', "order = []", "f/a.toml:5:9: 'order' is an empty list"),
+        ('ignore = ["MSH-*", "PID-1"]', "ignore = [7]", "f/a.toml:6:10: 'ignore' must be a list of texts"),
+        ('ignore = ["MSH-*", "PID-1"]', "needs = [7]", "f/a.toml:6:9: 'needs' must be a list of texts"),
+        ('feed = "f"\ndialect = "hl7v2"\ntypes', "kinds", "f/a.toml:1:1: [map] needs 'types'"),
+        ('feed = "f"', 'feed = "f"\ninclude = ["/a.toml"]', "f/a.toml:3:11: '/a.toml' is no file in the folder of"),
+        ('feed = "f"', 'feed = "f"\ninclude = ["../x.toml"]', "f/a.toml:3:11: '../x.toml' is no file in the folder of"),
+        ('feed = "f"', 'feed = "f"\ninclude = ["a.toml"]', "f/a.toml:3:11: 'a.toml' is included already"),
+        ('dialect = "hl7v2"', 'dialect = "cda"', "f/a.toml:3:11: feed 'f' is of dialect 'hl7v2'"),
+        ("[map]", "x = 1\n[map]", "f/a.toml:1:1: 'x' stands in no table"),
+        (
+            'required = "key',
+            'requierd = "key',
+            "f/a.toml:11:7: unknown key 'requierd' in 'key'; did you mean 'required'?",
+        ),
+        ('kind = "pid"', "kind = 1", "f/a.toml:11:7: 'kind' in 'key' must be text"),
+        ('kind = "pid"', 'kind = "p id"', "f/a.toml:11:7: 'p id' is no kind of number"),
+        (
+            'value = "PID-3.1"',
+            'value = { source = "PID-3.1", ordinal = 1 }',
+            "'ordinal' in 'key' must be true or false",
+        ),
+        ('value = "PID-3.1"', 'value = { source = "PID-3.1", limit = "x" }', "'limit' in 'key' must be one of"),
+        ('value = "PID-3.1"', 'value = { source = "PID-3.1", text = "x" }', "a part of a key has one of 'block'"),
+        ('subject = "patient"', 'creates = { findng = "x" }', "f/a.toml:27:11: unknown key 'findng' in 'creates'"),
+        ('transform = "human-name"', 'transform = "shout"\noptions = { mark = 1 }', "option 'mark' must be text"),
         ('codes = "sex"', 'codes = "gender"', "f/a.toml:21:9: no code map 'gender'"),
         ('form = "code"', 'form = "letter"', "f/a.toml:22:8: 'form' must be one of"),
         ('subject = "patient"', 'subject = "person"', "f/a.toml:27:11: no block or key 'person' above"),
@@ -218,6 +264,16 @@ def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None
     (shared / "x.toml").write_text('[[resource]]\ntype = "Patient"\nkey = { kind = "k", value = "P" }\n')
     found = problems(tmp_path, GOOD.replace("order =", 'include = ["shared/x.toml"]\norder ='))
     assert found == ["f/shared/x.toml:3:7: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text, OBX-5:name)"]
+
+
+def test_an_included_file_says_nothing_about_the_map(tmp_path: Path) -> None:
+    shared = tmp_path / "fields" / "f" / "shared"
+    shared.mkdir(parents=True)
+    (shared / "x.toml").write_text('[map]\nignore = ["PID-2"]\ninclude = ["y.toml"]\n')
+    found = problems(tmp_path, GOOD.replace("order =", 'include = ["shared/x.toml"]\norder ='))
+    assert found == [
+        "f/shared/x.toml:3:11: [map of an included file] has no key 'include'; it counts in the map that includes it"
+    ]
 
 
 def test_maps_of_feeds_without_adapter_are_left_alone(tmp_path: Path) -> None:

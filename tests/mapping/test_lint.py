@@ -38,6 +38,17 @@ def problems(tmp_path: Path, field: str, type: str = "Patient", code: str = "mal
         ('constant = "man"\ntarget = "gender"', "'man' is not in http://hl7.org/fhir/ValueSet/administrative-gender"),
         ('constant = { words = "x" }\ntarget = "maritalStatus"', "CodeableConcept has no element 'words'"),
         ('constant = "x"\ntarget = "maritalStatus"', "is a CodeableConcept, not a plain value"),
+        ('constant = "yes"\ntarget = "active"', "Patient.active is a boolean, not 'yes': true or false"),
+        ('constant = 5\ntarget = "gender"', "Patient.gender is a code, not 5: text without blanks"),
+        (
+            'source = "XM"\ntarget = "deceased[x]"',
+            "deceased[x] needs 'choice': one of deceasedBoolean, deceasedDateTime",
+        ),
+        ('own = true\ntarget = "maritalStatus"', "'own' makes an Identifier, maritalStatus is a CodeableConcept"),
+        ('reference = "p"\ntarget = "maritalStatus"', "'reference' makes a Reference, maritalStatus is a"),
+        ('on_root = true\nsource = "XM"\ntarget = "name[]"', "'on_root' is for blocks with a 'root'"),
+        ('types = ["U"]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
+        ('when = [{ types = ["U"] }]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
         ('source = "XB"\ncodes = "sex"\ntarget = "gender"', "'sex' makes a CodeableConcept, gender is a code"),
     ],
 )
@@ -79,6 +90,34 @@ def test_a_target_code_that_its_code_system_does_not_have(tmp_path: Path) -> Non
 def test_a_type_that_does_not_exist(tmp_path: Path) -> None:
     found = problems(tmp_path, 'source = "XM"\ntarget = "x"', type="Person2")
     assert found == ["f/m.toml:9:8: 'Person2' is no resource type; did you mean 'Person'?"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (
+            '[[key]]\nname = "k"\ntype = "Patent"\nkind = "k"\nvalue = "KH"',
+            ":17:8: 'Patent' is no resource type; did you",
+        ),
+        (
+            '[[resource]]\ntype = "Encounter"\nkey = { kind = "v", value = "KH" }\nencounter = "p"',
+            ":18:13: 'encounter' must name a block of type Encounter: 'p' is none",
+        ),
+        (
+            '[[resource]]\ntype = "Encounter"\nkey = { kind = "v", value = "KH" }\nlisted = "result[]"',
+            ":18:10: 'listed' names a slot of the block in 'root', and there is no 'root'",
+        ),
+        ('[[resource.event]]\ncode = "admit"', ":15:1: events are those of a visit: their block is an Encounter"),
+    ],
+)
+def test_a_wrong_block_is_named_with_its_line(tmp_path: Path, more: str, said: str) -> None:
+    found = problems(tmp_path, f'source = "XM"\ntarget = "name[]"\n{more}')
+    assert any(said in one for one in found), found
+
+
+def test_a_code_map_without_targets_makes_no_code(tmp_path: Path) -> None:
+    found = problems(tmp_path, 'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"', code="")
+    assert found == ["f/m.toml:14:9: 'sex' has no target codes, and a code is made of nothing else"]
 
 
 def test_what_is_agreed_with_a_fhir_sender_is_held_against_the_definitions(tmp_path: Path) -> None:

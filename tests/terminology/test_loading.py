@@ -10,6 +10,7 @@ import pytest
 
 from hie.base.errors import HieError
 from hie.terminology.codefile import CodeFile, StoredSystem
+from hie.terminology.codeschema import Connections, open_for_loading
 from hie.terminology.concept import Concept, Designation, Property, Selection
 from hie.terminology.loading import Report, Source, load, remove
 from tests.terminology.made import write
@@ -168,3 +169,12 @@ def test_memory_does_not_grow_with_the_size(tmp_path: Path) -> None:
     (small, before), (large, after) = eval(done.stdout)
     assert (small, large) == (60_000, 200_000)
     assert after - before < 16_000, f"{(after - before) / 1024:.1f} MB more"
+
+
+def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "terminology.sqlite"
+    path.write_text("no database, but longer than the header of one would be: " + "x" * 100)
+    with pytest.raises(HieError, match="is no file of code systems"), Connections(path).use():
+        pass
+    with pytest.raises(HieError, match="is no file of code systems"):
+        open_for_loading(path)

@@ -72,6 +72,8 @@ def _raise(error: apsw.Error) -> None:
         raise HieError(Category.TIMEOUT, "The time limit of the query is used up.") from error
     if isinstance(error, apsw.FullError):
         raise HieError(Category.UNAVAILABLE, "The disk of the store is full.") from error
+    if isinstance(error, apsw.NotADBError):
+        raise HieError(Category.UNAVAILABLE, "The file of the store is no SQLite database.") from error
     if isinstance(error, _REFUSED):
         raise HieError(Category.UNAVAILABLE, f"The store refuses: {type(error).__name__}.") from error
 
