@@ -194,7 +194,11 @@ def reference(out: Out, code: str, value: Any) -> None:
 
 def reference_canonical(out: Out, code: str, value: Any) -> None:
     url, _, version = value.partition("|")
-    out.append((code, "", "", url, version, "", ""))
+    kind, slash, name = url.partition("/")
+    if slash and kind[:1].isupper() and kind.isalpha() and name and "/" not in name:
+        out.append((code, kind, name, "", version, "", ""))
+    else:
+        out.append((code, "", "", url, version, "", ""))
 
 
 def reference_uri(out: Out, code: str, value: Any) -> None:

@@ -9,8 +9,9 @@ the search parameter. An absent member is `""`, never None, except where said.
 - `of_type`: type system, type code, value of an Identifier, for `:of-type`.
 - `string`: folded text, exact text. Exact is `""` for a derived form (pinyin, initials, sound): plain search finds it,
   `:exact` does not.
-- `reference`: type, id, url, version, identifier system, identifier value. A relative reference has type and id; an
-  absolute one, a canonical and a `urn:` have the url (and the type if it shows) and no id; `#x` has the url `#x`.
+- `reference`: type, id, url, version, identifier system, identifier value. A relative reference has type and id, also
+  one in the place of a canonical; an absolute one, a canonical and a `urn:` have the url (and the type if it shows) and
+  no id; `#x` has the url `#x`.
 - `date`: low, high in microseconds UTC, low included, high excluded; open ends are `EARLIEST` and `LATEST`.
 - `number`: low, high as floats. Both are the exact value of a number; a *query* has the precision range. A Range gives
   its ends.

@@ -261,7 +261,7 @@ def write_function(
         source.line(1, "for entry in reference:")
         source.line(2, "types = MEMBERS.get(entry[0])")
         source.line(2, "if types is not None and entry[2] and entry[1] in types:")
-        source.line(3, "pair = (entry[1], entry[2])")
-        source.line(3, "if pair not in compartments: compartments.append(pair)")
+        source.line(3, "compartments.append((entry[1], entry[2]))")
+        source.line(1, "compartments = list(dict.fromkeys(compartments))")
     source.line(1, f"return Entries({', '.join(LISTS)})")
     return "\n".join(source.lines), source.constants

@@ -228,13 +228,13 @@ def _named(setting: Setting, definition: SearchParameter, text: str) -> list[Ref
     """What a reference without modifier names: a resource here, a bare id, something elsewhere."""
     if setting.base and text.startswith(setting.base.rstrip("/") + "/"):
         text = text[len(setting.base.rstrip("/")) + 1 :]
-    local = _LOCAL.fullmatch(text)
+    url, _, version = text.partition("|")
+    local = _LOCAL.fullmatch(url)
     if local and setting.definitions.is_resource(local[1]):
-        return [ReferenceTest(local[1], local[2], None, local[3])]
+        return [ReferenceTest(local[1], local[2], None, local[3] or version or None)]
     if _ID.fullmatch(text):
         few = definition.target if 0 < len(definition.target) <= _TYPED_AT_MOST else (None,)
         return [ReferenceTest(kind, text) for kind in few]
-    url, _, version = text.partition("|")
     return [ReferenceTest(url=url, version=version or None)]
 
 

@@ -129,6 +129,8 @@ PEOPLE: list[dict[str, Any]] = [
     {"resourceType": "Location", "id": "attic", "partOf": {"reference": "Location/never-stored"}},
     {"resourceType": "Encounter", "id": "e2", "location": [{"location": {"reference": "Location/ward"}}]},
     {"resourceType": "Encounter", "id": "e3", "location": [{"location": {"reference": "Location/site"}}]},
+    {"resourceType": "Basic", "id": "note", **subject("Group/all")},
+    {"resourceType": "QuestionnaireResponse", "id": "qr", "status": "completed", "questionnaire": "Questionnaire/q|2"},
     {
         "resourceType": "Condition",
         "id": "c1",
@@ -200,6 +202,11 @@ CASES: dict[str, list[tuple[str, str, str]]] = {
         ("Observation", "value-string=tres", "o3"),
     ],
     "reference": [
+        ("Basic", "subject=all", "note"),
+        ("Basic", "subject=Patient/wang,all", "note"),
+        ("QuestionnaireResponse", "questionnaire=Questionnaire/q", "qr"),
+        ("QuestionnaireResponse", "questionnaire=Questionnaire/q|2", "qr"),
+        ("QuestionnaireResponse", "questionnaire=Questionnaire/q|1", ""),
         ("Observation", "subject=Patient/wang", "o1 o2"),
         ("Observation", "subject=wang", "o1 o2"),
         ("Observation", "subject:Patient=wang", "o1 o2"),

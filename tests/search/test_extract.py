@@ -1,5 +1,6 @@
 """What a resource can be found by, entry by entry."""
 
+from time import process_time
 from typing import Any
 
 import pytest
@@ -212,3 +213,11 @@ def test_malformed_structure_is_an_error_not_a_crash() -> None:
     with pytest.raises(HieError) as caught:
         extract({"resourceType": "Patient", "name": "x", "identifier": [5]})
     assert caught.value.category is Category.UNPROCESSABLE
+
+
+def test_a_group_of_many_is_read_in_time_that_grows_with_its_members() -> None:
+    members = [{"entity": {"reference": f"Patient/{number % 8000}"}} for number in range(8001)]
+    before = process_time()
+    entries = extract({"resourceType": "Group", "id": "g", "type": "person", "actual": True, "member": members})
+    assert process_time() - before < 2
+    assert entries.compartments == [("Patient", str(number)) for number in range(8000)]

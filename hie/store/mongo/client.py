@@ -8,6 +8,7 @@ from typing import Any
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern, timeout
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
+    BulkWriteError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
@@ -37,6 +38,12 @@ _LEAST_WIRE = 13
 
 _TIME_LIMIT = (50, 262)
 """Server codes MaxTimeMSExpired and ExceededTimeLimit."""
+
+_REPLACED_TOO_LARGE = (17419, 17420)
+"""Server codes of a replacement and of an upsert that would make too large a document."""
+
+_INSERTED_TOO_LARGE = "object to insert too large"
+"""The server's message for an insert; its code is that of any bad value."""
 
 
 def connect(uri: str, *, selection_seconds: float = 15.0) -> AsyncMongoClient[Any]:
@@ -134,8 +141,14 @@ def situation(error: PyMongoError) -> HieError:
         return HieError(Category.CONFLICT, "A row with the same key is there already.")
     if isinstance(error, ExecutionTimeout) or code in _TIME_LIMIT:
         return HieError(Category.TIMEOUT, "The time limit of the query is used up.")
-    if isinstance(error, DocumentTooLarge) or code == 10334:
+    if isinstance(error, DocumentTooLarge) or code == 10334 or _too_large(error):
         return HieError(Category.TOO_LARGE, "A document is larger than the store takes (16 MiB).")
     if isinstance(error, ConnectionFailure):
         return HieError(Category.UNAVAILABLE, f"The store does not answer: {type(error).__name__}.")
     return HieError(Category.UNAVAILABLE, f"The store refuses: {type(error).__name__} {code or ''}".strip() + ".")
+
+
+def _too_large(error: PyMongoError) -> bool:
+    """Whether a bulk write was refused for its size: the driver lets documents pass that are a little too large."""
+    refused = error.details.get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
+    return any(one["code"] in _REPLACED_TOO_LARGE or one["errmsg"].startswith(_INSERTED_TOO_LARGE) for one in refused)

@@ -129,7 +129,7 @@ def _matches(clause: Match, scope: Scope) -> list[tuple[Condition, str]]:
             inside = _INSIDE[test.compare](test.text)
             found.append(({"s.p": names, "$expr": _some("$s", scope, clause.param, inside)}, schema.STRINGS))
             continue
-        for one in element(test, clause.kind, scope):
+        for one in element(test, clause.kind):
             condition: Condition = {array: {"$elemMatch": {"p": names, **one}}}
             if "v" in one:
                 found.append(({"k": {"$eq": key(clause.param, WIDE)}, **condition}, schema.KEYS))
@@ -142,7 +142,7 @@ def _key_matches(clause: Match, scope: Scope) -> list[tuple[Condition, str]]:
     points: list[str] = []
     found: list[tuple[Condition, str]] = []
     for test in clause.tests:
-        exact, prefixes = keys(test, clause.param, scope)
+        exact, prefixes = keys(test, clause.param)
         points += exact
         found += [(_key_range(*ends), schema.KEYS) for ends in prefixes]
     if points:
@@ -196,11 +196,11 @@ def _presence(clause: Present, scope: Scope) -> tuple[Condition, str]:
     return _key_range(clause.param + CODE, clause.param + BEYOND), schema.KEYS
 
 
-def _composite(clause: CompositeMatch, scope: Scope) -> Condition:
+def _composite(clause: CompositeMatch) -> Condition:
     alternatives: list[Condition] = []
     for tests in clause.alternatives:
         parts = [
-            _either(element(test, kind, scope, f"e{number}."))
+            _either(element(test, kind, f"e{number}."))
             for number, (test, kind) in enumerate(zip(tests, clause.kinds, strict=True))
         ]
         alternatives.append({"$and": parts})
@@ -282,7 +282,7 @@ _PROBES: dict[type, Callable[[Any, Scope, Joins], Condition]] = {
     Not: lambda clause, scope, joins: {"$nor": [probe(clause.clause, scope, joins)]},
     Match: _probe_match,
     Present: lambda clause, scope, joins: _presence(clause, scope)[0],
-    CompositeMatch: lambda clause, scope, joins: _composite(clause, scope),
+    CompositeMatch: lambda clause, scope, joins: _composite(clause),
     IdIs: lambda clause, scope, joins: _names(clause, scope),
     UpdatedIs: lambda clause, scope, joins: _updated(clause),
     TypeIs: lambda clause, scope, joins: {"t": {"$in": list(clause.types)}},
@@ -344,7 +344,7 @@ def _arms_composite(clause: CompositeMatch, scope: Scope) -> list[Arm] | None:
     if clause.kinds[0] not in (Kind.TOKEN, Kind.REFERENCE):
         return None
     first = Match(clause.param, clause.kinds[0], tuple(tests[0] for tests in clause.alternatives))
-    whole = _composite(clause, scope)
+    whole = _composite(clause)
     return [_of_scope({**condition, **whole}, index, scope) for condition, index in _key_matches(first, scope)]
 
 

@@ -4,9 +4,10 @@ A value of a search only ever stands behind an operator that this module wrote (
 place of a field, an operator or a pattern.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from hie.fhir.definitions import official
 from hie.search.clause import (
     Compare,
     IdentifierTest,
@@ -36,16 +37,16 @@ NEVER: Condition = {"$nor": [{}]}
 """A condition that nothing meets."""
 
 
-def keys(test: Test, code: str, types: Sequence[str]) -> tuple[list[str], list[KeyRange]]:
-    """The keys of `k`, and ranges of keys, that pass `test` on parameter `code`; `types` is the scope of bare ids."""
-    return _KEYS[type(test)](test, code, types)
+def keys(test: Test, code: str) -> tuple[list[str], list[KeyRange]]:
+    """The keys of `k`, and ranges of keys, that pass `test` on parameter `code`."""
+    return _KEYS[type(test)](test, code)
 
 
 def _prefix(start: str) -> tuple[list[str], list[KeyRange]]:
     return [], [(start, start + LAST)]
 
 
-def _token(test: TokenTest, code: str, types: Sequence[str]) -> tuple[list[str], list[KeyRange]]:
+def _token(test: TokenTest, code: str) -> tuple[list[str], list[KeyRange]]:
     if test.system is None:
         return [key(code, CODE, test.code or "")], []
     if test.code is None:
@@ -53,15 +54,15 @@ def _token(test: TokenTest, code: str, types: Sequence[str]) -> tuple[list[str],
     return [key(code, TOKEN, test.system, test.code)], []
 
 
-def _of_type(test: OfTypeTest, code: str, types: Sequence[str]) -> tuple[list[str], list[KeyRange]]:
-    return _token(TokenTest(f"{test.system}|{test.code}", test.value), code + OF_TYPE, types)
+def _of_type(test: OfTypeTest, code: str) -> tuple[list[str], list[KeyRange]]:
+    return _token(TokenTest(f"{test.system}|{test.code}", test.value), code + OF_TYPE)
 
 
-def _identifier(test: IdentifierTest, code: str, types: Sequence[str]) -> tuple[list[str], list[KeyRange]]:
-    return _token(TokenTest(test.system, test.value), code + IDENTIFIER, types)
+def _identifier(test: IdentifierTest, code: str) -> tuple[list[str], list[KeyRange]]:
+    return _token(TokenTest(test.system, test.value), code + IDENTIFIER)
 
 
-def _uri(test: UriTest, code: str, types: Sequence[str]) -> tuple[list[str], list[KeyRange]]:
+def _uri(test: UriTest, code: str) -> tuple[list[str], list[KeyRange]]:
     match test.compare:
         case UriCompare.ABOVE:
             return [key(code, URI, uri) for uri in above(test.uri)], []
@@ -71,22 +72,23 @@ def _uri(test: UriTest, code: str, types: Sequence[str]) -> tuple[list[str], lis
             return [key(code, URI, test.uri)], []
 
 
-def _reference(test: ReferenceTest, code: str, types: Sequence[str]) -> tuple[list[str], list[KeyRange]]:
+def _reference(test: ReferenceTest, code: str) -> tuple[list[str], list[KeyRange]]:
     version = [] if test.version is None else [test.version]
-    return [key(code, REFERENCE, at, *version) for at in _targets(test, types)], []
+    return [key(code, REFERENCE, at, *version) for at in _targets(test)], []
 
 
-def _targets(test: ReferenceTest, types: Sequence[str]) -> list[str]:
-    """What a reference test names; a bare id may be of any of `types`."""
+def _targets(test: ReferenceTest) -> list[str]:
+    """What a reference test names; a bare id may be of any type."""
     if test.url is not None:
         return [test.url]
-    return [name(kind, test.id or "") for kind in ([test.type] if test.type is not None else types)]
+    kinds = official().resource_types if test.type is None else (test.type,)
+    return [name(kind, test.id or "") for kind in kinds]
 
 
 _KEYS: dict[type, Callable[..., tuple[list[str], list[KeyRange]]]] = {
     TokenTest: _token,
-    TokenTextTest: lambda test, code, types: _prefix(key(code, TEXT, test.text)),
-    TokenPrefixTest: lambda test, code, types: _prefix(key(code, CODE, test.prefix)),
+    TokenTextTest: lambda test, code: _prefix(key(code, TEXT, test.text)),
+    TokenPrefixTest: lambda test, code: _prefix(key(code, CODE, test.prefix)),
     OfTypeTest: _of_type,
     IdentifierTest: _identifier,
     UriTest: _uri,
@@ -97,19 +99,19 @@ _KEYS: dict[type, Callable[..., tuple[list[str], list[KeyRange]]]] = {
 # -- conditions on one element ---------------------------------------------------------------------------------------
 
 
-def element(test: Test, kind: Kind, types: Sequence[str], at: str = "") -> list[Condition]:
+def element(test: Test, kind: Kind, at: str = "") -> list[Condition]:
     """`test` on one element of `s`, `d`, `q`, or on component `at` (`e0.`) of a composite; one of them must hold."""
-    return _ELEMENTS[type(test)](test, kind, types, at)
+    return _ELEMENTS[type(test)](test, kind, at)
 
 
-def _in_token(test: TokenTest, kind: Kind, types: Sequence[str], at: str) -> list[Condition]:
+def _in_token(test: TokenTest, kind: Kind, at: str) -> list[Condition]:
     found: Condition = {f"{at}c": {"$eq": test.code} if test.code is not None else {"$gt": ""}}
     if test.system is not None:
         found[f"{at}y"] = {"$eq": test.system}
     return [found]
 
 
-def _in_string(test: StringTest, kind: Kind, types: Sequence[str], at: str) -> list[Condition]:
+def _in_string(test: StringTest, kind: Kind, at: str) -> list[Condition]:
     text = test.text
     match test.compare:
         case Compare.STARTS:
@@ -121,12 +123,12 @@ def _in_string(test: StringTest, kind: Kind, types: Sequence[str], at: str) -> l
     raise TypeError(f"{test.compare} is no range")
 
 
-def _in_range(test: RangeTest, kind: Kind, types: Sequence[str], at: str) -> list[Condition]:
+def _in_range(test: RangeTest, kind: Kind, at: str) -> list[Condition]:
     table = DATES if kind is Kind.DATE else _NUMBERS
     return ranges(table, test, f"{at}l", f"{at}h")
 
 
-def _in_quantity(test: QuantityTest, kind: Kind, types: Sequence[str], at: str) -> list[Condition]:
+def _in_quantity(test: QuantityTest, kind: Kind, at: str) -> list[Condition]:
     written = [
         {**one, **units} for one in ranges(_NUMBERS, test.range, f"{at}l", f"{at}h") for units in _units(test, at)
     ]
@@ -145,19 +147,19 @@ def _units(test: QuantityTest, at: str) -> list[Condition]:
     return found if test.system is not None else [*found, {f"{at}u": {"$eq": test.code}}]
 
 
-def _in_reference(test: ReferenceTest, kind: Kind, types: Sequence[str], at: str) -> list[Condition]:
-    return [{f"{at}o": {"$in": _targets(test, types)}}]
+def _in_reference(test: ReferenceTest, kind: Kind, at: str) -> list[Condition]:
+    return [{f"{at}o": {"$in": _targets(test)}}]
 
 
 _ELEMENTS: dict[type, Callable[..., list[Condition]]] = {
     TokenTest: _in_token,
-    TokenPrefixTest: lambda test, kind, types, at: [{f"{at}c": {"$gte": test.prefix, "$lt": test.prefix + LAST}}],
-    TokenTextTest: lambda test, kind, types, at: [{f"{at}x": {"$gte": test.text, "$lt": test.text + LAST, "$ne": ""}}],
+    TokenPrefixTest: lambda test, kind, at: [{f"{at}c": {"$gte": test.prefix, "$lt": test.prefix + LAST}}],
+    TokenTextTest: lambda test, kind, at: [{f"{at}x": {"$gte": test.text, "$lt": test.text + LAST, "$ne": ""}}],
     StringTest: _in_string,
     RangeTest: _in_range,
     QuantityTest: _in_quantity,
     ReferenceTest: _in_reference,
-    UriTest: lambda test, kind, types, at: [{f"{at}o": {"$eq": test.uri}}],
+    UriTest: lambda test, kind, at: [{f"{at}o": {"$eq": test.uri}}],
 }
 
 

@@ -63,7 +63,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         _index("type", "t", "u", "_id"),
         _index("all", "u", "_id"),
     ],
-    TEXT: [_index("content", "c", "t"), _index("narrative", "x", "t", sparse=True)],
+    TEXT: [_index("content", "c", "t"), _index("narrative", "x", "t", sparse=True), _index("parts", "w", sparse=True)],
     CONTROL: [],
 }
 

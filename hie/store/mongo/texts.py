@@ -1,15 +1,17 @@
 """The text index for `_text` and `_content`, written behind the commits (docs/decisions/0016).
 
 One document of `text` per version: `_id` number of its write, `t` type, `i` name of the resource, `c` the terms of all
-its text, `x` those of its narrative. It is never changed and says nothing about later versions. `control/text` has
-`reached`, the number of the last version that is in, and which process follows: one at a time, but two would only do
-the same work twice.
+its text, `x` those of its narrative. It is never changed and says nothing about later versions. Terms that are too many
+for one document lie in several: each has the number as `w` as well, and all but the first another `_id`.
+`control/text` has `reached`, the number of the last version that is in, and which process follows: one at a time, but
+two would only do the same work twice.
 """
 
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from time import monotonic, time
 from typing import Any
 
@@ -30,6 +32,15 @@ BATCH = 100
 _AT_ONCE = 5
 """Versions that are read into terms before others get their turn: a quarter of a millisecond."""
 
+PART = 6 << 20
+"""Bytes of terms in one document, of all its text and of its narrative each: both fit into what MongoDB takes."""
+
+_ELEMENT = 16
+"""Bytes of an element of an array beside its text, at most."""
+
+_LONG = 256 << 10
+"""Bytes of a body from which on its terms are made in a thread: it takes more than a moment."""
+
 _REST_SECONDS = 1.0
 _ALONE, _BESIDE = 0.3, 3.0
 """Rest after a batch as a part of the time that it took: while nothing else is asked of the store, and beside work."""
@@ -39,18 +50,36 @@ _TAKEN = 11000
 """Server code of a taken unique key."""
 
 
-def text_document(number: int, resource_type: str, resource_id: str, body: bytes) -> dict[str, Any]:
-    """The document of a version."""
+def text_documents(number: int, resource_type: str, resource_id: str, body: bytes) -> list[dict[str, Any]]:
+    """The documents of a version."""
     resource = orjson.loads(body)
-    narrated, every = terms(narrative_text(resource)), terms(content_text(resource))
-    found = {"_id": number, "t": resource_type, "i": name(resource_type, resource_id), "c": sorted(every)}
-    return {**found, "x": sorted(narrated)} if narrated else found
+    every, narrated = (_parts(terms(text(resource))) for text in (content_text, narrative_text))
+    one = {"_id": number, "t": resource_type, "i": name(resource_type, resource_id)}
+    pairs: Iterable[tuple[list[str], list[str]]] = zip_longest(every, narrated, fillvalue=[])
+    found = [{**one, "c": c, **({"x": x} if x else {})} for c, x in pairs]
+    if len(found) == 1:
+        return found
+    return [{**part, "w": number, "_id": f"{number}.{at}" if at else number} for at, part in enumerate(found)]
+
+
+def _parts(found: Iterable[str]) -> list[list[str]]:
+    """Terms in order, as many together as a document may have of one kind; one part, maybe empty, at least."""
+    parts: list[list[str]] = [[]]
+    size = 0
+    for term in sorted(found):
+        size += len(term.encode()) + _ELEMENT
+        if size > PART:
+            parts.append([])
+            size = len(term.encode()) + _ELEMENT
+        parts[-1].append(term)
+    return parts
 
 
 async def _documents(versions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     documents = []
     for number, one in enumerate(versions):
-        documents.append(text_document(one["_id"], one["t"], one["i"], one["b"]))
+        told = (one["_id"], one["t"], one["i"], one["b"])
+        documents += await asyncio.to_thread(text_documents, *told) if len(one["b"]) > _LONG else text_documents(*told)
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     return documents

@@ -12,6 +12,7 @@ from hie.search.match import has_words
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
 from hie.store.mongo.compile import Scope, Stage, one_of
+from hie.store.mongo.conditions import Condition
 from hie.store.mongo.driving import Driving
 from hie.store.mongo.keys import LAST, name
 
@@ -73,13 +74,25 @@ class WordReading:
         words = [{field: {"$elemMatch": {"$gte": word, "$lt": word + LAST}}} for word in clause.words]
         wanted: list[Stage] = [{"$match": {"$and": words, "t": one_of(scope)}}, {"$limit": MOST_FOUND + 1}]
         index = "narrative" if clause.narrative else "content"
-        documents = await self._asking.of(schema.TEXT, [*wanted, {"$project": {"i": 1}}], index)
+        documents = await self._asking.of(schema.TEXT, [*wanted, {"$project": {"i": 1, "w": 1}}], index)
         if len(documents) > MOST_FOUND:
             return None
-        numbers = {(one["i"], one["_id"]) for one in documents}
-        these = {"$match": {"_id": {"$in": list({one["i"] for one in documents})}, "t": {"$gt": ""}}}
-        current = await self._asking.documents([these, {"$project": {"w": 1}}], "_id_") if documents else []
+        numbers = {(one["i"], one.get("w", one["_id"])) for one in documents}
+        numbers |= await self._scattered(words, scope) if len(words) > 1 else set()
+        these = {"$match": {"_id": {"$in": list({found for found, _ in numbers})}, "t": {"$gt": ""}}}
+        current = await self._asking.documents([these, {"$project": {"w": 1}}], "_id_") if numbers else []
         return [one["_id"] for one in current if (one["_id"], one["w"]) in numbers]
+
+    async def _scattered(self, words: Sequence[Condition], scope: Scope) -> set[tuple[str, int]]:
+        """Names and numbers of the few whose terms lie in several documents, which may have a word each."""
+        found: list[set[tuple[str, int]]] = []
+        for word in words:
+            large = {"$match": {"w": {"$gt": 0}, "t": one_of(scope), **word}}
+            documents = await self._asking.of(schema.TEXT, [large, {"$project": {"i": 1, "w": 1}}], "parts")
+            found.append({(one["i"], one["w"]) for one in documents})
+            if not found[-1]:
+                break
+        return set.intersection(*found)
 
     async def _by_reading(self, clause: Words, scope: Scope, beside: Sequence[Clause]) -> list[str]:
         """The names of what has the words among all that meet the clauses `beside`."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.errors import BulkWriteError
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.mongo import Limits, open_mongo
-from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set, cache_bytes
+from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set, cache_bytes, situation
 from hie.store.mongo.schema import SCHEMA
 from hie.store.port import Transaction
 from hie.store.table import Table
@@ -199,6 +200,22 @@ async def test_a_database_of_the_first_schema_gets_its_main_dates_and_strings(mo
     assert [one.get("f") for one in before] == [None, None, "wang"]
     assert [one.get("f") for one in after] == [one.get("f") for one in before]
     assert [one.get("m") for one in after] == [one.get("m") for one in before]
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "category"),
+    [
+        (2, "object to insert too large. size in bytes: 16777262, max size: 16777216", Category.TOO_LARGE),
+        (17419, "Resulting document after update is larger than 16777216", Category.TOO_LARGE),
+        (17420, "Document to upsert is larger than 16777216", Category.TOO_LARGE),
+        (2, "another bad value", Category.UNAVAILABLE),
+    ],
+)
+def test_what_only_the_server_finds_too_large_is_not_to_be_sent_again(
+    code: int, message: str, category: Category
+) -> None:
+    error = BulkWriteError({"writeErrors": [{"index": 0, "code": code, "errmsg": message}]})
+    assert situation(error).category is category
 
 
 async def test_only_the_job_at_fault_fails_when_the_server_refuses_what_a_batch_wrote(mongodb_uri: str) -> None:

@@ -59,3 +59,34 @@ async def test_words_are_found_before_and_after_they_are_taken_in(
     finally:
         await other.close()
         await store.close()
+
+
+async def test_more_terms_than_a_document_takes_hold_nobody_up(
+    mongodb_uri: str, extract: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "_REST_SECONDS", 0.05)
+    monkeypatch.setattr(texts, "PART", 70)
+    monkeypatch.setattr(texts, "_LONG", 0)
+    store = await empty_store(mongodb_uri, "texts", extract=extract)
+    try:
+        await store._database[CONTROL].update_one({"_id": "text"}, {"$set": {"until": 0}})
+        await put(
+            store, _condition("long", "alpha bravo charlie delta echo foxtrot", "bravo zulu"), _condition("b", "zulu")
+        )
+        await _taken_in(store)
+        assert await store._database[TEXT].count_documents({"w": {"$gt": 0}}) > 2
+        monkeypatch.setattr(words, "MOST_BEYOND", 0)
+        for query, found in (
+            ("_content=delta", "long"),
+            ("_content=alpha foxtrot", "long"),
+            ("_text=bravo zu", "long"),
+            ("_content=zulu", "b long"),
+            ("_content=alpha golf", ""),
+            ("_text=alpha", ""),
+        ):
+            assert await ids(store, "Condition", query) == found, query
+        await put(store, _condition("long", "alpha"))
+        await _taken_in(store)
+        assert await ids(store, "Condition", "_content=alpha foxtrot") == ""
+    finally:
+        await store.close()
