@@ -103,8 +103,8 @@ class Maps:
             kept = self._keep / version
             if not kept.exists():
                 copy.rename(kept)
-        except shutil.Error as error:
-            raise OSError(f"The tables cannot be copied to {self._keep}: {error.args[0][0][2]}") from None
+        except shutil.Error as error:  # one line for each file
+            raise OSError(f"The tables cannot be kept in {self._keep}: {error.args[0][0][2]}") from None
         finally:
             shutil.rmtree(copy, ignore_errors=True)
         return read_tables(self.adapters, kept, self.loaded)

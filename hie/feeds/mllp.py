@@ -166,6 +166,9 @@ class _Connection:
         return not self._stopping
 
     async def _write(self, *bodies: bytes) -> None:
+        """Send an answer; `ConnectionError` when the peer is gone, also where the loop has another word for it."""
+        if self._writer.is_closing():
+            raise ConnectionResetError
         self._writer.write(b"".join(map(wrap, bodies)))
         async with asyncio.timeout(self._limits.answer_seconds):
             await self._writer.drain()

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hie.app import Exchange, load_adapters, open_exchange
+from hie.app.maps import Maps
 from hie.base.data import data_path
 from hie.cli import app
 from hie.config import load_config
@@ -168,6 +169,15 @@ async def test_a_map_that_is_gone_is_served_no_longer(exchange: Exchange) -> Non
         (folder / "extra.csv").unlink()
         await http.post("/admin/maps/reload")
         assert (await http.get("/fhir/ConceptMap/extra")).status_code == 410
+
+
+def test_tables_that_cannot_be_copied_are_one_problem(tmp_path: Path) -> None:
+    folder = tmp_path / "mappings"
+    folder.mkdir()
+    for name in ("a.toml", "b.toml"):
+        (folder / name).symlink_to(tmp_path / "gone")
+    with pytest.raises(OSError, match=r"^The tables cannot be kept in [^\n]*No such file[^\n(]*$"):
+        Maps((), tmp_path / "tables", folder, tmp_path / "terminology.sqlite")
 
 
 def test_the_command_needs_a_server(tmp_path: Path) -> None:

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+import uvloop
 
 from hie.feeds.limits import HEAD_BYTES, MllpLimits
 from hie.feeds.mllp import MllpServer
@@ -238,6 +241,32 @@ async def test_a_peer_that_takes_no_answers_is_closed(connect: Connect) -> None:
         await until(lambda: server.connections == 1)
         await until(lambda: server.connections == 0)
         assert len(await peer.closed()) < len(answer)
+
+
+def test_a_peer_that_is_gone_before_its_answer_is_a_lost_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """On the loop of the server, whose transports refuse to write once they are closed."""
+
+    async def gone_before_the_answer() -> None:
+        entered, go = asyncio.Event(), asyncio.Event()
+
+        async def handler(body: bytes) -> bytes:
+            entered.set()
+            await go.wait()
+            return body
+
+        async with serving(handler) as server:
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(wrap(b"x"))
+            await entered.wait()
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            await asyncio.sleep(0.02)
+            go.set()
+            await until(lambda: server.connections == 0)
+
+    with caplog.at_level(logging.INFO):
+        uvloop.run(gone_before_the_answer())
+    assert [record.getMessage() for record in caplog.records] == ["connection lost"]
 
 
 async def test_stop_lets_a_message_in_progress_finish(connect: Connect) -> None:

@@ -11,6 +11,7 @@ from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.port import Transaction
 from hie.store.sqlite import Limits, SqliteStore
+from hie.store.sqlite.database import PAGE_BYTES
 from hie.store.table import Table
 from tests.contract.material import patient
 
@@ -37,13 +38,18 @@ def _pages(store: SqliteStore, most: int) -> None:
     store._writing.execute(f"PRAGMA max_page_count = {most}")
 
 
-async def test_a_full_disk_fails_the_job_and_the_store_recovers(store: SqliteStore) -> None:
+async def test_a_full_disk_fails_the_job_and_the_store_recovers(
+    store: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
     await _put(store, _note("a", 10))
     _pages(store, int(store._writing.pragma("page_count")) + 2)
     results = await asyncio.gather(
         *(_put(store, _note(f"big-{number}", 200_000)) for number in range(3)), return_exceptions=True
     )
     assert {result.category for result in results} == {Category.UNAVAILABLE}
+    assert [r.message for r in caplog.records if r.levelname == "ERROR"] == [
+        "the store does not take writes reason=The disk of the store is full."
+    ]
     assert [version.id async for version in store.versions()] == ["a"]
     _pages(store, 1_000_000)
     await _put(store, _note("big-0", 200_000))
@@ -130,6 +136,19 @@ async def test_closing_finishes_what_waits_and_a_reopened_file_has_it(tmp_path: 
     again = await SqliteStore.open(tmp_path / "hie.sqlite")
     assert len([v async for v in again.versions("Patient")]) == 20
     await again.close()
+
+
+async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hie.sqlite"
+    await (await SqliteStore.open(path)).close()
+    file = apsw.Connection(str(path))
+    page = int(file.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'version'").get)
+    file.close()
+    with path.open("r+b") as stream:
+        stream.seek((page - 1) * PAGE_BYTES)
+        stream.write(b"?" * PAGE_BYTES)
+    with pytest.raises(HieError, match="CorruptError"):
+        await SqliteStore.open(path)
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:

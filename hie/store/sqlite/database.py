@@ -12,6 +12,8 @@ from hie.base.errors import Category, HieError
 PAGE_BYTES = 4096
 _REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
 
+FULL = "The disk of the store is full."
+
 STATEMENTS = 400
 """Prepared statements kept per connection."""
 
@@ -71,7 +73,7 @@ def _raise(error: apsw.Error) -> None:
     if isinstance(error, apsw.InterruptError):
         raise HieError(Category.TIMEOUT, "The time limit of the query is used up.") from error
     if isinstance(error, apsw.FullError):
-        raise HieError(Category.UNAVAILABLE, "The disk of the store is full.") from error
+        raise HieError(Category.UNAVAILABLE, FULL) from error
     if isinstance(error, apsw.NotADBError):
         raise HieError(Category.UNAVAILABLE, "The file of the store is no SQLite database.") from error
     if isinstance(error, _REFUSED):

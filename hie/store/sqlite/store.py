@@ -35,10 +35,9 @@ class SqliteStore(SqliteReading):
         self, path: Path, tables: Sequence[Table], extract: Extract, clock: Clock, secret: bytes, limits: Limits
     ) -> None:
         self._writing = connect(path, cache_mib=writing_cache_mib())
-        with translated():
-            migrate(self._writing)
-            for table in tables:
-                sql_tables.create(self._writing, table)
+        migrate(self._writing)
+        for table in tables:
+            sql_tables.create(self._writing, table)
         prepare(self._writing)
         ensure(path)
         attach(self._writing, path)
@@ -62,12 +61,13 @@ class SqliteStore(SqliteReading):
         secret: bytes | None = None,
         limits: Limits | None = None,
     ) -> "SqliteStore":
-        """Open or create the file; raises UNAVAILABLE when it cannot be, or was written by a newer program.
+        """Open or create the file; raises UNAVAILABLE when it cannot be, is damaged, or was written by a newer program.
 
         `extract` gives the index entries of a resource, `secret` signs page cursors (without one they end with the
         process).
         """
-        return cls(path, tables, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())
+        with translated():
+            return cls(path, tables, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())
 
     def _committed(self) -> None:
         self._checkpointer.relieve()

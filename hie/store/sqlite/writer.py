@@ -22,7 +22,7 @@ from typing import Any, Protocol
 import apsw
 
 from hie.base.errors import Category, HieError, where
-from hie.store.sqlite.database import translated
+from hie.store.sqlite.database import FULL, translated
 from hie.store.sqlite.names import Names
 
 log = logging.getLogger("hie.store")
@@ -157,6 +157,8 @@ class GroupWriter:
     def _commit(self) -> None:
         try:
             self._connection.execute("COMMIT")
+        except apsw.FullError as error:
+            raise HieError(Category.UNAVAILABLE, FULL) from error
         except apsw.Error as error:
             raise HieError(Category.UNAVAILABLE, f"The store could not commit: {type(error).__name__}.") from error
         self._after_commit()
@@ -176,7 +178,10 @@ class GroupWriter:
             done.append((job, result))
 
     def _fail(self, done: list[tuple[_Job, Any]], error: Exception) -> None:
-        """Nothing of the batch is durable: undo it, and tell every job of it."""
+        """Nothing of the batch is durable: undo it, and tell every job of it; the first failure is logged."""
+        situation = _situation(error)
+        if not self.failing:
+            log.error("the store does not take writes reason=%s", situation.message)
         self.failing = True
         self._undo()
         queue = self._alone or self._queue
@@ -184,7 +189,7 @@ class GroupWriter:
             done.append((queue.popleft(), None))
         for job, _ in done:
             if not job.future.done():
-                job.future.set_exception(_situation(error))
+                job.future.set_exception(HieError(situation.category, situation.message))
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
@@ -195,7 +200,7 @@ class GroupWriter:
 
 def _situation(error: Exception) -> HieError:
     if isinstance(error, HieError):
-        return HieError(error.category, error.message)
+        return error
     return HieError(Category.UNAVAILABLE, f"The store could not write: {type(error).__name__}.")
 
 
