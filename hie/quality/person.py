@@ -166,11 +166,11 @@ def _limit(row: Mapping[str, str]) -> _Limit:
 
 
 def _limits(resource: Resource, codes: _ByCode, words: _ByWord) -> Iterator[_Limit]:
-    """The rows of a table that a concept falls under."""
-    for sent in _coded(resource):
-        yield from (limit for code, limit in codes.get(sent[:1], ()) if sent.startswith(code))
+    """The rows of a table that a concept falls under: those of its code, else those of words in its text. The name of
+    what a newborn has from its mother's pregnancy (P00-P04, P70) tells of the mother."""
+    coded = [limit for sent in _coded(resource) for code, limit in codes.get(sent[:1], ()) if sent.startswith(code)]
     text = str((resource.get("code") or {}).get("text", ""))
-    yield from (limit for word, limit in words if word in text)
+    yield from coded or (limit for word, limit in words if word in text)
 
 
 def _coded(resource: Resource) -> Iterator[str]:
