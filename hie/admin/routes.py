@@ -13,7 +13,7 @@ from hie.admin.origin import same_origin
 from hie.admin.scoring import MOST_DAYS
 from hie.base.clock import Clock, micros
 from hie.base.errors import Category, HieError
-from hie.base.finding import Finding
+from hie.base.finding import CODES, Finding
 from hie.identity.match import REASONS
 from hie.identity.tables import REVIEW
 from hie.pipeline.operate import Operator
@@ -68,6 +68,16 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
     """The routes under `/admin`."""
     router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(same_origin)])
 
+    def known(*, feed: str | None = None, cause: str | None = None, state: str | None = None) -> None:
+        """Refuse what nothing can be narrowed to."""
+        for name, value, names in (
+            ("feed", feed, operator().feeds),
+            ("cause", cause, CODES.keys()),
+            ("state", state, {one.value for one in State}),
+        ):
+            if value is not None and value not in names:
+                raise HieError(Category.INVALID, f"There is no such {name}.", expression=name)
+
     @router.get("/ledger")
     async def get_ledger() -> dict[str, Any]:
         """The ledger equation and all counters."""
@@ -87,6 +97,7 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         """Parts by type in the last days (China time), types that no map covers, fields that no map mentions."""
         if not 1 <= days <= MOST_DAYS:
             raise HieError(Category.INVALID, f"days must be 1 to {MOST_DAYS}.")
+        known(feed=feed)
         asked = [day_of(clock.now() - timedelta(days=back)) for back in reversed(range(days))]
         return {"days": asked} | coverage_json(await tallies(store, asked, feed=feed))
 
@@ -106,12 +117,14 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         feed: str | None = None, cause: str | None = None, overdue: bool = False
     ) -> list[dict[str, Any]]:
         """What lies in quarantine, oldest first; `overdue`: only orphans that wait for more than 7 days."""
+        known(feed=feed, cause=cause)
         found = await operator().held(feed=feed, cause=cause)
         return [held_json(one) for one in (too_long(found, micros(clock.now())) if overdue else found)]
 
     @router.get("/quarantine-groups")
     async def get_groups(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
         """What lies in quarantine, grouped by feed, type, cause and version of the maps; largest first."""
+        known(feed=feed, cause=cause)
         return [group_json(one) for one in groups(await operator().held(feed=feed, cause=cause))]
 
     @router.post("/quarantine-groups/release")
@@ -161,9 +174,10 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
     @router.post("/replay")
     async def post_replay(item: str | None = None, feed: str | None = None, state: str | None = None) -> dict[str, int]:
         """Run one item again, or all of a feed or state, from their bytes; returns how many ended in which state."""
-        states = (State(state),) if state in set(State) else tuple(State)
         if item is None and feed is None and state is None:
             raise HieError(Category.INVALID, "Name an item, a feed or a state to replay.")
+        known(feed=feed, state=state)
+        states = (State(state),) if state is not None else tuple(State)
         found: dict[str, int] = {}
         if item is not None:
             return {await operator().replay(item): 1}

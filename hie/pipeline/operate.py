@@ -62,6 +62,11 @@ class Operator:
         self._clock = clock
         self._principal = principal
 
+    @property
+    def feeds(self) -> frozenset[str]:
+        """The feeds that there are."""
+        return frozenset(self._feeds)
+
     async def held(self, **wanted: str | None) -> list[Held]:
         """What lies in quarantine, oldest first; narrowed by fields of `Held`."""
         return await held(self._store, wanted)
@@ -104,26 +109,24 @@ class Operator:
         return await self._store.write(job)
 
     async def discard(self, item: str, reason: str, part: int | None = None) -> str:
-        """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay."""
+        """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay. Discarding what is
+        not in quarantine changes nothing."""
         row = await self.item(item)
         if not reason.strip():
             raise HieError(Category.INVALID, "Discarding needs a reason.")
 
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)
-            held = [
-                r
-                for r in await tx.select(PART, {"item": current["id"]})
-                if r["disposition"] == Disposition.QUARANTINED and part in (None, r["part"])
-            ]
-            whole = current["state"] == State.QUARANTINED
-            if not held and not whole:
+            rows = await tx.select(PART, {"item": current["id"]})
+            left = [row for row in rows if row["disposition"] == Disposition.QUARANTINED]
+            held = [row for row in left if part in (None, row["part"])]
+            whole = current["state"] == State.QUARANTINED and len(held) == len(left)
+            if not held and not (whole and part in (None, 0)):
                 return str(current["state"])
             await self._audit(tx, "discard", current, part, reason)
             for one in held:
                 await tx.upsert(PART, {**one, "disposition": Disposition.REJECTED.value, "waits": None})
-            left = await tx.select(PART, {"item": current["id"]})
-            if whole and not any(r["disposition"] == Disposition.QUARANTINED for r in left):
+            if whole:
                 state = advance(State.QUARANTINED, Event.DISCARD)
                 current = {**current, "state": state.value, "disposition": Disposition.REJECTED.value}
                 await tx.upsert(RAW_ITEM, current)
@@ -180,7 +183,8 @@ class Operator:
         return self._tables
 
     async def replay(self, item: str) -> str:
-        """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays."""
+        """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays; an item
+        that had failed gets its first."""
         row = await self.item(item)
 
         async def job(tx: Transaction) -> str:
@@ -195,7 +199,10 @@ class Operator:
         delivery = delivery_of(item)
         parsed, parts = prepare(self._feeds[delivery.feed], delivery)
         again = State(str(item["state"])) not in IN_FLIGHT
-        await self._settler.settle(tx, delivery, parsed, parts, item, again=again)
+        outcome = await self._settler.settle(tx, delivery, parsed, parts, item, again=again)
+        if item["answer"] is None:
+            answer = self._feeds[delivery.feed].answers[delivery.door](outcome, delivery.received)
+            item.update(answer=answer.body, answer_type=answer.content_type, answer_status=answer.status)
         await tx.upsert(RAW_ITEM, item)
 
     async def items(self, *, feed: str | None = None, states: tuple[State, ...] = tuple(State)) -> AsyncIterator[Row]:
