@@ -109,8 +109,9 @@ class Operator:
         return await self._store.write(job)
 
     async def discard(self, item: str, reason: str, part: int | None = None) -> str:
-        """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay. Discarding what is
-        not in quarantine changes nothing."""
+        """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay.
+
+        Discarding what is not in quarantine changes nothing."""
         row = await self.item(item)
         if not reason.strip():
             raise HieError(Category.INVALID, "Discarding needs a reason.")

@@ -162,6 +162,8 @@ def _read(table: Rows) -> tuple[_ByCode, _ByWord]:
 
 
 def _limit(row: Mapping[str, str]) -> _Limit:
+    if row["sex"] not in ("", *_OPPOSITE):
+        raise ValueError(f"{row['sex']!r} is neither male nor female")
     return _Limit(row["sex"], float(row["youngest"] or 0), float(row["oldest"] or 1000))
 
 

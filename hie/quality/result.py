@@ -63,7 +63,7 @@ def word_agrees_with_flag(stated: Stated, about: About) -> bool:
 
 def plausible(*, table: Rows) -> ResourceTest:
     """A number with a LOINC and UCUM code lies within what a living body can have (`table`: loinc, unit, low, high)."""
-    limits = {(row["loinc"], row["unit"]): (Decimal(row["low"]), Decimal(row["high"])) for row in table}
+    limits = {(row["loinc"], row["unit"]): (_limit(row["low"]), _limit(row["high"])) for row in table}
 
     def test(stated: Stated, about: About) -> bool:
         quantity = stated.resource.get("valueQuantity")
@@ -74,6 +74,13 @@ def plausible(*, table: Rows) -> ResourceTest:
         return found is None or number is None or found[0] <= number <= found[1]
 
     return test
+
+
+def _limit(text: str) -> Decimal:
+    number = as_number(text)
+    if number is None:
+        raise ValueError(f"{text!r} is no number")
+    return number
 
 
 def usual_unit(*, table: Rows) -> ResourceTest:

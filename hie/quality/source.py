@@ -35,8 +35,11 @@ def source_reader(path: str) -> SourceReader:
 def _in_document(path: str) -> SourceReader:
     try:
         find = etree.XPath(path, smart_strings=False)
-    except etree.XPathSyntaxError as error:
+        nodes = isinstance(find(etree.Element("any")), list)
+    except etree.XPathError as error:
         raise ValueError(f"{path!r} is no XPath") from error
+    if not nodes:
+        raise ValueError(f"{path!r} leads to no place in a document")
 
     def read(tree: Any) -> list[str]:
         if not isinstance(tree, etree._Element):
