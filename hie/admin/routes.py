@@ -178,14 +178,9 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
             raise HieError(Category.INVALID, "Name an item, a feed or a state to replay.")
         known(feed=feed, state=state)
         states = (State(state),) if state is not None else tuple(State)
-        found: dict[str, int] = {}
         if item is not None:
             return {await operator().replay(item): 1}
-        names = [str(row["id"]) async for row in operator().items(feed=feed, states=states)]
-        for name in names:
-            end = await operator().replay(name)
-            found[end] = found.get(end, 0) + 1
-        return found
+        return await operator().replay_all(feed=feed, states=states)
 
     @router.get("/reviews")
     async def get_reviews() -> list[dict[str, Any]]:
