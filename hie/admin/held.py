@@ -21,7 +21,7 @@ from hie.browse.form import read_form
 from hie.browse.render import HEADERS, link_maker
 from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.items import delivery_of, number
-from hie.pipeline.operate import Operator
+from hie.pipeline.operate import FAILED, Operator
 from hie.pipeline.quarantine import Ground, groups, overdue
 from hie.pipeline.rehearsal import Rehearsal
 from hie.staging.states import State
@@ -127,7 +127,7 @@ class QuarantinePages:
             ended = await self._operator().discard_group(ground, form.get("reason", ""))
         else:
             raise HieError(Category.NOT_FOUND, "There is no such act.")
-        return _next(request, "quarantine", request.path_params["act"], sum(ended.values()))
+        return _next(request, "quarantine", request.path_params["act"], sum(ended.values()) - ended.get(FAILED, 0))
 
     async def reload(self, request: Request) -> Response:
         """Put the tables on disk in force."""

@@ -13,7 +13,7 @@ from hie.admin.origin import same_origin
 from hie.admin.scoring import MOST_DAYS
 from hie.base.clock import Clock, micros
 from hie.base.errors import Category, HieError
-from hie.base.finding import Finding
+from hie.base.finding import CODES, Finding
 from hie.identity.match import REASONS
 from hie.identity.tables import REVIEW
 from hie.pipeline.operate import Operator
@@ -68,6 +68,17 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
     """The routes under `/admin`."""
     router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(same_origin)])
 
+    def known(*, feed: str | None = None, cause: str | None = None, state: str | None = None) -> None:
+        """Refuse what nothing can be narrowed to."""
+        for name, value, names in (
+            ("feed", feed, operator().feeds),
+            ("cause", cause, CODES.keys()),
+            ("state", state, [one.value for one in State]),
+        ):
+            if value is not None and value not in names:
+                message = f"There is no {name} {value[:64]!r}. Choose one of: {', '.join(names)}."
+                raise HieError(Category.INVALID, message, expression=name)
+
     @router.get("/ledger")
     async def get_ledger() -> dict[str, Any]:
         """The ledger equation and all counters."""
@@ -87,6 +98,7 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         """Parts by type in the last days (China time), types that no map covers, fields that no map mentions."""
         if not 1 <= days <= MOST_DAYS:
             raise HieError(Category.INVALID, f"days must be 1 to {MOST_DAYS}.")
+        known(feed=feed)
         asked = [day_of(clock.now() - timedelta(days=back)) for back in reversed(range(days))]
         return {"days": asked} | coverage_json(await tallies(store, asked, feed=feed))
 
@@ -106,12 +118,14 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         feed: str | None = None, cause: str | None = None, overdue: bool = False
     ) -> list[dict[str, Any]]:
         """What lies in quarantine, oldest first; `overdue`: only orphans that wait for more than 7 days."""
+        known(feed=feed, cause=cause)
         found = await operator().held(feed=feed, cause=cause)
         return [held_json(one) for one in (too_long(found, micros(clock.now())) if overdue else found)]
 
     @router.get("/quarantine-groups")
     async def get_groups(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
         """What lies in quarantine, grouped by feed, type, cause and version of the maps; largest first."""
+        known(feed=feed, cause=cause)
         return [group_json(one) for one in groups(await operator().held(feed=feed, cause=cause))]
 
     @router.post("/quarantine-groups/release")
@@ -165,21 +179,11 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
             raise HieError(Category.INVALID, "Name an item, a feed or a state to replay.")
         if item is not None and (feed is not None or state is not None):
             raise HieError(Category.INVALID, "Name either an item, or a feed and a state, to replay.")
-        if state is not None and state not in set(State):
-            raise HieError(Category.INVALID, f"There is no state {state!r}. Choose one of: {', '.join(State)}.")
-        if feed is not None and feed not in operator().feeds:
-            raise HieError(
-                Category.INVALID, f"There is no feed {feed!r}. Choose one of: {', '.join(operator().feeds)}."
-            )
-        states = tuple(State) if state is None else (State(state),)
-        found: dict[str, int] = {}
+        known(feed=feed, state=state)
+        states = (State(state),) if state is not None else tuple(State)
         if item is not None:
             return {await operator().replay(item): 1}
-        names = [str(row["id"]) async for row in operator().items(feed=feed, states=states)]
-        for name in names:
-            end = await operator().replay(name)
-            found[end] = found.get(end, 0) + 1
-        return found
+        return await operator().replay_all(feed=feed, states=states)
 
     @router.get("/reviews")
     async def get_reviews() -> list[dict[str, Any]]:

@@ -84,7 +84,8 @@ class Ingest:
         item = raw_item_id(runtime.feed.id, body)
         known = await self._store.get(RAW_ITEM, item)
         if known is not None and State(str(known["state"])) not in IN_FLIGHT:
-            return await self._store.write(lambda tx: self._repeat(tx, runtime, known, door))
+            parsed = await self._read_again(runtime, known, self.delivery(door, body))
+            return await self._store.write(lambda tx: self._repeat(tx, runtime, known, door, parsed))
         delivery = self.delivery(door, body)
         try:
             if known is not None:
@@ -129,14 +130,25 @@ class Ingest:
         feed = self.doors[door].feed.id
         return Delivery(raw_item_id(feed, body), feed, door, self._clock.now(), body)
 
-    async def _repeat(self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str) -> Answer:
+    async def _read_again(self, runtime: FeedRuntime, row: Row, delivery: Delivery) -> Parsed:
+        """What known bytes say of themselves, for an answer to them that is made anew; nothing where one is saved."""
+        if _is_answered(row, delivery.door):
+            return Parsed(())
+        try:
+            parsed, _ = await self._prepare(runtime, delivery, suspect=True)
+        except Exception as error:
+            return _envelope(runtime, delivery, lost=isinstance(error, Lost))
+        return parsed
+
+    async def _repeat(self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str, parsed: Parsed) -> Answer:
         """The saved answer to bytes that are known (common rules §2.2), which is counted; made anew from what is stored
-        when they came through another door."""
+        when there is none: they came through another door, or were given up."""
         await count(tx, self._clock.now(), runtime.feed.id, "duplicate")
-        if row["door"] == door and row["answer"] is not None:
+        if _is_answered(row, door):
             saved = Answer(blob(row["answer"]), str(row["answer_type"]), number(row["answer_status"]))
             return runtime.repeat(saved, door)
-        return runtime.answers[door](await outcome_of(tx, row, door), self._clock.now())
+        outcome = replace(await outcome_of(tx, row, door), charset=parsed.charset, context=parsed.context)
+        return runtime.answers[door](outcome, self._clock.now())
 
     async def _take_in(
         self, tx: Transaction, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
@@ -144,13 +156,14 @@ class Ingest:
         runtime = settler.feeds[delivery.feed]
         row = await tx.get(RAW_ITEM, delivery.id)
         if row is not None and State(str(row["state"])) not in IN_FLIGHT:
-            return await self._repeat(tx, runtime, row, delivery.door)
+            return await self._repeat(tx, runtime, row, delivery.door, parsed)
         answer, counting = await settler.take_in(tx, delivery, parsed, parts, row)
         await counting.flush()
         return answer
 
     async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:
-        """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`."""
+        """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`. What another
+        one is at work on, or has settled in the meantime, stays as it is."""
         log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
 
         async def job(tx: Transaction) -> None:
@@ -158,9 +171,12 @@ class Ingest:
             if row is None:
                 await count(tx, delivery.received, delivery.feed, "received")
                 row = raw_row(delivery)
+            before = State(str(row["state"]))
+            if before is State.LEASED or before not in IN_FLIGHT:
+                return
             attempts = number(row["attempts"]) + 1
             due = micros(delivery.received) + backoff_seconds(attempts) * 1_000_000
-            state = advance(advance(State(str(row["state"])), Event.CLAIM), Event.FAIL)
+            state = advance(advance(before, Event.CLAIM), Event.FAIL)
             await tx.upsert(RAW_ITEM, {**row, "state": state.value, "attempts": attempts, "due": due})
 
         await self._store.write(job)
@@ -185,14 +201,8 @@ class Ingest:
 def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> Answer:
     """The answer when the exchange failed: `internal-error`, HL7 AE, HTTP 503 (common rules §9).
 
-    `lost`: a worker was lost over the item, so that no more than its first line is read here, the header of HL7.
+    `lost`: as in `_envelope`.
     """
-    context = None
-    if lost:
-        context = _beginning(runtime, delivery).context
-    else:
-        with suppress(Exception):
-            context = runtime.parse(delivery).context
     outcome = ItemOutcome(
         delivery.id,
         sha256(delivery.body),
@@ -200,9 +210,26 @@ def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> 
         delivery.door,
         Disposition.QUARANTINED,
         (finding("internal-error"),),
-        context=context,
+        context=_envelope(runtime, delivery, lost=lost).context,
     )
     return replace(runtime.answers[delivery.door](outcome, delivery.received), status=503)
+
+
+def _is_answered(row: Row, door: str) -> bool:
+    """Whether an item has an answer that was saved for this door."""
+    return row["door"] == door and row["answer"] is not None
+
+
+def _envelope(runtime: FeedRuntime, delivery: Delivery, *, lost: bool) -> Parsed:
+    """What an item that cannot be processed says of itself, as far as it can be read.
+
+    `lost`: a worker was lost over the item, so that no more than its first line is read here, the header of HL7.
+    """
+    if lost:
+        return _beginning(runtime, delivery)
+    with suppress(Exception):
+        return runtime.parse(delivery)
+    return Parsed(())
 
 
 def _beginning(runtime: FeedRuntime, delivery: Delivery) -> Parsed:

@@ -1,11 +1,12 @@
 """What operators do with items: list quarantine, rehearse, release, discard, replay; all but looking is audited."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from hie.base.clock import Clock
-from hie.base.errors import Category, HieError
+from hie.base.errors import Category, HieError, where
 from hie.base.finding import Disposition
 from hie.pipeline.audit import audit, audit_tables
 from hie.pipeline.feed import FeedRuntime
@@ -19,8 +20,15 @@ from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Store, Transaction
 from hie.store.table import Above, Row, Where
 
+T = TypeVar("T")
+
+log = logging.getLogger("hie.pipeline")
+
 PAGE = 200
 """Raw items read at a time."""
+
+FAILED = "failed"
+"""How an act ended at which the exchange failed; the item is as it was."""
 
 
 class TablesAtWork(Protocol):
@@ -101,34 +109,33 @@ class Operator:
             if parts:
                 await self._audit(tx, "release", current, part)
                 await self._settler.release(tx, current, parts)
-            elif not held and current["state"] == State.QUARANTINED:
+            elif not held and current["state"] == State.QUARANTINED and part in (None, 0):
                 await self._audit(tx, "release", current, None)
                 await self._again(tx, current)
             return str((await _fresh(tx, current))["state"])
 
-        return await self._store.write(job)
+        return await _told(str(row["id"]), self._store.write(job))
 
     async def discard(self, item: str, reason: str, part: int | None = None) -> str:
-        """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay."""
+        """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay.
+
+        Discarding what is not in quarantine changes nothing."""
         row = await self.item(item)
         if not reason.strip():
             raise HieError(Category.INVALID, "Discarding needs a reason.")
 
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)
-            held = [
-                r
-                for r in await tx.select(PART, {"item": current["id"]})
-                if r["disposition"] == Disposition.QUARANTINED and part in (None, r["part"])
-            ]
-            whole = current["state"] == State.QUARANTINED
-            if not held and not whole:
+            rows = await tx.select(PART, {"item": current["id"]})
+            left = [row for row in rows if row["disposition"] == Disposition.QUARANTINED]
+            held = [row for row in left if part in (None, row["part"])]
+            whole = current["state"] == State.QUARANTINED and len(held) == len(left)
+            if not held and not (whole and part in (None, 0)):
                 return str(current["state"])
             await self._audit(tx, "discard", current, part, reason)
             for one in held:
                 await tx.upsert(PART, {**one, "disposition": Disposition.REJECTED.value, "waits": None})
-            left = await tx.select(PART, {"item": current["id"]})
-            if whole and not any(r["disposition"] == Disposition.QUARANTINED for r in left):
+            if whole:
                 state = advance(State.QUARANTINED, Event.DISCARD)
                 current = {**current, "state": state.value, "disposition": Disposition.REJECTED.value}
                 await tx.upsert(RAW_ITEM, current)
@@ -146,18 +153,14 @@ class Operator:
         return await self._each(ground, lambda item, part: self.discard(item, reason, part))
 
     async def _each(self, ground: Ground, act: Callable[[str, int | None], Awaitable[str]]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for one in await self.held(**asdict(ground)):
-            state = await act(one.item, one.part)
-            found[state] = found.get(state, 0) + 1
-        return found
+        return await _counted(act(one.item, one.part) for one in await self.held(**asdict(ground)))
 
     async def rehearse(self, item: str, *, release: bool = False, edited: bool = False) -> Rehearsal:
         """What would become of an item now, replayed or released; nothing is stored. `edited`: by the tables as they
         are on disk, before they are in force; raises UNPROCESSABLE when these are broken."""
         row = await self.item(item)
         feeds = await self._at_work().on_disk() if edited else self._feeds
-        return await rehearse(self._store, feeds, row, release=release)
+        return await _told(str(row["id"]), rehearse(self._store, feeds, row, release=release))
 
     async def reload(self) -> dict[str, str]:
         """Put the tables on disk in force; returns the versions before and after. Raises UNPROCESSABLE with file, line
@@ -185,7 +188,8 @@ class Operator:
         return self._tables
 
     async def replay(self, item: str) -> str:
-        """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays."""
+        """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays; an item
+        that had failed gets its first."""
         row = await self.item(item)
 
         async def job(tx: Transaction) -> str:
@@ -194,13 +198,21 @@ class Operator:
             await self._again(tx, current)
             return str(current["state"])
 
-        return await self._store.write(job)
+        return await _told(str(row["id"]), self._store.write(job))
+
+    async def replay_all(self, *, feed: str | None = None, states: tuple[State, ...] = tuple(State)) -> dict[str, int]:
+        """Run all items of a feed, or in some states, again; returns how many ended in which state."""
+        names = [str(row["id"]) async for row in self.items(feed=feed, states=states)]
+        return await _counted(self.replay(name) for name in names)
 
     async def _again(self, tx: Transaction, item: Row) -> None:
         delivery = delivery_of(item)
         parsed, parts = prepare(self._feeds[delivery.feed], delivery)
         again = State(str(item["state"])) not in IN_FLIGHT
-        await self._settler.settle(tx, delivery, parsed, parts, item, again=again)
+        outcome = await self._settler.settle(tx, delivery, parsed, parts, item, again=again)
+        if item["answer"] is None:
+            answer = self._feeds[delivery.feed].answers[delivery.door](outcome, delivery.received)
+            item.update(answer=answer.body, answer_type=answer.content_type, answer_status=answer.status)
         await tx.upsert(RAW_ITEM, item)
 
     async def items(self, *, feed: str | None = None, states: tuple[State, ...] = tuple(State)) -> AsyncIterator[Row]:
@@ -225,6 +237,32 @@ class Operator:
 
     async def _audit(self, tx: Transaction, action: str, item: Row, part: int | None, reason: str = "") -> None:
         await audit(tx, self._clock.now(), self._principal, action, str(item["id"]), part, reason)
+
+
+async def _told(item: str, act: Awaitable[T]) -> T:
+    """What comes of an act on an item. A failure inside is told as one: UNPROCESSABLE, with its place in the code and
+    no data."""
+    try:
+        return await act
+    except HieError:
+        raise
+    except Exception as error:
+        raise HieError(Category.UNPROCESSABLE, f"The exchange fails at item {item}: {where(error)}.") from error
+
+
+async def _counted(acts: Iterable[Awaitable[str]]) -> dict[str, int]:
+    """How many acts, one after the other, ended in which state; one that fails does not keep the next from it."""
+    found: dict[str, int] = {}
+    for act in acts:
+        try:
+            state = await act
+        except HieError as error:
+            if error.category is not Category.UNPROCESSABLE:
+                raise
+            log.error("%s", error)
+            state = FAILED
+        found[state] = found.get(state, 0) + 1
+    return found
 
 
 async def _fresh(tx: Transaction, row: Row) -> Row:

@@ -87,6 +87,11 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
 
 
 async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, now: int) -> None:
+    """Note a failure, unless the item is not ours any more: settled by an operator or its sender, or leased by another
+    process when our lease ran out."""
+    current = await tx.get(RAW_ITEM, row["id"])
+    if current is None or any(current[name] != row[name] for name in ("state", "due", "attempts")):
+        return
     attempts = number(row["attempts"])
     if attempts >= MAX_ATTEMPTS:
         findings = (finding("internal-error"),)

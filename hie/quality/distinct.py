@@ -9,7 +9,11 @@ from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 
 
 def distinct(*, type: str, elements: Sequence[str]) -> DocumentTest:
-    """No two resources of `type` in a draft are equal in all `elements`; those without one of them are not judged."""
+    """No two resources of `type` are equal in all `elements`; those without one of them are not judged.
+
+    Members are held against those of the same root (results against those of their report), roots against all of a
+    draft.
+    """
     readers = [reader(element) for element in elements]
 
     def test(about: About) -> bool:
@@ -19,13 +23,31 @@ def distinct(*, type: str, elements: Sequence[str]) -> DocumentTest:
         for one in about.of(type):
             values = [read(one.resource) for read in readers]
             if all(values):
-                text = repr(values)
+                text = repr((None if one.root else one.contribution.target, values))
                 if text in seen:
                     return False
                 seen.add(text)
         return True
 
     return test
+
+
+def diagnosed_once(about: About) -> bool:
+    """No two conditions of a draft have the same codes and text and the same use in a visit: a diagnosis may be made on
+    admission and again on discharge."""
+    uses = {
+        entry["condition"]["reference"]: entry.get("use")
+        for visit in about.of("Encounter")
+        for entry in visit.resource.get("diagnosis", ())
+    }
+    made = [repr((code, uses.get(one.key.reference))) for one in about.of("Condition") if (code := _concept(one))]
+    return len(set(made)) == len(made)
+
+
+def _concept(stated: Stated) -> tuple[list[Any], Any] | None:
+    """The codes and the text of what is stated."""
+    code = stated.resource.get("code")
+    return ([coding.get("code") for coding in code.get("coding", ())], code.get("text")) if code else None
 
 
 def differ(*, first: str, second: str) -> ResourceTest:
@@ -54,6 +76,7 @@ def differ_in(*, first: str, second: str) -> DocumentTest:
 
 PREDICATES = {
     "distinct": Predicate("document", distinct),
+    "diagnosed-once": Predicate("document", lambda: diagnosed_once),
     "differ": Predicate("resource", differ, ("first", "second")),
     "differ-in": Predicate("document", differ_in),
 }

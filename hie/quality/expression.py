@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hie.base.errors import HieError
+from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.fhir.path import Scope, resource_node
 from hie.fhir.path import compile as compile_path
@@ -14,10 +14,16 @@ from hie.quality.predicate import ResourceTest
 _SAME = frozenset({"where", "first", "last", "tail", "skip", "take", "distinct", "single", "trace", "not"})
 """Functions whose result has the type of what they are called on."""
 
+_NOT_WORKED_OUT = (Category.INVALID, Category.TIMEOUT)
+
 
 def ask(expression: str, member_of: MemberOf | None = None) -> ResourceTest:
-    """The test of a rule: it holds unless the expression is false. `member_of` answers `memberOf()` before the official
-    value sets do. Raises `HieError` for an expression that does not parse."""
+    """The test of a rule: it holds unless the expression is false; where it cannot be worked out (`single()` of two),
+    it judges nothing.
+
+    `member_of` answers `memberOf()` before the official value sets do. Raises `HieError` for an expression that does
+    not parse.
+    """
     compiled = compile_path(expression)
     scope = Scope(member_of=member_of)
 
@@ -26,18 +32,26 @@ def ask(expression: str, member_of: MemberOf | None = None) -> ResourceTest:
         if node is None:
             node = resource_node({"resourceType": stated.key.type, **stated.resource})
             stated.known["node"] = node
-        return compiled.holds(node, None, scope) is not False
+        try:
+            return compiled.holds(node, None, scope) is not False
+        except HieError as error:
+            if error.category not in _NOT_WORKED_OUT:
+                raise
+            return True
 
     return test
 
 
 def expression_mistakes(expression: str, resource_type: str) -> list[str]:
-    """Why an expression cannot be asked about a type: it does not parse, or names an element that the type lacks."""
+    """Why an expression cannot be asked about a type: it does not parse, cannot be worked out at all (a variable that
+    there is not), or names an element that the type lacks."""
     try:
-        tree = compile_path(expression).tree
+        compiled = compile_path(expression)
+        compiled.holds(resource_node({"resourceType": resource_type}), None, Scope())
     except HieError as error:
         return [str(error)]
-    return [f"{resource_type} has no element {name!r}" for name in dict.fromkeys(_unknown(tree, (resource_type,))[1])]
+    names = dict.fromkeys(_unknown(compiled.tree, (resource_type,))[1])
+    return [f"{resource_type} has no element {name!r}" for name in names]
 
 
 Nodes = tuple[str, ...]

@@ -162,15 +162,17 @@ def _read(table: Rows) -> tuple[_ByCode, _ByWord]:
 
 
 def _limit(row: Mapping[str, str]) -> _Limit:
+    if row["sex"] not in ("", *_OPPOSITE):
+        raise ValueError(f"{row['sex']!r} is neither male nor female")
     return _Limit(row["sex"], float(row["youngest"] or 0), float(row["oldest"] or 1000))
 
 
 def _limits(resource: Resource, codes: _ByCode, words: _ByWord) -> Iterator[_Limit]:
-    """The rows of a table that a concept falls under."""
-    for sent in _coded(resource):
-        yield from (limit for code, limit in codes.get(sent[:1], ()) if sent.startswith(code))
+    """The rows of a table that a concept falls under: those of its code, else those of words in its text. The name of
+    what a newborn has from its mother's pregnancy (P00-P04, P70) tells of the mother."""
+    coded = [limit for sent in _coded(resource) for code, limit in codes.get(sent[:1], ()) if sent.startswith(code)]
     text = str((resource.get("code") or {}).get("text", ""))
-    yield from (limit for word, limit in words if word in text)
+    yield from coded or (limit for word, limit in words if word in text)
 
 
 def _coded(resource: Resource) -> Iterator[str]:

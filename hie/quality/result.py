@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from hie.base.draft import Key
 from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 from hie.quality.shape import as_number, quantity_number
@@ -62,7 +63,7 @@ def word_agrees_with_flag(stated: Stated, about: About) -> bool:
 
 def plausible(*, table: Rows) -> ResourceTest:
     """A number with a LOINC and UCUM code lies within what a living body can have (`table`: loinc, unit, low, high)."""
-    limits = {(row["loinc"], row["unit"]): (Decimal(row["low"]), Decimal(row["high"])) for row in table}
+    limits = {(row["loinc"], row["unit"]): (_limit(row["low"]), _limit(row["high"])) for row in table}
 
     def test(stated: Stated, about: About) -> bool:
         quantity = stated.resource.get("valueQuantity")
@@ -73,6 +74,13 @@ def plausible(*, table: Rows) -> ResourceTest:
         return found is None or number is None or found[0] <= number <= found[1]
 
     return test
+
+
+def _limit(text: str) -> Decimal:
+    number = as_number(text)
+    if number is None:
+        raise ValueError(f"{text!r} is no number")
+    return number
 
 
 def usual_unit(*, table: Rows) -> ResourceTest:
@@ -101,13 +109,25 @@ def final_results(about: About) -> bool:
 
 
 def adds_up(*, total: str, parts: Sequence[str], tolerance: float) -> DocumentTest:
-    """The result with LOINC code `total` is no smaller than each of `parts` (less `tolerance`) in the same report."""
+    """The result with LOINC code `total` is no smaller than each of `parts` (less `tolerance`) in the same report and
+    unit."""
     slack = Decimal(str(tolerance))
 
     def test(about: About) -> bool:
-        found = {_loinc(one): quantity_number(one.resource.get("valueQuantity")) for one in _measured(about)}
-        whole = found.get(total)
-        return whole is None or all(whole + slack >= part for p in parts if (part := found.get(p)) is not None)
+        reports: dict[Key, dict[tuple[str, str], Decimal]] = {}
+        for one in _measured(about):
+            quantity = one.resource["valueQuantity"]
+            number = quantity_number(quantity)
+            if number is not None:
+                found = reports.setdefault(one.contribution.target, {})
+                found[_loinc(one), str(quantity.get("code", ""))] = number
+        return all(
+            whole + slack >= found.get((part, unit), whole)
+            for found in reports.values()
+            for (loinc, unit), whole in found.items()
+            if loinc == total
+            for part in parts
+        )
 
     return test
 

@@ -27,7 +27,10 @@ _TEXTS = ("id", "finding", "dimension", "severity", "scope", "stage", "zh", "en"
 _KEYS = frozenset(
     {*_TEXTS, "regions", "types", "records", "predicate", "expression", "options", "path", "once", "unless"}
 )
-_HEADER = re.compile(r"\s*\[\[rule\]\]\s*(?:#.*)?")
+_LISTS = ("regions", "types", "records", "unless")
+_SHAPES: Mapping[str, type] = {"predicate": str, "expression": str, "options": dict, "path": dict, "once": bool}
+_SHAPE = {str: "a text", dict: "a table", bool: "true or false"}
+_HEADER = re.compile(r"\s*\[\[\s*rule\s*\]\]\s*(?:#.*)?")
 _SCOPES = frozenset({"resource", "document", "feed"})
 
 Row = Mapping[str, Any]
@@ -70,8 +73,11 @@ def _rows(file: Path) -> Iterator[tuple[int, Row]]:
     except tomllib.TOMLDecodeError as error:
         raise HieError(Category.INTERNAL, f"{file.name}: {error}") from error
     lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEADER.fullmatch(line)]
-    defaults = tables.get("defaults", {})
-    for line, row in zip(lines, tables.get("rule", []), strict=True):
+    defaults, rows = tables.get("defaults", {}), tables.get("rule", [])
+    if not isinstance(defaults, dict) or not isinstance(rows, list) or len(rows) != len(lines):
+        form = "[defaults] is a table, and every rule begins with a line [[rule]], as no other line does"
+        raise HieError(Category.INTERNAL, f"{file.name}: {form}")
+    for line, row in zip(lines, rows, strict=True):
         yield line, {**defaults, **row}
 
 
@@ -124,6 +130,10 @@ def _table(path: Path) -> list[dict[str, str]]:
 def _mistakes(row: Row, folder: Path) -> list[str]:
     found = [f"unknown key {key!r}" for key in sorted(set(row) - _KEYS)]
     found += [f"{name!r} is missing" for name in _TEXTS if not isinstance(row.get(name), str) or not row[name]]
+    found += [f"{name!r} must be a list of texts" for name in _LISTS if not _is_texts(row.get(name, []))]
+    found += [f"{name!r} must be {_SHAPE[kind]}" for name, kind in _SHAPES.items() if not _fits(row, name, kind)]
+    if not found and not all(isinstance(places, str) or _is_texts(places) for places in row.get("path", {}).values()):
+        found.append("'path' must give a text or a list of texts for each region")
     if found:
         return found
     code = CODES.get(row["finding"])
@@ -149,6 +159,14 @@ def _mistakes(row: Row, folder: Path) -> list[str]:
     return found
 
 
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _fits(row: Row, name: str, kind: type) -> bool:
+    return name not in row or isinstance(row[name], kind)
+
+
 def _expression_mistakes(row: Row) -> list[str]:
     if row["scope"] != "resource" or not row.get("types"):
         return ["an expression is asked about resources of types"]
@@ -167,7 +185,7 @@ def _predicate_mistakes(row: Row, folder: Path) -> list[str]:
         return [f"predicate {name!r} is asked about resources of types"]
     try:
         _test(row, folder)
-    except (TypeError, ValueError, KeyError, re.error) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, re.error) as error:
         return [f"predicate {name!r}: {error}"]
     return _element_mistakes(row)
 
@@ -179,7 +197,8 @@ def _element_mistakes(row: Row) -> list[str]:
     if "type" in options:
         wanted += [(options["type"], path) for path in options.get("elements", [options.get("element", "id")])]
     if row["predicate"].endswith("-in"):
-        wanted += [tuple(options[name].split(".", 1)) for name in ("first", "then", "second") if name in options]
+        paths = [options[name].partition(".") for name in ("first", "then", "second") if name in options]
+        wanted += [(resource_type, path) for resource_type, _, path in paths]
     for resource_type, path in wanted:
         name = missing_element(resource_type, path)
         if name is not None:

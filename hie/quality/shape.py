@@ -105,13 +105,14 @@ def range_forward(stated: Stated, about: About) -> bool:
 
 
 def as_number(value: Any) -> Decimal | None:
-    """A number as Decimal, None for what is none."""
+    """A number as Decimal, None for what is none (`NaN` and `Infinity` are words)."""
     if isinstance(value, bool):
         return None
     try:
-        return Decimal(str(value))
+        number = Decimal(str(value))
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def quantity_number(quantity: Mapping[str, Any] | None) -> Decimal | None:

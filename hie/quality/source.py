@@ -5,11 +5,12 @@ name), anything with a slash is an XPath in the document without namespaces.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lxml import etree
 
+from hie.base.moment import SENTINEL, Moment
 from hie.quality.about import About
 from hie.quality.predicate import DocumentTest, Predicate
 from hie.quality.shape import as_number
@@ -34,8 +35,11 @@ def source_reader(path: str) -> SourceReader:
 def _in_document(path: str) -> SourceReader:
     try:
         find = etree.XPath(path, smart_strings=False)
-    except etree.XPathSyntaxError as error:
+        nodes = isinstance(find(etree.Element("any")), list)
+    except etree.XPathError as error:
         raise ValueError(f"{path!r} is no XPath") from error
+    if not nodes:
+        raise ValueError(f"{path!r} leads to no place in a document")
 
     def read(tree: Any) -> list[str]:
         if not isinstance(tree, etree._Element):
@@ -97,11 +101,8 @@ def source_ordered(*, first: str, then: str) -> DocumentTest:
 
     def test(about: About) -> bool:
         tree = about.record.tree
-        late = [at for text in after(tree) if (at := moment(text)) is not None]
-        if not late:
-            return True
-        early = [at for text in before(tree) if (at := moment(text)) is not None]
-        return not any(then_.is_before(first_) for first_ in early for then_ in late)
+        late = _moments(after(tree))
+        return not late or not any(at.is_before(start) for start in _moments(before(tree)) for at in late)
 
     return test
 
@@ -112,10 +113,15 @@ def source_same_day(*, first: str, then: str) -> DocumentTest:
 
     def test(about: About) -> bool:
         tree = about.record.tree
-        days = {m.start.date() for text in (*one(tree), *other(tree)) if (m := moment(text)) is not None}
-        return len(days) < 2
+        return len({at.start.date() for at in _moments((*one(tree), *other(tree)))}) < 2
 
     return test
+
+
+def _moments(texts: Iterable[str]) -> list[Moment]:
+    """The times among texts; 1900-01-01 means that there is none (common rules §5.2)."""
+    found = (moment(text) for text in texts)
+    return [at for at in found if at is not None and at.date != SENTINEL]
 
 
 def source_equal(*, first: str, second: str) -> DocumentTest:

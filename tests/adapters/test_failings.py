@@ -1,10 +1,15 @@
 """Failings that other converters are known for and that no other test of ours shows (docs/feeds/README.md)."""
 
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 
 from hie.app import Exchange
+from hie.base.clock import FixedClock, SystemClock
+from hie.base.draft import Draft
+from hie.pipeline.retry import try_again
+from hie.staging.states import MAX_ATTEMPTS
 from tests.acceptance.conftest import exchange
 from tests.acceptance.test_story import current
 from tests.mapping.wujiang import PID, drafts, message
@@ -77,3 +82,23 @@ async def test_two_results_of_one_item_at_one_time_stay_two(exchange: Exchange) 
     await exchange.ingest.receive("wujiang-hl7v2", message("ORU^R01", PID, order, *twice))
     found = [r for r in (await current(exchange)).values() if r["resourceType"] == "Observation"]
     assert sorted(str(r["valueQuantity"]["value"]) for r in found) == ["5.1", "5.3"]
+
+
+async def test_a_message_that_was_given_up_is_answered_under_its_own_number(exchange: Exchange) -> None:
+    def fail(*_: object) -> Draft:
+        raise RuntimeError
+
+    sound = exchange.ingest.feeds["wujiang-hl7v2"]
+    exchange.ingest.change([replace(sound, draft=fail)])
+    body = message("ADT^A31", PID, f10="GIVENUP")
+    assert b"MSA|AE|GIVENUP|" in (await exchange.ingest.receive("wujiang-hl7v2", body)).body
+    clock = FixedClock(SystemClock().now())
+    for _ in range(MAX_ATTEMPTS):
+        clock.advance(2000)
+        await try_again(exchange.store, dict(exchange.ingest.feeds), clock)
+    assert [one.cause for one in await exchange.operator().held()] == ["internal-error"]
+    assert b"MSA|AE|GIVENUP|" in (await exchange.ingest.receive("wujiang-hl7v2", body)).body
+    exchange.ingest.change([sound])
+    [held] = await exchange.operator().held()
+    await exchange.operator().release(held.item)
+    assert b"MSA|AA|GIVENUP|" in (await exchange.ingest.receive("wujiang-hl7v2", body)).body

@@ -57,6 +57,18 @@ async def test_a_group_is_seen_rehearsed_and_released(quiet: Exchange) -> None:
     assert await audits(quiet.store) == 2
 
 
+async def test_what_nothing_can_be_narrowed_to_is_refused(quiet: Exchange) -> None:
+    async with client(quiet) as http:
+        for method, path, named in (
+            ("GET", "quarantine?feed=qingpu", "feed"),
+            ("GET", "quarantine-groups?cause=too-long", "cause"),
+            ("GET", "coverage?feed=qingpu", "feed"),
+            ("POST", "replay?state=quarantine", "state"),
+        ):
+            answer = await http.request(method, f"/admin/{path}")
+            assert (answer.status_code, answer.json()["detail"]) == (400, f"There is no such {named}.")
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -1,14 +1,29 @@
 """Operators: quarantine, release, discard, replay, retry, verify."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from hie.base.errors import HieError
+from hie.base.record import Delivery, Parsed
+from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.operate import Operator
+from hie.pipeline.prepare import Prepared
 from hie.pipeline.retry import try_again
 from hie.pipeline.verify import verify
 from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
 from hie.staging.tables import AUDIT, RAW_ITEM
-from tests.pipeline.world import World, key, patient
+from hie.staging.tallies import tallies
+from tests.pipeline.world import Part, World, key, patient
+
+
+def saying(world: World, *parts: Part) -> Operator:
+    """An operator whose parser reads these parts in whatever came."""
+    runtime, body = world.runtime, json.dumps(parts).encode()
+    mended = replace(runtime, parse=lambda delivery: runtime.parse(replace(delivery, body=body)))
+    return Operator(world.store, {"test": mended}, world.clock, "tester")
 
 
 async def test_release_processes_in_spite_of_the_finding(world: World) -> None:
@@ -34,6 +49,13 @@ async def test_discard_needs_a_reason_and_keeps_the_bytes(world: World) -> None:
     assert (books.rejected, books.quarantined, books.balanced) == (1, 0, True)
 
 
+async def test_discarding_what_is_not_held_changes_nothing(world: World) -> None:
+    answer = await world.send(*({**patient(n), "findings": ["field-too-long"]} for n in "12"))
+    for part in (0, 0, 99):
+        assert await world.operator.discard(answer["id"], "sent by mistake", part) == "quarantined"
+    assert [str(row["target"])[-2:] for row in await world.store.select(AUDIT, {})] == ["/0"]
+
+
 async def test_replay_yields_what_a_fresh_run_would(world: World) -> None:
     first = await world.send(patient("1", "1", gender="male"))
     await world.send(patient("1", "2", birthDate="1968-04-17"))
@@ -57,6 +79,46 @@ async def test_a_failing_item_is_retried_and_given_up_in_the_end(world: World) -
     assert row["state"] == "quarantined"
     assert [held.cause for held in await world.operator.held()] == ["internal-error"]
     assert (await ledger(world.store)).balanced
+
+
+async def test_a_failure_leaves_alone_what_was_settled_meanwhile(world: World) -> None:
+    """An operator settles the item while a retry prepares it, which then fails."""
+    answer = await world.send_bytes(b'"explode"')
+    operator = saying(world, patient("1"))
+
+    async def overtaken(
+        runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
+    ) -> tuple[Parsed, list[Prepared]]:
+        await operator.replay(answer["id"])
+        raise RuntimeError
+
+    world.clock.advance(2000)
+    assert await try_again(world.store, dict(world.ingest.feeds), world.clock, overtaken) == 1
+    assert (await operator.item(answer["id"]))["state"] == "stored"
+    assert [one.items for one in await tallies(world.store, ["2026-04-01"])] == [1]
+
+
+async def test_a_failure_leaves_alone_what_another_one_tries(world: World) -> None:
+    answer = await world.send_bytes(b'"explode"')
+
+    async def sent_again(
+        runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
+    ) -> tuple[Parsed, list[Prepared]]:
+        assert (await world.send_bytes(b'"explode"'))["findings"] == ["internal-error"]
+        assert (await world.operator.item(answer["id"]))["state"] == "leased"
+        raise RuntimeError
+
+    world.clock.advance(2000)
+    await try_again(world.store, dict(world.ingest.feeds), world.clock, sent_again)
+    row = await world.operator.item(answer["id"])
+    assert (row["state"], row["attempts"]) == ("retry", 2)
+
+
+async def test_who_sends_again_what_had_failed_is_told_what_became_of_it(world: World) -> None:
+    answer = await world.send_bytes(b'"explode"')
+    assert await saying(world, patient("1")).replay(answer["id"]) == "stored"
+    again = await world.send_bytes(b'"explode"')
+    assert (again["status"], again["parts"]) == ("duplicate", ["accepted"])
 
 
 async def test_verify_finds_a_changed_byte_and_a_lost_item(world: World) -> None:

@@ -128,7 +128,7 @@ async def test_an_act_that_fails_leaves_no_audit(world: World, monkeypatch: pyte
         raise RuntimeError("no")
 
     monkeypatch.setattr("hie.pipeline.settle.Settler.release", broken)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(HieError, match="RuntimeError@"):
         await world.operator.release(item)
     assert await world.store.select(AUDIT, {}) == []
     assert await events(world) == []
@@ -141,8 +141,12 @@ async def test_what_was_given_up_is_tried_again_by_a_release(world: World, monke
         await try_again(world.store, dict(world.ingest.feeds), world.clock)
     [held] = await world.operator.held()
     assert (held.cause, held.label) == ("internal-error", "")
-    with pytest.raises(RuntimeError):
-        await world.operator.release(answer["id"])
+    for act in (world.operator.release, world.operator.replay, world.operator.rehearse):
+        with pytest.raises(HieError, match=r"fails at item .*: RuntimeError@"):
+            await act(answer["id"])
+    assert await world.operator.release(answer["id"], 7) == "quarantined"
+    await world.send(patient("2"))
+    assert await world.operator.replay_all() == {"failed": 1, "stored": 1}
     runtime = world.ingest.feeds["test"]
     body = json.dumps([patient("1")]).encode()
     mended = replace(runtime, parse=lambda delivery: runtime.parse(replace(delivery, body=body)))

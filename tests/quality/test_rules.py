@@ -34,6 +34,9 @@ PATIENT = 'scope = "resource"\ntypes = ["Patient"]\nstage = "quality"\n'
 PRESENT = 'predicate = "present"\noptions = { element = "name.txt" }'
 PLAUSIBLE = 'predicate = "plausible"\noptions = { table = "none.csv" }'
 MATCHES = 'predicate = "matches"\noptions = { element = "name.text", pattern = "(" }'
+ORDERED = 'stage = "quality"\npredicate = "ordered-in"\noptions = { first = "Patient", then = "Encounter.id" }'
+WITHIN = 'predicate = "within"\noptions = { element = "birthDate", low = "a" }'
+SOURCE = 'stage = "quality"\npredicate = "source-present"\noptions = { path = "%s" }'
 STATED = 'predicate = "stated"\noptions = { type = "Patient", element = "nam" }'
 
 
@@ -76,6 +79,19 @@ def test_paths_are_known_for_every_region_of_a_checked_rule() -> None:
         (DOCUMENT, PATIENT + PRESENT, r"rules.toml:1: Patient has no element 'name.txt' \(txt\)"),
         (DOCUMENT, PATIENT + PLAUSIBLE, "rules.toml:1: predicate 'plausible': no table 'none.csv'"),
         (DOCUMENT, PATIENT + MATCHES, "rules.toml:1: predicate 'matches': "),
+        (DOCUMENT, PATIENT + 'expression = "name = %nope"', "rules.toml:1: FHIRPath: unknown variable %nope"),
+        (DOCUMENT, PATIENT + WITHIN, "rules.toml:1: predicate 'within'"),
+        ('stage = "mapping"', ORDERED, "rules.toml:1: Patient has no element ''"),
+        ('stage = "mapping"', SOURCE % "/x:a", "rules.toml:1: predicate 'source-present': '/x:a' is no XPath"),
+        (
+            'stage = "mapping"',
+            SOURCE % "count(/a)",
+            r"rules.toml:1: predicate 'source-present': 'count\(/a\)' leads to",
+        ),
+        ('owner = "', 'records = "C0007"\nowner = "', "rules.toml:1: 'records' must be a list of texts"),
+        ('owner = "', 'path = { qingpu = 5 }\nowner = "', "rules.toml:1: 'path' must give a text"),
+        ('owner = "', 'once = "yes"\nowner = "', "rules.toml:1: 'once' must be true or false"),
+        ("[[rule]]", '[["rule"]]', "rules.toml: .*every rule begins with a line"),
         ('stage = "mapping"', 'stage = "quality"\n' + STATED, r"rules.toml:1: Patient has no element 'nam' \(nam\)"),
     ],
 )
@@ -84,6 +100,34 @@ def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, before: str, aft
     path.write_text(RULE.replace(before, after + "\n" if before == DOCUMENT else after), encoding="utf-8")
     with pytest.raises(HieError, match=message):
         load_rules(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("plausible", "loinc,unit,low,high\n1-1,g,abc,5\n", "'abc' is no number"),
+        ("fits-person", "code,word,sex,youngest,oldest\nC61,,mal,,\n", "'mal' is neither male nor female"),
+    ],
+)
+def test_a_broken_table_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "t.csv").write_text(text, encoding="utf-8")
+    typed = 'type = "Condition", ' if name == "fits-person" else ""
+    given = PATIENT if not typed else 'scope = "document"\nstage = "quality"\n'
+    rule = RULE.replace(DOCUMENT, f'{given}predicate = "{name}"\noptions = {{ {typed}table = "t.csv" }}\n')
+    (tmp_path / "rules.toml").write_text(rule, encoding="utf-8")
+    with pytest.raises(HieError, match=f"rules.toml:1: predicate '{name}': {message}"):
+        load_rules(tmp_path)
+
+
+def test_an_expression_that_cannot_be_worked_out_judges_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "rules.toml"
+    rule = PATIENT + "expression = \"name.single().text = 'x'\"\n"
+    path.write_text(RULE.replace(DOCUMENT, rule), encoding="utf-8")
+    key = Key("qingpu", "o", "Patient", "kind", "1")
+    for names, broken in (("x", False), ("y", True), ("yy", False)):
+        draft = Draft((Contribution(key, "1", {"name[]": [{"text": name} for name in names]}),))
+        assert bool(Quality(load_rules(path)).run(draft, Record(1, "T", None, b"")).findings) is broken
 
 
 def test_an_id_stands_once(tmp_path: Path) -> None:

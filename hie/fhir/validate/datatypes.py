@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from hie.fhir.definitions import CORE
+from hie.fhir.definitions import CORE, official
 from hie.fhir.ucum import UCUM, parse_unit
 from hie.fhir.validate.bindings import Bindings, Fault
 from hie.fhir.validate.options import Options
@@ -14,7 +14,7 @@ _TAG = re.compile(r"<(?:/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?|!--.*--)>", re.DOT
 _EXAMPLE = re.compile(r"https?://(?:[^/]+\.)?example\.(?:org|com|net)(?:[:/]|$)")
 
 
-_RELATIVE = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9.-]{1,64}").fullmatch
+_RELATIVE = re.compile(r"(\w+)(?:/[A-Za-z0-9.-]{1,64}(?:/_history/[A-Za-z0-9.-]{1,64})?|\?.+)").fullmatch
 
 
 class Judge(Protocol):
@@ -78,9 +78,14 @@ def _quantity(value: Any, judge: Judge) -> Iterator[Fault]:
 
 
 def _reference(value: Any, judge: Judge) -> Iterator[Fault]:
+    """A relative one names a type and an id, or conditions in a transaction (FHIR R4 references §2.3.0.1)."""
     literal, kind = (value.get("reference"), value.get("type")) if isinstance(value, Mapping) else (None, None)
-    match = _RELATIVE(literal) if isinstance(literal, str) else None
-    if match is not None and isinstance(kind, str) and kind not in (match[1], CORE + match[1]):
+    if not isinstance(literal, str) or literal[:1] in ("", "#") or ":" in literal:
+        return
+    match = _RELATIVE(literal)
+    if match is None or not official().is_resource(match[1]):
+        yield "error", "value", "reference-form", "A relative reference is a resource type of R4 and an id: Patient/1"
+    elif isinstance(kind, str) and kind not in (match[1], CORE + match[1]):
         yield "error", "invalid", "reference-type", "The type and the reference disagree"
 
 

@@ -70,6 +70,10 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/1", "type": "Patient"}},
         {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/1", "type": "Group"}},
     ),
+    "reference-form": (
+        {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patient/1/_history/2"}},
+        {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "Patiant/1"}},
+    ),
     "code-unknown": (coded(system=GENDER, code="male"), coded(system=GENDER, code="M")),
 }
 
