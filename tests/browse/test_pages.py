@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from jinja2 import Environment
+from starlette.requests import Request
 
+from hie.browse.render import Renderer, warm
 from tests.browse import seed
 from tests.browse.conftest import Frail, filled, mounted
 
@@ -176,6 +179,49 @@ async def test_english_has_no_chinese_around_the_data(client: httpx.AsyncClient)
     assert "Allergy" in page
     assert "lang=en" in page
     assert not re.search(r">\s*[a-z]+(\.[a-zA-Z-]+)+\s*<", page)
+
+
+async def test_a_long_trend_comes_in_parts_that_hold_every_value_once() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    rows = [
+        seed.observation(
+            who,
+            seed.WJYY,
+            f"R{n}",
+            "K",
+            "钾",
+            f"2026-01-01T{n // 60:02d}:{n % 60:02d}:00+08:00",
+            loinc="2823-3",
+            valueQuantity=seed.quantity(f"{n}.50", "mmol/L", "mmol/L"),
+        )
+        for n in range(250)
+    ]
+    transport = httpx.ASGITransport(mounted(await filled([who, *rows])))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as client:
+        record = await client.get(f"/browse/record/{who['id']}")
+        path = re.findall(r'href="([^"]+/trend/[0-9a-f]+)"', record.text)[0]
+        pages = [(await client.get(path, params=q)).text for q in ({}, {"page": "2"}, {"page": "3"}, {"page": "x"})]
+    shown = [re.findall(r"<tr data-trend-row>.*?<span class=\"value\">([\d.]+)<", page) for page in pages]
+    assert shown.pop() == shown[0]
+    assert [len(part) for part in shown] == [120, 120, 10]
+    assert [v for part in shown for v in part] == [f"{n}.50" for n in reversed(range(250))]
+    assert ["更早的结果" in page for page in pages] == [True, True, False, True]
+    assert all("250 个结果" in page for page in pages)
+
+
+def test_a_page_compiles_no_template_that_was_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm()
+    monkeypatch.setattr(Environment, "compile", None)
+    assert (
+        Renderer()
+        .page(
+            Request({"type": "http", "method": "GET", "path": "/", "query_string": b""}),
+            "find.html",
+            watermark=("", "", ""),
+        )
+        .status_code
+        == 200
+    )
 
 
 async def test_static_files_are_served_and_kept(client: httpx.AsyncClient) -> None:
