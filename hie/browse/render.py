@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hie.browse.dates import day, shown
+from hie.browse.medicine import dose_text
 from hie.browse.place import SHAPES
 from hie.browse.trend import spark
 from hie.browse.words import LANGUAGES, PACKAGES, Words, catalogues
@@ -69,7 +70,7 @@ def _templates(packages: tuple[str, ...]) -> Environment:
         auto_reload=False,
     )
     made.filters |= {"shown": shown, "day": day, "lines": _lines}
-    made.globals |= {"spark": spark, "SHAPES": SHAPES, "initials": initials}
+    made.globals |= {"spark": spark, "SHAPES": SHAPES, "initials": initials, "dose": dose_text}
     return made
 
 

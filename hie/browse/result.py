@@ -58,6 +58,7 @@ class Result:
 
     `derived` says that the flag is ours, from the laboratory's own range, because the source gave none; `said` is what
     the source said where no mark stands for it. `absent` is why there is no value, as a code or in words.
+    `word` is the key of the word that stands for the value of a yes-or-no result.
     `number` is for drawing only and None when the value is no plain number. `part` names the component that this is; it
     is empty for the Observation as a whole.
     """
@@ -84,6 +85,7 @@ class Result:
     said: str = ""
     absent: str = ""
     part: str = ""
+    word: str = ""
 
     @property
     def amended(self) -> bool:
@@ -185,6 +187,7 @@ def result(observation: Resource, place: Place) -> Result:
         id=text_of(observation, "id"),
         name=concept_text(first(observation, "code")),
         value=value,
+        word=f"yes-no.{value}" if "valueBoolean" in observation and value in ("true", "false") else "",
         unit=value_unit(observation),
         range=range_text(observation),
         flag=flag,

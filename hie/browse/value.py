@@ -71,7 +71,7 @@ _VALUES: Mapping[str, Callable[[Resource], str]] = {
     "valueCodeableConcept": lambda holder: concept_text(first(holder, "valueCodeableConcept")),
     "valueString": _as_written("valueString"),
     "valueInteger": _as_written("valueInteger"),
-    "valueBoolean": lambda holder: "是" if holder["valueBoolean"] else "否",
+    "valueBoolean": lambda holder: text_of(holder, "valueBoolean").lower(),
     "valueDateTime": lambda holder: shown(text_of(holder, "valueDateTime")),
     "valueTime": _as_written("valueTime"),
     "valueRange": lambda holder: between(first(holder, "valueRange")),

@@ -224,6 +224,33 @@ def test_a_page_compiles_no_template_that_was_made_ready(monkeypatch: pytest.Mon
     )
 
 
+@pytest.mark.parametrize(("language", "yes", "dose"), [("zh", "是", "1-2次/8小时"), ("en", "yes", "1-2×/8 h")])
+async def test_words_of_ours_are_those_of_the_page_in_values_and_doses(language: str, yes: str, dose: str) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    repeat = {"frequency": 1, "frequencyMax": 2, "period": 8, "periodUnit": "h"}
+    rows = [
+        seed.observation(who, seed.WJYY, "R", "OB", "隐血", "2026-01-01", valueBoolean=True),
+        seed.made(
+            seed.WJYY,
+            "MedicationRequest",
+            "M",
+            status="active",
+            intent="order",
+            subject=seed.ref(who),
+            authoredOn="2026-01-01",
+            medicationCodeableConcept={"text": "某药"},
+            dosageInstruction=[{"timing": {"repeat": repeat}}],
+        ),
+    ]
+    transport = httpx.ASGITransport(mounted(await filled([who, *rows])))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as client:
+        record = (await client.get(f"/browse/record/{who['id']}", params={"lang": language})).text
+        paths = [f"/browse/record/{who['id']}/{r['resourceType']}/{r['id']}" for r in rows]
+        details = [(await client.get(path, params={"lang": language})).text for path in paths]
+    assert [f">{yes}<" in page for page in (record, *details)] == [True, True, False]
+    assert [dose in page for page in (record, *details)] == [True, False, True]
+
+
 async def test_static_files_are_served_and_kept(client: httpx.AsyncClient) -> None:
     home = await client.get("/browse/")
     for path in re.findall(r'(?:src|href)="(/browse/static/[^"]+)"', home.text):
