@@ -251,6 +251,15 @@ async def test_words_of_ours_are_those_of_the_page_in_values_and_doses(language:
     assert [dose in page for page in (record, *details)] == [True, False, True]
 
 
+async def test_every_page_has_one_main_heading_and_links_within_it_arrive(client: httpx.AsyncClient) -> None:
+    record = (await client.get(RECORD)).text
+    inner = re.findall(rf'href="({RECORD}/(?:DiagnosticReport|trend)/[^"]+)"', record)[:1]
+    for path in ("/browse/", "/browse/nowhere", RECORD, *inner, *re.findall(r'href="([^"]+/trend/[^"]+)"', record)[:1]):
+        page = (await client.get(path)).text
+        assert page.count("<h1") == 1
+        assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'\sid="([^"]+)"', page))
+
+
 async def test_static_files_are_served_and_kept(client: httpx.AsyncClient) -> None:
     home = await client.get("/browse/")
     for path in re.findall(r'(?:src|href)="(/browse/static/[^"]+)"', home.text):
