@@ -2,6 +2,7 @@
 quarantine."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from hie.base.clock import CHINA, Clock
 from hie.base.errors import HieError
 from hie.base.tally import Cause
 from hie.browse.render import Renderer
+from hie.browse.words import LANGUAGES, Words
 from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
 from hie.store.port import Store
@@ -141,5 +143,11 @@ class Pages:
             status,
             watermark=("", host, now.strftime("%Y-%m-%d %H:%M")),
             records=f"{root.removesuffix('/quality')}/browse/",
+            feed_title=partial(self._feed_title, self._render.words(request)),
             **values,
         )
+
+    def _feed_title(self, words: Words, name: str) -> str:
+        """The title that the adapter gives a feed, which is Chinese, or that of the catalogue in another language."""
+        title = self._feeds[name].feed.title if name in self._feeds else name
+        return title if words.language == LANGUAGES[0] else words.maybe(f"feed.{name}", title)

@@ -34,6 +34,7 @@ from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
 from hie.base.tasks import end, every, log_failure
 from hie.browse.pages import browse_app
+from hie.browse.render import warm
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import HttpFeeds, problem
@@ -123,6 +124,7 @@ class Exchange:
             await self.mllp.start(self.config.host, self.config.mllp_port)
         if self._workers is not None:
             self._tasks.append(asyncio.create_task(self._workers.start()))
+        self._tasks.append(asyncio.create_task(asyncio.to_thread(warm)))
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
         self._every(self.config.close_poll_seconds, self._watch_feeds)

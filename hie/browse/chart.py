@@ -10,7 +10,7 @@ from hie.browse.person import Person
 from hie.browse.place import Directory, owners, uscc_of
 from hie.browse.result import WITHDRAWN
 from hie.store.port import Version
-from hie.wire.safejson import loads
+from hie.wire.safejson import loads_own
 
 T = TypeVar("T")
 State = frozenset[tuple[str, str, int]]
@@ -82,7 +82,7 @@ class Charts:
         if kept is None or kept[0] != state:
             resources: dict[str, dict[str, Resource]] = {}
             for version in versions:
-                resources.setdefault(version.type, {})[version.id] = loads(version.body)
+                resources.setdefault(version.type, {})[version.id] = loads_own(version.body)
             kept = (state, resources, _named(r for kind in resources.values() for r in kind.values()), {})
             self._kept[person_id] = kept
         self._kept.move_to_end(person_id)

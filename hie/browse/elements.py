@@ -18,13 +18,17 @@ def items(resource: Resource, name: str) -> list[Resource]:
 
 def first(resource: Resource, name: str) -> Resource:
     """The first item of an element, or an empty object."""
-    found = items(resource, name)
-    return found[0] if found else EMPTY
+    value = resource.get(name)
+    if isinstance(value, dict):
+        return value
+    return next((item for item in value if isinstance(item, dict)), EMPTY) if isinstance(value, list) else EMPTY
 
 
 def text_of(resource: Resource, name: str) -> str:
     """A primitive element as text; empty when absent or not a primitive."""
     value = resource.get(name)
+    if isinstance(value, str):
+        return value
     return "" if value is None or isinstance(value, dict | list) else str(value)
 
 

@@ -15,7 +15,8 @@ class Event:
 
     `marks` are keys of words: amended, preliminary, withdrawn, cancelled, open. `results` are the abnormal ones, the
     gravest first; `normal` and `unmarked` count the rest. `copies` are other resources about the same event.
-    `original` is the Binary of the document it came from, `visit` the Encounter it belongs to.
+    `read` is what a single result says instead of `text`. `original` is the Binary of the document it came from,
+    `visit` the Encounter it belongs to.
     """
 
     kind: str
@@ -34,6 +35,7 @@ class Event:
     copies: tuple[tuple[str, str], ...] = ()
     original: str = ""
     visit: str = ""
+    read: tuple[Result, ...] = ()
 
     @property
     def abnormal(self) -> bool:

@@ -37,8 +37,8 @@ class Filter:
 class Slice:
     """One page: `events`, the cursor of the next page or empty, how many match, and counts for the chips.
 
-    `before` is the year of the event before the page. `counts[name][value]` is how many events would show if only that
-    filter were changed to that value.
+    `before` is the year of the event before the page, `rest` how many events are behind it. `counts[name][value]` is
+    how many events would show if only that filter were changed to that value.
     """
 
     filter: Filter
@@ -49,6 +49,7 @@ class Slice:
     counts: Mapping[str, Mapping[str, int]]
     organisations: Sequence[tuple[str, str]]
     before: str
+    rest: int
 
 
 def read_filter(params: Mapping[str, str], events: Sequence[Event], now: datetime) -> Filter:
@@ -85,6 +86,7 @@ def cut(events: Sequence[Event], chosen: Filter, now: datetime, after: str = "",
         counts=_counts(events, chosen, now),
         organisations=organisations,
         before=left[start - 1].year if start else "",
+        rest=max(0, len(left) - start - size),
     )
 
 

@@ -1,6 +1,8 @@
 """Medicines: prescriptions as they were written, and what a person takes according to all of them."""
 
+import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -9,9 +11,26 @@ from hie.browse.dates import day, days_before, local, today
 from hie.browse.elements import EMPTY, Resource, concept_text, first, items, target, text_of
 from hie.browse.place import Place
 from hie.browse.value import between, number_text, unit_text
+from hie.browse.words import Words
 
 _TAKEN = frozenset({"active", "completed", "on-hold", "stopped", "unknown"})
 _RECENT_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a dose: how much, how `often` in `period` times `unit` (UCUM).
+
+    `said` is what the source has in words only. `needed` says `prn` for what is taken only when needed, and for what.
+    """
+
+    amount: str
+    often: str
+    period: str
+    unit: str
+    said: str
+    route: str
+    needed: str
 
 
 @dataclass(slots=True)
@@ -19,7 +38,7 @@ class Drug:
     """A medicine merged over all prescriptions: the newest dose, all prescribers."""
 
     text: str
-    dose: str
+    dose: tuple[Step, ...]
     at: str
     until: str
     current: bool
@@ -70,11 +89,11 @@ def drugs_of(chart: Chart, now: datetime) -> list[Drug]:
         text = medicine(chart, request)
         at, until = local(text_of(request, "authoredOn")), ends(request)
         current = _is_current(request, until, at, now)
-        drug = drugs.setdefault(text, Drug(text, "", at, until, False, ""))
+        drug = drugs.setdefault(text, Drug(text, (), at, until, False, ""))
         if current and not drug.current:
             drug.places.clear()
         if current or not drug.current:
-            drug.dose, drug.at, drug.until, drug.request = dose_text(request), at, until, text_of(request, "id")
+            drug.dose, drug.at, drug.until, drug.request = steps_of(request), at, until, text_of(request, "id")
         drug.current = drug.current or current
         place = chart.directory.place(request)
         if place not in drug.places and (current or not drug.current):
@@ -110,25 +129,46 @@ def _stated_end(repeat: Resource) -> str:
     return day(text_of(first(repeat, "boundsPeriod"), "end"))
 
 
-def dose_text(request: Resource) -> str:
-    """Dose, frequency and route of every step as the source has them: `0.5 g 2次/日 口服`."""
-    return "; ".join(t for dosage in items(request, "dosageInstruction") if (t := _dose(dosage)))
+def steps_of(request: Resource) -> tuple[Step, ...]:
+    """The steps of the dose of a request."""
+    return tuple(_step(dosage) for dosage in items(request, "dosageInstruction"))
 
 
-def _dose(dosage: Resource) -> str:
+def _step(dosage: Resource) -> Step:
     rate = first(dosage, "doseAndRate")
     dose, bounds = first(rate, "doseQuantity"), first(rate, "doseRange")
     timing = first(dosage, "timing")
     repeat = first(timing, "repeat")
-    often = text_of(repeat, "frequency")
-    unit = {"d": "日", "wk": "周", "h": "小时"}.get(text_of(repeat, "periodUnit"), text_of(repeat, "periodUnit"))
-    period = number_text(repeat.get("period"))
-    each = f"{often}次/{'' if period in ('', '1') else period}{unit}" if often else concept_text(first(timing, "code"))
+    often = "-".join(t for name in ("frequency", "frequencyMax") if (t := text_of(repeat, name)))
     amount = f"{number_text(dose.get('value'))}{unit_text(dose)}" if dose else ""
     if bounds:
         amount = f"{between(bounds)}{unit_text(first(bounds, 'high') or first(bounds, 'low'))}"
     needed = first(dosage, "asNeededCodeableConcept")
-    prn = f"prn {concept_text(needed)}".strip() if needed or dosage.get("asNeededBoolean") is True else ""
-    return " ".join(
-        p for p in (amount or text_of(dosage, "text"), each, concept_text(first(dosage, "route")), prn) if p
+    period = "-".join(t for name in ("period", "periodMax") if (t := number_text(repeat.get(name))))
+    written = concept_text(first(timing, "code"))
+    return Step(
+        amount=amount,
+        often=often,
+        period="" if period == "1" else period,
+        unit=text_of(repeat, "periodUnit"),
+        said=written or ("" if often and amount else text_of(dosage, "text")),
+        route=concept_text(first(dosage, "route")),
+        needed=f"prn {concept_text(needed)}".strip() if needed or dosage.get("asNeededBoolean") is True else "",
     )
+
+
+def dose_text(steps: Iterable[Step], t: Words) -> str:
+    """Dose, frequency and route of every step, in the words of a page: `0.5g 2次/日 口服`, `0.5g 2×/day 口服`."""
+    return "; ".join(text for step in steps if (text := _step_text(step, t)))
+
+
+def _step_text(step: Step, t: Words) -> str:
+    each = step.said
+    if step.often:
+        key = f"dose.{step.unit}-n" if step.period else f"dose.{step.unit}"
+        span = t.maybe(key, f"{step.period}{step.unit}").format(n=step.period)
+        each = t("dose.often", n=step.often, span=span) if span else t("dose.times", n=step.often)
+        if not step.amount:
+            each = f"{step.said} {each}".strip()
+    repeated = step.amount and re.search(rf"(?<![\d.]){re.escape(step.amount)}", step.said)
+    return " ".join(part for part in ("" if repeated else step.amount, each, step.route, step.needed) if part)

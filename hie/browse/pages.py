@@ -29,7 +29,7 @@ from hie.browse.report import report
 from hie.browse.search import find_people, people
 from hie.browse.source import Linked, Source
 from hie.browse.timeline import event_of, timeline
-from hie.browse.trend import draw
+from hie.browse.trend import draw, leaf
 from hie.browse.visit import visit
 from hie.fhir.definitions import Definitions
 from hie.security.policy import AllowAll, Interaction, Policy
@@ -183,12 +183,14 @@ class Pages:
         )
 
     async def trend(self, request: Request) -> Response:
-        """All values of one analyte as a chart and as a table."""
+        """The values of one analyte as a chart and as a table; `page` asks for earlier ones of a long series."""
         source = await self._sources.of(request)
         chart = await source.chart(request.path_params["person"])
         found = {s.slug: s for s in chart.once(series_of).values()}.get(request.path_params["slug"])
         if found is None:
             raise HieError(Category.NOT_FOUND, "no such indicator in this record")
+        asked = request.query_params.get("page", "")
+        leaved = leaf(found, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 9 else 1)
         template = "_trend.html" if request.query_params.get("part") else "trend.html"
         return self._page(
             request,
@@ -196,8 +198,9 @@ class Pages:
             chart=chart,
             person=chart.person,
             age=self._age(chart.person),
-            series=found,
-            drawing=draw(found),
+            series=leaved.series,
+            leaf=leaved,
+            drawing=draw(leaved.series),
             root=f"record/{chart.person.id}",
         )
 

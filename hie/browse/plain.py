@@ -8,7 +8,7 @@ from hie.browse.dates import shown
 from hie.browse.document import div_text
 from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
 from hie.browse.event import Event
-from hie.browse.medicine import dose_text, ends, medicine, prescriptions
+from hie.browse.medicine import Step, ends, medicine, prescriptions, steps_of
 from hie.browse.result import Result, results
 from hie.browse.timeline import performed
 from hie.browse.value import number_text, unit_text
@@ -20,7 +20,7 @@ class Line:
 
     name: str
     specification: str
-    dose: str
+    dose: tuple[Step, ...]
     until: str
     quantity: str
     group: str
@@ -66,7 +66,7 @@ def _line(chart: Chart, request: Resource) -> Line:
     return Line(
         name=medicine(chart, request),
         specification=text_of(extension(request, "drug-specification"), "valueString"),
-        dose=dose_text(request),
+        dose=steps_of(request),
         until=ends(request),
         quantity=f"{number_text(quantity.get('value'))}{unit_text(quantity)}",
         group=text_of(extension(request, "rx-group"), "valueString"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from hie.browse.elements import EMPTY, Resource, code_in, codings, concept_text, effective, first, items, text_of
+from hie.browse.elements import Resource, code_in, codings, concept_text, effective, first, items, text_of
 from hie.browse.place import Place
 from hie.browse.value import range_text, same_unit, value_text, value_unit
 
@@ -58,6 +58,7 @@ class Result:
 
     `derived` says that the flag is ours, from the laboratory's own range, because the source gave none; `said` is what
     the source said where no mark stands for it. `absent` is why there is no value, as a code or in words.
+    `word` is the key of the word that stands for the value of a yes-or-no result.
     `number` is for drawing only and None when the value is no plain number. `part` names the component that this is; it
     is empty for the Observation as a whole.
     """
@@ -84,6 +85,7 @@ class Result:
     said: str = ""
     absent: str = ""
     part: str = ""
+    word: str = ""
 
     @property
     def amended(self) -> bool:
@@ -116,21 +118,20 @@ def decimal(value: Any) -> Decimal | None:
     return Decimal(str(value)) if isinstance(value, Decimal | int | float) and not isinstance(value, bool) else None
 
 
-def flag_of(holder: Resource) -> tuple[Flag, bool]:
-    """The flag and whether it is derived. The gravest flag of the source wins, whatever value and range say."""
+def flag_of(holder: Resource, low: Decimal | None, high: Decimal | None) -> tuple[Flag, bool]:
+    """The flag and whether it is derived from these bounds. The gravest flag of the source wins, whatever they say."""
     stated = items(holder, "interpretation")
     if not stated:
-        return _derived(holder)
+        return _derived(holder, low, high)
     known = [FLAGS[code] for c in stated if (code := code_in(c, INTERPRETATION)) in FLAGS]
     return min(known, key=lambda f: f.rank, default=UNKNOWN), False
 
 
-def _derived(holder: Resource) -> tuple[Flag, bool]:
+def _derived(holder: Resource, low: Decimal | None, high: Decimal | None) -> tuple[Flag, bool]:
     quantity = first(holder, "valueQuantity")
     value = decimal(quantity.get("value"))
     if value is None or "comparator" in quantity:
         return UNKNOWN, False
-    low, high = bounds(holder)
     if low is None and high is None:
         return UNKNOWN, False
     if low is not None and value < low:
@@ -146,7 +147,9 @@ def bounds(holder: Resource) -> tuple[Decimal | None, Decimal | None]:
     None of several ranges, as it is not known here which holds, nor one in another unit than that of the value.
     """
     ranges, value = items(holder, "referenceRange"), first(holder, "valueQuantity")
-    sides = [first(ranges[0] if len(ranges) == 1 else EMPTY, side) for side in ("low", "high")]
+    if len(ranges) != 1 or not value:
+        return None, None
+    sides = [first(ranges[0], side) for side in ("low", "high")]
     low, high = (decimal(side.get("value")) if same_unit(side, value) else None for side in sides)
     return low, high
 
@@ -174,9 +177,9 @@ _OF_THE_WHOLE = ("id", "status", "effectiveDateTime", "effectivePeriod", "effect
 
 def result(observation: Resource, place: Place) -> Result:
     """One Observation as a `Result`, without its components."""
-    flag, derived = flag_of(observation)
     quantity = first(observation, "valueQuantity")
     low, high = bounds(observation)
+    flag, derived = flag_of(observation, low, high)
     value = value_text(observation)
     reason = first(observation, "dataAbsentReason")
     stated = [concept_text(c) for c in items(observation, "interpretation")]
@@ -184,6 +187,7 @@ def result(observation: Resource, place: Place) -> Result:
         id=text_of(observation, "id"),
         name=concept_text(first(observation, "code")),
         value=value,
+        word=f"yes-no.{value}" if "valueBoolean" in observation and value in ("true", "false") else "",
         unit=value_unit(observation),
         range=range_text(observation),
         flag=flag,

@@ -10,7 +10,7 @@ from hie.browse.elements import Resource
 from hie.browse.person import Person, golden_id, person
 from hie.browse.place import ORGANISATION_SYSTEM, directory
 from hie.store.port import Version
-from hie.wire.safejson import loads
+from hie.wire.safejson import loads_own
 
 Linked = Callable[[str], Awaitable[tuple[str, ...]]]
 """The ids of the local Patients that a golden Patient links; none for any other Patient."""
@@ -76,7 +76,7 @@ class Source:
             version = await self._view.read("Patient", patient_id)
             if version is None or version.deleted:
                 raise HieError(Category.GONE if version else Category.NOT_FOUND, "no such record")
-            above = golden_id(loads(version.body))
+            above = golden_id(loads_own(version.body))
             if above in seen:
                 return version
             known = await self._view.read("Patient", above)
@@ -86,7 +86,7 @@ class Source:
 
     async def person(self, patient_id: str) -> Person:
         """Who it is, without the chart."""
-        return person([loads(v.body) for v in await self._patients(patient_id)])
+        return person([loads_own(v.body) for v in await self._patients(patient_id)])
 
     async def chart(self, patient_id: str) -> Chart:
         """Everything about one person. A type that fails or is late is named in `failed`; the others are complete."""
@@ -103,8 +103,8 @@ class Source:
         def make() -> Chart:
             patients = [resources["Patient"][v.id] for v in versions]
             others = (r for kind in resources.values() for r in kind.values())
-            places = directory([loads(v.body) for v in organisations], patients, others)
-            drugs = {v.id: loads(v.body) for v in medicines}
+            places = directory([loads_own(v.body) for v in organisations], patients, others)
+            drugs = {v.id: loads_own(v.body) for v in medicines}
             return Chart(person(patients), places, resources, failed, drugs)
 
         return make() if failed else self._charts.chart(ident, [*organisations, *medicines], make)
@@ -114,7 +114,7 @@ class Source:
         version = await self._view.read(resource_type, ident)
         if version is None or version.deleted:
             return None
-        resource: Resource = loads(version.body)
+        resource: Resource = loads_own(version.body)
         return resource
 
     async def body(self, resource_type: str, ident: str) -> bytes:

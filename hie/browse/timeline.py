@@ -342,7 +342,7 @@ def _single_result(chart: Chart, observation: Resource) -> Event:
         at=local(one.at),
         place=one.place,
         title=one.name,
-        text=" · ".join(f"{r.part} {r.value} {r.unit}".strip() for r in read if r.value),
+        read=tuple(r for r in read if r.value),
         label="observation",
         results=tuple(r for r in read if r.flag.abnormal and not r.ended),
         marks=(one.mark,) if one.mark else (),

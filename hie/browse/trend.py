@@ -6,7 +6,7 @@ converted is listed apart, never dropped. Tables and labels always carry the ori
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from hie.base.ids import sha256
@@ -48,6 +48,10 @@ FACTORS: Mapping[tuple[str, str, str], Decimal] = {
 triglycerides 885.4, urate 168.11 g/mol."""
 
 
+LEAF = 120
+"""Values on a page of a trend: as many as can still be told apart on its chart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One value of a series: the original result, and `y` in the unit of the axis (None when it cannot be drawn)."""
@@ -84,6 +88,25 @@ class Series:
     def undrawn(self) -> tuple[Point, ...]:
         """Points without one: no plain number, or a unit that cannot be converted."""
         return tuple(p for p in self.points if p.y is None)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A part of a long series that fits a page: `number` 1 is the newest of `count`, `total` values are in all."""
+
+    series: Series
+    number: int
+    count: int
+    total: int
+
+
+def leaf(series: Series, number: int) -> Leaf:
+    """The part `number` of a series, or the nearest that there is."""
+    total = len(series.points)
+    count = max(1, -(-total // LEAF))
+    number = min(max(1, number), count)
+    end = total - (number - 1) * LEAF
+    return Leaf(replace(series, points=series.points[max(0, end - LEAF) : end]), number, count, total)
 
 
 def all_series(results: Iterable[Result]) -> dict[str, Series]:

@@ -71,7 +71,7 @@ _VALUES: Mapping[str, Callable[[Resource], str]] = {
     "valueCodeableConcept": lambda holder: concept_text(first(holder, "valueCodeableConcept")),
     "valueString": _as_written("valueString"),
     "valueInteger": _as_written("valueInteger"),
-    "valueBoolean": lambda holder: "是" if holder["valueBoolean"] else "否",
+    "valueBoolean": lambda holder: text_of(holder, "valueBoolean").lower(),
     "valueDateTime": lambda holder: shown(text_of(holder, "valueDateTime")),
     "valueTime": _as_written("valueTime"),
     "valueRange": lambda holder: between(first(holder, "valueRange")),
@@ -93,6 +93,8 @@ def _one_range(reference: Resource, value: Resource) -> str:
         bound = first(reference, "low") or first(reference, "high")
         text = text if same_unit(bound, value) else f"{text} {unit_text(bound)}"
     age = first(reference, "age")
+    if not age and "appliesTo" not in reference:
+        return text
     unit = unit_text(first(age, "low") or first(age, "high"))
     whom = [concept_text(c) for c in items(reference, "appliesTo")] + [f"{between(age)} {unit}".strip()]
     named = "、".join(w for w in whom if w)
@@ -101,5 +103,5 @@ def _one_range(reference: Resource, value: Resource) -> str:
 
 def same_unit(bound: Resource, value: Resource) -> bool:
     """Whether a bound of a range holds for a value: it names no unit, or the same by code or by word."""
-    theirs, ours = ({text_of(q, "code"), text_of(q, "unit")} - {""} for q in (bound, value))
-    return not theirs or bool(theirs & ours)
+    theirs = {text_of(bound, "code"), text_of(bound, "unit")} - {""}
+    return not theirs or text_of(value, "code") in theirs or text_of(value, "unit") in theirs

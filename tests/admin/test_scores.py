@@ -59,7 +59,10 @@ async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
             assert answer.json()["total"] == n
         nothing = await http.get("/quality/", params={"from": "2025-01-01", "to": "2025-01-02"})
         assert 'data-testid="empty"' in nothing.text
-        assert "What costs most points" in (await http.get("/quality/", params={**RANGE, "lang": "en"})).text
+        english = (await http.get("/quality/", params={**RANGE, "lang": "en"})).text
+        assert "What costs most points" in english
+        assert "Wujiang platform" in english
+        assert "卫生信息平台" not in english
         numbers = [text for row in await opened.store.select(RAW_ITEM, {}) for text in long_numbers(row["body"])]
         assert numbers
         assert [number for number in numbers if number in page.text + str(found)] == []

@@ -330,9 +330,20 @@ async def test_names_of_indicators_keep_to_their_lines(site: Site, chromium: Bro
     assert max(rows) < 50
 
 
-async def test_print_carries_the_watermark(site: Site, chromium: Browser) -> None:
+async def test_print_names_the_person_on_every_sheet_and_leaves_nothing_out_unsaid(
+    site: Site, chromium: Browser
+) -> None:
     seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     await seen.page.emulate_media(media="print")
     assert await seen.page.locator(".printed").is_visible()
     assert "外院数据仅供参考" in await seen.page.inner_text(".printed")
-    assert await seen.page.locator(".filters").is_hidden()
+    groups = "names => names.map(name => getComputedStyle(document.querySelector(name)).display)"
+    assert await seen.page.evaluate(groups, [".banner", ".printed"]) == ["table-header-group", "table-footer-group"]
+    assert await seen.page.locator("text=阿奇霉素片").first.is_visible()
+    assert await seen.page.locator(".filter:not(.on)").first.is_hidden()
+    assert await seen.page.locator(".filter.on").first.is_visible()
+    seen = await opened(chromium, f"{site.base}/browse/record/{LONG}", scripts=False)
+    await seen.page.emulate_media(media="print")
+    printed = await seen.page.locator("#rows > .row").count()
+    matching = int(await seen.page.get_attribute("#rows", "data-total") or 0)
+    assert await seen.page.inner_text(".unprinted") == f"更早的 {matching - printed} 条未打印"

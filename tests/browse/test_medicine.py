@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
-from hie.browse.medicine import dose_text, drugs_of, ends
+from hie.browse.medicine import dose_text, drugs_of, ends, steps_of
 from hie.browse.timeline import timeline
+from hie.browse.words import catalogues
 from tests.browse import seed
 from tests.browse.conftest import filled, source_of
+
+WORDS = catalogues()
 
 
 def request(who: seed.Resource, key: str, **elements: Any) -> seed.Resource:
@@ -62,7 +65,9 @@ async def test_what_is_taken_now_keeps_its_dose_when_a_later_course_is_over() ->
         ),
     ]
     chart = await source_of(await filled(seed.organizations(), [who, *found])).chart(who["id"])
-    assert [(d.dose, d.at, d.current) for d in drugs_of(chart, seed.NOW)] == [("100mg", "2026-03-20", True)]
+    assert [(dose_text(d.dose, WORDS["zh"]), d.at, d.current) for d in drugs_of(chart, seed.NOW)] == [
+        ("100mg", "2026-03-20", True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,16 @@ async def test_what_is_taken_now_keeps_its_dose_when_a_later_course_is_over() ->
                 {"doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}], "text": "早"},
                 {"doseAndRate": [{"doseQuantity": {"value": 10, "unit": "mg"}}], "text": "晚"},
             ],
-            "5mg; 10mg",
+            "5mg 早; 10mg 晚",
+            "",
+        ),
+        (
+            [
+                {"doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}], "text": "早5mg"},
+                {"doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}], "text": "晚15mg"},
+                {"timing": {"repeat": {"frequency": 1, "frequencyMax": 2, "period": 8, "periodUnit": "h"}}},
+            ],
+            "早5mg; 5mg 晚15mg; 1-2次/8小时",
             "",
         ),
         (
@@ -91,4 +105,4 @@ async def test_what_is_taken_now_keeps_its_dose_when_a_later_course_is_over() ->
 )
 def test_every_step_of_a_dose_is_shown(dosage: list[seed.Resource], shown: str, until: str) -> None:
     asked = {"authoredOn": "2026-03-20", "dosageInstruction": dosage}
-    assert (dose_text(asked), ends(asked)) == (shown, until)
+    assert (dose_text(steps_of(asked), WORDS["zh"]), ends(asked)) == (shown, until)

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from jinja2 import Environment
+from starlette.requests import Request
 
+from hie.browse.render import Renderer, warm
 from tests.browse import seed
 from tests.browse.conftest import Frail, filled, mounted
 
@@ -176,6 +179,85 @@ async def test_english_has_no_chinese_around_the_data(client: httpx.AsyncClient)
     assert "Allergy" in page
     assert "lang=en" in page
     assert not re.search(r">\s*[a-z]+(\.[a-zA-Z-]+)+\s*<", page)
+
+
+async def test_a_long_trend_comes_in_parts_that_hold_every_value_once() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    rows = [
+        seed.observation(
+            who,
+            seed.WJYY,
+            f"R{n}",
+            "K",
+            "钾",
+            f"2026-01-01T{n // 60:02d}:{n % 60:02d}:00+08:00",
+            loinc="2823-3",
+            valueQuantity=seed.quantity(f"{n}.50", "mmol/L", "mmol/L"),
+        )
+        for n in range(250)
+    ]
+    transport = httpx.ASGITransport(mounted(await filled([who, *rows])))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as client:
+        record = await client.get(f"/browse/record/{who['id']}")
+        path = re.findall(r'href="([^"]+/trend/[0-9a-f]+)"', record.text)[0]
+        pages = [(await client.get(path, params=q)).text for q in ({}, {"page": "2"}, {"page": "3"}, {"page": "x"})]
+    shown = [re.findall(r"<tr data-trend-row>.*?<span class=\"value\">([\d.]+)<", page) for page in pages]
+    assert shown.pop() == shown[0]
+    assert [len(part) for part in shown] == [120, 120, 10]
+    assert [v for part in shown for v in part] == [f"{n}.50" for n in reversed(range(250))]
+    assert ["更早的结果" in page for page in pages] == [True, True, False, True]
+    assert all("250 个结果" in page for page in pages)
+
+
+def test_a_page_compiles_no_template_that_was_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm()
+    monkeypatch.setattr(Environment, "compile", None)
+    assert (
+        Renderer()
+        .page(
+            Request({"type": "http", "method": "GET", "path": "/", "query_string": b""}),
+            "find.html",
+            watermark=("", "", ""),
+        )
+        .status_code
+        == 200
+    )
+
+
+@pytest.mark.parametrize(("language", "yes", "dose"), [("zh", "是", "1-2次/8小时"), ("en", "yes", "1-2×/8 h")])
+async def test_words_of_ours_are_those_of_the_page_in_values_and_doses(language: str, yes: str, dose: str) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    repeat = {"frequency": 1, "frequencyMax": 2, "period": 8, "periodUnit": "h"}
+    rows = [
+        seed.observation(who, seed.WJYY, "R", "OB", "隐血", "2026-01-01", valueBoolean=True),
+        seed.made(
+            seed.WJYY,
+            "MedicationRequest",
+            "M",
+            status="active",
+            intent="order",
+            subject=seed.ref(who),
+            authoredOn="2026-01-01",
+            medicationCodeableConcept={"text": "某药"},
+            dosageInstruction=[{"timing": {"repeat": repeat}}],
+        ),
+    ]
+    transport = httpx.ASGITransport(mounted(await filled([who, *rows])))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as client:
+        record = (await client.get(f"/browse/record/{who['id']}", params={"lang": language})).text
+        paths = [f"/browse/record/{who['id']}/{r['resourceType']}/{r['id']}" for r in rows]
+        details = [(await client.get(path, params={"lang": language})).text for path in paths]
+    assert [f">{yes}<" in page for page in (record, *details)] == [True, True, False]
+    assert [dose in page for page in (record, *details)] == [True, False, True]
+
+
+async def test_every_page_has_one_main_heading_and_links_within_it_arrive(client: httpx.AsyncClient) -> None:
+    record = (await client.get(RECORD)).text
+    inner = re.findall(rf'href="({RECORD}/(?:DiagnosticReport|trend)/[^"]+)"', record)[:1]
+    for path in ("/browse/", "/browse/nowhere", RECORD, *inner, *re.findall(r'href="([^"]+/trend/[^"]+)"', record)[:1]):
+        page = (await client.get(path)).text
+        assert page.count("<h1") == 1
+        assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'\sid="([^"]+)"', page))
 
 
 async def test_static_files_are_served_and_kept(client: httpx.AsyncClient) -> None:

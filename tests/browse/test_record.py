@@ -2,12 +2,16 @@
 
 import pytest
 
+from hie.browse.medicine import dose_text
 from hie.browse.record import Digest, allergies, digest
 from hie.browse.source import Source
 from hie.browse.timeline import timeline
 from hie.browse.trend import all_series, draw
+from hie.browse.words import catalogues
 from tests.browse import seed
 from tests.browse.conftest import Frail, filled, source_of
+
+WORDS = catalogues()
 
 GU = seed.uid("golden", "gu")
 
@@ -100,7 +104,10 @@ async def test_problems_are_merged_by_code(source: Source) -> None:
 
 async def test_medication_is_current_while_its_days_last(source: Source) -> None:
     found = await digest_of(source)
-    assert [(d.text, d.dose, d.until) for d in found.drugs] == [("硝苯地平控释片", "30mg 1次/日 口服", "2026-04-30")]
+    assert [(d.text, dose_text(d.dose, WORDS["zh"]), d.until) for d in found.drugs] == [
+        ("硝苯地平控释片", "30mg 1次/日 口服", "2026-04-30")
+    ]
+    assert [dose_text(d.dose, WORDS["en"]) for d in found.drugs] == ["30mg 1×/day 口服"]
     assert [d.text for d in found.past_drugs] == ["阿奇霉素片"]
 
 

@@ -41,6 +41,7 @@ def of(text: str) -> dict[str, Any]:
         ),
         ('{"valuePeriod": {"start": "2026-01-01T16:30:00Z", "end": "2026-01-02"}}', "2026-01-02 00:30 → 2026-01-02"),
         ('{"valueDateTime": "2026-01-01T16:30:00Z"}', "2026-01-02 00:30"),
+        ('{"valueBoolean": false}', "false"),
         ('{"valueSampledData": {"origin": {"value": 0}, "data": "1 2 E"}}', "1 2 E"),
     ],
 )
