@@ -60,6 +60,9 @@ from hie.store.port import Store, Transaction
 
 log = logging.getLogger("hie")
 
+WARM_SECONDS = 2.0
+"""After the start, until the pages are compiled: a third of a second's work that would hold up the first items."""
+
 
 class Exchange:
     """One running exchange: store, pipeline, feeds, pages. Made by `open_exchange`, ended by `close`."""
@@ -124,7 +127,7 @@ class Exchange:
             await self.mllp.start(self.config.host, self.config.mllp_port)
         if self._workers is not None:
             self._tasks.append(asyncio.create_task(self._workers.start()))
-        self._tasks.append(asyncio.create_task(asyncio.to_thread(warm)))
+        self._tasks.append(asyncio.create_task(_warm()))
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
         self._every(self.config.close_poll_seconds, self._watch_feeds)
@@ -320,3 +323,9 @@ async def open_exchange(
     await terminology.load()
     validator = load_validator(definitions, terminology.answers)
     return Exchange(config, store, maps, definitions, clock, parameters, terminology, validator)
+
+
+async def _warm() -> None:
+    """Compile the pages, but not while senders that waited for the server bring what they have."""
+    await asyncio.sleep(WARM_SECONDS)
+    await asyncio.to_thread(warm)
