@@ -1,6 +1,9 @@
 """`hie adapters`: what the maps read, what the samples carry, and what a change of a map would do."""
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,7 +159,9 @@ def test_what_is_wrong_with_a_table_is_printed_as_it_is(tables: Path) -> None:
 
 
 def test_what_goes_to_another_program_is_not_folded() -> None:
-    found = CliRunner().invoke(app, ["adapters", "list"]).output
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "hie.cli", "adapters", "list"]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert "drop/qingpu-xml/incoming" in found
     assert "POST /feeds/wujiang-hl7v2" in found
 
