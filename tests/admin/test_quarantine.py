@@ -66,7 +66,8 @@ async def test_what_nothing_can_be_narrowed_to_is_refused(quiet: Exchange) -> No
             ("POST", "replay?state=quarantine", "state"),
         ):
             answer = await http.request(method, f"/admin/{path}")
-            assert (answer.status_code, answer.json()["detail"]) == (400, f"There is no such {named}.")
+            told = f"There is no {named} '{path.partition('=')[2]}'. Choose one of: "
+            assert (answer.status_code, answer.json()["detail"][: len(told)]) == (400, told)
 
 
 @pytest.mark.parametrize(
