@@ -27,7 +27,7 @@ from tests.bench.messages import adt
 
 FEED = "wujiang-hl7v2"
 SEED = int(os.environ.get("HIE_KILL_SEED", "20261122"))
-KILLS = int(os.environ.get("HIE_KILLS", "100"))
+KILLS = int(os.environ.get("HIE_KILLS", "60"))
 CONNECTIONS = 4
 
 
