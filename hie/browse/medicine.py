@@ -165,10 +165,15 @@ def dose_text(steps: Iterable[Step], t: Words) -> str:
 def _step_text(step: Step, t: Words) -> str:
     each = step.said
     if step.often:
-        key = f"dose.{step.unit}-n" if step.period else f"dose.{step.unit}"
-        span = t.maybe(key, f"{step.period}{step.unit}").format(n=step.period)
+        span = _span(step, t)
         each = t("dose.often", n=step.often, span=span) if span else t("dose.times", n=step.often)
         if not step.amount:
             each = f"{step.said} {each}".strip()
     repeated = step.amount and re.search(rf"(?<![\d.]){re.escape(step.amount)}", step.said)
     return " ".join(part for part in ("" if repeated else step.amount, each, step.route, step.needed) if part)
+
+
+def _span(step: Step, t: Words) -> str:
+    """The time in which a dose is repeated; a unit that the catalogue does not have stays as the source wrote it."""
+    known = t.maybe(f"dose.{step.unit}-n" if step.period else f"dose.{step.unit}", "")
+    return known.format(n=step.period) if known else f"{step.period}{step.unit}"

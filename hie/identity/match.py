@@ -28,6 +28,7 @@ def review(one: str, other: str, reason: str) -> Review:
 
 
 LOOK_ALIKE = "look-alike"
+"""The reason of pairs that share no number."""
 
 REASONS: dict[str, tuple[str, str]] = {
     "birth-date-conflict": ("证件、健康卡或院内索引相同, 出生日期不同", "Same number, different birth dates"),

@@ -101,6 +101,7 @@ async def test_what_is_taken_now_keeps_its_dose_when_a_later_course_is_over() ->
             "1-2片 prn 头痛",
             "2026-04-02",
         ),
+        ([{"timing": {"repeat": {"frequency": 2, "period": 3, "periodUnit": "{shift}"}}}], "2次/3{shift}", ""),
     ],
 )
 def test_every_step_of_a_dose_is_shown(dosage: list[seed.Resource], shown: str, until: str) -> None:

@@ -13,6 +13,7 @@ PAGE_BYTES = 4096
 _REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError, apsw.NotADBError, apsw.ReadOnlyError)
 
 FULL = "The disk of the store is full."
+"""What is said where SQLite finds no room, at a statement or at the commit."""
 
 STATEMENTS = 400
 """Prepared statements kept per connection."""
