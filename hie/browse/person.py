@@ -1,10 +1,10 @@
 """Who: one person out of the Patient resources of several organisations."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hie.browse.elements import EMPTY, Resource, extension, first, items, target, text_of
+from hie.base.human_name import name_in_use
+from hie.browse.elements import Resource, extension, first, items, target, text_of
 from hie.browse.place import SHAPES, region_of, uscc_of
 
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
@@ -21,11 +21,6 @@ KINDS: Mapping[str, str] = {
     "card": "hospital-card",
 }
 """Last part of an identifier system -> the word that names it (common rules §4)."""
-
-_USES: Mapping[str, int] = {"official": 0, "usual": 1, "temp": 3, "nickname": 4, "anonymous": 4, "maiden": 5, "old": 6}
-"""HumanName.use -> which name goes first; one without a use stands behind the usual one."""
-
-_HAN_NAME = re.compile(r"(?<=[㐀-鿿])\s+(?=[㐀-鿿])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +103,6 @@ def masked(number: str) -> str:
     return "*" * len(number)
 
 
-def name_of(patient: Resource) -> str:
-    """The name in use as it is written, the official one first: text, else family and given."""
-    name = min(items(patient, "name"), key=lambda n: _USES.get(text_of(n, "use"), 2), default=EMPTY)
-    given = name.get("given")
-    parts = [text_of(name, "family"), *(given if isinstance(given, list) else [])]
-    return _HAN_NAME.sub("", text_of(name, "text") or "".join(str(p) for p in parts if p))
-
-
 def identity(patient: Resource) -> Identity:
     """One local record."""
     numbers = []
@@ -131,7 +118,7 @@ def identity(patient: Resource) -> Identity:
         region=region,
         shape=SHAPES.get(region, "◆"),
         uscc=uscc_of(patient),
-        name=name_of(patient),
+        name=name_in_use(patient),
         gender=text_of(patient, "gender"),
         birth_date=text_of(patient, "birthDate"),
         active=patient.get("active") is not False,
@@ -161,7 +148,7 @@ def person(patients: list[Resource]) -> Person:
     local.sort(key=lambda p: (list(SHAPES).index(region_of(p)) if region_of(p) in SHAPES else 9, text_of(p, "id")))
     identities = tuple(identity(p) for p in local)
     ordered = [*([golden] if golden else []), *(p for p in local if p.get("active") is not False), *local]
-    names = _distinct(name_of(p) for p in ordered)
+    names = _distinct(name_in_use(p) for p in ordered)
     births = sorted(_distinct(text_of(p, "birthDate") for p in ordered), key=len, reverse=True)
     genders = _distinct(text_of(p, "gender") for p in ordered)
     numbers = _distinct(

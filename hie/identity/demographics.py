@@ -4,6 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from hie.base.human_name import name_in_use
 from hie.base.national_id import is_national_id
 from hie.base.pinyin import syllables
 
@@ -39,7 +40,7 @@ def demographics(patient: dict[str, Any]) -> Demographics:
     return Demographics(
         patient=reference,
         keys=tuple(_keys(patient)),
-        name=fold_name(next((n.get("text", "") for n in patient.get("name", ())), "")),
+        name=fold_name(name_in_use(patient)),
         birth_date=patient.get("birthDate", ""),
         gender=patient.get("gender", ""),
         phones=tuple(t["value"] for t in patient.get("telecom", ()) if t.get("system") == "phone" and t.get("value")),

@@ -29,6 +29,14 @@ def test_two_numbers_chain_three_regions_into_one_person_in_any_order() -> None:
         assert result.reviews == ()
 
 
+def test_names_compare_as_they_are_used_whole_or_in_parts() -> None:
+    old, parts = {"use": "old", "text": "王小花"}, {"use": "official", "family": "王", "given": ["晓", "华"]}
+    assert (
+        demographics({"id": "a", "name": [old, parts]}).name
+        == demographics({"id": "b", "name": [{"text": "王晓华"}]}).name
+    )
+
+
 def test_the_patient_index_of_one_institution_joins_its_cards_and_is_the_worst_number() -> None:
     cards = [record("Patient/a", INDEX), record("Patient/b", INDEX, CARD)]
     assert [(p.key, p.patients) for p in match(cards).persons] == [(CARD, ("Patient/a", "Patient/b"))]
