@@ -1,8 +1,9 @@
-"""A real MongoDB for every test that asks for one: started once, at the first that does."""
+"""What all tests share: a real MongoDB, started once, at the first test that asks for one; and memory given back."""
 
 import os
 from collections.abc import Iterator
 
+import fastapi.dependencies.models
 import pytest
 
 from tests.mongod import ReplicaSet, find_mongod, unusable
@@ -29,6 +30,15 @@ def mongodb_uri() -> Iterator[str]:
     started = ReplicaSet(mongod).start()
     yield started.uri
     started.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_routes() -> Iterator[None]:
+    """FastAPI remembers every endpoint that it has seen, and with it the 32 MB of the exchange that it belonged to."""
+    yield
+    for remembered in vars(fastapi.dependencies.models).values():
+        if hasattr(remembered, "cache_clear"):
+            remembered.cache_clear()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
