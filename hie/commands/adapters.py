@@ -167,11 +167,15 @@ def differences(region: str, folder: Path, against: Path) -> list[Changed]:
 def _changes(
     name: str, before: list[tuple[Record, Draft | None]], after: list[tuple[Record, Draft | None]]
 ) -> Iterator[Changed]:
-    for (record, old), (_, new) in zip(before, after, strict=True):
-        was, now = (set(_lines(draft)) if draft is not None else set() for draft in (old, new))
-        if was != now:
-            lost, gained = (tuple(sorted(one - other)) for one, other in ((was, now), (now, was)))
-            yield Changed(name, record.part, record.label or record.type, lost, gained)
+    was, now = ({record.part: (record, draft) for record, draft in parts} for parts in (before, after))
+    for part in sorted(was.keys() | now.keys()):  # other row tables may find other rows
+        record = (was.get(part) or now[part])[0]
+        old, new = (set(_lines(draft)) if (draft := parts.get(part, _NOTHING)[1]) else set() for parts in (was, now))
+        if old != new:
+            yield Changed(name, part, record.label or record.type, tuple(sorted(old - new)), tuple(sorted(new - old)))
+
+
+_NOTHING = (None, None)
 
 
 def _lines(draft: Draft) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """The dictionary of row tables: `mappings/rows/<feed>.toml`, loaded and checked at start.
 
 ```toml
-[revoking]              # the column and code by which a row takes back what was sent
+[envelope]              # how an upload is wrapped: `hie.parse.row_envelope`
+
+[revoking]              # the column and code by which a row takes back what was sent, where there is one
 column = "XGBZ"
 code = "2"
 
@@ -14,31 +16,41 @@ text = ["JYZBJG"]       # null text may mean something here; in every other colu
 lengths.code = ["JYZBDM"]   # at most 64 characters, like the key columns
 lengths.name = ["JYZBMC"]   # at most 100
 lengths.long = ["JYZBJG"]   # at most 1,000,000; every other column at most 4,000
+
+[[table]]               # rows that stand inside the rows of another table
+name = "ITEM"
+within = "REPORT"
+at = "items/item"       # path from the outer row
+takes = ["BGDH"]        # columns of the outer row that each of these has too
+rank = 4
+key = ["BGDH", "NO"]
 ```
 
 `required` columns are missing without harm in a revoking row; key columns never.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hie.base.errors import Category, HieError
 from hie.base.tablefile import NotUtf8, table_text, toml_place
+from hie.parse.row_envelope import Envelope, check_path, read_envelope
 
 CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
 """The most characters of codes and identifiers, names, other text, and narrative (common rules §5.5)."""
 
 _LENGTHS = {"code": CODE, "name": NAME, "long": LONG}
-_FIELDS = {"name", "rank", "key", "required", "text", "lengths"}
+_FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes")
 
 
 @dataclass(frozen=True, slots=True)
 class RowTable:
     """One table: its place in the dependency order, key and required columns, lengths other than `SHORT`, and the
-    `text` columns, whose null text is kept because it may mean something (common rules §5.3)."""
+    `text` columns, whose null text is kept because it may mean something (common rules §5.3). Rows that stand `within`
+    those of another table are found `at` a path from them and have the columns that they take from them."""
 
     name: str
     rank: int
@@ -46,6 +58,9 @@ class RowTable:
     required: tuple[str, ...] = ()
     lengths: Mapping[str, int] | None = None
     text: frozenset[str] = frozenset()
+    within: str = ""
+    at: str = ""
+    takes: tuple[str, ...] = ()
 
     def limit(self, column: str) -> int:
         """The most characters `column` may have."""
@@ -54,11 +69,14 @@ class RowTable:
 
 @dataclass(frozen=True, slots=True)
 class RowTables:
-    """The tables of one feed by name, and the column and code that mark a revoking row."""
+    """The envelope of one feed, its tables by name, those that stand inside another by its name, and the column and
+    code that mark a revoking row."""
 
+    envelope: Envelope
     tables: Mapping[str, RowTable]
-    revoking_column: str
-    revoking_code: str
+    inner: Mapping[str, Sequence[RowTable]]
+    revoking_column: str = ""
+    revoking_code: str = ""
 
     def revokes(self, values: Mapping[str, str]) -> bool:
         """Whether a row takes back what was sent for its key."""
@@ -67,46 +85,78 @@ class RowTables:
 
 def load_row_tables(path: Path) -> RowTables:
     """Read the dictionary of one feed. Raises `HieError` with file and line when it cannot be used."""
-    text = ""
+    text, file = "", f"{path.parent.name}/{path.name}"
     try:
         text = table_text(path)
-        data = tomllib.loads(text)
-        revoking = data["revoking"]
-        tables = [_table(row) for row in data["table"]]
-        return RowTables({table.name: table for table in tables}, revoking["column"], revoking["code"])
+        return _row_tables(tomllib.loads(text))
     except NotUtf8 as error:
-        raise HieError(Category.INTERNAL, f"{path.name}:{error.line}:{error.column}: {error}") from error
+        raise HieError(Category.INTERNAL, f"{file}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:
         line, column = toml_place(error, text)
-        raise HieError(Category.INTERNAL, f"{path.name}:{line}:{column}: not TOML: {error}") from error
+        raise HieError(Category.INTERNAL, f"{file}:{line}:{column}: not TOML: {error}") from error
     except _BrokenTable as error:
-        raise HieError(Category.INTERNAL, f"{path.name}:{_line(text, error.name)}: {error.reason}") from error
-    except KeyError as error:
-        raise HieError(Category.INTERNAL, f"{path.name}:1: {error.args[0]} is missing") from error
+        raise HieError(Category.INTERNAL, f"{file}:{_line(text, error.at)}: {error.reason}") from error
 
 
 class _BrokenTable(Exception):
-    def __init__(self, name: str, reason: str) -> None:
+    """`at` is what stands in the line to point at."""
+
+    def __init__(self, at: str, reason: str) -> None:
         super().__init__(reason)
-        self.name = name
+        self.at = at
         self.reason = reason
+
+
+def _row_tables(data: Mapping[str, Any]) -> RowTables:
+    for name, header in (("envelope", "[envelope]"), ("table", "[[table]]")):
+        if not data.get(name):
+            raise _BrokenTable("", f"{header} is missing")
+    for name in data.keys() - {"envelope", "revoking", "table"}:
+        raise _BrokenTable(name, f"unknown table [{name}]: there are [envelope], [revoking] and [[table]]")
+    try:
+        envelope = read_envelope(data["envelope"])
+    except ValueError as error:
+        raise _BrokenTable("[envelope]", str(error)) from None
+    tables = {table.name: table for table in map(_table, data["table"])}
+    revoking = data.get("revoking")
+    if revoking is None:
+        return RowTables(envelope, tables, _inner(tables))
+    if set(revoking) != {"column", "code"}:
+        raise _BrokenTable("[revoking]", "[revoking] has column and code")
+    return RowTables(envelope, tables, _inner(tables), revoking["column"], revoking["code"])
+
+
+def _inner(tables: Mapping[str, RowTable]) -> dict[str, list[RowTable]]:
+    found: dict[str, list[RowTable]] = {}
+    for table in (table for table in tables.values() if table.within):
+        if table.within not in tables:
+            raise _BrokenTable(f'"{table.name}"', f"there is no table {table.within}")
+        found.setdefault(table.within, []).append(table)
+    return found
 
 
 def _table(row: Mapping[str, Any]) -> RowTable:
     name = str(row.get("name", ""))
-    if set(row) - _FIELDS:
-        raise _BrokenTable(name, f"unknown field {sorted(set(row) - _FIELDS)[0]}")
+    here = f'"{name}"'
+    for field in sorted(row.keys() - set(_FIELDS)):
+        raise _BrokenTable(here, f"unknown field {field}: a table has {', '.join(_FIELDS)}")
     if not name or not row.get("key") or not isinstance(row.get("rank"), int):
-        raise _BrokenTable(name, "a table needs name, rank and key")
+        raise _BrokenTable(here, "a table needs name, rank and key")
+    if ("within" in row) != ("at" in row):
+        raise _BrokenTable(here, "a table inside another needs within and at")
+    try:
+        check_path(row.get("at", "."))
+    except ValueError as error:
+        raise _BrokenTable(here, str(error)) from None
     lengths = dict.fromkeys(row["key"], CODE)
     for kind, columns in row.get("lengths", {}).items():
         if kind not in _LENGTHS:
-            raise _BrokenTable(name, f"unknown length {kind}")
+            raise _BrokenTable(here, f"unknown length {kind}: there are {', '.join(_LENGTHS)}")
         lengths |= dict.fromkeys(columns, _LENGTHS[kind])
-    required, text = tuple(row.get("required", ())), frozenset(row.get("text", ()))
-    return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, text)
+    required, text, takes = (tuple(row.get(field, ())) for field in ("required", "text", "takes"))
+    within, at = row.get("within", ""), row.get("at", "")
+    return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, frozenset(text), within, at, takes)
 
 
-def _line(text: str, name: str) -> int:
-    lines = text.splitlines()
-    return next((number for number, line in enumerate(lines, 1) if f'"{name}"' in line), 1)
+def _line(text: str, at: str) -> int:
+    return next((number for number, line in enumerate(text.splitlines(), 1) if at in line), 1)

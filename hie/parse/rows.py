@@ -1,28 +1,21 @@
-"""Rows: the `HieUpload` envelope of table rows to records (Qingpu interface document §2, §5).
+"""Rows: an envelope of table rows to records (Qingpu interface document §2, §5).
 
 The envelope is checked as a whole; then each row by itself. Records come in dependency order (patients, visits,
-reports, indicators and details), numbered by their place in the envelope.
+reports, indicators and details), numbered by their place in the envelope. What the envelope looks like and which tables
+there are is said by the tables of the feed (`hie.parse.row_tables`).
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.base.moment import SENTINEL, Precision, read
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import half_width, is_null_text, trimmed
 from hie.parse.row_tables import CODE, RowTable, RowTables
 from hie.wire.row import Header, Row
 from hie.wire.safexml import parse_xml
-
-ROOT = "HieUpload"
-VERSION = "1.0"
-ORGANISATION = "YLJGYQDM"
-HEADER = (ORGANISATION, "JYM", "PCH", "SCSJ", "HS")
-UPLOAD = "UPLOAD"
-NO_VALUE = "-"
 
 _DIGITS = 10
 """Digits of the number of a row in its order key."""
@@ -42,83 +35,47 @@ def parse(delivery: Delivery, organisations: Collection[str], tables: RowTables)
     document = parse_xml(delivery.body)
     if document.root is None:
         return Parsed((), document.findings, document.charset, {"batch": "", "seq": []})
-    columns = _columns(document.root.find("Header"))
-    rows = [(name, row) for name, row in _rows(document.root)]
-    numbers = _numbers(rows)
-    context = {"batch": columns.get("PCH", ""), "seq": numbers}
-    problems = tuple(_envelope_findings(document.root, columns, len(rows), organisations))
+    envelope = tables.envelope
+    columns = envelope.columns(document.root)
+    elements = list(envelope.rows(document.root, columns))
+    rows = list(_rows(elements, tables))
+    context = {"batch": columns.get(envelope.batch, ""), "seq": [row.number for row in rows]}
+    problems = tuple(envelope.findings(document.root, columns, len(elements), organisations))
     findings = (*document.findings, *problems)
     if gravest(findings).rank >= Severity.QUARANTINE.rank:
-        sender = columns.get(ORGANISATION, "").upper()
+        sender = columns.get(envelope.organisation, "").upper()
         return Parsed((), findings, document.charset, context, sender)
-    records = _records(rows, numbers, _header(columns), tables)
+    records = _records(rows, envelope.head(columns), tables)
     return Parsed(_in_order(records, tables), findings, document.charset, context)
 
 
-def _envelope_findings(
-    root: Any, columns: Mapping[str, str], rows: int, organisations: Collection[str]
-) -> Iterable[Finding]:
-    if root.tag != ROOT:
-        yield finding("message-malformed", detail=f"the root element is not {ROOT}")
-        return
-    if root.get("version") != VERSION:
-        yield finding("version-unsupported", f"{ROOT}/@version")
-    for column in HEADER:
-        if column not in columns:
-            yield finding("key-missing", f"Header/{column}")
-    if "SCSJ" in columns and _uploaded(columns["SCSJ"]) is None:
-        yield finding("key-missing", "Header/SCSJ", "no date and time")
-    if columns.get("JYM", UPLOAD) != UPLOAD:
-        yield finding("type-unknown", "Header/JYM")
-    if columns.get(ORGANISATION, "").upper() not in organisations and ORGANISATION in columns:
-        yield finding("org-unknown", f"Header/{ORGANISATION}")
-    if "HS" in columns and not _counts(columns["HS"], rows):
-        yield finding("count-mismatch", "Header/HS", f"{rows} rows found")
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A row as it was sent: its table, its number in the envelope, its columns that have a value."""
+
+    table: str
+    number: str
+    values: dict[str, str]
 
 
-def _counts(declared: str, rows: int) -> bool:
-    return declared.isascii() and declared.isdigit() and (declared.lstrip("0") or "0") == str(rows)
+def _rows(elements: Iterable[tuple[str, Any]], tables: RowTables) -> Iterator[_Sent]:
+    for place, (name, element) in enumerate(elements, 1):
+        number = trimmed(element.get(tables.envelope.number)) or str(place)
+        yield from _with_inner(_Sent(name, number, tables.envelope.values(element)), element, tables)
 
 
-def _header(columns: Mapping[str, str]) -> Header:
-    uploaded = _uploaded(columns["SCSJ"])
-    text, order = uploaded if uploaded else ("", "")
-    return Header(columns[ORGANISATION].upper(), columns["PCH"], text, order)
-
-
-def _uploaded(text: str) -> tuple[str, str] | None:
-    """The upload time as FHIR dateTime and as comparable text; None without a time of day, or before 1900."""
-    moment = read(half_width(text))
-    if moment is None or moment.precision is not Precision.TIME or moment.date <= SENTINEL:
-        return None
-    return moment.text, moment.utc.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _columns(element: Any) -> dict[str, str]:
-    """Column name -> value of a header; null text is no value (common rules §5.3)."""
-    found = _values(element)
-    return {column: half_width(value) for column, value in found.items() if not is_null_text(value)}
-
-
-def _values(element: Any) -> dict[str, str]:
-    """Column name -> trimmed value; empty and `-` are no value. Of a column that stands twice the first counts."""
-    found: dict[str, str] = {}
-    for child in () if element is None else element:
-        value = trimmed("".join(child.itertext()))
-        if value is not None and value != NO_VALUE:
-            found.setdefault(str(child.tag), value)
-    return found
-
-
-def _rows(root: Any) -> Iterable[tuple[str, Any]]:
-    for table in root.iterfind("Table"):
-        name = (table.get("name") or "").strip()
-        for row in table.iterfind("Row"):
-            yield name, row
-
-
-def _numbers(rows: list[tuple[str, Any]]) -> list[str]:
-    return [trimmed(row.get("seq")) or str(place) for place, (_, row) in enumerate(rows, 1)]
+def _with_inner(row: _Sent, element: Any, tables: RowTables) -> Iterator[_Sent]:
+    """A row, and after it the rows inside it, numbered `12.1`, `12.2` and so on; what holds them is no column."""
+    inner = [
+        (table, each) for table in tables.inner.get(row.table, ()) for each in tables.envelope.inside(element, table.at)
+    ]
+    for table, _ in inner:
+        row.values.pop(table.at.partition("/")[0], None)
+    yield row
+    for place, (table, each) in enumerate(inner, 1):
+        taken = {column: row.values[column] for column in table.takes if column in row.values}
+        values = taken | tables.envelope.values(each)
+        yield from _with_inner(_Sent(table.name, f"{row.number}.{place}", values), each, tables)
 
 
 def _places(numbers: list[str]) -> list[int]:
@@ -134,16 +91,14 @@ def _places(numbers: list[str]) -> list[int]:
     return [found[number] for number in whole]
 
 
-def _records(
-    rows: list[tuple[str, Any]], numbers: list[str], header: Header, tables: RowTables
-) -> list[tuple[int, Record]]:
+def _records(rows: list[_Sent], header: Header, tables: RowTables) -> list[tuple[int, Record]]:
     found = []
     seen: dict[tuple[str, str], str] = {}
-    for part, ((name, element), place) in enumerate(zip(rows, _places(numbers), strict=True), 1):
+    for part, (row, place) in enumerate(zip(rows, _places([row.number for row in rows]), strict=True), 1):
         order = f"{header.order}\x1f{header.batch}\x1f{place:0{_DIGITS}d}"
-        record = _record(part, name, _values(element), order, header, tables)
-        if record.key and seen.setdefault((name, record.key), record.tree.digest) != record.tree.digest:
-            again = finding("repeated-content", tables.tables[name].key[-1])
+        record = _record(part, row.table, row.values, order, header, tables)
+        if record.key and seen.setdefault((row.table, record.key), record.tree.digest) != record.tree.digest:
+            again = finding("repeated-content", tables.tables[row.table].key[-1])
             record = replace(record, findings=(*record.findings, again))
         found.append((place, record))
     return found
@@ -160,7 +115,9 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
     revoking = tables.revokes(values)
     key = "|".join(values.get(column, "") for column in table.key) if table else ""
     row = Row(name, values, order, key, digest, revoking, header)
-    findings = tuple(_row_findings(row, table, nulls)) if table else (finding("type-unknown", name),)
+    findings = (
+        tuple(_row_findings(row, table, nulls, tables.envelope.sender)) if table else (finding("type-unknown", name),)
+    )
     return Record(
         part=part,
         type=name,
@@ -174,14 +131,14 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
     )
 
 
-def _row_findings(row: Row, table: RowTable, nulls: Iterable[str]) -> Iterable[Finding]:
+def _row_findings(row: Row, table: RowTable, nulls: Iterable[str], sender_column: str) -> Iterable[Finding]:
     """`nulls` are the columns whose null text was taken as no value; those of a revoking row are not worth a word."""
-    sender = row.values.get(ORGANISATION)
+    sender = row.values.get(sender_column)
     for column in table.key if row.revoking else (*table.key, *table.required):
         if column not in row.values:
             yield finding("key-missing", column)
     if sender is not None and half_width(sender).upper() != row.organisation:
-        yield finding("envelope-mismatch", ORGANISATION)
+        yield finding("envelope-mismatch", sender_column)
     for column in () if row.revoking else nulls:
         yield finding("null-text", column)
     for column, value in row.values.items():

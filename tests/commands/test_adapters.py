@@ -62,6 +62,17 @@ def test_a_changed_map_is_seen_part_by_part(tables: Path) -> None:
     assert any(line == "unknown SJHM" for line in changed[0].gained)
 
 
+def test_a_change_of_the_envelope_is_seen_as_rows_that_are_gone(tables: Path) -> None:
+    path = tables / "rows" / "qingpu-xml.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('row = "Row"', 'row = "Record"'), encoding="utf-8")
+    samples = tables / "samples"
+    samples.mkdir()
+    shutil.copy(adapter_of("qingpu").samples / "01-patient-visit-lab.xml", samples)
+    found = differences("qingpu", samples, tables)
+    assert [one.part for one in found] == list(range(1, len(found) + 1))
+    assert found and all(one.lost and not one.gained for one in found)
+
+
 def test_an_unknown_region_and_a_folder_without_maps_are_refused(tmp_path: Path) -> None:
     with pytest.raises(HieError):
         shown("nowhere")
@@ -96,6 +107,7 @@ def further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         ("fhir", "fhir", "[kyes]\n", ":1:2: there is no table [kyes]"),
         ("fhir", "fhir", "\nx = [\n", ":2:6: not TOML"),
         ("xml", "rows", "[revoking\n", ":1:10: not TOML"),
+        ("xml", "rows", "[[table]]\n", ":1: [envelope] is missing"),
     ],
 )
 def test_lint_reads_every_table_of_a_feed(further: Make, kind: str, folder: str, text: str, said: str) -> None:

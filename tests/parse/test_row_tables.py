@@ -7,16 +7,28 @@ import pytest
 from hie.base.errors import HieError
 from hie.parse.row_tables import load_row_tables
 
-REVOKING = '[revoking]\ncolumn = "XGBZ"\ncode = "2"\n'
+ENVELOPE = '[envelope]\nroot = "R"\norganisation = "O"\nbatch = "B"\nuploaded = "U"\ntable = "T"\nrow = "W"\n'
+TABLE = '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\n'
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (REVOKING + '[[table]]\nname = "A"\nrank = 0\n', "t.toml:5: a table needs name, rank and key"),
-        (REVOKING + '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\nkeys = 1\n', "t.toml:5: unknown field keys"),
-        (REVOKING + '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\nlengths.x = []\n', "t.toml:5: unknown length x"),
-        ('[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\n', "t.toml:1: revoking is missing"),
+        (ENVELOPE + '[[table]]\nname = "A"\nrank = 0\n', "t.toml:9: a table needs name, rank and key"),
+        (ENVELOPE + TABLE + "keys = 1\n", "t.toml:9: unknown field keys: a table has name, "),
+        (ENVELOPE + TABLE + "lengths.x = []\n", "t.toml:9: unknown length x: there are code, name, long"),
+        (ENVELOPE + TABLE + 'within = "B"\n', "t.toml:9: a table inside another needs within and at"),
+        (ENVELOPE + TABLE + 'within = "B"\nat = "b"\n', "t.toml:9: there is no table B"),
+        (ENVELOPE + TABLE + 'within = "A"\nat = "//b"\n', "t.toml:9: '//b' is no path of elements"),
+        (ENVELOPE, r"t.toml:1: \[\[table\]\] is missing"),
+        (TABLE, r"t.toml:1: \[envelope\] is missing"),
+        ("# x\n" + ENVELOPE + "rot = 1\n" + TABLE, "t.toml:2: unknown field rot: an envelope has root, organisation"),
+        (ENVELOPE.replace('batch = "B"\n', "") + TABLE, "t.toml:1: an envelope needs batch"),
+        (ENVELOPE + 'upload = "PUSH"\n' + TABLE, "t.toml:1: upload must be a list of codes"),
+        (ENVELOPE + "count = 3\n" + TABLE, "t.toml:1: count must be text"),
+        (ENVELOPE.replace('"T"', '"/T"') + TABLE, "t.toml:1: '/T' is no path of elements"),
+        (ENVELOPE + TABLE + "[revoking]\n", r"t.toml:12: \[revoking\] has column and code"),
+        (ENVELOPE + TABLE + "[revokin]\n", r"t.toml:12: unknown table \[revokin\]"),
         ("[[table]\n", "t.toml:1:8: not TOML: "),
     ],
 )
@@ -29,6 +41,6 @@ def test_a_broken_dictionary_names_file_and_line(tmp_path: Path, text: str, mess
 
 def test_a_dictionary_in_another_encoding_names_the_place(tmp_path: Path) -> None:
     path = tmp_path / "t.toml"
-    path.write_bytes((REVOKING + "# 表\n").encode("gb18030"))
-    with pytest.raises(HieError, match=r"t\.toml:4:3: not UTF-8"):
+    path.write_bytes((ENVELOPE + "# 表\n").encode("gb18030"))
+    with pytest.raises(HieError, match=r"t\.toml:8:3: not UTF-8"):
         load_row_tables(path)

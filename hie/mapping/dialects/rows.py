@@ -12,7 +12,7 @@ from typing import Any
 from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.wire.row import Row
 
-_COLUMN = re.compile(r"[A-Z][A-Z0-9_]*")
+_COLUMN = re.compile(r"[^\W\d][\w.]*")
 _ROW = ("order", "key", "source", "digest", "batch", "uploaded", "organisation")
 
 

@@ -13,15 +13,16 @@ CRITICAL = "1"
 
 
 def row_result(
-    value: Sequence[str], context: Context, *, paths: Sequence[str], flags: str, critical: str
+    value: Sequence[str], context: Context, *, paths: Sequence[str], flags: str, critical: str = ""
 ) -> dict[str, Any]:
     """The slots that (value, unit, range, flag, critical mark) state; `unit` is that of the value and its range, also
     when an earlier or later row states them.
 
-    `paths` are the source paths of the five, for findings; `flags` is the code map of the flag, `critical` that from an
-    interpretation to the critical one. No flag: no interpretation, unless the result is marked critical (AA).
+    `paths` are the source paths of the parts, for findings; `flags` is the code map of the flag, `critical` that from
+    an interpretation to the critical one, with the fifth part; without it there are four. No flag: no interpretation,
+    unless the result is marked critical (AA).
     """
-    number, unit, limits, flag, mark = value
+    number, unit, limits, flag, mark = value if critical else (*value, "")
     context.path = paths[1]
     chosen = results.result_value(number, context, unit=unit)
     slots: dict[str, Any] = {"value[x]": chosen} if chosen else {f"dataAbsentReason{DEFAULT}": results.absent()}

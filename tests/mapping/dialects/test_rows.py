@@ -13,6 +13,7 @@ ROW = Row("TB_X", {"XM": "柯宁", "JYSJ": "20260402", "YLYL1": "x"}, "o", "k", 
     ("path", "expected"),
     [
         ("XM", ["柯宁"]),
+        ("patientName", []),
         ("XB", []),
         ("CJSJ|JYSJ", ["20260402"]),
         ("XM|JYSJ", ["柯宁"]),
@@ -30,7 +31,7 @@ def test_paths(path: str, expected: list[str]) -> None:
     assert list(Rows().compile_path(path)(ROW)) == expected
 
 
-@pytest.mark.parametrize("path", ["xm", "", "XM|", "@name", "PID-5", "a/b"])
+@pytest.mark.parametrize("path", ["1xm", "", "XM|", "@name", "PID-5", "a/b"])
 def test_what_is_no_path(path: str) -> None:
     with pytest.raises(ValueError):
         Rows().compile_path(path)

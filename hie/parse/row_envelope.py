@@ -1,0 +1,170 @@
+"""How an upload of rows is wrapped: the table `[envelope]` of `mappings/rows/<feed>.toml`.
+
+```toml
+[envelope]
+root = "HieUpload"        # the root element
+version = "1.0"           # its attribute `version`; leave out what an envelope does not have
+namespace = "urn:…"       # of every element
+header = "Header"         # path from the root to the header; `.` (also without it): its columns stand in the root
+organisation = "YLJGYQDM" # columns of the header: social credit code of the sender,
+batch = "PCH"             # batch number, unique for a sender,
+uploaded = "SCSJ"         # time of the upload,
+count = "HS"              # number of rows,
+transaction = "JYM"       # what is done, and
+upload = ["UPLOAD"]       # the codes by which it is an upload
+table = "Table"           # path from the root to what holds rows; `.`: the root does
+name = "@name"            # what names the table: an attribute, `.` (the element's own name), else a header column
+row = "Row"               # path from there to a row; `.`: the element is the row
+number = "seq"            # attribute with the number of a row; rows without are counted
+sender = "YLJGYQDM"       # column in which each row repeats the sender
+```
+
+`root`, `organisation`, `batch`, `uploaded`, `table` and `row` must be there.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from hie.base.finding import Finding, finding
+from hie.base.moment import SENTINEL, Precision, read
+from hie.base.text import half_width, is_null_text, trimmed
+from hie.wire.row import Header
+
+NO_VALUE = "-"
+
+_STEP = r"(?:[^\W\d][\w.-]*|\*)"
+_PATH = re.compile(rf"\.|{_STEP}(?:/{_STEP})*")
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The names of an envelope, as this module explains each; `""` is what an envelope does not have."""
+
+    root: str
+    organisation: str
+    batch: str
+    uploaded: str
+    table: str
+    row: str
+    version: str = ""
+    namespace: str = ""
+    header: str = "."
+    count: str = ""
+    transaction: str = ""
+    upload: tuple[str, ...] = ()
+    name: str = "@name"
+    number: str = "seq"
+    sender: str = ""
+
+    def columns(self, root: Any) -> dict[str, str]:
+        """Column name -> value of the header; null text is no value (common rules §5.3)."""
+        found = self.values(next(iter(self.inside(root, self.header)), ()))
+        return {column: half_width(value) for column, value in found.items() if not is_null_text(value)}
+
+    def rows(self, root: Any, columns: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
+        """Each row with the name of its table, in the order of the envelope; `columns` are those of the header."""
+        for table in self.inside(root, self.table):
+            name = self._table_name(table, columns)
+            for row in self.inside(table, self.row):
+                yield name, row
+
+    def inside(self, element: Any, path: str) -> Iterable[Any]:
+        """The elements at a path from `element`."""
+        return (element,) if path == "." else element.iterfind(self._steps(path))
+
+    def values(self, element: Iterable[Any]) -> dict[str, str]:
+        """Column name -> trimmed value; empty and `-` are no value. Of a column that stands twice the first counts."""
+        found: dict[str, str] = {}
+        for child in element:
+            value = trimmed("".join(child.itertext()))
+            if value is not None and value != NO_VALUE:
+                found.setdefault(self._local(child), value)
+        return found
+
+    def findings(
+        self, root: Any, columns: Mapping[str, str], rows: int, organisations: Collection[str]
+    ) -> Iterable[Finding]:
+        """What is wrong with the envelope as a whole (Qingpu §2); each of them refuses it."""
+        if self._local(root) != self.root:
+            yield finding("message-malformed", detail=f"the root element is not {self.root}")
+            return
+        if self.version and root.get("version") != self.version:
+            yield finding("version-unsupported", f"{self.root}/@version")
+        for column in filter(None, (self.organisation, self.transaction, self.batch, self.uploaded, self.count)):
+            if column not in columns:
+                yield finding("key-missing", self._at(column))
+        if self.uploaded in columns and _moment(columns[self.uploaded]) is None:
+            yield finding("key-missing", self._at(self.uploaded), "no date and time")
+        if self.upload and self.transaction in columns and columns[self.transaction] not in self.upload:
+            yield finding("type-unknown", self._at(self.transaction))
+        if self.organisation in columns and columns[self.organisation].upper() not in organisations:
+            yield finding("org-unknown", self._at(self.organisation))
+        if self.count in columns and not _counts(columns[self.count], rows):
+            yield finding("count-mismatch", self._at(self.count), f"{rows} rows found")
+
+    def head(self, columns: Mapping[str, str]) -> Header:
+        """Sender, batch and upload time of an envelope without findings."""
+        moment = _moment(columns[self.uploaded])
+        text, order = moment if moment else ("", "")
+        return Header(columns[self.organisation].upper(), columns[self.batch], text, order)
+
+    def _at(self, column: str) -> str:
+        return f"{self.root if self.header == '.' else self.header}/{column}"
+
+    def _table_name(self, table: Any, columns: Mapping[str, str]) -> str:
+        if self.name.startswith("@"):
+            return (table.get(self.name[1:]) or "").strip()
+        return self._local(table) if self.name == "." else columns.get(self.name, "")
+
+    def _local(self, element: Any) -> str:
+        """The name of an element, without the namespace of the envelope."""
+        return str(element.tag).removeprefix(f"{{{self.namespace}}}")
+
+    def _steps(self, path: str) -> str:
+        """A path as lxml takes it."""
+        if not self.namespace:
+            return path
+        return "/".join(step if step == "*" else f"{{{self.namespace}}}{step}" for step in path.split("/"))
+
+
+def read_envelope(table: Mapping[str, Any]) -> Envelope:
+    """The envelope of a table. Raises `ValueError` with the reason when it cannot be used."""
+    known = {field.name: field for field in fields(Envelope)}
+    for name, value in table.items():
+        if name not in known:
+            raise ValueError(f"unknown field {name}: an envelope has {', '.join(known)}")
+        if name != "upload" and not isinstance(value, str):
+            raise ValueError(f"{name} must be text")
+    for name, field in known.items():
+        if field.default is MISSING and not table.get(name):
+            raise ValueError(f"an envelope needs {name}")
+    envelope = Envelope(**{**table, "upload": _codes(table.get("upload", []))})
+    for path in (envelope.header, envelope.table, envelope.row):
+        check_path(path)
+    return envelope
+
+
+def check_path(path: str) -> None:
+    """Raises `ValueError` for what is no path of element names."""
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is no path of elements, such as data/record")
+
+
+def _codes(given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
+        raise ValueError("upload must be a list of codes")
+    return tuple(given)
+
+
+def _moment(text: str) -> tuple[str, str] | None:
+    """The upload time as FHIR dateTime and as comparable text; None without a time of day, or before 1900."""
+    moment = read(half_width(text))
+    if moment is None or moment.precision is not Precision.TIME or moment.date <= SENTINEL:
+        return None
+    return moment.text, moment.utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _counts(declared: str, rows: int) -> bool:
+    return declared.isascii() and declared.isdigit() and (declared.lstrip("0") or "0") == str(rows)

@@ -1,0 +1,94 @@
+"""An envelope with other names than Qingpu's, and rows inside rows: only the tables of the feed differ."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hie.base.record import Delivery, Parsed
+from hie.parse.row_tables import load_row_tables
+from hie.parse.rows import parse
+
+SENDER = "12330100MBHE009004"
+HEAD = f"<orgCode>{SENDER}</orgCode><service>PUSH</service><messageId>M1</messageId><sendTime>20260401090000</sendTime>"
+ENVELOPE = {
+    "root": "request", "header": "header", "organisation": "orgCode", "batch": "messageId", "uploaded": "sendTime",
+    "transaction": "service", "table": "data/dataset", "name": "@code", "row": "record",
+}  # fmt: skip
+TABLES = """
+[[table]]
+name = "REPORT"
+rank = 0
+key = ["no"]
+
+[[table]]
+name = "ITEM"
+within = "REPORT"
+at = "items/item"
+takes = ["no", "void"]
+rank = 1
+key = ["no", "line"]
+"""
+REPORT = "<no>7</no><items><item><line>1</line><v>5</v></item><item><line>2</line></item></items>"
+
+
+def parsed(tmp_path: Path, body: str, names: Mapping[str, str] = ENVELOPE, more: str = "") -> Parsed:
+    path = tmp_path / "feed.toml"
+    lines = "".join(f'{name} = "{value}"\n' for name, value in names.items())
+    path.write_text(f"[envelope]\n{lines}{more}{TABLES}", encoding="utf-8")
+    delivery = Delivery("item", "feed", "feed", datetime(2026, 4, 1, tzinfo=UTC), body.encode())
+    return parse(delivery, {SENDER}, load_row_tables(path))
+
+
+def request(rows: str, head: str = HEAD) -> str:
+    return f'<request><header>{head}</header><data><dataset code="REPORT">{rows}</dataset></data></request>'
+
+
+def keys(found: Parsed) -> list[tuple[str, str]]:
+    return [(record.type, record.key) for record in found.records]
+
+
+ROWS = [("REPORT", "7"), ("ITEM", "7|1"), ("ITEM", "7|2")]
+
+
+def test_rows_inside_a_row_are_rows_of_their_own(tmp_path: Path) -> None:
+    found = parsed(tmp_path, request(f"<record>{REPORT}</record>"), more='count = "n"\n')
+    assert [(f.code, f.path) for f in found.findings] == [("key-missing", "header/n")]
+    found = parsed(tmp_path, request(f"<record>{REPORT}</record>", HEAD + "<n>1</n>"), more='count = "n"\n')
+    assert (found.findings, keys(found), found.context) == ((), ROWS, {"batch": "M1", "seq": ["1", "1.1", "1.2"]})
+    report, first, _ = found.records
+    assert report.tree.values == {"no": "7"}
+    assert first.tree.values == {"no": "7", "line": "1", "v": "5"}
+    assert {record.organisation for record in found.records} == {SENDER}
+
+
+def test_what_no_table_finds_inside_a_row_is_one_of_its_columns(tmp_path: Path) -> None:
+    found = parsed(tmp_path, request("<record><no>7</no><items><line>9</line></items></record>"))
+    assert [record.tree.values for record in found.records] == [{"no": "7", "items": "9"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        ({"namespace": "urn:x"}, request(f"<record>{REPORT}</record>").replace("<request", '<request xmlns="urn:x"')),
+        ({"name": "service"}, request(f"<record>{REPORT}</record>", HEAD.replace("PUSH", "REPORT"))),
+        (
+            {"name": ".", "table": "data/*", "row": "."},
+            f"<request><header>{HEAD}</header><data><REPORT>{REPORT}</REPORT></data></request>",
+        ),
+        (
+            {"header": ".", "table": "."},
+            f'<request code="REPORT">{HEAD}<record>{REPORT}</record></request>',
+        ),
+    ],
+)
+def test_other_envelopes(tmp_path: Path, change: Mapping[str, str], body: str) -> None:
+    found = parsed(tmp_path, body, {**ENVELOPE, **change})
+    assert (found.findings, keys(found)) == ((), ROWS)
+
+
+def test_any_transaction_is_an_upload_unless_codes_are_named(tmp_path: Path) -> None:
+    assert parsed(tmp_path, request("", HEAD.replace("PUSH", "OTHER"))).findings == ()
+    found = parsed(tmp_path, request("", HEAD.replace("PUSH", "OTHER")), more='upload = ["PUSH"]\n')
+    assert [(f.code, f.path) for f in found.findings] == [("type-unknown", "header/service")]
