@@ -1,7 +1,7 @@
 """Feeds bound to their dialects: adapters, maps and rules compiled into what the pipeline needs."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -57,6 +57,7 @@ class Tables:
 
     def bind(self, adapters: Sequence[Adapter]) -> tuple[FeedRuntime, ...]:
         """Each feed bound to its dialect and these tables."""
+        adapters = kept_beside(adapters, self.folder)
         return tuple(_bind(adapter, feed, self) for adapter in adapters for feed in adapter.feeds)
 
 
@@ -67,7 +68,7 @@ def read_tables(adapters: Sequence[Adapter], folder: Path | None = None, loaded:
     """
     version = tables_version(adapters, folder)
     folder = folder or data_path("mappings")
-    maps = MapSet.load(folder, adapters)
+    maps = MapSet.load(folder, kept_beside(adapters, folder))
     terms = Remembered(feed_terminology(maps.codes.values(), loaded))
     maps = MapSet(maps.programs, maps.codes, terms)
     rules = folder / "quality"
@@ -160,11 +161,32 @@ def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str)
     return replace(saved, body=again(saved.body), status=200)
 
 
+BESIDE = "adapters"
+"""The folder, in a copy of tables, of those that adapters bring, by region."""
+
+
+def kept_beside(adapters: Sequence[Adapter], folder: Path) -> tuple[Adapter, ...]:
+    """The adapters, with the copies of their own tables that lie in `folder` where it is such a copy."""
+    kept = {adapter.region: folder / BESIDE / adapter.region for adapter in adapters if adapter.mappings is not None}
+    return tuple(
+        replace(adapter, mappings=kept[adapter.region])
+        if adapter.region in kept and kept[adapter.region].is_dir()
+        else adapter
+        for adapter in adapters
+    )
+
+
 def tables_version(adapters: Sequence[Adapter], folder: Path | None = None) -> str:
     """A short hash over all tables of a folder and of adapters: names the version of the maps in Provenance."""
-    folders = [folder or data_path("mappings"), *(a.mappings for a in adapters if a.mappings is not None)]
+    folder = folder or data_path("mappings")
+    beside = [a.mappings for a in kept_beside(adapters, folder) if a.mappings is not None]
+    shipped = (path for path in _table_files(folder) if BESIDE not in path.relative_to(folder).parts[:1])
     digest = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.rglob("*.*")) if path.is_file()):
+    for path in (*shipped, *(path for own in beside for path in _table_files(own))):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _table_files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*.*")) if path.is_file())

@@ -1,9 +1,10 @@
 """The tables in force and those on disk: read again while the server runs, linted first, all or nothing.
 
-Tables are files that people edit (`mappings/`, or the folder of the setting `mappings`). A change counts when it is put
-in force: what is broken says file, line and column, and nothing changes. Until then an item can be rehearsed by the
-tables as they are on disk. What is in force is kept as a copy under its version (`DATA/tables`): worker processes read
-that, whatever is edited meanwhile, and what a Provenance names can be looked up.
+Tables are files that people edit (`mappings/`, or the folder of the setting `mappings`, and those of installed
+adapters). A change counts when it is put in force: what is broken says file, line and column, and nothing changes.
+Until then an item can be rehearsed by the tables as they are on disk. What is in force is kept as a copy under its
+version (`DATA/tables`): worker processes read that, whatever is edited meanwhile, and what a Provenance names can be
+looked up.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from hie.app.feeds import Tables, read_tables, tables_version, worker_feeds
+from hie.app.feeds import BESIDE, Tables, kept_beside, read_tables, tables_version, worker_feeds
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.fhir.definitions import official
@@ -99,8 +100,12 @@ class Maps:
         copy = Path(tempfile.mkdtemp(prefix=".reading-", dir=_made(self._keep)))
         try:
             shutil.copytree(self.folder or data_path("mappings"), copy, dirs_exist_ok=True)
-            version = tables_version(self.adapters, copy)
-            kept = self._keep / version
+            own = {a.region: a.mappings for a in self.adapters if a.mappings is not None}
+            for region, folder in own.items():
+                shutil.copytree(folder, copy / BESIDE / region)
+            kept = self._keep / tables_version(self.adapters, copy)
+            if not all((kept / BESIDE / region).is_dir() for region in own):
+                shutil.rmtree(kept, ignore_errors=True)  # kept without the tables of adapters, as it once was
             if not kept.exists():
                 copy.rename(kept)
         except shutil.Error as error:  # one line for each file
@@ -138,6 +143,7 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     def judge(system: str, code: str) -> str | None:
         return f"is not in {system}" if tables.terms.has(system, code) is False else None
 
+    adapters = kept_beside(adapters, tables.folder)
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)

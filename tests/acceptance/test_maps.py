@@ -4,6 +4,7 @@ worker process."""
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from hie.app import Exchange, load_adapters, open_exchange
-from hie.app.maps import Maps
+from hie.app.feeds import read_tables, tables_version
+from hie.app.maps import Maps, UnfitTables
 from hie.base.data import data_path
 from hie.cli import app
 from hie.config import load_config
@@ -178,6 +180,24 @@ def test_tables_that_cannot_be_copied_are_one_problem(tmp_path: Path) -> None:
         (folder / name).symlink_to(tmp_path / "gone")
     with pytest.raises(OSError, match=r"^The tables cannot be kept in [^\n]*No such file[^\n(]*$"):
         Maps((), tmp_path / "tables", folder, tmp_path / "terminology.sqlite")
+
+
+def test_what_an_adapter_brings_is_kept_with_the_tables_in_force(tmp_path: Path) -> None:
+    [jiashan] = [one for one in load_adapters() if one.region == "jiashan"]
+    own, empty = tmp_path / "own", tmp_path / "none"
+    for name in ("fields/jiashan-cda", "codes", "quality"):
+        shutil.copytree(data_path("mappings") / name, own / name)
+    shutil.copytree(data_path("mappings", "quality"), empty / "quality")
+    adapter = replace(jiashan, mappings=own)
+    maps = Maps([adapter], tmp_path / "tables", empty)
+    assert maps.version == tables_version([adapter], empty)
+    for path in own.glob("fields/*/*.toml"):
+        path.write_text("edited, and not in force", encoding="utf-8")
+    again = read_tables([adapter], maps.now.folder)
+    assert (again.version, again.maps.programs.keys()) == (maps.version, maps.now.maps.programs.keys())
+    assert {runtime.maps for runtime in again.bind([adapter])} == {maps.version}
+    with pytest.raises(UnfitTables):
+        maps.read()
 
 
 def test_the_command_needs_a_server(tmp_path: Path) -> None:
