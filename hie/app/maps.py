@@ -15,11 +15,13 @@ from functools import partial
 from pathlib import Path
 
 from hie.app.feeds import BESIDE, Tables, kept_beside, read_tables, tables_version, worker_feeds
+from hie.app.rowlint import row_problems
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.fhir.definitions import official
 from hie.mapping.lint import lint
 from hie.mapping.problem import BrokenTables, Problem
+from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.worker import Build
 from hie.plugin import Adapter
@@ -147,8 +149,16 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
-    lacking = _lacking(tables, adapters)
-    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge), *doubts, *lacking})
+    beside = (*_lacking(tables, adapters), *_rows(tables, adapters))
+    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge), *doubts, *beside})
+
+
+def _rows(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
+    """What does not fit together in row tables and field maps."""
+    for adapter in adapters:
+        for feed in (feed for feed in adapter.feeds if feed.dialect == "rows"):
+            path = (adapter.mappings or tables.folder) / "rows" / f"{feed.id}.toml"
+            yield from row_problems(feed.id, load_row_tables(path), tables.maps.programs)
 
 
 def _lacking(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:

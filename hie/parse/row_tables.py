@@ -31,7 +31,7 @@ key = ["BGDH", "NO"]
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ _FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at",
 class RowTable:
     """One table: its place in the dependency order, key and required columns, lengths other than `SHORT`, and the
     `text` columns, whose null text is kept because it may mean something (common rules §5.3). Rows that stand `within`
-    those of another table are found `at` a path from them and have the columns that they take from them."""
+    those of another table are found `at` a path from them and have the columns that they take from them. `line` is
+    where its name stands in the file."""
 
     name: str
     rank: int
@@ -61,6 +62,7 @@ class RowTable:
     within: str = ""
     at: str = ""
     takes: tuple[str, ...] = ()
+    line: int = 1
 
     def limit(self, column: str) -> int:
         """The most characters `column` may have."""
@@ -88,7 +90,7 @@ def load_row_tables(path: Path) -> RowTables:
     text, file = "", f"{path.parent.name}/{path.name}"
     try:
         text = table_text(path)
-        return _row_tables(tomllib.loads(text))
+        return _row_tables(tomllib.loads(text), text)
     except NotUtf8 as error:
         raise HieError(Category.INTERNAL, f"{file}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -107,7 +109,7 @@ class _BrokenTable(Exception):
         self.reason = reason
 
 
-def _row_tables(data: Mapping[str, Any]) -> RowTables:
+def _row_tables(data: Mapping[str, Any], text: str) -> RowTables:
     for name, header in (("envelope", "[envelope]"), ("table", "[[table]]")):
         if not data.get(name):
             raise _BrokenTable("", f"{header} is missing")
@@ -117,7 +119,8 @@ def _row_tables(data: Mapping[str, Any]) -> RowTables:
         envelope = read_envelope(data["envelope"])
     except ValueError as error:
         raise _BrokenTable("[envelope]", str(error)) from None
-    tables = {table.name: table for table in map(_table, data["table"])}
+    found = map(_table, data["table"])
+    tables = {table.name: replace(table, line=_line(text, f'"{table.name}"')) for table in found}
     revoking = data.get("revoking")
     if revoking is None:
         return RowTables(envelope, tables, _inner(tables))

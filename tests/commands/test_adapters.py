@@ -70,7 +70,8 @@ def test_a_change_of_the_envelope_is_seen_as_rows_that_are_gone(tables: Path) ->
     shutil.copy(adapter_of("qingpu").samples / "01-patient-visit-lab.xml", samples)
     found = differences("qingpu", samples, tables)
     assert [one.part for one in found] == list(range(1, len(found) + 1))
-    assert found and all(one.lost and not one.gained for one in found)
+    assert found
+    assert all(one.lost and not one.gained for one in found)
 
 
 def test_an_unknown_region_and_a_folder_without_maps_are_refused(tmp_path: Path) -> None:
@@ -159,6 +160,19 @@ def test_lint_names_a_feed_without_maps_and_what_is_not_read(further: Make) -> N
     assert [str(problem).partition(": ")[2] for problem in linted(region)] == [
         f"there is no field map for the feed '{region}-xml' in this folder",
         f"nothing is read here: field maps stand in a folder named after their feed ({region}-xml)",
+    ]
+
+
+def test_lint_holds_row_tables_against_field_maps(further: Make) -> None:
+    region, tables = further("xml")
+    path = tables / "rows" / f"{region}-xml.toml"
+    text = path.read_text(encoding="utf-8").replace('"TB_LIS_REPORT"', '"TB_LIS_REPROT"').replace('"ZDLB"', '"ZDBL"')
+    path.write_text(text, encoding="utf-8")
+    folder = f"{region}-xml"
+    assert [str(problem).partition(": ")[2] for problem in linted(region)] == [
+        f"there is no table 'TB_LIS_REPORT', which {folder}/lab-report.toml maps; did you mean 'TB_LIS_REPROT'?",
+        "there is no field map for the table 'TB_LIS_REPROT'; did you mean 'TB_LIS_REPORT'?",
+        f"{folder}/diagnosis.toml neither reads nor ignores the column 'ZDBL'; did you mean 'ZDLB'?",
     ]
 
 
