@@ -22,6 +22,7 @@ from hie.base.errors import HieError
 from hie.base.tally import Cause
 from hie.browse.render import Renderer
 from hie.browse.words import LANGUAGES, Words
+from hie.pipeline.feed import titles
 from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
 from hie.store.port import Store
@@ -52,7 +53,7 @@ class Pages:
         self._store = store
         self._feeds = feeds
         self._clock = clock
-        self._render = Renderer(PACKAGES)
+        self._render = Renderer(PACKAGES, titles(feeds.values()))
 
     async def home(self, request: Request) -> Response:
         """The matrix of institutions and dimensions, trends, the worst faults."""

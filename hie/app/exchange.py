@@ -44,7 +44,7 @@ from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
 from hie.pipeline.close import close_days
-from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.feed import FeedRuntime, titles
 from hie.pipeline.ingest import Ingest, failure
 from hie.pipeline.metrics import metrics_text
 from hie.pipeline.operate import Operator
@@ -250,7 +250,10 @@ class Exchange:
             check=self._rules.issues,
             validate=self._validator.all_issues,
         )
-        app.router.routes.append(Mount("/browse", browse_app(self.store, self._definitions, people, self._clock)))
+        browser = browse_app(
+            self.store, self._definitions, people, self._clock, names=titles(self.ingest.feeds.values())
+        )
+        app.router.routes.append(Mount("/browse", browser))
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)
         app.router.routes.append(Mount("/quality", quality))
         app.openapi = documented(app, self.ingest.doors)  # type: ignore[method-assign]

@@ -57,13 +57,15 @@ def browse_app(
     policy: Policy | None = None,
     authenticate: Authenticate = local_operator,
     silent: Silent | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> ASGIApp:
     """The record browser over a store.
 
     `linked` gives the Patient ids of one person from the id of the golden Patient; without a `policy` everybody who is
-    authenticated sees everything; `silent` tells of feeds that are late.
+    authenticated sees everything; `silent` tells of feeds that are late; `names` says how regions and feeds are called
+    that the message catalogue does not know (`region.hangzhou`).
     """
-    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, silent)
+    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, silent, names)
     routes = [
         Route("/", pages.home, methods=["GET"]),
         Route("/", pages.search, methods=["POST"]),
@@ -106,11 +108,13 @@ class Sources:
 class Pages:
     """One method per page."""
 
-    def __init__(self, sources: Sources, clock: Clock, silent: Silent | None) -> None:
+    def __init__(
+        self, sources: Sources, clock: Clock, silent: Silent | None, names: Mapping[str, str] | None = None
+    ) -> None:
         self._sources = sources
         self._clock = clock
         self._silent = silent
-        self._render = Renderer()
+        self._render = Renderer(names=names)
 
     async def home(self, request: Request) -> Response:
         """The empty search form."""

@@ -84,9 +84,10 @@ def warm(packages: Sequence[str] = PACKAGES) -> None:
 class Renderer:
     """Renders the templates of this package, or of others that build upon it, in either language."""
 
-    def __init__(self, packages: Sequence[str] = PACKAGES) -> None:
+    def __init__(self, packages: Sequence[str] = PACKAGES, names: Mapping[str, str] | None = None) -> None:
+        """`names`: see `catalogues`."""
         self.assets = assets(packages)
-        self._words = catalogues(packages)
+        self._words = catalogues(packages, names)
         self._templates = _templates(tuple(packages))
 
     def words(self, request: Request) -> Words:

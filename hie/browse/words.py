@@ -38,9 +38,10 @@ class Words:
         return frozenset(self._words)
 
 
-def catalogues(packages: Sequence[str] = PACKAGES) -> dict[str, Words]:
-    """Both languages, read from this package or several, of which the first one that has a key counts."""
-    flat = {language: _merged(packages, language) for language in LANGUAGES}
+def catalogues(packages: Sequence[str] = PACKAGES, names: Mapping[str, str] | None = None) -> dict[str, Words]:
+    """Both languages, read from this package or several, of which the first one that has a key counts; `names` are
+    words of either language for keys that none has (`region.hangzhou`)."""
+    flat = {language: {**(names or {}), **_merged(packages, language)} for language in LANGUAGES}
     return {language: Words(language, words, flat[LANGUAGES[0]]) for language, words in flat.items()}
 
 

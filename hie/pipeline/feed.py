@@ -1,6 +1,6 @@
 """A feed at run time: its adapter with the functions of its dialect, bound together by `hie/app`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -81,3 +81,12 @@ class FeedRuntime:
         """The registered organisation whose code stands first in the beginning of an item, else the empty one."""
         found = ((head.find(code.encode()), code) for code in self.organisations)
         return min(((at, code) for at, code in found if at >= 0), default=(0, ""))[1]
+
+
+def titles(feeds: Iterable[FeedRuntime]) -> dict[str, str]:
+    """What adapters call their regions and feeds, by the keys that pages ask for (`region.hangzhou`, `feed.<door>`)."""
+    named: dict[str, str] = {}
+    for runtime in feeds:
+        named[f"region.{runtime.adapter.region}"] = runtime.adapter.title
+        named |= dict.fromkeys((f"feed.{door}" for door in runtime.feed.doors), runtime.feed.title)
+    return named

@@ -66,3 +66,9 @@ def test_placeholders_agree() -> None:
 def test_an_unknown_key_raises() -> None:
     with pytest.raises(KeyError):
         WORDS["zh"]("no.such.key")
+
+
+def test_names_are_words_where_the_catalogue_has_none() -> None:
+    for words in catalogues(names={"region.hangzhou": "杭州市", "region.qingpu": "青浦区"}).values():
+        assert words.maybe("region.hangzhou", "hangzhou") == "杭州市"
+        assert words("region.qingpu") in ("青浦", "Qingpu")
