@@ -78,11 +78,6 @@ def nationality(value: str, context: Any) -> dict[str, Any]:
     }
 
 
-def body_site(value: str, context: Any) -> dict[str, Any] | None:
-    """The body site of an examination as text (R4 DiagnosticReport has no element for it)."""
-    return {"url": "https://hie.example.org/fhir/StructureDefinition/body-site", "valueString": value.strip()}
-
-
 def requester(value: str, context: Any) -> dict[str, Any] | None:
     """Who asked for a report (R4 DiagnosticReport has no element for it): staff number as logical reference."""
     identifier = {"system": context.local_system("2.16.156.10011.1.4"), "value": value.strip()}
@@ -118,7 +113,6 @@ def diagnosis(value: Sequence[str], context: Any) -> dict[str, Any]:
 
 
 TRANSFORMS = {
-    "body-site": body_site,
     "device": device,
     "diagnosis": diagnosis,
     "id-number": id_number,

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from hie.base.data import data_path
 from hie.mapping.codefile import load_codes
 from hie.mapping.context import Context
+from hie.mapping.transforms import elements, row_result
 from hie.mapping.transforms.results import (
     fold_unit,
     interpretation,
@@ -294,3 +296,32 @@ def test_all_four_together(context: Context) -> None:
 def test_an_open_limit_lies_outside() -> None:
     assert not read_range("<5").holds(Decimal("5"))
     assert read_range("≤5").holds(Decimal("5.00"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "codes"),
+    [
+        (("5", "mg"), {"value": Decimal(5), "unit": "mg"}, []),
+        (("2", ""), {"value": Decimal(2)}, []),
+        (("两片", "片"), None, ["value-not-numeric"]),
+        (("", "mg"), None, []),
+    ],
+)
+def test_a_quantity_of_number_and_unit(
+    context: Context, sent: tuple[str, str], expected: dict[str, Any] | None, codes: list[str]
+) -> None:
+    assert (elements.quantity(sent, context), noted(context)) == (expected, codes)
+
+
+def test_staff_by_number_and_name(context: Context) -> None:
+    number = {"system": context.local_system("2.16.156.10011.1.4"), "value": "D1"}
+    assert elements.staff(("D1", "邵医生"), context) == {"identifier": number, "display": "邵医生"}
+    assert elements.staff(("D1", ""), context) == {"identifier": number}
+    assert elements.staff(("", "无"), context) is None
+
+
+def test_a_result_without_a_critical_mark_has_four_parts(context: Context) -> None:
+    paths = ["V", "U", "R", "F"]
+    found = row_result.row_result(("7", "mmol/L", "3-5", "H"), context, paths=paths, flags="interpretation")
+    assert [coding["code"] for coding in found["interpretation[]"][0]["coding"]] == ["H"]
+    assert noted(context) == []
