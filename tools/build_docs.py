@@ -3,6 +3,8 @@
 python -m tools.build_docs
 """
 
+import inspect
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from hie.config import SETTINGS
 from hie.fhir.definitions import load_definitions
 from hie.mapping.fieldmap import read_map
 from hie.mapping.toml import Table
+from hie.mapping.transforms.registry import BUILTIN
 from hie.quality.rules import load_rules
 from hie.staging.states import TRANSITIONS
 from tools.markdown import table
@@ -143,6 +146,32 @@ def _sources(spec: Any) -> str:
     return ", ".join(_sources(part) for part in spec)
 
 
+_DIALECTS = {"hl7-": "HL7 v2 only", "document-": "CDA only", "": "Every dialect"}
+"""How the name of a transform begins -> what it is for."""
+
+
+def transforms() -> str:
+    """What every field map may call."""
+    groups: dict[str, list[tuple[str, str, str]]] = {about: [] for about in reversed(_DIALECTS.values())}
+    for name, call in sorted(BUILTIN.items()):
+        about = next(about for begin, about in _DIALECTS.items() if name.startswith(begin))
+        said = " ".join((inspect.getdoc(call) or "").split())
+        groups[about].append((f"`{name}`", _options(call), said))
+    text = "# Transforms\n\nOptions in brackets may be left out. `value` is what comes from `source` or `parts`.\n"
+    heads = ("Transform", "Options", "Gives")
+    return text + "".join(f"\n## {about}\n\n{table(heads, rows)}" for about, rows in groups.items())
+
+
+def _options(call: Callable[..., Any]) -> str:
+    """The options of a transform, in brackets those that may be left out, with what they are then."""
+    given = [one for one in inspect.signature(call).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    return ", ".join(f"`{one.name}`" if one.default is one.empty else _optional(one) for one in given)
+
+
+def _optional(one: inspect.Parameter) -> str:
+    return f"[`{one.name} = {json.dumps(one.default)}`]" if one.default else f"[`{one.name}`]"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     **{f"mapping-{feed}.md": partial(mapping, feed) for feed in ("wujiang-hl7v2", "jiashan-cda", "qingpu-xml")},
     "settings.md": settings,
@@ -153,6 +182,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "feeds.md": feeds,
     "profiles.md": profiles,
     "search-parameters.md": search_parameters,
+    "transforms.md": transforms,
 }
 """File -> what builds it."""
 

@@ -30,8 +30,12 @@ from hie.testing.material import write_golden
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
 _CLAUSE = re.compile(r'^clause = .*\n|, clause = "[^"]*"', re.MULTILINE)
+_ABOUT = re.compile(r'\A"""[^\n"]*(?="""|\n)')
 _WORLD = World(seed=20250106, patients=400, start=datetime(2025, 1, 6), days=60)
 _TEMPLATES = Path(__file__).resolve().parent / "skeleton_files"
+_ROWS = "\n| how the rows are wrapped: begin here | `{package}/mappings/rows/{feed}.toml` |"
+"""The line about row tables in the README of a package that has them."""
+
 _TARGETS = {
     "pyproject.toml": "pyproject.toml",
     "README.md": "README.md",
@@ -104,6 +108,9 @@ def _words(region: str, start: Kind, source: Adapter | None) -> dict[str, str]:
         "doors": _doors(region, start),
         "orphans": str(source.feeds[0].orphans if source is not None else True),
         "source": start.region,
+        "rows": _ROWS.format(package=f"hie_adapter_{region}", feed=f"{region}-{start.suffix}")
+        if source is not None and source.feeds[0].dialect == "rows"
+        else "",
         "test_class": f"Test{region.capitalize()}",
         "uscc": organisation(region)[1],
     }
@@ -143,10 +150,7 @@ def _maps(region: str, start: Kind) -> Iterator[tuple[str, str]]:
     root = data_path("mappings")
     for path in sorted((root / "fields" / old).rglob("*.toml")):
         text = _CLAUSE.sub("", path.read_text(encoding="utf-8"))
-        yield (
-            f"fields/{new}/{path.relative_to(root / 'fields' / old).as_posix()}",
-            text.replace(f'"{start.region}-', f'"{region}-'),
-        )
+        yield f"fields/{new}/{path.relative_to(root / 'fields' / old).as_posix()}", _renamed(text, region, start)
     rows = root / "rows" / f"{old}.toml"
     if rows.exists():
         yield f"rows/{new}.toml", rows.read_text(encoding="utf-8")
@@ -157,8 +161,7 @@ def _codes(region: str, start: Kind, mentioned: str) -> Iterator[tuple[str, str]
     for path in sorted((data_path("mappings") / "codes").glob(f"{start.region}-*.csv")):
         name = path.stem.replace(start.region, region, 1)
         if f'"{name}"' in mentioned + _transforms(region, start):
-            text = path.read_text(encoding="utf-8")
-            yield f"codes/{name}.csv", text.replace(f"{start.region}-", f"{region}-")
+            yield f"codes/{name}.csv", _renamed(path.read_text(encoding="utf-8"), region, start)
 
 
 def _transforms(region: str, start: Kind) -> str:
@@ -167,10 +170,18 @@ def _transforms(region: str, start: Kind) -> str:
     modules = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
     if not modules:
         return '"""Transforms that only this region needs: none yet."""\n\nTRANSFORMS: dict[str, object] = {}\n'
-    text = modules[0].read_text(encoding="utf-8").replace(f"{start.region}-", f"{region}-")
+    text = _renamed(modules[0].read_text(encoding="utf-8"), region, start)
+    text = _ABOUT.sub(
+        f'"""Transforms of {region} that no table can say; they began as a copy of those of {start.region}.', text, 1
+    )
     if "TRANSFORMS" not in text:
         text += f'\n\nTRANSFORMS = {{"{region}-{modules[0].stem}": {modules[0].stem}}}\n'
     return text
+
+
+def _renamed(text: str, region: str, start: Kind) -> str:
+    """A copied text with the feed, code maps and code systems under the new name; clauses that comments name stay."""
+    return re.sub(rf'(["/]|# table: ){start.region}-', rf"\g<1>{region}-", text)
 
 
 def _samples(region: str, start: Kind) -> Iterator[tuple[str, bytes]]:

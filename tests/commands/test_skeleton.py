@@ -92,6 +92,11 @@ def edit(command: str, here: Path) -> int:
 def test_every_kind_makes_a_package_that_keeps_the_contract(tmp_path: Path, kind: str) -> None:
     region = f"made{kind}"
     folder = new_adapter(region, kind, tmp_path)
+    named = [
+        path for path in folder.rglob("*.*") if path.suffix in (".toml", ".csv", ".py") and "samples" not in path.parts
+    ]
+    left = rf'["/]({"|".join(start.region for start in KINDS.values() if start.region)})-'
+    assert [path.name for path in named if re.search(left, path.read_text(encoding="utf-8"))] == []
     done = run("pytest", folder, tmp_path / "site")
     assert done.returncode == 0, done.stdout
     assert "8 passed" in done.stdout

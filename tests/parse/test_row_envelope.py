@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hie.base.data import data_path
 from hie.base.record import Delivery, Parsed
 from hie.parse.row_tables import load_row_tables
 from hie.parse.rows import parse
@@ -86,6 +87,20 @@ def test_what_no_table_finds_inside_a_row_is_one_of_its_columns(tmp_path: Path) 
 def test_other_envelopes(tmp_path: Path, change: Mapping[str, str], body: str) -> None:
     found = parsed(tmp_path, body, {**ENVELOPE, **change})
     assert (found.findings, keys(found)) == ((), ROWS)
+
+
+def test_the_upload_on_the_page_about_adapters_is_read_as_it_says(tmp_path: Path) -> None:
+    page = data_path("mappings").parent / "docs" / "adapters.md"
+    chapter = page.read_text(encoding="utf-8").partition("\n## A region of XML rows")[2]
+    body, tables = (chapter.partition(f"```{kind}\n")[2].partition("```")[0] for kind in ("xml", "toml"))
+    path = tmp_path / "feed.toml"
+    path.write_text(tables, encoding="utf-8")
+    found = parse(
+        Delivery("i", "f", "f", datetime(2026, 4, 1, tzinfo=UTC), body.encode()), {SENDER}, load_row_tables(path)
+    )
+    assert [(r.type, r.key, r.findings) for r in found.records] == [
+        ("HZ_LAB_REPORT", "BG001", ()), ("HZ_LAB_ITEM", "BG001|1", ()), ("HZ_LAB_ITEM", "BG001|2", ()),
+    ]  # fmt: skip
 
 
 def test_any_transaction_is_an_upload_unless_codes_are_named(tmp_path: Path) -> None:
