@@ -120,7 +120,8 @@ class Envelope:
 
     def _local(self, element: Any) -> str:
         """The name of an element, without the namespace of the envelope."""
-        return str(element.tag).removeprefix(f"{{{self.namespace}}}")
+        name = str(element.tag)
+        return name.removeprefix(f"{{{self.namespace}}}") if self.namespace else name
 
     def _steps(self, path: str) -> str:
         """A path as lxml takes it."""

@@ -124,8 +124,8 @@ def _row_tables(data: Mapping[str, Any], text: str) -> RowTables:
     revoking = data.get("revoking")
     if revoking is None:
         return RowTables(envelope, tables, _inner(tables))
-    if set(revoking) != {"column", "code"}:
-        raise _BrokenTable("[revoking]", "[revoking] has column and code")
+    if set(revoking) != {"column", "code"} or not all(isinstance(value, str) for value in revoking.values()):
+        raise _BrokenTable("[revoking]", "[revoking] has column and code, both text")
     return RowTables(envelope, tables, _inner(tables), revoking["column"], revoking["code"])
 
 
@@ -144,7 +144,11 @@ def _table(row: Mapping[str, Any]) -> RowTable:
     for field in sorted(row.keys() - set(_FIELDS)):
         raise _BrokenTable(here, f"unknown field {field}: a table has {', '.join(_FIELDS)}")
     if not name or not row.get("key") or not isinstance(row.get("rank"), int):
-        raise _BrokenTable(here, "a table needs name, rank and key")
+        raise _BrokenTable(here, "a table needs name, rank (a number) and key")
+    lists = {name: row[name] for name in ("key", "required", "text", "takes") if name in row}
+    for field, columns in {**lists, **row.get("lengths", {})}.items():
+        if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+            raise _BrokenTable(here, f"{field} must be a list of columns")
     if ("within" in row) != ("at" in row):
         raise _BrokenTable(here, "a table inside another needs within and at")
     try:

@@ -14,7 +14,9 @@ TABLE = '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (ENVELOPE + '[[table]]\nname = "A"\nrank = 0\n', "t.toml:9: a table needs name, rank and key"),
+        (ENVELOPE + '[[table]]\nname = "A"\nrank = 0\n', r"t.toml:9: a table needs name, rank \(a number\) and key"),
+        (ENVELOPE + TABLE.replace('["K"]', '"K"'), "t.toml:9: key must be a list of columns"),
+        (ENVELOPE + TABLE + 'lengths.code = "K"\n', "t.toml:9: code must be a list of columns"),
         (ENVELOPE + TABLE + "keys = 1\n", "t.toml:9: unknown field keys: a table has name, "),
         (ENVELOPE + TABLE + "lengths.x = []\n", "t.toml:9: unknown length x: there are code, name, long"),
         (ENVELOPE + TABLE + 'within = "B"\n', "t.toml:9: a table inside another needs within and at"),
@@ -27,6 +29,7 @@ TABLE = '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\n'
         (ENVELOPE + 'upload = "PUSH"\n' + TABLE, "t.toml:1: upload must be a list of codes"),
         (ENVELOPE + "count = 3\n" + TABLE, "t.toml:1: count must be text"),
         (ENVELOPE.replace('"T"', '"/T"') + TABLE, "t.toml:1: '/T' is no path of elements"),
+        (ENVELOPE + TABLE + '[revoking]\ncolumn = "V"\ncode = 1\n', r"t.toml:12: \[revoking\] has column and code"),
         (ENVELOPE + TABLE + "[revoking]\n", r"t.toml:12: \[revoking\] has column and code"),
         (ENVELOPE + TABLE + "[revokin]\n", r"t.toml:12: unknown table \[revokin\]"),
         ("[[table]\n", "t.toml:1:8: not TOML: "),
