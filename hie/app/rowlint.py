@@ -11,12 +11,13 @@ def row_problems(feed: str, tables: RowTables, programs: Mapping[tuple[str, str]
     """Tables without a map, maps without a table, and columns of a table that its map does not know."""
     file = f"rows/{feed}.toml"
     mapped = {type: program for (of, type), program in programs.items() if of == feed}
-    for type in sorted(mapped.keys() - tables.tables.keys()):
-        reason = f"there is no table {type!r}, which {mapped[type].file} maps{meant(type, tables.tables)}"
+    lost, unread = mapped.keys() - tables.tables.keys(), tables.tables.keys() - mapped.keys()
+    for type in sorted(lost):
+        reason = f"there is no table {type!r}, which {mapped[type].file} maps{meant(type, unread)}"
         yield Problem(file, 1, reason)
     for table in tables.tables.values():
-        if table.name not in mapped:
-            reason = f"there is no field map for the table {table.name!r}{meant(table.name, mapped)}"
+        if table.name in unread:
+            reason = f"there is no field map for the table {table.name!r}{meant(table.name, lost)}"
             yield Problem(file, table.line, reason)
             continue
         known = _columns(mapped[table.name])
