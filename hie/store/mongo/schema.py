@@ -18,6 +18,7 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 
 from hie.base.errors import Category, HieError
 from hie.store.mongo.keys import MAIN_DATES, MAIN_STRINGS
@@ -25,6 +26,9 @@ from hie.store.table import Table
 
 SCHEMA = 3
 """Version of the layout; a database with a higher one was written by a newer program."""
+
+_IS_THERE = 48
+"""Server code NamespaceExists."""
 
 RESOURCE, VERSION, CONTROL, TEXT = "resource", "version", "control", "text"
 CLOCK = "clock"
@@ -97,13 +101,15 @@ async def migrate(database: AsyncDatabase[Any], tables: Sequence[Table]) -> None
     control = database[CONTROL]
     found = await control.find_one({"_id": "schema"}) or {}
     if found.get("version", SCHEMA) > SCHEMA:
-        raise HieError(Category.UNAVAILABLE, f"The database has schema version {found['version']}, this is {SCHEMA}.")
+        raise HieError(
+            Category.UNAVAILABLE,
+            f"The database has schema version {found['version']}; this program knows {SCHEMA}. Start a newer program.",
+        )
     wanted = _digest(tables)
     if found.get("digest") == wanted and found.get("version") == SCHEMA:
         return
     every = {**INDEXES, **{collection(table): table_indexes(table) for table in tables}}
-    there = set(await database.list_collection_names())
-    await asyncio.gather(*(_make(database, name, models, name in there) for name, models in every.items()))
+    await asyncio.gather(*(_make(database, name, models) for name, models in every.items()))
     for table in tables:
         for column in table.columns:
             missing = {field(table, column): {"$exists": False}}
@@ -136,9 +142,13 @@ async def _add_main_strings(database: AsyncDatabase[Any]) -> None:
         await database[RESOURCE].update_many(without, [{"$set": {"f": first}}])
 
 
-async def _make(database: AsyncDatabase[Any], name: str, models: list[IndexModel], there: bool) -> None:
-    if not there:
-        await database.create_collection(name)
+async def _make(database: AsyncDatabase[Any], name: str, models: list[IndexModel]) -> None:
+    """What is there stays, also when another server makes it in the same moment."""
+    try:
+        await database.create_collection(name, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _IS_THERE:
+            raise
     if models:
         await database[name].create_indexes(models)
 
