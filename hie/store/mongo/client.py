@@ -1,6 +1,7 @@
 """Connecting: the guarantees that every operation states, the deployment that must be able to give them, and what the
 server's refusals mean for a caller."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,11 +10,11 @@ from pymongo import AsyncMongoClient, ReadPreference, WriteConcern, timeout
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
-    InvalidURI,
     PyMongoError,
 )
 from pymongo.read_concern import ReadConcern
@@ -32,6 +33,9 @@ SNAPSHOT = ReadConcern("snapshot")
 OPERATION_SECONDS = 8.0
 """How long one operation may take, a change of the primary included, before it is given up or tried again."""
 
+FIRST_SECONDS = 15.0
+"""How long a start looks for the primary: longer than an election takes."""
+
 DEFAULT_DATABASE = "hie"
 _LEAST_WIRE = 13
 """MongoDB 5.0: the first in which defaults cannot silently be weaker than a majority."""
@@ -42,18 +46,33 @@ _TIME_LIMIT = (50, 262)
 _REPLACED_TOO_LARGE = (17419, 17420)
 """Server codes of a replacement and of an upsert that would make too large a document."""
 
+_REFUSALS = {
+    18: "MongoDB does not take the login of the URI: see to user, password and authSource (their database).",
+    13: "MongoDB lets the user of the URI not do this: it needs readWrite on the database, and clusterMonitor.",
+}
+"""Server code -> what an operator has to see to: AuthenticationFailed, Unauthorized."""
+
+_NOT_INITIATED = "a server waits to be told its replica set (rs.initiate)"
+
+_VALUES = re.compile(r"[:\"'(]")
+"""Where a complaint about a URI begins to quote it: a password that is not escaped may be taken for another part."""
+
+_TIMES = re.compile(r" ?\(configured timeouts:[^)]*\)|, Timeout: .*", re.DOTALL)
+"""What the driver adds to why it does not reach a server."""
+
 _INSERTED_TOO_LARGE = "object to insert too large"
 """The server's message for an insert; its code is that of any bad value."""
 
 
-def connect(uri: str, *, selection_seconds: float = 15.0) -> AsyncMongoClient[Any]:
+def connect(uri: str) -> AsyncMongoClient[Any]:
     """A client for the event loop that runs; raises INVALID for a URI that is none, or weakens a guarantee."""
     try:
         client: AsyncMongoClient[Any] = AsyncMongoClient(
-            uri, serverSelectionTimeoutMS=int(selection_seconds * 1000), appname="hie", tz_aware=True
+            uri, serverSelectionTimeoutMS=int(FIRST_SECONDS * 1000), appname="hie", tz_aware=True
         )
-    except (InvalidURI, PyMongoError, ValueError) as error:
-        raise HieError(Category.INVALID, f"The MongoDB URI cannot be used: {type(error).__name__}.") from error
+    except (PyMongoError, ValueError) as error:
+        why = _VALUES.split(str(error))[0].strip()
+        raise HieError(Category.INVALID, f"The MongoDB URI cannot be used: {why or type(error).__name__}.") from error
     _refuse(_weak_options(client))
     return client
 
@@ -69,8 +88,8 @@ def _weak_options(client: AsyncMongoClient[Any]) -> str | None:
 
 async def check_deployment(client: AsyncMongoClient[Any]) -> None:
     """Refuse (UNAVAILABLE) a deployment that cannot give the guarantees: see `docs/operate/mongodb.md`."""
+    hello = await _greeted(client)
     with translated(60):
-        hello = await client.admin.command("hello")
         sharded = hello.get("msg") == "isdbgrid"
         _refuse(_weak_server(hello, sharded))
         defaults = await client.admin.command("getDefaultRWConcern")
@@ -80,6 +99,21 @@ async def check_deployment(client: AsyncMongoClient[Any]) -> None:
             _refuse(_weak_set(config["config"]))
             status = await client.admin.command("serverStatus", repl=0, metrics=0)
             _refuse(None if status["storageEngine"]["persistent"] else "the storage engine does not keep data on disk")
+
+
+async def _greeted(client: AsyncMongoClient[Any]) -> dict[str, Any]:
+    """What the primary says of itself; raises UNAVAILABLE with what the driver found instead of one."""
+    try:
+        with timeout(FIRST_SECONDS):
+            found: dict[str, Any] = await client.admin.command("hello")
+    except (ConnectionFailure, ConfigurationError) as error:
+        members = client.topology_description.server_descriptions().values()
+        alone = any(member.server_type_name == "RSGhost" for member in members)
+        why = _NOT_INITIATED if alone else _TIMES.sub("", str(error)).strip(" .")
+        raise HieError(Category.UNAVAILABLE, f"MongoDB cannot be reached: {why}.") from error
+    except PyMongoError as error:
+        raise situation(error) from error
+    return found
 
 
 async def cache_bytes(client: AsyncMongoClient[Any]) -> int | None:
@@ -145,6 +179,8 @@ def situation(error: PyMongoError) -> HieError:
         return HieError(Category.TOO_LARGE, "A document is larger than the store takes (16 MiB).")
     if isinstance(error, ConnectionFailure):
         return HieError(Category.UNAVAILABLE, f"The store does not answer: {type(error).__name__}.")
+    if code in _REFUSALS:
+        return HieError(Category.UNAVAILABLE, _REFUSALS[code])
     return HieError(Category.UNAVAILABLE, f"The store refuses: {type(error).__name__} {code or ''}".strip() + ".")
 
 

@@ -7,6 +7,7 @@ runs again with the same key; if it finds the key, the first run did commit, and
 """
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,8 @@ from hie.store.mongo.schema import CLOCK, CONTROL
 from hie.store.mongo.scouting import FEWEST, MOST, Scouting
 from hie.store.mongo.seen import Seen
 from hie.store.port import Transaction
+
+log = logging.getLogger("hie.store")
 
 _KEPT_SECONDS = 86_400
 """How long the key of a process's last batch is kept; a batch is repeated for a minute at most."""
@@ -117,6 +120,8 @@ class GroupWriter:
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self.failing = False
+        """Whether the store was lost and no batch has been committed since; its beginning and its end are logged."""
         self._task = asyncio.get_running_loop().create_task(self._work(), name="hie-store-writer")
 
     async def submit(self, run: Callable[[Transaction], Awaitable[Any]]) -> Any:
@@ -181,11 +186,17 @@ class GroupWriter:
                     raise
                 continue
             except PyMongoError as error:
+                if isinstance(error, ConnectionFailure) and not self.failing:
+                    self.failing = True
+                    log.error("the store does not answer, writes wait reason=%s", type(error).__name__)
                 if not _passing(error) or monotonic() > batch.until:
                     raise
                 tries += 1
                 await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
                 continue
+            if self.failing:
+                self.failing = False
+                log.info("the store takes writes again")
             for job, result in results.items():
                 _resolve(job, result)
             return

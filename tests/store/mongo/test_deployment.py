@@ -1,19 +1,21 @@
 """What the store refuses to start on, and how it admits work."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from pymongo import AsyncMongoClient
-from pymongo.errors import BulkWriteError
+from pymongo.errors import AutoReconnect, BulkWriteError, NotPrimaryError, OperationFailure, ServerSelectionTimeoutError
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.mongo import Limits, open_mongo
-from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set, cache_bytes, situation
-from hie.store.mongo.schema import SCHEMA
+from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set, cache_bytes, check_deployment, situation
+from hie.store.mongo.schema import SCHEMA, _make
 from hie.store.port import Transaction
 from hie.store.table import Table
 from tests.contract.asking import put
@@ -29,10 +31,54 @@ async def test_a_uri_that_weakens_a_guarantee_is_refused(mongodb_uri: str, optio
     assert caught.value.category in (Category.UNAVAILABLE, Category.INVALID)
 
 
-async def test_no_uri_is_invalid() -> None:
-    with pytest.raises(HieError) as caught:
-        await open_mongo("mongodb://:::")
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("mongodb://:::", "used: "),
+        ("mongodb://", "at least one hostname"),
+        ("mongodb://u@p@127.0.0.1/hie", "Username and password must be escaped"),
+        ("mongodb://u:pa:ss@127.0.0.1/hie", "Username and password must be escaped"),
+        ("mongodb://user:77777/secret@127.0.0.1/hie", "Port must be an integer between 0 and 65535.$"),
+        ('mongodb://127.0.0.1/a"b', "Bad database name.$"),
+    ],
+)
+async def test_no_uri_is_invalid(uri: str, why: str) -> None:
+    with pytest.raises(HieError, match=why) as caught:
+        await open_mongo(uri)
     assert caught.value.category is Category.INVALID
+
+
+@pytest.mark.parametrize(
+    ("error", "member", "why"),
+    [
+        (
+            "h:1: [Errno 111] refused (configured timeouts: connectTimeoutMS: 20000.0ms), Timeout: 15s, Topology",
+            "Unknown",
+            "reached: h:1: [Errno 111] refused.",
+        ),
+        ("No primary, Timeout: 15s", "RSGhost", "reached: a server waits to be told its replica set (rs.initiate)."),
+    ],
+)
+async def test_a_server_that_is_not_reached_is_told_with_the_reason(error: str, member: str, why: str) -> None:
+    class Unreached:
+        admin = Mock(command=AsyncMock(side_effect=ServerSelectionTimeoutError(error)))
+        topology_description = Mock(server_descriptions=lambda: {1: Mock(server_type_name=member)})
+
+    with pytest.raises(HieError, match=re.escape(why)) as caught:
+        await check_deployment(Unreached())  # type: ignore[arg-type]
+    assert caught.value.category is Category.UNAVAILABLE
+
+
+@pytest.mark.parametrize(("code", "word"), [(18, "authSource"), (13, "clusterMonitor")])
+def test_a_refused_login_says_what_to_see_to(code: int, word: str) -> None:
+    assert word in situation(OperationFailure("x", code)).message
+
+
+async def test_servers_that_start_at_once_make_a_collection_together(mongodb_uri: str) -> None:
+    async with AsyncMongoClient[Any](database_uri(mongodb_uri, "together")) as client:
+        database = client.get_default_database()
+        await asyncio.gather(*(_make(database, "made", []) for _ in range(3)))
+        assert await database.list_collection_names() == ["made"]
 
 
 @pytest.fixture
@@ -104,6 +150,25 @@ async def test_too_many_waiting_writes_are_busy(mongodb_uri: str) -> None:
     gate.set()
     await asyncio.gather(*(job for job in jobs if job not in done))
     await store.close()
+
+
+async def test_the_loss_of_the_store_is_logged_and_its_end(
+    mongodb_uri: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO", "hie.store")
+    store = await empty_store(mongodb_uri, "busy")
+    attempt, lost = store._writer._attempt, iter([AutoReconnect("host"), NotPrimaryError("host")])
+
+    async def sometimes(batch: Any) -> Any:
+        if (error := next(lost, None)) is not None:
+            raise error
+        return await attempt(batch)
+
+    monkeypatch.setattr(store._writer, "_attempt", sometimes)
+    await store.write(lambda transaction: transaction.put(patient("late")))
+    await store.close()
+    told = [record.message for record in caplog.records]
+    assert told == ["the store does not answer, writes wait reason=AutoReconnect", "the store takes writes again"]
 
 
 async def test_a_transaction_beyond_the_limit_is_too_large(mongodb_uri: str) -> None:
