@@ -6,7 +6,7 @@
 - `version`: one document per version, never changed but for `e`: `_id` number of the write, `t`, `i`, `v`, `u`, method
   `m`, `z`, `p`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
 - `control`: the one document `clock`: `seq` the last number given out, `last` the time of the last batch, `by` process
-  -> the key of its last batch, what makes a repeated batch harmless.
+  -> the key of its last batch, what makes a repeated batch harmless; `calls` how often a process had to wait for it.
 - `text`: what words each version has, for `_text` and `_content` (`hie.store.mongo.texts`).
 - `stage_<name>`: the rows of a `Table`; a key of one column is `_id`.
 """

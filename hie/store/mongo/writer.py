@@ -13,33 +13,32 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import islice
-from secrets import token_bytes, token_hex
-from time import monotonic, time
+from secrets import token_bytes
+from time import monotonic
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReadPreference, ReturnDocument, timeout
+from pymongo import AsyncMongoClient, ReadPreference, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.store.body import stamp
 from hie.store.mongo.batch import WRITES, Batch
 from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
 from hie.store.mongo.kept import Kept
-from hie.store.mongo.schema import CLOCK, CONTROL
 from hie.store.mongo.scouting import FEWEST, MOST, Scouting
 from hie.store.mongo.seen import Seen
+from hie.store.mongo.turns import Turns
 from hie.store.port import Transaction
 
 log = logging.getLogger("hie.store")
 
-_KEPT_SECONDS = 86_400
-"""How long the key of a process's last batch is kept; a batch is repeated for a minute at most."""
-
 _BATCH_SHARE, _JOB_SHARE = 64, 16
 """Which part of the server's cache a batch is closed at, and the largest single job may have."""
+
+_CONFLICT = 112
+"""Server code WriteConflict: another transaction has the clock."""
 
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
@@ -111,11 +110,10 @@ class GroupWriter:
     ) -> None:
         self._client = client
         self._database = database
-        self._clock = clock
         self._limits = limits
         self._seen = seen
         self._transact = transact
-        self._process = token_hex(8)
+        self._turns = Turns(database, clock)
         self._kept = Kept()
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
@@ -192,13 +190,15 @@ class GroupWriter:
                 if not _passing(error) or monotonic() > batch.until:
                     raise
                 tries += 1
-                await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
+                if getattr(error, "code", None) != _CONFLICT or not await self._turns.wait():
+                    await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
                 continue
             if self.failing:
                 self.failing = False
                 log.info("the store takes writes again")
             for job, result in results.items():
                 _resolve(job, result)
+            await self._turns.give_way()
             return
 
     async def _attempt(self, batch: _Attempts) -> dict[_Job, Any]:
@@ -207,10 +207,10 @@ class GroupWriter:
             batch.tries += 1
             with timeout(OPERATION_SECONDS):
                 if batch.unknown:
-                    finished = await self._finished(batch, session)
+                    finished = await self._turns.finished(batch.key, session)
                     if finished is not None:
                         return batch.unknown[finished]
-                first, now = await self._take_clock(batch, session)
+                first, now = await self._turns.take(batch.key, batch.tries, session)
             self._kept.begin(first - 1)
             run = Batch(self._database, session, first, now, self._kept, careful=batch.careful)
             try:
@@ -225,33 +225,6 @@ class GroupWriter:
             self._seen.note(session)
         self._kept.commit(first - 1 + WRITES, run.done.current, run.done.rows)
         return results
-
-    async def _finished(self, batch: _Attempts, session: AsyncClientSession) -> int | None:
-        """Which run of this batch did commit, of those whose answers were lost."""
-        clock = await self._database[CONTROL].find_one({"_id": CLOCK}, session=session)
-        left = ((clock or {}).get("by") or {}).get(self._process) or {}
-        return int(left["run"]) if left.get("key") == batch.key else None
-
-    async def _take_clock(self, batch: _Attempts, session: AsyncClientSession) -> tuple[int, int]:
-        """Numbers for the writes of the batch, and its time: from here on nobody else writes until it ends.
-
-        The key of the batch is left under the name of this process, whose batches follow one another; keys of processes
-        that have been silent for a day are dropped.
-        """
-        now = stamp(self._clock, 0)
-        at = int(time())
-        silent = {"$filter": {"input": {"$objectToArray": "$by"}, "cond": {"$gt": ["$$this.v.at", at - _KEPT_SECONDS]}}}
-        mine = {self._process: {"key": {"$literal": batch.key}, "run": batch.tries, "at": at}}
-        others = {"$ifNull": [{"$arrayToObject": silent}, {}]}
-        taken = {"seq": {"$add": ["$seq", WRITES]}, "last": {"$max": ["$last", now]}}
-        clock = await self._database[CONTROL].find_one_and_update(
-            {"_id": CLOCK},
-            [{"$set": {**taken, "by": {"$mergeObjects": [others, mine]}}}],
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
-        assert clock is not None  # made by `migrate`
-        return clock["seq"] - WRITES + 1, clock["last"]
 
     async def _commit(self, session: AsyncClientSession, until: float) -> None:
         while True:

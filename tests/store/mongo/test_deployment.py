@@ -217,6 +217,41 @@ async def test_several_processes_write_one_chain(mongodb_uri: str) -> None:
         await store.close()
 
 
+async def test_a_store_waits_in_the_server_for_another_that_writes(
+    mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asking again by chance, it came to its turn after seconds when the other had much to write."""
+    first = await empty_store(mongodb_uri, "busy")
+    second = await open_mongo(database_uri(mongodb_uri, "busy"))
+    gate, holds = asyncio.Event(), asyncio.Event()
+
+    async def hold(transaction: Transaction) -> None:
+        await transaction.put(patient("held"))
+        holds.set()
+        await gate.wait()
+
+    attempt, tries = second._writer._attempt, 0
+
+    async def counted(batch: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        return await attempt(batch)
+
+    monkeypatch.setattr(second._writer, "_attempt", counted)
+    holding = asyncio.create_task(first.write(hold))
+    await holds.wait()
+    waiting = asyncio.create_task(second.write(lambda transaction: transaction.put(patient("next"))))
+    await asyncio.sleep(0.3)
+    assert tries == 1
+    gate.set()
+    await asyncio.gather(holding, waiting)
+    assert tries == 2
+    await first.write(lambda transaction: transaction.put(patient("after")))
+    assert first._writer._turns._called
+    for store in (first, second):
+        await store.close()
+
+
 @pytest.mark.parametrize(
     ("cache", "size", "most"), [(None, 4 << 20, 64 << 20), (8 << 30, 4 << 20, 64 << 20), (128 << 20, 2 << 20, 8 << 20)]
 )
