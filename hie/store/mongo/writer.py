@@ -48,7 +48,8 @@ _UNKNOWN = "UnknownTransactionCommitResult"
 class Limits:
     """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
     BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again: more than
-    the server keeps the open transaction of a process that was killed (60 s without a setting)."""
+    the server keeps the open transaction of a process that was killed, where it is set up as `docs/operate/mongodb.md`
+    says (up to 30 s; up to 90 s without)."""
 
     jobs: int = 500
     size: int = 4 << 20
@@ -184,14 +185,17 @@ class GroupWriter:
                     raise
                 continue
             except PyMongoError as error:
-                if isinstance(error, ConnectionFailure) and not self.failing:
-                    self.failing = True
-                    log.error("the store does not answer, writes wait reason=%s", type(error).__name__)
                 if not _passing(error) or monotonic() > batch.until:
                     raise
+                taken = getattr(error, "code", None) == _CONFLICT
+                if taken and await self._turns.wait():
+                    continue
+                if (taken or isinstance(error, ConnectionFailure)) and not self.failing:
+                    self.failing = True
+                    reason = "another server holds it, or ended in a write" if taken else type(error).__name__
+                    log.error("the store does not answer, writes wait reason=%s", reason)
                 tries += 1
-                if getattr(error, "code", None) != _CONFLICT or not await self._turns.wait():
-                    await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
+                await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
                 continue
             if self.failing:
                 self.failing = False

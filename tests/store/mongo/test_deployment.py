@@ -152,12 +152,26 @@ async def test_too_many_waiting_writes_are_busy(mongodb_uri: str) -> None:
     await store.close()
 
 
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        ([AutoReconnect("host"), NotPrimaryError("host")], "AutoReconnect"),
+        (
+            [OperationFailure("taken", 112, {"errorLabels": ["TransientTransactionError"]})],
+            "another server holds it, or ended in a write",
+        ),
+    ],
+)
 async def test_the_loss_of_the_store_is_logged_and_its_end(
-    mongodb_uri: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    mongodb_uri: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    errors: list[Exception],
+    reason: str,
 ) -> None:
     caplog.set_level("INFO", "hie.store")
     store = await empty_store(mongodb_uri, "busy")
-    attempt, lost = store._writer._attempt, iter([AutoReconnect("host"), NotPrimaryError("host")])
+    attempt, lost = store._writer._attempt, iter(errors)
 
     async def sometimes(batch: Any) -> Any:
         if (error := next(lost, None)) is not None:
@@ -165,10 +179,11 @@ async def test_the_loss_of_the_store_is_logged_and_its_end(
         return await attempt(batch)
 
     monkeypatch.setattr(store._writer, "_attempt", sometimes)
+    monkeypatch.setattr(store._writer._turns, "wait", AsyncMock(return_value=False))
     await store.write(lambda transaction: transaction.put(patient("late")))
     await store.close()
     told = [record.message for record in caplog.records]
-    assert told == ["the store does not answer, writes wait reason=AutoReconnect", "the store takes writes again"]
+    assert told == [f"the store does not answer, writes wait reason={reason}", "the store takes writes again"]
 
 
 async def test_a_transaction_beyond_the_limit_is_too_large(mongodb_uri: str) -> None:
