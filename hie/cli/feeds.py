@@ -19,7 +19,7 @@ def simulate(
         str, typer.Option(help="Share of items with something wrong, such as 0.1; or by kind: missing=0.05,late=0.1")
     ] = "0",
     start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day")] = datetime(2025, 1, 6),
-    out: Annotated[Path | None, typer.Option(help="Write one file per item here")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write one file here for each item that is not sent")] = None,
     mllp: Annotated[str | None, typer.Option(help="HOST:PORT; takes the HL7 messages")] = None,
     http: Annotated[str | None, typer.Option(help="URL of the exchange; takes everything that MLLP does not")] = None,
     truth: Annotated[Path | None, typer.Option(help="Default: truth.jsonl in --out, else here")] = None,

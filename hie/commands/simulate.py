@@ -69,23 +69,26 @@ async def simulate(
     """Make the traffic and deliver it; `sent` is filled as it goes, so that it tells the state after an interruption.
 
     Raises INVALID without a target, with one that cannot be read, with a folder that holds something else, or when the
-    truth to resume is of another traffic; UNAVAILABLE when a server does not take an item.
+    truth to resume is of another traffic, and leaves the truth as it is; UNAVAILABLE when a server does not take an
+    item.
     """
     if not (target.out or target.mllp or target.http):
         raise HieError(Category.INVALID, "Say where the traffic goes: --out DIR, --mllp HOST:PORT or --http URL.")
     sent = sent or Sent()
     started = monotonic()
-    if target.out is not None and not target.resume:
-        _must_be_free(target.out, target.truth_file, world)
-    target.truth_file.parent.mkdir(parents=True, exist_ok=True)
-    kept = _kept(target.truth_file, world) if target.resume else _Kept(0, "")
-    with target.truth_file.open("a" if kept.lines else "w", encoding="utf-8") as truth:
-        if not kept.lines:
-            truth.write(to_json(world_line(world)))
-        try:
-            await _run(world, target, kept, _Log(truth), sent, progress)
-        finally:
-            sent.seconds = monotonic() - started
+    async with contextlib.AsyncExitStack() as stack:
+        senders = [await stack.enter_async_context(sender(target)) for _ in range(max(target.connections, 1))]
+        if target.out is not None and not target.resume:
+            _must_be_free(target.out, target.truth_file, world)
+        target.truth_file.parent.mkdir(parents=True, exist_ok=True)
+        kept = _kept(target.truth_file, world) if target.resume else _Kept(0, "")
+        with target.truth_file.open("a" if kept.lines else "w", encoding="utf-8") as truth:
+            if not kept.lines:
+                truth.write(to_json(world_line(world)))
+            try:
+                await _run(world, target.rate, kept, _Log(truth), sent, senders, progress)
+            finally:
+                sent.seconds = monotonic() - started
     return sent
 
 
@@ -154,23 +157,27 @@ Job = tuple[Item, int, int]
 
 
 async def _run(
-    world: World, target: Target, kept: _Kept, log: _Log, sent: Sent, progress: Callable[[Sent], None]
+    world: World,
+    rate: float,
+    kept: _Kept,
+    log: _Log,
+    sent: Sent,
+    senders: Sequence[dict[str, Send]],
+    progress: Callable[[Sent], None],
 ) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        senders = [await stack.enter_async_context(sender(target)) for _ in range(max(target.connections, 1))]
-        queues: list[asyncio.Queue[Job | None]] = [asyncio.Queue(WAITING) for _ in senders]
-        try:
-            async with asyncio.TaskGroup() as group:
-                for send, queue in zip(senders, queues, strict=True):
-                    group.create_task(_work(send, queue, log, sent, progress))
-                await _hand_out(world, target, kept, log, sent, queues, senders[0])
-        except ExceptionGroup as several:
-            raise several.exceptions[0] from None
+    queues: list[asyncio.Queue[Job | None]] = [asyncio.Queue(WAITING) for _ in senders]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for send, queue in zip(senders, queues, strict=True):
+                group.create_task(_work(send, queue, log, sent, progress))
+            await _hand_out(world, rate, kept, log, sent, queues, senders[0])
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
 
 
 async def _hand_out(
     world: World,
-    target: Target,
+    rate: float,
     kept: _Kept,
     log: _Log,
     sent: Sent,
@@ -189,8 +196,8 @@ async def _hand_out(
         if old:
             sent.passed += 1
             continue
-        if target.rate > 0:
-            await asyncio.sleep(max(0.0, started + handed / target.rate - monotonic()))
+        if rate > 0:
+            await asyncio.sleep(max(0.0, started + handed / rate - monotonic()))
         handed += 1
         await queues[line.person % len(queues)].put((line, number, log.take()))
     for queue in queues:

@@ -57,6 +57,8 @@ def dirt(text: str) -> Dirt:
             raise HieError(Category.INVALID, f"{kind!r} is no kind of dirt: {', '.join(sorted(known))}.")
         if not equals:
             raise HieError(Category.INVALID, f"{kind!r} needs a share, such as {kind}=0.05.")
+        if kind in found:
+            raise HieError(Category.INVALID, f"{kind!r} stands twice.")
         found[kind] = _share(share)
     result = Dirt(**found)
     if result.spoilt + result.duplicate > 1 or result.lookalike > 0.5:

@@ -1,8 +1,9 @@
 """What happens to a person: the plan of visits, and each visit with its reports, examinations and prescriptions."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from hie.base.errors import Category, HieError
 from hie.simulate.catalogue import (
     ANALYTES,
     EXAMINATIONS,
@@ -18,21 +19,32 @@ from hie.simulate.catalogue import (
 )
 from hie.simulate.chance import chance, weighted
 from hie.simulate.dirt import CLEAN, Dirt
-from hie.simulate.people import Person, local_number, mistyped, person
+from hie.simulate.people import ALL_BORN, Person, local_number, mistyped, person
 
 MOST_VISITS = 24
 """A person is seen at most so often in one run."""
 
+LAST_DAY = date(9998, 12, 31)
+"""A run ends no later; what was begun, such as a stay, may end after it."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A run: seed, people, first day, days, and how much is wrong."""
+    """A run: seed, people, first day, days, and how much is wrong.
+
+    Raises INVALID when it begins before everybody is born, or would end after the last year that a date can name.
+    """
 
     seed: int
     patients: int
     start: datetime
     days: int
     dirt: Dirt = CLEAN
+
+    def __post_init__(self) -> None:
+        first, last = self.start.date(), LAST_DAY - self.start.date()
+        if first < ALL_BORN or self.days > last.days:
+            raise HieError(Category.INVALID, f"A run lies between {ALL_BORN} and {LAST_DAY}.")
 
     def person(self, number: int) -> Person:
         """The person of that number in this run."""

@@ -11,6 +11,9 @@ from hie.simulate.history import Record, Visit
 
 M = TypeVar("M")
 
+REFUSED = ("rejected", "quarantined")
+"""Dispositions of items of which nothing is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -49,7 +52,7 @@ class Fault(Generic[M]):
     @property
     def refused(self) -> bool:
         """Whether the item has to be sent again."""
-        return self.status in ("rejected", "quarantined")
+        return self.status in REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,11 @@ class Item:
     status: str
     findings: frozenset[str]
     perhaps: frozenset[str] = frozenset()
+
+    @property
+    def taken(self) -> bool:
+        """Whether the exchange writes what it says."""
+        return self.status not in REFUSED
 
 
 def status_of(findings: frozenset[str]) -> str:

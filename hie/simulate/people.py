@@ -32,6 +32,9 @@ _BIRTH_DAYS = 29_927
 _STEP = 1_000_003
 _TWIN_YEARS = 365
 
+ALL_BORN = date(2017, 1, 1)
+"""From this day on everybody is born, look-alikes too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

@@ -107,12 +107,12 @@ def _deliver(world: World, now: Visit, place: int, at: datetime) -> Iterator[Ite
     if fault.refused:
         region.rename(spoilt)
     item = _item(region, now, act, spoilt, at)
-    findings, perhaps = clean.findings | fault.findings, frozenset[str]()
     if fault.refused:
-        findings, perhaps = fault.findings, clean.findings
-    yield replace(item, fault=fault.name, status=fault.status, findings=findings, perhaps=perhaps)
-    if fault.refused:
+        yield replace(item, fault=fault.name, status=fault.status, findings=fault.findings, perhaps=clean.findings)
         yield clean
+        return
+    status = fault.status if clean.taken else clean.status
+    yield replace(item, fault=fault.name, status=status, findings=clean.findings | fault.findings)
 
 
 def _spoil(dirt: Dirt, region: Region, now: Visit, act: Act, stream: Random) -> tuple[Fault[Any], Any] | None:

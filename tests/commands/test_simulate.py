@@ -74,15 +74,18 @@ async def test_only_mllp_leaves_the_other_feeds_out(tmp_path: Path) -> None:
     "target",
     [
         Target(),
-        Target(mllp="nowhere", truth=Path("/dev/null")),
-        Target(mllp="127.0.0.1:99999", truth=Path("/dev/null")),
-        Target(http="127.0.0.1:8080", truth=Path("/dev/null")),
+        Target(mllp="nowhere"),
+        Target(mllp="127.0.0.1:99999"),
+        Target(http="127.0.0.1:8080"),
     ],
 )
-async def test_a_target_is_needed(target: Target) -> None:
+async def test_a_target_is_needed_and_the_truth_of_the_run_before_stays(target: Target, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    truth.write_text("before")
     with pytest.raises(HieError) as caught:
-        await simulate(WORLD, target)
+        await simulate(WORLD, replace(target, truth=truth))
     assert caught.value.category is Category.INVALID
+    assert truth.read_text() == "before"
 
 
 async def test_a_run_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -75,15 +75,28 @@ def test_duplicates_late_items_and_mistyped_numbers_have_shares_of_their_own() -
     assert {"id-checksum", "id-masked"} <= {code for i in numbered for code in i.findings}
 
 
-@pytest.mark.parametrize("text", ["x", "1.5", "missing", "rust=0.1", "missing=0.9,code=0.2", "lookalike=0.8"])
+@pytest.mark.parametrize(
+    "text", ["x", "1.5", "missing", "rust=0.1", "missing=0.9,code=0.2", "lookalike=0.8", "late=0.1,late=0"]
+)
 def test_what_is_no_dirt_is_refused(text: str) -> None:
     with pytest.raises(HieError):
         dirt(text)
 
 
+def test_an_inverse_merge_with_a_wrong_code_is_held_all_the_same() -> None:
+    found = [item for item in items(World(63, 7, START, 20, dirt("code=1"))) if item.label.endswith("A40-I")]
+    assert [(item.fault, item.status) for item in found] == [("gender-code-wrong", "quarantined")]
+
+
 def test_a_kind_of_dirt_without_share_is_named() -> None:
     with pytest.raises(HieError, match="'late' needs a share"):
         dirt("missing=0.1,late")
+
+
+@pytest.mark.parametrize(("start", "days"), [(datetime(2016, 12, 31), 30), (datetime(9998, 12, 1), 90), (START, 10**9)])
+def test_a_run_in_which_nobody_lives_or_that_no_date_can_name_is_refused(start: datetime, days: int) -> None:
+    with pytest.raises(HieError, match="A run lies between 2017-01-01 and 9998-12-31"):
+        World(3, 10, start, days)
 
 
 def test_every_fault_and_every_kind_of_item_occurs() -> None:
