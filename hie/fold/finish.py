@@ -252,8 +252,11 @@ def _value_or_reason(root: Resource) -> None:
 
 
 def _list_members(root: Resource, state: Folded) -> None:
+    """What a root lists of its members: what is there, and no result that was taken back with its report (§7.6)."""
     for member in state.members.values():
         if member.listed is None or member.gone or not member.exists:
+            continue
+        if state.revoked and member.type == "Observation":
             continue
         name = member.listed.removesuffix("[]")
         link = {"reference": f"{member.type}/{member.id}"}

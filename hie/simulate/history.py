@@ -224,7 +224,18 @@ def _report(world: World, who: Person, start: datetime, index: int, number: int,
     issued = sampled + timedelta(minutes=stream.randrange(40, 100))
     results = tuple(_result(world, stream.gauss(0, 0.6), who, index, ANALYTES[code]) for code in panel.analytes)
     again = _result(world, stream.gauss(0, 0.4), who, index, results[0].analyte) if stream.random() < 0.05 else None
-    return Report(panel, sampled, issued, results, again)
+    return Report(panel, sampled, issued, _within_total(results, again), again)
+
+
+def _within_total(results: tuple[Result, ...], again: Result | None) -> tuple[Result, ...]:
+    """LDL is a part of all cholesterol, before and after a correction: at most four fifths of it."""
+    totals = [float(one.value) for one in (*results, again) if one and one.analyte.code == "TC"]
+    if not totals:
+        return results
+    most = 0.8 * min(totals)
+    return tuple(
+        _measured(one.analyte, min(float(one.value), most)) if one.analyte.code == "LDL" else one for one in results
+    )
 
 
 def _result(world: World, deviation: float, who: Person, index: int, analyte: Analyte) -> Result:
@@ -232,7 +243,10 @@ def _result(world: World, deviation: float, who: Person, index: int, analyte: An
     middle, width = (analyte.low + analyte.high) / 2, (analyte.high - analyte.low) / 4.3
     usual = chance(world.seed, "usual", who.number, analyte.code).gauss(0, 0.8)
     shift = who.disease.shifts.get(analyte.code, 1.0) ** _course(world, who, index)
-    value = max((middle + (usual + deviation) * width) * shift, 0.1)
+    return _measured(analyte, max((middle + (usual + deviation) * width) * shift, 0.1))
+
+
+def _measured(analyte: Analyte, value: float) -> Result:
     text = f"{value:.{analyte.decimals}f}"
     return Result(analyte, text, _flag(float(text), analyte))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
+from hie.simulate.catalogue import STAFF
 from hie.simulate.history import Visit
 from hie.simulate.item import Act, compact
 from hie.simulate.jiashan_sections import SECTIONS
@@ -15,7 +16,12 @@ DOORS = {False: "jiashan-cda", True: "jiashan-soap"}
 ENDING = "xml"
 TITLES = {"C0002": "门急诊病历", "C0004": "西药处方", "C0006": "检查报告", "C0007": "检验报告", "C0053": "出院小结"}
 _TEMPLATES = {"C0002": 22, "C0004": 24, "C0006": 26, "C0007": 27, "C0053": 73}
-_REPORT_NUMBER = {"C0004": ("20", "CF"), "C0006": ("32", "JC"), "C0007": ("33", "JY")}
+_NUMBERS = {
+    "C0004": (("20", "CF"),),
+    "C0006": (("32", "JC"), ("24", "SQ")),
+    "C0007": (("33", "JY"), ("24", "SQ"), ("14", "BB")),
+}
+"""Document code -> root and prefix of its own number first, then of its order and specimen."""
 _PATIENT_TYPES = {"outpatient": ("1", "门诊"), "emergency": ("2", "急诊"), "inpatient": ("3", "住院")}
 _GENDERS = {True: ("1", "男性"), False: ("2", "女性")}
 
@@ -79,9 +85,7 @@ def message(visit: Visit, act: Act) -> Document:
     record, person = visit.record, visit.record.person
     type_ = act.what[:5]
     numbers = [("12", f"ZY{visit.number}") if visit.end else ("11", f"MZ{visit.number}")]
-    if type_ in _REPORT_NUMBER:
-        root, prefix = _REPORT_NUMBER[type_]
-        numbers.append((root, f"{prefix}{visit.number}{act.report}"))
+    numbers += [(root, f"{prefix}{visit.number}{act.report}") for root, prefix in _NUMBERS.get(type_, ())]
     if record.health_card:
         numbers.append(("19", record.health_card))
     identity = hashlib.sha256(f"{visit.hospital.code}{visit.number}{type_}{act.report}".encode()).hexdigest()[:32]
@@ -139,9 +143,21 @@ def _write(document: Document) -> str:
         f"<assignedPerson><name>{visit.doctor}</name></assignedPerson></assignedAuthor></author>\n"
         '<custodian typeCode="CST"><assignedCustodian classCode="ASSIGNED"><representedCustodianOrganization>'
         f"{owner}</representedCustodianOrganization></assignedCustodian></custodian>\n"
+        f"{_signed(document, 'legalAuthenticator', 2)}{_signed(document, 'authenticator', 3)}"
         '<relatedDocument typeCode="RPLC"><parentDocument><id></id><setId/><versionNumber/></parentDocument>'
         f"</relatedDocument>\n{_encounter(document)}<component><structuredBody>\n{_sections(document)}"
         "</structuredBody></component></ClinicalDocument>\n"
+    )
+
+
+def _signed(document: Document, role: str, number: int) -> str:
+    """Who signed: colleagues of the doctor."""
+    hospital = document.visit.hospital
+    name = STAFF[(STAFF.index(document.visit.doctor) + number) % len(STAFF)]
+    return (
+        f'<{role}><time/><signatureCode/><assignedEntity><id root="2.16.156.10011.1.4"'
+        f' extension="D{hospital.number}{number:02d}"/><assignedPerson><name>{name}</name></assignedPerson>'
+        f"</assignedEntity></{role}>\n"
     )
 
 

@@ -107,14 +107,17 @@ def _laboratory(visit: Visit, report: Report | None, results: tuple[Result, ...]
 
 
 def _flat(report: Report, result: Result) -> tuple[str, ...]:
-    return (_item(report, result), *_values(result))
+    return (_item(report, result), _specimen(report), *_values(result))
+
+
+def _specimen(report: Report) -> str:
+    low, high = compact(report.sampled), compact(report.issued)
+    time = f'<effectiveTime><low value="{low}"/><high value="{high}"/></effectiveTime>'
+    return observation("DE04.50.134.00", "标本类别", _text(report.panel.specimen[1]), time)
 
 
 def _nested(report: Report, result: Result) -> str:
-    low, high = compact(report.sampled), compact(report.issued)
-    time = f'<effectiveTime><low value="{low}"/><high value="{high}"/></effectiveTime>'
-    specimen = observation("DE04.50.134.00", "标本类别", _text(report.panel.specimen[1]), time)
-    parts = (specimen, *_values(result))
+    parts = (_specimen(report), *_values(result))
     inner = "".join(f'<entryRelationship typeCode="COMP">{part}</entryRelationship>' for part in parts)
     return _item(report, result, inner)
 

@@ -110,6 +110,9 @@ def test_what_is_restated_leaves_out_the_members_that_it_does_not_name() -> None
     row = Contribution(REPORT, "1", {"status": "final"}, (member("K", "6.9"), member("CRP", "1")), correcting=True)
     revoked = Contribution(REPORT, "2", revoke=True)
     again = Contribution(REPORT, "3", {"status": "final"}, (member("K", "4.2"),), correcting=True)
+    taken_back = resources(folded(REPORT, row, revoked))
+    assert "result" not in taken_back[REPORT.reference], "it refers to no result that is entered in error (§7.6)"
+    assert taken_back[result("K").reference]["status"] == "entered-in-error"
     found = resources(folded(REPORT, row, revoked, again))
     assert found[REPORT.reference]["result"] == [{"reference": result("K").reference}]
     assert found[result("CRP").reference]["status"] == "entered-in-error"
