@@ -43,10 +43,12 @@ def simulate(
     from hie.simulate.history import World
 
     target, sent = Target(out, mllp, http, truth, rate, connections, resume), Sent()
-    with Shown(Console(stderr=True)) as shown:
-        perform(run(World(seed, patients, start, days, read_dirt(dirt)), target, shown.show, sent))
-    for line in summary(target, sent):
-        console.print(line)
+    try:
+        with Shown(Console(stderr=True)) as shown:
+            perform(run(World(seed, patients, start, days, read_dirt(dirt)), target, shown.show, sent))
+    finally:
+        for line in summary(target, sent) if sent.seconds else ():
+            console.print(line)
 
 
 def _score(data: Path, truth: Path) -> None:

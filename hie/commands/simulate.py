@@ -47,7 +47,7 @@ class Target(Addresses):
 @dataclass
 class Sent:
     """What was done: people, items by door, answers, items left out because nothing takes them, and those `passed`
-    over because an earlier run delivered them."""
+    over because an earlier run delivered them; `seconds` is 0 when nothing was begun."""
 
     people: int = 0
     items: dict[str, int] = field(default_factory=dict)

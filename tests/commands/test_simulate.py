@@ -1,14 +1,17 @@
 """`hie simulate`: files with the truth beside them, and a running server over MLLP and HTTP."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from hie.base.errors import Category, HieError
 from hie.base.ids import sha256
+from hie.cli import app
 from hie.commands import delivery
 from hie.commands.scored import report, score
 from hie.commands.serve import running
@@ -172,3 +175,14 @@ async def test_without_truth_there_is_no_score(tmp_path: Path) -> None:
         pass
     with pytest.raises(HieError, match=r"truth\.jsonl:2: this is no line of a truth"):
         await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
+
+
+def test_a_run_that_was_interrupted_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def interrupted(world: World, target: Target, progress: object, sent: Sent) -> None:
+        sent.people, sent.items, sent.seconds = 3, {"qingpu-xml": 4}, 1.0
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("hie.commands.simulate.simulate", interrupted)
+    done = CliRunner().invoke(app, ["simulate", "--out", str(tmp_path)])
+    assert done.exit_code == 0
+    assert "3 people, 4 items" in done.output
