@@ -69,7 +69,7 @@ _R, _Q, _W, _I, _S = Severity.REJECT, Severity.QUARANTINE, Severity.WARN, Severi
 CODES: dict[str, FindingCode] = {
     "message-malformed": _row(_R, 100, "structure", "消息格式错误或不完整", "The message is malformed or cut off"),
     "doctype-forbidden": _row(_R, 207, "security", "XML 中不允许 DOCTYPE", "A DOCTYPE is not allowed"),
-    "too-large": _row(_R, 207, "too-long", "超过大小上限 (默认 16 MiB)", "The item is larger than the limit (16 MiB unless set otherwise)"),
+    "too-large": _row(_R, 207, "too-long", "超过大小上限 (默认 16 MiB)", "The item is over the limit (default 16 MiB)"),
     "charset-undecodable": _row(_R, 102, "structure", "无法按任何字符集解码", "No charset decodes the bytes"),
     "charset-mismatch": _row(_W, 102, "structure", "声明的字符集与内容不符", "The declared charset does not fit"),
     "type-unknown": _row(_R, 200, "not-supported", "未知的消息、文档或表类型", "Unknown message, document or table"),

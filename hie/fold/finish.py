@@ -226,15 +226,15 @@ def _forwards(root: Resource, state: Folded) -> None:
 def _unit(root: Resource) -> None:
     """The unit that was stated last is that of the value and its range, whichever row they are from (Qingpu §2)."""
     unit = root.pop(UNIT, None)
-    if unit is None or "valueQuantity" not in root:
+    if unit is None:
         return
-    root["valueQuantity"] = _in_unit(root["valueQuantity"], unit)
-    root["referenceRange"] = [
-        {name: _in_unit(limit, unit) if name in ("low", "high") else limit for name, limit in one.items()}
-        for one in root.get("referenceRange", ())
-    ]
-    if not root["referenceRange"]:
-        del root["referenceRange"]
+    if "valueQuantity" in root:
+        root["valueQuantity"] = _in_unit(root["valueQuantity"], unit)
+    if "referenceRange" in root:
+        root["referenceRange"] = [
+            {name: _in_unit(limit, unit) if name in ("low", "high") else limit for name, limit in one.items()}
+            for one in root["referenceRange"]
+        ]
 
 
 def _in_unit(quantity: Resource, unit: Resource) -> Resource:

@@ -100,6 +100,7 @@ async def test_outpatient_record() -> None:
         "system": "urn:oid:2.16.156.10011.2.3.3.11",
         "code": "J40.x00",
         "display": "支气管炎",
+        "userSelected": True,
     }
     assert condition["encounter"] == {"reference": f"Encounter/{visit['id']}"}
 

@@ -16,8 +16,6 @@ from hie.mapping.transforms.results import interpretation, observation_result, r
 from hie.mapping.transforms.texts import fits, present
 from hie.wire.clinical_document import XSI_TYPE, said_name, value_text
 
-ICD_10 = f"urn:oid:{OID}.2.3.3.11"
-ICD_9_CM_3 = f"urn:oid:{OID}.2.3.3.12"
 WARD, BED = f"{OID}.1.27", f"{OID}.1.22"
 
 _STAFF = (f"{OID}.1.4", f"{OID}.1.7")
@@ -98,28 +96,15 @@ def value(node: Any, context: Context) -> str | None:
     return text if text and fits(text, "long", context) else None
 
 
-def coded_entry(node: Any, context: Context, *, system: str) -> dict[str, Any] | None:
-    """A CodeableConcept of an open classification: code and name, only the code, or only a text."""
+def coded_entry(node: Any, context: Context, *, table: str) -> dict[str, Any] | None:
+    """A CodeableConcept of an open table: code and name, only the code, or only a text."""
     code = " ".join(half_width(node.get("code") or "").split())
-    name = trimmed(node.get("displayName")) or trimmed("".join(node.itertext()))
-    found: dict[str, Any] = {}
+    name = trimmed(node.get("displayName")) or trimmed("".join(node.itertext())) or ""
+    if name and not fits(name, "short", context):
+        name = ""
     if code and fits(code, "code", context):
-        name = context.called(system, code, name or "")
-        coding = {"system": system, "code": code, "display": name}
-        found["coding"] = [{key: part for key, part in coding.items() if part}]
-    if name and fits(name, "short", context):
-        found["text"] = name
-    return found or None
-
-
-def diagnosis(node: Any, context: Context) -> dict[str, Any] | None:
-    """A diagnosis value (ICD-10)."""
-    return coded_entry(node, context, system=ICD_10)
-
-
-def procedure_code(node: Any, context: Context) -> dict[str, Any] | None:
-    """A procedure code (ICD-9-CM-3)."""
-    return coded_entry(node, context, system=ICD_9_CM_3)
+        return context.codes[table].translate(code, name, context).concept
+    return {"text": name} if name else None
 
 
 def lab_result(node: Any, context: Context) -> dict[str, Any]:
@@ -281,8 +266,8 @@ def _attribute(element: Any, name: str) -> str:
 
 CLINICAL: Mapping[str, Any] = {
     "document-address": document_address,
+    "document-code": coded_entry,
     "document-condition": discharge_condition,
-    "document-diagnosis": diagnosis,
     "document-dosage": dosage,
     "document-drug": drug,
     "document-exam-category": exam_category,
@@ -291,7 +276,6 @@ CLINICAL: Mapping[str, Any] = {
     "document-identifier": own_identifier,
     "document-order": order_reference,
     "document-place": place,
-    "document-procedure": procedure_code,
     "document-result": lab_result,
     "document-signer": signer,
     "document-total": total,

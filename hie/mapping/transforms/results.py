@@ -142,9 +142,10 @@ def _quantity(reading: Reading, unit: Mapping[str, str]) -> dict[str, Any]:
 
 
 def reference_range(value: Any, context: Context, *, unit: Mapping[str, str] | None = None) -> dict[str, Any] | None:
-    """An item of `referenceRange`: the text as sent, low and high with the unit of the value (§7.3).
+    """An item of `referenceRange`: the text as sent, low and high with the unit of the value (§7.3), or the
+    one sent beside a word.
 
-    `unit` are the parts that `unit_parts` gave for the value.
+    `unit` are the parts that `unit_of` gave.
     """
     sent = trimmed(value)
     if sent is None:
@@ -212,7 +213,7 @@ def observation_result(
         slots["value[x]"] = chosen
     sent = trimmed(reference)
     if sent is not None:
-        slots["referenceRange[]"] = [reference_range(sent, context, unit=_unit_of(chosen))]
+        slots["referenceRange[]"] = [reference_range(sent, context, unit=unit_of(chosen, unit, context))]
     if flags:
         slots["interpretation[]"] = [dict(flag) for flag in flags]
     reading = read_number(str(trimmed(value) or ""))
@@ -220,8 +221,11 @@ def observation_result(
     return slots
 
 
-def _unit_of(chosen: Mapping[str, Any] | None) -> dict[str, str]:
-    quantity = (chosen or {}).get("valueQuantity") or {}
+def unit_of(chosen: Mapping[str, Any] | None, unit: Any, context: Context) -> dict[str, str]:
+    """The parts of the unit of a result: of its quantity, or as sent beside a word or no value, for the range."""
+    quantity = (chosen or {}).get("valueQuantity")
+    if quantity is None:
+        return unit_parts(unit or "", context)
     return {name: quantity[name] for name in ("unit", "system", "code") if name in quantity}
 
 

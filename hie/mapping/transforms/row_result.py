@@ -26,10 +26,9 @@ def row_result(
     context.path = paths[1]
     chosen = results.result_value(number, context, unit=unit)
     slots: dict[str, Any] = {"value[x]": chosen} if chosen else {f"dataAbsentReason{DEFAULT}": results.absent()}
-    quantity = (chosen or {}).get("valueQuantity") or {}
-    parts = {name: quantity[name] for name in ("unit", "system", "code") if name in quantity}
-    if parts or (trimmed(unit) and not chosen):
-        slots[UNIT] = parts or results.unit_parts(unit, context)
+    parts = results.unit_of(chosen, unit, context)
+    if parts:
+        slots[UNIT] = parts
     if trimmed(limits):
         context.path = paths[2]
         slots["referenceRange[]"] = [results.reference_range(limits, context, unit=parts)]

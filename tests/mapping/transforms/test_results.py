@@ -293,6 +293,15 @@ def test_all_four_together(context: Context) -> None:
     assert noted(context) == []
 
 
+def test_the_unit_beside_a_word_is_that_of_its_range(context: Context) -> None:
+    slots = observation_result("阴性", context, unit="mmol/L", reference="3.9-6.1")
+    assert [slots["referenceRange[]"][0][name]["code"] for name in ("low", "high")] == ["mmol/L", "mmol/L"]
+    slots = row_result.row_result(
+        ("阴性", "mmol/L", "3.9-6.1", ""), context, paths=("V", "U", "R", "F"), flags="qingpu-flag"
+    )
+    assert slots["unit"]["code"] == slots["referenceRange[]"][0]["low"]["code"] == "mmol/L"
+
+
 def test_an_open_limit_lies_outside() -> None:
     assert not read_range("<5").holds(Decimal("5"))
     assert read_range("≤5").holds(Decimal("5.00"))
