@@ -6,13 +6,14 @@ The answer repeats what was sent, to who sent it. JSON, or with `Accept: text/pl
 from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery
+from hie.feeds.problem import problem
 from hie.pipeline.check import check, report_json, report_lines
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.workers import Preparation
@@ -39,11 +40,12 @@ class Checking:
         door = request.path_params["door"]
         runtime = self._doors.get(door)
         if runtime is None:
-            return _problem(HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are."))
+            return problem(HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are."))
         try:
             body = await _body(request)
         except HieError as error:
-            return _problem(error)
+            closing = {"Connection": "close"} if error.category is Category.TOO_LARGE else {}
+            return problem(error, headers=closing)
         except ClientDisconnect:
             return Response(status_code=400)
         item = raw_item_id(runtime.feed.id, body)
@@ -65,10 +67,3 @@ async def _body(request: Request) -> bytes:
         if len(found) > MOST_BYTES:
             raise HieError(Category.TOO_LARGE, f"An item to be checked has at most {MOST_BYTES} bytes.")
     return bytes(found)
-
-
-def _problem(error: HieError) -> Response:
-    status = error.response.status
-    headers = {"Connection": "close"} if status == 413 else {}
-    content = {"title": error.category.value, "status": status, "detail": error.message}
-    return JSONResponse(content, status, headers, media_type="application/problem+json")

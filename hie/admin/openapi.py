@@ -11,14 +11,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from hie.admin.held import ACTS
+from hie.feeds.problem import MEDIA_TYPE
 
 Json = dict[str, Any]
 _DAYS = ("from", "to", "feed", "institution", "dimension")
 _GROUND = ("feed", "label", "cause", "rule", "maps")
 _ITEM = ("application/hl7-v2", "application/xml", "text/xml", "application/fhir+json")
-_PROBLEM = "application/problem+json"
 _FORM = "application/x-www-form-urlencoded"
 _PAGE = ("text/html",)
+_AT_FAULT = "The request is at fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,23 @@ def documented(app: FastAPI, doors: Iterable[str]) -> Callable[[], Json]:
     def document() -> Json:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            _tell_problems(made)
             for one in SERVED:
                 made["paths"].setdefault(one.path, {})[one.method] = _described(one, names)
             app.openapi_schema = made
         return app.openapi_schema
 
     return document
+
+
+def _tell_problems(made: Json) -> None:
+    """What is wrong with a request is told as a problem (RFC 9457), not in FastAPI's own form."""
+    for row in made["paths"].values():
+        for operation in row.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["4XX"] = {"description": _AT_FAULT, "content": {MEDIA_TYPE: {}}}
+    for name in ("HTTPValidationError", "ValidationError"):
+        made["components"]["schemas"].pop(name, None)
 
 
 def _described(one: Served, doors: list[str]) -> Json:
@@ -88,8 +100,8 @@ def _described(one: Served, doors: list[str]) -> Json:
             "2XX": {"description": "Done", "content": {kind: {} for kind in one.answers}},
             "303": {"description": "Done; the page to look at next"},
             "4XX": {
-                "description": "The request is at fault",
-                "content": {_PROBLEM: {}, **{key: {} for key in one.answers}},
+                "description": _AT_FAULT,
+                "content": {MEDIA_TYPE: {}, **{key: {} for key in one.answers}},
             },
         },
     }

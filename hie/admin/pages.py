@@ -22,6 +22,7 @@ from hie.base.errors import HieError
 from hie.base.tally import Cause
 from hie.browse.render import Renderer
 from hie.browse.words import LANGUAGES, Words
+from hie.feeds.problem import problem
 from hie.pipeline.feed import titles
 from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
@@ -109,11 +110,10 @@ class Pages:
         return Response(asset.body, headers=headers)
 
     async def trouble(self, request: Request, error: HieError) -> Response:
-        """The answer for a situation: a page for people, JSON for programs."""
-        status = error.response.status
+        """The answer for a situation: a page for people, a problem for programs."""
         if request.url.path.endswith(("/scores", ".csv")):
-            return JSONResponse({"detail": error.message}, status)
-        return self.page(request, "quality-trouble.html", status, message=error.message)
+            return problem(error)
+        return self.page(request, "quality-trouble.html", error.response.status, message=error.message)
 
     async def missing(self, request: Request, error: Exception) -> Response:
         """The page for an address that does not exist."""

@@ -1,6 +1,6 @@
 """What is asked about quality, and the answer as values: scores, trends, the worst faults; from tallies only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -67,7 +67,7 @@ def read_query(params: Mapping[str, str], feeds: Feeds, clock: Clock) -> Asked:
         raise HieError(Category.INVALID, f"Ask for 1 to {MOST_DAYS} days, the first before the last.")
     feed = params.get("feed") or None
     if feed is not None and feed not in feeds:
-        raise HieError(Category.INVALID, "There is no such feed.", expression="feed")
+        raise _unknown("feed", feed, feeds)
     institution = params.get("institution") or None
     return Asked(
         tuple(f"{first + timedelta(days=n)}" for n in range((last - first).days + 1)),
@@ -76,6 +76,11 @@ def read_query(params: Mapping[str, str], feeds: Feeds, clock: Clock) -> Asked:
         _dimension(params.get("dimension", "")),
         _group(params.get("group", "feed,institution")),
     )
+
+
+def _unknown(name: str, value: str, names: Iterable[str]) -> HieError:
+    told = f"There is no {name} {value[:64]!r}. Choose one of: {', '.join(names)}."
+    return HieError(Category.INVALID, told, expression=name)
 
 
 def _day(text: str, name: str) -> date | None:
@@ -91,7 +96,7 @@ def _dimension(text: str) -> str | None:
     for name, (code, _) in CODED.items():
         if text in (name, code):
             return name
-    raise HieError(Category.INVALID, "There is no such dimension.", expression="dimension")
+    raise _unknown("dimension", text, CODED)
 
 
 def _group(text: str) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Entries of a batch or transaction: checked, and read as requests (FHIR R4 http §3.1.0.11)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -68,7 +67,7 @@ def entry_of(service: Service, request: Request, place: int, row: Any) -> Entry:
         method,
         path,
         query,
-        _headers(asked, request.headers, at),
+        _headers(asked, at),
         b"",
         request.base,
         request.principal,
@@ -108,7 +107,7 @@ def _bodiless(path: tuple[str, ...]) -> bool:
     return bool(path) and path[-1].startswith(("$", "_"))
 
 
-def _headers(asked: Json, outer: Mapping[str, str], at: str) -> dict[str, str]:
+def _headers(asked: Json, at: str) -> dict[str, str]:
     if len(asked) == _REQUIRED:
         return {}
     headers = {}

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount
 
@@ -27,7 +26,8 @@ from hie.app.ahead import SettlingAhead, may_settle_ahead
 from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
-from hie.app.maps import Maps, UnfitTables
+from hie.app.maps import Maps
+from hie.app.problems import answer_problems
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
@@ -37,7 +37,7 @@ from hie.browse.pages import browse_app
 from hie.browse.render import warm
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
-from hie.feeds.http import HttpFeeds, problem
+from hie.feeds.http import HttpFeeds
 from hie.feeds.limits import DropLimits, MllpLimits
 from hie.feeds.mllp import MllpServer
 from hie.fhir.definitions import Definitions, load_definitions
@@ -234,7 +234,7 @@ class Exchange:
         app.router.routes.append(Checking(self.ingest.doors, self._workers or prepare_here, self._clock).route())
         app.router.routes.extend(feeds.routes())
         app.include_router(admin_router(self.store, self.operator, self._clock))
-        app.add_exception_handler(HieError, _answer_error)
+        answer_problems(app)
         app.add_api_route("/healthz", self._healthz, tags=["operate"])
         app.add_api_route("/readyz", self._readyz, tags=["operate"])
         app.add_api_route("/metrics", self._metrics, tags=["operate"], response_class=PlainTextResponse)
@@ -282,11 +282,6 @@ class Exchange:
 
 async def _home() -> RedirectResponse:
     return RedirectResponse("/browse/")
-
-
-async def _answer_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HieError)
-    return problem(error, {"problems": list(error.problems)} if isinstance(error, UnfitTables) else {})
 
 
 def organisation_resource(region: str, organisation: Any) -> dict[str, Any]:

@@ -39,9 +39,6 @@ from hie.store.port import Reader
 Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
 """The principal of a request from its headers; raises UNAUTHENTICATED."""
 
-Silent = Callable[[], Awaitable[Mapping[str, str]]]
-"""Regions whose feed is late, each with the time since when, as it is shown."""
-
 
 async def local_operator(headers: Mapping[str, str]) -> Principal:
     """The `Authenticate` of a server on loopback without authentication."""
@@ -56,16 +53,15 @@ def browse_app(
     *,
     policy: Policy | None = None,
     authenticate: Authenticate = local_operator,
-    silent: Silent | None = None,
     names: Mapping[str, str] | None = None,
 ) -> ASGIApp:
     """The record browser over a store.
 
     `linked` gives the Patient ids of one person from the id of the golden Patient; without a `policy` everybody who is
-    authenticated sees everything; `silent` tells of feeds that are late; `names` says how regions and feeds are called
-    that the message catalogue does not know (`region.hangzhou`).
+    authenticated sees everything; `names` says how regions and feeds are called that the message catalogue does not
+    know (`region.hangzhou`).
     """
-    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, silent, names)
+    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, names)
     routes = [
         Route("/", pages.home, methods=["GET"]),
         Route("/", pages.search, methods=["POST"]),
@@ -108,12 +104,9 @@ class Sources:
 class Pages:
     """One method per page."""
 
-    def __init__(
-        self, sources: Sources, clock: Clock, silent: Silent | None, names: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, sources: Sources, clock: Clock, names: Mapping[str, str] | None = None) -> None:
         self._sources = sources
         self._clock = clock
-        self._silent = silent
         self._render = Renderer(names=names)
 
     async def home(self, request: Request) -> Response:
@@ -156,9 +149,9 @@ class Pages:
         }
         if request.query_params.get("part") == "rows":
             return self._page(request, "_rows.html", **values)
-        late = dict(await self._silent()) if self._silent else {}
-        summary = digest(chart, events, now, late)
-        return self._page(request, "record.html", digest=summary, age=self._age(chart.person), **values)
+        return self._page(
+            request, "record.html", digest=digest(chart, events, now), age=self._age(chart.person), **values
+        )
 
     async def detail(self, request: Request) -> Response:
         """One event: a report, a visit, a prescription, a document; as a page, or as a part for the drawer."""

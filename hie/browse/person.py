@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hie.base.human_name import name_in_use
 from hie.browse.elements import Resource, extension, first, items, target, text_of
-from hie.browse.place import SHAPES, region_of, uscc_of
+from hie.browse.place import REGIONS, region_of, uscc_of
 
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
 KINDS: Mapping[str, str] = {
@@ -43,7 +43,6 @@ class Identity:
 
     id: str
     region: str
-    shape: str
     uscc: str
     name: str
     gender: str
@@ -86,7 +85,7 @@ class Person:
     def regions(self) -> tuple[str, ...]:
         """Regions that know the person, in the order of the marks."""
         known = {i.region for i in self.identities}
-        return tuple(r for r in SHAPES if r in known) + tuple(sorted(known - SHAPES.keys() - {""}))
+        return tuple(r for r in REGIONS if r in known) + tuple(sorted(known - {*REGIONS, ""}))
 
     @property
     def masked_id(self) -> str:
@@ -112,11 +111,9 @@ def identity(patient: Resource) -> Identity:
         kind = KINDS.get(tail) or KINDS.get(tail.split("-")[0], "other-number")
         if value := text_of(entry, "value"):
             numbers.append(Number(kind, value, uscc_of({"identifier": [entry]})))
-    region = region_of(patient)
     return Identity(
         id=text_of(patient, "id"),
-        region=region,
-        shape=SHAPES.get(region, "◆"),
+        region=region_of(patient),
         uscc=uscc_of(patient),
         name=name_in_use(patient),
         gender=text_of(patient, "gender"),
@@ -141,11 +138,16 @@ def is_golden(patient: Resource) -> bool:
     return not region_of(patient) and any(link.get("type") == "seealso" for link in items(patient, "link"))
 
 
+def _place_of_region(region: str) -> int:
+    """The regions with keys of their own come first, in the order of the keys."""
+    return REGIONS.index(region) if region in REGIONS else len(REGIONS)
+
+
 def person(patients: list[Resource]) -> Person:
     """One person out of all their Patient resources; `patients[0]` is the one that was asked for."""
     golden = next((p for p in patients if is_golden(p)), None)
     local = [p for p in patients if p is not golden] or patients
-    local.sort(key=lambda p: (list(SHAPES).index(region_of(p)) if region_of(p) in SHAPES else 9, text_of(p, "id")))
+    local.sort(key=lambda p: (_place_of_region(region_of(p)), text_of(p, "id")))
     identities = tuple(identity(p) for p in local)
     ordered = [*([golden] if golden else []), *(p for p in local if p.get("active") is not False), *local]
     names = _distinct(name_in_use(p) for p in ordered)

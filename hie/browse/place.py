@@ -8,8 +8,8 @@ from hie.browse.elements import Resource, first, items, target, text_of
 
 REGION_TAG = "https://hie.example.org/fhir/CodeSystem/region"
 ORGANISATION_SYSTEM = "urn:oid:2.16.156.10011.1.5"
-SHAPES: Mapping[str, str] = {"wujiang": "■", "jiashan": "▲", "qingpu": "●"}
-"""Region -> the shape that marks it beside colour and word; the order is that of the number keys."""
+REGIONS = ("wujiang", "jiashan", "qingpu")
+"""The regions with a colour, shape and number key of their own, in the order of the keys."""
 
 _LOCAL = re.compile(r"https://hie\.example\.org/id/([0-9A-Z]{18})/")
 _OWNERS = ("serviceProvider", "managingOrganization", "custodian", "performer", "author", "requester")
@@ -17,10 +17,9 @@ _OWNERS = ("serviceProvider", "managingOrganization", "custodian", "performer", 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A source as it is shown: region code, its shape, unified social credit code, name of the organisation."""
+    """A source as it is shown: region code, unified social credit code, name of the organisation."""
 
     region: str
-    shape: str
     uscc: str
     name: str
 
@@ -78,7 +77,7 @@ class Directory:
             uscc = next((self.codes[o] for o in owners(resource) if o in self.codes), uscc)
         if not uscc:
             uscc = self.of_patient.get(_subject(resource), "")
-        return Place(region, SHAPES.get(region, "◆"), uscc, self.names.get(uscc, uscc))
+        return Place(region, uscc, self.names.get(uscc, uscc))
 
 
 def directory(organizations: list[Resource], patients: list[Resource], others: Iterable[Resource] = ()) -> Directory:

@@ -10,7 +10,7 @@ from hie.browse.elements import Resource, codes_of, concept_text, first, items, 
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
 from hie.browse.medicine import Drug, drugs_of
-from hie.browse.place import SHAPES, Place
+from hie.browse.place import REGIONS, Place
 from hie.browse.result import Result
 from hie.browse.trend import Series, all_series, key_series
 
@@ -84,14 +84,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class RegionState:
-    """What one region gave: how many events, the newest date; `silent` since when its feed is late, else empty."""
+    """What one region gave: how many events, and the date of the newest; `known`: the person has a record there."""
 
     region: str
-    shape: str
     count: int
     newest: str
     known: bool
-    silent: str
 
 
 @dataclass(frozen=True)
@@ -110,14 +108,13 @@ class Digest:
     failed: frozenset[str]
 
 
-def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[str, str] | None = None) -> Digest:
-    """The digest of a chart; `silent` names regions whose feed is late and since when."""
-    late = silent or {}
+def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
+    """The digest of a chart."""
     pairs = chart.once(valid_results)
     series = chart.once(series_of)
     drugs = drugs_of(chart, now)
     return Digest(
-        allergies=allergies(chart, bool(late)),
+        allergies=allergies(chart),
         criticals=_criticals(pairs, series, now),
         problems=_problems(chart),
         drugs=tuple(d for d in drugs if d.current),
@@ -125,7 +122,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime, silent: dict[st
         indicators=tuple(key_series(series)),
         stays=tuple(e for e in events if e.kind == "stay"),
         procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
-        regions=_regions(chart, events, late),
+        regions=_regions(chart, events),
         failed=chart.failed,
     )
 
@@ -135,7 +132,7 @@ def series_of(chart: Chart) -> dict[str, Series]:
     return all_series(result for result, _ in chart.once(valid_results))
 
 
-def allergies(chart: Chart, late: bool = False) -> Allergies:
+def allergies(chart: Chart) -> Allergies:
     """The allergies of a chart in one of four states."""
     found: dict[str, list[Allergy]] = {}
     denied: list[Allergy] = []
@@ -154,7 +151,7 @@ def allergies(chart: Chart, late: bool = False) -> Allergies:
     merged.sort(key=lambda a: (a.status in _OVER, not a.grave))
     if merged:
         state = "list"
-    elif "AllergyIntolerance" in chart.failed or late:
+    elif "AllergyIntolerance" in chart.failed:
         state = "unreachable"
     else:
         state = "none-known" if denied else "not-recorded"
@@ -247,15 +244,10 @@ def _condition_date(chart: Chart, condition: Resource) -> str:
     )
 
 
-def _regions(chart: Chart, events: Iterable[Event], late: dict[str, str]) -> tuple[RegionState, ...]:
+def _regions(chart: Chart, events: Iterable[Event]) -> tuple[RegionState, ...]:
     counts: dict[str, list[str]] = {}
     for event in events:
         counts.setdefault(event.place.region, []).append(event.at)
     known = set(chart.person.regions)
-    names = [*SHAPES, *sorted((known | counts.keys()) - SHAPES.keys() - {""})]
-    return tuple(
-        RegionState(
-            r, SHAPES.get(r, "◆"), len(counts.get(r, ())), max(counts.get(r, [""]))[:10], r in known, late.get(r, "")
-        )
-        for r in names
-    )
+    names = [*REGIONS, *sorted((known | counts.keys()) - {*REGIONS, ""})]
+    return tuple(RegionState(r, len(counts.get(r, ())), max(counts.get(r, [""]))[:10], r in known) for r in names)

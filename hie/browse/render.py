@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 
 from hie.browse.dates import day, shown
 from hie.browse.medicine import dose_text
-from hie.browse.place import SHAPES
+from hie.browse.place import REGIONS
 from hie.browse.trend import spark
 from hie.browse.words import LANGUAGES, PACKAGES, Words, catalogues
 
@@ -70,7 +70,7 @@ def _templates(packages: tuple[str, ...]) -> Environment:
         auto_reload=False,
     )
     made.filters |= {"shown": shown, "day": day, "lines": _lines}
-    made.globals |= {"spark": spark, "SHAPES": SHAPES, "initials": initials, "dose": dose_text}
+    made.globals |= {"spark": spark, "REGIONS": REGIONS, "initials": initials, "dose": dose_text}
     return made
 
 

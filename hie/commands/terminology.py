@@ -136,7 +136,7 @@ def remove(
 
     with _situations():
         removed = run(_file(data, config), system, version)
-    console.print(f"{removed} removed")
+    console.print(f"{removed} removed" if removed else f"{system} 没有装载 · is not loaded; see: hie terminology list")
     raise typer.Exit(0 if removed else 1)
 
 

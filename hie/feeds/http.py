@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
-from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -11,9 +9,10 @@ from starlette.routing import Route
 from starlette.types import Receive as ReceiveBody
 from starlette.types import Scope, Send
 
-from hie.base.errors import RESPONSES, Category, HieError
+from hie.base.errors import Category, HieError
 from hie.base.outcome import Answer
 from hie.feeds.limits import HEAD_BYTES
+from hie.feeds.problem import problem
 
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 ACCEPTED: Mapping[str, frozenset[str]] = {
@@ -136,12 +135,3 @@ def _check_coding(given: str) -> None:
     """An item is kept as it came, so none is taken that would have to be unpacked first (RFC 9110 §8.4, §15.5.16)."""
     if given.strip().lower() not in ("", "identity"):
         raise HieError(Category.UNSUPPORTED_MEDIA, "A feed takes no Content-Encoding: send the item as it is.")
-
-
-def problem(error: HieError, more: Mapping[str, Any] = MappingProxyType({})) -> Response:
-    """An `HieError` as `application/problem+json` (RFC 9457), with `Retry-After` where trying again may help; `more`
-    are further members."""
-    row = RESPONSES[error.category]
-    body = {"status": row.status, "title": error.category.value, "detail": error.message, **more}
-    headers = {"Retry-After": "5"} if row.retry else {}
-    return JSONResponse(body, row.status, headers, media_type="application/problem+json")

@@ -256,11 +256,6 @@ class Definitions:
         """The URLs of all official ValueSets."""
         return tuple(self._lines("value-sets").keys())
 
-    @property
-    def code_system_urls(self) -> tuple[str, ...]:
-        """The URLs of all official CodeSystems."""
-        return tuple(self._lines("code-systems").keys())
-
     def code_systems(self) -> Iterator[Json]:
         """All official CodeSystems, one after the other; none is kept."""
         lines = self._lines("code-systems")
@@ -360,11 +355,6 @@ def search_parameter(resource: Mapping[str, Any]) -> SearchParameter:
         components=tuple(Component(c["definition"], c["expression"]) for c in resource.get("component", ())),
         url=resource.get("url", ""),
         description=resource.get("description", ""),
-        multiple_or=resource.get("multipleOr", True),
-        multiple_and=resource.get("multipleAnd", True),
-        comparators=tuple(resource.get("comparator", ())),
-        modifiers=tuple(resource.get("modifier", ())),
-        chains=tuple(resource.get("chain", ())),
         usage=resource.get("xpathUsage", "normal"),
     )
 

@@ -5,7 +5,7 @@ element that declares its own children (`Patient.contact`, `Timing.repeat`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -141,8 +141,8 @@ class Component:
 class SearchParameter:
     """A search parameter (FHIR R4 SearchParameter).
 
-    `base` the resource types it is for; `target` the types a reference may point to; `comparators`, `modifiers` and
-    `chains` restrict what may be used where the definition lists any.
+    `base` the resource types it is for; `target` the types a reference may point to; `usage` is `normal` or
+    `phonetic`, the two of `xpathUsage` that are served.
     """
 
     code: str
@@ -153,10 +153,4 @@ class SearchParameter:
     components: tuple[Component, ...] = ()
     url: str = ""
     description: str = ""
-    multiple_or: bool = True
-    multiple_and: bool = True
-    comparators: tuple[str, ...] = ()
-    modifiers: tuple[str, ...] = ()
-    chains: tuple[str, ...] = ()
     usage: str = "normal"
-    extra: Mapping[str, Any] = field(default_factory=dict)

@@ -28,7 +28,6 @@ DOCUMENT_ID = f"{OID}.1.1"
 DOCUMENT_TABLE = "document"
 """The code map of document types is `<region>-document`; a region without one uses the national list of Jiashan's."""
 
-DOCUMENT_TYPE = f"urn:oid:{OID}.2.4"
 LASTING = frozenset({"Patient", "Encounter", "RelatedPerson"})
 """Types that a correction or withdrawal leaves alone."""
 

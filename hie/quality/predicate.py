@@ -24,8 +24,6 @@ Arrivals = Mapping[datetime, int]
 FeedTest = Callable[[Arrivals, datetime], bool]
 Test = ResourceTest | DocumentTest | Amendment | ClaimTest | FeedTest
 
-SCOPES = frozenset({"resource", "document", "feed", "amend", "claims"})
-
 
 @dataclass(frozen=True, slots=True)
 class Predicate:

@@ -131,8 +131,3 @@ def _new(broken: Mapping[int, _Ready], draft: Draft, record: Record) -> tuple[Fi
         if not explained and not (rule.once and rule.finding in codes):
             found.append(finding)
     return tuple(found)
-
-
-def with_findings(checked: Checked) -> Draft:
-    """The draft with the findings of quality after those of mapping."""
-    return replace(checked.draft, findings=checked.draft.findings + checked.findings)

@@ -162,12 +162,6 @@ def split_reference(text: str) -> tuple[str, str, str, str]:
     return "", "", base, version
 
 
-def reference_target(value: Any) -> str:
-    """The resource type a Reference names in its text or its `type`, `""` when it does not show."""
-    text = value.get("reference")
-    return (split_reference(text)[0] if text else "") or value.get("type") or ""
-
-
 def reference_parts(value: Any) -> tuple[str, str, str, str, str, str] | None:
     """A Reference as the members of its entry after the parameter; None when it names nothing."""
     text, identifier = value.get("reference"), value.get("identifier")

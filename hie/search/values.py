@@ -5,7 +5,6 @@ offset is local time of the zone, +08:00 (common rules §5.2).
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -112,14 +111,6 @@ def about(value: Decimal) -> tuple[Decimal, Decimal]:
     low, high = precision_range(value)
     margin = abs(value) / 10
     return min(low, value - margin), max(high, value + margin)
-
-
-@dataclass(frozen=True, slots=True)
-class QuantityValue:
-    """A quantity in a query or resource in canonical units; `unit` is None when the code is no known UCUM code."""
-
-    value: Decimal
-    unit: str | None
 
 
 @lru_cache(maxsize=16384)

@@ -18,15 +18,13 @@ class Principal:
     """Who asks.
 
     `id` is stable and unique (it is part of the signature of a paging link); `organisation` is the USCC of the
-    institution they act for; `patient` the Patient id of a patient who asks about themself; `scopes` what an access
-    token grants (SMART scopes), empty for the local operator.
+    institution they act for; `patient` the Patient id of a patient who asks about themself.
     """
 
     id: str
     kind: PrincipalKind
     organisation: str | None = None
     patient: str | None = None
-    scopes: frozenset[str] = frozenset()
 
 
 LOCAL_OPERATOR = Principal("local-operator", PrincipalKind.OPERATOR)

@@ -101,7 +101,6 @@ CHEMISTRY = Panel("SH", "生化", "3", ("0102", "血清"), ("GLU", "K", "NA", "C
 LIPIDS = Panel("XZ", "血脂", "3", ("0102", "血清"), ("TC", "TG", "LDL"))
 GLYCATED = Panel("TH", "糖化血红蛋白", "3", ("0101", "全血"), ("HBA1C", "GLU"))
 INFLAMMATION = Panel("CRP", "C反应蛋白", "4", ("0102", "血清"), ("CRP",))
-PANELS = (BLOOD_COUNT, CHEMISTRY, LIPIDS, GLYCATED, INFLAMMATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,16 +70,5 @@ async def fenced(store: Store, lease: Lease, job: Callable[[Transaction], Awaita
     return await store.write(held)
 
 
-async def give_back(store: Store, lease: Lease) -> None:
-    """End the lease before its time, so that the next holder need not wait; nothing happens when it is lost already."""
-
-    async def job(tx: Transaction) -> None:
-        row = await tx.get(LEASE, lease.name)
-        if row is not None and _lease(row).token == lease.token:
-            await tx.upsert(LEASE, {**row, "until": 0})
-
-    await store.write(job)
-
-
 def _lease(row: Row) -> Lease:
     return Lease(str(row["name"]), str(row["holder"]), int(str(row["token"])), int(str(row["until"])))

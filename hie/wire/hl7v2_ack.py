@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from hie.base.clock import CHINA
 from hie.base.finding import Finding, Severity
-from hie.wire.hl7v2 import HEADERS, STANDARD, Delimiters, Segment
+from hie.wire.hl7v2 import HEADERS, STANDARD, Segment
 
 Component: TypeAlias = "str | tuple[str, ...]"
 """Text, or a tuple of sub-components."""
@@ -40,39 +40,40 @@ ERROR_TEXTS: dict[int, str] = {
 _ERR_SEVERITY = {Severity.REJECT: "E", Severity.QUARANTINE: "E", Severity.WARN: "W"}
 """Severity -> ERR-4. A severity that is not here is not sent."""
 
+_ESCAPES = {
+    STANDARD.field: "F",
+    STANDARD.component: "S",
+    STANDARD.subcomponent: "T",
+    STANDARD.repeat: "R",
+    STANDARD.escape: "E",
+    "\n": ".br",
+}
+"""Character -> its code between escape characters (HL7 v2.5.1 §2.7)."""
+
 _LOCATION = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<sequence>\d+)\])?"
     r"(?:-(?P<field>\d+)(?:\[(?P<repeat>\d+)\])?(?:\.(?P<component>\d+)(?:\.(?P<sub>\d+))?)?)?"
 )
 
 
-def escape(value: str, delimiters: Delimiters = STANDARD) -> str:
+def escape(value: str) -> str:
     r"""One value made safe to stand between delimiters; line feed becomes `\.br\`, other controls `\Xhh\`."""
-    mark = delimiters.escape
-    table = {
-        delimiters.field: "F",
-        delimiters.component: "S",
-        delimiters.subcomponent: "T",
-        delimiters.repeat: "R",
-        mark: "E",
-        "\n": ".br",
-    }
-    if value.isprintable() and not any(character in value for character in table):
+    if value.isprintable() and not any(character in value for character in _ESCAPES):
         return value
-    return "".join(_escaped(character, table, mark) for character in value)
+    return "".join(_escaped(character) for character in value)
 
 
-def _escaped(character: str, table: dict[str, str], mark: str) -> str:
-    code = table.get(character)
+def _escaped(character: str) -> str:
+    code = _ESCAPES.get(character)
     if code is None and character < " ":
         code = f"X{ord(character):02X}"
-    return character if code is None else mark + code + mark
+    return character if code is None else STANDARD.escape + code + STANDARD.escape
 
 
-def encode_segment(name: str, fields: Sequence[Field], delimiters: Delimiters = STANDARD) -> str:
+def encode_segment(name: str, fields: Sequence[Field]) -> str:
     """One segment without its end. For `MSH`, `FHS` and `BHS` the fields begin with field 3."""
-    head = [name, delimiters.encoding] if name in HEADERS else [name]
-    return delimiters.field.join([*head, *(_field(field, delimiters) for field in fields)])
+    head = [name, STANDARD.encoding] if name in HEADERS else [name]
+    return STANDARD.field.join([*head, *map(_field, fields)])
 
 
 def encode_message(segments: Iterable[tuple[str, Sequence[Field]]], charset: str = "utf-8") -> bytes:
@@ -90,25 +91,19 @@ def build_ack(
     now: datetime,
     control_id: str,
     charset: str = "utf-8",
-    message_control_id: str | None = None,
 ) -> bytes:
     """An acknowledgement: MSH, MSA and one ERR per finding above info.
 
     `request` is the MSH answered to, or the BHS when a whole batch is refused (MSA-2 is then BHS-11), or `None` when
-    there was none. `code` is AA, AE, AR or CA, CE, CR; `control_id` the id of the answer itself;
-    `message_control_id` overrides MSA-2.
+    there was none. `code` is AA, AE, AR or CA, CE, CR; `control_id` the id of the answer itself.
     """
     is_message = request is not None and request.fields[0] == "MSH"
     event = request.component(9, 2) if request and is_message else ""
-    if message_control_id is None:
-        message_control_id = request.text(10 if is_message else 11) if request else ""
+    answered = request.text(10 if is_message else 11) if request else ""
     header: list[Field] = [*_addresses(request), hl7_time(now), "", ("ACK", event) if event else "ACK"]
     header += [control_id, "P", "2.4", "", "", "", "", "CHN"]
     header.append(request.text(18) if request and is_message else "")
-    segments: list[tuple[str, Sequence[Field]]] = [
-        ("MSH", header),
-        ("MSA", [code, message_control_id, raw_item_id]),
-    ]
+    segments: list[tuple[str, Sequence[Field]]] = [("MSH", header), ("MSA", [code, answered, raw_item_id])]
     segments += [("ERR", _err(finding)) for finding in findings if finding.severity in _ERR_SEVERITY]
     return encode_message(segments, charset)
 
@@ -170,19 +165,13 @@ def _err(finding: Finding) -> list[Field]:
     return ["", location(finding.path), code, severity, finding.code, "", "", finding.text]
 
 
-def _field(field: Field, delimiters: Delimiters) -> str:
-    if isinstance(field, list):
-        return delimiters.repeat.join(_repeat(repeat, delimiters) for repeat in field)
-    return _repeat(field, delimiters)
+def _field(field: Field) -> str:
+    return STANDARD.repeat.join(map(_repeat, field)) if isinstance(field, list) else _repeat(field)
 
 
-def _repeat(repeat: Repeat, delimiters: Delimiters) -> str:
-    if isinstance(repeat, str):
-        return escape(repeat, delimiters)
-    return delimiters.component.join(_component(component, delimiters) for component in repeat)
+def _repeat(repeat: Repeat) -> str:
+    return escape(repeat) if isinstance(repeat, str) else STANDARD.component.join(map(_component, repeat))
 
 
-def _component(component: Component, delimiters: Delimiters) -> str:
-    if isinstance(component, str):
-        return escape(component, delimiters)
-    return delimiters.subcomponent.join(escape(part, delimiters) for part in component)
+def _component(component: Component) -> str:
+    return escape(component) if isinstance(component, str) else STANDARD.subcomponent.join(map(escape, component))

@@ -43,3 +43,27 @@ async def test_what_a_request_takes_is_described(quiet: Exchange) -> None:
     act = paths["/quality/quarantine/group/{act}"]["post"]
     assert act["parameters"][0]["schema"]["enum"] == ["release", "discard"]
     assert "reason" in act["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"]["properties"]
+
+
+REFUSED = [
+    ("GET", "/nothing", 404, "GET /openapi.json lists what there is"),
+    ("GET", "/feeds/wujiang-hl7v2", 405, "This address takes POST only."),
+    ("POST", "/feeds/nowhere/$check", 404, "GET /feeds lists those there are"),
+    ("POST", "/admin/quarantine/0/discard", 422, "body: Field required."),
+    ("GET", "/admin/coverage?days=many", 422, "query.days: Input should be a valid integer"),
+    ("GET", "/admin/quarantine/0", 404, "There is no raw item with this id."),
+]
+
+
+async def test_whatever_is_refused_is_a_problem(quiet: Exchange) -> None:
+    """One form of error for programs, whoever refuses: a door, a page, FastAPI (RFC 9457)."""
+    async with client(quiet) as web:
+        for method, path, status, told in REFUSED:
+            answer = await web.request(method, path)
+            body = answer.json()
+            assert (answer.status_code, body["status"], told in body["detail"]) == (status, status, True), (path, body)
+            assert answer.headers["content-type"] == "application/problem+json", path
+        document = (await web.get("/openapi.json")).json()
+    assert list(document["paths"]["/admin/replay"]["post"]["responses"]["4XX"]["content"]) == [
+        "application/problem+json"
+    ]

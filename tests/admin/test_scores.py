@@ -79,8 +79,8 @@ def long_numbers(body: object) -> list[str]:
         ({"from": "2026-13-01"}, "must be a day"),
         ({"from": "2026-03-02", "to": "2026-03-01"}, "Ask for 1 to 366 days"),
         ({"from": "2020-01-01", "to": "2026-03-01"}, "Ask for 1 to 366 days"),
-        ({"feed": "nowhere"}, "no such feed"),
-        ({"dimension": "beauty"}, "no such dimension"),
+        ({"feed": "nowhere"}, "no feed 'nowhere'. Choose one of: jiashan-cda"),
+        ({"dimension": "beauty"}, "no dimension 'beauty'. Choose one of: "),
         ({"group": "patient"}, "Group by day, feed or institution"),
     ],
 )
@@ -88,6 +88,7 @@ async def test_what_is_not_understood_is_refused(quiet: Exchange, params: dict[s
     async with client(quiet) as http:
         answer = await http.get("/quality/scores", params=params)
         assert (answer.status_code, words in answer.json()["detail"]) == (400, True)
+        assert answer.headers["content-type"] == "application/problem+json"
         assert (await http.get("/quality/", params=params)).status_code == 400
 
 

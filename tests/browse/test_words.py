@@ -8,7 +8,7 @@ import pytest
 from hie.browse.event import KINDS
 from hie.browse.filters import SPANS
 from hie.browse.person import KINDS as NUMBERS
-from hie.browse.place import SHAPES
+from hie.browse.place import REGIONS
 from hie.browse.result import FLAGS, UNKNOWN
 from hie.browse.source import TYPES
 from hie.browse.words import catalogues
@@ -31,7 +31,7 @@ def used_keys() -> set[str]:
     for entry in package.iterdir():
         if entry.name.endswith(".py"):
             keys |= set(_FACT.findall(entry.read_text("utf-8")))
-    keys |= {f"span.{s}" for s in SPANS} | {f"region.{r}" for r in SHAPES} | {f"type.{t}" for t in TYPES}
+    keys |= {f"span.{s}" for s in SPANS} | {f"region.{r}" for r in REGIONS} | {f"type.{t}" for t in TYPES}
     keys |= {f"kind.{k}" for k in KINDS} | {f"kind.{k}-title" for k in KINDS}
     keys |= {f"flag.{f.code}" for f in (*FLAGS.values(), UNKNOWN)} | {f"number.{n}" for n in NUMBERS.values()}
     keys |= {f"mark.{m}" for m in ("amended", "preliminary", "withdrawn", "cancelled", "open")}

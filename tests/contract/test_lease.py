@@ -6,7 +6,7 @@ import pytest
 
 from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
-from hie.store.lease import LEASE, Lease, fenced, give_back, take
+from hie.store.lease import LEASE, Lease, fenced, take
 from hie.store.port import Store, Transaction
 from tests.contract.material import LINK
 
@@ -43,19 +43,6 @@ async def test_one_that_ran_out_is_taken_under_the_next_token(store: Store, cloc
     await taken(store, clock, "a")
     clock.advance(60)
     assert (await taken(store, clock, holder)).token == 2
-
-
-async def test_one_that_was_given_back_is_free_and_its_token_never_comes_again(store: Store, clock: FixedClock) -> None:
-    await give_back(store, await taken(store, clock, "a"))
-    assert (await taken(store, clock, "b")).token == 2
-
-
-async def test_a_late_give_back_does_not_free_the_next_holders_lease(store: Store, clock: FixedClock) -> None:
-    late = await taken(store, clock, "a")
-    clock.advance(60)
-    await taken(store, clock, "b")
-    await give_back(store, late)
-    assert await take(store, clock, "close-day", "c", 60) is None
 
 
 async def test_what_a_paused_holder_writes_is_refused_and_leaves_no_trace(store: Store, clock: FixedClock) -> None:

@@ -20,7 +20,6 @@ FOLDER = data_path("profiles", "hie")
 EXAMPLES = sorted(path.stem for path in (FOLDER / "examples").glob("*.json"))
 PROFILE = "https://hie.example.org/fhir/StructureDefinition/hie-"
 DEFINED = sorted(path.stem.removeprefix("StructureDefinition-hie-") for path in FOLDER.glob("*-hie-*.json"))
-CODE_SYSTEM = "https://hie.example.org/fhir/CodeSystem"
 
 
 def errors(validator: Validator, resource: Json) -> set[str]:

@@ -24,7 +24,7 @@ from hie.parse.rows import parse
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest
 from hie.quality.rules import load_rules
-from hie.quality.stage import Quality, with_findings
+from hie.quality.stage import Quality
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
 
@@ -57,8 +57,8 @@ def drafts(body: bytes) -> list[Draft]:
     found = []
     for record in parsed(body).records:
         made = maps().draft(record, delivery(body), adapter)
-        checked = with_findings(quality().run(made, record))
-        found.append(replace(checked, findings=answered(checked.findings)))
+        checked = quality().run(made, record)
+        found.append(replace(checked.draft, findings=answered((*checked.draft.findings, *checked.findings))))
     return found
 
 
