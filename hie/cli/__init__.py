@@ -15,7 +15,7 @@ from hie.cli.operate import demo, migrate, replay, serve, verify
 from hie.cli.quarantine import quarantine
 from hie.cli.resources import export, load, validate
 from hie.cli.terminal import complain
-from hie.commands.terminology import terminology
+from hie.cli.terminology import terminology
 
 app = typer.Typer(
     name="hie",

@@ -13,7 +13,7 @@ adapters = typer.Typer(help="适配器 · The regions that are installed, and wh
 
 @adapters.command("list")
 def adapters_list() -> None:
-    """Regions, feeds, doors and registered organisations."""
+    """已装地区 · Regions, feeds, doors and registered organisations."""
     from rich.table import Table
 
     from hie.app import load_adapters
@@ -40,7 +40,7 @@ def adapters_list() -> None:
 
 @adapters.command("show")
 def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")]) -> None:
-    """What each map of a region reads, and what it ignores on purpose."""
+    """映射内容 · What each map of a region reads, and what it ignores on purpose."""
     from rich.table import Table
 
     from hie.commands.adapters import shown
@@ -61,7 +61,7 @@ def adapters_coverage(
     data: Annotated[Path | None, typer.Option(help="From real traffic: what this data directory has stored")] = None,
     most: Annotated[int, typer.Option(min=1, help="With --data: the youngest so many items of each feed")] = 1000,
 ) -> None:
-    """Which source fields of real items are used, ignored on purpose or mentioned by nobody, per record type."""
+    """字段覆盖 · Which source fields of real items are used, ignored or mentioned by nobody, per record type."""
     from rich.table import Table
 
     from hie.commands.adapters import covered, covered_by_traffic, feeds_of
@@ -98,7 +98,7 @@ def adapters_diff(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Samples or real items")],
     against: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A changed copy of mappings/")],
 ) -> None:
-    """What a change of the maps does to a folder of items. Exit code 1: something changes."""
+    """改动对比 · What a change of the maps does to a folder of items. Exit code 1: something changes."""
     from hie.commands.adapters import differences
 
     changed = attempt(differences, region, folder, against)
@@ -116,7 +116,7 @@ def adapters_lint(
     region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None,
     tables: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="A folder like mappings/")] = None,
 ) -> None:
-    """Hold targets against the FHIR definitions, code maps against code systems, paths against HL7 segments."""
+    """检查 · Hold targets against the FHIR definitions, code maps against code systems, paths against HL7."""
     from hie.commands.adapters import linted
 
     problems = attempt(linted, region, tables)
@@ -144,7 +144,7 @@ def adapters_new(
     kind: Annotated[str, typer.Option("--from", help="What it sends: hl7v2, cda, xml or fhir")],
     into: Annotated[Path, typer.Option(file_okay=False, help="Folder in which the package is made")] = Path(),
 ) -> None:
-    """Make a working package for a further region: maps, samples, golden files, tests."""
+    """新建适配器 · Make a working package for a further region: maps, samples, golden files, tests."""
     from hie.commands.skeleton import new_adapter
 
     folder = attempt(new_adapter, region, kind, into)

@@ -22,7 +22,7 @@ def quarantine_list(
     store: StoreUrl = None,
     config: ConfigFile = None,
 ) -> None:
-    """What lies in quarantine, grouped by cause."""
+    """隔离清单 · What lies in quarantine, by cause, the oldest first."""
     from rich.table import Table
 
     from hie.commands.operate import call
@@ -39,7 +39,7 @@ def quarantine_list(
 
 @quarantine.command("show")
 def quarantine_show(item: str, data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
-    """One raw item: state, parts and findings; never its content."""
+    """查看 · One raw item: state, parts and findings; never its content."""
     from hie.commands.operate import call
 
     console.print_json(data=perform(call(operating(data, store, config), "GET", f"/admin/quarantine/{item}", {})))

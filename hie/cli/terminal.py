@@ -3,14 +3,19 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 
 from hie.base.errors import HieError
 
+if TYPE_CHECKING:
+    from hie.config import Config
+
+T = TypeVar("T")
 PIPED = 500
 """Columns of output that goes to a file or another program: there nothing is cut off or folded."""
 
@@ -25,13 +30,14 @@ Processes = Annotated[int | None, typer.Option(help="Processes that answer HTTP.
 ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; each is also HIE_<NAME>")]
 
 
-def operating(data: Path | None, store: str | None, config: Path | None) -> Any:
+def operating(data: Path | None, store: str | None, config: Path | None) -> "Config":
+    """The settings of a command: its options, else the environment, else the file."""
     from hie.config import load_config
 
     return load_config({"data": data, "store": store}, file=config)
 
 
-def attempt(work: Any, *given: Any) -> Any:
+def attempt(work: Callable[..., T], *given: Any) -> T:
     """Call a function; a situation becomes one clear line and exit code 2."""
     try:
         return work(*given)
@@ -48,7 +54,7 @@ def complain(message: str) -> None:
     Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def perform(work: Any) -> Any:
+def perform(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine; a situation becomes one clear line and exit code 2."""
     try:
         import uvloop

@@ -32,7 +32,7 @@ def parse_filter(setting: Setting, types: Sequence[str], text: str, chain: Chain
     reader = _Reader(setting, text.rstrip(), chain)
     found = reader.any(types, 0)
     if reader.peek() is not None:
-        raise invalid("_filter", "ends too late")
+        raise invalid("_filter", f"has more behind its end at character {reader.at}")
     return found
 
 
@@ -46,6 +46,11 @@ class _Reader:
         self._chain = chain
         self._furthest = 0
 
+    @property
+    def at(self) -> int:
+        """The number of the character that is read next, from 1."""
+        return self._at + 1
+
     def peek(self) -> str | None:
         """The next word, None at the end."""
         return None if self._at == len(self._text) else self._word(_WORD)[1]
@@ -53,13 +58,13 @@ class _Reader:
     def _word(self, form: re.Pattern[str], wanted: str = "a word") -> re.Match[str]:
         found = form.match(self._text, self._at)
         if found is None:
-            raise invalid("_filter", f"lacks {wanted} at character {self._at + 1}")
+            raise invalid("_filter", f"lacks {wanted} at character {self.at}")
         return found
 
     def _next(self, wanted: str | None = None) -> str:
         found = self._word(_WORD, wanted or "a word")
         if wanted not in (None, found[1]):
-            raise invalid("_filter", f"lacks {wanted} at character {self._at + 1}")
+            raise invalid("_filter", f"lacks {wanted} at character {self.at}")
         self._at = found.end()
         return found[1]
 
@@ -147,4 +152,4 @@ def compare(setting: Setting, types: Sequence[str], name: str, operator: str, te
         return params.clause(setting, types, name, _TERMS[operator], escaped)
     if operator in ("eq", "re") and kind in (Kind.TOKEN, Kind.REFERENCE, Kind.URI):
         return params.clause(setting, types, name, None, escaped)
-    raise invalid(name, f"operator {operator} is not defined for a {kind} parameter")
+    raise invalid(name, f"has the operator {operator}, which is not defined for a {kind} parameter")

@@ -11,24 +11,24 @@ def parse_include(setting: Setting, name: str, text: str) -> Include:
     """`_include[:iterate]=[source]:[parameter][:target]`, `[source]:*` or `*`; INVALID for anything else."""
     word, _, modifier = name.partition(":")
     if modifier not in ("", "iterate", "recurse"):
-        raise invalid(name, "the only modifier is iterate")
+        raise invalid(name, "has no modifier but iterate")
     reverse, iterate = word == "_revinclude", bool(modifier)
     if text == "*":
         return Include(None, None, None, iterate, reverse, _codes(setting, None) if reverse else ())
     parts = text.split(":")
     if not 2 <= len(parts) <= 3 or not setting.definitions.is_resource(parts[0]):
-        raise invalid(name, "is [type]:[reference parameter][:target type]")
+        raise invalid(name, "takes [type]:[reference parameter][:target type]")
     source, code, target = parts[0], parts[1], parts[2] if len(parts) == 3 else None
     if target is not None and not setting.definitions.is_resource(target):
-        raise invalid(name, "the target is not a resource type")
+        raise invalid(name, "has a target that is no resource type")
     if code == "*":
         return Include(source, None, target, iterate, reverse, _codes(setting, source) if reverse else ())
     try:
         definition = params.parameter(setting, (source,), code)
     except HieError as error:
-        raise invalid(name, f"{source} has no parameter of that name") from error
+        raise invalid(name, f"names a parameter that {source} does not have") from error
     if definition.type != Kind.REFERENCE:
-        raise invalid(name, f"{code} is not a reference parameter")
+        raise invalid(name, f"names {code}, which is not a reference parameter")
     return Include(source, code, target, iterate, reverse)
 
 

@@ -36,7 +36,7 @@ def number(text: str) -> tuple[Op, Decimal]:
     prefix, rest = values.split_prefix(text)
     found = values.number(rest)
     if found is None:
-        raise ValueError("is not a number")
+        raise ValueError("takes a number, such as 5.4 or gt5.4")
     return Op(prefix), found
 
 
@@ -59,7 +59,7 @@ def date_range(text: str, now: int) -> RangeTest:
     prefix, rest = values.split_prefix(text)
     found = values.date_range(rest.replace(" ", "+"))
     if found is None:
-        raise ValueError("is not a date")
+        raise ValueError("takes a date, such as 2026-01-18 or ge2026-01")
     low, high = found
     if prefix == Op.AP:
         reach = abs(now - low) // _APPROXIMATE

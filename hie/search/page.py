@@ -37,10 +37,10 @@ def decode(secret: bytes, plan: Plan) -> list[Any] | None:
     try:
         raw = base64.urlsafe_b64decode(plan.cursor + "=" * (-len(plan.cursor) % 4))
     except ValueError as error:
-        raise invalid("_cursor", "was not made for this search") from error
+        raise invalid("_cursor", "was not made for this search; begin with its first page") from error
     signature, content = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if not hmac.compare_digest(signature, _sign(secret, plan, content)):
-        raise invalid("_cursor", "was not made for this search")
+        raise invalid("_cursor", "was not made for this search; begin with its first page")
     position: list[Any] = orjson.loads(content)
     return position
 

@@ -72,8 +72,9 @@ class Setting:
 
 
 def invalid(name: str, why: str) -> HieError:
-    """A parameter that cannot be honoured; the message has its name, never its value."""
-    return HieError(Category.INVALID, f"Search parameter {name}: {why}.", expression=name)
+    """A parameter that cannot be honoured; the message has its name and `why`, a verb and what follows it, never its
+    value."""
+    return HieError(Category.INVALID, f"Search parameter {name} {why}.", expression=name)
 
 
 def parameter(setting: Setting, types: Sequence[str], name: str) -> SearchParameter:
@@ -81,7 +82,7 @@ def parameter(setting: Setting, types: Sequence[str], name: str) -> SearchParame
     found = [setting.definitions.search_parameters(kind).get(name) for kind in types or ("Resource",)]
     first = found[0]
     if first is None or any(other is None or other.type != first.type for other in found):
-        raise invalid(name, f"not known for {', '.join(types) or 'all types'}")
+        raise invalid(name, f"is not known for {', '.join(types) or 'all types'}; /metadata lists those that are")
     if not served(first):
         raise invalid(name, "has no expression in R4, so nothing is indexed for it")
     return first
@@ -136,7 +137,7 @@ def _tests(
 
 def _no_modifier(label: str, modifier: str | None) -> None:
     if modifier is not None:
-        raise invalid(label, "the modifier is not defined for this type of parameter")
+        raise invalid(label, "has a modifier that is not defined for its type")
 
 
 # -- one value of each type ------------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ def _token(
         return _expanded(setting, label, modifier, literal.unescape(text))
     if modifier == "of-type":
         return [_of_type(text)]
-    raise invalid(label, "the modifier is not defined for this type of parameter")
+    raise invalid(label, "has a modifier that is not defined for its type")
 
 
 def _token_test(text: str) -> TokenTest:
@@ -186,14 +187,14 @@ def _token_test(text: str) -> TokenTest:
     if len(parts) == 1:
         return TokenTest(None, parts[0])
     if len(parts) > 2 or parts == ["", ""]:
-        raise ValueError("is [system]|[code]")
+        raise ValueError("takes [system]|[code]")
     return TokenTest(parts[0], parts[1] or None)
 
 
 def _of_type(text: str) -> OfTypeTest:
     parts = [literal.unescape(part) for part in literal.split(text, "|")]
     if len(parts) != 3 or not all(parts):
-        raise ValueError("is [system]|[code]|[value]")
+        raise ValueError("takes [system]|[code]|[value]")
     return OfTypeTest(*parts)
 
 
@@ -201,7 +202,9 @@ def _expanded(setting: Setting, label: str, modifier: str, text: str) -> Sequenc
     if modifier == "below" and _MEDIA.fullmatch(text):
         return [TokenPrefixTest(text)]
     if setting.terminology is None:
-        raise HieError(Category.NOT_SUPPORTED, f"Search parameter {label}: no terminology service.", expression=label)
+        raise HieError(
+            Category.NOT_SUPPORTED, f"Search parameter {label} needs a terminology service.", expression=label
+        )
     try:
         meant = setting.terminology(modifier, text)
     except HieError as error:
@@ -248,16 +251,16 @@ def _lines(
         if parent is not None:
             found.append(replace(test, hierarchy=Hierarchy(parent, modifier == "above")))
     if not found:
-        raise invalid(label, "names a resource of a type that has a hierarchy")
+        raise invalid(label, "takes a resource of a type that has a hierarchy")
     return found
 
 
 def _typed(setting: Setting, definition: SearchParameter, label: str, kind: str, text: str) -> ReferenceTest:
     local = _LOCAL.fullmatch(text)
     if not setting.definitions.is_resource(kind) or (definition.target and kind not in definition.target):
-        raise invalid(label, "the modifier is neither defined nor a type this can refer to")
+        raise invalid(label, "has a modifier that is neither defined nor a type it can refer to")
     if (local and local[1] != kind) or not (local or _ID.fullmatch(text)):
-        raise invalid(label, f"is the id of a {kind}")
+        raise invalid(label, f"takes the id of a {kind}")
     return ReferenceTest(kind, local[2] if local else text)
 
 
@@ -267,7 +270,7 @@ def _quantity(
     _no_modifier(label, modifier)
     parts = [literal.unescape(part) for part in literal.split(text, "|")]
     if len(parts) not in (1, 3):
-        raise ValueError("is [number] or [number]|[system]|[code]")
+        raise ValueError("takes [number] or [number]|[system]|[code]")
     found = literal.number_range(parts[0])
     if len(parts) == 1:
         return [QuantityTest(found)]
@@ -308,7 +311,7 @@ def _composite(setting: Setting, definition: SearchParameter, label: str, texts:
     for value in texts:
         parts = literal.split(value, "$")
         if len(parts) != len(kinds) or not all(parts):
-            raise invalid(label, f"has {len(kinds)} parts with $ between them")
+            raise invalid(label, f"takes {len(kinds)} values with $ between them")
         combined: list[tuple[Test, ...]] = [()]
         for component, kind, part in zip(components, kinds, parts, strict=True):
             assert component is not None
@@ -352,7 +355,7 @@ def _near(setting: Setting, label: str, modifier: str | None, texts: Sequence[st
     try:
         points = tuple(_near_one(value) for value in texts)
     except ValueError as error:
-        raise invalid(label, "is [latitude]|[longitude]|[distance]|[units]") from error
+        raise invalid(label, "takes [latitude]|[longitude]|[distance]|[units]") from error
     return points[0] if len(points) == 1 else Or(points)
 
 

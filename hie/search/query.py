@@ -83,10 +83,10 @@ def _types(definitions: Definitions, resource_type: str | None, pairs: Pairs) ->
     named = tuple(dict.fromkeys(kind for name, text in pairs if name == "_type" for kind in text.split(",")))
     if resource_type is not None:
         if named:
-            raise invalid("_type", "is for searches over all types")
+            raise invalid("_type", "is only for searches over all types")
         named = (resource_type,)
     if not all(definitions.is_resource(kind) for kind in named):
-        raise invalid("_type" if resource_type is None else "type", "not a resource type")
+        raise invalid("_type" if resource_type is None else "type", "names no resource type")
     return named
 
 
@@ -115,13 +115,13 @@ def _has(setting: Setting, types: Sequence[str], name: str, text: str) -> Clause
     """`_has:[type]:[reference]:[parameter]` (FHIR R4 search §3.1.1.5.2); the last part may be a chain or `_has`."""
     parts = name.split(":", 3)
     if len(parts) < 4 or not setting.definitions.is_resource(parts[1]):
-        raise invalid(name, "is _has:[type]:[reference parameter]:[parameter]")
+        raise invalid(name, "takes the form _has:[type]:[reference parameter]:[parameter]")
     _, kind, reference, inner = parts
     definition = params.parameter(setting, (kind,), reference)
     if definition.type != Kind.REFERENCE:
-        raise invalid(name, f"{reference} is not a reference parameter")
+        raise invalid(name, f"goes by {reference}, which is not a reference parameter")
     if definition.target and types and not set(types) & set(definition.target):
-        raise invalid(name, f"{reference} does not refer to {', '.join(types)}")
+        raise invalid(name, f"goes by {reference}, which does not refer to {', '.join(types)}")
     return Has(kind, reference, condition(setting, (kind,), inner, text))
 
 
@@ -135,7 +135,7 @@ def chain(
     targets = definition.target or setting.definitions.resource_types
     if wanted is not None:
         if wanted not in targets:
-            raise invalid(f"{name}:{wanted}", "not a type this can refer to")
+            raise invalid(f"{name}:{wanted}", "names no type that it can refer to")
         targets = (wanted,)
     clauses: dict[Clause, tuple[str, ...]] = {}
     refused: HieError | None = None
@@ -157,7 +157,7 @@ def chain(
 
 def _count(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if not (text.isascii() and text.isdigit()):
-        raise invalid(name, "is a number, 0 or more")
+        raise invalid(name, "takes a number, 0 or more")
     return plan.but(count=min(int(text), MOST))
 
 
@@ -168,9 +168,9 @@ def _sort(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
         try:
             kind = Kind(params.parameter(setting, plan.types, code).type)
         except HieError as error:
-            raise invalid("_sort", f"{code} is not known here") from error
+            raise invalid("_sort", f"names {code}, which is not known for these types") from error
         if kind in (Kind.COMPOSITE, Kind.SPECIAL) or code in ("_text", "_content"):
-            raise invalid("_sort", f"{code} has no order")
+            raise invalid("_sort", f"names {code}, which has no order")
         keys += sort_keys(setting.definitions, plan.types, SortKey(code, kind, part.startswith("-")))
     return plan.but(sort=(*plan.sort, *keys))
 
@@ -183,20 +183,20 @@ def _total(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     try:
         return plan.but(total=Total(text))
     except ValueError as error:
-        raise invalid(name, "is none, estimate or accurate") from error
+        raise invalid(name, "takes none, estimate or accurate") from error
 
 
 def _summary(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     try:
         return plan.but(summary=Summary(text))
     except ValueError as error:
-        raise invalid(name, "is true, text, data, count or false") from error
+        raise invalid(name, "takes true, text, data, count or false") from error
 
 
 def _elements(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     named = [part for part in text.split(",") if part]
     if not named:
-        raise invalid(name, "names elements")
+        raise invalid(name, "takes names of elements with commas")
     return plan.but(elements=(*plan.elements, *named))
 
 
@@ -206,13 +206,15 @@ def _cursor(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 def _explain(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if text not in ("true", "false"):
-        raise invalid(name, "is true or false")
+        raise invalid(name, "takes true or false")
     return plan.but(explain=text == "true")
 
 
 def _list(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if any(part.startswith("$") for part in text.split(",")):
-        raise HieError(Category.NOT_SUPPORTED, "Search parameter _list: no functional lists.", expression=name)
+        raise HieError(
+            Category.NOT_SUPPORTED, "Search parameter _list takes ids of Lists, no functional ones.", expression=name
+        )
     named = tuple(part.removeprefix("List/") for part in text.split(",") if part)
     if not named:
         raise invalid(name, "has no value")
@@ -225,8 +227,8 @@ def _filter(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
 
 def _contained(setting: Setting, plan: Plan, name: str, text: str) -> Plan:
     if text != "false":
-        raise HieError(Category.NOT_SUPPORTED, f"Search parameter {name}: contained resources are not searched.",
-                       expression=name)  # fmt: skip
+        told = f"Search parameter {name} takes false: contained resources are not searched."
+        raise HieError(Category.NOT_SUPPORTED, told, expression=name)
     return plan
 
 

@@ -1,5 +1,7 @@
 """The command line says what is wrong and what to do next."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,11 +21,24 @@ def run(*words: str) -> tuple[int, str]:
     return result.exit_code, " ".join((result.output or "").split())
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "verify", "replay", "quarantine", "adapters", "check"])
-def test_every_command_has_help_in_both_languages(command: str) -> None:
-    code, text = run(command, "--help")
-    assert code == 0
-    assert any("\u4e00" <= char <= "\u9fff" for char in text)
+def commands(group: typer.core.TyperGroup) -> Iterator[typer.core.TyperCommand]:
+    for command in group.commands.values():
+        yield from commands(command) if isinstance(command, typer.core.TyperGroup) else (command,)
+
+
+def test_every_command_says_what_it_does_in_both_languages() -> None:
+    told = {one.name: one.help or "" for one in commands(typer.main.get_command(app))}
+    assert len(told) > 20
+    assert [name for name, text in told.items() if not re.match(r"[\u4e00-\u9fff]+ · [A-Z]", text)] == []
+
+
+def test_code_lists_that_cannot_be_kept_or_are_not_there_are_said_in_one_line(tmp_path: Path) -> None:
+    codes = tmp_path / "codes.csv"
+    codes.write_text("code,display\nA,One\n")
+    code, text = run("terminology", "load", str(codes), "--system", "urn:x", "--data", str(codes / "below"))
+    assert (code, "Not a directory" in text) == (2, True)
+    code, text = run("terminology", "remove", "urn:x", "--data", str(tmp_path))
+    assert (code, text) == (1, "urn:x 没有装载 · is not loaded; see: hie terminology list")
 
 
 def test_check_shows_findings_and_says_whether_it_would_be_stored() -> None:

@@ -1,5 +1,6 @@
 """URL -> plan: what is honoured, what is refused, and with which words."""
 
+import re
 from urllib.parse import parse_qsl
 
 import pytest
@@ -209,6 +210,7 @@ def test_what_is_refused(kind: str | None, query: str, expression: str) -> None:
     with pytest.raises(HieError) as caught:
         parse(kind, query)
     assert (caught.value.category, caught.value.expression) == (Category.INVALID, expression)
+    assert re.search(r"Search parameter \S+ (takes|has|is|names|goes|lacks) ", caught.value.message)
 
 
 def test_messages_have_no_values() -> None:

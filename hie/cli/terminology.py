@@ -1,21 +1,16 @@
 """`hie terminology load | names | list | remove`: the large code systems of a server."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from hie.base.errors import HieError
+from hie.cli.terminal import ConfigFile, attempt, console, operating
 
-terminology = typer.Typer(help="术语 · Large code systems: load, list, remove.", no_args_is_help=True)
-console = Console()
+terminology = typer.Typer(help="术语 · Large code systems: load, name, list, remove.", no_args_is_help=True)
 
 Data = Annotated[Path | None, typer.Option(help="Directory with terminology.sqlite. Default: data")]
-ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; each is also HIE_<NAME>")]
 Url = Annotated[str, typer.Option("--system", help="Canonical URL of the code system, as in Coding.system")]
 Format = Annotated[str, typer.Option("--format", help="csv, icd10 (hierarchy from the codes) or loinc (Loinc.csv)")]
 Column = Annotated[
@@ -47,22 +42,20 @@ def load(
     from hie.terminology.loading import Source
     from hie.terminology.loading import load as run
 
-    named = tuple((what, given) for what, _, given in (one.partition("=") for one in column or ()))
-    source = Source(file, system, format, version, name or _name(file), title, language, value_set, named)
+    source = Source(file, system, format, version, name or _name(file), title, language, value_set, _columns(column))
     columns = (
         TextColumn("{task.description:10}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
     )
-    with _situations(), Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console) as bar:
         tasks = {phase: bar.add_task(phase, total=None) for phase in ("reading", "hierarchy", "index")}
-        report = run(
-            _file(data, config),
-            source,
-            datetime.now(UTC),
-            lambda phase, done, total: bar.update(tasks[phase], completed=done, total=total),
-        )
+
+        def show(phase: str, done: int, total: int | None) -> None:
+            bar.update(tasks[phase], completed=done, total=total)
+
+        report = attempt(run, _file(data, config), source, datetime.now(UTC), show)
         for task in tasks.values():
             bar.update(task, total=1, completed=1)
     if report.unchanged:
@@ -94,12 +87,13 @@ def names(
     from hie.terminology.loading import Source
     from hie.terminology.naming import add_names
 
-    named = tuple((what, given) for what, _, given in (one.partition("=") for one in column or ()))
-    source = Source(file, system, format, version, language=language, columns=named)
-    with _situations(), console.status("naming") as status:
-        done = add_names(
-            _file(data, config), source, lambda phase, at, total: status.update(f"naming: {at * 100 // max(total, 1)}%")
-        )
+    source = Source(file, system, format, version, language=language, columns=_columns(column))
+    with console.status("naming") as status:
+
+        def show(phase: str, at: int, total: int) -> None:
+            status.update(f"naming: {at * 100 // max(total, 1)}%")
+
+        done = attempt(add_names, _file(data, config), source, show)
     console.print(f"[green]✓[/green] {done.concepts} codes of {system} named in {language}")
     if done.unknown:
         console.print(f"[yellow]{done.unknown} codes that the code system does not have[/yellow]")
@@ -114,7 +108,7 @@ def list_systems(data: Data = None, config: ConfigFile = None) -> None:
 
     table = Table("system", "version", "name", "codes", "hierarchy", "format", "file", "loaded")
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
-    stored = CodeFile(_file(data, config)).systems()
+    stored = attempt(CodeFile(_file(data, config)).systems)
     for one in stored:
         info = one.info
         shape = "是 yes" if info.hierarchical else ""
@@ -134,26 +128,18 @@ def remove(
     """移除编码体系 · Take a code system away. Exit code 1 when it is not there."""
     from hie.terminology.loading import remove as run
 
-    with _situations():
-        removed = run(_file(data, config), system, version)
+    removed = attempt(run, _file(data, config), system, version)
     console.print(f"{removed} removed" if removed else f"{system} 没有装载 · is not loaded; see: hie terminology list")
     raise typer.Exit(0 if removed else 1)
 
 
-@contextmanager
-def _situations() -> Iterator[None]:
-    """A situation becomes one clear line and exit code 2."""
-    try:
-        yield
-    except HieError as error:
-        Console(stderr=True).print(error.message, style="red", markup=False)
-        raise typer.Exit(2) from None
-
-
 def _file(data: Path | None, config: Path | None) -> Path:
-    from hie.config import load_config
+    return operating(data, None, config).terminology_path
 
-    return load_config({"data": data}, file=config).terminology_path
+
+def _columns(given: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """`--column code=YPBM` as pairs."""
+    return tuple((what, name) for what, _, name in (one.partition("=") for one in given or ()))
 
 
 def _name(file: Path) -> str:
