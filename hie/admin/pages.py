@@ -26,6 +26,7 @@ from hie.feeds.problem import problem
 from hie.pipeline.feed import titles
 from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
+from hie.quality.score import Fault
 from hie.store.port import Store
 
 PACKAGES = ("hie.admin", "hie.browse")
@@ -60,7 +61,7 @@ class Pages:
         """The matrix of institutions and dimensions, trends, the worst faults."""
         found = await self._board(request)
         known = institutions(self._feeds)
-        faults = [await self._shown(fault, found) for fault in found.faults[:SHOWN_FAULTS]]
+        faults = [await self._shown(fault) for fault in found.faults[:SHOWN_FAULTS]]
         days = found.asked.days
         named = [
             (name, values_of([score for score in found.by_feed if score.feed == name], found.asked.dimension))
@@ -101,13 +102,7 @@ class Pages:
 
     async def static(self, request: Request) -> Response:
         """One of our own files."""
-        asset = self._render.assets.get(request.path_params["name"])
-        if asset is None:
-            return await self.missing(request, LookupError())
-        fresh = request.query_params.get("v") == asset.digest
-        cache = "public, max-age=31536000, immutable" if fresh else "no-cache"
-        headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Content-Type": asset.content_type}
-        return Response(asset.body, headers=headers)
+        return self._render.asset(request)
 
     async def trouble(self, request: Request, error: HieError) -> Response:
         """The answer for a situation: a page for people, a problem for programs."""
@@ -122,7 +117,7 @@ class Pages:
     async def _board(self, request: Request) -> Board:
         return await board(self._store, self._feeds, read_query(request.query_params, self._feeds, self._clock))
 
-    async def _shown(self, fault: Any, found: Board) -> dict[str, Any]:
+    async def _shown(self, fault: Fault) -> dict[str, Any]:
         zh, en = words_of(self._feeds, fault.feed, fault.code, fault.rule)
         cause = Cause(fault.severity.value, fault.code, fault.rule, fault.path)
         return {

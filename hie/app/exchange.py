@@ -53,7 +53,7 @@ from hie.pipeline.retry import try_again
 from hie.pipeline.silence import watch
 from hie.pipeline.workers import Workers, prepare_here
 from hie.pipeline.writing import region_tag
-from hie.plugin import Adapter
+from hie.plugin import Adapter, Organisation
 from hie.search.extract import Extractors
 from hie.store.copy import unfinished
 from hie.store.port import Store, Transaction
@@ -284,7 +284,7 @@ async def _home() -> RedirectResponse:
     return RedirectResponse("/browse/")
 
 
-def organisation_resource(region: str, organisation: Any) -> dict[str, Any]:
+def organisation_resource(region: str, organisation: Organisation) -> dict[str, Any]:
     """The Organization of a registered institution."""
     reference = organisation_reference(region, organisation.uscc)
     return {

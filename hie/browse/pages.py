@@ -165,19 +165,7 @@ class Pages:
             raise HieError(Category.NOT_FOUND, "no such entry in this record")
         values = await self._detail(source, chart, resource, event, events)
         origin = await provenance(source, chart, resource)
-        template = "_detail.html" if request.query_params.get("part") else "detail.html"
-        return self._page(
-            request,
-            template,
-            chart=chart,
-            person=chart.person,
-            age=self._age(chart.person),
-            event=event,
-            files=files(resource),
-            origin=origin,
-            root=f"record/{chart.person.id}",
-            **values,
-        )
+        return self._opened(request, "detail.html", chart, event=event, files=files(resource), origin=origin, **values)
 
     async def trend(self, request: Request) -> Response:
         """The values of one analyte as a chart and as a table; `page` asks for earlier ones of a long series."""
@@ -188,32 +176,15 @@ class Pages:
             raise HieError(Category.NOT_FOUND, "no such indicator in this record")
         asked = request.query_params.get("page", "")
         leaved = leaf(found, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 9 else 1)
-        template = "_trend.html" if request.query_params.get("part") else "trend.html"
-        return self._page(
-            request,
-            template,
-            chart=chart,
-            person=chart.person,
-            age=self._age(chart.person),
-            series=leaved.series,
-            leaf=leaved,
-            drawing=draw(leaved.series),
-            root=f"record/{chart.person.id}",
+        return self._opened(
+            request, "trend.html", chart, series=leaved.series, leaf=leaved, drawing=draw(leaved.series)
         )
 
     async def identity(self, request: Request) -> Response:
         """Numbers of a person in full; a POST, so that every look at them is a request of its own."""
         source = await self._sources.of(request)
         chart = await source.chart(request.path_params["person"])
-        template = "_identity.html" if request.query_params.get("part") else "identity.html"
-        return self._page(
-            request,
-            template,
-            chart=chart,
-            person=chart.person,
-            age=self._age(chart.person),
-            root=f"record/{chart.person.id}",
-        )
+        return self._opened(request, "identity.html", chart)
 
     async def original(self, request: Request) -> Response:
         """The verbatim document, as a download and nothing else."""
@@ -237,13 +208,7 @@ class Pages:
 
     async def static(self, request: Request) -> Response:
         """One of our own files."""
-        asset = self._render.assets.get(request.path_params["name"])
-        if asset is None:
-            raise HieError(Category.NOT_FOUND, "no such file")
-        fresh = request.query_params.get("v") == asset.digest
-        cache = "public, max-age=31536000, immutable" if fresh else "no-cache"
-        headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Content-Type": asset.content_type}
-        return Response(asset.body, headers=headers)
+        return self._render.asset(request)
 
     async def trouble(self, request: Request, error: HieError) -> Response:
         """The page for a situation; it never repeats what was asked for."""
@@ -282,6 +247,14 @@ class Pages:
         if years is None:
             return None
         return ("banner.years", years) if years >= 3 else ("banner.months", months_old(person.birth_date, on))
+
+    def _opened(self, request: Request, template: str, chart: Chart, **values: Any) -> Response:
+        """What opens from a record: a page, or with `part` its inner part for the drawer."""
+        inner = "_" if request.query_params.get("part") else ""
+        person, root = chart.person, f"record/{chart.person.id}"
+        return self._page(
+            request, inner + template, chart=chart, person=person, age=self._age(person), root=root, **values
+        )
 
     def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         now = self._clock.now().astimezone(CHINA)

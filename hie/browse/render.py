@@ -14,6 +14,7 @@ from pypinyin import Style, lazy_pinyin
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from hie.base.errors import Category, HieError
 from hie.browse.dates import day, shown
 from hie.browse.medicine import dose_text
 from hie.browse.place import REGIONS
@@ -106,6 +107,16 @@ class Renderer:
             **values,
         )
         return HTMLResponse(body, status, headers=dict(HEADERS))
+
+    def asset(self, request: Request) -> Response:
+        """The static file that the path names, kept for a year under the URL with its hash; NOT_FOUND without one."""
+        found = self.assets.get(request.path_params["name"])
+        if found is None:
+            raise HieError(Category.NOT_FOUND, "There is no such file.")
+        fresh = request.query_params.get("v") == found.digest
+        cache = "public, max-age=31536000, immutable" if fresh else "no-cache"
+        headers = {"Cache-Control": cache, "X-Content-Type-Options": "nosniff", "Content-Type": found.content_type}
+        return Response(found.body, headers=headers)
 
     def _asset_url(self, request: Request) -> Callable[[str], str]:
         root = request.scope.get("root_path", "")

@@ -9,6 +9,10 @@ from hie.cli.terminal import ConfigFile, Data, StoreUrl, console, operating, per
 quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_args_is_help=True)
 
 
+Item = Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")]
+Part = Annotated[int | None, typer.Option(help="Only this part")]
+OnFeed = Annotated[str | None, typer.Option(help="Everything that waits on this feed")]
+ForCause = Annotated[str | None, typer.Option(help="Everything that waits for this finding code")]
 Label = Annotated[str | None, typer.Option(help="With --feed or --cause: only this message type or table")]
 Maps = Annotated[str | None, typer.Option(help="Only what was processed with this version of the maps")]
 
@@ -90,10 +94,10 @@ def quarantine_rehearse(
 
 @quarantine.command("release")
 def quarantine_release(
-    item: Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")] = None,
-    part: Annotated[int | None, typer.Option(help="Only this part")] = None,
-    feed: Annotated[str | None, typer.Option(help="Everything that waits on this feed")] = None,
-    cause: Annotated[str | None, typer.Option(help="Everything that waits for this finding code")] = None,
+    item: Item = None,
+    part: Part = None,
+    feed: OnFeed = None,
+    cause: ForCause = None,
     label: Label = None,
     maps: Maps = None,
     data: Data = None,
@@ -116,10 +120,10 @@ def quarantine_release(
 @quarantine.command("discard")
 def quarantine_discard(
     reason: Annotated[str, typer.Option(help="Why it will never be processed; kept in the audit")],
-    item: Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")] = None,
-    part: Annotated[int | None, typer.Option(help="Only this part")] = None,
-    feed: Annotated[str | None, typer.Option(help="Everything that waits on this feed")] = None,
-    cause: Annotated[str | None, typer.Option(help="Everything that waits for this finding code")] = None,
+    item: Item = None,
+    part: Part = None,
+    feed: OnFeed = None,
+    cause: ForCause = None,
     label: Label = None,
     maps: Maps = None,
     data: Data = None,

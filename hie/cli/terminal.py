@@ -41,12 +41,13 @@ def attempt(work: Callable[..., T], *given: Any) -> T:
     """Call a function; a situation becomes one clear line and exit code 2."""
     try:
         return work(*given)
-    except HieError as error:
-        complain(error.message)
-        raise typer.Exit(2) from None
-    except OSError as error:
-        complain(str(error))
-        raise typer.Exit(2) from None
+    except (HieError, OSError) as error:
+        raise _told(error) from None
+
+
+def _told(error: HieError | OSError) -> typer.Exit:
+    complain(error.message if isinstance(error, HieError) else str(error))
+    return typer.Exit(2)
 
 
 def complain(message: str) -> None:
@@ -60,11 +61,7 @@ def perform(work: Coroutine[Any, Any, T]) -> T:
         import uvloop
 
         return uvloop.run(work)
-    except HieError as error:
-        complain(error.message)
-        raise typer.Exit(2) from None
-    except OSError as error:
-        complain(str(error))
-        raise typer.Exit(2) from None
+    except (HieError, OSError) as error:
+        raise _told(error) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise typer.Exit(0) from None

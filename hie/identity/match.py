@@ -112,10 +112,9 @@ def match(records: Iterable[Demographics]) -> Match:
     reviews: set[Review] = set()
     for key in sorted({key for record in ordered for key in record.keys}, key=_rank):
         sharing = [record for record in ordered if key in record.keys]
-        for n, record in enumerate(sharing):
-            for other in sharing[:n]:
-                if groups[other.patient] is not groups[record.patient] and not _join(groups, record, other):
-                    reviews.add(review(record.patient, other.patient, conflict(record, other) or "person-conflict"))
+        for record, other in ((record, other) for n, record in enumerate(sharing) for other in sharing[:n]):
+            if groups[other.patient] is not groups[record.patient] and not _join(groups, record, other):
+                reviews.add(review(record.patient, other.patient, conflict(record, other) or "person-conflict"))
     persons = [
         Person(min((key for one in group for key in one.keys), key=_rank), tuple(sorted(one.patient for one in group)))
         for patient, group in groups.items()

@@ -30,12 +30,10 @@ def idle_types(fieldmaps: Iterable[FieldMap]) -> Iterator[Problem]:
             known.setdefault(source.file, set()).update(fieldmap.head.data["types"])
     for file, source in sources.items():
         for table in (table for group in (source.tables, source.children) for row in group.values() for table in row):
-            for key, value in table.data.items():
-                if key not in ("field", "event"):
-                    for name in _types({key: value}):
-                        if name not in known[file]:
-                            reason = f"no map with this table is for {name!r}{meant(name, known[file])}"
-                            yield table.problem(reason, key)
+            said = ((key, name) for key, value in table.data.items() for name in _types({key: value}))
+            for key, name in said:
+                if key not in ("field", "event") and name not in known[file]:
+                    yield table.problem(f"no map with this table is for {name!r}{meant(name, known[file])}", key)
 
 
 def _types(value: Any) -> Iterator[str]:

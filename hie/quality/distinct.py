@@ -1,5 +1,6 @@
 """Predicates about things that should be stated once, and people who should not be the same."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,15 +20,12 @@ def distinct(*, type: str, elements: Sequence[str]) -> DocumentTest:
     def test(about: About) -> bool:
         if len(about.of(type)) < 2:
             return True
-        seen: set[str] = set()
-        for one in about.of(type):
-            values = [read(one.resource) for read in readers]
-            if all(values):
-                text = repr((None if one.root else one.contribution.target, values))
-                if text in seen:
-                    return False
-                seen.add(text)
-        return True
+        stated = (
+            repr((None if one.root else one.contribution.target, values))
+            for one in about.of(type)
+            if all(values := [read(one.resource) for read in readers])
+        )
+        return max(Counter(stated).values(), default=1) == 1
 
     return test
 

@@ -9,7 +9,7 @@ from hie.browse.result import INTERPRETATION, result, results
 from hie.browse.value import range_text, value_text
 from hie.wire.safejson import ExactDecimal, loads
 
-HERE = Place("wujiang", "■", "12320509MBHE01015B", "吴江区第一人民医院")
+HERE = Place("wujiang", "12320509MBHE01015B", "吴江区第一人民医院")
 
 
 def of(text: str) -> dict[str, Any]:

@@ -32,6 +32,20 @@ def rows(value: Mapping[str, Any], name: str) -> Iterator[tuple[int, Mapping[str
             yield index, item
 
 
+def below(holder: Any, *names: str) -> Iterator[tuple[tuple[str | int, ...], Mapping[str, Any]]]:
+    """The objects that a path of members leads to, each with its pointer; an array on the way means all its items."""
+    if not isinstance(holder, dict):
+        return
+    if not names:
+        yield (), holder
+        return
+    first, *rest = names
+    value = holder.get(first)
+    steps = [((first, n), item) for n, item in enumerate(value)] if isinstance(value, list) else [((first,), value)]
+    for step, item in steps:
+        yield from (((*step, *pointer), found) for pointer, found in below(item, *rest))
+
+
 def search_parameter(resource: Mapping[str, Any], definitions: Definitions, options: Options) -> Iterator[Found]:
     """A SearchParameter: its expression can be read, and it agrees with the one it derives from."""
     expression = resource.get("expression")
@@ -59,27 +73,22 @@ def _readable(expression: str, pointer: tuple[str | int, ...]) -> Iterator[Found
 
 def capability_statement(resource: Mapping[str, Any], definitions: Definitions, options: Options) -> Iterator[Found]:
     """A CapabilityStatement: a parameter has the type of its definition."""
-    for i, rest in rows(resource, "rest"):
-        for j, kind in rows(rest, "resource"):
-            for k, row in rows(kind, "searchParam"):
-                definition = definitions.search_parameter(str(row.get("definition", "")).partition("|")[0])
-                if definition is not None and row.get("type") != definition.type:
-                    text = "The type is not that of the parameter's definition"
-                    where = ("rest", i, "resource", j, "searchParam", k)
-                    yield Found("error", "invalid", "capability-parameter", text, where)
+    for pointer, row in below(resource, "rest", "resource", "searchParam"):
+        definition = definitions.search_parameter(str(row.get("definition", "")).partition("|")[0])
+        if definition is not None and row.get("type") != definition.type:
+            text = "The type is not that of the parameter's definition"
+            yield Found("error", "invalid", "capability-parameter", text, pointer)
 
 
 def structure_definition(resource: Mapping[str, Any], definitions: Definitions, options: Options) -> Iterator[Found]:
     """A StructureDefinition: the profiles on a type are for that type."""
     for part in ("differential", "snapshot"):
-        view = resource.get(part)
-        for i, element in rows(view, "element") if isinstance(view, dict) else ():
-            for j, kind in rows(element, "type"):
-                urls = kind.get("profile")
-                for k, url in enumerate(urls if isinstance(urls, list) else ()):
-                    if not _profile_fits(str(kind.get("code")), str(url), definitions):
-                        where = (part, "element", i, "type", j, "profile", k)
-                        yield Found("error", "invalid", "profile-type", "The profile is for another type", where)
+        for pointer, kind in below(resource, part, "element", "type"):
+            urls = kind.get("profile")
+            for n, url in enumerate(urls if isinstance(urls, list) else ()):
+                if not _profile_fits(str(kind.get("code")), str(url), definitions):
+                    where = (*pointer, "profile", n)
+                    yield Found("error", "invalid", "profile-type", "The profile is for another type", where)
 
 
 def _profile_fits(code: str, url: str, definitions: Definitions) -> bool:
@@ -93,23 +102,15 @@ def _profile_fits(code: str, url: str, definitions: Definitions) -> bool:
 def value_set(resource: Mapping[str, Any], definitions: Definitions, options: Options) -> Iterator[Found]:
     """A ValueSet: expressions for parameters are FHIRPath that can be read, over declared parameters."""
     declared = {str(name) for name in _parameters(resource)}
-    compose = resource.get("compose")
-    for i, include in rows(compose, "include") if isinstance(compose, dict) else ():
-        for j, row in rows(include, "filter"):
-            holder = row.get("_value")
-            for k, extension in rows(holder, "extension") if isinstance(holder, dict) else ():
-                expression = extension.get("valueExpression")
-                if isinstance(expression, dict):
-                    where = ("compose", "include", i, "filter", j, "_value", "extension", k, "valueExpression")
-                    yield from _filter_expression(expression, declared, where)
+    for pointer, found in below(resource, "compose", "include", "filter", "_value", "extension", "valueExpression"):
+        yield from _filter_expression(found, declared, pointer)
 
 
 def _parameters(resource: Mapping[str, Any]) -> Iterator[Any]:
     for _, extension in rows(resource, "extension"):
         if str(extension.get("url", "")).endswith("/valueset-parameter"):
-            for _, part in rows(extension, "extension"):
-                if part.get("url") == "name":
-                    yield part.get("valueCode", part.get("valueString"))
+            parts = (part for _, part in rows(extension, "extension") if part.get("url") == "name")
+            yield from (part.get("valueCode", part.get("valueString")) for part in parts)
 
 
 def _filter_expression(

@@ -177,12 +177,7 @@ class Compiler(Probing):
             return None
         join = f"CROSS JOIN reference x ON {params.text} AND x.target = i.resource"
         return [
-            Arm(
-                Sql(
-                    f"SELECT x.resource AS resource FROM ({arm.sql.text}) i {join}",
-                    arm.sql.values + params.values,
-                )
-            )
+            Arm(Sql(f"SELECT x.resource AS resource FROM ({arm.sql.text}) i {join}", arm.sql.values + params.values))
             for arm in (checked(arm, targets) for arm in found)
         ]
 
@@ -193,16 +188,11 @@ class Compiler(Probing):
         if found is None:
             return None
         join = f"CROSS JOIN reference x ON x.resource = i.resource AND {params.text}"
-        return [
-            Arm(
-                Sql(
-                    f"SELECT x.target AS resource FROM ({arm.sql.text}) i {join}",
-                    arm.sql.values + params.values,
-                ),
-                live=False,
-            )
+        made = (
+            Sql(f"SELECT x.target AS resource FROM ({arm.sql.text}) i {join}", arm.sql.values + params.values)
             for arm in (checked(arm, sources) for arm in found)
-        ]
+        )
+        return [Arm(sql, live=False) for sql in made]
 
     # -- choosing what drives ------------------------------------------------------------------------------------
 
