@@ -127,7 +127,8 @@ class QuarantinePages:
             ended = await self._operator().discard_group(ground, form.get("reason", ""))
         else:
             raise HieError(Category.NOT_FOUND, "There is no such act.")
-        return _next(request, "quarantine", request.path_params["act"], sum(ended.values()) - ended.get(FAILED, 0))
+        failed = ended.get(FAILED, 0)
+        return _next(request, "quarantine", request.path_params["act"], sum(ended.values()) - failed, failed)
 
     async def reload(self, request: Request) -> Response:
         """Put the tables on disk in force."""
@@ -219,12 +220,15 @@ def _pretty(draft: list[Any]) -> str:
     return "\n".join(dumps(one).decode() for one in draft)
 
 
-def _done(request: Request) -> tuple[str, str] | None:
-    """What the act before this page did: the key of its words, and how many."""
+def _done(request: Request) -> list[tuple[str, str]]:
+    """What the act before this page did, and at what it failed: the key of the words, and how many."""
     act = request.query_params.get("done", "")
-    n = request.query_params.get("n", "")
-    return (f"q.done-{act}", n) if act in (*ACTS, "reload") and n.isdecimal() else None
+    n, failed = (request.query_params.get(name, "") for name in ("n", "failed"))
+    if act not in (*ACTS, "reload") or not n.isdecimal():
+        return []
+    return [(f"q.done-{act}", n), *([("q.done-failed", failed)] if failed.isdecimal() else [])]
 
 
-def _next(request: Request, path: str, act: str, n: int) -> Response:
-    return RedirectResponse(link_maker(request)(path, done=act, n=str(n)), 303, headers=dict(HEADERS))
+def _next(request: Request, path: str, act: str, n: int, failed: int = 0) -> Response:
+    url = link_maker(request)(path, done=act, n=str(n), failed=str(failed or ""))
+    return RedirectResponse(url, 303, headers=dict(HEADERS))

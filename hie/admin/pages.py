@@ -1,7 +1,7 @@
 """The pages of operators, mounted at `/quality`: scores, trends and the worst faults as page, JSON and CSV, and the
 quarantine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from hie.base.errors import HieError
 from hie.base.tally import Cause
 from hie.browse.render import Renderer
 from hie.browse.words import LANGUAGES, Words
-from hie.feeds.problem import problem
+from hie.feeds.problem import OUR_FAILURE, problem
 from hie.pipeline.feed import titles
 from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
@@ -31,6 +31,13 @@ from hie.store.port import Store
 
 PACKAGES = ("hie.admin", "hie.browse")
 SHOWN_FAULTS = 10
+TROUBLES: Mapping[int, str] = {
+    **dict.fromkeys((400, 413, 422), "asked"),
+    **dict.fromkeys((401, 403), "forbidden"),
+    404: "missing",
+    **dict.fromkeys((409, 503), "busy"),
+}
+"""Status -> which words tell what to do about it; `failed` for all others."""
 
 
 def quality_app(store: Store, feeds: Feeds, clock: Clock, operator: Callable[[], Operator]) -> ASGIApp:
@@ -44,7 +51,7 @@ def quality_app(store: Store, feeds: Feeds, clock: Clock, operator: Callable[[],
         Route("/static/{name}", pages.static, methods=["GET"]),
         *quarantine.routes(),
     ]
-    handlers: Any = {HieError: pages.trouble, 404: pages.missing, 405: pages.missing}
+    handlers: Any = {HieError: pages.trouble, 404: pages.missing, 405: pages.missing, Exception: pages.broken}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
@@ -108,11 +115,18 @@ class Pages:
         """The answer for a situation: a page for people, a problem for programs."""
         if request.url.path.endswith(("/scores", ".csv")):
             return problem(error)
-        return self.page(request, "quality-trouble.html", error.response.status, message=error.message)
+        status = error.response.status
+        return self.page(
+            request, "quality-trouble.html", status, kind=TROUBLES.get(status, "failed"), message=error.message
+        )
 
     async def missing(self, request: Request, error: Exception) -> Response:
         """The page for an address that does not exist."""
-        return self.page(request, "quality-trouble.html", 404, message="")
+        return self.page(request, "quality-trouble.html", 404, kind="missing", message="")
+
+    async def broken(self, request: Request, error: Exception) -> Response:
+        """The answer for a failure of ours."""
+        return await self.trouble(request, OUR_FAILURE)
 
     async def _board(self, request: Request) -> Board:
         return await board(self._store, self._feeds, read_query(request.query_params, self._feeds, self._clock))

@@ -1,15 +1,18 @@
 """The FHIR API, wired the same way in the process that writes and in those that read."""
 
+from collections.abc import MutableMapping
 from functools import partial
 from typing import Any
 
 from hie.api.app import FhirApp, fhir_app
+from hie.api.faults import log_place
 from hie.api.searchparameters import SearchParameters
 from hie.api.settings import FhirSettings
 from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.config import Config
 from hie.feeds.http import HttpFeeds
+from hie.feeds.problem import OUR_FAILURE, problem
 from hie.fhir.definitions import Definitions
 from hie.fhir.validate import OURS, our_profiles
 from hie.front.passing import App, Receive, Scope, Send
@@ -69,12 +72,27 @@ class Front:
         """Serve one request."""
         path = scope.get("path", "")
         if path != "/fhir" and not path.startswith("/fhir/"):
-            if self._doors is not None and self._doors.takes(scope):
-                await self._doors(scope, receive, send)
-            else:
-                await self._others(scope, receive, send)
+            await self._beside_fhir(scope, receive, send)
             return
         scope["root_path"] = f"{scope.get('root_path', '')}/fhir"
         if path == "/fhir":
             scope["path"] = "/fhir/"
         await self._fhir(scope, receive, send)
+
+    async def _beside_fhir(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A door, a page or an admin route. What fails unexpectedly is logged by its place, as in the FHIR API: its
+        message could hold what a patient sent, and the server would log it with all that it stands in."""
+        begun = False
+
+        async def begin(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        app = self._doors if self._doors is not None and self._doors.takes(scope) else self._others
+        try:
+            await app(scope, receive, begin)
+        except Exception as error:
+            log_place(error)
+            if not begun:
+                await problem(OUR_FAILURE)(scope, receive, send)

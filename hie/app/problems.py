@@ -8,20 +8,25 @@ from starlette.responses import Response
 
 from hie.app.maps import UnfitTables
 from hie.base.errors import Category, HieError
-from hie.feeds.problem import problem
+from hie.feeds.problem import OUR_FAILURE, problem
 
 
 def answer_problems(app: FastAPI) -> None:
     """Let `app` answer so: situations, addresses and methods that nothing serves, bodies and parameters of a wrong
-    shape. `/fhir`, `/browse` and the pages of `/quality` have forms of their own."""
+    shape, failures of ours. `/fhir`, `/browse` and the pages of `/quality` have forms of their own."""
     app.add_exception_handler(HieError, _situation)
     app.add_exception_handler(HTTPException, _unserved)
     app.add_exception_handler(RequestValidationError, _misshapen)
+    app.add_exception_handler(Exception, _failed)
 
 
 async def _situation(_: Request, error: Exception) -> Response:
     assert isinstance(error, HieError)
     return problem(error, {"problems": list(error.problems)} if isinstance(error, UnfitTables) else {})
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    return problem(OUR_FAILURE)
 
 
 async def _unserved(_: Request, error: Exception) -> Response:

@@ -6,9 +6,10 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from hie.base.errors import RESPONSES, HieError
+from hie.base.errors import RESPONSES, Category, HieError
 
 MEDIA_TYPE = "application/problem+json"
+OUR_FAILURE = HieError(Category.INTERNAL, "The exchange failed; its log says where.")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
