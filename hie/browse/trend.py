@@ -118,12 +118,19 @@ def all_series(results: Iterable[Result]) -> dict[str, Series]:
     return {key: _series(key, group) for key, group in groups.items() if key}
 
 
-def key_series(series: Mapping[str, Series], limit: int = 12) -> list[Series]:
+WIDTH, HEIGHT = 640, 240
+"""Pixels of a chart."""
+
+MOST_INDICATORS = 12
+"""How many indicators a summary shows."""
+
+
+def key_series(series: Mapping[str, Series]) -> list[Series]:
     """The indicators of the summary: the key analytes that exist, then the most frequent others with numbers."""
     chosen = [series[key] for key in KEY_ANALYTES if key in series]
     others = [s for k, s in series.items() if k not in KEY_ANALYTES and len(s.drawn) > 1]
     others.sort(key=lambda s: (-len(s.points), s.key))
-    return (chosen + others)[:limit]
+    return (chosen + others)[:MOST_INDICATORS]
 
 
 def _series(key: str, group: Sequence[Result]) -> Series:
@@ -181,7 +188,7 @@ class Drawing:
     x_labels: tuple[tuple[float, str], ...]
 
 
-def draw(series: Series, width: int = 640, height: int = 240) -> Drawing:
+def draw(series: Series) -> Drawing:
     """Place a series on a chart; x is the order in time, evenly spaced, so gaps stay readable."""
     points = series.drawn
     values = [float(p.y) for p in points if p.y is not None]
@@ -189,7 +196,7 @@ def draw(series: Series, width: int = 640, height: int = 240) -> Drawing:
     low, high = min([*values, *edges], default=0.0), max([*values, *edges], default=1.0)
     pad = (high - low) * 0.08 or 1.0
     low, high = low - pad, high + pad
-    left, top, right, bottom = 56.0, 10.0, width - 14.0, height - 28.0
+    left, top, right, bottom = 56.0, 10.0, WIDTH - 14.0, HEIGHT - 28.0
     step = (right - left - 24) / max(1, len(values) - 1)
 
     def y(value: float) -> float:
@@ -211,8 +218,8 @@ def draw(series: Series, width: int = 640, height: int = 240) -> Drawing:
     ticks = [low + pad, (low + high) / 2, high - pad]
     every = max(1, len(marks) // 6)
     return Drawing(
-        width,
-        height,
+        WIDTH,
+        HEIGHT,
         marks,
         " ".join(f"{m.x},{m.y}" for m in marks),
         tuple(bands),

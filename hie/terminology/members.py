@@ -35,8 +35,8 @@ class Member:
 class Steps:
     """Counts concepts that are looked at, and the parts they are compared with."""
 
-    def __init__(self, most: int = MOST_STEPS, checks: int = MOST_CHECKS) -> None:
-        self._left = most
+    def __init__(self, checks: int = MOST_CHECKS) -> None:
+        self._left = MOST_STEPS
         self._checks = checks
 
     def take(self) -> None:

@@ -24,9 +24,3 @@ def test_every_failing_has_a_test_that_exists() -> None:
         assert cited, row
         for file, name in cited:
             assert name in names(ROOT / file), f"{file}::{name}"
-
-
-def test_links_lead_to_pages() -> None:
-    for page in (ROOT / "docs" / "feeds").glob("*.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"

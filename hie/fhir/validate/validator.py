@@ -106,9 +106,7 @@ class Validator:
             walk.log.report("fatal", "too-costly", "too-deep", "The resource is nested too deeply", place)
         return walk.log.issues if raw is None else with_positions(walk.log.issues, raw, self._tools.definitions, within)
 
-    def validate_text(
-        self, raw: bytes, *, profiles: Sequence[str] = (), base_only: bool = False, options: Options | None = None
-    ) -> list[Issue]:
+    def validate_text(self, raw: bytes, *, profiles: Sequence[str] = (), options: Options | None = None) -> list[Issue]:
         """Like `validate`, from the JSON or XML text itself; text that cannot be read is a fatal issue."""
         try:
             is_xml = raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
@@ -116,7 +114,7 @@ class Validator:
         except HieError as error:
             issue = text_issue(error, raw, self._tools.definitions)
             return [replace(issue, severity="fatal", code="structure", rule="text")]
-        return self.validate(resource, profiles=profiles, base_only=base_only, raw=raw, options=options)
+        return self.validate(resource, profiles=profiles, raw=raw, options=options)
 
 
 def load_validator(definitions: Definitions, terms: Terms) -> Validator:
