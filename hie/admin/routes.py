@@ -47,7 +47,7 @@ class OneGround(BaseModel):
 
     @property
     def ground(self) -> Ground:
-        """As a value."""
+        """The group that is meant."""
         return Ground(self.feed, self.label, self.cause, self.rule, self.maps)
 
 

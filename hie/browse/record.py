@@ -109,7 +109,7 @@ class Digest:
 
 
 def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
-    """The digest of a chart."""
+    """The digest of a chart as it is `now`; `events` is its timeline."""
     pairs = chart.once(valid_results)
     series = chart.once(series_of)
     drugs = drugs_of(chart, now)

@@ -27,6 +27,9 @@ log = logging.getLogger("hie.pipeline")
 PAGE = 200
 """Raw items read at a time."""
 
+SHORTEST_ID = 6
+"""How many characters of the id of an item name it at the least."""
+
 FAILED = "failed"
 """How an act ended at which the exchange failed; the item is as it was."""
 
@@ -80,15 +83,22 @@ class Operator:
         return await held(self._store, wanted)
 
     async def item(self, item: str) -> Row:
-        """The row of an item; raises NOT_FOUND. A prefix of the id that fits only one item is enough."""
+        """The row of an item; raises NOT_FOUND. The first characters of the id, 6 or more, are enough where they fit
+        one item only; raises INVALID where they fit several."""
         row = await self._store.get(RAW_ITEM, item)
-        if row is None and len(item) >= 6:
-            rows = await self._store.select(RAW_ITEM, {"id": Above(item)}, limit=2)
-            fitting = [r for r in rows if str(r["id"]).startswith(item)]
-            row = fitting[0] if len(fitting) == 1 else None
-        if row is None:
+        if row is not None:
+            return row
+        if len(item) < SHORTEST_ID:
+            raise HieError(
+                Category.NOT_FOUND, f"There is no raw item with this id: give {SHORTEST_ID} characters of it."
+            )
+        rows = await self._store.select(RAW_ITEM, {"id": Above(item)}, order=("id",), limit=2)
+        fitting = [row for row in rows if str(row["id"]).startswith(item)]
+        if not fitting:
             raise HieError(Category.NOT_FOUND, "There is no raw item with this id.")
-        return row
+        if len(fitting) > 1:
+            raise HieError(Category.INVALID, "More than one raw item has an id that begins so: give more of it.")
+        return fitting[0]
 
     async def release(self, item: str, part: int | None = None) -> str:
         """Process a quarantined item, or one part of it, in spite of its quarantine findings; returns the new state.

@@ -139,6 +139,10 @@ async def test_verify_finds_a_changed_byte_and_a_lost_item(world: World) -> None
 async def test_an_item_is_found_by_a_prefix_of_its_id(world: World) -> None:
     answer = await world.send(patient("1"))
     assert (await world.operator.item(answer["id"][:8]))["id"] == answer["id"]
-    with pytest.raises(HieError):
-        await world.operator.item("00000000")
+    other = {**await world.operator.item(answer["id"]), "id": answer["id"][:-1] + "x"}
+    await world.store.write(lambda tx: tx.insert(RAW_ITEM, other))
+    assert (await world.operator.item(answer["id"]))["id"] == answer["id"]
+    for given, told in (("00000000", "no raw item"), (answer["id"][:5], "give 6"), (answer["id"][:8], "More than one")):
+        with pytest.raises(HieError, match=told):
+            await world.operator.item(given)
     assert key("Patient", "1").reference in answer["resources"]
