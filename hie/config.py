@@ -14,6 +14,8 @@ from typing import Any
 
 from hie.base.errors import Category, HieError
 
+_MOST_PORT = 65535
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -31,7 +33,7 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("host", str, "127.0.0.1", "Address of the HTTP server. Anything but loopback needs authentication."),
-    Setting("port", int, 8080, "Port of the HTTP server; 0 takes a free one.", most=65535),
+    Setting("port", int, 8080, "Port of the HTTP server; 0 takes a free one.", most=_MOST_PORT),
     Setting("data", str, "data", "Directory for the database and the drop folders."),
     Setting("store", str, "", "Store: sqlite:///PATH or mongodb://... Default: hie.sqlite in the data directory."),
     Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
@@ -40,9 +42,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("cors_origins", str, "", "Web origins whose pages may call the FHIR API, with commas; * is any."),
     Setting("mappings", str, "", "Folder of field maps, code maps and rules to work by instead of the shipped ones."),
     Setting(
-        "mllp_port", int, 2575, "Port of the MLLP server; 0 takes a free one, -1 starts none.", least=-1, most=65535
+        "mllp_port",
+        int,
+        2575,
+        "MLLP port of the feed that `mllp_ports` does not name; 0 takes a free one, -1 starts none.",
+        least=-1,
+        most=_MOST_PORT,
     ),
-    Setting("mllp_connections", int, 256, "MLLP connections at the same time.", least=1),
+    Setting("mllp_ports", str, "", "MLLP ports of further feeds: kunshan-hl7v2=2576, with commas."),
+    Setting("mllp_connections", int, 256, "Connections at the same time, on each MLLP port.", least=1),
     Setting("mllp_frame_seconds", float, 60.0, "How long one MLLP frame may take to arrive."),
     Setting("max_body", int, 16 * 1024 * 1024, "Largest item or request body in bytes.", least=1),
     Setting("workers", int, 2, "Processes that parse, map and settle items: none can stop the server. 0: none."),
@@ -89,6 +97,7 @@ class Config:
     cors_origins: str
     mappings: str
     mllp_port: int
+    mllp_ports: str
     mllp_connections: int
     mllp_frame_seconds: float
     max_body: int
@@ -105,6 +114,17 @@ class Config:
     def store_path(self) -> Path | None:
         """The SQLite file that `store` names, None for a MongoDB; raises NOT_SUPPORTED for a URL of another kind."""
         return sqlite_path(self.store) if self.store else self.data / "hie.sqlite"
+
+    @property
+    def mllp_feed_ports(self) -> dict[str, int]:
+        """Feed -> port, as `mllp_ports` has them; raises INVALID when it is written in another way."""
+        found: dict[str, int] = {}
+        for part in filter(None, (part.strip() for part in self.mllp_ports.split(","))):
+            feed, equals, port = (text.strip() for text in part.partition("="))
+            if not (feed and equals and port.isdecimal() and int(port) <= _MOST_PORT) or feed in found:
+                raise HieError(Category.INVALID, f"Setting 'mllp_ports' must be FEED=PORT, …, one of each: {part!r}.")
+            found[feed] = int(port)
+        return found
 
     @property
     def mappings_path(self) -> Path | None:
@@ -153,7 +173,9 @@ def load_config(
         values[setting.name] = _typed(setting, value)
     values["data"] = Path(values["data"])
     _check_host(values["host"])
-    return Config(**{f.name: values[f.name] for f in fields(Config)})
+    config = Config(**{f.name: values[f.name] for f in fields(Config)})
+    _ = config.mllp_feed_ports
+    return config
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -79,8 +79,9 @@ class Feed:
     """One stream of items with one set of keys (common rules §1).
 
     `id` names it everywhere; `dialect` selects parser and answer (`hl7v2`, `cda`, `rows`, `fhir`); `doors` maps each
-    HTTP path name `POST /feeds/<door>` to its content type; `mllp` and `drop` say whether those transports
-    serve it too; `orphans` that parts may come before the parents they hang on, and then wait for them.
+    HTTP path name `POST /feeds/<door>` to its content type, one of them with the name of the feed; `mllp` and `drop`
+    say whether those transports serve it too (over MLLP on a port of its own: setting `mllp_ports`); `orphans` that
+    parts may come before the parents they hang on, and then wait for them. Raises INVALID without that door.
     """
 
     id: str
@@ -90,6 +91,12 @@ class Feed:
     mllp: bool = False
     drop: bool = False
     orphans: bool = False
+
+    def __post_init__(self) -> None:
+        if self.id not in self.doors:
+            raise HieError(
+                Category.INVALID, f"feed {self.id!r} needs a door of its own name in 'doors', which has none"
+            )
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
 from hie.app.maps import Maps
+from hie.app.mllp import MllpPorts
 from hie.app.problems import answer_problems
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
@@ -38,14 +39,13 @@ from hie.browse.render import warm
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import HttpFeeds
-from hie.feeds.limits import DropLimits, MllpLimits
-from hie.feeds.mllp import MllpServer
+from hie.feeds.limits import DropLimits
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime, titles
-from hie.pipeline.ingest import Ingest, failure
+from hie.pipeline.ingest import Ingest
 from hie.pipeline.metrics import metrics_text
 from hie.pipeline.operate import Operator
 from hie.pipeline.persons import linked
@@ -99,7 +99,7 @@ class Exchange:
         self._tasks: list[asyncio.Task[None]] = []
         self._process = str(uuid4())
         self._ready = False
-        self.mllp = self._mllp_server()
+        self.mllp = MllpPorts(self.ingest, config)
         self.drops = self._drop_folders()
         self.web = self._web()
 
@@ -115,16 +115,11 @@ class Exchange:
         await self._terminology.ship(shipped_resources(tables.maps.codes.values()))
 
     async def start(self) -> None:
-        """Make what must be there, listen, and begin the background work.
-
-        Raises CONFLICT when more than one feed is to be served over MLLP: there is one port, and a frame names no feed.
-        """
-        self._only_one_on_mllp()
+        """Make what must be there, listen, and begin the background work; raises what `MllpPorts.start` raises."""
         await self.store.write(self._write_organisations)
         await self._terminology.publish()
         await self._terminology.load()
-        if self.mllp is not None:
-            await self.mllp.start(self.config.host, self.config.mllp_port)
+        await self.mllp.start()
         if self._workers is not None:
             self._tasks.append(asyncio.create_task(self._workers.start()))
         self._tasks.append(asyncio.create_task(_warm()))
@@ -141,8 +136,7 @@ class Exchange:
     async def close(self) -> None:
         """Stop listening, finish what is under way, close the store."""
         self._ready = False
-        if self.mllp is not None:
-            await self.mllp.stop()
+        await self.mllp.stop()
         await end(*self._tasks)
         if self._workers is not None:
             self._workers.close()
@@ -170,37 +164,6 @@ class Exchange:
         for runtime in self.ingest.feeds.values():
             for organisation in runtime.adapter.organisations:
                 await tx.put(organisation_resource(runtime.region, organisation), unless_same=True)
-
-    def _only_one_on_mllp(self) -> None:
-        served = [runtime.feed.id for runtime in self.ingest.feeds.values() if runtime.feed.mllp]
-        if self.mllp is not None and len(served) > 1:
-            names = " and ".join(served)
-            reason = f"There is one MLLP port, and {names} want it: leave 'mllp' out in the adapters of all but one"
-            raise HieError(Category.CONFLICT, f"{reason}; the others are sent to POST /feeds/FEED.")
-
-    def _mllp_server(self) -> MllpServer | None:
-        served = [runtime for runtime in self.ingest.feeds.values() if runtime.feed.mllp]
-        if not served or self.config.mllp_port < 0:
-            return None
-        door = served[0].feed.id
-
-        async def handle(body: bytes) -> bytes | tuple[bytes, ...]:
-            try:
-                answer = await self.ingest.receive(door, body)
-            except HieError:
-                answer = failure(self.ingest.doors[door], self.ingest.delivery(door, body))
-            return answer.frames or answer.body
-
-        async def oversize(head: bytes) -> bytes | tuple[bytes, ...]:
-            answer = await self.ingest.refuse(door, head)
-            return answer.frames or answer.body
-
-        limits = MllpLimits(
-            frame_bytes=self.config.max_body,
-            frame_seconds=self.config.mllp_frame_seconds,
-            connections=self.config.mllp_connections,
-        )
-        return MllpServer(handle, oversize, limits)
 
     def _drop_folders(self) -> list[DropFolder]:
         return [
@@ -269,14 +232,13 @@ class Exchange:
         state = {
             "status": "ready" if ready else "not ready",
             "feeds": sorted(self.ingest.doors),
-            "mllpPort": self.mllp.port if self._ready and self.mllp is not None else None,
+            "mllp": self.mllp.listening,
         }
         return JSONResponse(state, 200 if ready else 503)
 
     async def _metrics(self) -> PlainTextResponse:
         """Counters in the Prometheus text format; no patient data."""
-        connections = self.mllp.connections if self.mllp is not None else 0
-        text = await metrics_text(self.store, connections, self.ingest.settled, self._clock.now())
+        text = await metrics_text(self.store, self.mllp.connections, self.ingest.settled, self._clock.now())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 

@@ -33,10 +33,8 @@ def serve(
     set_up_logging(settings.log_level)
 
     def announce(started: Running) -> None:
-        mllp = started.exchange.mllp
         console.print(f"健康信息交换 ready: {started.url}  ·  FHIR {started.url}/fhir  ·  浏览 {started.url}/browse")
-        port = mllp.port if mllp else "off"
-        console.print(f"MLLP {settings.host}:{port}  ·  drop {settings.data}/drop  ·  Ctrl-C stops")
+        console.print(f"MLLP {started.exchange.mllp}  ·  drop {settings.data}/drop  ·  Ctrl-C stops")
 
     perform(run(settings, announce))
 

@@ -70,5 +70,4 @@ def show(summary: Summary, started: Running, config: Config, console: Console) -
         console.print(f"  FHIR          {started.url}/fhir/Patient/{summary.best}/$everything", soft_wrap=True)
     console.print(f"  查找 search   {started.url}/browse/")
     console.print(f"  质量 quality  {started.url}/quality/")
-    mllp = started.exchange.mllp
-    console.print(f"  MLLP          {config.host}:{mllp.port if mllp else 'off'}")
+    console.print(f"  MLLP          {started.exchange.mllp}")

@@ -79,9 +79,10 @@ async def send_all(exchange: Exchange, url: str, progress: Callable[[Sample], No
 
 
 async def _by_mllp(exchange: Exchange, sample: Sample) -> None:
-    if exchange.mllp is None:
+    port = exchange.mllp.listening.get(sample.runtime.feed.id)
+    if port is None:
         raise RuntimeError("The MLLP server is off.")
-    reader, writer = await asyncio.open_connection(exchange.config.host, exchange.mllp.port)
+    reader, writer = await asyncio.open_connection(exchange.config.host, port)
     try:
         writer.write(wrap(sample.path.read_bytes()))
         await writer.drain()

@@ -38,8 +38,7 @@ async def live(tmp_path: Path) -> AsyncIterator[Running]:
 
 async def mllp(live: Running, *chunks: bytes, answers: int = 1) -> list[bytes]:
     """Send raw bytes; returns the bodies of the answers, fewer when the server closes the connection."""
-    assert live.exchange.mllp is not None
-    reader, writer = await asyncio.open_connection("127.0.0.1", live.exchange.mllp.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", live.exchange.mllp.listening["wujiang-hl7v2"])
     machine, found = FrameMachine(1 << 24), []
     try:
         for chunk in chunks:

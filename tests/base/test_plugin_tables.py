@@ -1,11 +1,11 @@
-"""`organisations.csv`: as a spreadsheet program saves it in UTF-8; anything else is said with its place."""
+"""What an adapter says of itself: `organisations.csv` as a spreadsheet program saves it, the doors of a feed."""
 
 from pathlib import Path
 
 import pytest
 
 from hie.base.errors import HieError
-from hie.plugin import Organisation, read_organisations
+from hie.plugin import Feed, Organisation, read_organisations
 
 GOOD = "code,uscc,name\nKSYY,12320598MBHE0101X2,昆山医院\n"
 
@@ -30,3 +30,9 @@ def test_a_broken_list_names_file_line_and_column(tmp_path: Path, body: bytes, s
     (tmp_path / "organisations.csv").write_bytes(body)
     with pytest.raises(HieError, match=said):
         read_organisations(tmp_path / "organisations.csv")
+
+
+def test_a_feed_has_a_door_of_its_own_name() -> None:
+    """MLLP and drop folder go through it: without it no message that came there was answered."""
+    with pytest.raises(HieError, match="feed 'x-hl7v2' needs a door of its own name"):
+        Feed("x-hl7v2", "hl7v2", "x", {"x": "application/hl7-v2"}, mllp=True)

@@ -70,7 +70,7 @@ def wait_ready(data: Path, process: "subprocess.Popen[Any]", seconds: float = 60
             url = (data / "server").read_text().strip()
             if url:
                 with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
-                    return url, int(json.load(answer)["mllpPort"])
+                    return url, int(json.load(answer)["mllp"]["wujiang-hl7v2"])
         time.sleep(0.02)
     raise RuntimeError((data / "server.log").read_text())
 

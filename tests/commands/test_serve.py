@@ -3,9 +3,12 @@
 Its settings reach the API.
 """
 
+import asyncio
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +16,11 @@ import httpx
 import pytest
 
 from adapters.wujiang import adapter as wujiang
-from hie.app import open_exchange
+from hie.app import Exchange, open_exchange
 from hie.base.errors import HieError
 from hie.commands.datadir import running_server
 from hie.config import load_config
+from hie.wire.mllp import wrap
 from tests.bench.bench_feeds import wait_ready
 
 
@@ -60,6 +64,8 @@ async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) 
         ({"HIE_PORT": "99999"}, "'port' must be from 0 to 65535"),
         ({"HIE_PORT": "-1"}, "'port' must be from 0 to 65535"),
         ({"HIE_MLLP_PORT": "65536"}, "'mllp_port' must be from -1 to 65535"),
+        ({"HIE_MLLP_PORTS": "x=2576, y"}, "'mllp_ports' must be FEED=PORT, …, one of each: 'y'"),
+        ({"HIE_MLLP_PORTS": "x=65536"}, "one of each: 'x=65536'"),
         ({"HIE_MLLP_CONNECTIONS": "0"}, "'mllp_connections' must be from 1 on"),
         ({"HIE_PORT": "8080.5"}, "'port' must be a whole number"),
         ({"HIE_RETRY_POLL_SECONDS": "nan"}, "'retry_poll_seconds' must be from 0 on"),
@@ -78,14 +84,46 @@ def test_numbers_of_a_file_are_whole_and_words_in_any_case(tmp_path: Path) -> No
         load_config({}, {}, tmp_path / "c.toml")
 
 
-async def test_two_feeds_cannot_share_the_mllp_port(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        ("", "wujiang-hl7v2 and x-hl7v2 want MLLP.* such as 'wujiang-hl7v2=2576'"),
+        ("y-hl7v2=0", "'y-hl7v2', which is no feed with mllp=True: wujiang-hl7v2, x-hl7v2"),
+    ],
+)
+async def test_each_feed_needs_an_mllp_port_of_its_own(tmp_path: Path, ports: str, told: str) -> None:
     """The messages of one would be taken for those of the other and refused."""
+    async with two_regions(tmp_path, ports) as exchange:
+        with pytest.raises(HieError, match=told):
+            await exchange.start()
+
+
+async def test_a_further_feed_listens_on_the_port_that_it_was_given(tmp_path: Path) -> None:
+    async with two_regions(tmp_path, "x-hl7v2=0") as exchange:
+        await exchange.start()
+        answers = {feed: await _answer(port) for feed, port in exchange.mllp.listening.items()}
+    assert {feed: answer.split(b"\r")[1][:6] for feed, answer in answers.items()} == {
+        "x-hl7v2": b"MSA|AR",
+        "wujiang-hl7v2": b"MSA|AA",
+    }, "WJYY is registered in one of the two"
+
+
+@asynccontextmanager
+async def two_regions(folder: Path, ports: str) -> AsyncIterator[Exchange]:
+    """An exchange, not started, of Wujiang and of a region that sends the same and has no organisation yet."""
     feed = replace(wujiang.feeds[0], id="x-hl7v2", doors={"x-hl7v2": "application/hl7-v2"})
     further = replace(wujiang, region="x", feeds=(feed,), organisations=())
-    config = load_config({"data": tmp_path, "mllp_port": 0, "workers": 0}, {})
+    config = load_config({"data": folder, "mllp_port": 0, "mllp_ports": ports, "workers": 0}, {})
     exchange = await open_exchange(config, adapters=(wujiang, further))
     try:
-        with pytest.raises(HieError, match="one MLLP port, and wujiang-hl7v2 and x-hl7v2 want it"):
-            await exchange.start()
+        yield exchange
     finally:
         await exchange.close()
+
+
+async def _answer(port: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(wrap((wujiang.samples / "01-admit-a01.hl7").read_bytes()))
+    answer = await reader.readuntil(b"\x1c\r")
+    writer.close()
+    return answer

@@ -44,9 +44,8 @@ async def test_files_and_truth_go_together(tmp_path: Path) -> None:
 async def test_a_server_gets_everything_over_mllp_and_http(tmp_path: Path) -> None:
     settings = {"data": tmp_path / "data", "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}
     async with running(load_config(settings, {})) as server:
-        assert server.exchange.mllp is not None
         target = Target(
-            mllp=f"127.0.0.1:{server.exchange.mllp.port}",
+            mllp=f"127.0.0.1:{server.exchange.mllp.listening['wujiang-hl7v2']}",
             http=server.url,
             truth=tmp_path / "truth.jsonl",
             rate=10_000,
@@ -66,8 +65,9 @@ async def test_a_server_gets_everything_over_mllp_and_http(tmp_path: Path) -> No
 async def test_only_mllp_leaves_the_other_feeds_out(tmp_path: Path) -> None:
     settings = {"data": tmp_path / "data", "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}
     async with running(load_config(settings, {})) as server:
-        assert server.exchange.mllp is not None
-        target = Target(mllp=f"127.0.0.1:{server.exchange.mllp.port}", truth=tmp_path / "truth.jsonl")
+        target = Target(
+            mllp=f"127.0.0.1:{server.exchange.mllp.listening['wujiang-hl7v2']}", truth=tmp_path / "truth.jsonl"
+        )
         sent = await simulate(WORLD, target)
     assert set(sent.items) == {"wujiang-hl7v2"}
     assert sent.left_out > 0
@@ -153,8 +153,7 @@ async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
     settings = {"data": tmp_path / "data", "port": 0, "mllp_port": 0, "drop_poll_seconds": 0}
     truth = tmp_path / "truth.jsonl"
     async with running(load_config(settings, {})) as server:
-        assert server.exchange.mllp is not None
-        port = server.exchange.mllp.port
+        port = server.exchange.mllp.listening["wujiang-hl7v2"]
         sent = await simulate(WORLD, Target(mllp=f"127.0.0.1:{port}", http=server.url, truth=truth))
     found = await score(load_config(settings, {}), truth)
     assert found.perfect
