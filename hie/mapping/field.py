@@ -12,7 +12,7 @@ from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.problem import meant
 from hie.mapping.reader import Compiler, Raw, Reader, Switch, always, never
-from hie.mapping.schema import LIMITS, SEVERAL
+from hie.mapping.schema import LIMITS, SEVERAL, VALUE
 from hie.mapping.toml import Table
 
 Slots = dict[str, Any]
@@ -48,22 +48,43 @@ def compile_field(table: Table, compiler: Compiler, names: frozenset[str], delet
     when = compiler.switch(table.data.get("when", True), table, "when")
     if when is never:
         return None
-    on_root = bool(table.get("on_root"))
-    deletes = bool(table.get("deletes", deletes))
+    state = _state(table, compiler, names, when, bool(table.get("deletes", deletes)))
+    return Field(_filled(state, table.data["item"]) if "item" in table.data else state, bool(table.get("on_root")))
+
+
+def _state(table: Table, compiler: Compiler, names: frozenset[str], when: Switch, deletes: bool) -> State:
     target = table.get("target", "")
     if "constant" in table.data:
-        return Field(_constant(target, table.data["constant"], when), on_root)
+        return _constant(target, table.data["constant"], when)
     if table.get("own"):
-        return Field(_own(target, when), on_root)
+        return _own(target, when)
     if "reference" in table.data:
-        return Field(_reference(target, _block(table, names, compiler), when), on_root)
+        return _reference(target, _block(table, names, compiler), when)
     if "codes" in table.data:
-        state = _coded(target, table, compiler, when, deletes)
-    else:
-        read = compiler.value(_with_limit(table, target), table, "source", deletes=deletes)
-        put = _choice(table.data["choice"]) if "choice" in table.data else _put
-        state = _valued(target, read, when, table.get("required"), table.get("default"), put)
-    return Field(state, on_root)
+        return _coded(target, table, compiler, when, deletes)
+    read = compiler.value(_with_limit(table, target), table, "source", deletes=deletes)
+    put = _choice(table.data["choice"]) if "choice" in table.data else _put
+    return _valued(target, read, when, table.get("required"), table.get("default"), put)
+
+
+def _filled(state: State, item: Any) -> State:
+    """Each value in its place in an item of a repeating element: `{ actor = "{value}", status = "accepted" }`."""
+
+    def filled(node: Any, context: Context, slots: Slots, keys: Mapping[str, Key | None]) -> None:
+        stated: Slots = {}
+        state(node, context, stated, keys)
+        for slot, values in stated.items():
+            slots[slot] = [_fill(item, value) for value in values] if isinstance(values, list) else values
+
+    return filled
+
+
+def _fill(item: Any, value: Any) -> Any:
+    if item == VALUE:
+        return value
+    if isinstance(item, dict):
+        return {name: _fill(part, value) for name, part in item.items()}
+    return [_fill(part, value) for part in item] if isinstance(item, list) else item
 
 
 def _with_limit(table: Table, target: str) -> Mapping[str, Any]:

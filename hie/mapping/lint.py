@@ -22,7 +22,7 @@ from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
 from hie.mapping.idle import alone, idle_types
 from hie.mapping.problem import Problem, meant
-from hie.mapping.schema import SEVERAL
+from hie.mapping.schema import SEVERAL, VALUE
 from hie.mapping.toml import Table
 
 _ABOUT = {"subject": "Patient", "encounter": "Encounter"}
@@ -107,6 +107,12 @@ def _field(
     if problems:
         return
     members = _members(target, kind, fhir)
+    if "item" in field.data:
+        yield from (field.problem(reason, "item") for reason in _shape(field.data["item"], members[0], fhir))
+        members = tuple(_filled(field.data["item"], members[0], fhir))
+        if not members:
+            return
+        target = members[0].element.path
     yield from _fitting(field, target, members)
     if "choice" in field.data and field.data["choice"] not in {member.key for member in members}:
         yield field.problem(f"{field.data['choice']!r} is none of the choices of {target}", "choice")
@@ -127,6 +133,18 @@ def _fitting(field: Table, target: str, members: Sequence[Property]) -> Iterator
     if members[0].element.is_choice and "[x]" in target and not field.data.keys() & {"choice", "constant"}:
         near = ", ".join(member.key for member in members[:3])
         yield field.problem(f"{target} needs 'choice': one of {near}{', …' if len(members) > 3 else ''}", "target")
+
+
+def _filled(item: Any, member: Property, fhir: Definitions) -> Iterator[Property]:
+    """The elements that get the value of a field with `item`."""
+    for part in item if isinstance(item, list) else [item]:
+        if part == VALUE:
+            yield member
+        elif isinstance(part, dict):
+            known = fhir.properties(member.node)
+            for name, inner in part.items():
+                if name in known:
+                    yield from _filled(inner, known[name], fhir)
 
 
 def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Problem]:
@@ -249,9 +267,13 @@ def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
             known = fhir.properties(member.node)
             for name, inner in item.items():
                 if name not in known:
-                    yield f"{member.node} has no element {name!r}"
+                    yield f"{member.node} has no element {name!r}{meant(name, known)}"
+                elif known[name].is_list is not isinstance(inner, list):
+                    yield f"{member.node}.{name} {'repeats: write [ ]' if known[name].is_list else 'does not repeat'}"
                 else:
                     yield from _shape(inner, known[name], fhir)
+        elif item == VALUE:
+            continue
         elif not member.is_primitive:
             yield f"{member.element.path} is a {member.type}, not a plain value"
         elif member.type in CHECKS and not CHECKS[member.type](item):

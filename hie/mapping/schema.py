@@ -18,7 +18,7 @@ TABLE: Kinds = (dict,)
 PATHS: Kinds = (str, list)
 CONDITION: Kinds = (dict, list)
 SWITCH: Kinds = (bool, dict, list)
-VALUE: Kinds = (str, list, dict)
+SPEC: Kinds = (str, list, dict)
 ANY: Kinds = (str, int, float, bool, list, dict)
 
 _NOTES: dict[str, Kinds] = {"note": TEXT, "clause": TEXT, "example": TEXT}
@@ -38,7 +38,7 @@ VALUE_KEYS: dict[str, Kinds] = {
 PART_KEYS: Mapping[str, Kinds] = {**VALUE_KEYS, "block": TEXT, "text": TEXT, "ordinal": FLAG, "optional": FLAG}
 """Keys of one part of the value of a key."""
 
-KEY_KEYS: Mapping[str, Kinds] = {"kind": TEXT, "value": VALUE, "join": TEXT, "required": TEXT}
+KEY_KEYS: Mapping[str, Kinds] = {"kind": TEXT, "value": SPEC, "join": TEXT, "required": TEXT}
 """Keys of a natural key, or of one of several alternatives."""
 
 CONDITION_KEYS: Mapping[str, Kinds] = {"source": PATHS, "absent": TEXT, "in": LIST, "not_in": LIST, "types": LIST}
@@ -71,7 +71,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "include": LIST,
         "order": LIST,
         "needs": LIST,
-        "message_id": VALUE,
+        "message_id": SPEC,
         "label": LIST,
         "ignore": LIST,
     },
@@ -81,7 +81,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "name": TEXT,
         "type": TEXT,
         "kind": TEXT,
-        "value": VALUE,
+        "value": SPEC,
         "join": TEXT,
         "any": LIST,
         "required": TEXT,
@@ -105,14 +105,14 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         **_NOTES,
         "name": TEXT,
         "kind": TEXT,
-        "value": VALUE,
+        "value": SPEC,
         "join": TEXT,
         "content_type": TEXT,
         "types": LIST,
         "when": CONDITION,
     },
     "merge": {**_NOTES, "target": TEXT, "prior": TEXT, "types": LIST, "when": CONDITION},
-    "alias": {**_NOTES, "of": TEXT, "kind": TEXT, "value": VALUE, "join": TEXT, "types": LIST, "when": CONDITION},
+    "alias": {**_NOTES, "of": TEXT, "kind": TEXT, "value": SPEC, "join": TEXT, "types": LIST, "when": CONDITION},
     "resource": {
         **_NOTES,
         "name": TEXT,
@@ -129,7 +129,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "revoke": SWITCH,
         "withdraw": SWITCH,
         "exists": SWITCH,
-        "document": VALUE,
+        "document": SPEC,
         "digest": (bool, str),
         "subject": TEXT,
         "encounter": TEXT,
@@ -157,6 +157,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "on_root": FLAG,
         "reference": TEXT,
         "choice": TEXT,
+        "item": TABLE,
         "own": FLAG,
         "deletes": FLAG,
         "url": TEXT,
@@ -166,8 +167,8 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "code": TEXT,
         "types": LIST,
         "when": CONDITION,
-        "at": VALUE,
-        "location": VALUE,
+        "at": SPEC,
+        "location": SPEC,
     },
 }
 """Header -> key -> kinds of value it may have."""
@@ -208,13 +209,18 @@ FORMS = frozenset({"concept", "coding", "code"})
 SEVERAL = "*"
 """The target of a field whose transform states several slots at once, as a mapping."""
 
+VALUE = "{value}"
+"""In the `item` of a field: where the value goes."""
+
 LIMITS: Mapping[str, int] = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
 """Most characters of a source value by class (common rules §5.5)."""
 
 TARGET = re.compile(
-    r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:(?:\[x\]|\[\])(?:#(?:[A-Za-z0-9_:.-]+|\{id\})+)?|#default)?\+?"
+    r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:(?:\[x\]|\[\])(?:#(?:[A-Za-z0-9_:-]+|\d+(?:\.\d+)+|\{id\})+)?|#default)?\+?"
 )
 """The form of a slot (`hie.base.draft`)."""
+
+_SLOTS = ": birthDate, period.start, value[x], name[], identifier[]#card; 'item' leads into a repeating one"
 
 
 def check_table(header: str, table: Table) -> list[Problem]:
@@ -268,12 +274,32 @@ def _unfit(key: str, value: Any, kinds: Kinds) -> str:
 def _values(table: Table) -> Iterable[Problem]:
     target = table.get("target")
     if isinstance(target, str) and target != SEVERAL and not TARGET.fullmatch(target):
-        yield table.problem(f"{target!r} is no slot", "target")
+        yield table.problem(f"{target!r} is no slot{_SLOTS}", "target")
     for key in ("required", "finding", "creates"):
         if isinstance(table.get(key), str) and table.get(key) not in CODES:
             yield table.problem(f"{table.get(key)!r} is no finding code{meant(str(table.get(key)), CODES)}", key)
+    if isinstance(table.get("item"), dict):
+        yield from (table.problem(reason, "item") for reason in _unfit_item(table))
     if table.get("form", "code") not in FORMS:
         yield table.problem(f"'form' must be one of {sorted(FORMS)}", "form")
+
+
+def _unfit_item(table: Table) -> Iterable[str]:
+    """What is wrong with `item`, apart from the elements it names."""
+    if not holds_value(table.get("item")):
+        yield f"'item' must say with {VALUE!r} where the value goes"
+    if "[]" not in str(table.get("target", "")):
+        yield "'item' makes an item of a repeating element: the target must have []"
+    for other in sorted({"choice", "constant", "url"} & table.data.keys()):
+        yield f"a field has either 'item' or {other!r}"
+    if table.get("form") == "code":
+        yield "'item' has no place for the source code that belongs to a 'code'"
+
+
+def holds_value(item: Any) -> bool:
+    """Whether the place of the value is in an `item`, or in a part of it."""
+    parts = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+    return bool(item == VALUE) or any(holds_value(part) for part in parts)
 
 
 def _is(value: Any, kinds: Kinds) -> bool:

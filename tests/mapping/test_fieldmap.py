@@ -66,7 +66,7 @@ def shout(value: str, context: Any, *, mark: str = "!") -> str:
     return value + mark
 
 
-ADAPTER = Adapter("r", "R", (Feed("f", "hl7v2", "F", {}),), (), Path(), {"shout": shout})
+ADAPTER = Adapter("r", "R", (Feed("f", "hl7v2", "F", {"f": ""}),), (), Path(), {"shout": shout})
 
 
 def load(folder: Path, text: str = GOOD, codes: str = CODES, **more: str) -> MapSet:
@@ -90,6 +90,7 @@ def draft(maps: MapSet, text: str, type: str = "ADT^A01") -> Draft:
     return maps.draft(record, Delivery("i", "f", "http", datetime(2026, 1, 1, tzinfo=UTC), b""), ADAPTER)
 
 
+PATIENT = Key("r", "ORG", "Patient", "pid", "P1")
 MESSAGE = "MSH|^~\\&|||||20260101\rPID|1||P1||张三|||M\rPV1|||||||||||||||||||V1\r"
 
 
@@ -149,7 +150,10 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
         ('kind = "pid", ', "", "f/a.toml:11:7: a key needs 'kind' and 'value'"),
         ('source = "PID-5.1"', 'source = "PID-5.x"', "f/a.toml:14:10: 'PID-5.x' is no HL7 path"),
         ('source = "PID-5.1"', "", "f/a.toml:13:1: give either 'source' or 'parts'"),
-        ('target = "name[]"', 'target = "name[0]"', "f/a.toml:15:10: 'name[0]' is no slot"),
+        ('target = "name[]"', 'target = "name[0]"', "f/a.toml:15:10: 'name[0]' is no slot: birthDate, period.start, "),
+        ('target = "name[]"', 'target = "a[]#b.c"', "f/a.toml:15:10: 'a[]#b.c' is no slot"),
+        ('target = "name[]"', 'target = "a[]"\nitem = { b = "c" }', "f/a.toml:16:8: 'item' must say with '{value}'"),
+        ('target = "name[]"', 'target = "a"\nitem = { b = "{value}" }', "16:8: 'item' makes an item of a repeating"),
         ('transform = "human-name"', 'transform = "inhuman"', "f/a.toml:16:13: no transform 'inhuman'"),
         (
             'transform = "human-name"',
@@ -263,7 +267,7 @@ def test_a_mistake_in_an_included_file_is_reported_there(tmp_path: Path) -> None
     shared.mkdir(parents=True)
     (shared / "x.toml").write_text('[[resource]]\ntype = "Patient"\nkey = { kind = "k", value = "P" }\n')
     found = problems(tmp_path, GOOD.replace("order =", 'include = ["shared/x.toml"]\norder ='))
-    assert found == ["f/shared/x.toml:3:7: 'P' is no HL7 path (PID-5, PID-5.1, NTE-3:text, OBX-5:name)"]
+    assert found == ["f/shared/x.toml:3:7: 'P' is no HL7 path (PID-5, PID-5.1, OBR-15.1.2, NTE-3:text, OBX-5:name)"]
 
 
 def test_an_included_file_says_nothing_about_the_map(tmp_path: Path) -> None:
@@ -313,6 +317,15 @@ def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
             {"identifier[]": [{"system": "https://hie.example.org/id/ORG/pid", "value": "P1"}]},
         ),
         ('source = "envelope:XM"\ntarget = "x"', {"x": "李四"}),
+        (
+            'source = "PID-5.1"\nitem = { a = ["{value}"], b = "c" }\ntarget = "x[]"',
+            {"x[]": [{"a": ["张三"], "b": "c"}]},
+        ),
+        ('source = "PID-9"\nitem = { a = "{value}" }\ntarget = "x[]"', {}),
+        (
+            'reference = "patient"\nitem = { a = "{value}" }\ntarget = "x[]#p"',
+            {"x[]#p": [{"a": {"reference": PATIENT.reference}}]},
+        ),
         ('source = "PID-9"\nalways = true\ntransform = "shout"\ntarget = "x"', {"x": "!"}),
     ],
 )

@@ -46,6 +46,15 @@ def problems(tmp_path: Path, field: str, type: str = "Patient", code: str = "mal
         ),
         ('own = true\ntarget = "maritalStatus"', "'own' makes an Identifier, maritalStatus is a CodeableConcept"),
         ('reference = "p"\ntarget = "maritalStatus"', "'reference' makes a Reference, maritalStatus is a"),
+        (
+            'item = { names = "{value}" }\nsource = "XM"\ntarget = "contact[]"',
+            "Patient.contact has no element 'names'; did you mean 'name'?",
+        ),
+        ('item = { relationship = "{value}" }\nsource = "XM"\ntarget = "contact[]"', "relationship repeats: write [ ]"),
+        (
+            'item = { name = "{value}" }\nown = true\ntarget = "contact[]"',
+            "'own' makes an Identifier, Patient.contact.name",
+        ),
         ('on_root = true\nsource = "XM"\ntarget = "name[]"', "'on_root' is for blocks with a 'root'"),
         ('types = ["U"]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
         ('when = [{ types = ["U"] }]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
@@ -69,6 +78,8 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, field: str, said: 
         'source = "XM"\ntarget = "_gender"',
         'source = "XM"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"',
         'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"',
+        'item = { gender = "{value}" }\nsource = "XM"\ntarget = "contact[]"',
+        'item = { organization = "{value}" }\nreference = "p"\ntarget = "contact[]"',
         'source = "XB"\ncodes = "sex"\nurl = "http://x"\ntarget = "extension[]#x"',
     ],
 )
