@@ -36,15 +36,18 @@ class Group:
 
     def find(self, name: str) -> Sequence[Segment]:
         """The segments of that name here, else in the nearest node around; a note is never taken from around. The
-        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2)."""
+        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2); an order, and the
+        message, have the OBX of all results below."""
         node: Group | None = self
         while node is not None:
             found = node.segments.get(name)
             if found:
                 return found
             node = node.parent if name != "NTE" else None
-        orders = self.groups.get(ORDER, ()) if name in ("ORC", ORDER) else ()
-        return orders[0].segments.get(name, ()) if orders else ()
+        orders = self.groups.get(ORDER, ())
+        if name == RESULT:
+            return [r.segment for owner in (self, *orders) for r in owner.groups.get(RESULT, ())]
+        return orders[0].segments.get(name, ()) if orders and name in ("ORC", ORDER) else ()
 
     def each(self, name: str) -> Sequence["Group"]:
         """The groups of that name; for other segments, here or around, one node for each, made on the fly."""

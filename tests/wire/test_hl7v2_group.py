@@ -68,6 +68,13 @@ def test_a_node_sees_what_is_around_it_but_no_notes_of_others() -> None:
     assert (result.find("NTE"), result.find("XXX")) == ((), ())
 
 
+def test_an_order_and_the_message_see_the_results_below() -> None:
+    found = tree("OBR|1", "OBX|1", "OBX|2", "OBR|2", "OBX|3")
+    orders = found.each("OBR")
+    assert [[s.field(1) for s in node.find("OBX")] for node in (found, *orders)] == [["1", "2", "3"], ["1", "2"], ["3"]]
+    assert [s.field(1) for s in orders[0].each("OBX")[1].find("OBX")] == ["2"], "a result is itself"
+
+
 def test_results_without_orders_hang_on_the_message() -> None:
     assert [node.position for node in tree("PID|1", "OBX|1", "OBX|2").each("OBX")] == [1, 2]
 

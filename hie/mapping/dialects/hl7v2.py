@@ -1,10 +1,11 @@
 """HL7 v2 as a source language.
 
-Paths: `PID-5` gives the components of each repeat as a tuple; `PID-5.1` one component of each repeat as text;
+Paths: `PID-5` gives the components of each repeat as a tuple; `PID-5.1` one component of each repeat as text,
+`OBR-15.1.2` one of its sub-components;
 `OBX-5:text` each repeat whole and unsplit, `OBX-5:name` what each repeat of a coded element is called. Escapes are
 resolved. `""` gives `DELETED`; as a repeat or component beside others it is empty, as one of blanks always is. A
 path is looked up in the node at hand and then in those around it (`hie.wire.hl7v2_group`), so a result sees its OBR and
-its PID.
+its PID; an order sees the OBX of its results, one value for each.
 Contexts: `OBR` the order groups of a message, `OBX` the results of an order, any other segment name one node each.
 """
 
@@ -18,7 +19,10 @@ from hie.wire.hl7v2_group import Group
 from hie.wire.hl7v2_segments import SEGMENTS, is_segment
 
 _SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
-_PATH = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)(?:\.(?P<component>[1-9]\d*)|:(?P<form>text|name))?")
+_PATH = re.compile(
+    rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)"
+    r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<part>[1-9]\d*))?|:(?P<form>text|name))?"
+)
 _IGNORED = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*|\*)")
 _DELETION = '""'
 _NAMES = (1, 4, 8, 0, 3)
@@ -34,11 +38,12 @@ class Hl7v2:
     name = "hl7v2"
 
     def compile_path(self, path: str) -> ReadPath:
-        """`PID-5`, `PID-5.1`, `NTE-3:text`, `OBX-5:name`."""
+        """`PID-5`, `PID-5.1`, `OBR-15.1.2`, `NTE-3:text`, `OBX-5:name`."""
         match = _PATH.fullmatch(path)
         if match is None:
-            raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, NTE-3:text, OBX-5:name)")
-        return _reader(match["segment"], int(match["field"]), _take(match["component"], match["form"]))
+            raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, OBR-15.1.2, NTE-3:text, OBX-5:name)")
+        take = _take(match["component"], match["part"], match["form"])
+        return _reader(match["segment"], int(match["field"]), take)
 
     def compile_context(self, path: str) -> Callable[[Group], Iterable[Group]]:
         """A segment name."""
@@ -100,12 +105,13 @@ def _values(raw: str, segment: Segment, take: Take) -> Sequence[Value]:
     return [value for part in raw.split(repeat) if part and part != _DELETION and (value := take(part, segment))]
 
 
-def _take(component: str | None, form: str | None) -> Take:
+def _take(component: str | None, part: str | None, form: str | None) -> Take:
     if form:
         return _text if form == "text" else _name
     if component is None:
         return _components
     index = int(component) - 1
+    inner = int(part) - 1 if part is not None else None
 
     def take(raw: str, segment: Segment) -> str:
         delimiters = segment.delimiters
@@ -114,6 +120,9 @@ def _take(component: str | None, form: str | None) -> Take:
             raw = parts[index] if index < len(parts) and parts[index] != _DELETION else ""
         elif index:
             return ""
+        if inner is not None:
+            pieces = raw.split(delimiters.subcomponent)
+            raw = pieces[inner] if inner < len(pieces) else ""
         text = _text(raw, segment) if delimiters.escape in raw else raw
         return "" if text.isspace() else text
 

@@ -4,6 +4,7 @@ Components come as the tuples that a path such as `PID-5` yields.
 """
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from hie.mapping.transforms.texts import present
 STAFF = f"{OID}.1.4"
 ORDER_NUMBER = f"{OID}.1.24"
 _NATIONAL_KIND = NATIONAL_ID.removeprefix("urn:oid:")
+_TYPE = 5
+"""The component of CX that tells the kind of a number, when a map does not say another."""
 _NATIONAL_SHAPE = re.compile(r"\d{17}[\dXx]", re.ASCII)
 _ADDRESS = {"city": 3, "state": 4, "postalCode": 5, "country": 6, "district": 9}
 """Part of an Address -> component of XAD (HL7 v2.5.1 §2.A.85)."""
@@ -28,6 +31,20 @@ _ADDRESS = {"city": 3, "state": 4, "postalCode": 5, "country": 6, "district": 9}
 _CODED = frozenset({"CE", "CWE"})
 _DATES = frozenset({"DT", "TS", "DTM"})
 _EXPONENT = re.compile(r"[×xX*]?10\^\d")
+_DATA = 4
+_MAIN_TYPES = {
+    "ap": "application",
+    "au": "audio",
+    "ft": "text",
+    "im": "image",
+    "tx": "text",
+    "application": "application",
+    "audio": "audio",
+    "image": "image",
+    "multipart": "multipart",
+    "text": "text",
+    "video": "video",
+}
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 
@@ -39,17 +56,20 @@ def order_time(value: str, context: Context) -> str | None:
     return f"{moment.utc.year:04}{moment.utc:%m%d%H%M%S%f}"
 
 
-def identifiers(values: Sequence[tuple[str, ...]], context: Context, *, types: str) -> dict[str, Any] | None:
+def identifiers(
+    values: Sequence[tuple[str, ...]], context: Context, *, types: str, by: int = _TYPE
+) -> dict[str, Any] | None:
     """CX repeats as slots, one share of `identifier[]` per kind, so that a kind that is not sent stays as it was.
 
-    `types` is the code map from CX.5 to the kind (an OID or a local kind). A repeat without type is a national id when
-    it has that shape; any other type is `code-unknown` and left out.
+    `types` is the code map from CX.5 (or, with `by = 4`, the name of the assigning authority in CX.4) to the kind: an
+    OID or a local kind. A repeat without type is a national id when it has that shape; any other type is `code-unknown`
+    and left out.
     """
     slots: dict[str, Any] = {}
     for components in values:
         if not components[0].strip():
             continue
-        kind = _kind(components, context, types)
+        kind = _kind(components, context, types, by)
         if kind is None:
             context.note("code-unknown")
             continue
@@ -62,25 +82,37 @@ def identifiers(values: Sequence[tuple[str, ...]], context: Context, *, types: s
 
 
 def typed_number(
-    values: Sequence[tuple[str, ...]], context: Context, *, types: str, kind: str, untyped: bool = False
+    values: Sequence[tuple[str, ...]],
+    context: Context,
+    *,
+    types: str,
+    kind: str,
+    untyped: bool = False,
+    by: int = _TYPE,
 ) -> str | None:
-    """The first number of that kind among CX repeats; with `untyped` a single repeat without type counts as well."""
+    """The first number of that kind among CX repeats (`types` and `by` as in `hl7-identifiers`); with `untyped` a
+    single repeat without type counts as well."""
     for components in values:
-        if components[0].strip() and _kind(components, context, types) == kind:
+        if components[0].strip() and _kind(components, context, types, by) == kind:
             found = number(components[0], context)
             if found is not None:
                 return found
-    if untyped and len(values) == 1 and not _part(values[0], 5):
+    if untyped and len(values) == 1 and not _sent_type(values[0], by):
         return number(values[0][0], context)
     return None
 
 
-def _kind(components: tuple[str, ...], context: Context, types: str) -> str | None:
-    sent = half_width(_part(components, 5))
+def _kind(components: tuple[str, ...], context: Context, types: str, by: int) -> str | None:
+    sent = _sent_type(components, by)
     if not sent:
         return _NATIONAL_KIND if _NATIONAL_SHAPE.fullmatch(half_width(components[0]).strip()) else None
     row = context.code(types, sent) or _regardless_of_case(context.codes[types].rows, sent)
     return row.target_code if row is not None else None
+
+
+def _sent_type(components: tuple[str, ...], by: int) -> str:
+    """What says the kind of a number: the type, or the authority by the first of its sub-components."""
+    return half_width(_part(components, by)).partition("&")[0].strip()
 
 
 def _regardless_of_case(rows: Mapping[str, CodeRow], sent: str) -> CodeRow | None:
@@ -213,6 +245,37 @@ def observation(value: tuple[str, ...], context: Context, *, flags: str) -> dict
     return slots
 
 
+def attachment(value: tuple[str, ...], context: Context) -> dict[str, Any] | None:
+    """ED (a document in OBX-5) as an Attachment that holds its bytes; None for whatever is no ED, so that the OBX-5 of
+    all results may be offered. Bytes that do not fit their encoding in ED.4 are `value-malformed` and left out."""
+    encoding = _ENCODINGS.get(_part(value, 4).casefold())
+    if encoding is None or len(value) <= _DATA:
+        return None
+    try:
+        data = encoding(value[_DATA])
+    except ValueError:
+        context.note("value-malformed")
+        return None
+    found = {"data": b64encode(data).decode(), "size": len(data)} if data else {}
+    return {**_content_type(_part(value, 2).lower(), _part(value, 3).lower()), **found} if found else None
+
+
+def _content_type(main: str, sub: str) -> dict[str, str]:
+    """MIME type of ED.2 and ED.3 (tables 0834 and 0291, and the older 0191); senders put PDF into either."""
+    if "pdf" in (main, sub):
+        return {"contentType": "application/pdf"}
+    main = _MAIN_TYPES.get(main, main)
+    return {"contentType": f"{main}/{sub}"} if main in _MAIN_TYPES.values() and sub else {}
+
+
+def _base64(text: str) -> bytes:
+    return b64decode("".join(text.split()), validate=True)
+
+
+_ENCODINGS: Mapping[str, Callable[[str], bytes]] = {"base64": _base64, "hex": bytes.fromhex, "a": str.encode}
+"""ED.4 (table 0299) in small letters -> what makes bytes of ED.5."""
+
+
 def _as_declared(found: dict[str, Any], declared: str, text: str) -> dict[str, Any]:
     """The value as its type in OBX-2 wants it: words of a coded one are a concept, a date or time is no number."""
     if declared in _CODED and "valueString" in found:
@@ -233,6 +296,7 @@ def _part(value: Sequence[str], n: int) -> str:
 
 TRANSFORMS: dict[str, Callable[..., Any]] = {
     "hl7-address": postal_address,
+    "hl7-attachment": attachment,
     "hl7-diagnosis": diagnosis,
     "hl7-identifiers": identifiers,
     "hl7-interpreter": interpreter,

@@ -1,0 +1,30 @@
+"""Paths of HL7 v2: what each form of a path reads."""
+
+from typing import Any
+
+import pytest
+
+from hie.mapping.dialects.hl7v2 import Hl7v2
+from hie.wire.hl7v2 import parse
+from hie.wire.hl7v2_group import group
+
+MESSAGE = r"MSH|^~\&|A" + "\r" + r"OBR|1||||||||||||||02&静脉\T\血&L^左臂||7&赵^1~8&钱" + "\rOBX|1|ST|||a\rOBX|2|ST|||b"
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("OBR-15", [("02&静脉&血&L", "左臂")]),
+        ("OBR-15.1", ["02&静脉&血&L"]),
+        ("OBR-15.1.1", ["02"]),
+        ("OBR-15.1.2", ["静脉&血"]),
+        ("OBR-15.2.1", ["左臂"]),
+        ("OBR-15.1.4", []),
+        ("OBR-17.1.2", ["赵", "钱"]),
+        ("OBX-5.1", ["a", "b"]),
+    ],
+)
+def test_what_a_path_reads(path: str, values: list[Any]) -> None:
+    """Sub-components are split before escapes are resolved; an order reads the OBX of its results."""
+    order = group(parse(MESSAGE)).each("OBR")[0]
+    assert list(Hl7v2().compile_path(path)(order)) == values
