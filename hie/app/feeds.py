@@ -98,7 +98,7 @@ def _bind(adapter: Adapter, feed: Feed, tables: Tables) -> FeedRuntime:
             return statements(record, delivery)
         made = maps.draft(record, delivery, adapter)
         if feed.dialect == "cda":
-            return with_document(made, record, delivery, adapter, maps.codes, maps.terms)
+            return with_document(made, record, delivery, adapter, maps)
         return made
 
     def check(given: Draft, record: Record, received: datetime) -> tuple[Draft, tuple[Finding, ...]]:

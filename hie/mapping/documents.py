@@ -14,10 +14,9 @@ from hie.base.finding import Severity, gravest
 from hie.base.record import Delivery, Record
 from hie.base.systems import OID, identifier_system
 from hie.base.text import trimmed
-from hie.mapping.codes import CodeTable
+from hie.mapping.apply import MapSet
 from hie.mapping.composition import has_long_text, sections
 from hie.mapping.context import Context
-from hie.mapping.terms import NO_TERMS, Terms
 from hie.mapping.transforms.clinical import signer
 from hie.mapping.transforms.dates import moment
 from hie.mapping.transforms.texts import LENGTHS, fits
@@ -40,7 +39,6 @@ _DIAGNOSIS_USE: Mapping[str, tuple[str, str]] = {
 _ROLE = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
 _TEMPLATE = f"{OID}.2.1.1."
 _FIRST_TEMPLATE = 20
-_FULL = frozenset({"C0002", "C0004", "C0006", "C0007", "C0053"})
 
 
 def with_document(
@@ -48,10 +46,9 @@ def with_document(
     record: Record,
     delivery: Delivery,
     adapter: Adapter,
-    codes: Mapping[str, CodeTable],
-    terms: Terms = NO_TERMS,
+    maps: MapSet,
 ) -> Draft:
-    """The draft of a document, completed; one with a reject is left as it is."""
+    """The draft of a document that `maps` made, completed; one with a reject is left as it is."""
     if record.tree is None or gravest(draft.findings) is Severity.REJECT:
         return draft
     header = read_header(record.tree)
@@ -60,11 +57,13 @@ def with_document(
         organisation=record.organisation,
         feed=delivery.feed,
         received=delivery.received,
-        codes=codes,
-        terms=terms,
+        codes=maps.codes,
+        terms=maps.terms,
         type=record.type,
     )
     document = _Document(record, header, context, draft)
+    if maps.programs[delivery.feed, record.type].states <= LASTING:
+        context.note("document-level-only", path="code/@code")
     contributions = (*document.lasting(), *document.itself(), *document.clinical(), *document.superseded())
     return replace(
         draft,
@@ -116,8 +115,6 @@ class _Document:
         others = {n for n in numbers if n.isdecimal() and 1 <= int(n) - _FIRST_TEMPLATE <= 53}
         if others - {str(int(header.type[1:]) + _FIRST_TEMPLATE)}:
             context.note("code-name-conflict")
-        if header.type not in _FULL:
-            context.note("document-level-only", path="code/@code")
         return found.concept
 
     def _note_version(self) -> None:

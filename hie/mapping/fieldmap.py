@@ -23,7 +23,8 @@ class Program:
     """A field map compiled for one record type.
 
     `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used;
-    `needs` the segments that a message of this type must have (HL7 v2). `doubts` are what is odd about its paths.
+    `needs` the segments that a message of this type must have (HL7 v2). `states` are the resource types it may state,
+    `doubts` what is odd about its paths.
     """
 
     feed: str
@@ -39,6 +40,7 @@ class Program:
     ignored: frozenset[str]
     clause: str
     needs: tuple[str, ...] = ()
+    states: frozenset[str] = frozenset()
     doubts: tuple[Problem, ...] = ()
 
 
@@ -169,6 +171,7 @@ def compile_map(
         ignored,
         head.get("clause", ""),
         tuple(head.get("needs", ())),
+        frozenset(str(table.get("type")) for table, _, _ in resources if compiler.applies(table.data)),
         tuple(compiler.doubts),
     )
     return program, problems

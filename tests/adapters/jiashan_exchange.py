@@ -52,7 +52,7 @@ def changed(start: str, *pairs: tuple[str, str]) -> bytes:
 
 
 def draft_of(record: Record, delivery: Delivery) -> Draft:
-    return with_document(MAPS.draft(record, delivery, adapter), record, delivery, adapter, MAPS.codes)
+    return with_document(MAPS.draft(record, delivery, adapter), record, delivery, adapter, MAPS)
 
 
 def draft(body: bytes, door: str = FEED) -> Draft:

@@ -581,7 +581,7 @@ def test_a_diagnosis_of_another_section_is_none_of_admission_or_discharge() -> N
         replace(c, target=replace(c.target, value=c.target.value.replace("46241-6", "29548-5")))
         for c in made.contributions
     ]
-    found = with_document(replace(made, contributions=tuple(moved)), record, delivery, adapter, MAPS.codes)
+    found = with_document(replace(made, contributions=tuple(moved)), record, delivery, adapter, MAPS)
     uses = [one["use"]["coding"][0]["code"] for one in slots(found, "Encounter")["diagnosis[]"]]
     assert uses == ["DD", "DD"]
 
