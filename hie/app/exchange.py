@@ -112,7 +112,7 @@ class Exchange:
         self.ingest.change(feeds)
         if self._workers is not None:
             self._workers.renew(*self.maps.for_workers())
-        await self._terminology.ship(shipped_resources(tables.maps.codes.values()))
+        await self._terminology.ship(shipped_resources(tables.maps.codes.values(), self.maps.adapters))
 
     async def start(self) -> None:
         """Make what must be there, listen, and begin the background work; raises what `MllpPorts.start` raises."""
@@ -279,7 +279,7 @@ async def open_exchange(
     )
     parameters = SearchParameters(store, definitions, extractors, log_place, reindex)
     await parameters.load()
-    terminology = open_terminology(store, definitions, maps.now.maps.codes.values(), config.terminology_path)
+    terminology = open_terminology(store, definitions, maps.now.maps.codes.values(), config.terminology_path, adapters)
     await terminology.load()
     validator = load_validator(definitions, terminology.answers)
     return Exchange(config, store, maps, definitions, clock, parameters, terminology, validator)

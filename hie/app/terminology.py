@@ -23,6 +23,9 @@ from hie.terminology.shelf import KINDS, Shelf
 PUBLISHED = (*KINDS, "NamingSystem", "StructureDefinition")
 """The types of `profiles/hie` that are written into the store, so that they can be read and searched."""
 
+REGIONS = "https://hie.example.org/fhir/CodeSystem/region"
+"""The code system of `meta.tag`: which region a resource comes from."""
+
 
 @cache
 def own_resources() -> tuple[dict[str, Any], ...]:
@@ -31,9 +34,19 @@ def own_resources() -> tuple[dict[str, Any], ...]:
     return tuple(orjson.loads(path.read_bytes()) for kind in PUBLISHED for path in sorted(own.glob(f"{kind}-*.json")))
 
 
-def shipped_resources(codes: Iterable[CodeTable]) -> list[dict[str, Any]]:
-    """Our own terminology and the code maps as ConceptMaps: the same tables that mapping translates by."""
-    return [*own_resources(), *concept_maps(codes)]
+def shipped_resources(codes: Iterable[CodeTable], adapters: Sequence[Adapter] = ()) -> list[dict[str, Any]]:
+    """Our own terminology, which knows the regions of `adapters`, and the code maps as ConceptMaps: the same tables
+    that mapping translates by."""
+    own = (_with_regions(row, adapters) if row.get("url") == REGIONS else row for row in own_resources())
+    return [*own, *concept_maps(codes)]
+
+
+def _with_regions(system: dict[str, Any], adapters: Sequence[Adapter]) -> dict[str, Any]:
+    """The code system of regions with those that installed packages add: their resources are tagged with them."""
+    known = {concept["code"] for concept in system["concept"]}
+    further = {adapter.region: adapter.title for adapter in adapters if adapter.region not in known}
+    concepts = [*system["concept"], *({"code": code, "display": title} for code, title in further.items())]
+    return {**system, "count": len(concepts), "concept": concepts}
 
 
 def feed_terminology(codes: Iterable[CodeTable], file: Path | None = None) -> Terminology:
@@ -55,19 +68,21 @@ def shipped_terminology(
     folders = [data_path("mappings") / "codes"]
     folders += [adapter.mappings / "codes" for adapter in adapters if adapter.mappings is not None]
     codes = {name: table for folder in folders if folder.is_dir() for name, table in load_codes(folder).items()}
-    return _without_store(definitions, codes.values(), file)
+    return _without_store(definitions, codes.values(), file, adapters)
 
 
-def _without_store(definitions: Definitions, codes: Iterable[CodeTable], file: Path | None) -> Terminology:
+def _without_store(
+    definitions: Definitions, codes: Iterable[CodeTable], file: Path | None, adapters: Sequence[Adapter] = ()
+) -> Terminology:
     loaded = CodeFile(file) if file is not None else None
-    return Terminology(Library(definitions, _shelf(shipped_resources(codes)), loaded=loaded))
+    return Terminology(Library(definitions, _shelf(shipped_resources(codes, adapters)), loaded=loaded))
 
 
 def open_terminology(
-    store: Store, definitions: Definitions, codes: Iterable[CodeTable], file: Path
+    store: Store, definitions: Definitions, codes: Iterable[CodeTable], file: Path, adapters: Sequence[Adapter] = ()
 ) -> StoredTerminology:
     """The terminology service over a store and the file of large code systems, for `publish` and `load`."""
-    shipped = shipped_resources(codes)
+    shipped = shipped_resources(codes, adapters)
     answers = Terminology(Library(definitions, _shelf(shipped), Shelf("posted"), CodeFile(file)))
     return StoredTerminology(store, answers, shipped)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hie.app.adapters import load_adapters
 from hie.app.terminology import shipped_terminology
 from hie.fhir.definitions import load_definitions
 from hie.fhir.outcome import Issue
@@ -34,7 +35,7 @@ def validate_files(
     `codes` is the file of large code systems to hold codes against.
     """
     definitions = load_definitions()
-    validator = load_validator(definitions, shipped_terminology(definitions, file=codes))
+    validator = load_validator(definitions, shipped_terminology(definitions, load_adapters(), codes))
     for path in files:
         issues = validator.validate_text(path.read_bytes(), profiles=profiles)
         yield ValidatedFile(path, tuple(sorted(issues, key=lambda issue: _RANK[issue.severity])))
