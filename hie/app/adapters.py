@@ -1,7 +1,8 @@
 """The adapters of the regions, found as plug-ins."""
 
 import logging
-from importlib.metadata import entry_points
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hie.base.errors import HieError, where
@@ -13,10 +14,11 @@ log = logging.getLogger("hie")
 def load_adapters() -> tuple[Adapter, ...]:
     """The adapters of all installed packages (entry-point group `hie.adapters`), in order of their names.
 
-    One that fails to load, or was made for another API version, is left out with a logged reason; the others run.
+    One that fails to load, was made for another API version, or has the region, a feed or a door of another (of one
+    that ships, or that comes before it) is left out with a logged reason; the others run.
     """
-    found = []
-    for point in sorted(entry_points(group="hie.adapters"), key=lambda point: point.name):
+    found: dict[str, Adapter] = {}
+    for point in sorted(entry_points(group="hie.adapters"), key=lambda point: (not _ships(point), point.name)):
         try:
             adapter = point.load()
         except Exception as error:
@@ -25,8 +27,29 @@ def load_adapters() -> tuple[Adapter, ...]:
         if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
             log.error("adapter disabled name=%s reason=api-version", point.name)
             continue
-        found.append(adapter)
-    return tuple(found)
+        if taken := _taken(adapter, found.values()):
+            log.error("adapter disabled name=%s reason=%s", point.name, taken)
+            continue
+        found[point.name] = adapter
+    return tuple(adapter for _, adapter in sorted(found.items()))
+
+
+def _ships(point: EntryPoint) -> bool:
+    """Whether the exchange itself brings the adapter."""
+    return point.dist is not None and point.dist.name == "hie"
+
+
+def _taken(adapter: Adapter, others: Iterable[Adapter]) -> str:
+    """What `adapter` has in common with another and each must have for itself; empty when there is nothing."""
+    mine = _claims(adapter)
+    return next(
+        (f"{claim} is that of region {o.region} too" for o in others for claim in sorted(mine & _claims(o))), ""
+    )
+
+
+def _claims(adapter: Adapter) -> set[str]:
+    doors = {f"door {door!r}" for feed in adapter.feeds for door in feed.doors}
+    return {f"region {adapter.region!r}", *doors}
 
 
 def _reason(error: Exception) -> str:

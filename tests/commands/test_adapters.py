@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from hie.app import load_adapters
 from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.base.ids import sha256
@@ -24,6 +26,18 @@ def tables(tmp_path: Path) -> Path:
     folder = tmp_path / "mappings"
     shutil.copytree(data_path("mappings"), folder)
     return folder
+
+
+def test_a_package_does_not_take_the_feed_of_another(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A copy in which the feed was not renamed got all that Wujiang sent."""
+    copy = EntryPoint("a-copy", "adapters.wujiang:adapter", "hie.adapters")
+    monkeypatch.setattr("hie.app.adapters.entry_points", lambda group: [copy, *entry_points(group=group)])
+    with caplog.at_level("ERROR", "hie"):
+        found = [adapter.region for adapter in load_adapters()]
+    assert found == ["jiashan", "qingpu", "wujiang"]
+    assert "name=a-copy reason=door 'wujiang-hl7v2' is that of region wujiang too" in caplog.text
 
 
 def test_show_lists_what_a_map_reads_and_ignores() -> None:
