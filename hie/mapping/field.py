@@ -74,7 +74,8 @@ def _filled(state: State, item: Any) -> State:
         stated: Slots = {}
         state(node, context, stated, keys)
         for slot, values in stated.items():
-            slots[slot] = [_fill(item, value) for value in values] if isinstance(values, list) else values
+            several = values if isinstance(values, list) else [values]
+            slots[slot] = [_fill(item, value) for value in several] if values is not None else None
 
     return filled
 

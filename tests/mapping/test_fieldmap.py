@@ -323,6 +323,10 @@ def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
         ),
         ('source = "PID-9"\nitem = { a = "{value}" }\ntarget = "x[]"', {}),
         (
+            'source = "PID-9"\ncodes = "sex"\ndefault = 1\nitem = { a = "{value}" }\ntarget = "x[]"',
+            {"x[]#default": [{"a": 1}]},
+        ),
+        (
             'reference = "patient"\nitem = { a = "{value}" }\ntarget = "x[]#p"',
             {"x[]#p": [{"a": {"reference": PATIENT.reference}}]},
         ),
