@@ -1,13 +1,15 @@
 """Arrival: what a part was found to be when it first came, which holds when it is processed again (replay).
 
-Some things depend on what was stored by then: whether something younger was there, whether the row was known, what an
-operator decided. Found anew from what is stored now they would say something else, though nothing has changed.
+Some things depend on what was stored by then: whether something younger was there, whether the row was known, what the
+patient was called, what an operator decided. Found anew from what is stored now they would say something else, though
+nothing has changed.
 """
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from hie.base.draft import Draft
 from hie.base.finding import Disposition, Finding, Severity, gravest
 from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.disposition import STORED
@@ -42,6 +44,12 @@ class Arrival:
         """What is found now, with what depends on the arrival as it was then."""
         lasting = [found for found in now if found.code not in BY_ARRIVAL]
         return [*lasting, *(found for found in self.findings if found.code in BY_ARRIVAL)]
+
+    def judged(self, draft: Draft) -> Draft:
+        """What a part that was stored states now, without the claims that did not contradict what was stored then: a
+        name that was corrected since makes no report one of somebody else."""
+        doubted = {(found.code, found.path) for found in self.findings}
+        return replace(draft, claims=tuple(one for one in draft.claims if (one.finding, one.path) in doubted))
 
     def about(self, now: Iterable[str], own: Container[str]) -> tuple[str, ...]:
         """Of the resources that a part is about now, those that it was about then and its `own`: others have since

@@ -76,7 +76,8 @@ async def contribute(
     if released:
         prepared = replace(prepared, findings=tuple(_lowered(f) for f in prepared.findings))
     assert prepared.draft is not None
-    done = await work.contribute(prepared.record.part, prepared.draft, held=not released)
+    draft = arrival.judged(prepared.draft) if arrival is not None and arrival.worked else prepared.draft
+    done = await work.contribute(prepared.record.part, draft, held=not released)
     if released:
         done.findings = [_lowered(f) for f in done.findings]
     if arrival is not None and arrival.worked and done.waits is None:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from hie.pipeline.codec import decode_findings
 from hie.staging.ledger import counters
 from hie.staging.tables import PART
@@ -35,6 +37,22 @@ async def test_what_came_with_a_later_part_stays_with_it(world: World) -> None:
     await world.operator.replay(second["id"])
     assert await found(world, first) == ("accepted", [])
     assert await found(world, second) == ("accepted-with-warnings", ["time-order"])
+
+
+@pytest.mark.parametrize("code", ["envelope-mismatch", "code-name-conflict"])
+async def test_a_report_stays_when_its_patient_is_called_otherwise_since(world: World, code: str) -> None:
+    """A name corrected after the report (Qingpu §5): replaying took the report for one of somebody else."""
+    report = {"claims": [[["Patient", "1"], "male", "gender", code, "HZXM"]], **patient("2", "1", active=True)}
+    await world.send(patient("1", "1", gender="male"))
+    first = await world.send(report)
+    await world.send(patient("1", "2", gender="female"))
+    late = await world.send({**report, "paths": ["x"]})
+    how = "quarantined" if code == "envelope-mismatch" else "accepted-with-warnings"
+    for answer, expected in ((first, ("accepted", [])), (late, (how, [code, "field-unmapped"]))):
+        await world.operator.replay(answer["id"])
+        disposition, codes = await found(world, answer)
+        assert (disposition, sorted(codes)) == expected
+    assert await world.resource("Patient", "2") is not None
 
 
 async def test_a_row_is_not_a_duplicate_of_itself(world: World) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.clock import FixedClock
-from hie.base.draft import Alias, Contribution, Draft, Event, Key, Merge
+from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Merge
 from hie.base.finding import Disposition, Finding, finding
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed, Record
@@ -74,6 +74,7 @@ def draft(record: Record, _: Delivery) -> Draft:
         aliases=tuple(Alias(key(*a), key(*t), order) for a, t, order in part.get("aliases", ())),
         merges=tuple(Merge(key(*p), key(*t), order) for p, t, order in part.get("merges", ())),
         needs=tuple(key(*one) for one in part.get("needs", ())),
+        claims=tuple(Claim(key(*about), *rest, equals=(value,)) for about, value, *rest in part.get("claims", ())),
         message_id=part.get("id", ""),
         key=part.get("key", ""),
     )
