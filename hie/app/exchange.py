@@ -63,6 +63,9 @@ log = logging.getLogger("hie")
 WARM_SECONDS = 2.0
 """After the start, until the pages are compiled: a third of a second's work that would hold up the first items."""
 
+DROP_SECONDS = 10.0
+"""How long an end waits for the file of a drop folder that is under way: else it is a duplicate at the next start."""
+
 
 class Exchange:
     """One running exchange: store, pipeline, feeds, pages. Made by `open_exchange`, ended by `close`."""
@@ -97,6 +100,8 @@ class Exchange:
         self._parameters = parameters
         self._terminology = terminology
         self._tasks: list[asyncio.Task[None]] = []
+        self._dropping: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
         self._process = str(uuid4())
         self._ready = False
         self.mllp = MllpPorts(self.ingest, config)
@@ -130,14 +135,17 @@ class Exchange:
         self._every(PARAMETER_SECONDS, self._parameters.refresh)
         for folder in self.drops:
             await asyncio.to_thread(folder.prepare)
-            self._every(self.config.drop_poll_seconds, folder.scan)
+            self._dropping.append(asyncio.create_task(folder.run(self._stop)))
         self._ready = True
 
     async def close(self) -> None:
         """Stop listening, finish what is under way, close the store."""
         self._ready = False
+        self._stop.set()
         await self.mllp.stop()
-        await end(*self._tasks)
+        if self._dropping:
+            await asyncio.wait(self._dropping, timeout=DROP_SECONDS)
+        await end(*self._dropping, *self._tasks)
         if self._workers is not None:
             self._workers.close()
         await self.fhir.close()

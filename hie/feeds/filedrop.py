@@ -11,18 +11,21 @@ import json
 import logging
 import os
 import stat
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
 
+from hie.base.errors import HieError, where
 from hie.feeds.limits import HEAD_BYTES, DropLimits
 
 INCOMING, DONE, ERROR, PENDING = "incoming", "done", "error", ".pending"
 RECEIPT_SUFFIX = ".receipt.xml"
 
 _LOG = logging.getLogger("hie.feeds.filedrop")
+_NOT_PLAIN = "not plain files"
 _LONGEST_NAME = 200
 """Bytes of a name that leave room for suffixes within the 255 of common file systems."""
 
@@ -107,7 +110,7 @@ class DropFolder:
         self._oversize = oversize
         self._limits = limits or DropLimits()
         self._reached = reached
-        self._refused = 0
+        self._staying: Counter[str] = Counter()
 
     def prepare(self) -> None:
         """Make the folders and clear away notes that a crash left behind; raises `OSError` when it cannot."""
@@ -134,17 +137,35 @@ class DropFolder:
         A file whose handling fails stays for the next scan and does not hold up the others.
         """
         moved = 0
-        for name in await asyncio.to_thread(self._names):
+        staying: Counter[str] = Counter()
+        try:
+            names, staying[_NOT_PLAIN] = await asyncio.to_thread(self._names)
+        except OSError as error:
+            names, staying[_reason(error)] = [], 1
+        for name in names:
             if stop is not None and stop.is_set():
-                break
+                return moved
             try:
                 moved += await self._process(name)
             except Exception as error:
-                _LOG.error("a file stays in incoming: %s", type(error).__name__)
+                staying[_reason(error)] += 1
+        self._tell(+staying)
         return moved
 
-    def _names(self) -> list[str]:
-        """Names of plain files that are ready. Links, folders, pipes and files with a second name are left alone."""
+    def _tell(self, staying: Counter[str]) -> None:
+        """Log what keeps how many files in `incoming/` when it begins, when twice as many stay, and when it ends: not
+        each file at each scan."""
+        for reason in sorted(staying.keys() | self._staying.keys()):
+            now, told = staying[reason], self._staying[reason]
+            if now and now < 2 * told:
+                continue
+            _LOG.warning("files stay in incoming number=%d reason=%s", now, reason)
+            self._staying[reason] = now
+        self._staying = +self._staying
+
+    def _names(self) -> tuple[list[str], int]:
+        """Names of plain files that are ready, and how many entries are no plain files: links, folders, pipes and files
+        with a second name are left alone."""
         ready, refused = [], 0
         with os.scandir(self._folder / INCOMING) as entries:
             for entry in entries:
@@ -154,10 +175,7 @@ class DropFolder:
                     ready.append(entry.name)
                 else:
                     refused += 1
-        if refused > self._refused:
-            _LOG.warning("%d entries of incoming are no plain files and are not read", refused)
-        self._refused = refused
-        return sorted(ready)
+        return sorted(ready), refused
 
     async def _process(self, name: str) -> bool:
         """Take one file through all steps; `False` when it is not there (any more) as a stable plain file."""
@@ -179,12 +197,12 @@ class DropFolder:
         return await self._handler(file.name, file.body)
 
     def _read(self, name: str) -> _File | None:
-        """The file, if it is plain and does not change while it is read; of a large one only the beginning."""
+        """The file, if it is plain and does not change while it is read; of a large one only the beginning. Raises
+        `OSError` when it may not be read."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             descriptor = os.open(self._folder / INCOMING / name, flags)
-        except OSError as error:
-            _LOG.warning("a file of incoming cannot be opened: errno %s", error.errno)
+        except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as stream:
             before = os.fstat(descriptor)
@@ -255,6 +273,14 @@ def _candidates(name: str) -> Iterator[str]:
     yield name
     stem = name.removesuffix(".xml")
     yield from (f"{stem}.{number}.xml" for number in count(1))
+
+
+def _reason(error: Exception) -> str:
+    """What keeps a file where it is, for the log, without its name: what the exchange or the system refuses, or where
+    it failed."""
+    if isinstance(error, HieError):
+        return error.message
+    return f"errno {error.errno}" if isinstance(error, OSError) and error.errno is not None else where(error)
 
 
 def _is_plain(status: os.stat_result) -> bool:

@@ -18,6 +18,7 @@ import pytest
 from adapters.wujiang import adapter as wujiang
 from hie.app import Exchange, open_exchange
 from hie.base.errors import HieError
+from hie.base.outcome import Answer
 from hie.commands.datadir import running_server
 from hie.config import load_config
 from hie.wire.mllp import wrap
@@ -56,6 +57,26 @@ async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) 
         await exchange.close()
     assert allowed.headers["access-control-allow-origin"] == "http://b"
     assert "access-control-allow-origin" not in other.headers
+
+
+async def test_an_end_finishes_the_file_of_a_drop_folder_that_is_under_way(tmp_path: Path) -> None:
+    """Cut off between commit and receipt, it was a duplicate of itself at the next start."""
+    exchange = await open_exchange(load_config({"data": tmp_path, "mllp_port": -1, "workers": 0}, {}))
+    folder, receive, begun = tmp_path / "drop" / "qingpu-xml", exchange.ingest.receive, asyncio.Event()
+
+    async def slowly(door: str, body: bytes) -> Answer:
+        answer = await receive(door, body)
+        begun.set()
+        await asyncio.sleep(0.05)
+        return answer
+
+    exchange.ingest.receive = slowly  # type: ignore[method-assign]
+    (folder / "incoming").mkdir(parents=True)
+    (folder / "incoming" / "a.xml").write_bytes(b"<x/>")
+    await exchange.start()
+    await begun.wait()
+    await exchange.close()
+    assert b'status="rejected"' in (folder / "error" / "a.xml.receipt.xml").read_bytes()
 
 
 @pytest.mark.parametrize(

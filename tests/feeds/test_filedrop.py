@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hie.base.errors import Category, HieError
 from hie.base.ids import sha256
 from hie.feeds.filedrop import DropAnswer, DropFolder, Step
 from hie.feeds.limits import DropLimits
@@ -253,11 +255,11 @@ async def test_a_link_put_in_place_of_a_listed_file_is_not_followed(tmp_path: Pa
     folder = tmp_path / "drop"
 
     class Raced(DropFolder):
-        def _names(self) -> list[str]:
-            names = super()._names()
+        def _names(self) -> tuple[list[str], int]:
+            names, refused = super()._names()
             (folder / "incoming" / "a.xml").unlink()
             (folder / "incoming" / "a.xml").symlink_to(secret)
-            return [*names, "gone.xml"]
+            return [*names, "gone.xml"], refused
 
     drop = Raced(folder, exchange.handle, exchange.too_large)
     drop.prepare()
@@ -323,6 +325,35 @@ async def test_a_failing_handler_leaves_the_file_and_its_neighbours(
     failing = False
     assert await drop.scan() == 1
     assert tree(tmp_path)["done/a.xml"] == b"one"
+
+
+async def test_what_keeps_many_files_is_logged_once(
+    tmp_path: Path, exchange: Exchange, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk kept three thousand files, and each was a line at each scan."""
+    full = True
+
+    async def handler(name: str, body: bytes) -> DropAnswer:
+        if full:
+            raise HieError(Category.UNAVAILABLE, "The disk of the store is full.")
+        return await exchange.handle(name, body)
+
+    drop = DropFolder(tmp_path, handler, exchange.too_large)
+    drop.prepare()
+    for number in range(20):
+        put(tmp_path, f"{number}.xml", b"one")
+    for _ in range(3):
+        assert await drop.scan() == 0
+    full = False
+    assert await drop.scan() == 20
+    shutil.rmtree(tmp_path / "incoming")
+    for _ in range(3):
+        assert await drop.scan() == 0
+    assert [record.getMessage().partition(" number=")[2] for record in caplog.records] == [
+        "20 reason=The disk of the store is full.",
+        "0 reason=The disk of the store is full.",
+        "1 reason=errno 2",
+    ]
 
 
 @pytest.mark.parametrize("step", [Step.READ, Step.HANDLED, Step.NOTED, Step.RECEIPT_VISIBLE])
