@@ -45,7 +45,7 @@ def simulate(
     target, sent = Target(out, mllp, http, truth, rate, connections, resume), Sent()
     try:
         with Shown(Console(stderr=True)) as shown:
-            perform(run(World(seed, patients, start, days, read_dirt(dirt)), target, shown.show, sent))
+            perform(run(World(seed, patients, start, days, read_dirt(dirt)), target, shown.show, sent), stopped=0)
     finally:
         for line in summary(target, sent) if sent.seconds else ():
             console.print(line)

@@ -36,7 +36,7 @@ def serve(
         console.print(f"健康信息交换 ready: {started.url}  ·  FHIR {started.url}/fhir  ·  浏览 {started.url}/browse")
         console.print(f"MLLP {started.exchange.mllp}  ·  drop {settings.data}/drop  ·  Ctrl-C stops")
 
-    perform(run(settings, announce))
+    perform(run(settings, announce), stopped=0)
 
 
 def demo(
@@ -52,10 +52,10 @@ def demo(
 
     given = {"host": host, "port": port, "store": store, "mllp_port": mllp_port}
     if data is not None:
-        perform(run_demo({**given, "data": data}, console, once=once))
+        perform(run_demo({**given, "data": data}, console, once=once), stopped=0)
         return
     with tempfile.TemporaryDirectory(prefix="hie-demo-") as folder:
-        perform(run_demo({**given, "data": folder}, console, once=once))
+        perform(run_demo({**given, "data": folder}, console, once=once), stopped=0)
 
 
 def verify(data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:

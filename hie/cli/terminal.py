@@ -55,8 +55,9 @@ def complain(message: str) -> None:
     Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def perform(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine; a situation becomes one clear line and exit code 2."""
+def perform(work: Coroutine[Any, Any, T], *, stopped: int = 130) -> T:
+    """Run a coroutine; a situation becomes one clear line and exit code 2, Ctrl-C the code `stopped`: 0 where that is
+    the way to end it."""
     try:
         import uvloop
 
@@ -64,4 +65,4 @@ def perform(work: Coroutine[Any, Any, T]) -> T:
     except (HieError, OSError) as error:
         raise _told(error) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
-        raise typer.Exit(0) from None
+        raise typer.Exit(stopped) from None

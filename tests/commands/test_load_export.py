@@ -1,5 +1,6 @@
 """What is loaded comes out again."""
 
+import asyncio
 import gzip
 import json
 from pathlib import Path
@@ -35,6 +36,17 @@ def write_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.*"))
 
 
+async def stopped_export(url: str, folder: Path) -> None:
+    """An export that is stopped while it is under way, as Ctrl-C does."""
+
+    def stop(_: str) -> None:
+        task.cancel()
+
+    task = asyncio.ensure_future(export(url, folder, (), stop))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_load_and_export(tmp_path: Path) -> None:
     files = write_files(tmp_path)
     settings = {"data": tmp_path / "data", "port": 0, "mllp_port": -1, "workers": 0, "drop_poll_seconds": 0}
@@ -45,6 +57,10 @@ async def test_load_and_export(tmp_path: Path) -> None:
         assert result.refused is not None
         assert [line.partition(":")[0] for line in result.refused] == ["c.json"]
         saved = await export(started.url, tmp_path / "out", ("Patient", "Observation"), lambda _: None)
+        with pytest.raises(HieError, match="holds NDJSON files already"):
+            await export(started.url, tmp_path / "out", ("Patient",), lambda _: None)
+        await stopped_export(started.url, tmp_path / "stopped")
+    assert not any((tmp_path / "data" / "export").iterdir()), "nothing is left of an export on the server"
     assert sum(saved.values()) == 3
     found = [json.loads(line) for name in saved for line in (tmp_path / "out" / name).read_text().splitlines()]
     assert {r["id"] for r in found if r["resourceType"] == "Patient"} == {"p1", "p2"}
