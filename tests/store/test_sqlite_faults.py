@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import apsw
 import pytest
@@ -12,6 +13,7 @@ from hie.search.extract import Extractors
 from hie.store.port import Transaction
 from hie.store.sqlite import Limits, SqliteStore
 from hie.store.sqlite.database import PAGE_BYTES
+from hie.store.sqlite.store import LEAST_ROOM
 from hie.store.table import Table
 from tests.contract.material import patient
 
@@ -25,6 +27,10 @@ async def _put(store: SqliteStore, resource: dict) -> None:
         await transaction.put(resource)
 
     await store.write(job)
+
+
+async def _nothing(_: Transaction) -> None:
+    return
 
 
 @pytest.fixture
@@ -47,13 +53,18 @@ async def test_a_full_disk_fails_the_job_and_the_store_recovers(
         *(_put(store, _note(f"big-{number}", 200_000)) for number in range(3)), return_exceptions=True
     )
     assert {result.category for result in results} == {Category.UNAVAILABLE}
+    await store.write(_nothing)
+    assert store._writer.failing, "a job that writes nothing tells nothing of the disk"
+    await _put(store, _note("a", 10))
+    with pytest.raises(HieError):
+        await _put(store, _note("big-4", 200_000))
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == [
         "the store does not take writes reason=The disk of the store is full."
     ]
     assert [version.id async for version in store.versions()] == ["a"]
     _pages(store, 1_000_000)
     await _put(store, _note("big-0", 200_000))
-    assert [(v.id, v.version) async for v in store.versions()] == [("a", 1), ("big-0", 1)]
+    assert [(v.id, v.version) async for v in store.versions()] == [("a", 2), ("big-0", 1)]
 
 
 async def test_a_failing_commit_fails_every_job_of_the_batch(store: SqliteStore) -> None:
@@ -71,6 +82,17 @@ async def test_a_failing_commit_fails_every_job_of_the_batch(store: SqliteStore)
     assert await store.ready()
     await _put(store, patient("p1"))
     assert [(v.id, v.version) async for v in store.versions()] == [("before", 1), ("p1", 1)]
+
+
+async def test_a_store_without_room_for_a_large_item_is_not_ready(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = LEAST_ROOM - 1
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    assert [await store.ready() for _ in range(3)] == [False] * 3
+    free = LEAST_ROOM
+    assert await store.ready()
+    assert len(caplog.records) == 2, "told when it changes"
 
 
 async def test_what_sqlite_refuses_fails_its_own_job_only(tmp_path: Path) -> None:

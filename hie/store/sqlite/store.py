@@ -1,6 +1,8 @@
 """The SQLite store: one file, one writing and one reading connection, behind the store port."""
 
 import asyncio
+import logging
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from secrets import token_bytes
@@ -24,6 +26,11 @@ from hie.store.table import Table
 
 T = TypeVar("T")
 
+log = logging.getLogger("hie.store")
+
+LEAST_ROOM = 32 * 1024 * 1024
+"""Bytes that must be free for the store to be ready: the largest item, and as much again for what is made of it."""
+
 _FOLLOWING_SECONDS = 1.0
 """The text index is followed from so long after opening: a command that is done before has no use for it."""
 
@@ -34,6 +41,8 @@ class SqliteStore(SqliteReading):
     def __init__(
         self, path: Path, tables: Sequence[Table], extract: Extract, clock: Clock, secret: bytes, limits: Limits
     ) -> None:
+        self._folder = path.parent
+        self._roomy = True
         self._writing = connect(path, cache_mib=writing_cache_mib())
         migrate(self._writing)
         for table in tables:
@@ -79,7 +88,10 @@ class SqliteStore(SqliteReading):
         return result
 
     async def ready(self) -> bool:
-        """See `Store.ready`: after a failed commit a trial write tells whether the disk is back."""
+        """See `Store.ready`: the disk must have room for the largest item, and after a failed commit a trial write tells
+        whether it is back."""
+        if not self._has_room():
+            return False
         try:
             if self._writer.failing:
                 await self.write(_trial)
@@ -87,6 +99,14 @@ class SqliteStore(SqliteReading):
                 return bool(self._reading.execute("SELECT 1").get)
         except HieError:
             return False
+
+    def _has_room(self) -> bool:
+        """Whether the file system has `LEAST_ROOM` left, which is logged when it changes."""
+        room = shutil.disk_usage(self._folder).free
+        if (room >= LEAST_ROOM) != self._roomy:
+            self._roomy = not self._roomy
+            log.warning("room on the disk of the store bytes=%d least=%d", room, LEAST_ROOM)
+        return self._roomy
 
     async def close(self) -> None:
         """See `Store.close`."""

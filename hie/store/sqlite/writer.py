@@ -27,6 +27,9 @@ from hie.store.sqlite.names import Names
 
 log = logging.getLogger("hie.store")
 
+_SILENT_SECONDS = 60.0
+"""After a failure was logged."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -85,6 +88,7 @@ class GroupWriter:
         self._thread = ThreadPoolExecutor(1, "hie-commit")
         self._closing = False
         self._task = asyncio.get_running_loop().create_task(self._work(), name="hie-store-writer")
+        self._tell_at = 0.0
         self.failing = False
 
     async def submit(self, run: Callable[[Any], Awaitable[Any]]) -> Any:
@@ -117,7 +121,6 @@ class GroupWriter:
             except Exception as error:
                 self._fail(done, error)
             else:
-                self.failing = False
                 for job, result in done:
                     _resolve(job, result)
 
@@ -141,6 +144,7 @@ class GroupWriter:
             self._commit()
         else:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._commit)
+            self.failing = False
         self._names.committed()
 
     def _flushed(self) -> bool:
@@ -178,10 +182,12 @@ class GroupWriter:
             done.append((job, result))
 
     def _fail(self, done: list[tuple[_Job, Any]], error: Exception) -> None:
-        """Nothing of the batch is durable: undo it, and tell every job of it; the first failure is logged."""
+        """Nothing of the batch is durable: undo it, and tell every job of it; the first failure is logged, and one a
+        minute, as small writes may find the room that large ones do not."""
         situation = _situation(error)
-        if not self.failing:
+        if not self.failing and monotonic() >= self._tell_at:
             log.error("the store does not take writes reason=%s", situation.message)
+            self._tell_at = monotonic() + _SILENT_SECONDS
         self.failing = True
         self._undo()
         queue = self._alone or self._queue
