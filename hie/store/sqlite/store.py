@@ -88,7 +88,7 @@ class SqliteStore(SqliteReading):
         return result
 
     async def ready(self) -> bool:
-        """See `Store.ready`: the disk must have room for the largest item, and after a failed commit a trial write tells
+        """See `Store.ready`: the disk has room for the largest item, and after a failed commit a trial write tells
         whether it is back."""
         if not self._has_room():
             return False
