@@ -11,7 +11,7 @@ from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.port import Transaction
-from hie.store.sqlite import Limits, SqliteStore
+from hie.store.sqlite import Limits, SqliteStore, checkpoint
 from hie.store.sqlite.database import PAGE_BYTES
 from hie.store.sqlite.store import LEAST_ROOM
 from hie.store.table import Table
@@ -194,3 +194,24 @@ async def test_a_table_grows_a_column(tmp_path: Path) -> None:
 async def test_what_is_written_is_synced(store: SqliteStore) -> None:
     assert store._writing.pragma("synchronous") == 2
     assert store._writing.pragma("journal_mode") == "wal"
+
+
+async def test_a_reader_that_stays_does_not_hold_up_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a backup read the file, each commit waited five seconds for it once the log was long."""
+    monkeypatch.setattr(checkpoint, "STEP", 20)
+    monkeypatch.setattr(checkpoint, "LIMIT", 40)
+    opened = await SqliteStore.open(tmp_path / "hie.sqlite")
+    await _put(opened, patient("before"))
+    backup = apsw.Connection(str(tmp_path / "hie.sqlite"))
+    backup.execute("BEGIN; SELECT 1 FROM version")
+    async with asyncio.timeout(3):
+        for number in range(3):
+            await _put(opened, _note(f"big-{number}", 300_000))
+    log = tmp_path / "hie.sqlite-wal"
+    long = log.stat().st_size
+    backup.execute("COMMIT")
+    for number in range(3):
+        await _put(opened, _note(f"big-{number}", 300_001))
+    assert log.stat().st_size < 2 * long, "the log begins anew when the reader is gone"
+    backup.close()
+    await opened.close()

@@ -3,10 +3,10 @@
 Each time the log has grown by `STEP` pages a passive checkpoint runs in a thread, on a connection of its own, beside
 the writer. Less often is better: a page that many commits changed is then moved once.
 Under unbroken load the log cannot begin anew, because there is always a newer frame; at `LIMIT` pages one commit waits
-until it can, which is short, as nearly everything has been moved by then.
+until it can, which is short, as nearly everything has been moved by then. A reader that holds on to an old state (a
+backup, a long search) keeps the log from it: then it grows, and is tried again `STEP` pages later.
 """
 
-import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import apsw
@@ -15,15 +15,20 @@ STEP = 16_000
 LIMIT = 64_000
 """In pages: 64 MB and 256 MB at 4 KiB a page."""
 
+_PATIENCE = 200
+"""Milliseconds that a commit waits for readers."""
+
 
 class Checkpointer:
     """Watches the log of `writing`; `connection` does the moving."""
 
     def __init__(self, writing: apsw.Connection, connection: apsw.Connection) -> None:
         self._connection = connection
+        connection.set_busy_timeout(_PATIENCE)
         self._thread = ThreadPoolExecutor(1, "hie-checkpoint")
-        self._running: Future[None] | None = None
+        self._running: Future[bool] | None = None
         self._pages = 0
+        self._relieve_at = LIMIT
         self._moved = 0
         writing.set_wal_hook(self._committed)
 
@@ -39,14 +44,21 @@ class Checkpointer:
 
     def relieve(self) -> None:
         """Begin the log anew when it is too long; called between transactions, in the thread that commits."""
-        if self._pages >= LIMIT:
-            self._thread.submit(self._move, apsw.SQLITE_CHECKPOINT_RESTART).result()
+        if self._pages < self._relieve_at:
+            return
+        if self._thread.submit(self._move, apsw.SQLITE_CHECKPOINT_RESTART).result():
             self._pages = self._moved = 0
+            self._relieve_at = LIMIT
+        else:
+            self._relieve_at = self._pages + STEP
 
-    def _move(self, mode: int) -> None:
-        # What cannot be moved now stays safe in the log and is moved later.
-        with contextlib.suppress(apsw.Error):
+    def _move(self, mode: int) -> bool:
+        """Whether it was done: what cannot be moved now stays safe in the log and is moved later."""
+        try:
             self._connection.wal_checkpoint(mode=mode)
+        except apsw.Error:
+            return False
+        return True
 
     def close(self) -> None:
         """Wait for what runs."""
