@@ -39,7 +39,7 @@ from hie.browse.render import warm
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import HttpFeeds
-from hie.feeds.limits import DropLimits
+from hie.feeds.limits import DropLimits, HttpLimits
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.fold.finish import ORGANISATION_OID, organisation_reference
@@ -200,7 +200,7 @@ class Exchange:
             {door: kind for r in self.ingest.feeds.values() for door, kind in r.feed.doors.items()},
             self.ingest.receive,
             self.ingest.refuse,
-            self.config.max_body,
+            HttpLimits(self.config.max_body),
         )
         app.router.routes.append(Checking(self.ingest.doors, self._workers or prepare_here, self._clock).route())
         app.router.routes.extend(feeds.routes())

@@ -11,7 +11,7 @@ from starlette.types import Scope, Send
 
 from hie.base.errors import Category, HieError
 from hie.base.outcome import Answer
-from hie.feeds.limits import HEAD_BYTES
+from hie.feeds.limits import HEAD_BYTES, HttpLimits
 from hie.feeds.problem import problem
 
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
@@ -36,14 +36,14 @@ class HttpFeeds:
     """Serves `POST /feeds/{door}` and `GET /feeds`; a FHIR door is also the base URL `/feeds/{door}/fhir`.
 
     `doors` maps each door to its content type, `receive` takes an item in, `too_large` gives the answer of a door to an
-    item over `max_body` bytes, of which it gets the beginning.
+    item over the limit, of which it gets the beginning.
     """
 
-    def __init__(self, doors: Mapping[str, str], receive: Receive, too_large: TooLarge, max_body: int) -> None:
+    def __init__(self, doors: Mapping[str, str], receive: Receive, too_large: TooLarge, limits: HttpLimits) -> None:
         self._doors = doors
         self._receive = receive
         self._too_large = too_large
-        self._max_body = max_body
+        self._limits = limits
 
     def routes(self) -> list[Route]:
         """The routes, for the application to include."""
@@ -78,7 +78,10 @@ class HttpFeeds:
             body, fits = await self._body(request)
             answer = await (self._receive(door, body) if fits else self._too_large(door, body))
         except HieError as error:
-            return problem(error)
+            answered = problem(error)
+            if error.category is Category.TIMEOUT:
+                answered.headers["Connection"] = "close"
+            return answered
         except ClientDisconnect:
             return Response(status_code=400)
         headers = {"Content-Type": answer.content_type}
@@ -106,27 +109,31 @@ class HttpFeeds:
             raise HieError(Category.UNSUPPORTED_MEDIA, f"This feed takes Content-Type: {expected}.")
 
     async def _body(self, request: Request) -> tuple[bytes, bool]:
-        """The whole body and True; its beginning and False when it is longer than allowed."""
+        """The whole body and True; its beginning and False when it is longer than allowed. Raises TIMEOUT when it takes
+        too long to arrive."""
+        most = self._limits.body_bytes
         declared = request.headers.get("content-length", "")
-        fits = not declared.isdigit() or int(declared) <= self._max_body
+        fits = not declared.isdigit() or int(declared) <= most
         chunks: list[bytes] = []
-        head, size = b"", 0
+        head, size, lingering = b"", 0, False
         try:
-            async with asyncio.timeout(None) as patience:
+            async with asyncio.timeout(self._limits.body_seconds) as patience:
                 async for chunk in request.stream():
                     size += len(chunk)
-                    if fits and size <= self._max_body:
+                    if fits and size <= most:
                         chunks.append(chunk)
                         continue
                     head = (head or b"".join(chunks))[:HEAD_BYTES]
                     head += chunk[: HEAD_BYTES - len(head)]
                     chunks.clear()
-                    if patience.when() is None:
-                        fits = False
+                    if not lingering:
+                        fits, lingering = False, True
                         patience.reschedule(asyncio.get_running_loop().time() + LINGER_SECONDS)
-                    if size > LINGER_SIZES * self._max_body:
+                    if size > LINGER_SIZES * most:
                         break
         except TimeoutError:
+            if not lingering:
+                raise HieError(Category.TIMEOUT, "The item did not arrive in time.") from None
             return head, False
         return (b"".join(chunks), True) if fits else (head, False)
 

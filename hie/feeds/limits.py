@@ -30,6 +30,14 @@ class MllpLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Limits of the HTTP feeds: `body_bytes` of one item, `body_seconds` for it to arrive."""
+
+    body_bytes: int = MAX_ITEM_BYTES
+    body_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class DropLimits:
     """Limits of a drop folder: `file_bytes` of one file, `poll_seconds` between two looks into `incoming/`."""
 

@@ -90,12 +90,24 @@ class Readers:
         while True:
             try:
                 connection, _ = listening.accept()
-            except BlockingIOError:
+            except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:
                 log.error("cannot accept a connection errno=%s", error.errno)
+                self._pause(listening)
                 return
             self._hand_out(connection)
+
+    def _pause(self, listening: socket.socket) -> None:
+        """Accept nothing for a while: without file descriptors to spare the socket would stay ready, and each turn of
+        the loop would fail."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening.fileno())
+        loop.call_later(_AGAIN_SECONDS, self._go_on, listening)
+
+    def _go_on(self, listening: socket.socket) -> None:
+        if listening.fileno() != -1:
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._accept, listening)
 
     def _hand_out(self, connection: socket.socket) -> None:
         for _ in self._places:

@@ -1,5 +1,6 @@
 """The HTTP doors: what they take, and what is still sent of an item that is too large (common rules §2.3, §2.5)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 
 from hie.base.outcome import Answer
 from hie.feeds.http import LINGER_SIZES, HttpFeeds
-from hie.feeds.limits import HEAD_BYTES
+from hie.feeds.limits import HEAD_BYTES, HttpLimits
 
 LIMIT = 1000
 DOOR = "wujiang-hl7v2"
@@ -39,7 +40,7 @@ async def post(sender: Sender, **headers: str) -> httpx.Response:
         assert 0 < len(head) <= HEAD_BYTES
         return Answer(b"AR", "text/plain", 413)
 
-    feeds = HttpFeeds({DOOR: "application/hl7-v2"}, receive, too_large, LIMIT)
+    feeds = HttpFeeds({DOOR: "application/hl7-v2"}, receive, too_large, HttpLimits(LIMIT, 0.05))
     transport: Any = httpx.ASGITransport(Starlette(routes=feeds.routes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         content = sender.__aiter__()
@@ -65,6 +66,20 @@ async def test_an_item_that_is_too_large_is_answered_when_all_of_it_is_sent(head
     found = await post(sender, **headers)
     assert (found.status_code, found.text, found.headers["connection"]) == (413, "AR", "close")
     assert sender.sent == 20
+
+
+class Slow(Sender):
+    """Sends a byte now and then."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+
+async def test_an_item_that_does_not_end_is_not_waited_for() -> None:
+    found = await post(Slow(None))
+    assert (found.status_code, found.headers["retry-after"], found.headers["connection"]) == (503, "5", "close")
 
 
 async def test_nobody_is_listened_to_for_ever() -> None:
