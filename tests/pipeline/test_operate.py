@@ -1,7 +1,9 @@
 """Operators: quarantine, release, discard, replay, retry, verify."""
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
 from hie.staging.tables import AUDIT, RAW_ITEM
 from hie.staging.tallies import tallies
+from hie.store.table import Row
 from tests.pipeline.world import Part, World, key, patient
 
 
@@ -134,6 +137,27 @@ async def test_verify_finds_a_changed_byte_and_a_lost_item(world: World) -> None
     assert not result.sound
     assert any("do not match their hash" in problem for problem in result.problems)
     assert any(problem.startswith("ledger:") for problem in result.problems)
+
+
+async def test_what_comes_in_while_it_is_verified_is_no_problem(world: World) -> None:
+    """A store under traffic was not sound: items had come since the ledger was read."""
+    await world.send(patient("1"))
+    count = world.store.count
+
+    async def counting(*given: Any) -> int:
+        await world.send(patient(str(world.clock.now())))
+        return await count(*given)
+
+    class Busy(Operator):
+        async def items(self, **given: Any) -> AsyncIterator[Row]:
+            await world.send(patient("2"))
+            async for row in super().items(**given):
+                yield row
+
+    world.store.count = counting  # type: ignore[method-assign]
+    books = await ledger(world.store)
+    assert books.balanced
+    assert (await verify(world.store, Busy(world.store, {"test": world.runtime}, world.clock, "tester"))).sound
 
 
 async def test_an_item_is_found_by_a_prefix_of_its_id(world: World) -> None:
