@@ -19,7 +19,7 @@ T = TypeVar("T")
 PIPED = 500
 """Columns of output that goes to a file or another program: there nothing is cut off or folded."""
 
-console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED)
+console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED, emoji=False)
 
 Data = Annotated[Path | None, typer.Option(help="Directory for the database and the drop folders. Default: data")]
 Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default: 8080; 0 takes a free one")]
@@ -52,7 +52,7 @@ def _told(error: HieError | OSError) -> typer.Exit:
 
 def complain(message: str) -> None:
     """Say on standard error what is wrong, as it is: brackets are no markup, and a line with a place stays one line."""
-    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True, emoji=False).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def perform(work: Coroutine[Any, Any, T], *, stopped: int = 130) -> T:

@@ -5,10 +5,11 @@ each of its ancestors, itself included, so a question about the hierarchy is one
 filters; what an answer shows of properties and designations stands in `concept.extra` as JSON.
 """
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,18 +45,38 @@ CREATE TABLE property(
 def open_for_loading(path: Path) -> apsw.Connection:
     """A connection that writes, with the tables made; its memory does not depend on what is loaded."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _make(path)
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(5000)
     version = _format(connection, path)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = FILE", "cache_size = -16000"):
         connection.execute(f"PRAGMA {pragma}")
     if version == 0:
-        with connection:
-            connection.execute(TABLES)
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        _make_tables(connection)
     elif version != FORMAT:
         raise _other_format(path)
     return connection
+
+
+def _make(path: Path) -> None:
+    """Make an empty file that is there with its tables or not at all: a server that runs looks at it with each message.
+    Where the file system has no hard links, `path` is left to be made in place."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    connection = apsw.Connection(str(draft))
+    try:
+        _make_tables(connection)
+    finally:
+        connection.close()
+    with suppress(OSError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _make_tables(connection: apsw.Connection) -> None:
+    with connection:
+        connection.execute(TABLES)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
 
 
 def _format(connection: apsw.Connection, path: Path) -> Any:

@@ -1,5 +1,6 @@
 """The command line says what is wrong and what to do next."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,8 +63,8 @@ def test_check_shows_findings_and_says_whether_it_would_be_stored() -> None:
 
 
 def test_a_broken_table_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """A header in brackets is no markup, and a line with its place stays one line."""
-    message = "kunshan-hl7v2/person.toml:16:1: unknown table [resourse]" + " and more" * 10
+    """A header in brackets is no markup, nor is a URN an emoji, and a line with its place stays one line."""
+    message = "kunshan-hl7v2/person.toml:16:1: unknown table [resourse] in urn:x:y" + " and more" * 10
 
     async def broken() -> None:
         raise HieError(Category.INTERNAL, message)
@@ -73,6 +74,18 @@ def test_a_broken_table_is_said_as_it_is(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == message + "\n"
 
 
+@pytest.mark.parametrize("given", [{}, {"stopped": 0}])
+def test_a_command_that_is_stopped_has_not_done_its_work(given: dict[str, int]) -> None:
+    """0 only where Ctrl-C is the way to end it: a script would take half an export for a whole one."""
+
+    async def stopped() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(typer.Exit) as ended:
+        perform(stopped(), **given)
+    assert ended.value.exit_code == given.get("stopped", 130)
+
+
 def test_verify_without_a_database_says_so(tmp_path: Path) -> None:
     code, text = run("verify", "--data", str(tmp_path))
     assert code == 2
@@ -80,8 +93,6 @@ def test_verify_without_a_database_says_so(tmp_path: Path) -> None:
 
 
 def test_quarantine_of_a_stopped_exchange(tmp_path: Path) -> None:
-    import asyncio
-
     from hie.commands.samples import send_all
     from hie.commands.serve import running
     from hie.config import load_config

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from hie.base.errors import HieError
+from hie.terminology import codeschema
 from hie.terminology.codefile import CodeFile, StoredSystem
 from hie.terminology.codeschema import Connections, open_for_loading
 from hie.terminology.concept import Concept, Designation, Property, Selection
@@ -178,3 +180,21 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
         pass
     with pytest.raises(HieError, match="is no file of code systems"):
         open_for_loading(path)
+
+
+def test_a_server_that_looks_while_the_file_is_made_finds_it_whole(tmp_path: Path) -> None:
+    """It found one without tables, "written by another version", and each item of that moment failed."""
+    path, seen = tmp_path / "t.sqlite", CodeFile(tmp_path / "t.sqlite")
+    (tmp_path / "codes.csv").write_text("code,display\nA,a\n")
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "c_call" and frame.f_globals.get("__name__") == codeschema.__name__:
+            seen.systems()
+
+    sys.setprofile(look)
+    try:
+        load(path, Source(tmp_path / "codes.csv", URL), NOW)
+    finally:
+        sys.setprofile(None)
+    assert [system.info.url for system in seen.systems()] == [URL]
+    assert sorted(one.name for one in tmp_path.iterdir() if "new" in one.name) == []
