@@ -8,6 +8,7 @@ import httpx
 from hie.app import Exchange, open_exchange
 from hie.base.errors import Category, HieError
 from hie.commands.datadir import running_server
+from hie.commands.reaching import reaching
 from hie.config import Config
 from hie.pipeline.verify import verify
 from hie.staging.ledger import ledger
@@ -19,12 +20,16 @@ SECONDS = 3600.0
 async def call(
     config: Config, method: str, path: str, params: dict[str, Any], body: dict[str, Any] | None = None
 ) -> Any:
-    """Call an admin door; without a running server the exchange is opened for this one call."""
+    """Call an admin door; without a running server the exchange is opened for this one call.
+
+    Raises UNAVAILABLE when the server ends before it has answered.
+    """
     params = {name: value for name, value in params.items() if value is not None}
     url = running_server(config.data)
     if url is not None:
-        async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
-            return _result(await client.request(method, path, params=params, json=body))
+        with reaching(url):
+            async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
+                return _result(await client.request(method, path, params=params, json=body))
     exchange = await open_existing(config)
     try:
         transport = httpx.ASGITransport(app=exchange.web)

@@ -10,6 +10,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hie.front.passing import App
 
+END_SECONDS = 10
+"""How long an end waits for what was asked before it, here and of a reader; what still runs then (a replay of
+everything) is cut off."""
+
 
 class _Server(uvicorn.Server):
     """uvicorn without its signal handling: it would end the process before the store is closed."""
@@ -31,6 +35,7 @@ class Door:
             access_log=False,
             lifespan="off",
             proxy_headers=False,
+            timeout_graceful_shutdown=END_SECONDS,
         )
         self._server = _Server(self._settings)
         self._task: asyncio.Task[None] | None = None

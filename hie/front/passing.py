@@ -17,6 +17,7 @@ from itertools import count
 from typing import Any
 
 from hie.base.errors import where
+from hie.base.tasks import end
 from hie.front.channel import Message
 
 Scope = MutableMapping[str, Any]
@@ -118,9 +119,11 @@ class Answering:
             running.hung_up = True
             running.left.set()
 
-    async def finished(self) -> None:
-        """Wait for what runs."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def finished(self, seconds: float) -> None:
+        """Wait for what runs, `seconds` at most; what still runs then (a replay of everything) is cut off."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            await end(*late)
 
     async def _run(self, number: int, running: "_Exchange", scope: Scope) -> None:
         try:

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from hie.front.channel import Channel, Message
-from hie.front.door import Door
+from hie.front.door import END_SECONDS, Door
 from hie.front.passing import ASKS, Answering, App
 from hie.front.reader import OpenSite, run_reader
 
@@ -22,9 +22,6 @@ log = logging.getLogger("hie.front")
 
 UP_SECONDS = 10.0
 """How long the start waits for readers; after that they join when they are up."""
-
-END_SECONDS = 10.0
-"""How long a reader may take to answer what was asked of it when it is to end."""
 
 RENEW_SECONDS = 5.0
 """How long a write of definitions waits for readers to take them up."""
@@ -206,7 +203,7 @@ class _Place:
         for waiting in self._renewing.values():
             waiting.set()
         if self._closing:
-            await self._answering.finished()
+            await self._answering.finished(END_SECONDS)
         await asyncio.to_thread(process.join)
 
     def _take(self, message: Message) -> None:

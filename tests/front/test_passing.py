@@ -137,6 +137,24 @@ async def test_when_the_asker_is_gone_its_request_still_runs_to_the_end() -> Non
     await asyncio.sleep(0.01)
     assert [message[0] for message in told] == ["start"], "the second piece waits until the first has left"
     answering.end()
-    await asyncio.wait_for(answering.finished(), 5)
+    await asyncio.wait_for(answering.finished(5), 5)
     assert ended.is_set()
     assert {message[0] for message in told} <= ANSWERS
+
+
+async def test_what_does_not_end_is_cut_off_in_the_end() -> None:
+    """A server that was told to end while it replayed everything ended three minutes later."""
+    cut = asyncio.Event()
+
+    async def endless(_: Scope, __: Receive, ___: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cut.set()
+
+    answering = Answering(endless, lambda _: None)
+    answering.take(("ask", 0, [None] * 13, b"", False))
+    await asyncio.sleep(0)
+    answering.end()
+    await answering.finished(0.01)
+    assert cut.is_set()
