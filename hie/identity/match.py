@@ -69,10 +69,9 @@ def conflict(a: Demographics, b: Demographics) -> str | None:
     A partial birth date conflicts only where both state the part. Names conflict when neither sound nor any character
     agrees: numbers are lent and mistyped, names are misspelt.
     """
-    if a.birth_date and b.birth_date:
-        n = min(len(a.birth_date), len(b.birth_date))
-        if a.birth_date[:n] != b.birth_date[:n]:
-            return "birth-date-conflict"
+    stated = min(len(a.birth_date), len(b.birth_date))
+    if a.birth_date[:stated] != b.birth_date[:stated]:
+        return "birth-date-conflict"
     known = {"male", "female"}
     if a.gender in known and b.gender in known and a.gender != b.gender:
         return "gender-conflict"

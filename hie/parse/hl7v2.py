@@ -78,7 +78,7 @@ def _undecodable(
 ) -> tuple[Record, Segment | None, str]:
     """A message that no charset decodes. Its header is most often readable alone, and names what is answered to
     (Wujiang §1.1, §8.1); such an item has no message id (common rules §2.2)."""
-    line = re.split(rb"[\r\n]", strip_frame(body), maxsplit=1)[0]
+    line = re.split(rb"[\r\n]", body, maxsplit=1)[0]
     decoded = decode_hl7(line)
     header = split_message(without_controls(decoded.text), decoded.charset).msh
     if header is None:

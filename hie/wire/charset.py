@@ -76,8 +76,7 @@ def strip_frame(body: bytes) -> bytes:
 
 
 def decode_hl7(body: bytes) -> Decoded:
-    """Decode one HL7 v2 message (not a batch) by the charset of its MSH-18."""
-    body = strip_frame(body)
+    """Decode one HL7 v2 message (not a batch, and without its frame) by the charset of its MSH-18."""
     name = _msh_18(body)
     codec = HL7_CHARSETS.get(name)
     if codec is None:
@@ -125,7 +124,7 @@ def _decode(body: bytes, codec: str) -> str | None:
 
 def _msh_18(body: bytes) -> str:
     """MSH-18 in upper case from raw bytes: MSH is ASCII up to there. Empty when there is none."""
-    if not body.startswith(b"MSH") or len(body) < 4:
+    if not body.startswith(b"MSH"):
         return ""
     line = re.split(rb"[\r\n]", body[:4096], maxsplit=1)[0]
     fields = line.split(line[3:4] or None)

@@ -153,13 +153,8 @@ def parse(text: str, charset: str = "utf-8") -> Message:
 
 
 def split_lines(text: str) -> list[str]:
-    """The non-empty lines of a message, without MLLP bytes around them."""
-    text = text.lstrip("\ufeff\x0b\r\n ")
-    if "\n" in text:
-        text = text.replace("\n", "\r")
-    if "\x1c" in text:
-        text = text.rstrip("\r ").removesuffix("\x1c")
-    return [line for line in text.split("\r") if line and not line.isspace()]
+    """The lines of a message that are not blank."""
+    return [line for line in text.replace("\n", "\r").split("\r") if line and not line.isspace()]
 
 
 def without_controls(text: str) -> str:

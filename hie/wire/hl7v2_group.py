@@ -75,14 +75,14 @@ def group(message: Message) -> Group:
 class _Walk:
     """The state of one pass over the segments."""
 
-    __slots__ = ("before", "counts", "order", "result", "root")
+    __slots__ = ("before", "order", "result", "results", "root")
 
     def __init__(self, root: Group) -> None:
         self.root = root
         self.order: Group | None = None
         self.result: Group | None = None
         self.before = "MSH"
-        self.counts = {ORDER: 0, RESULT: 0}
+        self.results = 0
 
     def take(self, segment: Segment) -> None:
         """Put one segment in its place."""
@@ -109,7 +109,6 @@ class _Walk:
         else:
             current = self.order = Group(segment, self.root, len(self.root.groups.get(ORDER, ())) + 1)
             self.root.groups.setdefault(ORDER, []).append(current)
-        self.result = None
 
     def join(self) -> None:
         """Give an ORC that no OBR follows to the OBR before it, when that has neither ORC nor results."""
@@ -125,9 +124,9 @@ class _Walk:
 
     def _result(self, segment: Segment) -> None:
         self.join()
-        self.counts[RESULT] += 1
+        self.results += 1
         owner = self.order or self.root
-        self.result = Group(segment, owner, self.counts[RESULT])
+        self.result = Group(segment, owner, self.results)
         owner.groups.setdefault(RESULT, []).append(self.result)
 
     def _note(self, segment: Segment) -> str:

@@ -41,7 +41,6 @@ class Action(Enum):
     """What is done with a byte, or with a run of `OTHER` bytes."""
 
     SKIP = auto()
-    OPEN = auto()
     KEEP = auto()
     DELIVER = auto()
 
@@ -49,7 +48,7 @@ class Action(Enum):
 _S, _B, _A = State, Byte, Action
 
 TRANSITIONS: dict[tuple[State, Byte], tuple[Action, State]] = {
-    (_S.OUTSIDE, _B.START): (_A.OPEN, _S.INSIDE),
+    (_S.OUTSIDE, _B.START): (_A.SKIP, _S.INSIDE),
     (_S.OUTSIDE, _B.OTHER): (_A.SKIP, _S.OUTSIDE),
     (_S.INSIDE, _B.END): (_A.KEEP, _S.ENDING),
     (_S.INSIDE, _B.OTHER): (_A.KEEP, _S.INSIDE),
@@ -135,9 +134,7 @@ class FrameMachine:
 
     def _step(self, kind: Byte, data: bytes, start: int, stop: int) -> Iterator[Frame | Oversize]:
         action, self._state = TRANSITIONS[self._state, kind]
-        if action is Action.OPEN:
-            self._body.clear()
-        elif action is Action.KEEP:
+        if action is Action.KEEP:
             yield from self._keep(data, start, stop)
         elif action is Action.DELIVER:
             del self._body[-1:]
@@ -161,8 +158,6 @@ def restarted(body: bytes) -> bytes:
     A sender that gave up in the middle and began again on the same connection leaves a partial message in front;
     it is never delivered. A start byte before anything else is content (text pasted from word processors has it).
     """
-    if START not in body:
-        return body
     last = max((match.end() for match in _RESTART.finditer(body)), default=0)
     return body[last:]
 

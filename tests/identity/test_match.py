@@ -44,6 +44,8 @@ def test_the_patient_index_of_one_institution_joins_its_cards_and_is_the_worst_n
     system, value = INDEX.split("|")
     numbers = [{"system": system, "value": value}, {"system": system, "value": "YY0", "use": "old"}]
     assert demographics({"id": "a", "identifier": numbers}).keys == (INDEX,)
+    elsewhere = {"system": "https://hie.example.org/id/ORG/passport", "value": NI.split("|")[1]}
+    assert demographics({"id": "a", "identifier": [elsewhere]}).keys == ()
 
 
 @pytest.mark.parametrize(
@@ -72,11 +74,26 @@ def test_a_partial_birth_date_conflicts_only_where_both_state_the_part() -> None
     assert not match([record("Patient/a", NI, birth="1969"), record("Patient/b", NI)]).persons
 
 
+def test_a_gender_that_is_not_known_conflicts_with_none() -> None:
+    for gender in ("unknown", ""):
+        for pair in permutations([record("Patient/a", NI, gender=gender), record("Patient/b", NI)]):
+            assert match(pair).persons
+
+
+def test_whoever_shares_a_contested_number_joins_the_first_and_two_persons_of_it_keep_apart() -> None:
+    one = [record("Patient/a", NI), record("Patient/c", NI, birth="1968")]
+    two = [record("Patient/b", NI, birth="1968-07-14"), record("Patient/d", NI, birth="1968-07-14")]
+    for order in permutations([*two, *one]):
+        persons = [(p.key, p.patients) for p in match(order).persons]
+        assert persons == [(NI, ("Patient/a", "Patient/c")), (f"{NI}|Patient/b", ("Patient/b", "Patient/d"))]
+
+
 def test_a_lent_health_card_does_not_join_two_national_ids() -> None:
     other = f"{NATIONAL_ID}|310198197004045291"
     result = match([record("Patient/a", NI, CARD), record("Patient/b", other, CARD)])
     assert result.persons == ()
     assert result.reviews[0].reason == "number-conflict"
+    assert match([record("Patient/a", NI, CARD), record("Patient/b", CARD)]).persons
 
 
 def test_a_record_between_two_that_conflict_does_not_tie_them_together() -> None:
@@ -118,9 +135,20 @@ def test_the_golden_patient_says_what_is_known_best(first: dict[str, Any], secon
     assert {k: v for k, v in made.items() if k not in ("resourceType", "id", "active", "link")} == shown
 
 
+def test_the_golden_patient_carries_each_national_number_once_and_none_of_one_institution() -> None:
+    numbers = [dict(zip(("system", "value"), key.split("|"), strict=True)) for key in (CARD, NI, INDEX)]
+    lent = {**numbers[0], "value": "A800000518"}
+    patients = [{"id": "b", "identifier": [lent, numbers[1]]}, {"id": "a", "identifier": numbers}]
+    made = golden_patient("g", patients)
+    assert made["active"] is True
+    assert made["identifier"] == [numbers[0], lent, numbers[1]]
+    assert [link["other"]["reference"] for link in made["link"]] == ["Patient/a", "Patient/b"]
+
+
 def test_look_alikes_without_a_shared_number() -> None:
     first = record("Patient/a", NI, name="王建国", birth="1957-03-02", gender="male")
     second = record("Patient/b", name="王建国", birth="1957-08-19", gender="male")
     assert look_alike(first, second)
     assert not look_alike(first, record("Patient/c", name="王建国", birth="1958-08-19", gender="male"))
+    assert not look_alike(first, record("Patient/c", NI, name="王建国", birth="1957-08-19", gender="male"))
     assert match([first, second]).persons == ()

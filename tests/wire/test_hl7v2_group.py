@@ -35,6 +35,8 @@ def test_orc_opens_a_group_and_its_obr_joins_it() -> None:
 def test_an_orc_that_no_obr_follows_belongs_to_the_one_before() -> None:
     found = tree("OBR|1", "ORC|RE", "NTE|1", "OBX|1", "SPM|1", "OBR|2", "ORC|RE", "SPM|2", "OBR|3", "ORC|RE")
     assert shape(found) == [("OBR+ORC+NTE+SPM", ["OBX1"]), ("OBR+ORC+SPM", []), ("OBR+ORC", [])]
+    own = tree("ORC|NW|1", "OBR|1", "ORC|NW|2")
+    assert [node.find("ORC")[0].field(2) for node in own.each("OBR")] == ["1", "2"]
     assert shape(tree("OBR|1", "OBX|1", "ORC|NW", "OBX|1")) == [("OBR", ["OBX1"]), ("ORC", ["OBX1"])]
 
 
@@ -44,12 +46,14 @@ def test_a_specimen_before_the_orders_is_that_of_each() -> None:
         ["T1"],
         ["T2"],
     ]
+    assert not tree("OBR|1", "SPM|1").find("SPM")
 
 
 def test_notes_belong_to_what_precedes_them() -> None:
     found = tree("PID|1", "NTE|1", "OBR|1", "NTE|1", "OBX|1", "NTE|1", "NTE|2", "SPM|1", "NTE|1", "OBX|2")
     assert shape(found) == [("OBR+NTE+SPM", ["OBX1+NTE2", "OBX1"])]
     assert [name for name, _ in found.flat if "NTE" in name] == ["PID/NTE", "NTE", "NTE", "NTE", "SPM/NTE"]
+    assert [name for name, _ in tree("NTE|1", "ORC|NW", "NTE|1").flat] == ["MSH", "MSH/NTE", "ORC", "ORC/NTE"]
 
 
 @pytest.mark.parametrize("between", ["ZLB|1", "QQQ|1", "CTI|1"])
