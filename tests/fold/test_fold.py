@@ -3,8 +3,11 @@
 from itertools import permutations
 from typing import Any
 
+import pytest
+
 from hie.base.draft import Contribution, Event, Key, Member
-from hie.fold.finish import Child, finish
+from hie.base.slots import UNIT
+from hie.fold.finish import Child, finish, organisation_reference
 from hie.fold.fold import Folded, fold
 
 REPORT = Key("jiashan", "ORG", "DiagnosticReport", "report", "R1")
@@ -83,6 +86,9 @@ def test_withdrawal_takes_back_all_of_one_source_and_nothing_of_another() -> Non
     alone = resources(folded(REPORT, first, withdrawal))
     assert alone[REPORT.reference]["status"] == "entered-in-error"
     assert alone[result("K").reference]["status"] == "entered-in-error"
+    assert "result" not in alone[REPORT.reference]
+    aside = Contribution(REPORT, "2", {"issued": "x"}, source="d3", exists=False)
+    assert resources(folded(REPORT, first, aside, withdrawal))[REPORT.reference]["issued"] == "x"
     both = resources(folded(REPORT, first, second, withdrawal))
     assert both[REPORT.reference]["status"] == "final"
     assert both[REPORT.reference]["conclusion"] == "b"
@@ -143,6 +149,63 @@ def test_a_changed_final_row_becomes_corrected_and_an_unchanged_one_does_not() -
     other = Contribution(REPORT, "3", {"status": "final", "conclusion": "b"}, correcting=True)
     assert folded(REPORT, row, same).slots["status"] == "final"
     assert folded(REPORT, row, same, other).slots["status"] == "corrected"
+    early = Contribution(REPORT, "0", {"status": "preliminary", "conclusion": "?"}, correcting=True)
+    assert folded(REPORT, early, row).slots["status"] == "final"
+    passing = Contribution(REPORT, "0", {"status": "final", "conclusion": "?"}, exists=False)
+    assert folded(REPORT, passing, row).slots["status"] == "final"
+
+
+@pytest.mark.parametrize(
+    ("type", "element", "said"),
+    [
+        ("AllergyIntolerance", "verificationStatus", "entered-in-error"),
+        ("Condition", "verificationStatus", "entered-in-error"),
+        ("Patient", "active", False),
+        ("RelatedPerson", "active", False),
+        ("Specimen", "status", "entered-in-error"),
+    ],
+)
+def test_what_was_taken_back_says_so_as_its_type_can(type: str, element: str, said: object) -> None:
+    key = Key("qingpu", "ORG", type, "kind", "1")
+    row = Contribution(key, "1", {"clinicalStatus": {"coding": [{"code": "active"}]}} if "verif" in element else {})
+    found = resources(folded(key, row, Contribution(key, "2", revoke=True)))[key.reference]
+    assert (found[element]["coding"][0]["code"] if "verif" in element else found[element]) == said
+    assert "clinicalStatus" not in found, "ait-2 and con-5 of R4"
+    assert ("status" in found) is (element == "status")
+
+
+def test_a_later_unit_takes_the_place_of_the_whole_one_before_in_value_and_range() -> None:
+    key = result("K")
+    coded = {"unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"}
+    slots = {
+        "value[x]": {"valueQuantity": {"value": 5, **coded}},
+        "referenceRange[]": [{"low": {"value": 3, **coded}, "text": "3-5"}],
+    }
+    later = Contribution(key, "2", {UNIT: {"unit": "自定"}})
+    found = resources(folded(key, Contribution(key, "1", slots), later))[key.reference]
+    assert found["valueQuantity"] == {"value": 5, "unit": "自定"}
+    assert found["referenceRange"] == [{"low": {"value": 3, "unit": "自定"}, "text": "3-5"}]
+
+
+def test_members_hang_on_the_visit_of_their_root_or_on_the_visit_that_it_is() -> None:
+    condition = Member(Key("jiashan", "ORG", "Condition", "condition", "1"), {})
+    of_report = resources(
+        folded(REPORT, Contribution(REPORT, "1", members=(member("K", "1"),), encounter="Encounter/e"))
+    )
+    assert of_report[result("K").reference]["encounter"] == {"reference": "Encounter/e"}
+    of_visit = resources(folded(VISIT, Contribution(VISIT, "1", members=(condition,))))
+    assert of_visit[condition.key.reference]["encounter"] == {"reference": VISIT.reference}
+
+
+def test_an_institution_performs_its_reports_and_is_the_author_that_a_document_lacks() -> None:
+    named = {"reference": organisation_reference("jiashan", "ORG")}
+    for before in ([], [{"display": "某"}], [named]):
+        report = resources(folded(REPORT, Contribution(REPORT, "1", {"performer": before})))[REPORT.reference]
+        assert report["performer"] == [*(one for one in before if one != named), named]
+    for type, author in (("Composition", [named]), ("DocumentReference", None)):
+        key = Key("jiashan", "ORG", type, "document", "D1")
+        found = resources(folded(key, Contribution(key, "1")))[key.reference]
+        assert (found["custodian"], found.get("author")) == (named, author)
 
 
 def test_only_the_earliest_seed_counts_and_any_statement_beats_it() -> None:

@@ -62,7 +62,9 @@ def test_msh_18_is_found_by_the_separator_of_the_message() -> None:
     assert decode_hl7(text.encode("gb18030")).charset == "gb18030"
 
 
-@pytest.mark.parametrize("body", [b"", b"M", b"MSH", b"MSH\r", b"MSH\rPID|1", b"MSH|", b"\x0b\x1c\r", b"PID|1", b"\r\n\r\n"])
+@pytest.mark.parametrize(
+    "body", [b"", b"M", b"MSH", b"MSH\r", b"MSH\rPID|1", b"MSH|", b"\x0b\x1c\r", b"PID|1", b"\r\n\r\n"]
+)
 def test_headers_that_are_no_header(body: bytes) -> None:
     assert decode_hl7(body).findings == ()
 

@@ -53,7 +53,9 @@ def test_a_plain_message_is_no_batch() -> None:
     assert is_batch(b"\r\n\x0bBHS|")
 
 
-@pytest.mark.parametrize("trailer", [b"BTS|2\r", b"BTS|\r", b"BTS\r", b"BTS|x\r", b"BTS|-1\r", b"BTS|1.0\r", b"BTS|" + b"9" * 5000, b""])
+@pytest.mark.parametrize(
+    "trailer", [b"BTS|2\r", b"BTS|\r", b"BTS\r", b"BTS|x\r", b"BTS|-1\r", b"BTS|1.0\r", b"BTS|" + b"9" * 5000, b""]
+)
 def test_the_count_must_be_right(trailer: bytes) -> None:
     assert codes(HEAD + M1 + trailer) == ["count-mismatch"]
 
