@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from hie.base.draft import Event
+from hie.base.moment import read
 
 
 class Step(NamedTuple):
@@ -76,9 +77,9 @@ def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
 
 
 def precedes(first: str, second: str) -> bool:
-    """Whether one dateTime lies before another, compared to the precision that both have (one zone, +08:00)."""
-    n = min(len(first), len(second), 19)
-    return first[:n] < second[:n]
+    """Whether one dateTime is over before another begins, whatever the precision and the offset of both."""
+    one, other = read(first), read(second)
+    return one is not None and other is not None and one.is_before(other)
 
 
 def _complete(history: list[dict[str, Any]], at: str | None) -> None:

@@ -9,6 +9,7 @@ from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.slots import UNIT
 from hie.fold.finish import Child, finish, organisation_reference
 from hie.fold.fold import Folded, fold
+from hie.fold.mentions import settled
 
 REPORT = Key("jiashan", "ORG", "DiagnosticReport", "report", "R1")
 VISIT = Key("wujiang", "ORG", "Encounter", "visit", "V1")
@@ -246,7 +247,7 @@ def test_cancelled_discharge_reopens_the_visit() -> None:
     )
     assert encounter["status"] == "in-progress"
     assert encounter["period"] == {"start": "2026-01-01"}
-    assert encounter["location"][0]["status"] == "active"
+    assert [(one["status"], one["period"]) for one in encounter["location"]] == [("active", {"start": "2026-01-01"})]
 
 
 def test_a_cancellation_counts_even_when_it_comes_before_what_it_cancels() -> None:
@@ -266,6 +267,42 @@ def test_a_period_never_runs_backwards() -> None:
     assert encounter["status"] == "finished"
     assert encounter["period"] == {"start": "2026-01-05"}
     assert [f.code for f in state.findings] == ["time-order"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "runs"),
+    [
+        ("2026-01-05", "2026-01-05", "forwards"),
+        ("2026-01-05", "2026-01", "forwards"),
+        ("2026-01-05T10:00:00+08:00", "2026-01-05", "forwards"),
+        ("2026-01-05", "2025", "backwards"),
+        ("2026-01-05T16:00:00+08:00", "2026-01-05T10:00:00Z", "forwards"),
+        ("2026-01-05T10:00:00+00:00", "2026-01-05T17:00:00+08:00", "backwards"),
+    ],
+)
+def test_a_visit_ends_when_it_began_or_later_whatever_precision_and_offset(start: str, end: str, runs: str) -> None:
+    stays = visit(("1", "", Event("admit", start, {"location": {}})), ("2", "", Event("discharge", end)))
+    for period in (stays["period"], stays["location"][0]["period"]):
+        assert period == ({"start": start, "end": end} if runs == "forwards" else {"start": start})
+
+
+def test_mentions_are_settled_wherever_they_stand() -> None:
+    stated = {
+        "url": "Binary/unknown",
+        "texts": ["Binary/known", 1, None],
+        "items": [{"subject": {"reference": "Patient/unknown", "display": "x"}}, {"reference": "Patient/known"}],
+    }
+    targets = {
+        "Binary/unknown": None,
+        "Patient/unknown": None,
+        "Binary/known": "Binary/1",
+        "Patient/known": "Patient/1",
+    }
+    assert settled(stated, targets) == {
+        "url": "Binary/unknown",
+        "texts": ["Binary/1", 1, None],
+        "items": [{"subject": {"display": "x"}}, {"reference": "Patient/1"}],
+    }
 
 
 def test_a_ward_is_not_left_before_it_was_entered() -> None:
