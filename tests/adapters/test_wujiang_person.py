@@ -43,6 +43,9 @@ def test_the_order_of_the_repeats_means_nothing_and_empty_ones_are_skipped() -> 
     assert stated(found, "Patient").target.value == "L1"
     assert codes(found) == []
     assert NATIONAL not in slots(found, "Patient")
+    masked = draft(person("320598********519X^^^^IdentifyNO~L1^^^^LocalID"))
+    assert codes(masked) == ["id-masked"]
+    assert NATIONAL not in slots(masked, "Patient")
 
 
 def test_the_shared_card_is_no_key() -> None:

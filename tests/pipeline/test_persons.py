@@ -255,3 +255,21 @@ async def test_a_golden_patient_of_a_contested_number_is_kept_in_step(world: Wor
         version = await world.store.read("Patient", golden.partition("/")[2])
         assert version is not None
         assert json.loads(version.body)["deceasedBoolean"] is True
+
+
+async def test_a_number_that_too_many_carry_links_nobody_and_takes_no_other_number_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(match, "MAX_CARRIERS", 2)
+    monkeypatch.setattr(persons, "MAX_CARRIERS", 2)
+    world = World(MemoryStore(TABLES))
+    await world.send(person("a", CARD))
+    await world.send(person("b", CARD))
+    assert await golden_of(world, "a") == await golden_of(world, "b") is not None
+    for value in "cde":
+        await world.send(person(value, CARD))
+        assert {await golden_of(world, one) for one in "ab" + value} == {None}
+    await world.send(person("f", CARD, NI))
+    await world.send(person("g", CARD, NI))
+    assert await golden_of(world, "f") == await golden_of(world, "g") is not None
+    assert {await golden_of(world, one) for one in "abcde"} == {None}

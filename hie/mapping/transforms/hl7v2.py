@@ -93,7 +93,7 @@ def typed_number(
     """The first number of that kind among CX repeats (`types` and `by` as in `hl7-identifiers`); with `untyped` a
     single repeat without type counts as well."""
     for components in values:
-        if components[0].strip() and _kind(components, context, types, by) == kind:
+        if _kind(components, context, types, by) == kind:
             found = number(components[0], context)
             if found is not None:
                 return found

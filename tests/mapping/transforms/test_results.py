@@ -267,6 +267,8 @@ def test_jiashan_result_codes(context: Context, code: str, name: str, flag: str)
         ("5.0", "<5.0", "N", True),
         ("5.0", "<=5.0", "N", False),
         ("60", ">60", "N", True),
+        ("61", ">60", "N", False),
+        ("4.9", "<5.0", "N", False),
         ("60", "≥60", "L", True),
         ("11.2", "阴性", "N", False),
         ("11.2", None, "N", False),
