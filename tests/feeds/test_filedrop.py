@@ -249,7 +249,10 @@ async def test_links_pipes_and_folders_are_not_read(
     assert sorted(tree(folder)) == ["done/plain.xml", "done/plain.xml.receipt.xml", "incoming/hard.xml"]
 
 
-async def test_a_link_put_in_place_of_a_listed_file_is_not_followed(tmp_path: Path, exchange: Exchange) -> None:
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+async def test_a_link_put_in_place_of_a_listed_file_is_not_followed(
+    tmp_path: Path, exchange: Exchange, link: Callable[[Path, Path], None]
+) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"SECRET")
     folder = tmp_path / "drop"
@@ -258,7 +261,7 @@ async def test_a_link_put_in_place_of_a_listed_file_is_not_followed(tmp_path: Pa
         def _names(self) -> tuple[list[str], int]:
             names, refused = super()._names()
             (folder / "incoming" / "a.xml").unlink()
-            (folder / "incoming" / "a.xml").symlink_to(secret)
+            link(folder / "incoming" / "a.xml", secret)
             return [*names, "gone.xml"], refused
 
     drop = Raced(folder, exchange.handle, exchange.too_large)

@@ -155,8 +155,8 @@ async def test_a_giant_frame_is_refused_and_the_connection_closed(connect: Conne
         with contextlib.suppress(ConnectionError):
             await peer.send(*[b"x" * 10_000] * 50)
         assert await peer.answer() == b"AR too-large"
-        peer.writer.write_eof()
         assert await peer.closed() == b""
+        peer.writer.write_eof()
         await neighbour.send(wrap(b"fine"))
         assert await neighbour.answer() == b"ACK fine"
 

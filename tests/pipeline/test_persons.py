@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hie.identity import match
-from hie.identity.tables import REVIEW
+from hie.identity.tables import NUMBER, REVIEW
 from hie.pipeline import persons
 from hie.pipeline.persons import Persons, linked
 from hie.store.memory import MemoryStore
@@ -85,6 +85,8 @@ async def test_a_corrected_number_unlinks(world: World) -> None:
     version = await world.store.read("Patient", golden.partition("/")[2])
     assert version is not None
     assert version.deleted
+    carriers = await world.store.select(NUMBER, {"number": f"{NI['system']}|{NI['value']}"})
+    assert [row["patient"] for row in carriers] == [key("Patient", "a").reference]
 
 
 async def test_a_patient_known_by_a_visit_number_only_becomes_the_known_one() -> None:
@@ -241,6 +243,9 @@ async def test_a_patient_merged_away_is_no_look_alike_of_the_one_that_stays(worl
     await world.send(person("a"))
     await world.send(person("b", birth="1968-12-31"))
     assert [row["reason"] for row in await world.store.select(REVIEW, {})] == ["look-alike"]
+    for value in "ab":
+        await world.send(patient(value, "1.5", **{"identifier[]": [NI]}))
+    assert [row["reason"] for row in await world.store.select(REVIEW, {})] == ["birth-date-conflict"]
     await world.send({"merges": [[["Patient", "a"], ["Patient", "b"], "2"]]})
     assert await world.store.select(REVIEW, {}) == []
 
