@@ -110,7 +110,8 @@ def test_repeats_components_and_subcomponents() -> None:
     assert segment.value(3, 4, 3) == ""
     assert segment.value(3, 5) == ""
     assert segment.value(3, repeat=1) == "B"
-    assert segment.value(3, repeat=2) == ""
+    assert segment.value(3, repeat=2) == segment.value(1, repeat=1) == ""
+    assert segment.value(1, 2) == segment.value(1, 1, 2) == segment.value(3, 2, repeat=1) == ""
     assert segment.component(3) == "A&b"
     assert segment.component(3, 9) == ""
     assert segment.components(3, 1) == ["B"]
@@ -142,7 +143,7 @@ def test_encoding_characters_left_out_keep_their_usual_value() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\r\n", "PID|1", "MSH", "MSHX^~\\&|A", "MSH|^^\\&|A", "MSH||~\\&", "MSH张^~\\&张", "msh|^~\\&|"],
+    ["", "\r\n", "PID|1", "MSH", "MSHX^~\\&|A", "MSH|^^\\&|A", "MSH|^~A&|A", "MSH1^~\\&1A", "MSH||~\\&", "MSH张^~\\&张", "msh|^~\\&|"],
 )
 def test_what_is_no_message(text: str) -> None:
     message = parse(text)
