@@ -134,6 +134,7 @@ async def test_nested_report() -> None:
     assert report["effectiveDateTime"] == "2026-03-02T10:15:00+08:00"
     assert report["issued"] == "2026-03-02T11:15:00+08:00"
     assert report["basedOn"][0]["identifier"]["value"] == "SQ810002"
+    assert report["basedOn"][0]["display"] == "内科"
     found = await results(exchange)
     in_order = [found[name]["id"] for name in ("白细胞计数", "血红蛋白", "乙肝表面抗原")]
     assert [r["reference"] for r in report["result"]] == [f"Observation/{one}" for one in in_order]
@@ -242,6 +243,7 @@ async def test_discharge_summary() -> None:
     ]
     assert visit["hospitalization"]["extension"][0]["valueString"] == "好转"
     assert visit["location"][0]["location"]["display"] == "呼吸内科病区"
+    assert visit["location"][0]["extension"][0]["valueIdentifier"]["value"] == "01"
     (procedure,) = await exchange.all("Procedure")
     assert (procedure["status"], procedure["performedDateTime"]) == ("completed", "2026-03-11T14:00:00+08:00")
     assert procedure["code"]["coding"][0]["code"] == "36.0601"

@@ -205,6 +205,7 @@ def test_no_allergy() -> None:
             },
         ),
         ('displayName="支气管炎"', {"text": "支气管炎"}),
+        (">支气管炎</value><value", {"text": "支气管炎"}),
     ],
 )
 def test_diagnoses_with_half_of_their_data(value: str, code: dict[str, Any]) -> None:
@@ -329,6 +330,7 @@ def test_examination_categories(sent: str, code: str) -> None:
     found = draft(imaging(('<value xsi:type="ST">CT</value>', f'<value xsi:type="ST">{sent}</value>')))
     (category,) = slots(found, "DiagnosticReport")["category[]"]
     assert (category["coding"][0]["code"], category["text"]) == (code, sent)
+    assert category["coding"][0]["system"] == "http://terminology.hl7.org/CodeSystem/v2-0074"
     assert codes(found) == ["null-text"]
 
 
@@ -347,6 +349,7 @@ def test_examination_texts_without_their_words_are_taken_in_order() -> None:
         ('value="3" unit="次/日"', {"frequency": 3, "period": 1, "periodUnit": "d"}),
         ('value="1" unit="次/周"', None),
         ('value="q8h" unit=""', None),
+        ('value="0" unit="次/日"', None),
     ],
 )
 def test_how_often_a_drug_is_taken(rate: str, timing: dict[str, Any] | None) -> None:
@@ -356,6 +359,13 @@ def test_how_often_a_drug_is_taken(rate: str, timing: dict[str, Any] | None) -> 
     repeat = {k: v for k, v in given["repeat"].items() if k != "boundsDuration"}
     assert repeat == (timing or {})
     assert ("code" in given) is (timing is None)
+
+
+def test_a_drug_without_code_or_days() -> None:
+    found = draft(changed("06", ("<code>YP1001</code>", ""), ('xsi:type="PQ" value="7" unit="天"', 'xsi:type="PQ"')))
+    drug = next(c for c in found.contributions if c.target.type == "MedicationRequest")
+    assert drug.slots["medicationCodeableConcept"] == {"text": "阿莫西林胶囊"}
+    assert drug.slots["dosageInstruction[]"][0]["timing"] == {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}}
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,11 @@ async def test_what_an_operator_discarded_stays_discarded_while_its_ground_is_th
     await world.operator.discard(answer["id"], "sent by mistake")
     assert await world.operator.replay(answer["id"]) == "rejected"
     assert await found(world, answer) == ("rejected", ["envelope-mismatch"])
+    orphan = await world.send({**patient("2"), "needs": [["Patient", "3"]]})
+    await world.operator.discard(orphan["id"], "sent by mistake")
+    assert await world.operator.replay(orphan["id"]) == "rejected"
+    await world.send(patient("3"))
+    assert await found(world, orphan) == ("rejected", ["orphan-reference"])
     mended = world.mended(lambda part: {**part, "findings": []})
     assert await mended.replay(answer["id"]) == "stored"
     assert await world.resource("Patient", "1") is not None
