@@ -365,7 +365,9 @@ def test_a_drug_without_code_or_days() -> None:
     found = draft(changed("06", ("<code>YP1001</code>", ""), ('xsi:type="PQ" value="7" unit="天"', 'xsi:type="PQ"')))
     drug = next(c for c in found.contributions if c.target.type == "MedicationRequest")
     assert drug.slots["medicationCodeableConcept"] == {"text": "阿莫西林胶囊"}
-    assert drug.slots["dosageInstruction[]"][0]["timing"] == {"repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}}
+    assert drug.slots["dosageInstruction[]"][0]["timing"] == {
+        "repeat": {"frequency": 3, "period": 1, "periodUnit": "d"}
+    }
 
 
 @pytest.mark.parametrize(

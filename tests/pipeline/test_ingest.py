@@ -7,7 +7,8 @@ import pytest
 
 from hie.staging.ledger import counters, ledger
 from hie.staging.tables import RAW_ITEM
-from tests.pipeline.world import World, key, patient
+from hie.store.memory import MemoryStore
+from tests.pipeline.world import TABLES, World, key, patient
 
 SECRET = b'"explode"'
 
@@ -204,3 +205,28 @@ async def test_a_withdrawn_document_takes_all_it_stated_along_in_any_order(world
         "MedicationRequest": "entered-in-error",
         "Encounter": "final",
     }
+
+
+async def test_a_visit_lists_a_diagnosis_again_that_another_document_states_after_it_was_taken_back() -> None:
+    world = World(MemoryStore(TABLES))
+    reference = key("Condition", "c").reference
+    listed = {"condition": {"reference": reference}}
+    told = {"target": ["Condition", "c"], "encounter": key("Encounter", "v").reference}
+    await world.send({"says": [{"target": ["Encounter", "v"], "order": "1", "slots": {"diagnosis[]#c": listed}}]})
+    for says, diagnosis in (
+        ({"order": "2", "source": "d1"}, [listed]),
+        ({"order": "3", "source": "d1", "withdraw": True, "exists": False}, None),
+        ({"order": "4", "source": "d2"}, [listed]),
+    ):
+        await world.send({"says": [{**told, **says}]})
+        visit = await world.resource("Encounter", "v")
+        assert visit is not None
+        assert visit.get("diagnosis") == diagnosis
+
+
+async def test_what_is_said_in_passing_is_never_too_late() -> None:
+    world = World(MemoryStore(TABLES))
+    await world.send(patient("1", "5", gender="male"))
+    passing = {"target": ["Patient", "1"], "order": "1", "slots": {"birthDate": "1968"}}
+    assert (await world.send({"says": [passing]}))["findings"] == ["stale-update"]
+    assert (await world.send({"says": [{**passing, "exists": False}]}))["findings"] == []

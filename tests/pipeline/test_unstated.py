@@ -5,7 +5,8 @@ from collections.abc import Callable
 from hie.pipeline.verify import verify
 from hie.staging.tables import PART, RAW_ITEM, REDIRECT, ROOT
 from hie.staging.tallies import tallies
-from tests.pipeline.world import START, Part, World, key, number, patient
+from hie.store.memory import MemoryStore
+from tests.pipeline.world import START, TABLES, Part, World, key, number, patient
 
 NATIONAL = "urn:oid:2.16.156.10011.1.3"
 
@@ -135,3 +136,18 @@ async def test_parts_that_an_item_has_no_more_are_not_counted(world: World) -> N
     assert await world.resource("Patient", "2") is None
     (tally,) = await tallies(world.store, [f"{START:%Y-%m-%d}"])
     assert (tally.types, tally.unknown) == ({"T": 1}, {})
+
+
+async def test_a_report_lists_no_result_that_nobody_states_any_more() -> None:
+    world = World(MemoryStore(TABLES))
+    report = {"target": ["DiagnosticReport", "r"], "order": "1", "slots": {"status": "final"}}
+    result = {"target": ["Observation", "o"], "order": "1", "parent": ["DiagnosticReport", "r"], "slots": {}}
+    await world.send({"says": [report]})
+    answer = await world.send({"says": [result]})
+    listing = await world.resource("DiagnosticReport", "r")
+    assert listing is not None
+    assert listing["result"] == [{"reference": key("Observation", "o").reference}]
+    await world.mended(lambda part: {**part, "says": []}).replay(answer["id"])
+    alone = await world.resource("DiagnosticReport", "r")
+    assert alone is not None
+    assert "result" not in alone

@@ -143,7 +143,19 @@ def test_encoding_characters_left_out_keep_their_usual_value() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "\r\n", "PID|1", "MSH", "MSHX^~\\&|A", "MSH|^^\\&|A", "MSH|^~A&|A", "MSH1^~\\&1A", "MSH||~\\&", "MSH张^~\\&张", "msh|^~\\&|"],
+    [
+        "",
+        "\r\n",
+        "PID|1",
+        "MSH",
+        "MSHX^~\\&|A",
+        "MSH|^^\\&|A",
+        "MSH|^~A&|A",
+        "MSH1^~\\&1A",
+        "MSH||~\\&",
+        "MSH张^~\\&张",
+        "msh|^~\\&|",
+    ],
 )
 def test_what_is_no_message(text: str) -> None:
     message = parse(text)
