@@ -18,8 +18,9 @@ from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
 from hie.staging.tables import AUDIT, RAW_ITEM
 from hie.staging.tallies import tallies
+from hie.store.memory import MemoryStore
 from hie.store.table import Row
-from tests.pipeline.world import Part, World, key, patient
+from tests.pipeline.world import TABLES, Part, World, key, patient
 
 
 def saying(world: World, *parts: Part) -> Operator:
@@ -38,6 +39,17 @@ async def test_release_processes_in_spite_of_the_finding(world: World) -> None:
     assert await world.resource("Patient", "1") is not None
     assert await world.operator.held() == []
     assert [row["action"] for row in await world.store.select(AUDIT, {})] == ["release"]
+
+
+async def test_a_part_that_contradicts_what_is_stored_is_released_in_spite_of_it() -> None:
+    world = World(MemoryStore(TABLES))
+    await world.send(patient("1", gender="male"))
+    claim = [["Patient", "1"], "female", "gender", "envelope-mismatch", "BRXB"]
+    answer = await world.send({**patient("2"), "claims": [claim]})
+    assert (answer["status"], answer["findings"]) == ("quarantined", ["envelope-mismatch"])
+    assert await world.operator.release(answer["id"]) == "stored"
+    assert await world.resource("Patient", "2") is not None
+    assert await world.operator.held() == []
 
 
 async def test_discard_needs_a_reason_and_keeps_the_bytes(world: World) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from hie.base.clock import micros
 from hie.base.errors import HieError
+from hie.base.finding import finding
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
 from hie.pipeline.operate import Operator
-from hie.pipeline.quarantine import Ground, groups, overdue
+from hie.pipeline.quarantine import Ground, Group, Held, ground, groups, overdue
 from hie.pipeline.retry import try_again
 from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
@@ -78,6 +79,16 @@ async def test_a_rehearsed_draft_shows_shapes_only(world: World) -> None:
     [draft] = (await world.operator.rehearse(answer["id"])).drafts[0]
     assert draft["target"].startswith("Patient/")
     assert draft["s"] == {"birthDate": "9999-99-99"}
+
+
+def test_groups_come_largest_first_with_the_places_of_their_cause() -> None:
+    long, masked = finding("field-too-long", "PID-5"), finding("id-masked", "PID-3")
+    one = Held("i1", 0, "f", "T", 5, "envelope-mismatch", (finding("envelope-mismatch", "BRXB"),))
+    two = [Held(item, 0, "f", "T", at, "field-too-long", (masked, long)) for item, at in (("i2", 9), ("i3", 7))]
+    assert groups([one, *two]) == [
+        Group(ground(two[0]), 2, 7, 9, ("PID-5",)),
+        Group(ground(one), 1, 5, 5, ("BRXB",)),
+    ]
 
 
 async def test_a_group_is_released_once(world: World) -> None:
