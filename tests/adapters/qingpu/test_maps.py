@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hie.base.draft import Claim, Contribution
+from hie.base.finding import Severity
 from hie.base.slots import assemble
 from tests.adapters.qingpu.exchange import codes, draft, maps
 from tests.adapters.qingpu.rows import FULL, KEYS, TABLES, one, revocation
@@ -52,6 +53,16 @@ def test_a_revoking_row_needs_its_key_only_and_states_nothing_else(kind: str) ->
     assert first.slots == {}
     assert first.target == root(kind).target
     assert first.digest != root(kind).digest
+    full = draft(one(kind, XGBZ="2"))
+    assert (full.needs, full.claims, full.contributions[0].slots) == ((), (), {})
+    assert [found.code for found in full.findings if found.severity is not Severity.INFO] == []
+
+
+@pytest.mark.parametrize("kind", sorted(FULL))
+def test_a_change_flag_of_another_dialect_is_read_as_valid(kind: str) -> None:
+    found = draft(one(kind, XGBZ="3"))
+    assert ("code-unknown", "XGBZ") in codes(found)
+    assert found.contributions[0].slots == root(kind).slots
 
 
 @pytest.mark.parametrize(
@@ -395,6 +406,7 @@ def test_a_code_has_single_blanks_only() -> None:
 def test_lab_item_codings() -> None:
     found = slots("result", MXXMBM="H1", MXXMBMYB="Y1", JYFF="镜检", YQBH="E1", YQMC="分析仪")
     stated = assemble(found)
+    assert stated["category"][0]["coding"][0]["code"] == "laboratory"
     codings = stated["code"]["coding"]
     assert [(coding["system"], coding["code"]) for coding in codings] == [
         (f"{CS}/qingpu-lab-item", "1039001001"),
@@ -469,7 +481,10 @@ def test_a_summary_states_the_condition_at_discharge_without_making_the_visit() 
     ],
 )
 def test_diagnoses(columns: dict[str, str], use: str, rank: int | None, status: str) -> None:
-    condition, visit = draft(one("diagnosis", **columns)).contributions
+    condition, visit = draft(one("diagnosis", ZDSJ="2026-04-03 10:30:00", **columns)).contributions
+    assert condition.slots["recordedDate"] == "2026-04-03T10:30:00+08:00"
+    (category,) = assemble(condition.slots)["category"]
+    assert category["coding"][0]["code"] == "encounter-diagnosis"
     (item,) = assemble(visit.slots)["diagnosis"]
     assert item["condition"] == {"reference": condition.target.reference}
     assert (item["use"]["coding"][0]["code"], item.get("rank")) == (use, rank)

@@ -139,6 +139,7 @@ async def test_08_imaging() -> None:
     exchange = await sent(8)
     report = await exchange.one("DiagnosticReport", kind="instanceuid", value="1.2.156.820008.1")
     found = await exchange.one("Observation", kind="observation", value="1.2.156.820008.1:YXBX:1")
+    assert found["code"]["text"] == "影像表现"
     study = await exchange.one("ImagingStudy")
     assert report["result"] == [{"reference": f"Observation/{found['id']}"}]
     assert report["imagingStudy"] == [{"reference": f"ImagingStudy/{study['id']}"}]
