@@ -217,16 +217,21 @@ def test_relatives_allergies_and_insurance() -> None:
         PID,
         "NK1|1|李四|配偶||12000000002",
         "NK1|2|李五|SON^儿子",
+        "NK1|3",
         "AL1|1|DA|^青霉素",
         "AL1|2||无",
         "AL1|3|FA|S01^花生",
+        "AL1|4|EA|^尘螨",
         "IN1|1|01",
     )
     members = {(m.key.kind, m.key.value): m.slots for m in stated(draft(body), "Patient").members}
     assert members["related-person", "L1:1"]["relationship[]"] == [{"text": "配偶"}]
     assert members["related-person", "L1:2"]["relationship[]"] == [{"text": "儿子"}]
     assert members["allergy", "L1:1"]["code"] == {"text": "青霉素"}
-    assert members["allergy", "L1:1"]["category[]"] == ["medication"]
+    assert ("related-person", "L1:3") not in members
+    categories = [members["allergy", f"L1:{n}"].get("category[]") for n in (1, 2, 3, 4)]
+    assert categories == [["medication"], None, ["food"], ["environment"]]
+    assert "type" not in members["allergy", "L1:2"]
     assert members["allergy", "L1:2"]["code"] == {"text": "无"}
     (coding,) = members["allergy", "L1:3"]["code"]["coding"]
     assert (coding["system"], coding["code"]) == (f"https://hie.example.org/id/{WJYY}/allergen", "S01")

@@ -210,11 +210,15 @@ def test_flags(sent: str, code: str) -> None:
 
 
 def test_the_item_in_obx_3_4_and_the_culture_text_in_obx_3_5() -> None:
-    number, culture, old = results(
+    number, culture, old, both, empty = results(
         "OBX|1|NM|^^^05051101^白细胞||5|10^9/L||" + NEUTRAL,
         "OBX|2|TX|^^^MICTXT^未见致病菌||||" + NEUTRAL,
         "OBX|3|TX|MICTXT^培养结果^99^^未检出||||" + NEUTRAL,
+        "OBX|4|NM|K^钾^99^05051101^白细胞||5|mmol/L||" + NEUTRAL,
+        "OBX|5|NM|K^钾^99^^阴性||||" + NEUTRAL,
     )
+    assert both.slots["code"]["coding"][0]["code"] == "K"
+    assert "value[x]" not in empty.slots
     assert [c["code"] for c in number.slots["code"]["coding"]] == ["05051101", "6690-2"]
     assert (culture.slots["value[x]"], culture.slots["code"]["text"]) == ({"valueString": "未见致病菌"}, "培养结果")
     assert old.slots["value[x]"] == {"valueString": "未检出"}
