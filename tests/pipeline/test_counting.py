@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from hie.base.finding import finding
 from hie.base.tally import Cause, Tally
 from hie.pipeline.retry import try_again
 from hie.staging.states import MAX_ATTEMPTS
-from hie.staging.tallies import arrivals, tallies
+from hie.staging.tallies import arrivals, counts_of_part, tallies
 from tests.pipeline.world import START, World, key, patient
 
 DAY = "2026-04-01"
@@ -113,3 +114,19 @@ async def test_arrivals_show_the_rhythm_of_a_feed(world: World) -> None:
         "ORG-B": {11: 1},
     }
     assert all(len(hours) == 13 for hours in seen.values())
+
+
+def test_what_a_checked_part_stands_for() -> None:
+    found = [finding("type-unknown"), finding("field-unmapped", "A[2]"), finding("id-checksum", "B")]
+    counted = counts_of_part([*found, found[1]], 0, lambda one: {"B": "conformity"}.get(one.path, ""), "T|1")
+    assert counted == {
+        "checked": 1,
+        "type|T/1": 1,
+        "unmapped|T/1": 1,
+        "unknown|T/1|A": 1,
+        "found|reject|type-unknown||": 1,
+        "found|info|field-unmapped||A": 2,
+        "found|warn|id-checksum||B": 1,
+        "failed|conformity": 1,
+    }
+    assert counts_of_part((), 3, lambda _: "", "T") == {"checked": 1, "type|T": 1, "resources": 3}

@@ -230,3 +230,11 @@ async def test_what_is_said_in_passing_is_never_too_late() -> None:
     passing = {"target": ["Patient", "1"], "order": "1", "slots": {"birthDate": "1968"}}
     assert (await world.send({"says": [passing]}))["findings"] == ["stale-update"]
     assert (await world.send({"says": [{**passing, "exists": False}]}))["findings"] == []
+
+
+async def test_two_parts_of_one_item_that_state_the_same_thing_at_the_same_time_both_count() -> None:
+    world = World(MemoryStore(TABLES))
+    await world.send(patient("1", gender="male"), patient("1", birthDate="1968"))
+    found = await world.resource("Patient", "1")
+    assert found is not None
+    assert (found["gender"], found["birthDate"]) == ("male", "1968")

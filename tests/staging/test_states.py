@@ -12,6 +12,12 @@ def test_every_settled_state_is_reached_from_a_lease_only_or_by_an_operator() ->
             assert before is State.LEASED or event is Event.DISCARD
 
 
+def test_every_state_counts_in_the_ledger_once() -> None:
+    ends = {advance(State.LEASED, event) for event in SETTLES.values()}
+    assert ends.isdisjoint(IN_FLIGHT)
+    assert ends | IN_FLIGHT == set(State)
+
+
 def test_a_transition_outside_the_table_cannot_happen() -> None:
     with pytest.raises(ValueError, match="an item that is stored cannot claim"):
         advance(State.STORED, Event.CLAIM)
