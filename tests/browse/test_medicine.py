@@ -58,16 +58,18 @@ async def test_only_what_is_ordered_is_taken_and_a_medicine_by_reference_has_its
 async def test_what_is_taken_now_keeps_its_dose_when_a_later_course_is_over() -> None:
     who = seed.patient(seed.QPZS, "P", "某人")
     aspirin = {"medicationCodeableConcept": {"text": "阿司匹林"}}
+    over = {"intent": "order", "status": "completed", "subject": seed.ref(who), **aspirin}
     found = [
+        seed.made(seed.WJYY, "MedicationRequest", "0", authoredOn="2026-03-01", **over),
         request(who, "1", dosageInstruction=[{"text": "100mg"}], **aspirin),
-        request(
-            who, "2", dosageInstruction=[{"text": "300mg"}], status="completed", authoredOn="2026-03-25", **aspirin
+        seed.made(
+            seed.JSYY, "MedicationRequest", "2", authoredOn="2026-03-25", dosageInstruction=[{"text": "300mg"}], **over
         ),
     ]
     chart = await source_of(await filled(seed.organizations(), [who, *found])).chart(who["id"])
-    assert [(dose_text(d.dose, WORDS["zh"]), d.at, d.current) for d in drugs_of(chart, seed.NOW)] == [
-        ("100mg", "2026-03-20", True)
-    ]
+    (drug,) = drugs_of(chart, seed.NOW)
+    assert (dose_text(drug.dose, WORDS["zh"]), drug.at, drug.current) == ("100mg", "2026-03-20", True)
+    assert drug.places == [chart.directory.place(found[1])]
 
 
 @pytest.mark.parametrize(

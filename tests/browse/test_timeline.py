@@ -117,6 +117,27 @@ async def test_what_was_not_done_or_is_only_planned_says_so() -> None:
     assert {e.title for e in digest(chart, events, seed.NOW).procedures} == {"completed", "in-progress", "stopped"}
 
 
+async def test_a_visit_names_its_diagnoses_and_marks_those_that_are_only_suspected() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    visit = seed.encounter(who, seed.WJYY, "V", "AMB", "2026-02-01T08:00:00+08:00")
+    told = [("肺炎", True), ("高血压", True), ("高血压", False), ("胃炎?", True), ("感冒", False)]
+    conditions = [
+        seed.made(
+            seed.WJYY,
+            "Condition",
+            str(n),
+            code={"text": text},
+            subject=seed.ref(who),
+            encounter=seed.ref(visit),
+            verificationStatus={"coding": [{"code": "provisional" if only_suspected else "confirmed"}]},
+        )
+        for n, (text, only_suspected) in enumerate(told)
+    ]
+    store = await filled(seed.organizations(), [who, visit, *conditions])
+    (event,) = await events_of(source_of(store), who["id"])
+    assert set(event.text.split(" · ")) == {"肺炎?", "高血压", "胃炎?", "感冒"}
+
+
 async def test_a_resource_with_nothing_in_it_does_not_break_the_record() -> None:
     who = seed.patient(seed.WJYY, "P", "某人")
     bare = [
