@@ -74,10 +74,10 @@ def test_a_partial_birth_date_conflicts_only_where_both_state_the_part() -> None
     assert not match([record("Patient/a", NI, birth="1969"), record("Patient/b", NI)]).persons
 
 
-def test_a_gender_that_is_not_known_conflicts_with_none() -> None:
-    for gender in ("unknown", ""):
-        for pair in permutations([record("Patient/a", NI, gender=gender), record("Patient/b", NI)]):
-            assert match(pair).persons
+@pytest.mark.parametrize("part", [{"gender": "unknown"}, {"gender": ""}, {"name": ""}, {"birth": ""}])
+def test_what_is_not_known_conflicts_with_nothing(part: dict[str, str]) -> None:
+    assert match([record("Patient/a", NI, **part), record("Patient/b", NI)]).persons
+    assert match([record("Patient/a", NI), record("Patient/b", NI, **part)]).persons
 
 
 def test_whoever_shares_a_contested_number_joins_the_first_and_two_persons_of_it_keep_apart() -> None:
@@ -143,6 +143,12 @@ def test_the_golden_patient_carries_each_national_number_once_and_none_of_one_in
     assert made["active"] is True
     assert made["identifier"] == [numbers[0], lent, numbers[1]]
     assert [link["other"]["reference"] for link in made["link"]] == ["Patient/a", "Patient/b"]
+
+
+def test_the_golden_patient_says_what_most_say() -> None:
+    for order in permutations(["1968-04-17", "1968-04-18", "1968-04-18"]):
+        patients = [{"id": str(n), "birthDate": day} for n, day in enumerate(order)]
+        assert golden_patient("g", patients)["birthDate"] == "1968-04-18"
 
 
 def test_look_alikes_without_a_shared_number() -> None:
