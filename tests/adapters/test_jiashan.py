@@ -204,6 +204,7 @@ async def test_imaging_report() -> None:
     assert report["effectiveDateTime"] == "2026-03-04T14:10:00+08:00"
     (findings,) = await exchange.all("Observation")
     assert findings["code"] == {"text": "检查报告结果-客观所见"}
+    assert findings["effectiveDateTime"] == report["effectiveDateTime"]
     assert findings["valueString"] == "右肺上叶磨玻璃结节，约8mm。"
     assert findings["identifier"][0]["value"] == "JC810005:DE04.50.131.00:1"
     assert findings["interpretation"][0]["coding"][1]["code"] == "A"
