@@ -8,9 +8,12 @@ from hie.parse.row_tables import RowTable, RowTables
 
 
 def row_problems(feed: str, tables: RowTables, programs: Mapping[tuple[str, str], Program]) -> Iterator[Problem]:
-    """Tables without a map, maps without a table, and columns of a table that its map does not know."""
+    """Tables without a map, maps without a table, and columns of a table that its map does not know; nothing of a feed
+    without any map, which is said once."""
     file = f"rows/{feed}.toml"
     mapped = {type: program for (of, type), program in programs.items() if of == feed}
+    if not mapped:
+        return
     lost, unread = mapped.keys() - tables.tables.keys(), tables.tables.keys() - mapped.keys()
     for type in sorted(lost):
         reason = f"there is no table {type!r}, which {mapped[type].file} maps{meant(type, unread)}"

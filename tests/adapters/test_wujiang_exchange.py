@@ -256,6 +256,16 @@ async def test_what_hangs_on_a_person_goes_to_the_end_of_the_chain(order: tuple[
     assert (await exchange.one("Coverage"))["beneficiary"]["reference"] == end
 
 
+async def test_an_empty_field_clears_nothing_of_a_contact_or_an_allergy() -> None:
+    first = adt("A31", "0900", "NK1|1|李四|配偶||12000000002", "AL1|1|DA|^青霉素")
+    exchange = await after(first, adt("A31", "1000", "NK1|1|李思", "AL1|1||^头孢"))
+    contact, allergy = await exchange.one("RelatedPerson"), await exchange.one("AllergyIntolerance")
+    assert contact["name"][0]["text"] == "李思"
+    assert contact["relationship"] == [{"text": "配偶"}]
+    assert contact["telecom"][0]["value"] == "12000000002"
+    assert (allergy["code"]["text"], allergy["category"]) == ("头孢", ["medication"])
+
+
 async def test_answers_to_merges() -> None:
     exchange = Exchange()
     assert await exchange.send(MERGE) == ("AA", ["merge-stub"])
