@@ -11,11 +11,12 @@ from pydantic import BaseModel
 from hie.admin.coverage import coverage_json
 from hie.admin.origin import same_origin
 from hie.admin.scoring import MOST_DAYS
-from hie.base.clock import Clock, micros
+from hie.base.clock import Clock, from_micros, instant, micros
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES, Finding
 from hie.identity.match import REASONS
 from hie.identity.tables import REVIEW
+from hie.pipeline.items import number
 from hie.pipeline.operate import Operator
 from hie.pipeline.quarantine import Ground, Group, Held, groups
 from hie.pipeline.quarantine import overdue as too_long
@@ -143,8 +144,8 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
         """One raw item: what is known of it and of its parts, without its content."""
         row = await operator().item(item)
         parts = [one for one in await operator().held() if one.item == row["id"]]
-        shown = {name: row[name] for name in ("id", "feed", "door", "received", "sha256", "size", "state", "attempts")}
-        return {**shown, "parts": [held_json(one) for one in parts]}
+        shown = {name: row[name] for name in ("id", "feed", "door", "sha256", "size", "state", "attempts")}
+        return {**shown, "received": _instant(number(row["received"])), "parts": [held_json(one) for one in parts]}
 
     @router.post("/quarantine/{item}/release")
     async def post_release(item: str, part: int | None = None) -> Changed:
@@ -208,7 +209,7 @@ def held_json(one: Held) -> dict[str, Any]:
         "part": one.part,
         "feed": one.feed,
         "label": one.label,
-        "received": one.received,
+        "received": _instant(one.received),
         "cause": one.cause,
         "rule": one.rule,
         "maps": one.maps,
@@ -216,9 +217,13 @@ def held_json(one: Held) -> dict[str, Any]:
     }
 
 
+def _instant(at: int) -> str:
+    return instant(from_micros(at))
+
+
 def group_json(group: Group) -> dict[str, Any]:
     """A group of held parts."""
-    times = {"oldest": group.oldest, "newest": group.newest}
+    times = {"oldest": _instant(group.oldest), "newest": _instant(group.newest)}
     return {**asdict(group.ground), "count": group.count, **times, "paths": list(group.paths)}
 
 

@@ -1,9 +1,9 @@
 """Quarantine commands: groups of what is held, and acts on whole groups."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from hie.base.clock import SystemClock, from_micros
+from hie.base.clock import SystemClock
 from hie.base.errors import Category, HieError
 from hie.commands.operate import call
 from hie.config import Config
@@ -31,9 +31,9 @@ async def act(config: Config, action: str, wanted: dict[str, str | None], reason
     return ended
 
 
-def age(since: int) -> str:
-    """How long ago something was, in the largest whole unit: `3 d`, `5 h`, `12 min`."""
-    passed = SystemClock().now() - from_micros(since)
+def age(since: str) -> str:
+    """How long ago an instant was, in the largest whole unit: `3 d`, `5 h`, `12 min`."""
+    passed = SystemClock().now() - datetime.fromisoformat(since)
     for unit, length in (("d", timedelta(days=1)), ("h", timedelta(hours=1))):
         if passed >= length:
             return f"{passed // length} {unit}"

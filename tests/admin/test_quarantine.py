@@ -1,6 +1,7 @@
 """Quarantine over HTTP and on the command line."""
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,10 @@ async def test_a_group_is_seen_rehearsed_and_released(quiet: Exchange) -> None:
         assert any(line["target"].startswith("Patient/") for line in found["parts"][0]["draft"])
         assert "顾" not in answer.text
         assert "320598" not in answer.text
-        assert (await http.get(f"/admin/quarantine/{ids[0]}")).json()["state"] == "quarantined"
+        shown = (await http.get(f"/admin/quarantine/{ids[0]}")).json()
+        assert shown["state"] == "quarantined"
+        assert shown["received"] == shown["parts"][0]["received"] == group["oldest"]
+        assert datetime.fromisoformat(shown["received"]).utcoffset() == timedelta()
         assert await audits(quiet.store) == 0
         ground = {name: group[name] for name in ("feed", "label", "cause", "rule", "maps")}
         assert (await http.post("/admin/quarantine-groups/release", json=ground)).json() == {"stored": 2}
