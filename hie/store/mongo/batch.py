@@ -21,7 +21,8 @@ from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.placing import placed
 from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
-from hie.store.mongo.tables import Key, by_key, document
+from hie.store.mongo.selected import Found, Look
+from hie.store.mongo.tables import Key, Laid, by_key, document
 from hie.store.table import Row, Table
 
 WRITES = 1 << 20
@@ -47,8 +48,9 @@ class Layer:
     """What one job, or all before it, changed and know.
 
     `current`: name -> document of the current version, None: never written. `rows`: (table, key) -> row, None: not
-    there. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be written; at
-    `places` lie what the server has of these. `ends`: number of a write -> when it was followed, and its place.
+    there. `found`: what the server has of the rows of a look; `altered`: table -> keys of rows that were changed, which
+    are laid over that. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be
+    written; at `places` lie what the server has of these. `ends`: number of a write -> when it was followed, and its place.
     `size` counts the bytes, roughly, of all, `waiting` of what is not sent.
     `last`: the time of the last version that was restored, None when none was.
     """
@@ -60,6 +62,8 @@ class Layer:
     ends: dict[int, tuple[int, Document]] = field(default_factory=dict)
     rows: dict[tuple[str, Key], Row | None] = field(default_factory=dict)
     changed: dict[tuple[str, Key], Table] = field(default_factory=dict)
+    found: dict[Look, Found] = field(default_factory=dict)
+    altered: dict[str, dict[Key, None]] = field(default_factory=dict)
     fresh: set[Any] = field(default_factory=set)
     size: int = 0
     waiting: int = 0
@@ -79,6 +83,9 @@ class Layer:
         self.ends |= other.ends
         self.rows |= other.rows
         self.changed |= other.changed
+        self.found |= other.found
+        for name, keys in other.altered.items():
+            self.altered.setdefault(name, {}).update(keys)
         self.fresh |= other.fresh
         self.size += other.size
         self.waiting += other.waiting
@@ -222,6 +229,7 @@ class Batch:
         """A row as it is to be; None: removed."""
         self.job.rows[table.name, key] = row
         self.job.changed[table.name, key] = table
+        self.job.altered.setdefault(table.name, {})[key] = None
         if row is not None:
             self.job.grow(sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values()))
 
@@ -229,10 +237,19 @@ class Batch:
         """The server is taken not to have a row with this key."""
         self.job.fresh.add((table.name, key))
 
-    def laid(self, table: Table) -> dict[Key, Row | None]:
-        """The rows of a table that stand for the server's."""
-        names = [pair for layer in (self.done, self.job) for pair in layer.changed if pair[0] == table.name]
-        return {key: self.row(table, key)[1] for _, key in dict.fromkeys(names)}
+    def laid(self, table: Table) -> Laid:
+        """The rows of a table that stand for the server's: those that were changed, whether it has them or not."""
+        altered = {**self.done.altered.get(table.name, {}), **self.job.altered.get(table.name, {})}
+        return {key: self.row(table, key)[1] for key in altered}
+
+    def found(self, look: Look) -> Found | None:
+        """What the server has of the rows of a look, if that is known: `laid` lies over it."""
+        found = self.done.found.get(look)
+        return self._kept.selected.get(look) if found is None else found
+
+    def learn_found(self, look: Look, found: Found) -> None:
+        """Remember what the server has; a job that fails after its writes were sent has the batch run again."""
+        self.done.found[look] = found
 
     # -- to the server -------------------------------------------------------------------------------------------
 

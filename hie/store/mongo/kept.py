@@ -6,9 +6,10 @@ come one after the other need not be read again. Otherwise everything is forgott
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hie.store.mongo.selected import Found, Look, Selected
 from hie.store.mongo.tables import Key
 from hie.store.table import Row
 
@@ -23,11 +24,13 @@ RowName = tuple[str, Key]
 
 
 class Kept:
-    """`current`: name -> document of the current version, None: never written; `rows`: (table, key) -> row."""
+    """`current`: name -> document of the current version, None: never written; `rows`: (table, key) -> row;
+    `selected`: what looks at rows find."""
 
     def __init__(self) -> None:
         self.current: OrderedDict[str, Document | None] = OrderedDict()
         self.rows: OrderedDict[RowName, Row | None] = OrderedDict()
+        self.selected = Selected()
         self._number: int | None = None
 
     def begin(self, number: int) -> None:
@@ -40,6 +43,7 @@ class Kept:
         self._number = None
         self.current.clear()
         self.rows.clear()
+        self.selected.clear()
 
     def commit(self, number: int, current: Mapping[str, Document | None], rows: Mapping[RowName, Row | None]) -> None:
         """A batch that knew all this has left the clock at `number`."""
@@ -58,6 +62,18 @@ class Kept:
                 self.rows.move_to_end(pair)
         _trim(self.current)
         _trim(self.rows)
+
+    def commit_found(
+        self,
+        found: Mapping[Look, Found],
+        altered: Mapping[str, Iterable[Key]],
+        rows: Mapping[RowName, Row | None],
+    ) -> None:
+        """What the looks of the same batch have found, and the rows that it altered."""
+        self.selected.keep(found)
+        for table, keys in altered.items():
+            for key in keys:
+                self.selected.change(table, key, rows[table, key])
 
 
 def _trim(found: "OrderedDict[Any, Any]") -> None:

@@ -98,7 +98,7 @@ class TableReading:
         if limit is not None:
             cursor = cursor.limit(limit + len(laid or ()))
         rows = [_row(table, found) for found in await cursor.to_list()]
-        return rows if not laid else _laid_over(rows, table, where, order, limit, descending, laid)
+        return rows if not laid else laid_over(rows, table, where, order, limit, descending, laid)
 
     async def count(self, table: Table, where: Where, laid: Laid | None = None) -> int:
         """How many rows meet `where`."""
@@ -108,9 +108,10 @@ class TableReading:
         return await self._database[collection(table)].count_documents(condition(table, where), session=self._session)
 
 
-def _laid_over(
+def laid_over(
     rows: list[Row], table: Table, where: Where, order: Sequence[str], limit: int | None, descending: bool, laid: Laid
 ) -> list[Row]:
+    """`rows` that the server has, with those `laid` over them, as they are asked for."""
     kept = [row for row in rows if key_of(table, row) not in laid]
     kept += [dict(row) for row in laid.values() if row is not None and matches(row, where)]
     if order:

@@ -18,10 +18,11 @@ from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.keys import index_fields, name
 from hie.store.mongo.placing import place, placed
 from hie.store.mongo.searching import Searching
-from hie.store.mongo.tables import Key, TableReading, key_of
+from hie.store.mongo.selected import look_of
+from hie.store.mongo.tables import Key, TableReading, key_of, laid_over
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Version
-from hie.store.table import Row, Table, Value, Where
+from hie.store.table import Row, Table, Value, Where, check_access
 from hie.wire.safejson import loads
 
 T = TypeVar("T")
@@ -72,9 +73,18 @@ class MongoTransaction:
         descending: bool = False,
     ) -> list[Row]:
         """See `Reader.select`."""
-        laid = self._batch.laid(table)
-        found = self._tables.select(table, where, order=order, limit=limit, descending=descending, laid=laid)
-        return await self._asked(found)
+        check_access(table, where, order)
+        laid, look = self._batch.laid(table), look_of(table, where)
+        known = None if look is None else self._batch.found(look)
+        if known is not None:
+            rows = [dict(row) for row in known.values()]
+            return laid_over(rows, table, where, order, limit, descending, laid)
+        if look is None or limit is not None or order:
+            found = self._tables.select(table, where, order=order, limit=limit, descending=descending, laid=laid)
+            return await self._asked(found)
+        rows = await self._asked(self._tables.select(table, where))
+        self._batch.learn_found(look, {key_of(table, row): dict(row) for row in rows})
+        return laid_over(rows, table, where, order, limit, descending, laid)
 
     async def count(self, table: Table, where: Where) -> int:
         """See `Reader.count`."""

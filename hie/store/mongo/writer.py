@@ -228,6 +228,7 @@ class GroupWriter:
             await self._commit(session, batch.until)
             self._seen.note(session)
         self._kept.commit(first - 1 + WRITES, run.done.current, run.done.rows)
+        self._kept.commit_found(run.done.found, run.done.altered, run.done.rows)
         return results
 
     async def _commit(self, session: AsyncClientSession, until: float) -> None:

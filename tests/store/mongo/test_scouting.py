@@ -9,13 +9,13 @@ from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from hie.base.errors import Category, HieError
-from hie.store.mongo import MongoStore
+from hie.store.mongo import MongoStore, open_mongo
 from hie.store.mongo.schema import CONTROL
 from hie.store.port import Transaction
 from hie.store.table import Table
 from tests.contract.asking import put
 from tests.contract.material import patient
-from tests.mongo_store import empty_store
+from tests.mongo_store import database_uri, empty_store
 
 COUNTER = Table("counter", {"name": str, "value": int}, key=("name",))
 PAIR = Table("pair", {"left": str, "right": str, "value": int}, key=("left", "right"))
@@ -153,3 +153,21 @@ async def test_one_failing_job_fails_alone(store: MongoStore) -> None:
     found = await asyncio.gather(*(job(number) for number in range(6)), return_exceptions=True)
     assert [one for one in found if isinstance(one, int)] == [0, 1, 2, 4, 5]
     assert [version.id async for version in store.versions("Patient")] == ["f0", "f1", "f2", "f4", "f5"]
+
+
+async def test_what_a_selection_found_stays_known_while_nobody_else_writes(
+    store: MongoStore, commands: Commands, mongodb_uri: str
+) -> None:
+    async def add(tx: Transaction, right: str) -> list[object]:
+        before = await tx.select(PAIR, {"left": "k"})
+        await tx.upsert(PAIR, {"left": "k", "right": right, "value": 1})
+        return [row["right"] for row in before]
+
+    assert await store.write(lambda tx: add(tx, "1")) == []
+    commands.names.clear()
+    assert await store.write(lambda tx: add(tx, "2")) == ["1"]
+    assert "find" not in commands.names
+    other = await open_mongo(database_uri(mongodb_uri, "scouts"), [COUNTER, PAIR])
+    assert sorted(map(str, await other.write(lambda tx: add(tx, "3")))) == ["1", "2"]
+    await other.close()
+    assert sorted(map(str, await store.write(lambda tx: add(tx, "4")))) == ["1", "2", "3"]
