@@ -38,6 +38,13 @@ async def known_part(
     return None
 
 
+async def foresee_parts(tx: Transaction, delivery: Delivery, parts: Sequence[Prepared]) -> None:
+    """Have the parts with the same bytes, and those with the same message ids, read together."""
+    bodies = [{"feed": delivery.feed, "sha256": sha256(one.record.body)} for one in parts if one.record.body]
+    messages = [{"feed": delivery.feed, "message": one.message_id} for one in parts if one.message_id]
+    await tx.foresee(PART, [*bodies, *messages])
+
+
 def firsts(parts: Sequence[Prepared]) -> list[int]:
     """For each part the place of the first one with the same bytes; its own, most often."""
     places: dict[str, int] = {}

@@ -8,7 +8,7 @@ from hie.base.finding import Disposition, Finding, Severity, disposition, findin
 from hie.base.outcome import PartOutcome
 from hie.base.record import Delivery
 from hie.pipeline.arrival import NOTHING_KNOWN, Arrival, Arrivals
-from hie.pipeline.copies import firsts, known_part
+from hie.pipeline.copies import firsts, foresee_parts, known_part
 from hie.pipeline.disposition import STORED
 from hie.pipeline.judge import REUSED
 from hie.pipeline.prepare import Prepared
@@ -39,6 +39,8 @@ async def contribute_all(
 ) -> list[Partial]:
     """Contribute the parts of an item one after the other. In a `batch` of messages the same bytes a second time are a
     copy, the same message id with other bytes is noted (Wujiang §8.3, common rules §2.2)."""
+    await foresee_parts(tx, delivery, parts)
+    await work.foresee(one.draft for one in parts if one.draft is not None)
     if len(parts) == 1 or not batch:
         ordered = _parents_first(work, parts, arrivals)
         made = {one.record.part: await contribute(tx, work, delivery, one, arrivals) async for one in ordered}

@@ -181,6 +181,7 @@ class Persons:
     async def _review_look_alikes(self, record: Demographics, golden: str | None) -> None:
         """List records that look like this one, and no others; those known to be the same person do not count."""
         listed = 0
+        await self._tx.foresee(REVIEW, [{"first": record.patient}, {"second": record.patient}])
         for place, other in (("first", "second"), ("second", "first")):
             for row in await self._tx.select(REVIEW, {place: record.patient}):
                 if row["reason"] != LOOK_ALIKE:

@@ -25,6 +25,7 @@ class Redirects:
     async def of(self, patient: str) -> Redirect | None:
         """Where a Patient reference leads in one step; of several statements the earliest counts."""
         if patient not in self._found:
+            await self._foresee(patient)
             rows = await self._tx.select(REDIRECT, {"source": patient})
             found = [Redirect(str(row["target"]), str(row["ord"]), str(row["kind"])) for row in rows]
             self._found[patient] = min(found, key=lambda r: (r.order, r.target), default=None)
@@ -33,6 +34,7 @@ class Redirects:
     async def sources(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient` directly."""
         if patient not in self._sources:
+            await self._foresee(patient)
             rows = await self._tx.select(REDIRECT, {"target": patient})
             self._sources[patient] = sorted(str(row["source"]) for row in rows)
         found = []
@@ -41,6 +43,10 @@ class Redirects:
             if redirect is not None and redirect.target == patient:
                 found.append(source)
         return found
+
+    async def _foresee(self, patient: str) -> None:
+        """Who asks in one direction asks in the other, most often."""
+        await self._tx.foresee(REDIRECT, [{"source": patient}, {"target": patient}])
 
     async def leading_to(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient`, directly or through others."""

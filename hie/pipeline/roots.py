@@ -1,13 +1,13 @@
 """Roots in one transaction: their contributions, what is known of them, and what hangs on them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hie.base.draft import Contribution
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
 from hie.pipeline.redirects import Redirects
-from hie.pipeline.statements import Statements
+from hie.pipeline.statements import STAYING, Statements
 from hie.staging.tables import CONTRIBUTION, MENTION, ROOT, WITHDRAWAL
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -19,9 +19,6 @@ ENTRIES = "#entries"
 
 WHOLE = ("Composition/", "DiagnosticReport/", "DocumentReference/", "Patient/", "Encounter/")
 """Roots that a new version of a document states as a whole, results and all; other entries may be missing in it."""
-
-STAYING = ("Patient/", "Encounter/")
-"""Roots that stay when a document about them is withdrawn (Jiashan §5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,19 @@ class Roots:
         self._tx = tx
         self._aliased = aliased
         self._known: dict[str, Known | None] = {}
+        self._foreseen: set[str] = set()
         self._revoked: set[str] = set()
         self._taken: set[str] = set()
         self.redirects = Redirects(tx)
         self._statements = Statements(tx)
         self._withdrawals: dict[str, str | None] = {}
+
+    async def foresee(self, roots: Iterable[str]) -> None:
+        """Have the rows of these roots and of those that hang on them read together, and what is stated about them."""
+        new = [root for root in dict.fromkeys(roots) if root not in self._foreseen]
+        self._foreseen.update(new)
+        await self._tx.foresee(ROOT, [*({"root": root} for root in new), *({"parent": root} for root in new)])
+        await self._statements.foresee([root for root in new if await self.known(root) is not None])
 
     async def known(self, root: str) -> Known | None:
         """The row of a root, None when nothing was ever stated about it."""
@@ -127,6 +132,10 @@ class Roots:
         """The roots that mention `target`."""
         return [str(row["root"]) for row in await self._tx.select(MENTION, {"target": target})]
 
+    async def foresee_mentioning(self, targets: Iterable[str]) -> None:
+        """Have the roots that mention these read together."""
+        await self._tx.foresee(MENTION, [{"target": target} for target in targets])
+
     async def settle(self, mentions: Sequence[str]) -> dict[str, str | None]:
         """Where each mentioned reference leads; None while there is no such resource."""
         found: dict[str, str | None] = {}
@@ -182,9 +191,13 @@ class Roots:
         if not stated:
             return None
         found: dict[str, str] = {}
-        for source in {c.source for c in stated if c.source}:
+        sources = {c.source for c in stated if c.source}
+        whole = root.startswith(WHOLE)
+        unknown = [name for one in sources for name in ((one,) if whole else (one, one + ENTRIES))]
+        await self._tx.foresee(WITHDRAWAL, [{"source": one} for one in unknown if one not in self._withdrawals])
+        for source in sources:
             orders = [await self._withdrawn(source)]
-            if not root.startswith(WHOLE):
+            if not whole:
                 orders.append(await self._withdrawn(source + ENTRIES))
             known = [order for order in orders if order is not None]
             if known:

@@ -250,6 +250,7 @@ class Settler:
                 await counting.part(row, outcome.findings, len(outcome.resources))
                 await tx.upsert(PART, row)
         if runtime.feed.orphans:
+            await tx.foresee(PART, [{"waits": root} for root in work.born])
             for root in work.born:
                 await self._release_waiting(tx, root)
         return outcomes

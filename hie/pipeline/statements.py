@@ -25,6 +25,9 @@ from hie.store.table import Above, Row, Where
 
 MANY, BEHIND, AHEAD = 12, 4, 4
 
+STAYING = ("Patient/", "Encounter/")
+"""Roots that stay when a document about them is withdrawn (Jiashan §5); only these have a prefix."""
+
 RULES = sha256("".join(map(inspect.getsource, (slots, rules, beginnings, codec))).encode())[:16]
 """A prefix that was folded by other rules, or written in another shape, is not used."""
 
@@ -40,6 +43,12 @@ class Statements:
     def none_yet(self, root: str) -> None:
         """Remember that nothing was stated about a root before: what is stated now need not be read back."""
         self._made[root] = []
+
+    async def foresee(self, roots: Sequence[str]) -> None:
+        """Have what is stated about these roots read together; of one with a prefix only that."""
+        await self._tx.foresee(PREFIX, [{"root": root} for root in roots if root.startswith(STAYING)])
+        whole = [root for root in roots if not root.startswith(STAYING) or await self._prefix(root) is None]
+        await self._tx.foresee(CONTRIBUTION, [{"root": root} for root in whole])
 
     def forget(self) -> None:
         """Read everything anew: rows were removed."""

@@ -1,7 +1,7 @@
 """The work on one item inside a transaction: contributions in, resources and outcomes out."""
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,10 @@ class Work:
         self.findings: dict[str, list[Finding]] = {}
         self.left: list[str] = []
 
+    async def foresee(self, drafts: Iterable[Draft]) -> None:
+        """Have what is stored about the roots of some parts read together, before they are worked on."""
+        await self._roots.foresee(one.target.reference for draft in drafts for one in draft.contributions)
+
     async def would_wait(self, needs: Sequence[Key]) -> bool:
         """Whether something is not there that a part needs to hang on."""
         return not all([await self._judge.is_known(key.reference) for key in needs])
@@ -153,7 +157,10 @@ class Work:
         while self._dirty:
             batch = sorted(self._dirty, key=lambda root: (RANK.get(root.partition("/")[0], 3), root))
             self._dirty = {}
+            await self._roots.foresee(batch)
             states = {root: await self._fold(root) for root in batch}
+            fresh = [root for root in batch if root in self._fresh]
+            await self._roots.foresee_mentioning(root for root in fresh if self._is_mentioned(root))
             for root in batch:
                 state = states[root]
                 if state is not None:
@@ -282,6 +289,10 @@ class Work:
             if await self._roots.is_taken_back(one) or await self._roots.is_listed_elsewhere(one, state.reference)
         ]
 
+    def _is_mentioned(self, root: str) -> bool:
+        """Whether resources of the feed may mention such a root."""
+        return self._mentioned is None or root.partition("/")[0] in self._mentioned
+
     async def _finish(self, state: Folded) -> None:
         root = state.reference
         known = await self._roots.known(root)
@@ -291,7 +302,7 @@ class Work:
         if new:
             self._fresh.discard(root)
             self.born.append(root)
-            if self._mentioned is None or state.type in self._mentioned:
+            if self._is_mentioned(root):
                 mentioning = await self._roots.mentioning(root)
                 self._dirty.update(dict.fromkeys(one for one in mentioning if one not in self._own))
         parent = await self._writing.current(state.parent) if state.parent else None

@@ -192,6 +192,9 @@ class _MemoryTransaction(_MemoryReader):
         """See `Transaction.memo`; no transaction keeps anything here."""
         return {}
 
+    async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
+        """See `Transaction.foresee`; everything is at hand."""
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         self._add(table, row, replace=False)

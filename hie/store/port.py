@@ -181,6 +181,11 @@ class Transaction(Reader, Protocol):
         """
         ...
 
+    async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
+        """Say which rows will be asked for next, by their keys or by columns of an index. A store for which each read
+        is a round trip reads them with one; nothing else changes."""
+        ...
+
     async def insert(self, table: Table, row: Row) -> None:
         """Add a row; raises `HieError(CONFLICT)` when its key or a unique index is taken."""
         ...

@@ -141,6 +141,9 @@ async def test_a_job_finds_what_it_and_its_neighbours_wrote(store: Store) -> Non
                 name, kind = own.choice("abcdefgh"), own.choice("xyz")
                 row: Row = {"id": name, "kind": kind, "text": str(own.random()).encode()}
                 link: Row = {"left_id": kind, "right_id": name, "score": own.randrange(9)}
+                if own.randrange(3) == 0:
+                    await tx.foresee(NOTE, [*({"kind": one} for one in "xyz"), *({"id": one} for one in "abc")])
+                    await tx.foresee(LINK, [{"left_id": kind}, {"left_id": "x", "right_id": name}])
                 match own.randrange(6):
                     case 0:
                         await tx.remove(NOTE, {"kind": kind})

@@ -21,8 +21,7 @@ from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.placing import placed
 from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
-from hie.store.mongo.selected import Found, Look
-from hie.store.mongo.tables import Key, Laid, by_key, document
+from hie.store.mongo.tables import Found, Key, Laid, Look, by_key, document
 from hie.store.table import Row, Table
 
 WRITES = 1 << 20
@@ -50,8 +49,8 @@ class Layer:
     `current`: name -> document of the current version, None: never written. `rows`: (table, key) -> row, None: not
     there. `found`: what the server has of the rows of a look; `altered`: table -> keys of rows that were changed, which
     are laid over that. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be
-    written; at `places` lie what the server has of these. `ends`: number of a write -> when it was followed, and its place.
-    `size` counts the bytes, roughly, of all, `waiting` of what is not sent.
+    written; at `places` lie what the server has of these. `ends`: number of a write -> when it was followed, and its
+    place. `size` counts the bytes, roughly, of all, `waiting` of what is not sent.
     `last`: the time of the last version that was restored, None when none was.
     """
 

@@ -9,8 +9,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hie.store.mongo.selected import Found, Look, Selected
-from hie.store.mongo.tables import Key
+from hie.store.mongo.selected import Selected
+from hie.store.mongo.tables import Found, Key, Look
 from hie.store.table import Row
 
 MOST = 2000

@@ -167,6 +167,9 @@ class Scout:
         """See `Transaction.memo`."""
         return {}
 
+    async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
+        """See `Transaction.foresee`; what a scout reads is read for all."""
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         await self.upsert(table, row)

@@ -5,23 +5,17 @@ root that hangs on another. That is as true after a batch as before, but for the
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hie.store.mongo.tables import Key
-from hie.store.table import Row, Table, Value, Where
+from hie.store.mongo.tables import Found, Key, Look
+from hie.store.table import Row, Table, Where
 
 MOST = 4000
 """Looks that are kept."""
 
 _LARGE = 16 << 10
 """Bytes of the rows of one look from which on it is not kept."""
-
-Look = tuple[str, tuple[str, ...], tuple[Value, ...]]
-"""Name of a table, columns in order of their names, their values."""
-
-Found = dict[Key, Row]
-"""All rows that a look finds."""
 
 
 def look_of(table: Table, where: Where) -> Look | None:
@@ -31,6 +25,18 @@ def look_of(table: Table, where: Where) -> Look | None:
     if not values or not all(value is None or isinstance(value, str | int | bytes) for value in values):
         return None
     return table.name, columns, values
+
+
+def sorted_out(looks: Iterable[Look], rows: Found) -> dict[Look, Found]:
+    """What each of some looks at one table finds among these rows."""
+    found: dict[Look, Found] = {look: {} for look in looks}
+    kinds = {(name, columns) for name, columns, _ in found}
+    for key, row in rows.items():
+        for name, columns in kinds:
+            look = (name, columns, tuple(row[column] for column in columns))
+            if look in found:
+                found[look][key] = row
+    return found
 
 
 class Selected:

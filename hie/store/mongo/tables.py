@@ -11,6 +11,12 @@ from hie.store.mongo.schema import collection, field
 from hie.store.table import Above, AtMost, Condition, OneOf, Row, Table, Value, Where, check_access, matches
 
 Key = tuple[Value, ...]
+Look = tuple[str, tuple[str, ...], tuple[Value, ...]]
+"""Name of a table, columns in order of their names, their values."""
+
+Found = dict[Key, Row]
+"""All rows that a look finds."""
+
 Laid = Mapping[Key, Row | None]
 """Key -> row that stands for the server's; None: removed."""
 
@@ -55,6 +61,18 @@ def condition(table: Table, where: Where) -> dict[str, Any]:
     return {field(table, column): _compare(one) for column, one in where.items()}
 
 
+def _one_of(table: Table, columns: Sequence[str], values: Sequence[Key]) -> list[dict[str, Any]]:
+    """Filters of which one holds for the rows that have one of these values in these columns."""
+    lasts: dict[Key, list[Value]] = {}
+    for one in values:
+        lasts.setdefault(one[:-1], []).append(one[-1])
+    leading, last = columns[:-1], field(table, columns[-1])
+    return [
+        {**condition(table, dict(zip(leading, first, strict=True))), last: {"$in": found}}
+        for first, found in lasts.items()
+    ]
+
+
 class TableReading:
     """get, select and count, inside a transaction (`session`) or outside."""
 
@@ -71,12 +89,18 @@ class TableReading:
 
     async def rows(self, table: Table, keys: Collection[Key]) -> dict[Key, Row]:
         """Rows by their primary keys, of those that are there."""
-        if len(table.key) == 1:
-            wanted: dict[str, Any] = {"_id": {"$in": [key[0] for key in keys]}}
-        else:
-            wanted = {"$or": [by_key(table, key) for key in keys]}
-        found = await self._database[collection(table)].find(wanted, session=self._session).to_list()
-        return {key_of(table, row): row for row in (_row(table, one) for one in found)}
+        return {key_of(table, row): row for row in await self.any_of(table, keys, ())}
+
+    async def any_of(self, table: Table, keys: Collection[Key], looks: Collection[Look], limit: int = 0) -> list[Row]:
+        """The rows that have one of these keys, or that one of these looks finds; `limit` of them at most, if any."""
+        clauses: list[dict[str, Any]] = []
+        for columns in sorted({columns for _, columns, _ in looks}):
+            check_access(table, dict.fromkeys(columns))
+            clauses += _one_of(table, columns, [values for _, some, values in looks if some == columns])
+        clauses += _one_of(table, table.key, list(keys)) if keys else []
+        wanted = clauses[0] if len(clauses) == 1 else {"$or": clauses}
+        found = await self._database[collection(table)].find(wanted, session=self._session, limit=limit).to_list()
+        return [_row(table, one) for one in found]
 
     async def select(
         self,

@@ -18,14 +18,17 @@ from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.keys import index_fields, name
 from hie.store.mongo.placing import place, placed
 from hie.store.mongo.searching import Searching
-from hie.store.mongo.selected import look_of
-from hie.store.mongo.tables import Key, TableReading, key_of, laid_over
+from hie.store.mongo.selected import look_of, sorted_out
+from hie.store.mongo.tables import Key, Look, TableReading, key_of, laid_over
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Version
 from hie.store.table import Row, Table, Value, Where, check_access
 from hie.wire.safejson import loads
 
 T = TypeVar("T")
+
+_FORESEEN = 1000
+"""Rows that are read ahead of being asked for; more are left to be read when they are, maybe with a limit."""
 
 
 class MongoTransaction:
@@ -97,6 +100,29 @@ class MongoTransaction:
     def memo(self, resource_type: str) -> dict[Any, Any]:
         """See `Transaction.memo`; other servers write too."""
         return {}
+
+    async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
+        """See `Transaction.foresee`: what is not known yet is read by one command."""
+        keys, wanted = set[Key](), set[Look]()
+        for one in looks:
+            look = look_of(table, one)
+            if look is None or self._batch.found(look) is not None:
+                continue
+            if look[1] == tuple(sorted(table.key)):
+                keys.add(tuple(look[2][look[1].index(column)] for column in table.key))
+            else:
+                wanted.add(look)
+        keys = {key for key in keys if not self._batch.row(table, key)[0]}
+        if len(keys) + len(wanted) < 2:
+            return
+        rows = await self._asked(self._tables.any_of(table, keys, wanted, _FORESEEN))
+        if len(rows) == _FORESEEN:
+            return
+        by_key = {key_of(table, row): row for row in rows}
+        for key in keys:
+            self._batch.learn_row(table, key, by_key.get(key))
+        for look, found in sorted_out(wanted, by_key).items():
+            self._batch.learn_found(look, found)
 
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""

@@ -118,6 +118,9 @@ class AheadTransaction:
                 self._looked[place, self._tables.key(table, row)] = None
         return rows
 
+    async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
+        """See `Transaction.foresee`; only what is read counts as looked at."""
+
     async def upsert(self, table: Table, row: Row) -> None:
         """See `Transaction.upsert`."""
         self._place(table, table.key)

@@ -171,3 +171,29 @@ async def test_what_a_selection_found_stays_known_while_nobody_else_writes(
     assert sorted(map(str, await other.write(lambda tx: add(tx, "3")))) == ["1", "2"]
     await other.close()
     assert sorted(map(str, await store.write(lambda tx: add(tx, "4")))) == ["1", "2", "3"]
+
+
+async def test_what_is_foreseen_is_read_by_one_command(
+    store: MongoStore, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fill(tx: Transaction) -> None:
+        for number in range(4):
+            await tx.upsert(PAIR, {"left": str(number % 2), "right": str(number), "value": number})
+
+    async def ask(tx: Transaction) -> list[object]:
+        await tx.foresee(PAIR, [*({"left": one} for one in "012"), {"left": "0", "right": "2"}])
+        rows = [row for one in "012" for row in await tx.select(PAIR, {"left": one}, limit=9)]
+        found = await tx.get(PAIR, "0", "2")
+        return [*sorted(str(row["right"]) for row in rows), found and found["value"]]
+
+    async def anew() -> list[object]:
+        await store.write(fill)
+        store._writer._kept.forget()
+        commands.names.clear()
+        return await store.write(ask)
+
+    assert await anew() == ["0", "1", "2", "3", 2]
+    assert commands.names.count("find") == 1
+    monkeypatch.setattr("hie.store.mongo.transaction._FORESEEN", 4)  # there may be more: nothing is known of them
+    assert await anew() == ["0", "1", "2", "3", 2]
+    assert commands.names.count("find") == 5
