@@ -17,7 +17,17 @@ from typing import Any, ClassVar
 
 from hie.commands.adapters import covered, runtime_of, samples
 from hie.plugin import API_VERSION, Adapter
-from hie.testing.material import accounted, as_json, bound, deliver, golden_text, stored, write_golden
+from hie.testing.material import (
+    Stored,
+    accounted,
+    as_json,
+    bound,
+    deliver,
+    golden_text,
+    invalid,
+    stored,
+    write_golden,
+)
 from hie.testing.populated import ignored, populated
 
 __all__ = ["AdapterContract", "write_golden"]
@@ -83,24 +93,38 @@ class AdapterContract:
             for broken in _broken(body):
                 as_json(deliver(runtime, door, broken))
 
+    def test_what_the_samples_store_is_valid_fhir(self, tmp_path: Path) -> None:
+        """Every version of every resource, held against the base definitions."""
+        wrong = list(dict.fromkeys(invalid(self._in_order(tmp_path).written)))
+        assert not wrong, "\n".join(wrong)
+
     def test_sending_everything_twice_changes_nothing(self, tmp_path: Path) -> None:
         """Idempotence: no resource gets a new version, and none changes when everything is run again from its bytes."""
         paths = samples(self.adapter.samples)
-        first, second, replayed = stored(self.adapter, tmp_path, [paths, paths], replayed=True)
+        first, second, replayed = stored(self.adapter, tmp_path, [paths, paths], replayed=True).states
         assert second == first
         assert _bodies(replayed) == _bodies(first)
 
     def test_any_order_of_arrival_gives_the_same_store(self, tmp_path: Path) -> None:
         """Order independence: compared without versions."""
         paths = samples(self.adapter.samples)
-        expected = _bodies(stored(self.adapter, tmp_path / "in order", [paths])[0])
+        expected = _bodies(self._in_order(tmp_path / "in order").states[0])
         for seed in range(self.orders):
             shuffled = random.Random(seed).sample(paths, len(paths))  # noqa: S311 - an order, not a secret
-            found = _bodies(stored(self.adapter, tmp_path / str(seed), [shuffled])[0])
+            found = _bodies(stored(self.adapter, tmp_path / str(seed), [shuffled]).states[0])
             names = [path.name for path in shuffled]
             assert set(found) == set(expected), names
             for reference, body in expected.items():
                 assert found[reference] == body, (reference, names)
+
+    _once: ClassVar[Stored]
+
+    @classmethod
+    def _in_order(cls, folder: Path) -> Stored:
+        """The samples stored in the order of their names: once for all tests of a class, in the folder of the first."""
+        if "_once" not in cls.__dict__:
+            cls._once = stored(cls.adapter, folder, [samples(cls.adapter.samples)])
+        return cls._once
 
 
 def _bodies(state: dict[str, tuple[str, Any]]) -> dict[str, Any]:

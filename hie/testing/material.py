@@ -1,9 +1,9 @@
-"""What the adapter contract compares: drafts as JSON, populated source fields, and the store as values."""
+"""What the adapter contract compares: drafts as JSON, populated source fields, the store as values and as FHIR."""
 
 import asyncio
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +16,13 @@ from hie.base.ids import raw_item_id, sha256
 from hie.base.record import Delivery
 from hie.commands.adapters import runtime_of, samples
 from hie.config import load_config
+from hie.fhir.definitions import official
+from hie.fhir.validate import Validator
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared, prepare
 from hie.plugin import Adapter
+from hie.store.port import Version
+from hie.wire.safejson import loads
 
 RECEIVED = datetime(2027, 1, 1, tzinfo=UTC)
 """When everything arrives, so that drafts do not depend on the day of the test."""
@@ -83,21 +87,48 @@ TRACES = frozenset({"AuditEvent", "Provenance"})
 """Types that say what was done and when, which is not what was sent."""
 
 
-def stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], *, replayed: bool = False) -> list[State]:
-    """The store after each round of samples and, when asked for, after everything was run again from its bytes."""
+_ALL = 1_000_000
+"""More versions than samples write."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What came of the samples: the store after each round and, when asked for, after everything was run again from its
+    bytes; and every version that was written, with the name of the sample that it was written for."""
+
+    states: Sequence[State]
+    written: Sequence[tuple[str, Version]]
+
+
+def stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], *, replayed: bool = False) -> Stored:
+    """Send rounds of samples to an exchange of their own in `folder`."""
     return asyncio.run(_stored(adapter, folder, rounds, replayed))
 
 
-async def _stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], replayed: bool) -> list[State]:
+def invalid(written: Sequence[tuple[str, Version]]) -> Iterator[str]:
+    """What is wrong with written versions as FHIR (base definitions), each with sample, path and rule."""
+    validator = Validator(official())
+    for sample, version in written:
+        for issue in validator.write_issues(loads(version.body)) if version.body else ():
+            if issue.fails:
+                path = ", ".join(issue.expression) or version.type
+                yield f"{sample} stores a {version.type} that is no valid FHIR: {path}: {issue.diagnostics}"
+
+
+async def _stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path]], replayed: bool) -> Stored:
     settings = {"data": folder, "mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "workers": 0}
     exchange = await open_exchange(load_config(settings, {}), adapters=[adapter])
     await exchange.start()
-    states = []
+    states, written = [], []
     try:
+        last = (await exchange.store.log(limit=_ALL))[-1][0]
         for paths in rounds:
             for path in paths:
                 _, door = runtime_of(path, exchange.ingest.feeds)
                 await exchange.ingest.receive(door, await asyncio.to_thread(path.read_bytes))
+                for number, version in await exchange.store.log(last, _ALL):
+                    written.append((path.name, version))
+                    last = number
             states.append(await _state(exchange))
         if replayed:
             for name in [str(row["id"]) async for row in exchange.operator().items()]:
@@ -105,7 +136,7 @@ async def _stored(adapter: Adapter, folder: Path, rounds: Sequence[Sequence[Path
             states.append(await _state(exchange))
     finally:
         await exchange.close()
-    return states
+    return Stored(states, written)
 
 
 async def _state(exchange: Exchange) -> State:

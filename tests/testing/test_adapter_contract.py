@@ -53,6 +53,14 @@ def test_a_transform_that_counts_is_not_idempotent(tmp_path: Path) -> None:
         suite(counting, tmp_path).test_sending_everything_twice_changes_nothing(tmp_path)
 
 
+def test_resources_that_are_no_valid_fhir_are_found(tmp_path: Path) -> None:
+    shutil.copytree(qingpu.samples, tmp_path / "samples", ignore=lambda _, names: [n for n in names if n[:2] > "02"])
+    broken = with_transform("participant", lambda value, context: {"individual": {"display": value}, "period": "soon"})
+    one = suite(replace(broken, samples=tmp_path / "samples"), tmp_path)
+    with pytest.raises(AssertionError, match=r"02.*xml stores a Encounter .*Encounter\.participant\[0\]\.period: "):
+        one.test_what_the_samples_store_is_valid_fhir(tmp_path)
+
+
 @pytest.mark.parametrize("change", [{"api_version": 0}, {"feeds": ()}, {"organisations": ()}, {"samples": "nowhere"}])
 def test_an_adapter_that_lacks_a_part_is_found(tmp_path: Path, change: dict[str, Any]) -> None:
     change = {name: tmp_path / value if name == "samples" else value for name, value in change.items()}
