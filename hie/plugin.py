@@ -43,28 +43,35 @@ API_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An institution registered for a feed (common rules §3): short code, unified social credit code, name."""
+    """An institution registered for a feed (common rules §3): short code, unified social credit code, name; and the
+    file and line that say so, for what is to be said of them."""
 
     code: str
     uscc: str
     name: str
+    file: str = field(default="", compare=False)
+    line: int = field(default=1, compare=False)
 
 
 def read_organisations(path: Path) -> tuple[Organisation, ...]:
-    """The organisations of a CSV file with the columns `code`, `uscc` and `name`, in UTF-8.
+    """The organisations of a CSV file with the columns `code`, `uscc` and `name`, in UTF-8; blanks around them do not
+    count, nor do lines without anything.
 
     Raises `HieError` with file, line and column for a file that cannot be used.
     """
     try:
-        rows = list(csv.reader(table_text(path).splitlines()))
+        reader = csv.reader(table_text(path).splitlines())
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except NotUtf8 as error:
         raise _broken(path, error.line, error.column, str(error)) from None
-    if not rows or rows[0] != _COLUMNS:
+    if not rows or rows[0][1] != _COLUMNS:
         raise _broken(path, 1, 1, f"the columns must be {','.join(_COLUMNS)}")
-    for line, row in enumerate(rows[1:], start=2):
-        if row and (len(row) != len(_COLUMNS) or not all(row)):
+    filled = [(line, row) for line, row in rows[1:] if any(row)]
+    for line, row in filled:
+        if len(row) != len(_COLUMNS) or not all(row):
             raise _broken(path, line, 1, f"an organisation has {', '.join(_COLUMNS)}")
-    return tuple(Organisation(*row) for row in rows[1:] if row)
+    file = f"{path.parent.name}/{path.name}"
+    return tuple(Organisation(code, uscc, name, file, line) for line, (code, uscc, name) in filled)
 
 
 _COLUMNS = ["code", "uscc", "name"]

@@ -1,11 +1,13 @@
 """The adapters of the regions, found as plug-ins."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hie.base.errors import HieError, where
+from hie.base.gb32100 import is_valid
+from hie.mapping.problem import Problem
 from hie.plugin import API_VERSION, Adapter
 
 log = logging.getLogger("hie")
@@ -59,3 +61,20 @@ def _reason(error: Exception) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"SyntaxError@{Path(error.filename).name}:{error.lineno}"
     return where(error)
+
+
+def sender_problems(adapter: Adapter) -> Iterator[Problem]:
+    """What cannot be right in the registered organisations of a region: a social credit code that is none (GB 32100), a
+    code of one that is that of another, who would be taken for it."""
+    seen: dict[str, int] = {}
+    for one in adapter.organisations:
+        if not is_valid(one.uscc):
+            reason = (
+                f"{one.uscc!r} is no unified social credit code: 18 characters in upper case, the last is a check digit"
+            )
+            yield Problem(one.file or adapter.region, one.line, reason)
+        for code in dict.fromkeys((one.code, one.uscc)):
+            if code in seen:
+                reason = f"{code!r} stands in line {seen[code]} too: each organisation has codes of its own"
+                yield Problem(one.file or adapter.region, one.line, reason)
+            seen.setdefault(code, one.line)

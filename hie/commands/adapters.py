@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.app import bind_feeds, load_adapters
+from hie.app.adapters import sender_problems
 from hie.app.feeds import read_tables
 from hie.app.maps import lint_tables
 from hie.base.clock import SystemClock
@@ -203,7 +204,7 @@ async def reload(config: Config) -> dict[str, str]:
 
 
 def linted(region: str | None = None, folder: Path | None = None) -> list[Problem]:
-    """What lint finds in the maps of one region, or of all.
+    """What lint finds in the maps and organisations of one region, or of all.
 
     `folder` are other tables to read: instead of its own for a region that brings them, else instead of those that
     ship. Raises `HieError` for tables that cannot be read or compiled, NOT_FOUND when `folder` has no field maps.
@@ -215,7 +216,8 @@ def linted(region: str | None = None, folder: Path | None = None) -> list[Proble
             adapters, folder = (replace(adapters[0], mappings=folder),), None
     tables = read_tables(adapters, folder)
     tables.bind(adapters)
-    return lint_tables(tables, adapters)
+    senders = (problem for adapter in adapters for problem in sender_problems(adapter))
+    return sorted({*lint_tables(tables, adapters), *senders})
 
 
 def _must_hold_tables(folder: Path) -> None:

@@ -8,9 +8,12 @@ from hie.base.errors import HieError
 from hie.plugin import Feed, Organisation, read_organisations
 
 GOOD = "code,uscc,name\nKSYY,12320598MBHE0101X2,昆山医院\n"
+SPACED = GOOD.replace(",昆", " , 昆") + ",,\n\n"
 
 
-@pytest.mark.parametrize("body", [GOOD.encode(), b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()])
+@pytest.mark.parametrize(
+    "body", [GOOD.encode(), b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(), SPACED.encode()]
+)
 def test_organisations_are_read(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "organisations.csv").write_bytes(body)
     found = read_organisations(tmp_path / "organisations.csv")

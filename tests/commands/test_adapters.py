@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hie.base.ids import sha256
 from hie.cli import app
 from hie.commands.adapters import adapter_of, covered, differences, linted, shown
 from hie.commands.skeleton import load_package, new_adapter
+from hie.plugin import read_organisations
 
 
 @pytest.fixture
@@ -174,6 +176,21 @@ def test_lint_names_a_feed_without_maps_and_what_is_not_read(further: Make) -> N
     assert [str(problem).partition(": ")[2] for problem in linted(region)] == [
         f"there is no field map for the feed '{region}-xml' in this folder",
         f"nothing is read here: field maps stand in a folder named after their feed ({region}-xml)",
+    ]
+
+
+def test_lint_names_organisations_that_cannot_be_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped social credit code was found by nobody: all that its sender sent was `org-unknown`."""
+    path = tmp_path / "organisations.csv"
+    rows = ["code,uscc,name", "QPZS,12310118MBHE03010J,一", "QPZJ,12310118MBHE030290,二", "QPZS,12310118MBHE03010J,三"]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    changed = replace(adapter_of("qingpu"), organisations=read_organisations(path))
+    monkeypatch.setattr("hie.commands.adapters.load_adapters", lambda: (changed,))
+    assert [str(problem).partition("/")[2] for problem in linted("qingpu")] == [
+        "organisations.csv:3:1: '12310118MBHE030290' is no unified social credit code: 18 characters in upper case, "
+        "the last is a check digit",
+        "organisations.csv:4:1: '12310118MBHE03010J' stands in line 2 too: each organisation has codes of its own",
+        "organisations.csv:4:1: 'QPZS' stands in line 2 too: each organisation has codes of its own",
     ]
 
 
