@@ -16,9 +16,11 @@ from pathlib import Path
 
 from hie.app.feeds import BESIDE, Tables, kept_beside, read_tables, tables_version, worker_feeds
 from hie.app.rowlint import row_problems
+from hie.app.terminology import own_resources
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.fhir.definitions import official
+from hie.mapping.described import Described
 from hie.mapping.lint import lint
 from hie.mapping.problem import BrokenTables, Problem
 from hie.parse.row_tables import load_row_tables
@@ -150,7 +152,9 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
     beside = (*_lacking(tables, adapters), *_rows(tables, adapters))
-    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge), *doubts, *beside})
+    urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
+    described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
+    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described), *doubts, *beside})
 
 
 def _rows(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from hie.fhir.element import Binding, Property
 from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.codeshape import misshapen
+from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
 from hie.mapping.idle import alone, idle_types
@@ -47,9 +48,10 @@ def lint(
     codes: Mapping[str, CodeTable],
     fhir: Definitions,
     judge: Judge = shape_only,
+    described: Described | None = None,
 ) -> list[Problem]:
     """Everything wrong with the field maps of `feeds` in `folders` (`<folder>/fields`), with what is agreed with FHIR
-    senders (`<folder>/fhir`), and with the code maps."""
+    senders (`<folder>/fhir`), and with the code maps. `described` knows our extensions and code systems."""
     wanted = frozenset(feeds)
     problems: set[Problem] = set()
     fieldmaps: list[FieldMap] = []
@@ -62,6 +64,8 @@ def lint(
         for feed in wanted:
             problems.update(lint_agreement(folder / "fhir" / f"{feed}.toml", fhir))
     problems.update(idle_types(fieldmaps))
+    if described is not None:
+        problems.update(undescribed(fieldmaps, codes.values(), described))
     for table in codes.values():
         problems.update(lint_codes(table, fhir, judge))
     return sorted(problems)

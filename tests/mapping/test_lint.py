@@ -8,6 +8,7 @@ from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
 from hie.mapping.codefile import load_codes
 from hie.mapping.codeshape import misshapen
+from hie.mapping.described import Described
 from hie.mapping.lint import lint
 
 HEAD = '[map]\nfeed = "f"\ndialect = "rows"\ntypes = ["T"]\norder = ["@order"]\n\n'
@@ -17,12 +18,20 @@ TABLE += "target_code,target_display,equivalence,note\n,1,男,,{code},,,\n"
 GENDER = "http://hl7.org/fhir/administrative-gender"
 
 
-def problems(tmp_path: Path, field: str, type: str = "Patient", code: str = "male", target: str = GENDER) -> list[str]:
+def problems(
+    tmp_path: Path,
+    field: str,
+    type: str = "Patient",
+    code: str = "male",
+    target: str = GENDER,
+    described: Described | None = None,
+) -> list[str]:
     (tmp_path / "fields" / "f").mkdir(parents=True)
     (tmp_path / "codes").mkdir()
     (tmp_path / "fields" / "f" / "m.toml").write_text(HEAD + RESOURCE.format(type=type) + field, encoding="utf-8")
     (tmp_path / "codes" / "sex.csv").write_text(TABLE.format(target=target, code=code), encoding="utf-8")
-    return [str(p) for p in lint([tmp_path], ["f"], load_codes(tmp_path / "codes"), load_definitions())]
+    codes = load_codes(tmp_path / "codes")
+    return [str(p) for p in lint([tmp_path], ["f"], codes, load_definitions(), described=described)]
 
 
 @pytest.mark.parametrize(
@@ -186,6 +195,45 @@ def test_a_constant_is_held_against_its_code_system(tmp_path: Path) -> None:
     assert problems(tmp_path, field, type="DiagnosticReport") == [
         "f/m.toml:13:12: '11502-3' is no LOINC code: its check digit would be 2"
     ]
+
+
+OURS = "https://hie.example.org/fhir"
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        (
+            f'transform = "text-extension"\noptions = {{ url = "{OURS}/StructureDefinition/beds" }}\n',
+            "this URL; did you mean 'bed'?",
+        ),
+        (
+            f'codes = "sex"\nurl = "{OURS}/StructureDefinition/beds"\n',
+            "no StructureDefinition of the exchange has this URL",
+        ),
+        (f'codes = "sex"\nurl = "{OURS}/StructureDefinition/bed"\n', ""),
+        (
+            f'codes = "sex"\nurl = "{OURS}/StructureDefinition/kunshan-bed"\n',
+            "defines itself stands under another host",
+        ),
+        ('codes = "sex"\nurl = "https://kunshan.example/bed"\n', ""),
+    ],
+)
+def test_an_extension_of_ours_that_nothing_describes(tmp_path: Path, field: str, said: str) -> None:
+    described = Described(frozenset({f"{OURS}/StructureDefinition/bed"}), ("kunshan",))
+    found = problems(tmp_path, f'source = "X"\ntarget = "extension[]"\n{field}', described=described)
+    assert len(found) == bool(said)
+    assert all(one.startswith("f/m.toml:1") and said in one for one in found)
+
+
+@pytest.mark.parametrize(("name", "said"), [("region", 0), ("regions", 1), ("kunshan-flag", 0), ("wuxi-flag", 1)])
+def test_a_code_system_of_ours_that_nothing_describes(tmp_path: Path, name: str, said: int) -> None:
+    """In a constant and in a code map; those called after the region of a package are its own."""
+    system = f"{OURS}/CodeSystem/{name}"
+    field = f'constant = {{ coding = [{{ system = "{system}", code = "x" }}] }}\ntarget = "maritalStatus"'
+    described = Described(frozenset({f"{OURS}/CodeSystem/region"}), ("kunshan",))
+    found = problems(tmp_path, field, target=system, described=described)
+    assert [one.partition(" ")[0] for one in found] == ["codes/sex.csv:1:1:", "f/m.toml:13:12:"] * said
 
 
 def test_every_code_goes_to_the_judge(tmp_path: Path) -> None:
