@@ -3,8 +3,12 @@
 import codecs
 import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_.-]+)\s*\]\]?\s*(?:#.*)?")
+_KEY = re.compile(r"\s*([A-Za-z_.-]+)\s*=\s*")
 _AT = re.compile(r"at line (\d+), column (\d+)")
 
 
@@ -35,3 +39,24 @@ def toml_place(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]:
         return int(at[1]), int(at[2])
     lines = text.splitlines() or [""]
     return len(lines), len(lines[-1]) + 1
+
+
+class TomlHeader(NamedTuple):
+    """A header such as `[[table]]` in the text of a TOML file: its name, line and column, and line and column of the
+    value of each key below it."""
+
+    name: str
+    line: int
+    column: int
+    places: Mapping[str, tuple[int, int]]
+
+
+def toml_headers(text: str) -> Iterator[TomlHeader]:
+    """Every header of a TOML text, in order."""
+    lines = text.splitlines()
+    starts = [(number, match[1]) for number, line in enumerate(lines) if (match := _HEADER.fullmatch(line))]
+    ends = [*(number for number, _ in starts[1:]), len(lines)]
+    for (start, name), end in zip(starts, ends, strict=False):
+        found = ((n, m) for n in range(end - 1, start, -1) if (m := _KEY.match(lines[n])))
+        column = len(lines[start]) - len(lines[start].lstrip()) + 1
+        yield TomlHeader(name, start + 1, column, {m[1]: (n + 1, m.end() + 1) for n, m in found})

@@ -1,16 +1,12 @@
 """TOML tables that know the line and column they stand on, so that a mistake is reported where it was made."""
 
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hie.base.tablefile import toml_place
+from hie.base.tablefile import toml_headers, toml_place
 from hie.mapping.problem import Problem
-
-_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_.-]+)\s*\]\]?\s*(?:#.*)?")
-_KEY = re.compile(r"\s*([A-Za-z_-]+)\s*=\s*")
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
     ]
     tables: dict[str, list[Table]] = {}
     children: dict[tuple[str, int], list[Table]] = {}
-    for name, line, column, places in _headers(text):
+    for name, line, column, places in toml_headers(text):
         outer, dot, inner = name.rpartition(".")
         index = len(tables.get(outer, ())) - 1 if dot else -1
         siblings = children.setdefault((name, index), []) if dot else tables.setdefault(name, [])
@@ -80,17 +76,6 @@ def _line_of(key: str, text: str) -> int:
     """The line on which a key above all headers is written."""
     lines = enumerate(text.splitlines(), start=1)
     return next((number for number, line in lines if line.lstrip().lstrip("\"'").startswith(key)), 1)
-
-
-def _headers(text: str) -> Iterator[tuple[str, int, int, dict[str, tuple[int, int]]]]:
-    """Every header with its line and column, and the places of the values below it."""
-    lines = text.splitlines()
-    starts = [(number, match[1]) for number, line in enumerate(lines) if (match := _HEADER.fullmatch(line))]
-    ends = [*(number for number, _ in starts[1:]), len(lines)]
-    for (start, name), end in zip(starts, ends, strict=False):
-        found = ((n, m) for n in range(end - 1, start, -1) if (m := _KEY.match(lines[n])))
-        column = len(lines[start]) - len(lines[start].lstrip()) + 1
-        yield name, start + 1, column, {m[1]: (n + 1, m.end() + 1) for n, m in found}
 
 
 def _content(data: Mapping[str, Any], outer: str, index: int, inner: str, number: int) -> Mapping[str, Any] | None:

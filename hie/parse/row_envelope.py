@@ -130,32 +130,41 @@ class Envelope:
         return "/".join(step if step == "*" else f"{{{self.namespace}}}{step}" for step in path.split("/"))
 
 
+class WrongField(ValueError):
+    """What cannot be used in a table of the file, for a reason; `field` is where, empty for what is not there."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+        self.reason = reason
+
+
 def read_envelope(table: Mapping[str, Any]) -> Envelope:
-    """The envelope of a table. Raises `ValueError` with the reason when it cannot be used."""
+    """The envelope of a table. Raises `WrongField` when it cannot be used."""
     known = {field.name: field for field in fields(Envelope)}
     for name, value in table.items():
         if name not in known:
-            raise ValueError(f"unknown field {name}: an envelope has {', '.join(known)}")
+            raise WrongField(name, f"unknown field {name}: an envelope has {', '.join(known)}")
         if name != "upload" and not isinstance(value, str):
-            raise ValueError(f"{name} must be text")
+            raise WrongField(name, f"{name} must be text")
     for name, field in known.items():
         if field.default is MISSING and not table.get(name):
-            raise ValueError(f"an envelope needs {name}")
+            raise WrongField(name, f"an envelope needs {name}")
     envelope = Envelope(**{**table, "upload": _codes(table.get("upload", []))})
-    for path in (envelope.header, envelope.table, envelope.row):
-        check_path(path)
+    for name in ("header", "table", "row"):
+        check_path(name, getattr(envelope, name))
     return envelope
 
 
-def check_path(path: str) -> None:
-    """Raises `ValueError` for what is no path of element names."""
+def check_path(field: str, path: str) -> None:
+    """Raises `WrongField` for what is no path of element names."""
     if not _PATH.fullmatch(path):
-        raise ValueError(f"{path!r} is no path of elements, such as data/record")
+        raise WrongField(field, f"{path!r} is no path of elements, such as data/record")
 
 
 def _codes(given: Any) -> tuple[str, ...]:
     if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
-        raise ValueError("upload must be a list of codes")
+        raise WrongField("upload", "upload must be a list of codes")
     return tuple(given)
 
 

@@ -30,19 +30,20 @@ key = ["BGDH", "NO"]
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hie.base.errors import Category, HieError
-from hie.base.tablefile import NotUtf8, table_text, toml_place
-from hie.parse.row_envelope import Envelope, check_path, read_envelope
+from hie.base.tablefile import NotUtf8, TomlHeader, table_text, toml_headers, toml_place
+from hie.parse.row_envelope import Envelope, WrongField, check_path, read_envelope
 
 CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
 """The most characters of codes and identifiers, names, other text, and narrative (common rules §5.5)."""
 
 _LENGTHS = {"code": CODE, "name": NAME, "long": LONG}
+T = TypeVar("T")
 _FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes")
 
 
@@ -97,73 +98,88 @@ def load_row_tables(path: Path) -> RowTables:
         line, column = toml_place(error, text)
         raise HieError(Category.INTERNAL, f"{file}:{line}:{column}: not TOML: {error}") from error
     except _BrokenTable as error:
-        raise HieError(Category.INTERNAL, f"{file}:{_line(text, error.at)}: {error.reason}") from error
+        line, column = error.place(toml_headers(text))
+        raise HieError(Category.INTERNAL, f"{file}:{line}:{column}: {error.reason}") from error
 
 
 class _BrokenTable(Exception):
-    """`at` is what stands in the line to point at."""
+    """What is wrong at a key of the table number `index` (from 0) below that header, or at the header itself."""
 
-    def __init__(self, at: str, reason: str) -> None:
+    def __init__(self, reason: str, header: str = "", key: str = "", index: int = 0) -> None:
         super().__init__(reason)
-        self.at = at
         self.reason = reason
+        self._header = header
+        self._key = key
+        self._index = index
+
+    def place(self, headers: Iterable[TomlHeader]) -> tuple[int, int]:
+        """Line and column; the first ones when nothing of it is there."""
+        found = [header for header in headers if header.name == self._header][self._index :]
+        return found[0].places.get(self._key, (found[0].line, found[0].column)) if found else (1, 1)
 
 
 def _row_tables(data: Mapping[str, Any], text: str) -> RowTables:
     for name, header in (("envelope", "[envelope]"), ("table", "[[table]]")):
         if not data.get(name):
-            raise _BrokenTable("", f"{header} is missing")
+            raise _BrokenTable(f"{header} is missing")
     for name in data.keys() - {"envelope", "revoking", "table"}:
-        raise _BrokenTable(name, f"unknown table [{name}]: there are [envelope], [revoking] and [[table]]")
-    try:
-        envelope = read_envelope(data["envelope"])
-    except ValueError as error:
-        raise _BrokenTable("[envelope]", str(error)) from None
-    found = map(_table, data["table"])
-    tables = {table.name: replace(table, line=_line(text, f'"{table.name}"')) for table in found}
+        raise _BrokenTable(f"unknown table [{name}]: there are [envelope], [revoking] and [[table]]", name)
+    envelope = _read(read_envelope, data["envelope"], "envelope")
+    found = [_read(_table, row, "table", index) for index, row in enumerate(data["table"])]
+    for index, table in enumerate(found):
+        if table.name in {earlier.name for earlier in found[:index]}:
+            raise _BrokenTable(f"there is a table {table.name} above", "table", "name", index)
+    lines = (header.places.get("name", (1, 1))[0] for header in toml_headers(text) if header.name == "table")
+    tables = {table.name: replace(table, line=next(lines, 1)) for table in found}
+    inner = _inner(found)
     revoking = data.get("revoking")
     if revoking is None:
-        return RowTables(envelope, tables, _inner(tables))
+        return RowTables(envelope, tables, inner)
     if set(revoking) != {"column", "code"} or not all(isinstance(value, str) for value in revoking.values()):
-        raise _BrokenTable("[revoking]", "[revoking] has column and code, both text")
-    return RowTables(envelope, tables, _inner(tables), revoking["column"], revoking["code"])
+        raise _BrokenTable("[revoking] has column and code, both text", "revoking")
+    return RowTables(envelope, tables, inner, revoking["column"], revoking["code"])
 
 
-def _inner(tables: Mapping[str, RowTable]) -> dict[str, list[RowTable]]:
+def _inner(tables: Sequence[RowTable]) -> dict[str, list[RowTable]]:
     found: dict[str, list[RowTable]] = {}
-    for table in (table for table in tables.values() if table.within):
-        if table.within not in tables:
-            raise _BrokenTable(f'"{table.name}"', f"there is no table {table.within}")
-        found.setdefault(table.within, []).append(table)
+    for index, table in enumerate(tables):
+        if table.within and table.within not in {outer.name for outer in tables}:
+            raise _BrokenTable(f"there is no table {table.within}", "table", "within", index)
+        if table.within:
+            found.setdefault(table.within, []).append(table)
     return found
 
 
-def _table(row: Mapping[str, Any]) -> RowTable:
-    name = str(row.get("name", ""))
-    here = f'"{name}"'
-    for field in sorted(row.keys() - set(_FIELDS)):
-        raise _BrokenTable(here, f"unknown field {field}: a table has {', '.join(_FIELDS)}")
-    if not name or not row.get("key") or not isinstance(row.get("rank"), int):
-        raise _BrokenTable(here, "a table needs name, rank (a number) and key")
-    lists = {name: row[name] for name in ("key", "required", "text", "takes") if name in row}
-    for field, columns in {**lists, **row.get("lengths", {})}.items():
-        if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
-            raise _BrokenTable(here, f"{field} must be a list of columns")
-    if ("within" in row) != ("at" in row):
-        raise _BrokenTable(here, "a table inside another needs within and at")
+def _read(read: Callable[[Mapping[str, Any]], T], table: Mapping[str, Any], header: str, index: int = 0) -> T:
     try:
-        check_path(row.get("at", "."))
-    except ValueError as error:
-        raise _BrokenTable(here, str(error)) from None
+        return read(table)
+    except WrongField as error:
+        raise _BrokenTable(error.reason, header, error.field, index) from None
+
+
+def _table(row: Mapping[str, Any]) -> RowTable:
+    for field in sorted(row.keys() - set(_FIELDS)):
+        raise WrongField(field, f"unknown field {field}: a table has {', '.join(_FIELDS)}")
+    name = row.get("name")
+    if not isinstance(name, str) or not name or not row.get("key") or not isinstance(row.get("rank"), int):
+        raise WrongField("", "a table needs name, rank (a number) and key")
+    lists = {name: row[name] for name in ("key", "required", "text", "takes") if name in row}
+    for field, columns in lists.items():
+        _check_columns(field, columns)
+    if ("within" in row) != ("at" in row):
+        raise WrongField("", "a table inside another needs within and at")
+    check_path("at", row.get("at", "."))
     lengths = dict.fromkeys(row["key"], CODE)
     for kind, columns in row.get("lengths", {}).items():
+        _check_columns(f"lengths.{kind}", columns)
         if kind not in _LENGTHS:
-            raise _BrokenTable(here, f"unknown length {kind}: there are {', '.join(_LENGTHS)}")
+            raise WrongField(f"lengths.{kind}", f"unknown length {kind}: there are {', '.join(_LENGTHS)}")
         lengths |= dict.fromkeys(columns, _LENGTHS[kind])
     required, text, takes = (tuple(row.get(field, ())) for field in ("required", "text", "takes"))
     within, at = row.get("within", ""), row.get("at", "")
     return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, frozenset(text), within, at, takes)
 
 
-def _line(text: str, at: str) -> int:
-    return next((number for number, line in enumerate(text.splitlines(), 1) if at in line), 1)
+def _check_columns(field: str, columns: Any) -> None:
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns):
+        raise WrongField(field, f"{field} must be a list of columns")

@@ -124,7 +124,7 @@ def further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         ("fhir", "fhir", "[kyes]\n", ":1:2: there is no table [kyes]"),
         ("fhir", "fhir", "\nx = [\n", ":2:6: not TOML"),
         ("xml", "rows", "[revoking\n", ":1:10: not TOML"),
-        ("xml", "rows", "[[table]]\n", ":1: [envelope] is missing"),
+        ("xml", "rows", "[[table]]\n", ":1:1: [envelope] is missing"),
     ],
 )
 def test_lint_reads_every_table_of_a_feed(further: Make, kind: str, folder: str, text: str, said: str) -> None:
