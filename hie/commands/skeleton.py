@@ -30,11 +30,21 @@ from hie.testing.material import write_golden
 
 _NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
 _CLAUSE = re.compile(r'^clause = .*\n|, clause = "[^"]*"', re.MULTILINE)
+_CITED = re.compile(r" \((?:Wujiang|Jiashan interface|qingpu-xml|§)[^()]*\)")
+"""A clause of the first region's interface document, in a comment: the reader has another document."""
+
 _ABOUT = re.compile(r'\A"""[^\n"]*(?="""|\n)')
 _WORLD = World(seed=20250106, patients=400, start=datetime(2025, 1, 6), days=60)
 _TEMPLATES = Path(__file__).resolve().parent / "skeleton_files"
 _ROWS = "\n| how the rows are wrapped: begin here | `{package}/mappings/rows/{feed}.toml` |"
 """The line about row tables in the README of a package that has them."""
+
+_BESIDE = {
+    "hl7v2": "; over MLLP as well with\n`mllp=True` in `{package}/__init__.py` and a port of its own for the server: "
+    "`HIE_MLLP_PORTS={feed}=2576`",
+    "cda": "; over SOAP\n`POST /feeds/{region}-soap` with `Content-Type: text/xml`",
+}
+"""Feed suffix -> what the README says of further ways in."""
 
 _TARGETS = {
     "pyproject.toml": "pyproject.toml",
@@ -108,6 +118,9 @@ def _words(region: str, start: Kind, source: Adapter | None) -> dict[str, str]:
         "doors": _doors(region, start),
         "orphans": str(source.feeds[0].orphans if source is not None else True),
         "source": start.region,
+        "beside": _BESIDE.get(start.suffix, "").format(
+            region=region, package=f"hie_adapter_{region}", feed=f"{region}-{start.suffix}"
+        ),
         "rows": _ROWS.format(package=f"hie_adapter_{region}", feed=f"{region}-{start.suffix}")
         if source is not None and source.feeds[0].dialect == "rows"
         else "",
@@ -153,7 +166,7 @@ def _maps(region: str, start: Kind) -> Iterator[tuple[str, str]]:
         yield f"fields/{new}/{path.relative_to(root / 'fields' / old).as_posix()}", _renamed(text, region, start)
     rows = root / "rows" / f"{old}.toml"
     if rows.exists():
-        yield f"rows/{new}.toml", rows.read_text(encoding="utf-8")
+        yield f"rows/{new}.toml", _renamed(rows.read_text(encoding="utf-8"), region, start)
 
 
 def _codes(region: str, start: Kind, mentioned: str) -> Iterator[tuple[str, str]]:
@@ -180,17 +193,25 @@ def _transforms(region: str, start: Kind) -> str:
 
 
 def _renamed(text: str, region: str, start: Kind) -> str:
-    """A copied text with the feed, code maps and code systems under the new name; clauses that comments name stay."""
-    return re.sub(rf'(["/]|# table: ){start.region}-', rf"\g<1>{region}-", text)
+    """A copied text with the feed, code maps and code systems under the new name, without clauses and hospitals of the
+    first region: what a table says of one of them alone becomes an example in a comment."""
+    for hospital in HOSPITALS[start.region]:
+        text = text.replace(f'"{hospital.uscc}":', f'# "{organisation(region)[1]}":').replace(
+            hospital.code, "one hospital"
+        )
+    return re.sub(rf'(["/]|# table: ){start.region}-', rf"\g<1>{region}-", _CITED.sub("", text))
 
 
 def _samples(region: str, start: Kind) -> Iterator[tuple[str, bytes]]:
     """What the first hospital of the first region says of one outpatient and one inpatient, under the new name."""
     old = HOSPITALS[start.region][0]
-    code, uscc, _ = organisation(region)
+    new = organisation(region)
+    names = list(zip((old.code, old.uscc, old.name), new, strict=True))
 
     def renamed(body: bytes) -> bytes:
-        return body.replace(old.uscc.encode(), uscc.encode()).replace(old.code.encode(), code.encode())
+        for was, now in names:
+            body = body.replace(was.encode(), now.encode())
+        return body
 
     sender = REGIONS[start.region]
     for kind in ("outpatient", "inpatient"):

@@ -15,6 +15,7 @@ from hie.base.gb32100 import is_valid
 from hie.commands.adapters import samples
 from hie.commands.skeleton import KINDS, load_package, new_adapter, organisation
 from hie.config import load_config
+from hie.simulate.catalogue import HOSPITALS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")
@@ -64,6 +65,7 @@ def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
             coverages += [done.stdout] if command == "hie adapters coverage kunshan" else []
             said[command] = done.stdout
         edits += edit(command, here)
+    assert left_of_parents(tmp_path / "hie-adapter-kunshan") == []
     assert edits == 1, "the page asks for one change of a map"
     assert len(COMMANDS) > 8
     assert ["PID-2" in text for text in coverages[-2:]] == [True, False], "the change of the map is what it takes"
@@ -73,6 +75,15 @@ def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
         assert line in difference
     assert any("kunshan-hl7v2" in text for command, text in said.items() if "adapters list" in command)
     assert any("accepted" in text for command, text in said.items() if command.startswith("hie check"))
+
+
+def left_of_parents(folder: Path) -> list[str]:
+    """What a made package still says of the region that it began as: feeds, hospitals, clauses of its document."""
+    words = [word for region in HOSPITALS.values() for one in region for word in (one.code, one.uscc, one.name)]
+    clauses = r"\((?:Wujiang|Jiashan|qingpu|§)|\nclause = "
+    left = re.compile(rf'["/](?:{"|".join(HOSPITALS)})-|{clauses}|\b(?:{"|".join(words)})\b')
+    kept = [path for path in folder.rglob("*.*") if path.suffix in (".toml", ".csv", ".py", ".md", ".hl7", ".xml")]
+    return [f"{path.name}: {found[0]}" for path in kept if (found := left.search(path.read_text(encoding="utf-8")))]
 
 
 def edit(command: str, here: Path) -> int:
@@ -92,11 +103,7 @@ def edit(command: str, here: Path) -> int:
 def test_every_kind_makes_a_package_that_keeps_the_contract(tmp_path: Path, kind: str) -> None:
     region = f"made{kind}"
     folder = new_adapter(region, kind, tmp_path)
-    named = [
-        path for path in folder.rglob("*.*") if path.suffix in (".toml", ".csv", ".py") and "samples" not in path.parts
-    ]
-    left = rf'["/]({"|".join(start.region for start in KINDS.values() if start.region)})-'
-    assert [path.name for path in named if re.search(left, path.read_text(encoding="utf-8"))] == []
+    assert left_of_parents(folder) == []
     done = run("pytest", folder, tmp_path / "site")
     assert done.returncode == 0, done.stdout
     assert "9 passed" in done.stdout
