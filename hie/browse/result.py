@@ -7,7 +7,8 @@ from typing import Any
 
 from hie.browse.elements import Resource, code_in, codings, concept_text, effective, first, items, text_of
 from hie.browse.place import Place
-from hie.browse.value import range_text, same_unit, value_text, value_unit
+from hie.browse.value import range_text, value_text, value_unit
+from hie.fhir.quantity import same_unit
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 LOINC = "http://loinc.org"

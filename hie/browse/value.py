@@ -5,6 +5,7 @@ from typing import Any
 
 from hie.browse.dates import shown
 from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.fhir.quantity import same_unit
 from hie.wire.safejson import ExactDecimal
 
 _COMPARATORS = {"<=": "≤", ">=": "≥"}
@@ -99,9 +100,3 @@ def _one_range(reference: Resource, value: Resource) -> str:
     whom = [concept_text(c) for c in items(reference, "appliesTo")] + [f"{between(age)} {unit}".strip()]
     named = "、".join(w for w in whom if w)
     return f"{named}: {text}" if named and text else text
-
-
-def same_unit(bound: Resource, value: Resource) -> bool:
-    """Whether a bound of a range holds for a value: it names no unit, or the same by code or by word."""
-    theirs = {text_of(bound, "code"), text_of(bound, "unit")} - {""}
-    return not theirs or text_of(value, "code") in theirs or text_of(value, "unit") in theirs

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from hie.base.draft import Key
+from hie.fhir.quantity import same_unit
 from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 from hie.quality.shape import as_number, quantity_number
@@ -22,11 +23,11 @@ Rows = Sequence[Mapping[str, str]]
 
 def range_agrees_with_flag(stated: Stated, about: About) -> bool:
     """No number outside its range is flagged N, none inside it H, HH, L or LL (common rules §7.4)."""
-    sides = _sides(stated)
-    if not sides:
+    side = _side(stated)
+    if side is None:
         return True
     flags = _flags(stated)
-    return not (("N" in flags and any(sides)) or (bool(flags & _DIRECTED) and 0 in sides))
+    return not ("N" in flags if side else flags & _DIRECTED)
 
 
 def not_critical(stated: Stated, about: About) -> bool:
@@ -36,16 +37,13 @@ def not_critical(stated: Stated, about: About) -> bool:
 
 def flag_points_the_right_way(stated: Stated, about: About) -> bool:
     """No number below its range is flagged high, none above it low."""
-    sides = _sides(stated)
-    if not any(sides):
-        return True
-    flags = _flags(stated)
-    return not ((-1 in sides and bool(flags & _HIGH)) or (1 in sides and bool(flags & _LOW)))
+    side = _side(stated)
+    return not side or _flags(stated).isdisjoint(_HIGH if side < 0 else _LOW)
 
 
 def flag_stated(stated: Stated, about: About) -> bool:
     """A number outside its range has a flag."""
-    return not any(_sides(stated)) or bool(stated.resource.get("interpretation"))
+    return not _side(stated) or bool(stated.resource.get("interpretation"))
 
 
 def word_agrees_with_flag(stated: Stated, about: About) -> bool:
@@ -158,23 +156,25 @@ def _flags(stated: Stated) -> frozenset[str]:
     return found
 
 
-def _sides(stated: Stated) -> Sequence[int]:
-    """Where the number of a result lies in each of its ranges that has limits; nothing without a number."""
-    if "sides" not in stated.known:
+def _side(stated: Stated) -> int | None:
+    """Where the number of a result lies: -1 below its range, 0 inside, 1 above; None without a number or limits.
+
+    None too with several ranges, as it is not known here which of them holds for the person (R4
+    Observation.referenceRange.appliesTo, age), and where a limit is in another unit.
+    """
+    if "side" not in stated.known:
         ranges = stated.resource.get("referenceRange", ())
-        number = quantity_number(stated.resource.get("valueQuantity")) if ranges else None
-        sides = () if number is None else [_side(number, limits) for limits in ranges]
-        stated.known["sides"] = [side for side in sides if side is not None]
-    found: list[int] = stated.known["sides"]
+        stated.known["side"] = _placed(stated.resource.get("valueQuantity"), ranges[0]) if len(ranges) == 1 else None
+    found: int | None = stated.known["side"]
     return found
 
 
-def _side(number: Decimal, limits: Mapping[str, Any]) -> int | None:
-    """Where a number lies: -1 below a range, 0 inside, 1 above; None without limits.
-
-    A limit written `<5` or `>5` lies outside itself.
-    """
-    low, high = quantity_number(limits.get("low")), quantity_number(limits.get("high"))
+def _placed(quantity: Mapping[str, Any] | None, limits: Mapping[str, Any]) -> int | None:
+    """Where a quantity lies. A limit written `<5` or `>5` lies outside itself."""
+    number, ends = quantity_number(quantity), [limits.get(end) or {} for end in ("low", "high")]
+    if quantity is None or number is None or not all(same_unit(end, quantity) for end in ends):
+        return None
+    low, high = map(quantity_number, ends)
     if low is None and high is None:
         return None
     sent = str(limits.get("text", "")).strip()
