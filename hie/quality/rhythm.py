@@ -15,7 +15,7 @@ _HOUR, _WEEK = timedelta(hours=1), timedelta(weeks=1)
 
 
 def not_silent(*, hours: int, weeks: int, share: float) -> FeedTest:
-    """Of the last `hours` busy hours at least one brought an item.
+    """Of the last `hours` busy hours at least one brought an item, or the hour under way has.
 
     An hour of the week is busy when it brought one in at least `share` of the last `weeks` weeks, of which there must
     be records of two at the least; a feed without a rhythm is never silent.
@@ -25,7 +25,7 @@ def not_silent(*, hours: int, weeks: int, share: float) -> FeedTest:
 
     def test(arrivals: Arrivals, now: datetime) -> bool:
         counts = {_hour(at): count for at, count in arrivals.items() if count}
-        if not counts:
+        if not counts or _hour(now) in counts:
             return True
         known = min(weeks, (_hour(now) - min(counts)) // _WEEK)
         if known < 2:
