@@ -10,12 +10,13 @@ from hie.quality.element import reader
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 
 
-def present(*, element: str, roots: bool = True) -> ResourceTest:
-    """The element is stated. `roots`: only resources that a draft states for themselves and may create are asked."""
-    read = reader(element)
+def present(*, element: str, other: str = "", roots: bool = True) -> ResourceTest:
+    """The element is stated, or the `other` one that says the same. `roots`: only resources that a draft states for
+    themselves and may create are asked."""
+    readers = [reader(path) for path in (element, other) if path]
 
     def test(stated: Stated, about: About) -> bool:
-        return (roots and not _own(stated)) or bool(read(stated.resource))
+        return (roots and not _own(stated)) or any(read(stated.resource) for read in readers)
 
     return test
 
@@ -162,7 +163,7 @@ def _own(stated: Stated) -> bool:
 
 
 PREDICATES = {
-    "present": Predicate("resource", present, ("element",)),
+    "present": Predicate("resource", present, ("element", "other")),
     "present-when": Predicate("resource", present_when, ("element", "when")),
     "absent-when": Predicate("resource", absent_when, ("element", "when")),
     "coded": Predicate("resource", coded, ("element",)),

@@ -26,11 +26,12 @@ class Checked(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """A rule for one region: where it stands among the rules, and the finding it gives."""
+    """A rule for one region: where it stands among the rules, the finding it gives, where its value may stand."""
 
     place: int
     rule: Rule
     finding: Finding
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Quality:
             if not self._applies(rule, region, record_type):
                 continue
             found = Finding(rule.finding, rule.shown_path(region), "", rule.severity, rule.id)
-            ready = _Ready(place, rule, found)
+            ready = _Ready(place, rule, found, rule.path.get(region, ("",)))
             scope = PREDICATES[rule.predicate].scope if rule.predicate else "resource"
             if scope == "amend":
                 amendments.append((cast(Amendment, rule.test), ready))
@@ -126,8 +127,8 @@ def _new(broken: Mapping[int, _Ready], draft: Draft, record: Record) -> tuple[Fi
     noted = {(f.code, _INDEX.sub("", f.path)) for f in (*draft.findings, *record.findings)}
     codes = {code for code, _ in noted}
     found = []
-    for _, (_, rule, finding) in sorted(broken.items()):
-        explained = any((code, finding.path) in noted for code in (rule.finding, *rule.unless))
+    for _, (_, rule, finding, paths) in sorted(broken.items()):
+        explained = any((code, path) in noted for code in (rule.finding, *rule.unless) for path in paths)
         if not explained and not (rule.once and rule.finding in codes):
             found.append(finding)
     return tuple(found)

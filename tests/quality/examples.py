@@ -57,6 +57,12 @@ def resources() -> dict[str, tuple[str, str]]:
     return {rule: (holds, broken) for rule, (holds, broken) in rows.items()}
 
 
+def limits(side: str) -> list[tuple[str, str]]:
+    """Rule and example, on one side (`holds`, `breaks`) of the limits of each rule."""
+    rows = tomllib.loads((FOLDER / "limits.toml").read_text(encoding="utf-8"))
+    return [(rule, example) for rule, sides in rows.items() for example in sides.get(side, ())]
+
+
 def given(rule: Rule, text: str) -> tuple[Draft, Record]:
     """The draft and record of an example, in the first region and for the first kind of part of its rule."""
     example = safejson.loads(text.encode())

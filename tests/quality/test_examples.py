@@ -9,7 +9,7 @@ from hie.base.draft import Key
 from hie.base.finding import finding
 from hie.quality.resolve import resolver
 from hie.quality.stage import Quality
-from tests.quality.examples import RECEIVED, RULES, given, known, resources
+from tests.quality.examples import RECEIVED, RULES, given, known, limits, resources
 
 QUALITY = Quality(RULES.values())
 EXAMPLES = resources()
@@ -43,14 +43,14 @@ def test_a_rule_fires(rule: str) -> None:
     assert rule in found(rule, EXAMPLES[rule][1])
 
 
-def reports(*results: list[tuple[str, int, str]]) -> str:
+def reports(*results: list[tuple[str, float, str]]) -> str:
     """Reports with results: LOINC code, value and unit."""
     return json.dumps(
         [{"resourceType": "DiagnosticReport", "@members": [_result(*one) for one in report]} for report in results]
     )
 
 
-def _result(loinc: str, value: int, unit: str) -> dict[str, object]:
+def _result(loinc: str, value: float, unit: str) -> dict[str, object]:
     code = {"coding": [{"system": "http://loinc.org", "code": loinc}]}
     quantity = {"value": value, "code": unit}
     return {
@@ -83,7 +83,7 @@ def coded(code: str) -> str:
     return json.dumps({"resourceType": "Condition", "code": {"coding": [coding]}})
 
 
-TOTAL, LDL = "14647-2", "22748-8"
+TOTAL, HDL, LDL = "14647-2", "14646-4", "22748-8"
 ODD_BUT_RIGHT = [
     ("qingpu-age", '{"@row": {"BRNL": "NaN"}}'),
     ("qingpu-sampled-before-test", '{"@row": {"CJSJ": "2026-04-02 08:40:00", "JYSJ": "1900-01-01 00:00:00"}}'),
@@ -94,6 +94,7 @@ ODD_BUT_RIGHT = [
     ("result-once", reports([("718-7", 131, "g/L")], [("718-7", 131, "g/L")])),
     ("cholesterol-adds-up", reports([(TOTAL, 3, "mmol/L")], [(LDL, 4, "mmol/L")])),
     ("cholesterol-adds-up", reports([(TOTAL, 5, "mmol/L"), (LDL, 120, "mg/dL")])),
+    ("cholesterol-adds-up", reports([(TOTAL, 5, "mmol/L"), (HDL, 5.05, "mmol/L")])),
 ]
 """Rule -> what is rare and breaks nothing."""
 
@@ -101,15 +102,16 @@ NEAR_AND_WRONG = [
     ("diagnosis-once", diagnosed("AD", "DD", "DD")),
     ("diagnosis-fits-person", person("male", "1980-03-01", "R10.400", "妊娠腹痛")),
     ("diagnosis-code-form", coded("A18.000x001M49.0*")),
+    ("cholesterol-adds-up", reports([(TOTAL, 5, "mmol/L"), (HDL, 5.06, "mmol/L")])),
 ]
 """Rule -> what is nearly the same and breaks it."""
 
 
-@pytest.mark.parametrize(("rule", "example"), ODD_BUT_RIGHT)
+@pytest.mark.parametrize(("rule", "example"), [*ODD_BUT_RIGHT, *limits("holds")])
 def test_a_rule_stays_silent_about_what_is_odd_but_right(rule: str, example: str) -> None:
     assert rule not in found(rule, example)
 
 
-@pytest.mark.parametrize(("rule", "example"), NEAR_AND_WRONG)
+@pytest.mark.parametrize(("rule", "example"), [*NEAR_AND_WRONG, *limits("breaks")])
 def test_a_rule_fires_on_what_is_nearly_that(rule: str, example: str) -> None:
     assert rule in found(rule, example)

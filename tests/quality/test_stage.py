@@ -206,6 +206,8 @@ def test_a_draft_without_contributions_breaks_nothing() -> None:
 
 
 def test_what_only_counts_in_the_scores_is_in_no_answer() -> None:
-    found = QUALITY.run(draft("Patient", {**FULL, "telecom[]": [{"value": "12345678901234"}]}), RECORD).findings
+    found = QUALITY.run(
+        draft("Patient", {**FULL, "telecom[]": [{"system": "phone", "value": "12345678901234"}]}), RECORD
+    ).findings
     assert given("phone-form") in found
     assert given("phone-form") not in answered(found)
