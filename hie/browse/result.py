@@ -8,7 +8,7 @@ from typing import Any
 from hie.browse.elements import Resource, code_in, codings, concept_text, effective, first, items, text_of
 from hie.browse.place import Place
 from hie.browse.value import range_text, value_text, value_unit
-from hie.fhir.quantity import same_unit
+from hie.fhir.quantity import same_unit, side
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 LOINC = "http://loinc.org"
@@ -128,18 +128,16 @@ def flag_of(holder: Resource, low: Decimal | None, high: Decimal | None) -> tupl
     return min(known, key=lambda f: f.rank, default=UNKNOWN), False
 
 
+_DERIVED = {-1: "L", 0: "N", 1: "H"}
+
+
 def _derived(holder: Resource, low: Decimal | None, high: Decimal | None) -> tuple[Flag, bool]:
     quantity = first(holder, "valueQuantity")
     value = decimal(quantity.get("value"))
     if value is None or "comparator" in quantity:
         return UNKNOWN, False
-    if low is None and high is None:
-        return UNKNOWN, False
-    if low is not None and value < low:
-        return FLAGS["L"], True
-    if high is not None and value > high:
-        return FLAGS["H"], True
-    return FLAGS["N"], True
+    where = side(value, low, high, text_of(first(holder, "referenceRange"), "text"))
+    return (UNKNOWN, False) if where is None else (FLAGS[_DERIVED[where]], True)
 
 
 def bounds(holder: Resource) -> tuple[Decimal | None, Decimal | None]:
@@ -150,8 +148,8 @@ def bounds(holder: Resource) -> tuple[Decimal | None, Decimal | None]:
     ranges, value = items(holder, "referenceRange"), first(holder, "valueQuantity")
     if len(ranges) != 1 or not value:
         return None, None
-    sides = [first(ranges[0], side) for side in ("low", "high")]
-    low, high = (decimal(side.get("value")) if same_unit(side, value) else None for side in sides)
+    ends = [first(ranges[0], end) for end in ("low", "high")]
+    low, high = (decimal(end.get("value")) if same_unit(end, value) else None for end in ends)
     return low, high
 
 

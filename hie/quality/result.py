@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from hie.base.draft import Key
-from hie.fhir.quantity import same_unit
+from hie.fhir.quantity import same_unit, side
 from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 from hie.quality.shape import as_number, quantity_number
@@ -23,11 +23,11 @@ Rows = Sequence[Mapping[str, str]]
 
 def range_agrees_with_flag(stated: Stated, about: About) -> bool:
     """No number outside its range is flagged N, none inside it H, HH, L or LL (common rules §7.4)."""
-    side = _side(stated)
-    if side is None:
+    where = _side(stated)
+    if where is None:
         return True
     flags = _flags(stated)
-    return not ("N" in flags if side else flags & _DIRECTED)
+    return not ("N" in flags if where else flags & _DIRECTED)
 
 
 def not_critical(stated: Stated, about: About) -> bool:
@@ -37,8 +37,8 @@ def not_critical(stated: Stated, about: About) -> bool:
 
 def flag_points_the_right_way(stated: Stated, about: About) -> bool:
     """No number below its range is flagged high, none above it low."""
-    side = _side(stated)
-    return not side or _flags(stated).isdisjoint(_HIGH if side < 0 else _LOW)
+    where = _side(stated)
+    return not where or _flags(stated).isdisjoint(_HIGH if where < 0 else _LOW)
 
 
 def flag_stated(stated: Stated, about: About) -> bool:
@@ -170,18 +170,11 @@ def _side(stated: Stated) -> int | None:
 
 
 def _placed(quantity: Mapping[str, Any] | None, limits: Mapping[str, Any]) -> int | None:
-    """Where a quantity lies. A limit written `<5` or `>5` lies outside itself."""
     number, ends = quantity_number(quantity), [limits.get(end) or {} for end in ("low", "high")]
     if quantity is None or number is None or not all(same_unit(end, quantity) for end in ends):
         return None
     low, high = map(quantity_number, ends)
-    if low is None and high is None:
-        return None
-    sent = str(limits.get("text", "")).strip()
-    is_open = sent[:1] in ("<", ">", "＜", "＞") and sent[1:2] not in ("=", "＝")
-    if low is not None and (number < low or (number == low and is_open)):
-        return -1
-    return 1 if high is not None and (number > high or (number == high and is_open)) else 0
+    return side(number, low, high, str(limits.get("text", "")))
 
 
 PREDICATES = {

@@ -107,6 +107,23 @@ def test_without_a_flag_the_range_judges_and_says_so(value: str, flag: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("limits", "flag"),
+    [
+        ('{"high": {"value": 0.04}, "text": "<0.04"}', "H"),
+        ('{"high": {"value": 0.04}, "text": "＜0.04"}', "H"),
+        ('{"low": {"value": 0.04}, "text": ">0.04"}', "L"),
+        ('{"high": {"value": 0.04}, "text": "<=0.04"}', "N"),
+        ('{"high": {"value": 0.04}, "text": "≤0.04"}', "N"),
+        ('{"high": {"value": 0.03}}', "H"),
+        ('{"low": {"value": 0.05}}', "L"),
+    ],
+)
+def test_a_range_with_one_limit_judges_as_it_is_written(limits: str, flag: str) -> None:
+    shown = result(of(f'{{"valueQuantity": {{"value": 0.04}}, "referenceRange": [{limits}]}}'), HERE)
+    assert (shown.flag.code, shown.derived) == (flag, True)
+
+
+@pytest.mark.parametrize(
     "stored",
     [
         '{"valueQuantity": {"value": 7}}',
@@ -158,3 +175,17 @@ def test_a_component_is_a_result_of_its_own() -> None:
         ("血压 · 收缩压", "182", "mmHg", "HH", "", "preliminary", "2026-03-01"),
         ("血压 · 舒张压", "", "", "unknown", "error", "preliminary", "2026-03-01"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("own", "lines"),
+    [
+        ({}, ["收缩压"]),
+        ({"dataAbsentReason": {"text": "拒测"}}, ["", "收缩压"]),
+        ({"interpretation": [{"coding": [{"system": INTERPRETATION, "code": "H"}]}]}, ["", "收缩压"]),
+        ({"valueString": "偏高"}, ["", "收缩压"]),
+    ],
+)
+def test_a_panel_has_a_line_of_its_own_where_it_says_something(own: dict[str, Any], lines: list[str]) -> None:
+    part = {"code": {"text": "收缩压"}, "valueQuantity": {"value": 182}}
+    assert [r.part for r in results({"component": [part], **own}, HERE)] == lines
