@@ -216,15 +216,16 @@ def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: 
 
 
 def _problems(chart: Chart) -> tuple[Problem, ...]:
-    problems: dict[str, Problem] = {}
+    problems: dict[tuple[str, str], Problem] = {}
     for condition in chart.all("Condition"):
         if withdrawn(condition) or refuted(condition) or codes_of(condition, "clinicalStatus") & _OVER:
             continue
         concept = first(condition, "code")
-        code = next((text_of(c, "code") for c in items(concept, "coding")), "")
-        text = concept_text(concept)
+        coding = first(concept, "coding")
+        code, text = text_of(coding, "code"), concept_text(concept)
+        key = (text_of(coding, "system"), code) if code else ("", text)
         at = _condition_date(chart, condition)
-        problem = problems.setdefault(code or text, Problem(text, code, "", ""))
+        problem = problems.setdefault(key, Problem(text, code, "", ""))
         problem.visits.add(text_of(first(condition, "encounter"), "reference") or text_of(condition, "id"))
         if at >= problem.at:
             problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")

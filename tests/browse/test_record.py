@@ -1,12 +1,14 @@
 """The digest: alerts, problems, medication, indicators."""
 
+from decimal import Decimal
+
 import pytest
 
 from hie.browse.medicine import dose_text
 from hie.browse.record import Digest, allergies, digest
 from hie.browse.source import Source
 from hie.browse.timeline import timeline
-from hie.browse.trend import all_series, draw
+from hie.browse.trend import FACTORS, all_series, draw
 from hie.browse.words import catalogues
 from tests.browse import seed
 from tests.browse.conftest import Frail, filled, source_of
@@ -100,6 +102,76 @@ async def test_problems_are_merged_by_code(source: Source) -> None:
         ("支气管炎", 1, ["jiashan"]),
         ("肺炎", 1, ["wujiang"]),
     ]
+
+
+async def test_problems_are_merged_by_code_and_system_whatever_their_words() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    coded = [("C1", "高血压", "I10.x00", "a"), ("C2", "高血压病3级", "I10.x00", "a"), ("C3", "痛风", "I10.x00", "b")]
+    rows = [
+        seed.condition(who, seed.WJYY, key, text, "", None, recordedDate=f"2026-01-0{n}")
+        | {"code": {"coding": [{"system": f"urn:{system}", "code": code}], "text": text}}
+        for n, (key, text, code, system) in enumerate(coded, 1)
+    ]
+    rows += [seed.condition(who, seed.WJYY, f"T{n}", "头痛", "", None, recordedDate="2025-01-01") for n in range(2)]
+    source = source_of(await filled([who, *rows]))
+    problems = (await digest_of(source, who["id"])).problems
+    assert [(p.text, p.count, len(p.places)) for p in problems] == [
+        ("痛风", 1, 1),
+        ("高血压病3级", 2, 1),
+        ("头痛", 2, 1),
+    ]
+
+
+@pytest.mark.parametrize(("at", "count"), [("2025-04-09", 1), ("2025-04-07", 0)])
+async def test_a_critical_value_is_an_alert_for_its_days(at: str, count: int) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    high = seed.observation(who, seed.WJYY, "R1", "K", "钾", at, flag="HH", valueString="6.9")
+    source = source_of(await filled([who, high, seed.lab(who, seed.WJYY, "R1", "生化", at, [high])]))
+    assert len((await digest_of(source, who["id"])).criticals) == count
+
+
+@pytest.mark.parametrize("code", ["716186003", "409137002", "no-known-allergies"])
+async def test_no_known_allergy_is_told_by_its_code_too(code: str) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    told = {"code": {"coding": [{"code": code}], "text": "NKA"}, "patient": seed.ref(who)}
+    store = await filled([who, seed.made(seed.WJYY, "AllergyIntolerance", "A", **told)])
+    assert allergies(await source_of(store).chart(who["id"])).state == "none-known"
+
+
+async def test_medicines_taken_in_the_past_name_every_place_that_prescribed_them() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    rows = [
+        seed.made(
+            place,
+            "MedicationRequest",
+            "M",
+            status="active",
+            medicationCodeableConcept={"text": "阿莫西林"},
+            authoredOn=f"2025-0{n}-01",
+            subject=seed.ref(who),
+        )
+        for n, place in enumerate((seed.WJYY, seed.JSYY), 1)
+    ]
+    source = source_of(await filled([*seed.organizations(), who, *rows]))
+    [drug] = (await digest_of(source, who["id"])).past_drugs
+    assert (drug.at[:10], [p.region for p in drug.places]) == ("2025-02-01", ["wujiang", "jiashan"])
+
+
+@pytest.mark.parametrize(
+    ("loinc", "grams", "factor"),
+    [
+        ("14682-9", "113.12", 10_000),
+        ("14749-6", "180.16", 10),
+        ("14647-2", "386.65", 10),
+        ("14646-4", "386.65", 10),
+        ("22748-8", "386.65", 10),
+        ("14927-8", "885.4", 10),
+        ("14933-6", "168.11", 10_000),
+    ],
+)
+def test_factors_are_those_of_the_molar_masses(loinc: str, grams: str, factor: int) -> None:
+    [found] = [value for (of, _, _), value in FACTORS.items() if of == loinc]
+    assert abs(found * Decimal(grams) / factor - 1) < Decimal("0.001")
 
 
 async def test_medication_is_current_while_its_days_last(source: Source) -> None:

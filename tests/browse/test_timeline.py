@@ -1,10 +1,12 @@
 """One stream out of three regions."""
 
+import pytest
+
 from hie.browse.event import Event
 from hie.browse.filters import Filter, cut, read_filter
 from hie.browse.record import digest
 from hie.browse.source import Source
-from hie.browse.timeline import timeline
+from hie.browse.timeline import event_of, timeline
 from tests.browse import seed
 from tests.browse.conftest import filled, source_of
 
@@ -47,6 +49,43 @@ async def test_a_report_row_names_the_abnormal_gravest_first_and_counts_the_rest
 async def test_a_corrected_report_is_marked(source: Source) -> None:
     marked = [e for e in await events_of(source) if e.marks]
     assert [(e.title, e.marks) for e in marked] == [("血常规", ("amended",))]
+
+
+@pytest.mark.parametrize(
+    ("said", "at", "marks"),
+    [
+        ({"issued": "2026-03-02T01:00:00Z"}, "2026-03-02T09:00:00", ()),
+        ({"status": "corrected"}, "", ("amended",)),
+        ({"status": "preliminary"}, "", ("preliminary",)),
+    ],
+)
+async def test_a_report_stands_at_its_time_with_its_state(said: seed.Resource, at: str, marks: tuple[str, ...]) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    result = seed.observation(who, seed.WJYY, "R1", "K", "钾", "2026-03-01", valueString="4")
+    report = seed.lab(who, seed.WJYY, "R1", "生化", "2026-03-01", [result])
+    report = {name: value for name, value in report.items() if name not in ("effectiveDateTime", "issued")} | said
+    [event] = await events_of(source_of(await filled([who, result, report])), who["id"])
+    assert (event.at, event.marks) == (at, marks)
+
+
+async def test_an_allergy_stands_where_it_was_noted() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    noted = {"recordedDate": "2026-03-01", "onsetDateTime": "2020-01-01", "patient": seed.ref(who)}
+    allergy = seed.made(seed.WJYY, "AllergyIntolerance", "A", code={"text": "青霉素"}, **noted)
+    chart = await source_of(await filled([who, allergy])).chart(who["id"])
+    event = event_of(chart, timeline(chart), "AllergyIntolerance", allergy["id"])
+    assert event is not None
+    assert event.at == "2026-03-01"
+
+
+async def test_a_visit_without_dates_stands_where_its_document_does() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+    visit = seed.encounter(who, seed.JSYY, "V1", "AMB", "")
+    visit.pop("period", None)
+    document, binary = seed.cda(who, "one", "C0002", "门诊病历", "2026-03-01", seed.CDA)
+    document = document | {"context": {"encounter": [seed.ref(visit)]}}
+    events = await events_of(source_of(await filled([who, visit, document, binary])), who["id"])
+    assert {e.at[:10] for e in events} == {"2026-03-01"}
 
 
 async def test_a_document_of_a_report_is_shown_with_the_report() -> None:
