@@ -46,8 +46,9 @@ async def test_conditional_create(client: httpx.AsyncClient) -> None:
     many = await client.post("Patient", json=PATIENT, headers=condition)
     assert (many.status_code, issue(many)["code"]) == (412, "multiple-matches")
     assert (await client.post("Patient", json=PATIENT, headers={"If-None-Exist": ""})).status_code == 412
-    unknown = await client.post("Patient", json=PATIENT, headers={"If-None-Exist": "nonsense=1"})
-    assert unknown.status_code == 400
+    for query, status in (("nonsense=1", 400), ("identifier=urn:test:id|A2&_count=1", 400), ("identifier=", 412)):
+        refused = await client.post("Patient", json=PATIENT, headers={"If-None-Exist": query})
+        assert refused.status_code == status, query
 
 
 async def test_racing_conditional_creates_make_one(client: httpx.AsyncClient) -> None:

@@ -86,6 +86,9 @@ async def test_binary_is_served_raw_when_asked(client: httpx.AsyncClient) -> Non
     raw = await client.get("Binary/b1", headers={"accept": "application/pdf"})
     assert (raw.content, raw.headers["content-type"]) == (b"%PDF-1.4", "application/pdf")
     assert raw.headers["x-content-type-options"] == "nosniff"
+    await client.put("Binary/b2", json={**binary, "id": "b2", "contentType": "image/png"})
+    assert (await client.get("Binary/b2", headers={"accept": "image/*"})).headers["content-type"] == "image/png"
+    assert (await client.get("Binary/b1", headers={"accept": "image/*, application/fhir+json"})).json()["data"] == data
     assert (await client.get("Binary/b1")).json()["data"] == data
 
 

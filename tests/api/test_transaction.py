@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 
+from hie.api.references import slots_of
 from tests.api.conftest import BASE, PATIENT, issue
 
 MOTHER, CHILD = "urn:uuid:0b8d3c6e-0000-4000-8000-000000000001", "urn:uuid:0b8d3c6e-0000-4000-8000-000000000002"
@@ -57,6 +58,15 @@ async def test_references_are_rewritten_everywhere(client: httpx.AsyncClient) ->
     assert 'href="Patient/new-2"' in stored["text"]["div"]
     assert stored["note"][0]["text"] == f"[her mother](Patient/new-2), not {MOTHER}"
     assert stored["identifier"][0]["value"] == MOTHER
+
+
+def test_references_are_found_in_lists_and_nowhere_that_only_names_a_thing() -> None:
+    link = f"[her mother]({MOTHER})"
+    resource = {"instantiatesUri": ["urn:x", MOTHER], "value": [MOTHER, link], "title": MOTHER, "note": [[link]]}
+    assert {(slot.key, slot.text, slot.links) for slot in slots_of(resource, {MOTHER})} == {
+        (1, MOTHER, ""),
+        (0, link, "markdown"),
+    }
 
 
 async def test_restful_full_urls_are_rewritten_too(client: httpx.AsyncClient) -> None:
@@ -318,6 +328,7 @@ async def test_malformed_bundles(client: httpx.AsyncClient) -> None:
         bundle(entry("PUT", "Patient/p1", {**PATIENT, "id": "p2"})),
         bundle(entry("GET", "http://elsewhere/Patient/1")),
         bundle(entry("POST", "", bundle())),
+        bundle(entry("GET", "metadata")),
         PATIENT,
     ):
         answer = await client.post("", json=posted)

@@ -39,6 +39,9 @@ async def test_if_match(client: httpx.AsyncClient) -> None:
     assert (await client.put("Patient/p1", json=changed, headers={"If-Match": 'W/"1"'})).status_code == 200
     assert (await client.put("Patient/p1", json=body, headers={"If-Match": "nonsense"})).status_code == 400
     assert (await client.put("Patient/p1", json=body, headers={"If-None-Match": "*"})).status_code == 412
+    await client.delete("Patient/p1")
+    assert (await client.put("Patient/p1", json=body, headers={"If-Match": 'W/"3"'})).status_code == 412
+    assert (await client.put("Patient/p1", json=body, headers={"If-None-Match": "*"})).status_code == 201
 
 
 async def test_racing_updates_with_if_match_let_one_win(client: httpx.AsyncClient) -> None:
