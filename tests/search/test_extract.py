@@ -10,7 +10,7 @@ from hie.fhir.definitions import official, search_parameter
 from hie.search.derived import derived
 from hie.search.entries import Entries
 from hie.search.extract import UNINDEXED, Extractors, compile_extractor
-from hie.search.values import EARLIEST, LATEST, date_range
+from hie.search.values import EARLIEST, HIGHEST, LATEST, LOWEST, date_range
 
 SPECIAL = "http://terminology.hl7.org/CodeSystem/special-values"
 GENDER = "http://hl7.org/fhir/administrative-gender"
@@ -180,6 +180,26 @@ def test_near_and_bundle_composition() -> None:
         "entry": [{"resource": {"resourceType": "Composition", "id": "c"}}],
     }
     assert of(extract(bundle).reference, "composition") == [("Composition", "c", "", "", "", "")]
+
+
+def test_every_part_of_an_address_is_found() -> None:
+    parts = {"text": "1", "line": ["2"], "city": "3", "district": "4", "state": "5", "postalCode": "6", "country": "7"}
+    found = of(extract({"resourceType": "Patient", "address": [parts]}).string, "address")
+    assert sorted(shown for _, shown in found) == list("1234567")
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        ({"low": {"value": 2}, "high": {"value": 3}}, [(2.0, 3.0)]),
+        ({"low": {"value": 2}}, [(2.0, HIGHEST)]),
+        ({"high": {"value": 3}}, [(LOWEST, 3.0)]),
+        ({}, []),
+    ],
+)
+def test_a_range_without_an_end_reaches_to_infinity(limits: dict[str, Any], found: list[Any]) -> None:
+    risk = {"resourceType": "RiskAssessment", "prediction": [{"probabilityRange": limits}]}
+    assert of(extract(risk).number, "probability") == found
 
 
 def test_nulls_in_primitive_arrays_are_passed_over() -> None:

@@ -17,6 +17,7 @@ from hie.search.clause import (
     InCompartment,
     Kind,
     Match,
+    Near,
     Not,
     Op,
     Or,
@@ -124,6 +125,13 @@ def test_has_can_be_nested() -> None:
     assert clause("Patient", "_has:Observation:patient:code=x") == Has("Observation", "patient", code)
 
 
+@pytest.mark.parametrize(
+    ("distance", "km"), [("", 10.0), ("||km", 10.0), ("|5", 5.0), ("|500|m", 0.5), ("|5|[mi_i]", 8.04672), ("|0", 0.0)]
+)
+def test_near_takes_a_distance_with_its_unit(distance: str, km: float) -> None:
+    assert clause("Location", f"near=31.2|120.9{distance}") == Near(31.2, 120.9, km)
+
+
 def test_what_controls_the_search() -> None:
     found = parse(
         "Observation",
@@ -170,6 +178,14 @@ def test_what_controls_the_search() -> None:
         ("Location", "near=31|120|-5", "near"),
         ("Location", "near=31|120|inf", "near"),
         ("Location", "near=nan|120", "near"),
+        ("Location", "near=91|120", "near"),
+        ("Location", "near=31|120|5|furlong", "near"),
+        ("Location", "near=31|120|5|km|x", "near"),
+        ("Patient", "identifier=urn:a|1|2", "identifier"),
+        ("Patient", "identifier=|", "identifier"),
+        ("Patient", "identifier:of-type=urn:v2|MR", "identifier:of-type"),
+        ("Patient", "identifier:of-type=urn:v2||1", "identifier:of-type"),
+        ("Patient", "identifier:of-type=urn:v2|MR|1|2", "identifier:of-type"),
         ("Patient", "gender=", "gender"),
         ("Patient", "gender:missing=maybe", "gender:missing"),
         ("Patient", "_sort=nonsense", "_sort"),
