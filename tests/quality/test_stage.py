@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hie.base.data import data_path
 from hie.base.draft import Contribution, Draft, Event, Key, Member
 from hie.base.finding import Finding, answered, finding
+from hie.base.moment import CHINA
 from hie.base.record import Record
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
@@ -17,6 +19,7 @@ from hie.quality.stage import Quality
 RULES = load_rules(data_path("mappings", "quality"))
 QUALITY = Quality(RULES)
 RECORD = Record(1, "TB", None, b"")
+RECEIVED = datetime(2026, 5, 1, 20, 0, tzinfo=CHINA)
 FULL = {"name[]": [{"text": "柯宁"}], "gender": "male", "birthDate": "1951-11-11"}
 
 
@@ -64,6 +67,7 @@ HOLDS: dict[str, list[Draft]] = {
         draft("Patient", FULL),
         draft("Patient", {**{k: v for k, v in FULL.items() if k != "name[]"}, "name[]#official": {"text": "柯宁"}}),
         draft("Patient", {}, revoke=True),
+        draft("Patient", {}, withdraw=True),
         draft("Patient", {}, exists=False),
         draft("Patient", {"active": False}),
         draft("Encounter", {}),
@@ -98,6 +102,18 @@ HOLDS: dict[str, list[Draft]] = {
         result("6.20", None, None, "H", "阴性"),
     ],
     "critical-noted": [result("6.8", "3.5", "5.3", "H"), result("6.8", "3.5", "5.3", "A")],
+    "report-name": [draft("DiagnosticReport", {}, seed=True), draft("DiagnosticReport", {}, exists=False)],
+    "report-has-visit": [
+        draft("DiagnosticReport", {}, encounter="Encounter/1"),
+        draft("DiagnosticReport", {}, parent=key("Encounter")),
+        draft("DiagnosticReport", {}, seed=True),
+    ],
+    "visit-has-patient": [draft("Encounter", {}, parent=key("Patient")), draft("Encounter", {}, exists=False)],
+    "specimen-type": [draft("DiagnosticReport", {}, members=(Member(key("Specimen"), {}, aside=True),))],
+    "diagnosis-within-three-days": [
+        draft("Condition", {"recordedDate": "2026-04-20"}, seed=True),
+        draft("Condition", {"recordedDate": "2026-04-20"}, exists=False),
+    ],
 }
 """Rule id -> drafts that keep it."""
 
@@ -128,6 +144,12 @@ BROKEN: dict[str, list[Draft]] = {
         result("1", "3.5", "5.3", "LL"),
         result("1", None, None, "AA"),
     ],
+    "report-name": [draft("DiagnosticReport", {})],
+    "report-has-visit": [draft("DiagnosticReport", {})],
+    "visit-has-patient": [draft("Encounter", {})],
+    "specimen-type": [draft("DiagnosticReport", {}, seed=True, members=(Member(key("Specimen"), {}),))],
+    "diagnosis-code": [draft("Condition", {}, exists=False), draft("Condition", {}, seed=True)],
+    "diagnosis-within-three-days": [draft("Condition", {"recordedDate": "2026-04-20"})],
 }
 """Rule id -> drafts that break it."""
 
@@ -146,12 +168,12 @@ def answers(example: Draft, record: Record = RECORD) -> tuple[Finding, ...]:
 
 @pytest.mark.parametrize(("rule_id", "example"), [(r, d) for r, drafts in HOLDS.items() for d in drafts])
 def test_holds(rule_id: str, example: Draft) -> None:
-    assert given(rule_id) not in QUALITY.run(example, RECORD).findings
+    assert given(rule_id) not in QUALITY.run(example, RECORD, RECEIVED).findings
 
 
 @pytest.mark.parametrize(("rule_id", "example"), [(r, d) for r, drafts in BROKEN.items() for d in drafts])
 def test_broken(rule_id: str, example: Draft) -> None:
-    assert given(rule_id) in QUALITY.run(example, RECORD).findings
+    assert given(rule_id) in QUALITY.run(example, RECORD, RECEIVED).findings
 
 
 def test_an_end_before_the_start_is_left_out_and_the_status_stays() -> None:
@@ -199,6 +221,11 @@ def test_rules_are_for_their_kinds_of_parts_only() -> None:
     for kind, asked in kinds.items():
         found = QUALITY.run(example, Record(1, kind, None, b"")).findings
         assert (given("patient-phone") in found) is asked
+
+
+def test_a_region_without_rules_of_its_own_is_held_to_those_of_every_region() -> None:
+    nameless = draft("Patient", {"gender": "male"}, "kunshan")
+    assert {f.rule for f in QUALITY.run(nameless, RECORD).findings} == {"name-present"}
 
 
 def test_a_draft_without_contributions_breaks_nothing() -> None:
