@@ -43,7 +43,7 @@ def rules_of(rules: Iterable[Rule]) -> str:
     for dimension, (_, english) in DIMENSIONS.items():
         mine = [rule for rule in rules if rule.dimension == dimension]
         text += f"\n### {dimension} {english} ({len(mine)})\n\n"
-        heads = ("Rule", "中文", "English", "Severity", "Regions", "How", "Clause")
+        heads = ("Rule", "中文", "English", "Severity", "Regions: parts", "How", "Clause")
         text += table(heads, [_row(rule) for rule in mine])
     return text
 
@@ -51,7 +51,9 @@ def rules_of(rules: Iterable[Rule]) -> str:
 def _row(rule: Rule) -> tuple[str, ...]:
     how = f"`{rule.how}`" if rule.how else f"in {rule.stage}"
     regions = "all" if len(rule.regions) == 3 else " ".join(sorted(rule.regions))
-    return f"`{rule.id}`", rule.zh, rule.en, rule.severity.value, regions, how, rule.source
+    parts = " ".join(f"`{kind}`" for kind in rule.records)
+    where = f"{regions}: {parts}" if parts else regions
+    return f"`{rule.id}`", rule.zh, rule.en, rule.severity.value, where, how, rule.source
 
 
 def page(caught: Sequence[Caught]) -> str:
