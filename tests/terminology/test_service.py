@@ -128,3 +128,31 @@ def test_unmapped_codes_and_dependencies(answers: Terminology) -> None:
     ring = concept_map("ring", {"source": "urn:a", "unmapped": {"mode": "other-map", "url": "urn:map:ring"}})
     answers.library.posted.change([ring])
     assert answers.translate([ring], Wanted("urn:a", "9")) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reverse", "expected"),
+    [
+        (Wanted("urn:a", "1"), False, [("2", "urn:b"), ("none", "urn:b")]),
+        (Wanted("urn:a", "1", "urn:b"), False, [("2", "urn:b"), ("none", "urn:b")]),
+        (Wanted("urn:z", "1"), False, [("7", "urn:c")]),
+        (Wanted(None, "1"), False, [("2", "urn:b"), ("7", "urn:c"), ("none", "urn:b")]),
+        (Wanted("urn:a", "1", "urn:c"), False, []),
+        (Wanted("urn:a", "8"), False, [("other", "urn:b")]),
+        (Wanted("urn:b", "2"), True, [("1", "urn:a")]),
+        (Wanted("urn:c", "7"), True, [("1", "urn:z")]),
+        (Wanted("urn:c", "2"), True, []),
+        (Wanted("urn:b", "2", "urn:z"), True, []),
+    ],
+)
+def test_groups_translate_between_their_own_systems(
+    answers: Terminology, wanted: Wanted, reverse: bool, expected: list[tuple[str, str]]
+) -> None:
+    targets = [{"code": "none", "equivalence": "unmatched"}, {"code": "2", "equivalence": "wider"}]
+    both = concept_map(
+        "both",
+        {"source": "urn:a", "target": "urn:b", "element": [{"code": "1", "target": targets}],
+         "unmapped": {"mode": "fixed", "code": "other"}},
+        {"source": "urn:z", "target": "urn:c", "element": [{"code": "1", "target": [{"code": "7"}]}]},
+    )  # fmt: skip
+    assert [(match.code, match.system) for match in answers.translate([both], wanted, reverse)] == expected

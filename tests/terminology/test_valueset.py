@@ -97,6 +97,8 @@ def test_the_latest_version_unless_another_is_named(answers: Terminology) -> Non
     assert codes(answers, named, Pins(without=frozenset({FRUIT}))) == []
     with pytest.raises(HieError, match="another version"):
         codes(answers, named, Pins(check={FRUIT: "1.9"}))
+    assert len(codes(answers, named, Pins(check={FRUIT: "1.10"}))) == 4
+    assert codes(answers, whole, Pins(check={FRUIT: "1.9"})) == ["fruit:apple"]
     with pytest.raises(HieError, match=r"is here as 1\.10, not as version 7"):
         codes(answers, value_set("none", {"system": FRUIT, "version": "7"}))
     twice = not_loaded(FRUIT, "7", [SystemInfo(FRUIT, "1.10"), SystemInfo(FRUIT, "1.10"), SystemInfo(FRUIT, "1.9")])
