@@ -25,6 +25,7 @@ from hie.api.write import Written, conditions, insert, put, remove, target_of_up
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import bundle as bundled
 from hie.fhir.outcome import Issue, Problem
+from hie.security.policy import Interaction
 from hie.store.body import plain, ready
 from hie.store.port import Extract, Ready, Transaction, Version
 
@@ -283,6 +284,7 @@ async def _created(service: Service, tx: Transaction, step: Step, resolved: _Res
     if found is not None and (kind, found.id) in resolved.gone:
         found = None
     if found is not None:
+        service.permit(found, request.principal, Interaction.READ)
         resolved.found[place] = found
     identity = found.id if found else service.new_id()
     resolved.created[kind, criteria] = identity

@@ -121,3 +121,34 @@ async def test_everything_of_everyone_leaves_out_what_is_hidden(make_app: Callab
         assert sorted(row["resource"]["id"] for row in bundle["entry"]) == ["of-seen", "seen"]
     async with client_of(make_app(policy=Recorder(allowed=False), authenticate=authenticate)) as client:
         assert (await client.get("Patient/$everything")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "headers"),
+    [
+        ("POST", "Patient", {"If-None-Exist": "identifier=urn:test:id|A1"}),
+        ("PUT", "Patient?identifier=urn:test:id|A1", {}),
+        ("DELETE", "Patient?identifier=urn:test:id|A1", {}),
+    ],
+)
+async def test_a_match_that_may_not_leave_is_not_told(
+    make_app: Callable[..., FhirApp], method: str, url: str, headers: dict[str, str]
+) -> None:
+    class Found(Recorder):
+        def narrow(self, plan: Plan, principal: Principal) -> Plan:
+            return plan
+
+    async with client_of(make_app()) as operator:
+        await operator.put("Patient/hidden", json={**PATIENT, "id": "hidden"})
+    told = {"ifNoneExist": headers["If-None-Exist"]} if headers else {}
+    entry = {"request": {"method": method, "url": url, **told}} | ({} if method == "DELETE" else {"resource": PATIENT})
+    body = None if method == "DELETE" else {**PATIENT, "gender": "male"}
+    async with client_of(make_app(policy=Found(hidden=("hidden",)), authenticate=authenticate)) as client:
+        alone = await client.request(method, url, json=body, headers=headers)
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+        together = await client.post("", json=bundle)
+    for answer in (alone, together):
+        assert (answer.status_code, issue(answer)["code"]) == (403, "forbidden")
+        assert "hidden" not in answer.text
+    async with client_of(make_app()) as operator:
+        assert (await operator.get("Patient/hidden")).headers["etag"] == 'W/"1"'
