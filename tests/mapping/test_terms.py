@@ -96,3 +96,13 @@ def test_an_answer_is_kept_until_the_library_changes_and_a_message_is_looked_at(
     asked.look()
     assert (asked.has("urn:trees", "fir"), asked.has("urn:trees", "oak")) == (False, True)
     assert asked.display("urn:trees", "oak") == "橡树"
+
+
+def test_rules_ask_for_members_by_coding_and_by_concept() -> None:
+    asked = terms(TREES)
+    asked.look()
+    oak, fir = {"system": "urn:trees", "code": "oak"}, {"system": "urn:trees", "code": "fir"}
+    everything = "urn:trees?fhir_vs"
+    for value, told in ((oak, True), (fir, False), ({"coding": [fir, oak]}, True), ({"system": "urn:trees"}, None)):
+        assert asked.member_of(value, everything) is told
+        assert asked.member_of(value, "urn:no-such-set") is None

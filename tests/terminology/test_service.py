@@ -74,7 +74,11 @@ def test_a_supplement_adds_names_and_properties_to_a_loaded_code_system(answers:
     assert found(text="asipilin") == ["A"]
     assert found(text="aspirin") == ["A", "A1"]
     assert found(filter=[{"property": "otc", "op": "=", "value": "true"}]) == ["A"]
+    assert found(filter=[{"property": "otc", "op": "=", "value": "false"}]) == []
     assert found(filter=[{"property": "class", "op": "=", "value": "x"}], text="buprofen") == ["B"]
+    assert (answers.subsumes(DRUGS, "A", "A1"), answers.subsumes(DRUGS, "A1", "A")) == ("subsumes", "subsumed-by")
+    answers.library.posted.change([supplement({**added, "display": "乙酰水杨酸"})])
+    assert answers.display(DRUGS, "A") == "乙酰水杨酸"
     answers.library.posted.change([], [("CodeSystem", "zh")])
     assert answers.display(DRUGS, "A") == "Aspirin"
 
