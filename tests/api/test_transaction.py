@@ -1,11 +1,14 @@
 """transaction: order, atomicity, references, conditions; batch."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
+from hie.api.app import FhirApp
 from hie.api.references import slots_of
-from tests.api.conftest import BASE, PATIENT, issue
+from tests.api.conftest import BASE, PATIENT, SETTINGS, client_of, issue
 
 MOTHER, CHILD = "urn:uuid:0b8d3c6e-0000-4000-8000-000000000001", "urn:uuid:0b8d3c6e-0000-4000-8000-000000000002"
 
@@ -303,7 +306,18 @@ async def test_prefer_representation_sends_the_resources(client: httpx.AsyncClie
     posted = bundle(entry("POST", "Patient", PATIENT))
     assert "resource" not in (await client.post("", json=posted)).json()["entry"][0]
     whole = await client.post("", json=posted, headers={"Prefer": "return=representation"})
-    assert whole.json()["entry"][0]["resource"]["name"] == PATIENT["name"]
+    [told] = whole.json()["entry"]
+    assert told["resource"]["name"] == PATIENT["name"]
+    assert told["fullUrl"] == f"{BASE}/Patient/{told['resource']['id']}"
+
+
+async def test_a_bundle_has_no_more_entries_than_the_operator_allows(make_app: Callable[..., FhirApp]) -> None:
+    async with client_of(make_app(replace(SETTINGS, max_entries=2))) as client:
+        for kind in ("batch", "transaction"):
+            posted = [entry("POST", "Patient", PATIENT)] * 3
+            assert (await client.post("", json=bundle(*posted[:2], kind=kind))).status_code == 200
+            answer = await client.post("", json=bundle(*posted, kind=kind))
+            assert (answer.status_code, issue(answer)["expression"]) == (413, ["Bundle.entry"])
 
 
 async def test_patch_in_a_transaction(client: httpx.AsyncClient) -> None:
