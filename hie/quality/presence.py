@@ -34,16 +34,6 @@ def present_when(*, element: str, when: str, among: Sequence[str] = (), but: Seq
     return test
 
 
-def absent_when(*, element: str, when: str, among: Sequence[str]) -> ResourceTest:
-    """The element is not stated where `when` has one of the values `among`."""
-    read, condition, wanted = reader(element), reader(when), frozenset(among)
-
-    def test(stated: Stated, about: About) -> bool:
-        return wanted.isdisjoint(condition(stated.resource)) or not read(stated.resource)
-
-    return test
-
-
 def coded(*, element: str, system: str, needed: bool = False) -> ResourceTest:
     """A stated concept has a coding of the system; `needed`: and there is such a concept."""
     read = reader(element)
@@ -165,7 +155,6 @@ def _own(stated: Stated) -> bool:
 PREDICATES = {
     "present": Predicate("resource", present, ("element", "other")),
     "present-when": Predicate("resource", present_when, ("element", "when")),
-    "absent-when": Predicate("resource", absent_when, ("element", "when")),
     "coded": Predicate("resource", coded, ("element",)),
     "in-value-set": Predicate("resource", in_value_set, ("element",), terms=True),
     "has-item": Predicate("resource", has_item, ("element",)),

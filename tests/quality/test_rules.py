@@ -130,6 +130,26 @@ def test_an_expression_that_cannot_be_worked_out_judges_nothing(tmp_path: Path) 
         assert bool(Quality(load_rules(path)).run(draft, Record(1, "T", None, b"")).findings) is broken
 
 
+@pytest.mark.parametrize(
+    ("limits", "value", "broken"),
+    [
+        ("low = 1, high = 5", "1", False),
+        ("low = 1, high = 5", "5.0", False),
+        ("low = 1, high = 5", "0.9", True),
+        ("low = 1, high = 5", "5.1", True),
+        ("low = 1", "99", False),
+        ("high = 5", "-9", False),
+        ("high = 5", "many", False),
+    ],
+)
+def test_a_number_lies_within_limits(tmp_path: Path, limits: str, value: str, broken: bool) -> None:
+    path = tmp_path / "rules.toml"
+    rule = f'predicate = "within"\noptions = {{ element = "name.text", {limits} }}\n'
+    path.write_text(RULE.replace(DOCUMENT, PATIENT + rule), encoding="utf-8")
+    draft = Draft((Contribution(Key("qingpu", "o", "Patient", "kind", "1"), "1", {"name[]": [{"text": value}]}),))
+    assert bool(Quality(load_rules(path)).run(draft, Record(1, "T", None, b"")).findings) is broken
+
+
 def test_an_id_stands_once(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(RULE + "\n" + RULE, encoding="utf-8")
