@@ -57,7 +57,7 @@ class Allergies:
 
 @dataclass(frozen=True, slots=True)
 class Critical:
-    """A critical result, the report or result that opens, and the next one of the same analyte, if there is one."""
+    """A critical result, the report or result that opens, and the newest one of the same analyte after it, if any."""
 
     result: Result
     opens: str
@@ -210,9 +210,16 @@ def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: 
         if not result.flag.critical or local(result.at) < since:
             continue
         line = series.get(result.loinc or result.name)
-        later = line.last if line and (local(line.last.at), line.last.id) > (local(result.at), result.id) else None
-        found.append(Critical(result, opens, later))
+        later = (point.result for point in reversed(line.points if line else ()) if _repeats(point.result, result))
+        found.append(Critical(result, opens, next(later, None)))
     return tuple(sorted(found, key=lambda c: local(c.result.at), reverse=True))
+
+
+def _repeats(later: Result, result: Result) -> bool:
+    """Whether a result of the same name came later and is of the same analyte: by LOINC, or at least in the same unit,
+    so that one from urine does not pass for the next one from blood."""
+    same = bool(result.loinc) or later.unit_code == result.unit_code
+    return same and (local(later.at), later.id) > (local(result.at), result.id)
 
 
 def _problems(chart: Chart) -> tuple[Problem, ...]:

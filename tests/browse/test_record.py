@@ -94,6 +94,20 @@ async def test_a_critical_value_names_what_came_later(source: Source) -> None:
     assert (critical.later.value, critical.later.place.region) == ("4.2", "qingpu")
 
 
+@pytest.mark.parametrize(("unit", "repeats"), [("mmol/L", True), ("mmol/24h", False)])
+async def test_a_result_of_the_same_name_in_another_unit_is_no_repeat_of_a_critical_one(
+    unit: str, repeats: bool
+) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    rows = [who]
+    for report, at, sent, flag in (("R1", "2026-04-01", "mmol/L", "HH"), ("R2", "2026-04-02", unit, "N")):
+        quantity = {"value": Decimal("6.9"), "unit": sent}
+        one = seed.observation(who, seed.WJYY, report, "X1", "甲物质", at, flag=flag, valueQuantity=quantity)
+        rows += [one, seed.lab(who, seed.WJYY, report, "生化", at, [one])]
+    (critical,) = (await digest_of(source_of(await filled(rows)), who["id"])).criticals
+    assert (critical.later is not None) is repeats
+
+
 async def test_problems_are_merged_by_code(source: Source) -> None:
     found = (await digest_of(source)).problems
     assert [(p.text, p.count, sorted((x.region for x in p.places), reverse=True)) for p in found] == [
