@@ -9,6 +9,7 @@ import orjson
 
 from hie.api.terminology import StoredTerminology
 from hie.base.data import data_path
+from hie.base.systems import REGION
 from hie.fhir.definitions import Definitions, official
 from hie.mapping.codefile import load_codes
 from hie.mapping.codes import CodeTable
@@ -23,9 +24,6 @@ from hie.terminology.shelf import KINDS, Shelf
 PUBLISHED = (*KINDS, "NamingSystem", "StructureDefinition")
 """The types of `profiles/hie` that are written into the store, so that they can be read and searched."""
 
-REGIONS = "https://hie.example.org/fhir/CodeSystem/region"
-"""The code system of `meta.tag`: which region a resource comes from."""
-
 
 @cache
 def own_resources() -> tuple[dict[str, Any], ...]:
@@ -37,7 +35,7 @@ def own_resources() -> tuple[dict[str, Any], ...]:
 def shipped_resources(codes: Iterable[CodeTable], adapters: Sequence[Adapter] = ()) -> list[dict[str, Any]]:
     """Our own terminology, which knows the regions of `adapters`, and the code maps as ConceptMaps: the same tables
     that mapping translates by."""
-    own = (_with_regions(row, adapters) if row.get("url") == REGIONS else row for row in own_resources())
+    own = (_with_regions(row, adapters) if row.get("url") == REGION else row for row in own_resources())
     return [*own, *concept_maps(codes)]
 
 

@@ -11,6 +11,8 @@ GLOBAL_KINDS = frozenset(f"{OID}.1.{number}" for number in (1, 2, 3, 5, 15, 19))
 """Numbers valid everywhere: document, health record, national id, organisation, insurance and health card."""
 
 NATIONAL_ID = f"urn:oid:{OID}.1.3"
+STAFF = f"{OID}.1.4"
+"""The kind of a staff number, which an organisation gives."""
 
 
 def identifier_system(organisation: str, kind: str) -> str:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hie.base.systems import REGION
 from hie.browse.elements import Resource, first, items, target, text_of
 
-REGION_TAG = "https://hie.example.org/fhir/CodeSystem/region"
 ORGANISATION_SYSTEM = "urn:oid:2.16.156.10011.1.5"
 REGIONS = ("wujiang", "jiashan", "qingpu")
 """The regions with a colour, shape and number key of their own, in the order of the keys."""
@@ -27,7 +27,7 @@ class Place:
 def region_of(resource: Resource) -> str:
     """The region tag; empty for what the exchange made on its own account."""
     for tag in items(first(resource, "meta"), "tag"):
-        if tag.get("system") == REGION_TAG:
+        if tag.get("system") == REGION:
             return text_of(tag, "code")
     return ""
 

@@ -51,6 +51,12 @@ triglycerides 885.4, urate 168.11 g/mol."""
 LEAF = 120
 """Values on a page of a trend: as many as can still be told apart on its chart."""
 
+WIDTH, HEIGHT = 640, 240
+"""Pixels of a chart."""
+
+MOST_INDICATORS = 12
+"""How many indicators a summary shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -116,13 +122,6 @@ def all_series(results: Iterable[Result]) -> dict[str, Series]:
         if not result.ended and not result.long and result.value:
             groups[result.loinc or result.name].append(result)
     return {key: _series(key, group) for key, group in groups.items() if key}
-
-
-WIDTH, HEIGHT = 640, 240
-"""Pixels of a chart."""
-
-MOST_INDICATORS = 12
-"""How many indicators a summary shows."""
 
 
 def key_series(series: Mapping[str, Series]) -> list[Series]:

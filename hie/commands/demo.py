@@ -8,7 +8,7 @@ from rich.table import Table
 
 from hie.commands.samples import Sample, Summary, samples, send_all, summarise
 from hie.commands.serve import Running, running, set_up_logging
-from hie.config import Config, load_config
+from hie.config import load_config
 
 REGIONS = {"wujiang": "吴江", "jiashan": "嘉善", "qingpu": "青浦"}
 """Region code -> its name, for the summary."""
@@ -32,7 +32,7 @@ async def run_demo(given: dict[str, Any], console: Console, *, once: bool) -> No
     async with running(config) as started:
         console.print(f"健康信息交换演示 · three regions, one person's history · {started.url}")
         await _feed(started, console)
-        show(await summarise(started.exchange), started, config, console)
+        show(await summarise(started.exchange), started, console)
         if not once:
             await started.wait()
 
@@ -49,7 +49,7 @@ async def _feed(started: Running, console: Console) -> None:
         await send_all(started.exchange, started.url, progress)
 
 
-def show(summary: Summary, started: Running, config: Config, console: Console) -> None:
+def show(summary: Summary, started: Running, console: Console) -> None:
     """Print the summary and where to look."""
     table = Table(*COLUMNS)
     counts = summary.dispositions

@@ -24,7 +24,6 @@ class Demographics:
     birth_date: str
     gender: str
     phones: tuple[str, ...]
-    region: str = ""
 
     @property
     def birth_year(self) -> str:
@@ -44,7 +43,6 @@ def demographics(patient: dict[str, Any]) -> Demographics:
         birth_date=patient.get("birthDate", ""),
         gender=patient.get("gender", ""),
         phones=tuple(t["value"] for t in patient.get("telecom", ()) if t.get("system") == "phone" and t.get("value")),
-        region=next((t.get("code", "") for t in patient.get("meta", {}).get("tag", ())), ""),
     )
 
 

@@ -54,7 +54,7 @@ class Persons:
         self._tx = tx
         self._now = now
 
-    async def place(self, patient: Resource, region: str) -> Resource:
+    async def place(self, patient: Resource) -> Resource:
         """Identify one local Patient: returns it with its link to the golden Patient, if it has one, and brings the
         golden Patient and the other members in step."""
         record = demographics(patient)
@@ -233,7 +233,7 @@ def _looks_alike(record: Demographics, golden: str | None, row: Row) -> bool:
 
 
 def _body(record: Demographics) -> bytes:
-    return dumps([record.keys, record.name, record.birth_date, record.gender, record.phones, record.region, RULES])
+    return dumps([record.keys, record.name, record.birth_date, record.gender, record.phones, RULES])
 
 
 def _row(record: Demographics, golden: Any) -> Row:
@@ -247,5 +247,5 @@ def _row(record: Demographics, golden: Any) -> Row:
 
 
 def _demographics(row: Row) -> Demographics:
-    keys, name, birth_date, gender, phones, region, *_ = stored(row["body"])
-    return Demographics(str(row["patient"]), tuple(keys), name, birth_date, gender, tuple(phones), region)
+    keys, name, birth_date, gender, phones, *_ = stored(row["body"])
+    return Demographics(str(row["patient"]), tuple(keys), name, birth_date, gender, tuple(phones))

@@ -75,7 +75,6 @@ class Work:
         self._persons = persons
         self._unstated: Unstated | None = None
         self._item = item
-        self._region = region
         self._judge = Judge(tx, roots, item=item, feed=feed)
         self._writing = Writing(tx, f"https://hie.example.org/feeds/{feed}#{item}", region, profiles)
         self.agent = ""
@@ -320,7 +319,7 @@ class Work:
         changed = False
         for resource in resources:
             if resource["resourceType"] == "Patient":
-                resource = await self._persons.place(resource, self._region)
+                resource = await self._persons.place(resource)
             changed = await self._writing.put(resource, new=new) or changed
         if changed:
             for child in children:

@@ -196,7 +196,7 @@ async def placed_afresh(patients: dict[str, Any], random: Random) -> tuple[dict[
     for patient_ in random.sample(local, len(local)):
 
         async def job(tx: Transaction, patient_: dict[str, Any] = patient_) -> None:
-            await tx.put(await Persons(tx, 0).place(patient_, "test"), unless_same=True)
+            await tx.put(await Persons(tx, 0).place(patient_), unless_same=True)
 
         await store.write(job)
     return await identified(store)

@@ -9,7 +9,8 @@ import pytest
 
 from adapters.wujiang import adapter as wujiang
 from hie.app import load_adapters
-from hie.app.terminology import REGIONS, shipped_resources
+from hie.app.terminology import shipped_resources
+from hie.base.systems import REGION
 from hie.base.data import data_path
 from hie.base.systems import NATIONAL_ID, identifier_system
 from hie.fhir.definitions import load_definitions
@@ -91,6 +92,6 @@ def test_a_local_number_has_the_system_of_each_organisation() -> None:
 def test_the_region_of_an_installed_package_is_a_region() -> None:
     """Its resources are tagged with it: without the code each of them failed `$validate`."""
     adapters = (wujiang, replace(wujiang, region="kunshan", title="昆山市"))
-    (regions,) = (row for row in shipped_resources((), adapters) if row.get("url") == REGIONS)
+    (regions,) = (row for row in shipped_resources((), adapters) if row.get("url") == REGION)
     assert [concept["code"] for concept in regions["concept"]] == ["wujiang", "jiashan", "qingpu", "kunshan"]
     assert (regions["concept"][-1]["display"], regions["count"]) == ("昆山市", 4)

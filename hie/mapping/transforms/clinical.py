@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from hie.base.systems import EXTENSION, OID, identifier_system
+from hie.base.systems import EXTENSION, OID, STAFF, identifier_system
 from hie.base.text import half_width, trimmed
 from hie.mapping.context import Context
 from hie.mapping.transforms.identifiers import number
@@ -18,7 +18,7 @@ from hie.wire.clinical_document import XSI_TYPE, said_name, value_text
 
 WARD, BED = f"{OID}.1.27", f"{OID}.1.22"
 
-_STAFF = (f"{OID}.1.4", f"{OID}.1.7")
+_STAFF = (STAFF, f"{OID}.1.7")
 _DEPARTMENT = "associatedEntity/scopingOrganization/name"
 _V2_0074 = "http://terminology.hl7.org/CodeSystem/v2-0074"
 _UCUM = "http://unitsofmeasure.org"

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hie.base.systems import STAFF
 from hie.base.text import trimmed
 from hie.mapping.context import Context
 from hie.mapping.transforms.identifiers import identifier_reference
 from hie.mapping.transforms.names import name_text
 from hie.mapping.transforms.results import read_number
 from hie.mapping.transforms.texts import text
-
-STAFF_NUMBER = "2.16.156.10011.1.4"
-"""The kind of a staff number (common rules §4)."""
 
 
 def lines(value: Sequence[str], context: Context) -> str | None:
@@ -35,7 +33,7 @@ def display(value: str, context: Context) -> dict[str, Any] | None:
 def staff(value: Sequence[str], context: Context) -> dict[str, Any] | None:
     """A Reference to somebody by (staff number, name), either of which may be missing."""
     number, name = value
-    found = identifier_reference(number, context, kind=STAFF_NUMBER) or {}
+    found = identifier_reference(number, context, kind=STAFF) or {}
     return {**found, **(display(name, context) or {})} or None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hie.base.moment import SENTINEL, read
-from hie.base.systems import NATIONAL_ID, OID
+from hie.base.systems import NATIONAL_ID, OID, STAFF
 from hie.base.text import half_width
 from hie.mapping.codes import CodeRow
 from hie.mapping.context import Context
@@ -19,7 +19,6 @@ from hie.mapping.transforms.names import address, human_name, name_text, phone
 from hie.mapping.transforms.results import interpretation, observation_result
 from hie.mapping.transforms.texts import present
 
-STAFF = f"{OID}.1.4"
 ORDER_NUMBER = f"{OID}.1.24"
 _NATIONAL_KIND = NATIONAL_ID.removeprefix("urn:oid:")
 _TYPE = 5
