@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from hie.store.sqlite.database import connect, mapped_bytes
+from hie.store.sqlite.database import NEAR_PENDING, connect, fit_cache, mapped_bytes, writing_cache_mib
 
 
 def test_a_file_is_mapped_only_while_half_of_the_memory_holds_it(tmp_path: Path) -> None:
@@ -20,3 +20,13 @@ def test_the_connection_maps_that_much(tmp_path: Path) -> None:
     connection = connect(tmp_path / "store")
     assert int(connection.pragma("mmap_size")) > 0
     connection.close()
+
+
+def test_a_small_file_is_written_through_a_small_cache(tmp_path: Path) -> None:
+    connection = connect(tmp_path / "store")
+    fit_cache(connection)
+    assert connection.pragma("cache_size") == -64 * 1024
+    connection.close()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert writing_cache_mib(NEAR_PENDING - 1) == 64
+    assert writing_cache_mib(NEAR_PENDING) == max(64, min(1024, memory // 8 >> 20))

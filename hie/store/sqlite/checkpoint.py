@@ -42,15 +42,17 @@ class Checkpointer:
             self._running = self._thread.submit(self._move, apsw.SQLITE_CHECKPOINT_PASSIVE)
         return apsw.SQLITE_OK
 
-    def relieve(self) -> None:
-        """Begin the log anew when it is too long; called between transactions, in the thread that commits."""
+    def relieve(self) -> bool:
+        """Begin the log anew when it is too long, and say whether that was done; called between transactions, in the
+        thread that commits."""
         if self._pages < self._relieve_at:
-            return
+            return False
         if self._thread.submit(self._move, apsw.SQLITE_CHECKPOINT_RESTART).result():
             self._pages = self._moved = 0
             self._relieve_at = LIMIT
-        else:
-            self._relieve_at = self._pages + STEP
+            return True
+        self._relieve_at = self._pages + STEP
+        return False
 
     def _move(self, mode: int) -> bool:
         """Whether it was done: what cannot be moved now stays safe in the log and is moved later."""

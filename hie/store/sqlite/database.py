@@ -15,6 +15,10 @@ _REFUSED = (apsw.IOError, apsw.BusyError, apsw.CantOpenError, apsw.CorruptError,
 FULL = "The disk of the store is full."
 """What is said where SQLite finds no room, at a statement or at the commit."""
 
+_SMALL_MIB = 64
+NEAR_PENDING = (1 << 30) // PAGE_BYTES - 2 * (_SMALL_MIB << 20) // PAGE_BYTES
+"""From here on to the page at 1 GiB is less than a hash table of SQLite has places that holds the small cache."""
+
 STATEMENTS = 400
 """Prepared statements kept per connection."""
 
@@ -40,9 +44,19 @@ def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> aps
     return connection
 
 
-def writing_cache_mib() -> int:
-    """Page cache of the writing connection: an eighth of the memory, at most 1 GiB."""
-    return max(64, min(1024, _memory() // 8 >> 20))
+def writing_cache_mib(pages: int) -> int:
+    """Page cache of the writing connection for a file of so many pages: an eighth of the memory, at most 1 GiB.
+
+    A small file gets less. Where a B-tree splits, SQLite borrows the number of the page at 1 GiB (`PENDING_BYTE`), and
+    each commit then walks the whole cache for pages beyond the end of the file, unless the end is near that page
+    (`docs/decisions/0013-sqlite-layout-and-planner.md`).
+    """
+    return _SMALL_MIB if pages < NEAR_PENDING else max(_SMALL_MIB, min(1024, _memory() // 8 >> 20))
+
+
+def fit_cache(connection: apsw.Connection) -> None:
+    """Give the writing connection the page cache that fits its file as it is now."""
+    connection.pragma("cache_size", -1024 * writing_cache_mib(int(connection.pragma("page_count"))))
 
 
 def mapped_bytes(path: Path) -> int:

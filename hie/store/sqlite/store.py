@@ -13,7 +13,7 @@ from hie.base.errors import HieError
 from hie.store.port import Extract, Transaction, unindexed
 from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.checkpoint import Checkpointer
-from hie.store.sqlite.database import connect, translated, writing_cache_mib
+from hie.store.sqlite.database import connect, fit_cache, translated
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.reading import SqliteReading
 from hie.store.sqlite.schema import migrate
@@ -43,8 +43,9 @@ class SqliteStore(SqliteReading):
     ) -> None:
         self._folder = path.parent
         self._roomy = True
-        self._writing = connect(path, cache_mib=writing_cache_mib())
+        self._writing = connect(path)
         migrate(self._writing)
+        fit_cache(self._writing)
         for table in tables:
             sql_tables.create(self._writing, table)
         prepare(self._writing)
@@ -79,7 +80,8 @@ class SqliteStore(SqliteReading):
             return cls(path, tables, extract, clock or SystemClock(), secret or token_bytes(32), limits or Limits())
 
     def _committed(self) -> None:
-        self._checkpointer.relieve()
+        if self._checkpointer.relieve():
+            fit_cache(self._writing)
         self.text_following.tell()
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
