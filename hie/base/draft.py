@@ -182,12 +182,11 @@ class Draft:
     """What mapping makes of one part.
 
     `message_id` is MSH-10, SOAP message id or PCH with the sender, for `control-id-reused`; `key` the key columns shown
-    in a receipt; `needs` are parents that must be known before the part may be stored (`orphan-reference`);
-    `claims` are held against what is stored once the parents are known, `merges` join two patients; `unmapped` are
-    source paths that no map mentions; `binaries` are verbatim documents (key, content type, bytes). `restates` are
-    documents whose entries this part states anew, each with the order key up to which what it said before counts no
-    more: what is not restated is taken back. `issues` is a document that this part states as new, and how the order
-    keys of such statements end: a second one is `control-id-reused`, whatever message it came in.
+    in a receipt; `needs` are parents that must be known before the part may be stored (`orphan-reference`); `claims`
+    are held against what is stored once the parents are known, `merges` join two patients; `unmapped` are source paths
+    that no map mentions; `binaries` are verbatim documents (key, content type, bytes). `issues` is a document that this
+    part states as new, and how the order keys of such statements end: a second one is `control-id-reused`, whatever
+    message it came in.
     """
 
     contributions: tuple[Contribution, ...] = ()
@@ -196,7 +195,6 @@ class Draft:
     needs: tuple[Key, ...] = ()
     claims: tuple[Claim, ...] = ()
     merges: tuple[Merge, ...] = ()
-    restates: tuple[tuple[str, str], ...] = ()
     issues: tuple[Key, str] | None = None
     message_id: str = ""
     order: str = ""

@@ -72,7 +72,6 @@ def with_document(
         message_id=draft.message_id or (f"{record.organisation}|{header.id}" if header.is_new else ""),
         order=header.order,
         binaries=(*draft.binaries, (document.binary, "application/xml", record.body)),
-        restates=document.restates(),
         issues=(document.key, header.issue) if header.is_new else None,
     )
 
@@ -268,15 +267,6 @@ class _Document:
             return contribution
         members = tuple(replace(m, slots=_corrected(m)) for m in contribution.members)
         return replace(contribution, slots={**contribution.slots, "status": "corrected"}, members=members)
-
-    def restates(self) -> tuple[tuple[str, str], ...]:
-        """This document up to just before itself, and the one that it replaces: entries of theirs that it does not
-        state again are taken back like results (Jiashan interface §5)."""
-        if self.header.withdraws:
-            return ()
-        order = self.header.order
-        replaced = [(self._parent.reference, order)] if self._parent is not None and self.header.parent else []
-        return ((self.key.reference, order[:-1]), *replaced)
 
     def superseded(self) -> Iterable[Contribution]:
         """The replaced document is superseded, also when it has not arrived yet."""

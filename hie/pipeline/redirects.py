@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from hie.staging.tables import REDIRECT
 from hie.store.port import Transaction
+from hie.store.table import Row
 
 
 class Redirect(NamedTuple):
@@ -84,16 +85,19 @@ class Redirects:
         redirect = await self.of(patient)
         return redirect is not None and redirect.kind == "merge"
 
-    async def stated_by(self, item: str) -> list[tuple[str, str]]:
-        """Source and target of the redirects that an item states."""
-        rows = await self._tx.select(REDIRECT, {"item": item})
-        return [(str(row["source"]), str(row["target"])) for row in rows]
+    async def stated_by(self, item: str) -> list[Row]:
+        """The rows of `REDIRECT` that an item states."""
+        return await self._tx.select(REDIRECT, {"item": item})
+
+    async def row(self, source: str, target: str) -> Row | None:
+        """The row that says that `source` stands for `target`."""
+        return await self._tx.get(REDIRECT, source, target)
 
     async def state(self, source: str, target: str, order: str, kind: str, item: str) -> bool:
         """State that `source` stands for `target`; whether that changes where it leads. A row from before items were
         kept becomes that of the first item that states the same."""
         before = await self.resolve(source)
-        row = await self._tx.get(REDIRECT, source, target)
+        row = await self.row(source, target)
         if row is None or str(row["ord"]) > order or (row["item"] is None and row["ord"] == order):
             await self._tx.upsert(
                 REDIRECT, {"source": source, "target": target, "ord": order, "kind": kind, "item": item}

@@ -8,17 +8,12 @@ from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
 from hie.pipeline.redirects import Redirects
 from hie.pipeline.statements import STAYING, Statements
-from hie.staging.tables import CONTRIBUTION, MENTION, ROOT, WITHDRAWAL
+from hie.pipeline.withdrawals import WHOLE, Withdrawals
+from hie.staging.tables import CONTRIBUTION, MENTION, ROOT
 from hie.store.port import Transaction
 from hie.store.table import Row
 
 LIVE, REVOKED, PENDING = "live", "revoked", "pending"
-
-ENTRIES = "#entries"
-"""After a document id: its entries as opposed to the document itself."""
-
-WHOLE = ("Composition/", "DiagnosticReport/", "DocumentReference/", "Patient/", "Encounter/")
-"""Roots that a new version of a document states as a whole, results and all; other entries may be missing in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +45,7 @@ class Roots:
         self._taken: set[str] = set()
         self.redirects = Redirects(tx)
         self._statements = Statements(tx)
-        self._withdrawals: dict[str, str | None] = {}
+        self._withdrawals = Withdrawals(self._statements)
 
     async def foresee(self, roots: Iterable[str]) -> None:
         """Have the rows of these roots and of those that hang on them read together, and what is stated about them."""
@@ -114,6 +109,7 @@ class Roots:
     async def state(self, item: str, part: int, number: int, root: str, contribution: Contribution) -> None:
         """Keep one contribution."""
         heads = await self._heads(root) if root.startswith(STAYING) else ()
+        self._withdrawals.forget(root)
         await self._statements.add(item, part, number, root, contribution, heads)
 
     async def states(self, root: str, ending: str, *, besides: str) -> bool:
@@ -152,23 +148,11 @@ class Roots:
         version = await self._tx.read(resource_type, resource_id)
         return version is not None and not version.deleted
 
-    async def withdraw(self, source: str, order: str, stated: str = "") -> list[str]:
-        """State that a document was withdrawn; returns the roots that it (or the document `stated`) stated."""
-        before = await self._withdrawn(source)
-        if before is None or before < order:
-            await self._tx.upsert(WITHDRAWAL, {"source": source, "ord": order})
-            self._withdrawals[source] = order
-        return [str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": stated or source})]
-
-    async def restate(self, source: str, order: str) -> list[str]:
-        """State that a document has been stated anew; returns the roots of its entries."""
-        return [root for root in await self.withdraw(source + ENTRIES, order, source) if not root.startswith(WHOLE)]
-
-    async def _withdrawn(self, source: str) -> str | None:
-        if source not in self._withdrawals:
-            row = await self._tx.get(WITHDRAWAL, source)
-            self._withdrawals[source] = None if row is None else str(row["ord"])
-        return self._withdrawals[source]
+    async def stated_in(self, document: str, *, whole: bool) -> list[str]:
+        """The roots that a document states something about; `whole` False: only its entries, which a new version of it
+        may leave out."""
+        found = dict.fromkeys(str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": document}))
+        return [root for root in found if whole or not root.startswith(WHOLE)]
 
     async def fold(self, root: str) -> Folded | None:
         """Fold all that is stated about a root, aliases included; None when nothing is left.
@@ -190,18 +174,7 @@ class Roots:
         stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
         if not stated:
             return None
-        found: dict[str, str] = {}
-        sources = {c.source for c in stated if c.source}
-        whole = root.startswith(WHOLE)
-        unknown = [name for one in sources for name in ((one,) if whole else (one, one + ENTRIES))]
-        await self._tx.foresee(WITHDRAWAL, [{"source": one} for one in unknown if one not in self._withdrawals])
-        for source in sources:
-            orders = [await self._withdrawn(source)]
-            if not whole:
-                orders.append(await self._withdrawn(source + ENTRIES))
-            known = [order for order in orders if order is not None]
-            if known:
-                found[source] = max(known)
+        found = await self._withdrawals.of({c.source for c in stated if c.source}, whole=root.startswith(WHOLE))
         return fold(root, stated, found)
 
     async def standing_for(self, root: str) -> str:
@@ -236,6 +209,7 @@ class Roots:
         await self._tx.remove(CONTRIBUTION, {"item": item})
         await self.redirects.take_back(item)
         self._statements.forget()
+        self._withdrawals.forget(*roots)
         self._known.clear()
         self._taken.update(roots)
         return roots

@@ -46,6 +46,7 @@ class Statements:
 
     async def foresee(self, roots: Sequence[str]) -> None:
         """Have what is stated about these roots read together; of one with a prefix only that."""
+        roots = [root for root in roots if root not in self._made]
         await self._tx.foresee(PREFIX, [{"root": root} for root in roots if root.startswith(STAYING)])
         whole = [root for root in roots if not root.startswith(STAYING) or await self._prefix(root) is None]
         await self._tx.foresee(CONTRIBUTION, [{"root": root} for root in whole])

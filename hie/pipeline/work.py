@@ -115,8 +115,10 @@ class Work:
         if gravest(result.findings).rank >= Severity.QUARANTINE.rank and held:
             return result
         self._binaries += draft.binaries
-        for source, order in draft.restates:
-            self._dirty.update(dict.fromkeys(await self._roots.restate(source, order)))
+        for stated in draft.contributions:
+            if stated.source and stated.target.type == "DocumentReference":
+                hanging = await self._roots.stated_in(stated.target.reference, whole=stated.withdraw)
+                self._dirty.update(dict.fromkeys(hanging))
         for alias in draft.aliases:
             await self._alias(alias.alias.reference, alias.target.reference, alias.order)
         stale = False
@@ -235,8 +237,6 @@ class Work:
     async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
         root = contribution.target.reference
         await self._roots.state(self._item, part, number, root, contribution)
-        if contribution.withdraw and contribution.source and contribution.target.type == "DocumentReference":
-            self._dirty.update(dict.fromkeys(await self._roots.withdraw(contribution.source, contribution.order)))
         self._own.add(root)
         if contribution.mentions:
             await self._roots.mention(root, contribution.mentions)

@@ -69,9 +69,6 @@ that belongs before it. `rules` says which rules folded them."""
 MENTION = Table("mention", {"target": str, "root": str}, key=("target", "root"))
 """Roots that mention a resource whose reference is settled when they are written."""
 
-WITHDRAWAL = Table("withdrawal", {"source": str, "ord": str}, key=("source",))
-"""Documents that were withdrawn, with the youngest order key of a withdrawal."""
-
 ROOT = Table(
     "root",
     {
@@ -117,5 +114,5 @@ TALLY = Table(
 )
 """What quality is judged by, per day, feed and sending organisation; see `hie.staging.tallies`."""
 
-TABLES = (RAW_ITEM, PART, CONTRIBUTION, PREFIX, MENTION, WITHDRAWAL, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
+TABLES = (RAW_ITEM, PART, CONTRIBUTION, PREFIX, MENTION, ROOT, REDIRECT, COUNTER, AUDIT, TALLY)
 """All of them, for the store to create."""

@@ -188,13 +188,14 @@ async def test_neighbours_of_a_poison_item_are_served(world: World) -> None:
 
 async def test_a_withdrawn_document_takes_all_it_stated_along_in_any_order(world: World) -> None:
     """Jiashan §5: also what the withdrawing version does not list; patient and visit stay."""
+    source = key("DocumentReference", "x").reference
     document = {
         "says": [
-            {"target": [kind, "x"], "order": "1", "slots": {"status": "final"}, "source": "doc"}
+            {"target": [kind, "x"], "order": "1", "slots": {"status": "final"}, "source": source}
             for kind in ("DocumentReference", "MedicationRequest", "Encounter")
         ]
     }
-    withdrawal = {"says": [{"target": ["DocumentReference", "x"], "order": "2", "source": "doc", "withdraw": True}]}
+    withdrawal = {"says": [{"target": ["DocumentReference", "x"], "order": "2", "source": source, "withdraw": True}]}
     await world.send(document)
     await world.send(withdrawal)
     late = [{**one, "target": [one["target"][0], "x"], "order": "1.5"} for one in document["says"]]
