@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 
 from hie.pipeline.persons import Persons
+from hie.pipeline.provenance import provenance_id
 from hie.pipeline.roots import Roots
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -47,7 +48,7 @@ class Unstated:
             state = await self._roots.fold(await self._roots.standing_for(root))
             if state is not None:
                 self._before.update(dict.fromkeys((state.reference, *state.members)))
-        self._before.update(dict.fromkeys(await self._documents(self._before)))
+        self._before.update(dict.fromkeys(await self._documents()))
         self._redirects = await self._roots.redirects.stated_by(self._item)
         self.sources = [str(row["source"]) for row in self._redirects]
         led = [str(row[end]) for row in self._redirects for end in ("source", "target")]
@@ -85,7 +86,6 @@ class Unstated:
     async def delete(self, stated: Iterable[str]) -> None:
         """Delete the resources that were there before and are not among those `stated` now."""
         kept, deleted = set(stated), 0
-        kept.update(await self._documents(kept))
         for reference in self._before:
             resource_type, _, resource_id = reference.partition("/")
             version = None if reference in kept else await self._tx.read(resource_type, resource_id)
@@ -98,13 +98,15 @@ class Unstated:
         if deleted:
             log.info("resources deleted that nobody states any more item=%s number=%d", self._item, deleted)
 
-    async def _documents(self, references: Iterable[str]) -> list[str]:
-        """The verbatim documents that stored DocumentReferences lead to."""
-        found = []
-        for reference in references:
+    async def _documents(self) -> list[str]:
+        """The verbatim documents that the item brought and nobody since."""
+        trace = await self._tx.read("Provenance", provenance_id(self._item))
+        if trace is None or trace.deleted:
+            return []
+        source, found = loads_own(trace.body)["meta"]["source"], []
+        for reference in (target["reference"] for target in loads_own(trace.body)["target"]):
             resource_type, _, resource_id = reference.partition("/")
-            version = await self._tx.read(resource_type, resource_id) if resource_type == "DocumentReference" else None
-            if version is not None and not version.deleted:
-                content = loads_own(version.body).get("content", ())
-                found += [part["attachment"].get("url", "") for part in content]
-        return [url for url in found if url.startswith("Binary/")]
+            version = await self._tx.read(resource_type, resource_id) if resource_type == "Binary" else None
+            if version is not None and not version.deleted and loads_own(version.body)["meta"]["source"] == source:
+                found.append(reference)
+        return found

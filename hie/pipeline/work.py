@@ -152,7 +152,8 @@ class Work:
             self._dirty.update(dict.fromkeys(await self._unstated.forget_roots()))
             await self._fold_all()
             self.left = self._unstated.left
-            await self._unstated.delete(one for resources in self._resources.values() for one in resources)
+            documents = [key.reference for key, _, _ in self._binaries]
+            await self._unstated.delete([*documents, *(one for said in self._resources.values() for one in said)])
 
     async def _fold_all(self) -> None:
         while self._dirty:

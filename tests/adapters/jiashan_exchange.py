@@ -87,10 +87,10 @@ def prepared(body: bytes, door: str = FEED) -> list[Finding]:
 class Exchange:
     """Sends documents and reads resources."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: FeedRuntime = RUNTIME) -> None:
         self.store = MemoryStore((*STAGING, *IDENTITY))
         self.clock = FixedClock(RECEIVED)
-        self.ingest = Ingest(self.store, [RUNTIME], self.clock)
+        self.ingest = Ingest(self.store, [runtime], self.clock)
 
     async def send(self, body: bytes) -> dict[str, Any]:
         """The receipt of a document."""

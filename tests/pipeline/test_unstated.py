@@ -151,3 +151,53 @@ async def test_a_report_lists_no_result_that_nobody_states_any_more() -> None:
     alone = await world.resource("DiagnosticReport", "r")
     assert alone is not None
     assert "result" not in alone
+
+
+async def test_an_alias_that_another_item_states_too_stays() -> None:
+    """Of two who say so only the one with the least order key is kept, and it may have come last."""
+    world = World(MemoryStore(TABLES))
+    for order in ("2", "1"):
+        stated = {
+            **patient("known", order, gender="male"),
+            "aliases": [[["Patient", "visit"], ["Patient", "known"], order]],
+        }
+        last = await world.send(stated)
+    await world.send(patient("visit", "3", birthDate="1968-04-17"))
+    before = await world.all()
+
+    without = world.mended(lambda part: {**part, "aliases": [one for one in part.get("aliases", ()) if one[2] == "2"]})
+    await without.replay(last["id"])
+    assert await world.all() == before
+    (row,) = await world.store.select(REDIRECT, {"source": key("Patient", "visit").reference})
+    assert row["ord"] == "2"
+
+
+async def test_what_mentions_something_that_is_gone_mentions_it_no_more() -> None:
+    world = World(MemoryStore(TABLES))
+    order, report = key("ServiceRequest", "s").reference, {"target": ["DiagnosticReport", "r"], "order": "2"}
+    named = {"identifier": {"value": "s"}, "reference": order}
+    await world.send({"says": [{**report, "mentions": [order], "slots": {"status": "final", "basedOn[]": [named]}}]})
+    answer = await world.send(
+        {"says": [{"target": ["ServiceRequest", "s"], "order": "1", "slots": {"status": "active"}}]}
+    )
+    mentioning = await world.resource("DiagnosticReport", "r")
+    assert mentioning is not None
+    assert mentioning["basedOn"] == [named]
+    await world.mended(lambda part: {**part, "says": []}).replay(answer["id"])
+    left = await world.resource("DiagnosticReport", "r")
+    assert left is not None
+    assert left["basedOn"] == [{"identifier": {"value": "s"}}]
+
+
+async def test_what_hung_on_something_that_is_only_spoken_of_now_waits_again() -> None:
+    world = World(MemoryStore(TABLES))
+    visit = {"target": ["Encounter", "v"], "order": "1", "slots": {"status": "finished"}}
+    child = {"target": ["Observation", "o"], "order": "1", "parent": ["Encounter", "v"], "slots": {"status": "final"}}
+    aside = {"target": ["Encounter", "v"], "order": "2", "exists": False, "slots": {"priority": {"text": "x"}}}
+    parent = await world.send({"says": [visit]})
+    await world.send({"says": [child], "needs": [["Encounter", "v"]]})
+    await world.send({"says": [aside]})
+    await world.mended(elsewhere).replay(parent["id"])
+    assert await world.resource("Encounter", "v") is None
+    assert await world.resource("Observation", "o") is None
+    assert [held.cause for held in await world.operator.held()] == ["orphan-reference"]
