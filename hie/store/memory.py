@@ -13,7 +13,7 @@ from hie.search.plan import Plan
 from hie.store.body import check_next, entries_of, named, stamp, stamped, unstamped
 from hie.store.effects import Effects
 from hie.store.memory_search import search
-from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Transaction, Version, unindexed
+from hie.store.port import Cut, Extract, HistoryPage, HistoryQuery, Page, Ready, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where, check_access, matches
 from hie.wire.safejson import loads
 
@@ -267,12 +267,27 @@ class MemoryStore(_MemoryReader):
         other._state = self._state.copy()
         return other
 
-    async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+    async def versions(self, resource_type: str | None = None, cut: Cut | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""
+        if cut is not None:
+            then = {(version.type, version.id): version for version in self._state.log[: cut.number]}
+            for _, version in sorted(then.items()):
+                if resource_type in (None, version.type) and not version.deleted:
+                    yield version
+            return
         for key in sorted(self._state.resources):
             version = self._state.resources[key][-1]
             if resource_type in (None, version.type) and not version.deleted:
                 yield version
+
+    async def cut(self) -> Cut:
+        """See `Store.cut`."""
+        return Cut(len(self._state.log), self._state.last)
+
+    async def as_of(self, resource_type: str, resource_id: str, cut: Cut) -> Version | None:
+        """See `Store.as_of`."""
+        then = reversed(self._state.log[: cut.number])
+        return next((one for one in then if (one.type, one.id) == (resource_type, resource_id)), None)
 
     async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
         """See `Store.log`."""

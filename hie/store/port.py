@@ -98,6 +98,13 @@ class HistoryPage:
     total: int
 
 
+class Cut(NamedTuple):
+    """A state of a store: that after the write with a `number`, made at `last_updated`; both 0 before the first."""
+
+    number: int
+    last_updated: int
+
+
 class Reader(Protocol):
     """What can be read, inside and outside of a transaction."""
 
@@ -215,8 +222,17 @@ class Store(Reader, Protocol):
         """
         ...
 
-    def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
-        """Every current, not deleted resource, in order of type and id, for export, re-index and verification."""
+    def versions(self, resource_type: str | None = None, cut: Cut | None = None) -> AsyncIterator[Version]:
+        """Every current, not deleted resource, in order of type and id, for export, re-index and verification; with
+        `cut` as they were then, whatever is written meanwhile. Nothing is kept open between two steps."""
+        ...
+
+    async def cut(self) -> Cut:
+        """The state as it is now."""
+        ...
+
+    async def as_of(self, resource_type: str, resource_id: str, cut: Cut) -> Version | None:
+        """The version that was current then, a deletion included; None when there was none yet."""
         ...
 
     async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:

@@ -6,15 +6,19 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from hie.api.app import FhirApp
 from hie.api.exports import SILENT_SECONDS, Asked, Exports
+from hie.base.clock import FixedClock
+from hie.search.plan import Plan
 from hie.security.principal import Principal, PrincipalKind
-from hie.store.port import Version
+from hie.store.port import Cut, Page, Store, Transaction, Version
 from tests.api.conftest import PATIENT, SETTINGS, client_of
 from tests.api.test_search import observation
 
@@ -41,7 +45,8 @@ async def bulk(app: FhirApp) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def exported(client: httpx.AsyncClient, url: str) -> dict[str, list[str]]:
+async def exported(client: httpx.AsyncClient, url: str, *, whole: bool = False) -> dict[str, list[Any]]:
+    """Type -> ids in order, or the `whole` lines sorted."""
     started = await client.get(url, headers=ASYNC)
     assert started.status_code == 202, started.text
     status = started.headers["content-location"]
@@ -54,7 +59,8 @@ async def exported(client: httpx.AsyncClient, url: str) -> dict[str, list[str]]:
     for row in answer.json()["output"]:
         file = await client.get(row["url"])
         assert file.headers["content-type"] == "application/fhir+ndjson"
-        files[row["type"]] = [json.loads(line)["id"] for line in file.text.splitlines()]
+        lines = file.text.splitlines()
+        files[row["type"]] = sorted(lines) if whole else [json.loads(line)["id"] for line in lines]
         assert len(files[row["type"]]) == row["count"]
     return files
 
@@ -65,6 +71,74 @@ async def test_system(bulk: httpx.AsyncClient) -> None:
     }  # fmt: skip
     assert await exported(bulk, "$export?_type=Organization") == {"Organization": ["org"]}
     assert await exported(bulk, "$export?_since=2027-01-01") == {}
+
+
+class Busy:
+    """A store to which something is written after each step of an export."""
+
+    def __init__(self, store: Store, writes: Iterable[dict[str, Any] | tuple[str, str]]) -> None:
+        self._store = store
+        self._writes = iter(writes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def _disturb(self) -> None:
+        written = next(self._writes, None)
+
+        async def job(tx: Transaction) -> None:
+            if isinstance(written, tuple):
+                await tx.delete(*written)
+            elif written is not None:
+                await tx.put(written)
+
+        await self._store.write(job)
+
+    async def search(self, plan: Plan) -> Page:
+        page = await self._store.search(plan)
+        await self._disturb()
+        return page
+
+    async def versions(self, resource_type: str | None = None, cut: Cut | None = None) -> AsyncIterator[Version]:
+        async for version in self._store.versions(resource_type, cut):
+            yield version
+            await self._disturb()
+
+
+@pytest.mark.parametrize("url", ["$export", "Patient/$export", "Group/g/$export", "Patient/$export?_type=Observation"])
+async def test_an_export_is_the_state_at_kick_off(
+    bulk: httpx.AsyncClient, app: FhirApp, monkeypatch: pytest.MonkeyPatch, url: str, clock: FixedClock
+) -> None:
+    monkeypatch.setattr(import_module("hie.api.operations.export"), "_PAGE", 1)
+    for name in ("changed", "deleted", "moved", "x-moved", "x-deleted", "x-last"):
+        await bulk.put(f"Observation/{name}", json=observation(name, "p1"))
+    clock.advance(0.5)
+    expected = await exported(bulk, url, whole=True)
+    writes: list[dict[str, Any] | tuple[str, str]] = [
+        observation("moved", "p2"),
+        observation("o-p2", "p1"),
+        ("Observation", "deleted"),
+        {**observation("changed", "p1"), "status": "amended"},
+        observation("a-new", "p1"),
+        observation("x-moved", "p2"),
+        ("Observation", "x-deleted"),
+        {**PATIENT, "id": "p0"},
+        ("Group", "g"),
+        {**PATIENT, "id": "p1", "birthDate": "1999-01-01"},
+    ]
+    busy: Any = Busy(app.service.store, writes)
+    async with client_of(FhirApp(replace(app.service, store=busy), app.authenticate)) as second:
+        assert await exported(second, url, whole=True) == expected
+
+
+async def test_the_time_of_an_export_is_that_of_the_newest_write_in_it(
+    bulk: httpx.AsyncClient, clock: FixedClock, tmp_path: Path
+) -> None:
+    """What is written later, by a transaction that has begun already too, is no older: `_since` misses nothing."""
+    clock.advance(60)
+    status = (await bulk.get("$export", headers=ASYNC)).headers["content-location"]
+    await until(lambda: (tmp_path / "export").glob("*/manifest.json"))
+    assert (await bulk.get(status)).json()["transactionTime"] == "2026-01-18T00:30:00.000Z"
 
 
 async def test_patients_and_group(bulk: httpx.AsyncClient) -> None:

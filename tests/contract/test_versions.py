@@ -201,3 +201,28 @@ async def test_what_cannot_be_written_leaves_no_trace_in_a_job_that_goes_on(stor
     written = await store.read("Patient", "q")
     assert written is not None
     assert written.version == 1
+
+
+async def test_a_cut_shows_what_was_there_then(store: Store) -> None:
+    """Whatever is written between two steps: changes, deletions, revivals, what is new before and behind."""
+    assert await store.cut() == (0, 0)
+    names = [f"p{n:03}" for n in range(501)]
+    await _put(store, *(patient(name) for name in names), {"resourceType": "Basic", "id": "b"})
+    await _put(store, patient("p001", active=True))
+    await _delete(store, "Patient", "p002")
+    cut = await store.cut()
+    assert cut.last_updated == START
+    await _put(store, patient("p002"), patient("p003", active=False), patient("a"))
+
+    found, steps = [], store.versions("Patient", cut)
+    async for version in steps:
+        if not found:
+            await _put(store, patient("p500", active=True), patient("q"), patient("p001"))
+            await _delete(store, "Patient", "p499")
+        found.append((version.id, version.version))
+    assert found == [(name, 2 if name == "p001" else 1) for name in names if name != "p002"]
+    assert [(v.type, v.id) async for v in store.versions(None, cut)][:2] == [("Basic", "b"), ("Patient", "p000")]
+    then = [await store.as_of("Patient", name, cut) for name in ("p001", "p002", "p499", "q")]
+    assert [one and (one.version, one.deleted) for one in then] == [(2, False), (2, True), (1, False), None]
+    assert [v async for v in store.versions("Device", cut)] == []
+    assert await store.as_of("Device", "d", cut) is None

@@ -1,4 +1,9 @@
-"""`$export` of the system, all Patients or a Group: kick-off, status, files, cancel (Bulk Data Access v1.0.1)."""
+"""`$export` of the system, all Patients or a Group: kick-off, status, files, cancel (Bulk Data Access v1.0.1).
+
+What is exported is the state at kick-off, whatever is written meanwhile, without keeping a transaction open: resources
+are taken as they were at a cut (`hie.store.port.Cut`). Searches know only what is now; what has been written since the
+cut is looked at one by one once they are done.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -15,12 +20,14 @@ from hie.api.planning import in_compartments
 from hie.api.read import current
 from hie.api.router import Route
 from hie.api.service import Service
-from hie.base.clock import instant
+from hie.base.clock import from_micros, instant
 from hie.base.errors import Category, HieError
+from hie.search.entries import Entries
+from hie.search.extract import Extractors
 from hie.search.plan import Plan
 from hie.security.policy import Interaction
 from hie.security.principal import Principal
-from hie.store.port import Version
+from hie.store.port import Cut, Store, Version
 from hie.wire.safejson import loads
 
 NDJSON = "application/fhir+ndjson"
@@ -46,25 +53,28 @@ async def export(service: Service, request: Request, route: Route) -> Answer:
         raise HieError(Category.INVALID, "_type names resource types", expression="http._type", issue="value")
     since = asked.text("_since")
     after = moment(since, "_since") if since else None
-    chosen = await _source(service, request, route, types)
+    cut = await service.store.cut()
+    chosen = await _source(service, request, route, types, cut)
     job = service.new_id()
-    began = instant(service.clock.now())
+    began = instant(from_micros(cut.last_updated) if cut.number else service.clock.now())
     url = "/".join((request.base, *request.path)) + (f"?{urlencode(request.query)}" if request.query else "")
     leaving = _leaving(service, request.principal, chosen, after)
     _exports(service).start(job, Asked(url, request.principal.id, began), leaving)
     return Answer(202, headers={"Content-Location": f"{request.base}/$export-status?job={job}"})
 
 
-async def _source(service: Service, request: Request, route: Route, types: Sequence[str]) -> AsyncIterator[Version]:
+async def _source(
+    service: Service, request: Request, route: Route, types: Sequence[str], cut: Cut
+) -> AsyncIterator[Version]:
     if route.type is None:
-        return _system(service, types)
+        return _system(service.store, types, cut)
     patients = await _members(service, request, route) if route.id else None
-    return _patients(service, request.principal, patients, types)
+    return _Patients(service, request.principal, patients, types, cut).all()
 
 
-async def _system(service: Service, types: Sequence[str]) -> AsyncIterator[Version]:
-    for kind in types or (None,):
-        async for version in service.store.versions(kind):
+async def _system(store: Store, types: Sequence[str], cut: Cut) -> AsyncIterator[Version]:
+    for kind in dict.fromkeys(types) or (None,):
+        async for version in store.versions(kind, cut):
             yield version
 
 
@@ -80,55 +90,105 @@ async def _members(service: Service, request: Request, route: Route) -> list[str
     return list(found)
 
 
-async def _patients(
-    service: Service, principal: Principal, patients: Sequence[str] | None, types: Sequence[str]
-) -> AsyncIterator[Version]:
-    """The Patients and all in their compartments, a few Patients at a time."""
-    members = service.definitions.compartments["Patient"]
-    asked = types or tuple(members)
-    wanted = tuple(kind for kind, codes in members.items() if codes and kind != "Patient" and kind in asked)
-    seen: set[tuple[str, str]] = set()
-    batch: list[str] = []
-    async for version in _named(service, patients):
-        if not types or "Patient" in types:
-            yield version
-        batch.append(version.id)
-        if len(batch) == _PATIENTS_AT_ONCE:
-            async for found in _compartments(service, principal, batch, wanted, seen):
-                yield found
-            batch = []
-    if batch:
-        async for found in _compartments(service, principal, batch, wanted, seen):
-            yield found
+class _Patients:
+    """Patients, all or those named, and what is in their compartments, as they were at a cut."""
 
+    def __init__(
+        self,
+        service: Service,
+        principal: Principal,
+        patients: Sequence[str] | None,
+        types: Sequence[str],
+        cut: Cut,
+    ) -> None:
+        self._service = service
+        self._store = service.store
+        self._principal = principal
+        self._patients = patients
+        self._cut = cut
+        self._with_patients = not types or "Patient" in types
+        members = service.definitions.compartments["Patient"]
+        asked = types or tuple(members)
+        self._types = tuple(kind for kind, codes in members.items() if codes and kind != "Patient" and kind in asked)
+        self._seen: set[tuple[str, str]] = set()
 
-async def _named(service: Service, patients: Sequence[str] | None) -> AsyncIterator[Version]:
-    if patients is None:
-        async for version in service.store.versions("Patient"):
-            yield version
-        return
-    for identity in patients:
-        found = await service.store.read("Patient", identity)
-        if found is not None and not found.deleted:
-            yield found
-
-
-async def _compartments(
-    service: Service, principal: Principal, patients: Sequence[str], types: tuple[str, ...], seen: set[tuple[str, str]]
-) -> AsyncIterator[Version]:
-    if not types:
-        return
-    plan = Plan(types=types, count=_PAGE, seconds=service.settings.seconds)
-    plan = service.policy.narrow(in_compartments(plan, patients), principal)
-    while True:
-        page = await service.store.search(plan)
-        for version in page.matches:
-            if (version.type, version.id) not in seen:
-                seen.add((version.type, version.id))
+    async def all(self) -> AsyncIterator[Version]:
+        """The Patients and all in their compartments, a few Patients at a time."""
+        batch: list[str] = []
+        async for version in self._named():
+            if self._with_patients:
                 yield version
-        if page.next is None:
+            batch.append(version.id)
+            if len(batch) == _PATIENTS_AT_ONCE:
+                async for found in self._compartments(batch):
+                    yield found
+                batch = []
+        if batch:
+            async for found in self._compartments(batch):
+                yield found
+        async for found in self._written_since():
+            yield found
+
+    async def _named(self) -> AsyncIterator[Version]:
+        if self._patients is None:
+            async for version in self._store.versions("Patient", self._cut):
+                yield version
             return
-        plan = replace(plan, cursor=page.next)
+        for identity in self._patients:
+            found = await self._store.as_of("Patient", identity, self._cut)
+            if found is not None and not found.deleted:
+                yield found
+
+    async def _compartments(self, patients: Sequence[str]) -> AsyncIterator[Version]:
+        """What is in the compartments now and was written before the cut."""
+        if not self._types:
+            return
+        plan = Plan(types=self._types, count=_PAGE, seconds=self._service.settings.seconds)
+        plan = self._service.policy.narrow(in_compartments(plan, patients), self._principal)
+        while True:
+            page = await self._store.search(plan)
+            for version in page.matches:
+                if (version.type, version.id) not in self._seen and await self._is_of_then(version):
+                    self._seen.add((version.type, version.id))
+                    yield version
+            if page.next is None:
+                return
+            plan = replace(plan, cursor=page.next)
+
+    async def _is_of_then(self, version: Version) -> bool:
+        if version.last_updated < self._cut.last_updated:
+            return True
+        return await self._store.as_of(version.type, version.id, self._cut) == version
+
+    async def _written_since(self) -> AsyncIterator[Version]:
+        """What was written after the cut, which searches find as it is now or not at all, as it was then."""
+        extractors = Extractors(self._service.definitions)
+        upto = (await self._store.cut()).number
+        after = self._cut.number
+        while after < upto:
+            written = await self._store.log(after)
+            for number, version in written:
+                after = number
+                place = (version.type, version.id)
+                if version.type not in self._types or place in self._seen:
+                    continue
+                self._seen.add(place)
+                then = await self._store.as_of(*place, self._cut)
+                if (
+                    then is not None
+                    and not then.deleted
+                    and await self._is_theirs(extractors.extract(loads(then.body)))
+                ):
+                    yield then
+
+    async def _is_theirs(self, entries: Entries) -> bool:
+        """Whether a resource was in the compartment of one of the Patients."""
+        for kind, identity in entries.compartments:
+            if kind == "Patient" and (self._patients is None or identity in self._patients):
+                patient = await self._store.as_of(kind, identity, self._cut)
+                if patient is not None and not patient.deleted:
+                    return True
+        return False
 
 
 async def _leaving(

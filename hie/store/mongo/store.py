@@ -26,7 +26,7 @@ from hie.store.mongo.texts import TextFollower
 from hie.store.mongo.transaction import MongoTransaction
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.mongo.writer import GroupWriter, Limits
-from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
+from hie.store.port import Cut, Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where
 
 T = TypeVar("T")
@@ -103,13 +103,23 @@ class MongoStore:
         async with self._seen.reading() as session:
             return await TableReading(self._database, session).count(table, where)
 
-    async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+    async def versions(self, resource_type: str | None = None, cut: Cut | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""
         try:
-            async for version in VersionReading(self._database).all(resource_type):
+            async for version in VersionReading(self._database).all(resource_type, cut):
                 yield version
         except PyMongoError as error:
             raise situation(error) from error
+
+    async def cut(self) -> Cut:
+        """See `Store.cut`."""
+        async with self._seen.reading() as session:
+            return await VersionReading(self._database, session).cut()
+
+    async def as_of(self, resource_type: str, resource_id: str, cut: Cut) -> Version | None:
+        """See `Store.as_of`."""
+        async with self._seen.reading() as session:
+            return await VersionReading(self._database, session).as_of(resource_type, resource_id, cut)
 
     async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
         """See `Store.log`."""

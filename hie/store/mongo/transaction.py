@@ -191,7 +191,7 @@ class MongoTransaction:
         current = await self._current(version.type, version.id, guess=guess)
         last = self._batch.last
         if last is None:
-            last = await self._asked(self._versions.newest())
+            last = (await self._asked(self._versions.cut())).last_updated
         check_next(version, 0 if current is None else current["v"], last)
         entries = no_entries() if version.deleted else self._extract(loads(version.body))
         where = placed(current) if version.deleted else place(version.type, version.id, entries)

@@ -10,7 +10,7 @@ from hie.search.values import EARLIEST
 from hie.store.mongo.keys import name
 from hie.store.mongo.placing import named_place
 from hie.store.mongo.schema import RESOURCE, VERSION
-from hie.store.port import HistoryPage, HistoryQuery, Version
+from hie.store.port import Cut, HistoryPage, HistoryQuery, Version
 
 _SHOWN = {"t": 1, "i": 1, "v": 1, "u": 1, "m": 1, "b": 1}
 _CHUNK = 500
@@ -73,25 +73,37 @@ class VersionReading:
         more = str(shown[-1]["_id"]) if shown and len(found) > query.count else None
         return HistoryPage([version_of(one) for one in shown], more, total)
 
-    async def newest(self) -> int:
-        """The time of the last write; 0 when there is none."""
+    async def cut(self) -> Cut:
+        """The newest write."""
         found = await self._versions.find_one({}, {"u": 1}, sort=[("_id", -1)], session=self._session)
-        return 0 if found is None else int(found["u"])
+        return Cut(0, 0) if found is None else Cut(int(found["_id"]), int(found["u"]))
+
+    async def as_of(self, resource_type: str, resource_id: str, cut: Cut) -> Version | None:
+        """The version that was current then."""
+        then = {**_named(resource_type, resource_id), "_id": {"$lte": cut.number}}
+        found = await self._versions.find_one(then, _SHOWN, sort=[("v", -1)], session=self._session)
+        return None if found is None else version_of(found)
 
     async def log(self, after: int, limit: int) -> list[tuple[int, Version]]:
         """Versions in order of writing."""
         cursor = self._versions.find({"_id": {"$gt": after}}, _SHOWN, session=self._session).sort("_id", 1)
         return [(found["_id"], version_of(found)) for found in await cursor.limit(limit).to_list()]
 
-    async def all(self, resource_type: str | None) -> AsyncIterator[Version]:
-        """All current, not deleted resources, by type and id."""
+    async def all(self, resource_type: str | None, cut: Cut | None = None) -> AsyncIterator[Version]:
+        """All not deleted resources, by type and id, as they are or were."""
         low, high = ("", "\U0010ffff") if resource_type is None else (name(resource_type, ""), f"{resource_type}0")
         while True:
-            span = {"_id": {"$gt": low, "$lt": high}, "t": {"$gt": ""}}
+            span = {"_id": {"$gt": low, "$lt": high}, **({"t": {"$gt": ""}} if cut is None else {})}
             chunk = await self._resources.find(span, {"w": 1, "p": 1}).sort("_id", 1).limit(_CHUNK).to_list()
-            bodies = await self.at([one["w"] for one in chunk], {one.get("p") for one in chunk})
+            same = [one for one in chunk if cut is None or one["w"] <= cut.number]
+            bodies = await self.at([one["w"] for one in same], {one.get("p") for one in same})
             for one in chunk:
-                yield bodies[one["w"]]
+                version = bodies.get(one["w"])
+                if version is None and cut is not None:
+                    resource_type, _, resource_id = one["_id"].partition("/")
+                    version = await self.as_of(resource_type, resource_id, cut)
+                if version is not None and not version.deleted:
+                    yield version
             if len(chunk) < _CHUNK:
                 return
             low = chunk[-1]["_id"]

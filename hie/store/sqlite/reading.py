@@ -10,7 +10,7 @@ import apsw
 
 from hie.base.errors import Category, HieError
 from hie.search.plan import Plan
-from hie.store.port import HistoryPage, HistoryQuery, Page, Transaction, Version
+from hie.store.port import Cut, HistoryPage, HistoryQuery, Page, Transaction, Version
 from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import FollowedNames, Names
@@ -91,11 +91,21 @@ class SqliteReading:
         with translated():
             return self._tables.count(table, where)
 
-    async def versions(self, resource_type: str | None = None) -> AsyncIterator[Version]:
+    async def versions(self, resource_type: str | None = None, cut: Cut | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""
-        for chunk in self._versions.all(resource_type):
+        for chunk in self._versions.all(resource_type, cut):
             for version in chunk:
                 yield version
+
+    async def cut(self) -> Cut:
+        """See `Store.cut`."""
+        with translated():
+            return self._versions.cut()
+
+    async def as_of(self, resource_type: str, resource_id: str, cut: Cut) -> Version | None:
+        """See `Store.as_of`."""
+        with translated():
+            return self._versions.as_of(resource_type, resource_id, cut)
 
     async def log(self, after: int = 0, limit: int = 500) -> list[tuple[int, Version]]:
         """See `Store.log`."""

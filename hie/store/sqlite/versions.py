@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from hie.store.port import HistoryPage, HistoryQuery, Version
+from hie.store.port import Cut, HistoryPage, HistoryQuery, Version
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.undo import Undo
 
@@ -18,11 +18,20 @@ _ONE = f"SELECT {_COLUMNS} FROM {_JOIN} WHERE r.type = ? AND r.id = ? AND v.vers
 _ALL = f"""SELECT {_COLUMNS} FROM resource r JOIN version v ON v.seq = r.seq JOIN type t ON t.pk = r.type
 WHERE r.type = ? AND r.id > ? AND r.deleted = 0 ORDER BY r.id LIMIT 500"""
 
+_THEN = "SELECT n.seq FROM version n WHERE n.resource = r.pk AND n.seq <= {cut} ORDER BY n.version DESC LIMIT 1"
+_ALL_THEN = f"""SELECT {_COLUMNS} FROM resource r
+JOIN version v ON v.seq = CASE WHEN r.seq <= ?3 THEN r.seq ELSE ({_THEN.format(cut="?3")}) END
+JOIN type t ON t.pk = r.type
+WHERE r.type = ?1 AND r.id > ?2 AND (r.deleted = 0 OR r.seq > ?3) AND length(v.body) > 0 ORDER BY r.id LIMIT 500"""
+_ONE_THEN = f"""SELECT {_COLUMNS} FROM resource r JOIN version v ON v.seq = ({_THEN.format(cut="?")})
+JOIN type t ON t.pk = r.type WHERE r.type = ? AND r.id = ?"""
+
 _LOG = f"SELECT v.seq, {_COLUMNS} FROM {_JOIN} WHERE v.seq > ? ORDER BY v.seq LIMIT ?"
 
 _LATER = "SELECT 1 FROM version n WHERE n.resource = v.resource AND n.version = v.version + 1 AND n.last_updated <= ?"
 
 _NEWEST = "SELECT seq FROM version ORDER BY seq DESC LIMIT 1"
+_CUT = "SELECT seq, last_updated FROM version ORDER BY seq DESC LIMIT 1"
 _ADD = "INSERT INTO version (seq, resource, type, version, last_updated, method, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _AT = "SELECT pk, version FROM resource WHERE type = ? AND id = ?"
 _FIRST = "INSERT INTO resource (last_updated, seq, deleted, version, pk, type, id) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -86,12 +95,26 @@ class VersionReading:
         row = self._connection.execute("SELECT pk FROM resource WHERE type = ? AND id = ?", (type_pk, resource_id)).get
         return -1 if row is None else int(row)
 
-    def current(self, resource_type: str, after: str) -> list[Version]:
-        """Up to 500 current, not deleted resources of a type with an id above `after`, by id."""
+    def cut(self) -> Cut:
+        """The newest write."""
+        row: Any = self._connection.execute(_CUT).fetchone()
+        return Cut(*row) if row else Cut(0, 0)
+
+    def as_of(self, resource_type: str, resource_id: str, cut: Cut) -> Version | None:
+        """The version that was current then."""
+        type_pk = self._names.type(resource_type)
+        if type_pk is None:
+            return None
+        row: Any = self._connection.execute(_ONE_THEN, (cut.number, type_pk, resource_id)).fetchone()
+        return Version(*row) if row else None
+
+    def current(self, resource_type: str, after: str, cut: Cut | None = None) -> list[Version]:
+        """Up to 500 not deleted resources of a type with an id above `after`, by id, as they are or were."""
         type_pk = self._names.type(resource_type)
         if type_pk is None:
             return []
-        rows: list[Any] = self._connection.execute(_ALL, (type_pk, after)).fetchall()
+        sql, then = (_ALL, ()) if cut is None else (_ALL_THEN, (cut.number,))
+        rows: list[Any] = self._connection.execute(sql, (type_pk, after, *then)).fetchall()
         return [Version(*row) for row in rows]
 
     def log(self, after: int, limit: int) -> list[tuple[int, Version]]:
@@ -99,11 +122,11 @@ class VersionReading:
         rows: list[Any] = self._connection.execute(_LOG, (after, limit)).fetchall()
         return [(row[0], Version(*row[1:])) for row in rows]
 
-    def all(self, resource_type: str | None) -> Iterator[list[Version]]:
-        """All current, not deleted resources in chunks, by type and id."""
+    def all(self, resource_type: str | None, cut: Cut | None = None) -> Iterator[list[Version]]:
+        """All not deleted resources in chunks, by type and id, as they are or were."""
         for name in [resource_type] if resource_type else sorted(self._names.types()):
             after = ""
-            while chunk := self.current(name, after):
+            while chunk := self.current(name, after, cut):
                 yield chunk
                 after = chunk[-1].id
 
