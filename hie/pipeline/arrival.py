@@ -34,7 +34,7 @@ class Arrival:
     """
 
     findings: tuple[Finding, ...]
-    resources: frozenset[str]
+    resources: tuple[str, ...]
     worked: bool
     duplicate: bool
     released: bool
@@ -52,9 +52,11 @@ class Arrival:
         return replace(draft, claims=tuple(one for one in draft.claims if (one.finding, one.path) in doubted))
 
     def about(self, now: Iterable[str], own: Container[str]) -> tuple[str, ...]:
-        """Of the resources that a part is about now, those that it was about then and its `own`: others have since
-        brought more."""
-        return tuple(one for one in now if one in self.resources or one in own)
+        """Of the resources that a part is about now, those that it was about then, in the order of then, and its `own`:
+        others have since brought more, or state them in another order."""
+        found = dict.fromkeys(now)
+        still = dict.fromkeys(one for one in self.resources if one in found)
+        return (*still, *(one for one in found if one in own and one not in still))
 
 
 Arrivals = Mapping[int, Arrival]
@@ -78,7 +80,7 @@ def _arrival(row: Row) -> Arrival:
     ]
     return Arrival(
         findings,
-        frozenset(stored(row["resources"])),
+        tuple(stored(row["resources"])),
         worked=how in STORED,
         duplicate=how is Disposition.DUPLICATE,
         released=how in STORED and bool(overruled),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hie.pipeline.arrival import Arrival
 from hie.pipeline.codec import decode_findings
 from hie.staging.ledger import counters
 from hie.staging.tables import PART
@@ -110,3 +111,9 @@ async def test_an_item_counts_once_however_often_it_is_replayed(world: World) ->
         await world.operator.replay(answer["id"])
     counted = {name.partition("|")[0]: n for name, n in (await counters(world.store)).items()}
     assert counted == {"received": 1, "accepted": 1, "replayed": 2}
+
+
+def test_the_resources_of_a_part_stay_in_the_order_of_then() -> None:
+    """Another version of a report may list its specimen behind its results."""
+    then = Arrival((), ("r", "s", "o", "gone"), worked=True, duplicate=False, released=False, discarded=False)
+    assert then.about(["r", "o", "s", "others", "new"], {"new", "o"}) == ("r", "s", "o", "new")
