@@ -39,6 +39,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("secret_file", str, "", "Key that signs page links; servers on one store share it. Default: in data."),
     Setting("terminology", str, "", "File of large code systems. Default: terminology.sqlite in the data directory."),
     Setting("exports", str, "", "Folder of bulk exports; servers on one store share it. Default: export in data."),
+    Setting(
+        "export_hours", float, 24.0, "How long files of a bulk export are kept for whoever asked for them.", least=0
+    ),
     Setting("cors_origins", str, "", "Web origins whose pages may call the FHIR API, with commas; * is any."),
     Setting("mappings", str, "", "Folder of field maps, code maps and rules to work by instead of the shipped ones."),
     Setting(
@@ -94,6 +97,7 @@ class Config:
     secret_file: str
     terminology: str
     exports: str
+    export_hours: float
     cors_origins: str
     mappings: str
     mllp_port: int

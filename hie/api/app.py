@@ -89,7 +89,8 @@ def fhir_app(
     every write); `validate` what `$validate` answers; `authenticate` the principal of a request from its headers;
     `parameters` the custom search parameters, loaded; `terminology` the terminology service, loaded.
     """
-    exports = Exports(settings.export_folder, log_place) if settings.export_folder else None
+    folder = settings.export_folder
+    exports = Exports(folder, log_place, settings.export_seconds) if folder else None
     service = Service(
         store, store, definitions, settings, policy, clock, new_id, linked, check, validate, exports, parameters,
         terminology,

@@ -3,7 +3,7 @@
 Each job is a folder: `request.json` when it begins, one `<Type>.ndjson` a type, `progress` while it runs, and
 `manifest.json` when it is complete. The folder is all that servers need to share: any of them tells how far the job of
 another is, gives out its files and ends it by removing the folder. A job without manifest whose `progress` is missing
-or old was interrupted.
+or old was interrupted. What no client removes goes when it is old, as it is full of patient data.
 """
 
 import asyncio
@@ -51,10 +51,11 @@ class _Running:
 
 @dataclass
 class Exports:
-    """All jobs below one folder, which the servers on one store may share."""
+    """All jobs below one folder, which the servers on one store may share; their files are kept for `keep_seconds`."""
 
     folder: Path
     failed: Failed
+    keep_seconds: float
     running: dict[str, _Running] = field(default_factory=dict)
 
     def start(self, job: str, asked: Asked, versions: AsyncIterator[Version]) -> None:
@@ -127,6 +128,24 @@ class Exports:
             raise HieError(Category.INTERNAL, "The export was interrupted; start it again") from None
         return counts
 
+    def expires(self, job: str) -> float:
+        """When the files of a complete job are removed, in seconds since 1970; raises NOT_FOUND."""
+        try:
+            return (self._place(job) / "manifest.json").stat().st_mtime + self.keep_seconds
+        except OSError:
+            raise _unknown() from None
+
+    def sweep(self) -> int:
+        """Remove jobs that were last written longer ago than they are kept, whosever they were; returns how many."""
+        old = [
+            place
+            for place in (request.parent for request in self.folder.glob("*/request.json"))
+            if place.name not in self.running and time.time() - _last_written(place) > self.keep_seconds
+        ]
+        for place in old:
+            shutil.rmtree(place, ignore_errors=True)
+        return len(old)
+
     def file(self, job: str, name: str) -> Path:
         """The path of a file of a job; raises NOT_FOUND."""
         path = self._place(job) / name
@@ -156,6 +175,14 @@ def _tell(place: Path, running: _Running) -> None:
     if time.monotonic() - running.told >= _TELL_SECONDS:
         running.told = time.monotonic()
         (place / "progress").write_text(str(running.written))
+
+
+def _last_written(place: Path) -> float:
+    """When anything of a job was written last, in seconds since 1970; the present for one that is being removed."""
+    try:
+        return max(path.stat().st_mtime for path in (place, *place.iterdir()))
+    except OSError:
+        return time.time()
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

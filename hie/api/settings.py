@@ -17,8 +17,8 @@ class FhirSettings:
     `cors_origins`: web origins that may call from a browser; `*` for any; none by default, since a page on any site
     could otherwise read a server on the visitor's own machine. `secret`: signs paging links; links of another secret
     are refused, so several processes must share it. `check_references`: refuse literal references to resources that
-    do not exist here. `export_folder`: where bulk exports are written; None switches `$export` off. `profiles`: type ->
-    URLs of the profiles that are supported.
+    do not exist here. `export_folder`: where bulk exports are written; None switches `$export` off.
+    `export_seconds`: how long their files are kept. `profiles`: type -> URLs of the profiles that are supported.
     """
 
     base_url: str = ""
@@ -33,6 +33,7 @@ class FhirSettings:
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     check_references: bool = False
     export_folder: Path | None = None
+    export_seconds: float = 86_400.0
     profiles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     software: str = "hie"
     version: str = "0.1.0"

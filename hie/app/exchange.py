@@ -60,6 +60,9 @@ from hie.store.port import Store, Transaction
 
 log = logging.getLogger("hie")
 
+EXPORT_SECONDS = 600.0
+"""How often exports are looked for that are older than they are kept."""
+
 WARM_SECONDS = 2.0
 """After the start, until the pages are compiled: a third of a second's work that would hold up the first items."""
 
@@ -133,6 +136,7 @@ class Exchange:
         self._every(self.config.close_poll_seconds, self._watch_feeds)
         self._every(TERMINOLOGY_SECONDS, self._terminology.load)
         self._every(PARAMETER_SECONDS, self._parameters.refresh)
+        self._every(EXPORT_SECONDS, self._sweep_exports)
         for folder in self.drops:
             await asyncio.to_thread(folder.prepare)
             self._dropping.append(asyncio.create_task(folder.run(self._stop)))
@@ -166,6 +170,10 @@ class Exchange:
         rules = [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
         for feed, organisation, rule in await watch(self.store, self.ingest.feeds, rules, self._clock, self._process):
             log.warning("feed silent feed=%s organisation=%s rule=%s", feed, organisation, rule)
+
+    async def _sweep_exports(self) -> None:
+        if self.fhir.service.exports is not None:
+            await asyncio.to_thread(self.fhir.service.exports.sweep)
 
     async def _write_organisations(self, tx: Transaction) -> None:
         """Each registered institution becomes an Organization (common rules §3)."""

@@ -39,6 +39,7 @@ def open_fhir(
     """The FHIR API over a store; `checks` are `check` and `validate` of `fhir_app`, for a process that writes."""
     settings = FhirSettings(
         export_folder=config.export_folder,
+        export_seconds=config.export_hours * 3600,
         profiles={kind: our_profiles(kind) for kind in OURS},
         cors_origins=tuple(config.cors_origins.replace(",", " ").split()),
     )

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,7 @@ async def test_patients_and_group(bulk: httpx.AsyncClient) -> None:
 @pytest.fixture
 def other(app: FhirApp, tmp_path: Path) -> FhirApp:
     """Another server on the same store, with the same folder of exports."""
-    exports = Exports(tmp_path / "export", lambda error: None)
+    exports = Exports(tmp_path / "export", lambda error: None, 3600)
     return FhirApp(replace(app.service, exports=exports), app.authenticate)
 
 
@@ -224,6 +225,23 @@ async def test_cancel_removes_the_files(bulk: httpx.AsyncClient, tmp_path: Path)
     assert (await bulk.delete(status)).status_code == 202
     assert (await bulk.get(status)).status_code == 404
     assert list((tmp_path / "export").iterdir()) == []
+
+
+async def test_what_nobody_removes_goes_when_it_is_old(bulk: httpx.AsyncClient, app: FhirApp, tmp_path: Path) -> None:
+    exports = app.service.exports
+    assert exports is not None
+    old, new = [(await bulk.get("$export", headers=ASYNC)).headers["content-location"] for _ in range(2)]
+    await asyncio.gather(*(running.task for running in exports.running.values()))
+    shown = parsedate_to_datetime((await bulk.get(old)).headers["expires"]).timestamp()
+    assert abs(shown - time.time() - SETTINGS.export_seconds) < 60
+    (tmp_path / "export" / "of-others").mkdir()
+    for path in list((tmp_path / "export").rglob("*")):
+        if new.partition("job=")[2] not in path.parts:
+            os.utime(path, (0, 0))
+    assert exports.sweep() == 1
+    assert (await bulk.get(old)).status_code == 404
+    assert (await bulk.get(new)).status_code == 200
+    assert (tmp_path / "export" / "of-others").is_dir()
 
 
 async def test_another_principal_sees_nothing(bulk: httpx.AsyncClient, app: FhirApp) -> None:

@@ -7,6 +7,7 @@ cut is looked at one by one once they are done.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlencode
 
@@ -203,7 +204,8 @@ async def _leaving(
 
 
 async def cancel_or_status(service: Service, request: Request, route: Route) -> Answer:
-    """202 with X-Progress while it runs, 200 with the manifest when complete; DELETE cancels and removes the files."""
+    """202 with X-Progress while it runs, 200 with the manifest when complete, and until when its files are
+    kept; DELETE cancels and removes the files."""
     exports, job = _exports(service), request.parameter("job") or ""
     asked = exports.request(job, request.principal.id)
     if request.method == "DELETE":
@@ -223,7 +225,8 @@ async def cancel_or_status(service: Service, request: Request, route: Route) -> 
         "output": output,
         "error": [],
     }
-    return Answer(200, orjson.dumps(manifest), content_type="application/json")
+    expires = {"Expires": formatdate(exports.expires(job), usegmt=True)}
+    return Answer(200, orjson.dumps(manifest), content_type="application/json", headers=expires)
 
 
 async def export_file(service: Service, request: Request, route: Route) -> Answer:
