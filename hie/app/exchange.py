@@ -33,6 +33,7 @@ from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
+from hie.base.silence import Silence
 from hie.base.tasks import end, every, log_failure
 from hie.browse.pages import browse_app
 from hie.browse.render import warm
@@ -50,10 +51,11 @@ from hie.pipeline.metrics import metrics_text
 from hie.pipeline.operate import Operator
 from hie.pipeline.persons import linked
 from hie.pipeline.retry import try_again
-from hie.pipeline.silence import watch
+from hie.pipeline.silence import silences, watch
 from hie.pipeline.workers import Workers, prepare_here
 from hie.pipeline.writing import region_tag
 from hie.plugin import Adapter, Organisation
+from hie.quality.rule import Rule
 from hie.search.extract import Extractors
 from hie.store.copy import unfinished
 from hie.store.port import Store, Transaction
@@ -65,6 +67,9 @@ EXPORT_SECONDS = 600.0
 
 WARM_SECONDS = 2.0
 """After the start, until the pages are compiled: a third of a second's work that would hold up the first items."""
+
+SILENCE_SECONDS = 60.0
+"""How often it is found out which sources are silent, for the record pages."""
 
 DROP_SECONDS = 10.0
 """How long an end waits for the file of a drop folder that is under way: else it is a duplicate at the next start."""
@@ -107,6 +112,7 @@ class Exchange:
         self._stop = asyncio.Event()
         self._process = str(uuid4())
         self._ready = False
+        self._silences: tuple[Silence, ...] = ()
         self.mllp = MllpPorts(self.ingest, config)
         self.drops = self._drop_folders()
         self.web = self._web()
@@ -134,6 +140,7 @@ class Exchange:
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
         self._every(self.config.close_poll_seconds, self._watch_feeds)
+        self._every(SILENCE_SECONDS, self._find_silences)
         self._every(TERMINOLOGY_SECONDS, self._terminology.load)
         self._every(PARAMETER_SECONDS, self._parameters.refresh)
         self._every(EXPORT_SECONDS, self._sweep_exports)
@@ -167,13 +174,20 @@ class Exchange:
         return await close_days(self.store, self.ingest.feeds, self._clock, self._process)
 
     async def _watch_feeds(self) -> None:
-        rules = [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
-        for feed, organisation, rule in await watch(self.store, self.ingest.feeds, rules, self._clock, self._process):
+        feeds, rules = self.ingest.feeds, self._feed_rules()
+        for feed, organisation, rule in await watch(self.store, feeds, rules, self._clock, self._process):
             log.warning("feed silent feed=%s organisation=%s rule=%s", feed, organisation, rule)
 
     async def _sweep_exports(self) -> None:
         if self.fhir.service.exports is not None:
             await asyncio.to_thread(self.fhir.service.exports.sweep)
+
+    async def _find_silences(self) -> None:
+        feeds, rules = self.ingest.feeds.values(), self._feed_rules()
+        self._silences = await silences(self.store, feeds, rules, self._clock.now())
+
+    def _feed_rules(self) -> list[Rule]:
+        return [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
 
     async def _write_organisations(self, tx: Transaction) -> None:
         """Each registered institution becomes an Organization (common rules §3)."""
@@ -230,7 +244,12 @@ class Exchange:
             validate=self._validator.all_issues,
         )
         browser = browse_app(
-            self.store, self._definitions, people, self._clock, names=titles(self.ingest.feeds.values())
+            self.store,
+            self._definitions,
+            people,
+            self._clock,
+            names=titles(self.ingest.feeds.values()),
+            silences=lambda: self._silences,
         )
         app.router.routes.append(Mount("/browse", browser))
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)

@@ -1,6 +1,6 @@
 """The pages of the record browser, as an ASGI application to be mounted at `/browse`."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from hie.base.clock import CHINA, Clock
 from hie.base.errors import Category, HieError
+from hie.base.silence import Silence
 from hie.browse.attachment import ENDINGS, bare, content, files
 from hie.browse.chart import Chart, Charts
 from hie.browse.dates import lived_until, months_old, years_old
@@ -23,7 +24,7 @@ from hie.browse.guard import View
 from hie.browse.person import Person
 from hie.browse.plain import PLAIN_TYPES, plain
 from hie.browse.provenance import provenance
-from hie.browse.record import digest, series_of
+from hie.browse.record import digest, quiet, series_of
 from hie.browse.render import HEADERS, Renderer, link_maker
 from hie.browse.report import report
 from hie.browse.search import find_people, people
@@ -40,6 +41,15 @@ Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
 """The principal of a request from its headers; raises UNAUTHENTICATED."""
 
 
+Silences = Callable[[], Iterable[Silence]]
+"""What is silent, as it was found out last; asked for every record page, so it reads nothing."""
+
+
+def nothing_silent() -> Iterable[Silence]:
+    """The `Silences` of a store whose feeds nobody watches."""
+    return ()
+
+
 async def local_operator(headers: Mapping[str, str]) -> Principal:
     """The `Authenticate` of a server on loopback without authentication."""
     return LOCAL_OPERATOR
@@ -54,14 +64,15 @@ def browse_app(
     policy: Policy | None = None,
     authenticate: Authenticate = local_operator,
     names: Mapping[str, str] | None = None,
+    silences: Silences = nothing_silent,
 ) -> ASGIApp:
     """The record browser over a store.
 
     `linked` gives the Patient ids of one person from the id of the golden Patient; without a `policy` everybody who is
     authenticated sees everything; `names` says how regions and feeds are called that the message catalogue does not
-    know (`region.hangzhou`).
+    know (`region.hangzhou`); `silences` which sources send nothing at present.
     """
-    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, names)
+    pages = Pages(Sources(store, definitions, policy or AllowAll(), authenticate, linked), clock, names, silences)
     routes = [
         Route("/", pages.home, methods=["GET"]),
         Route("/", pages.search, methods=["POST"]),
@@ -104,7 +115,14 @@ class Sources:
 class Pages:
     """One method per page."""
 
-    def __init__(self, sources: Sources, clock: Clock, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        clock: Clock,
+        names: Mapping[str, str] | None = None,
+        silences: Silences = nothing_silent,
+    ) -> None:
+        self._silences = silences
         self._sources = sources
         self._clock = clock
         self._render = Renderer(names=names)
@@ -149,9 +167,8 @@ class Pages:
         }
         if request.query_params.get("part") == "rows":
             return self._page(request, "_rows.html", **values)
-        return self._page(
-            request, "record.html", digest=digest(chart, events, now), age=self._age(chart.person), **values
-        )
+        values |= {"digest": digest(chart, events, now), "quiet": quiet(chart, self._silences())}
+        return self._page(request, "record.html", age=self._age(chart.person), **values)
 
     async def detail(self, request: Request) -> Response:
         """One event: a report, a visit, a prescription, a document; as a page, or as a part for the drawer."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hie.base.silence import Silence
 from hie.browse.chart import Chart, refuted, suspected, withdrawn
 from hie.browse.dates import days_before, local
 from hie.browse.elements import Resource, codes_of, concept_text, first, items, text_of
@@ -92,6 +93,17 @@ class RegionState:
     known: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A source from which nothing came since `since` (China time), against its usual rhythm: what may be missing here.
+
+    `place` has no organisation when it is the whole region.
+    """
+
+    place: Place
+    since: str
+
+
 @dataclass(frozen=True)
 class Digest:
     """The summary of one chart. `failed` are types that could not be read."""
@@ -124,6 +136,18 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
         procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
         regions=_regions(chart, events),
         failed=chart.failed,
+    )
+
+
+def quiet(chart: Chart, silences: Iterable[Silence]) -> tuple[Quiet, ...]:
+    """The silences that matter to a person: in regions that know them, of institutions that a record of theirs comes
+    from; those of all regions for a person whom none knows."""
+    known = chart.person.regions
+    names = chart.directory.names
+    return tuple(
+        Quiet(Place(s.region, s.organisation, names.get(s.organisation, "")), local(s.since.isoformat()))
+        for s in silences
+        if (s.region in known or not known) and (not s.organisation or s.organisation in names)
     )
 
 

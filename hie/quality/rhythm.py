@@ -15,42 +15,37 @@ _HOUR, _WEEK = timedelta(hours=1), timedelta(weeks=1)
 
 
 def not_silent(*, hours: int, weeks: int, share: float) -> FeedTest:
-    """Of the last `hours` busy hours at least one brought an item, or the hour under way has.
+    """Since the last item, fewer than `hours` busy hours have gone by.
 
-    An hour of the week is busy when it brought one in at least `share` of the last `weeks` weeks, of which there must
-    be records of two at the least; a feed without a rhythm is never silent.
+    An hour of the week is busy when it brought one in at least `share` of the `weeks` weeks before it, of which there
+    must be records of two at the least; a feed without a rhythm is never silent. A silence does not end by lasting: the
+    rhythm is that of the weeks before it.
     """
     if hours < 1 or weeks < 2 or not 0 < share <= 1:
         raise ValueError("hours must be 1 or more, weeks 2 or more, share above 0 and at most 1")
 
     def test(arrivals: Arrivals, now: datetime) -> bool:
         counts = {_hour(at): count for at, count in arrivals.items() if count}
-        if not counts or _hour(now) in counts:
+        if not counts:
             return True
-        known = min(weeks, (_hour(now) - min(counts)) // _WEEK)
-        if known < 2:
-            return True
-        quiet = 0
-        for hour in _back(now, weeks):
-            if hour in counts:
-                return True
-            quiet += _busy(counts, hour, known, share)
-            if quiet == hours:
-                return False
-        return True
+        first, last = min(counts), max(counts)
+        missed = (_busy(counts, hour, min(weeks, (hour - first) // _WEEK), share) for hour in _after(last, now, weeks))
+        return sum(missed) < hours
 
     return test
 
 
 def _busy(counts: Arrivals, hour: datetime, weeks: int, share: float) -> bool:
-    return sum(hour - _WEEK * n in counts for n in range(1, weeks + 1)) >= share * weeks
+    return weeks >= 2 and sum(hour - _WEEK * n in counts for n in range(1, weeks + 1)) >= share * weeks
 
 
-def _back(now: datetime, weeks: int) -> Iterator[datetime]:
-    """The full hours before the one that is under way, the latest first."""
-    hour = _hour(now)
-    for n in range(1, weeks * 7 * 24):
-        yield hour - _HOUR * n
+def _after(last: datetime, now: datetime, weeks: int) -> Iterator[datetime]:
+    """The full hours after the last arrival up to `now`, of the first `weeks` weeks: later ones know no rhythm."""
+    until = min(_hour(now), last + weeks * _WEEK)
+    hour = last + _HOUR
+    while hour < until:
+        yield hour
+        hour += _HOUR
 
 
 def _hour(at: datetime) -> datetime:

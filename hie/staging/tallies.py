@@ -173,10 +173,12 @@ async def arrivals(reader: Reader, feed: str, since: datetime, until: datetime) 
     asked = [start + timedelta(hours=n) for n in range(hours)]
     index = {(day_of(at), at.hour): n for n, at in enumerate(asked)}
     found: dict[str, list[int]] = {}
-    for one in await tallies(reader, list(dict.fromkeys(day for day, _ in index)), feed=feed):
-        for hour, n in enumerate(one.hours):
-            if n and (one.day, hour) in index:
-                found.setdefault(one.organisation, [0] * hours)[index[one.day, hour]] += n
+    days = tuple(dict.fromkeys(day for day, _ in index))
+    for row in await reader.select(TALLY, {"day": OneOf(days), "feed": feed}):
+        day, organisation = str(row["day"]), str(row["organisation"])
+        for hour, n in enumerate(_hours(_content(row)["n"])):
+            if n and (day, hour) in index:
+                found.setdefault(organisation, [0] * hours)[index[day, hour]] += n
     return found
 
 
@@ -203,7 +205,7 @@ def tally(row: Row) -> Tally:
         str(row["organisation"]),
         str(row["state"]),
         counts.get("items", 0),
-        tuple(counts.get(f"hour|{hour:02}", 0) for hour in range(24)),
+        _hours(counts),
         counts.get("checked", 0),
         counts.get("resources", 0),
         failed,
@@ -213,6 +215,10 @@ def tally(row: Row) -> Tally:
         types["unmapped"],
         unknown,
     )
+
+
+def _hours(counts: Counts) -> tuple[int, ...]:
+    return tuple(counts.get(f"hour|{hour:02}", 0) for hour in range(24))
 
 
 def _sample(name: str, sample: str) -> tuple[Cause, tuple[str, int]]:

@@ -1,5 +1,6 @@
 """A store with the seeded people and the browser over it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.routing import Mount
 
 from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
+from hie.base.silence import Silence
 from hie.browse.chart import Charts
 from hie.browse.guard import View
 from hie.browse.pages import browse_app
@@ -91,6 +93,7 @@ def source(store: Frail) -> Source:
     return source_of(store)
 
 
-def mounted(store: Frail) -> Starlette:
-    """The browser as it is mounted by the server."""
-    return Starlette(routes=[Mount("/browse", browse_app(store, official(), Links(store), FixedClock(NOW)))])
+def mounted(store: Frail, silences: Sequence[Silence] = ()) -> Starlette:
+    """The browser as it is mounted by the server, while these sources are silent."""
+    app = browse_app(store, official(), Links(store), FixedClock(NOW), silences=lambda: silences)
+    return Starlette(routes=[Mount("/browse", app)])

@@ -2,15 +2,22 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from jinja2 import Environment
 from starlette.requests import Request
 
+from hie.base.silence import Silence
+from hie.browse.chart import Chart
+from hie.browse.person import person
+from hie.browse.place import directory
+from hie.browse.record import quiet
 from hie.browse.render import Renderer, warm
 from tests.browse import seed
 from tests.browse.conftest import Frail, filled, mounted
+from tests.browse.seed import NOW
 
 GU = seed.uid("golden", "gu")
 RECORD = f"/browse/record/{GU}"
@@ -170,6 +177,29 @@ async def test_a_failing_source_is_named_and_the_rest_is_shown(client: httpx.Asy
     assert 'data-state="unreachable"' in page.text
     assert "以下内容暂时无法读取: 过敏、诊断" in page.text
     assert "血常规" in page.text
+
+
+async def test_sources_that_have_fallen_silent_are_named_to_those_whose_record_may_lack_something(store: Frail) -> None:
+    at = datetime(2026, 4, 7, 2, 40, tzinfo=UTC)
+    silences = [Silence("jiashan", "", at), Silence("qingpu", seed.QPZS, at), Silence("qingpu", "ELSEWHERE", at)]
+    said = {}
+    transport = httpx.ASGITransport(mounted(store, silences))
+    async with httpx.AsyncClient(transport=transport, base_url="http://hie") as client:
+        for name, who in (("gu", GU), ("one", seed.no_allergy()[0]["id"])):
+            page = (await client.get(f"/browse/record/{who}")).text
+            said[name] = re.findall('data-testid="quiet">([^<]*)', page)
+        english = (await client.get(f"{RECORD}?lang=en")).text
+    assert said == {
+        "gu": ["嘉善自 2026-04-07 10:40 起没有收到数据；青浦区中山医院自 2026-04-07 10:40 起没有收到数据"],
+        "one": [],
+    }
+    assert "Nothing received from Jiashan since 2026-04-07 10:40; Nothing received from 青浦区中山医院" in english
+
+
+def test_silences_of_all_regions_concern_a_person_whom_none_knows() -> None:
+    chart = Chart(person([{"resourceType": "Patient", "id": "x"}]), directory([], []), {}, frozenset())
+    silences = [Silence(region, "", NOW) for region in ("jiashan", "wujiang")]
+    assert [one.place.region for one in quiet(chart, silences)] == ["jiashan", "wujiang"]
 
 
 async def test_english_has_no_chinese_around_the_data(client: httpx.AsyncClient) -> None:

@@ -1,10 +1,13 @@
 """Institutions that stop sending against their own rhythm are noted, once a day."""
 
+from datetime import timedelta
+
 import pytest
 
 from hie.base.clock import CHINA
 from hie.base.data import data_path
-from hie.pipeline.silence import watch
+from hie.base.silence import Silence
+from hie.pipeline.silence import silences, watch
 from hie.quality.rules import load_rules
 from hie.staging.tallies import day_of, tallies
 from tests.pipeline.world import World, patient
@@ -65,3 +68,31 @@ async def test_two_weeks_are_needed_to_know_a_rhythm(world: World) -> None:
     await world.send({**patient("1"), "from": "ORG-A"})
     world.clock.advance(WEEK + 4 * HOUR)
     assert await silent(world) == []
+
+
+async def now_silent(world: World) -> tuple[Silence, ...]:
+    return await silences(world.store, world.ingest.feeds.values(), RULES, world.clock.now())
+
+
+async def test_a_region_is_silent_since_its_last_item_however_long_that_is_ago(busy: World) -> None:
+    busy.clock.advance(60)
+    await busy.send({**patient("x"), "from": "ORG-A"})
+    last = busy.clock.now()
+    busy.clock.advance(3 * HOUR)
+    assert await now_silent(busy) == ()
+    for _ in range(2):
+        busy.clock.advance(30 * WEEK)
+        assert await now_silent(busy) == (Silence("test", "", last),)
+    await busy.send({**patient("y"), "from": "ORG-A"})
+    assert await now_silent(busy) == ()
+
+
+async def test_an_institution_is_silent_while_its_region_sends(busy: World) -> None:
+    end = (busy.clock.now() - timedelta(seconds=WEEK - 4 * HOUR)).replace(minute=0, second=0, microsecond=0)
+    busy.clock.advance(4 * HOUR)
+    await busy.send({**patient("x"), "from": "ORG-B"})
+    assert await now_silent(busy) == (Silence("test", "ORG-A", end),)
+
+
+async def test_a_feed_that_never_sent_has_no_silence(world: World) -> None:
+    assert await now_silent(world) == ()
