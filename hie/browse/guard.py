@@ -3,10 +3,11 @@
 The browser reads through nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from hie.fhir.definitions import Definitions
+from hie.search.clause import InCompartment
 from hie.search.query import Plan, parse_query
 from hie.security.policy import Interaction, Policy
 from hie.security.principal import Principal
@@ -36,8 +37,16 @@ class View:
 
     async def find(self, resource_type: str, params: Sequence[tuple[str, str]], limit: int = 0) -> list[Version]:
         """All matches of one search, whatever the number of pages; reading stops once there are `limit` (0: never)."""
-        plan: Plan = replace(parse_query(resource_type, params, self._definitions), count=_PAGE)
-        plan = self._policy.narrow(plan, self._principal)
+        return await self._all(parse_query(resource_type, params, self._definitions), limit)
+
+    async def compartment(self, patients: Sequence[str], without: Collection[str]) -> list[Version]:
+        """All that is in the compartment of one of these Patients, but for the types `without`."""
+        members = self._definitions.compartments["Patient"]
+        types = tuple(name for name, codes in members.items() if codes and name not in without)
+        return await self._all(Plan(types, InCompartment(tuple(patients))))
+
+    async def _all(self, plan: Plan, limit: int = 0) -> list[Version]:
+        plan = self._policy.narrow(replace(plan, count=_PAGE), self._principal)
         found: list[Version] = []
         while True:
             page = await self._store.search(plan)

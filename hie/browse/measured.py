@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from hie.browse.chart import Chart, withdrawn
-from hie.browse.elements import Resource, effective, first, target, targets, text_of
+from hie.browse.elements import Resource, concept_text, effective, first, target, targets, text_of
 from hie.browse.result import ENDED, Result, results
 
 
@@ -32,7 +32,8 @@ def valid_results(chart: Chart) -> list[tuple[Result, str]]:
     ]
     for observation in single_observations(chart):
         opens = f"Observation/{text_of(observation, 'id')}"
-        found += [(r, opens) for r in results(observation, chart.directory.place(observation))]
+        place = chart.directory.place(observation)
+        found += [(r, opens) for r in results(observation, place, _specimen(chart, observation))]
     return [(r, opens) for r, opens in found if not r.ended]
 
 
@@ -64,8 +65,18 @@ def _listed_results(chart: Chart) -> dict[str, list[Result]]:
     for report in chart.all("DiagnosticReport"):
         place = chart.directory.place(report)
         listed = (chart.get("Observation", ident) for ident in _observations_of(chart, report))
-        found[text_of(report, "id")] = [r for o in listed if o is not None for r in results(o, place)]
+        whole = _specimen(chart, report)
+        found[text_of(report, "id")] = [
+            r for o in listed if o is not None for r in results(o, place, _specimen(chart, o) or whole)
+        ]
     return found
+
+
+def _specimen(chart: Chart, holder: Resource) -> str:
+    """The kind of material that a report or result is about, where all its specimens are of one kind."""
+    found = (chart.get("Specimen", ident) or {} for ident in targets(holder, "specimen", "Specimen"))
+    kinds = {concept_text(first(specimen, "type")) for specimen in found}
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def _removed(chart: Chart) -> Mapping[str, list[Resource]]:

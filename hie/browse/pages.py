@@ -21,8 +21,9 @@ from hie.browse.event import Event
 from hie.browse.filters import cut, read_filter
 from hie.browse.form import read_form
 from hie.browse.guard import View
+from hie.browse.other import elements
 from hie.browse.person import Person
-from hie.browse.plain import PLAIN_TYPES, plain
+from hie.browse.plain import PLAIN_TYPES, Plain, plain
 from hie.browse.provenance import provenance
 from hie.browse.record import digest, quiet, series_of
 from hie.browse.render import HEADERS, Renderer, link_maker
@@ -251,7 +252,7 @@ class Pages:
             return {"shape": "document", "document": await _words(source, resource)}
         if event.type in PLAIN_TYPES:
             return {"shape": "plain", "plain": plain(chart, resource, event)}
-        raise HieError(Category.NOT_FOUND, "no such entry in this record")
+        return {"shape": "plain", "plain": Plain(event, tuple(elements(resource)))}
 
     def _to_golden(self, request: Request, person: Person) -> Response:
         params = {k: v for k, v in request.query_params.items() if k != "lang"}

@@ -11,6 +11,7 @@ from hie.browse.elements import Resource, codes_of, concept_text, first, items, 
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
 from hie.browse.medicine import Drug, drugs_of
+from hie.browse.other import counts
 from hie.browse.place import REGIONS, Place
 from hie.browse.result import Result
 from hie.browse.trend import Series, all_series, key_series
@@ -106,7 +107,7 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Digest:
-    """The summary of one chart. `failed` are types that could not be read."""
+    """The summary of one chart. `others` counts what has no page of its own by type; `failed` could not be read."""
 
     allergies: Allergies
     criticals: tuple[Critical, ...]
@@ -117,6 +118,7 @@ class Digest:
     stays: tuple[Event, ...]
     procedures: tuple[Event, ...]
     regions: tuple[RegionState, ...]
+    others: tuple[tuple[str, int], ...]
     failed: frozenset[str]
 
 
@@ -135,6 +137,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
         stays=tuple(e for e in events if e.kind == "stay"),
         procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
         regions=_regions(chart, events),
+        others=tuple(counts(chart)),
         failed=chart.failed,
     )
 
@@ -233,7 +236,7 @@ def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: 
     for result, opens in pairs:
         if not result.flag.critical or local(result.at) < since:
             continue
-        line = series.get(result.loinc or result.name)
+        line = series.get(result.analyte)
         later = (point.result for point in reversed(line.points if line else ()) if _repeats(point.result, result))
         found.append(Critical(result, opens, next(later, None)))
     return tuple(sorted(found, key=lambda c: local(c.result.at), reverse=True))

@@ -1,6 +1,7 @@
 """Turning values into pages: templates, links, headers. Nothing in a template runs or styles inline."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -70,7 +71,7 @@ def _templates(packages: tuple[str, ...]) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"shown": shown, "day": day, "lines": _lines}
+    made.filters |= {"shown": shown, "day": day, "lines": _lines, "spoken": _spoken}
     made.globals |= {"spark": spark, "REGIONS": REGIONS, "initials": initials, "dose": dose_text}
     return made
 
@@ -149,6 +150,11 @@ def _other_language(request: Request, language: str) -> str:
 def initials(title: str) -> str:
     """Pinyin initials for the search box: 血常规 -> `xcg`."""
     return "".join(part[:1] for part in lazy_pinyin(title[:40], style=Style.FIRST_LETTER)).lower()
+
+
+def _spoken(key: str) -> str:
+    """The name of an element without a word of ours: `element.lotNumber` -> `lot number`."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", key.rsplit(".", 1)[-1]).lower()
 
 
 def _lines(text: str) -> Markup:

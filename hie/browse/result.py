@@ -60,6 +60,7 @@ class Result:
     `derived` says that the flag is ours, from the laboratory's own range, because the source gave none; `said` is what
     the source said where no mark stands for it. `absent` is why there is no value, as a code or in words.
     `word` is the key of the word that stands for the value of a yes-or-no result.
+    `code` is system and code of the first coding that says more than the name does; `specimen` the kind of material.
     `number` is for drawing only and None when the value is no plain number. `part` names the component that this is; it
     is empty for the Observation as a whole.
     """
@@ -87,6 +88,16 @@ class Result:
     absent: str = ""
     part: str = ""
     word: str = ""
+    code: str = ""
+    specimen: str = ""
+
+    @property
+    def analyte(self) -> str:
+        """What results of one trend have in common: the LOINC code, else system and code of the laboratory, else name,
+        unit and specimen together. Empty for a result without a name."""
+        if self.loinc or self.code or not self.name:
+            return self.loinc or self.code
+        return "\n".join((self.name, self.unit_code, self.specimen))
 
     @property
     def amended(self) -> bool:
@@ -153,20 +164,20 @@ def bounds(holder: Resource) -> tuple[Decimal | None, Decimal | None]:
     return low, high
 
 
-def results(observation: Resource, place: Place) -> list[Result]:
+def results(observation: Resource, place: Place, specimen: str = "") -> list[Result]:
     """An Observation as it is read: one line for its own value, one for each component (systolic and diastolic).
 
     A panel that only holds others together has none.
     """
-    parts = [_part(observation, component, place) for component in items(observation, "component")]
-    own = result(observation, place)
+    parts = [_part(observation, component, place, specimen) for component in items(observation, "component")]
+    own = result(observation, place, specimen)
     empty = not (own.value or own.absent or own.flag.abnormal)
     return parts if empty and (parts or "hasMember" in observation) else [own, *parts]
 
 
-def _part(observation: Resource, component: Resource, place: Place) -> Result:
+def _part(observation: Resource, component: Resource, place: Place, specimen: str) -> Result:
     name = concept_text(first(component, "code"))
-    one = result({**component, **{k: observation[k] for k in _OF_THE_WHOLE if k in observation}}, place)
+    one = result({**component, **{k: observation[k] for k in _OF_THE_WHOLE if k in observation}}, place, specimen)
     whole = concept_text(first(observation, "code"))
     return replace(one, name=f"{whole} · {name}" if whole and name else whole or name, part=name)
 
@@ -174,8 +185,15 @@ def _part(observation: Resource, component: Resource, place: Place) -> Result:
 _OF_THE_WHOLE = ("id", "status", "effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued")
 
 
-def result(observation: Resource, place: Place) -> Result:
-    """One Observation as a `Result`, without its components."""
+def _local_code(concept: Resource) -> str:
+    """System and code of the first coding that has both; a code that only repeats the name says nothing of its own."""
+    named = ((text_of(c, "system"), text_of(c, "code")) for c in codings(concept))
+    name = concept_text(concept)
+    return next((f"{system}|{code}" for system, code in named if system and code and code != name), "")
+
+
+def result(observation: Resource, place: Place, specimen: str = "") -> Result:
+    """One Observation as a `Result`, without its components; `specimen` is what it was measured in, if known."""
     quantity = first(observation, "valueQuantity")
     low, high = bounds(observation)
     flag, derived = flag_of(observation, low, high)
@@ -194,6 +212,8 @@ def result(observation: Resource, place: Place) -> Result:
         status=text_of(observation, "status"),
         at=effective(observation) or text_of(observation, "issued"),
         loinc=code_in(first(observation, "code"), LOINC),
+        code=_local_code(first(observation, "code")),
+        specimen=specimen,
         number=None if "comparator" in quantity else decimal(quantity.get("value")),
         unit_code=text_of(quantity, "code") or text_of(quantity, "unit"),
         low=low,

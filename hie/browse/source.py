@@ -1,7 +1,7 @@
 """Reading a chart: every resource of one person, by type, each type with its own success or failure."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from hie.base.errors import Category, HieError
@@ -25,8 +25,15 @@ TYPES = (
     "Procedure",
     "DocumentReference",
     "Composition",
+    "Specimen",
 )
 """What a chart is made of, all found by `patient`."""
+
+OTHERS = "others"
+"""Stands among the types that failed for all that is shown as it is (`hie.browse.other`)."""
+
+UNSHOWN = frozenset({"AuditEvent", "Group", "Patient", "Provenance"})
+"""What is in the record of a person and tells nothing of their health."""
 
 _DEADLINE = 2.0
 _PASSING = {Category.TIMEOUT, Category.BUSY, Category.UNAVAILABLE, Category.INTERNAL}
@@ -45,6 +52,10 @@ class Reading(Protocol):
 
     async def find(self, resource_type: str, params: Sequence[tuple[str, str]], limit: int = 0) -> list[Version]:
         """All matches of a search, or about the first `limit`."""
+        ...
+
+    async def compartment(self, patients: Sequence[str], without: Collection[str]) -> list[Version]:
+        """All that is in the compartment of one of these Patients, but for the types `without`."""
         ...
 
 
@@ -93,8 +104,10 @@ class Source:
         versions = await self._patients(patient_id)
         ident = versions[0].id
         everyone = ",".join(f"Patient/{v.id}" for v in versions)
-        answers = await asyncio.gather(*(self._in_time(t, [("patient", everyone)]) for t in TYPES))
-        failed = frozenset(t for t, found in zip(TYPES, answers, strict=True) if found is None)
+        others = self._view.compartment([v.id for v in versions], {*TYPES, *UNSHOWN})
+        searches = (self.find(t, [("patient", everyone)]) for t in TYPES)
+        answers = await asyncio.gather(*(self._in_time(one) for one in (*searches, others)))
+        failed = frozenset(t for t, found in zip((*TYPES, OTHERS), answers, strict=True) if found is None)
         found = [version for answer in answers if answer for version in answer]
         resources, named = self._charts.resources(ident, [*versions, *found])
         organisations = await self._organisations(named)
@@ -122,10 +135,10 @@ class Source:
         version = await self._view.read(resource_type, ident)
         return version.body if version else b""
 
-    async def _in_time(self, resource_type: str, params: Sequence[tuple[str, str]]) -> list[Version] | None:
+    async def _in_time(self, search: Awaitable[list[Version]]) -> list[Version] | None:
         try:
             async with asyncio.timeout(self._deadline):
-                return await self.find(resource_type, params)
+                return await search
         except TimeoutError:
             return None
         except HieError as error:
@@ -135,13 +148,13 @@ class Source:
 
     async def _medicines(self, named: Named) -> list[Version]:
         wanted = [("_id", ",".join(named.medicines))]
-        return (await self._in_time("Medication", wanted) or []) if named.medicines else []
+        return (await self._in_time(self.find("Medication", wanted)) or []) if named.medicines else []
 
     async def _organisations(self, named: Named) -> list[Version]:
         found: dict[str, Version] = {}
         if named.codes:
             wanted = ",".join(f"{ORGANISATION_SYSTEM}|{code}" for code in named.codes)
-            found = {v.id: v for v in await self._in_time("Organization", [("identifier", wanted)]) or []}
+            found = {v.id: v for v in await self._in_time(self.find("Organization", [("identifier", wanted)])) or []}
         for ident in named.ids:
             version = None if ident in found else await self._view.read("Organization", ident)
             if version is not None and not version.deleted:

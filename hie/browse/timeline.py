@@ -11,6 +11,7 @@ from hie.browse.elements import Resource, concept_text, effective, extension, fi
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of, single_observations
 from hie.browse.medicine import medicine, prescriptions
+from hie.browse.other import others
 from hie.browse.place import feed_of
 from hie.browse.result import AMENDED, ENDED, UNFINISHED, WITHDRAWN, Result, result, results
 
@@ -35,6 +36,7 @@ def timeline(chart: Chart) -> tuple[Event, ...]:
     events += [_procedure(chart, p) for p in chart.all("Procedure")]
     events += _diagnoses(chart)
     events += [_single_result(chart, o) for o in single_observations(chart)]
+    events += others(chart)
     return tuple(sorted(events, key=lambda e: e.key, reverse=True))
 
 

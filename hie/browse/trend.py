@@ -116,12 +116,19 @@ def leaf(series: Series, number: int) -> Leaf:
 
 
 def all_series(results: Iterable[Result]) -> dict[str, Series]:
-    """Series of all results that are not withdrawn, by LOINC code, else by the name as sent."""
+    """Series of all results that are not withdrawn, by analyte; of those with one name each names its specimen."""
     groups: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         if not result.ended and not result.long and result.value:
-            groups[result.loinc or result.name].append(result)
-    return {key: _series(key, group) for key, group in groups.items() if key}
+            groups[result.analyte].append(result)
+    series = {key: _series(key, group) for key, group in groups.items() if key}
+    named = Counter(one.name for one in series.values())
+    return {key: one if named[one.name] == 1 else _with_specimen(one) for key, one in series.items()}
+
+
+def _with_specimen(series: Series) -> Series:
+    specimen = series.last.specimen
+    return replace(series, name=f"{series.name} ({specimen})") if specimen else series
 
 
 def key_series(series: Mapping[str, Series]) -> list[Series]:

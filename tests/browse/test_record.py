@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from hie.browse.medicine import dose_text
-from hie.browse.record import Digest, allergies, digest
+from hie.browse.record import Digest, allergies, digest, series_of
 from hie.browse.source import Source
 from hie.browse.timeline import timeline
 from hie.browse.trend import FACTORS, all_series, draw
@@ -288,3 +288,40 @@ async def test_a_critical_result_counts_with_or_without_a_report_but_not_when_ca
     }
     assert sorted(p.result.value for p in found.indicators[0].points) == ["6.1", "6.2"]
     assert sorted([r.value for r in e.results] for e in events if e.title == "电解质") == [[], ["6.2"]]
+
+
+LOCAL = "https://hie.example.org/fhir/CodeSystem/"
+
+
+def _uncoded(number: str, at: str, unit: str, specimen: str, codes: list[tuple[str, str]]) -> list[seed.Resource]:
+    """A result named 葡萄糖 in a report over one specimen, and all that it needs."""
+    who = seed.patient(seed.WJYY, "P", "某人")
+    sample = seed.made(seed.WJYY, "Specimen", number, type={"text": specimen}, subject=seed.ref(who))
+    coding = [{"system": f"{LOCAL}{system}", "code": code} for system, code in codes]
+    one = seed.observation(who, seed.WJYY, number, "X", "葡萄糖", at, valueQuantity=seed.quantity("5.1", unit, unit))
+    one["code"] = {"text": "葡萄糖", "coding": coding} if coding else {"text": "葡萄糖"}
+    return [who, sample, one, seed.lab(who, seed.WJYY, number, "生化", at, [one], specimen=[seed.ref(sample)])]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "series"),
+    [
+        (("mmol/L", "血清", []), ("mmol/L", "血清", []), 1),
+        (("mmol/L", "血清", []), ("mmol/L", "尿液", []), 2),
+        (("mmol/L", "血清", []), ("mmol/24h", "血清", []), 2),
+        (("mmol/L", "血清", [("a", "1")]), ("mmol/L", "血清", [("b", "1")]), 2),
+        (("mmol/L", "血清", [("a", "1")]), ("mg/dL", "血清", [("a", "1")]), 1),
+        (("mmol/L", "血清", [("a", "葡萄糖")]), ("mmol/L", "尿液", [("a", "葡萄糖")]), 2),
+    ],
+    ids=["name, unit and specimen", "another specimen", "another unit", "codes of two laboratories", "one code",
+         "a code that is the name"],
+)  # fmt: skip
+async def test_results_without_loinc_share_a_trend_only_when_they_are_of_one_analyte(
+    first: tuple[str, str, list[tuple[str, str]]], second: tuple[str, str, list[tuple[str, str]]], series: int
+) -> None:
+    rows = [*_uncoded("R1", "2026-04-01", *first), *_uncoded("R2", "2026-04-02", *second)]
+    chart = await source_of(await filled(rows)).chart(rows[0]["id"])
+    found = list(series_of(chart).values())
+    assert len(found) == series
+    names = {one.name for one in found}
+    assert names == ({"葡萄糖"} if series == 1 else {f"葡萄糖 ({specimen})" for specimen in (first[1], second[1])})
