@@ -317,6 +317,7 @@ async def test_narrow_windows_do_not_scroll_sideways(site: Site, chromium: Brows
     await seen.page.set_viewport_size({"width": 683, "height": 768})
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await seen.page.set_viewport_size({"width": 320, "height": 768})
+    await seen.page.locator(".indicators td").first.evaluate("cell => cell.append(' ‼ critical')")
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await seen.page.goto(f"{site.base}/browse/record/{seed.hostile()[0]['id']}")
     await seen.page.goto(await seen.page.locator(".k-lab .open").evaluate("link => link.href"))
