@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from itertools import takewhile
 
 from hie.base.silence import Silence
 from hie.browse.chart import Chart, refuted, suspected, withdrawn
@@ -128,9 +130,9 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
     series = chart.once(series_of)
     drugs = drugs_of(chart, now)
     return Digest(
-        allergies=allergies(chart),
+        allergies=chart.once(allergies),
         criticals=_criticals(pairs, series, now),
-        problems=_problems(chart),
+        problems=chart.once(_problems),
         drugs=tuple(d for d in drugs if d.current),
         past_drugs=tuple(d for d in drugs if not d.current),
         indicators=tuple(key_series(series)),
@@ -237,16 +239,20 @@ def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: 
         if not result.flag.critical or local(result.at) < since:
             continue
         line = series.get(result.analyte)
-        later = (point.result for point in reversed(line.points if line else ()) if _repeats(point.result, result))
-        found.append(Critical(result, opens, next(later, None)))
+        newest = (point.result for point in reversed(line.points if line else ()))
+        later = takewhile(partial(_later, result), newest)
+        found.append(Critical(result, opens, next((one for one in later if _of_one_analyte(result, one)), None)))
     return tuple(sorted(found, key=lambda c: local(c.result.at), reverse=True))
 
 
-def _repeats(later: Result, result: Result) -> bool:
-    """Whether a result of the same name came later and is of the same analyte: by LOINC, or at least in the same unit,
-    so that one from urine does not pass for the next one from blood."""
-    same = bool(result.loinc) or later.unit_code == result.unit_code
-    return same and (local(later.at), later.id) > (local(result.at), result.id)
+def _later(result: Result, other: Result) -> bool:
+    return (local(other.at), other.id) > (local(result.at), result.id)
+
+
+def _of_one_analyte(result: Result, other: Result) -> bool:
+    """Whether two results of one series certainly measure the same: by LOINC, or at least in the same unit, so that one
+    from urine does not pass for the next one from blood."""
+    return bool(result.loinc) or other.unit_code == result.unit_code
 
 
 def _problems(chart: Chart) -> tuple[Problem, ...]:
