@@ -33,7 +33,7 @@ REPORT = seed.lab(WHO, seed.WJYY, "R", "血常规", "2025-10-03", [], basedOn=[s
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("", ("免疫接种", "已完成", "否")), ("en", ("Immunizations", "completed", "no"))]
+    ("language", "said"), [("", ("免疫接种", "已完成", "否")), ("en", ("Immunization", "completed", "no"))]
 )
 async def test_every_record_has_a_row_and_opens(language: str, said: tuple[str, str, str]) -> None:
     transport = httpx.ASGITransport(mounted(await filled([WHO, SHOT, VISIT, ORDER, REPORT])))
