@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from hie.app.adapters import load_adapters
     from hie.app.exchange import Exchange, open_exchange
     from hie.app.feeds import bind_feeds, worker_feeds
-    from hie.app.reading import open_reading
+    from hie.app.reading import Reading, open_reading
 
-__all__ = ["Exchange", "bind_feeds", "load_adapters", "open_exchange", "open_reading", "worker_feeds"]
+__all__ = [
+    "Exchange", "Reading", "bind_feeds", "load_adapters", "open_exchange", "open_reading", "worker_feeds",
+]  # fmt: skip
 
 _MODULES = {
     "Exchange": "exchange",
+    "Reading": "reading",
     "bind_feeds": "feeds",
     "load_adapters": "adapters",
     "open_exchange": "exchange",

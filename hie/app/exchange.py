@@ -23,6 +23,7 @@ from hie.api.searchparameters import SearchParameters
 from hie.api.terminology import StoredTerminology
 from hie.app.adapters import load_adapters
 from hie.app.ahead import SettlingAhead, may_settle_ahead
+from hie.app.browse import KnownSilences, open_browse, warm_later
 from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.leader import Leader
@@ -33,10 +34,7 @@ from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
-from hie.base.silence import Silence
 from hie.base.tasks import end, every, log_failure
-from hie.browse.pages import browse_app
-from hie.browse.render import warm
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import HttpFeeds
@@ -49,7 +47,6 @@ from hie.pipeline.feed import FeedRuntime, titles
 from hie.pipeline.ingest import Ingest
 from hie.pipeline.metrics import metrics_text
 from hie.pipeline.operate import Operator
-from hie.pipeline.persons import linked
 from hie.pipeline.retry import try_again
 from hie.pipeline.silence import silences, watch
 from hie.pipeline.workers import Workers, prepare_here
@@ -65,9 +62,6 @@ log = logging.getLogger("hie")
 EXPORT_SECONDS = 600.0
 """How often exports are looked for that are older than they are kept."""
 
-WARM_SECONDS = 2.0
-"""After the start, until the pages are compiled: a third of a second's work that would hold up the first items."""
-
 SILENCE_SECONDS = 60.0
 """How often it is found out which sources are silent, for the record pages."""
 
@@ -76,7 +70,10 @@ DROP_SECONDS = 10.0
 
 
 class Exchange:
-    """One running exchange: store, pipeline, feeds, pages. Made by `open_exchange`, ended by `close`."""
+    """One running exchange: store, pipeline, feeds, pages. Made by `open_exchange`, ended by `close`.
+
+    `names` is how adapters call regions and feeds; `tell` hands on what processes that read should know.
+    """
 
     def __init__(
         self,
@@ -112,7 +109,9 @@ class Exchange:
         self._stop = asyncio.Event()
         self._process = str(uuid4())
         self._ready = False
-        self._silences: tuple[Silence, ...] = ()
+        self.names = titles(self.ingest.feeds.values())
+        self.silences = KnownSilences()
+        self.tell: Callable[[Any], None] = nobody
         self.mllp = MllpPorts(self.ingest, config)
         self.drops = self._drop_folders()
         self.web = self._web()
@@ -136,7 +135,7 @@ class Exchange:
         await self.mllp.start()
         if self._workers is not None:
             self._tasks.append(asyncio.create_task(self._workers.start()))
-        self._tasks.append(asyncio.create_task(_warm()))
+        self._tasks.append(asyncio.create_task(warm_later()))
         self._every(self.config.retry_poll_seconds, self._retry)
         self._every(self.config.close_poll_seconds, self._close_days)
         self._every(self.config.close_poll_seconds, self._watch_feeds)
@@ -184,7 +183,8 @@ class Exchange:
 
     async def _find_silences(self) -> None:
         feeds, rules = self.ingest.feeds.values(), self._feed_rules()
-        self._silences = await silences(self.store, feeds, rules, self._clock.now())
+        self.silences.now = await silences(self.store, feeds, rules, self._clock.now())
+        self.tell(self.silences.told())
 
     def _feed_rules(self) -> list[Rule]:
         return [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
@@ -232,7 +232,6 @@ class Exchange:
         app.add_api_route("/readyz", self._readyz, tags=["operate"])
         app.add_api_route("/metrics", self._metrics, tags=["operate"], response_class=PlainTextResponse)
         app.add_api_route("/", _home, include_in_schema=False)
-        people = partial(linked, self.store)
         self.fhir = open_fhir(
             self.config,
             self.store,
@@ -243,14 +242,7 @@ class Exchange:
             check=self._rules.issues,
             validate=self._validator.all_issues,
         )
-        browser = browse_app(
-            self.store,
-            self._definitions,
-            people,
-            self._clock,
-            names=titles(self.ingest.feeds.values()),
-            silences=lambda: self._silences,
-        )
+        browser = open_browse(self.store, self._definitions, self._clock, self.names, self.silences)
         app.router.routes.append(Mount("/browse", browser))
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)
         app.router.routes.append(Mount("/quality", quality))
@@ -320,7 +312,5 @@ async def open_exchange(
     return Exchange(config, store, maps, definitions, clock, parameters, terminology, validator)
 
 
-async def _warm() -> None:
-    """Compile the pages, but not while senders that waited for the server bring what they have."""
-    await asyncio.sleep(WARM_SECONDS)
-    await asyncio.to_thread(warm)
+def nobody(_: Any) -> None:
+    """Who is told what other processes of the server should know, where there are none."""

@@ -1,4 +1,5 @@
-"""A reading process wired: FHIR reads and searches from its own connections, everything else to the owner.
+"""A reading process wired: FHIR reads and searches and the record browser from its own connections, everything else to
+the owner.
 
 Code maps are read from the store, where the owner publishes them as ConceptMaps. What changes what is served (search
 parameters, terminology) is read again when the owner says so, and every few seconds
@@ -8,8 +9,11 @@ besides, because feeds and other commands may write it as well.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, MutableMapping
+from typing import Any, NamedTuple
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from hie.api.app import FhirApp
 from hie.api.content import names_us
@@ -17,6 +21,7 @@ from hie.api.faults import log_place
 from hie.api.negotiation import JSON, body_format
 from hie.api.prepared import prepare
 from hie.api.searchparameters import SearchParameters
+from hie.app.browse import KnownSilences, open_browse, warm_later
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
@@ -54,19 +59,29 @@ def reads(method: str, path: str) -> bool:
     return last in OPERATIONS if "$" in path else True
 
 
-class ReadingFront:
-    """The site of a reading process. What it `prepares` are transactions: parsing and validating them is half of the
-    work, and another core has time for it."""
+class Reading(NamedTuple):
+    """What a reading process is given: the settings, and how adapters call regions and feeds."""
 
-    def __init__(self, fhir: FhirApp, owner: App, *, prepares: bool) -> None:
+    config: Config
+    names: Mapping[str, str]
+
+
+class ReadingFront:
+    """The site of a reading process: `pages` are those below `/browse`. What it `prepares` are transactions: parsing
+    and validating them is half of the work, and another core has time for it."""
+
+    def __init__(self, fhir: FhirApp, pages: App, owner: App, *, prepares: bool) -> None:
         self._here = Front(fhir, owner)
+        self._browse = Front(fhir, pages)
         self._fhir = fhir
         self._owner = owner
         self._prepares = prepares
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, here or by the owner."""
-        if reads(scope["method"], scope["path"]):
+        if scope["path"] == "/browse" or scope["path"].startswith("/browse/"):
+            await self._browse(scope, receive, send)
+        elif reads(scope["method"], scope["path"]):
             await self._here(scope, receive, send)
         elif self._prepares and _may_be_transaction(scope):
             await self._owner(*await self._prepared(scope, receive), send)
@@ -125,9 +140,9 @@ def _again(messages: list[Message], receive: Receive) -> Receive:
 
 
 @contextlib.asynccontextmanager
-async def open_reading(config: Config, owner: App) -> AsyncIterator[Site]:
+async def open_reading(given: Reading, owner: App) -> AsyncIterator[Site]:
     """The site of a reading process on a SQLite store that `owner` writes."""
-    definitions = load_definitions()
+    config, definitions = given.config, load_definitions()
     store = follow_store(config)
     parameters = SearchParameters(store, definitions, Extractors(definitions), log_place)
     terminology = open_terminology(store, definitions, (), config.terminology_path)
@@ -139,13 +154,17 @@ async def open_reading(config: Config, owner: App) -> AsyncIterator[Site]:
         await terminology.load()
 
     check = Validator(definitions).write_issues
-    fhir = open_fhir(config, store, definitions, SystemClock(), parameters, terminology, check=check)
+    clock, silences = SystemClock(), KnownSilences()
+    fhir = open_fhir(config, store, definitions, clock, parameters, terminology, check=check)
+    pages = Starlette(routes=[Mount("/browse", open_browse(store, definitions, clock, given.names, silences))])
     tasks = [
+        asyncio.create_task(warm_later()),
         asyncio.create_task(every(PARAMETER_SECONDS, parameters.follow, log_failure)),
         asyncio.create_task(every(TERMINOLOGY_SECONDS, terminology.load, log_failure)),
     ]
     try:
-        yield Site(ReadingFront(fhir, owner, prepares=config.profiles == "off"), renew)
+        front = ReadingFront(fhir, pages, owner, prepares=config.profiles == "off")
+        yield Site(front, renew, silences.take)
     finally:
         await end(*tasks)
         await store.close()

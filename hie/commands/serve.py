@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from hie.app import Exchange, open_exchange, open_reading
+from hie.app import Exchange, Reading, open_exchange, open_reading
 from hie.base.memory import settle_memory
 from hie.commands.datadir import DataDirectory
 from hie.config import Config
@@ -70,8 +70,10 @@ async def _http(exchange: Exchange, config: Config, number: int) -> AsyncIterato
     port = listening[0].getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
     door = Door(exchange.web)
-    readers = Readers(number, open_reading, config, config.log_level, exchange.web, door)
-    exchange.fhir.spread = readers.renew
+    given = Reading(config, exchange.names)
+    readers = Readers(number, open_reading, given, config.log_level, exchange.web, door)
+    exchange.fhir.spread, exchange.tell = readers.renew, readers.tell
+    readers.tell(exchange.silences.told())
     await door.open()
     await readers.start()
     readers.accept(listening)

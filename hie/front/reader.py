@@ -25,10 +25,11 @@ log = logging.getLogger("hie.front")
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a reading process serves; `renew` takes up definitions that the owner has changed."""
+    """What a reading process serves; `renew` takes up definitions that the owner has changed, `take` what it tells."""
 
     app: App
     renew: Callable[[], Awaitable[None]]
+    take: Callable[[Any], None]
 
 
 OpenSite = Callable[[Any, App], AbstractAsyncContextManager[Site]]
@@ -91,6 +92,8 @@ class _Reader:
             self._owner.take(message)
         elif message[0] == "renew":
             asyncio.get_running_loop().create_task(self._renew(message[1]))
+        elif message[0] == "tell":
+            self._site.take(message[1])
         elif message[0] == "stop":
             self._stop.set()
 

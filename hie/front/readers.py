@@ -79,6 +79,11 @@ class Readers:
         """End the readers; what was asked of them is answered."""
         await asyncio.gather(*(place.close() for place in self._places))
 
+    def tell(self, value: Any) -> None:
+        """Let every reader know a value (what `marshal` can write), those that come up later too."""
+        for place in self._places:
+            place.tell(value)
+
     async def renew(self) -> None:
         """Let every reader take up changed definitions; returns when they have."""
         await asyncio.gather(*(place.renew() for place in self._places))
@@ -130,6 +135,7 @@ class _Place:
         self._answering: Answering
         self._ended = asyncio.Event()
         self._closing = False
+        self._told: Any = None
         self.up = asyncio.Event()
 
     def keep(self) -> None:
@@ -145,6 +151,12 @@ class _Place:
         except OSError:
             return False
         return True
+
+    def tell(self, value: Any) -> None:
+        """Let the reader know a value, now or when it is up."""
+        self._told = value
+        if self._channel is not None and self.up.is_set() and value is not None:
+            self._channel.send(("tell", value))
 
     async def renew(self) -> None:
         """Let the reader take up changed definitions."""
@@ -212,5 +224,6 @@ class _Place:
             self._answering.take(message)
         elif kind == "up":
             self.up.set()
+            self.tell(self._told)
         elif kind == "renewed" and (waiting := self._renewing.get(message[1])) is not None:
             waiting.set()

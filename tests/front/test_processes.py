@@ -198,12 +198,30 @@ def test_page_links_hold_whichever_process_made_them(served: Served) -> None:
 def test_everything_else_is_answered_by_the_owner(served: Served) -> None:
     with served.clients() as clients:
         for client in clients:
-            for path in ("healthz", "readyz", "metrics", "admin/ledger", "openapi.json", "browse/"):
+            for path in ("healthz", "readyz", "metrics", "admin/ledger", "openapi.json", "quality/"):
                 assert client.get(f"/{path}").status_code == 200, path
             answer = client.get("/fhir/Patient", headers={"X-Request-Id": "mine"})
             assert answer.headers["x-request-id"] == "mine"
             assert client.get("/fhir/$reindex-status").status_code == 200
             assert client.get("/fhir/nothing").json()["resourceType"] == "OperationOutcome"
+
+
+def test_pages_are_answered_while_the_owner_is_busy(served: Served) -> None:
+    person = {"resourceType": "Patient", "id": "lin", "name": [{"family": "Lin"}], "birthDate": "1961-04-05"}
+    assert httpx.put(f"{served.url}/fhir/Patient/lin", json=person).is_success
+    with served.clients() as clients:
+        for client in clients:
+            assert client.get("/healthz").status_code == 200
+        os.kill(served.process.pid, signal.SIGSTOP)
+        try:
+            for client in clients:
+                assert client.get("/browse/").status_code == 200
+                found = client.post("/browse/", data={"q": "Lin", "born": "1961-04-05"}, follow_redirects=True)
+                assert str(found.url).endswith("/browse/record/lin"), found.text
+                assert client.get("/browse", follow_redirects=True).status_code == 200
+                assert client.get("/browse/record/nobody").status_code == 404
+        finally:
+            os.kill(served.process.pid, signal.SIGCONT)
 
 
 def test_an_export_begun_on_one_connection_is_fetched_on_another(served: Served) -> None:

@@ -37,3 +37,24 @@ async def test_without_file_descriptors_to_spare_it_is_tried_again_later(
     await asyncio.sleep(0.06)
     assert listening.tries <= 3
     caller.close()
+
+
+class Said:
+    """The owner's end of a channel that only notes what is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[Any] = []
+
+    def send(self, message: Any) -> None:
+        self.messages.append(message)
+
+
+def test_a_reader_is_told_what_was_said_before_it_came_up_and_all_after() -> None:
+    place, said = readers._Place(None, None, "INFO", None), Said()  # type: ignore[arg-type]
+    place._channel = said  # type: ignore[assignment]
+    place.tell(["old"])
+    place.tell(["new"])
+    assert said.messages == []
+    place._take(("up",))
+    place.tell(["newer"])
+    assert said.messages == [("tell", ["new"]), ("tell", ["newer"])]
