@@ -21,7 +21,8 @@ from hie.fhir.xml import from_xml
 from hie.mapping.apply import MapSet
 from hie.mapping.documents import with_document
 from hie.mapping.fhir.draft import fhir_draft
-from hie.mapping.fhir.tables import load_fhir_tables
+from hie.mapping.fhir.senders import counted
+from hie.mapping.fhir.tables import FhirTables, load_fhir_tables
 from hie.mapping.outline import outline
 from hie.mapping.sample import shape_at
 from hie.parse import cda, hl7v2, rows, submission
@@ -125,14 +126,19 @@ def _bind(adapter: Adapter, feed: Feed, tables: Tables) -> FeedRuntime:
 def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callable[[Delivery], Parsed]:
     registered = frozenset(organisation.uscc for organisation in adapter.organisations)
     if feed.dialect == "rows":
-        tables = load_row_tables(folder / "rows" / f"{feed.id}.toml")
-        return partial(rows.parse, organisations=registered, tables=tables)
+        listed = load_row_tables(folder / "rows" / f"{feed.id}.toml")
+        return partial(rows.parse, organisations=registered, tables=listed)
     if feed.dialect == "hl7v2":
         return partial(hl7v2.parse, adapter=adapter, messages=maps.needs(feed.id))
     if feed.dialect == "fhir":
         definitions = official()
-        validate = Validator(definitions).write_issues
-        return partial(submission.parse, validate=validate, from_xml=partial(from_xml, definitions=definitions))
+        tables = _fhir_tables(adapter, feed, maps, folder)
+        return partial(
+            submission.parse,
+            validate=Validator(definitions).write_issues,
+            from_xml=partial(from_xml, definitions=definitions),
+            sender=partial(counted, tables=tables, region=adapter.region, registered=registered),
+        )
     return partial(cda.parse, organisations=registered, soap=_soap_doors(feed))
 
 
@@ -143,10 +149,14 @@ def _soap_doors(feed: Feed) -> frozenset[str]:
 
 def _fhir_statements(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callable[[Record, Delivery], Draft]:
     """What makes drafts of the submissions of a FHIR feed."""
-    registered = [organisation.uscc for organisation in adapter.organisations]
-    tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
-    codes, terms = maps.codes, maps.terms
+    tables, codes, terms = _fhir_tables(adapter, feed, maps, folder), maps.codes, maps.terms
     return partial(fhir_draft, adapter=adapter, tables=tables, codes=codes, terms=terms, definitions=official())
+
+
+def _fhir_tables(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> FhirTables:
+    """What is agreed with the sender of a FHIR feed."""
+    registered = [organisation.uscc for organisation in adapter.organisations]
+    return load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
 
 
 def _repeat(dialect: str, speaks_soap: frozenset[str], saved: Answer, door: str) -> Answer:

@@ -35,18 +35,28 @@ _IN_ENTRY = re.compile(r"Bundle\.entry\[\d+\]\.resource\b")
 """Where a finding is about the resource of one entry, which can be read apart from the others."""
 
 Validate = Callable[[Any], Sequence[Issue]]
+Sender = Callable[[Submission], str]
+"""Submission -> the institution that it is counted under; that of one without entries is the one agreed on."""
 
 
-def parse(delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Parsed:
-    """The records of one submission; `validate` gives the issues of a resource.
+def parse(
+    delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]], sender: Sender
+) -> Parsed:
+    """The records of one submission; `validate` gives the issues of a resource, `sender` its institution.
 
     Rejects: bytes that are no resource (`message-malformed`), a Bundle of another type or an entry that asks for
     something else than storing (`type-unknown`). `Parsed.context` holds `kind` and the methods, for the answer.
     """
+    parsed = _parsed(delivery.body, validate, from_xml, sender)
+    return parsed if parsed.organisation else replace(parsed, organisation=sender(Submission("resource", ())))
+
+
+def _parsed(body: bytes, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]], sender: Sender) -> Parsed:
+    """As `parse`, where the item itself names its institution or has records."""
     try:
-        resource = _read(delivery.body, from_xml)
+        resource = _read(body, from_xml)
     except HieError as error:
-        unread = parse_xml(delivery.body).findings if _is_xml(delivery.body) else ()
+        unread = parse_xml(body).findings if _is_xml(body) else ()
         if gravest(unread) is Severity.REJECT:
             return Parsed((), unread)
         code = "too-large" if error.category is Category.TOO_LARGE else "message-malformed"
@@ -65,10 +75,20 @@ def parse(delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Ma
     unknown = tuple(finding("type-unknown", f"{e.path}.request.method") for e in entries if not _asks(kind, e))
     if not entries or (unknown and kind != "batch"):
         missing = finding("key-missing", "Bundle.entry")
-        return Parsed((), unknown or (missing,), context={"kind": kind})
+        named = sender(Submission(kind, tuple(entries)))
+        return Parsed((), unknown or (missing,), context={"kind": kind}, organisation=named)
     found += unknown
     context = {"kind": kind, "methods": [entry.method for entry in entries]}
-    return Parsed(tuple(_records(kind, resource, entries, found, delivery.body)), (), "utf-8", context)
+    records = tuple(_sent(record, sender) for record in _records(kind, resource, entries, found, body))
+    return Parsed(records, (), "utf-8", context)
+
+
+def _sent(record: Record, sender: Sender) -> Record:
+    """A record with its institution; what is malformed is not read for it."""
+    submission: Submission = record.tree
+    if gravest(record.findings) is Severity.REJECT:
+        submission = replace(submission, entries=())
+    return replace(record, organisation=sender(submission))
 
 
 def _read(body: bytes, from_xml: Callable[[bytes], Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -19,11 +19,13 @@ from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
 from hie.fhir.xml import to_xml
 from hie.fold.finish import organisation_reference
-from hie.mapping.fhir.tables import load_fhir_tables
+from hie.mapping.fhir.senders import counted
+from hie.mapping.fhir.tables import FhirTables, load_fhir_tables
 from hie.mapping.problem import BrokenTables
 from hie.pipeline.verify import verify
 from hie.plugin import Adapter
 from hie.staging.tables import PART, REDIRECT, ROOT, TALLY
+from hie.wire.submission import Entry, Submission
 from tests.adapters.fhir_exchange import (
     BASE,
     FEED,
@@ -284,6 +286,27 @@ async def test_a_reference_is_literal_only_while_its_target_is_known(adapter: Ad
     assert result["basedOn"] == [{"reference": f"ServiceRequest/{placed['id']}", "identifier": logical}]
 
 
+async def test_a_reference_that_names_nothing_is_told(adapter: Adapter, tmp_path: Path) -> None:
+    sent = observation("1", by_number("patient", "Patient", "P1"), performer=[{"reference": "Practitioner?name=x"}])
+    async with running(adapter, tmp_path) as exchange:
+        answer, body = await post(exchange, bundle([asked(patient()), asked(sent)]))
+    assert answer.status == 200
+    assert codes(body["entry"][1]["response"]["outcome"]) == ["field-unmapped"]
+
+
+def test_an_item_counts_under_the_institution_that_it_names(adapter: Adapter) -> None:
+    named = {"identifier": {"system": "urn:oid:2.16.156.10011.1.5", "value": "OTHER"}}
+    entries = [("Observation", {}), ("Patient", {"managingOrganization": named})]
+    sent = Submission(
+        "transaction",
+        tuple(Entry("", "", "POST", kind, "", {"resourceType": kind} | said) for kind, said in entries),
+    )
+    tables = FhirTables(organisation=USCC)
+    assert counted(sent, tables, "kunshan", [USCC, "OTHER"]) == "OTHER"
+    assert counted(sent, tables, "kunshan", [USCC]) == USCC
+    assert counted(Submission("resource", ()), tables, "kunshan", [USCC]) == USCC
+
+
 async def test_a_merge_is_told_by_links(adapter: Adapter, tmp_path: Path) -> None:
     async with running(adapter, tmp_path) as exchange:
         await post(exchange, bundle([asked(patient("P1")), asked(patient("P2"))]))
@@ -398,6 +421,9 @@ async def test_an_iti_65_request_that_contradicts_itself(
         (bundle([asked(patient(gender="girl"))]), 202, "resource-invalid"),
         (bundle([asked({"resourceType": "Patient", "gender": "male"})]), 422, "key-missing"),
         (bundle([asked(observation("1", by_number("patient", "Patient", "nobody")))]), 202, "orphan-reference"),
+        (bundle([asked(observation("1", {"reference": "Patient?name=nobody"}))]), 202, "orphan-reference"),
+        (bundle([asked(patient(), url="Observation")]), 202, "envelope-mismatch"),
+        (bundle([asked(patient(id="7"), "PUT", "Patient/8")]), 202, "envelope-mismatch"),
         (bundle([{"request": {"method": "GET", "url": "Patient"}}]), 422, "type-unknown"),
         (
             bundle(
@@ -420,9 +446,11 @@ async def test_what_cannot_be_stored_is_kept_and_answered(
     async with running(adapter, tmp_path) as exchange:
         answer, told = await post(exchange, body)
         assert await stored(exchange) == []
+        tallies = await exchange.store.select(TALLY, {})
         report = await verify(exchange.store, exchange.operator())
     assert (answer.status, told["resourceType"]) == (status, "OperationOutcome")
     assert code in codes(told)
+    assert [row["organisation"] for row in tallies] == [USCC]
     assert report.sound
 
 
@@ -439,7 +467,9 @@ async def test_a_batch_is_judged_entry_by_entry(adapter: Adapter, tmp_path: Path
         ]
         answer, body = await post(exchange, bundle(entries, kind="batch"))
         people = await stored(exchange, "Patient")
+        tallies = await exchange.store.select(TALLY, {})
         _, again = await post(exchange, bundle(entries[1:4], kind="batch"))
+    assert [row["organisation"] for row in tallies] == [USCC]
     assert answer.status == 200
     assert body["type"] == "batch-response"
     assert [entry["response"]["status"][:3] for entry in again["entry"]] == ["202", "422", "422"]

@@ -83,7 +83,7 @@ class _Making:
         self.tables = tables
         self.definitions = definitions
         self.keys = Keys(tables, context)
-        self.senders = Senders(submission, tables, context, registered)
+        self.senders = Senders(submission, tables, context.region, registered)
         self.contributions: list[Contribution] = []
         self.aliases: list[Alias] = []
         self.merges: list[Merge] = []
@@ -137,6 +137,8 @@ class _Making:
         if not context.organisation:
             context.note("org-unknown")
             return None, [], ""
+        if not _fits(entry):
+            context.note("envelope-mismatch", path=f"{entry.path}.request.url")
         key, also = self.keys.of(entry)
         if entry.if_none_exist and key is not None and "?" not in entry.if_none_exist:
             asked = self.keys.of_url(f"{entry.type}?{entry.if_none_exist}")
@@ -262,6 +264,18 @@ class _Making:
             if related.get("code") in ("replaces", "transforms-replace") and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
+
+
+def _fits(entry: Entry) -> bool:
+    """Whether a request asks for the type, and with `PUT` for the id, that its resource has (FHIR R4 http §3.1.0.4,
+    §3.1.0.8). A `PUT` need not repeat the id in the resource."""
+    path, _, query = entry.url.partition("?")
+    if not path or entry.method not in ("POST", "PUT"):
+        return True
+    parts = path.rstrip("/").split("/")
+    if entry.method == "POST" or query:
+        return parts[-1] == entry.type
+    return parts[-2:] == [entry.type, str(entry.resource.get("id", parts[-1]))]
 
 
 def _names(entry: Entry) -> Iterable[str]:

@@ -3,6 +3,8 @@
 `urn:uuid:` and other fullUrls of the same Bundle, relative, absolute and conditional references, and logical ones with
 a type all become literal references whose id follows from the key. Each is *mentioned*: it is settled when the resource
 is written, because the target may be known under several keys, may have been merged, or may not have come yet.
+What names nothing that has a key (a search by name) can not be kept: that is noted, and holds the resource up where it
+says whose it is.
 """
 
 import re
@@ -18,6 +20,9 @@ _RELATED = re.compile(r"\.relatesTo\[\d+\]\.target$")
 
 PATIENT = frozenset({"subject", "patient", "beneficiary", "for"})
 """Elements that name the patient."""
+
+PLACE = PATIENT | {"encounter"}
+"""Elements that say where a resource belongs: without them nobody finds it."""
 
 RELATED = "relatesTo.target"
 """What a document relates to: another document."""
@@ -90,7 +95,13 @@ class References:
         }
         if key is None:
             url = str(value.get("reference", ""))
-            return {"reference": url, **rest} if url.startswith("#") else rest or None
+            if url.startswith("#"):
+                return {"reference": url, **rest}
+            if url:
+                self.keys.context.note(
+                    "orphan-reference" if name in PLACE else "field-unmapped", path=f"{path}.reference"
+                )
+            return rest or None
         inside = self.holds(key)
         if not inside and "identifier" not in rest:
             system = self.keys.context.local_system(key.kind)

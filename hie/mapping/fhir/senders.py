@@ -6,7 +6,6 @@ from urllib.parse import unquote
 
 from hie.base.draft import Key
 from hie.base.systems import OID
-from hie.mapping.context import Context
 from hie.mapping.fhir.tables import FhirTables
 from hie.wire.submission import Entry, Submission
 
@@ -29,23 +28,21 @@ _SOURCE_ID = "ihe-sourceId"
 
 
 class Senders:
-    """Finds the institution of each resource of a submission. `sender` is that of the submission itself."""
+    """Finds the institution of each resource of a submission. `sender` is that of the submission itself, `counted`
+    the one that it is counted under: the first registered one that a resource names, else the agreed one."""
 
-    def __init__(
-        self, submission: Submission, tables: FhirTables, context: Context, registered: Collection[str]
-    ) -> None:
+    def __init__(self, submission: Submission, tables: FhirTables, region: str, registered: Collection[str]) -> None:
         self._tables = tables
         self._registered = registered
-        self._known = {
-            Key(context.region, uscc, "Organization", USCC_KIND, uscc).reference: uscc for uscc in registered
-        }
+        self._known = {Key(region, uscc, "Organization", USCC_KIND, uscc).reference: uscc for uscc in registered}
         for entry in submission.entries:
             code = self._code(entry.resource) if entry.type == "Organization" else None
             if code:
                 names = (entry.full_url, f"Organization/{entry.resource.get('id', '')}")
                 self._known |= dict.fromkeys((name for name in names if name), code)
-        stated = (code for entry in submission.entries for code in self._stated(entry.resource))
-        self.sender = tables.organisation or next(stated, "")
+        stated = [code for entry in submission.entries for code in self._stated(entry.resource)]
+        self.sender = tables.organisation or next(iter(stated), "")
+        self.counted = next((code for code in stated if code in registered), self.sender)
 
     def of(self, entry: Entry) -> str:
         """The social credit code of the institution of a resource; empty when it is none that is registered."""
@@ -92,3 +89,8 @@ class Senders:
             system, _, value = unquote(url.partition("=")[2]).partition("|")
             return value.upper() if self._means_institution({"system": system}) else None
         return self._known.get(url)
+
+
+def counted(submission: Submission, tables: FhirTables, region: str, registered: Collection[str]) -> str:
+    """The institution that a submission is counted under on the quality pages; empty when nobody is named."""
+    return Senders(submission, tables, region, registered).counted
