@@ -108,7 +108,8 @@ def _group(text: str) -> tuple[str, ...]:
 
 async def board(reader: Reader, feeds: Feeds, asked: Asked) -> Board:
     """The answer to what is asked."""
-    found = await tallies(reader, asked.days, feed=asked.feed, organisation=asked.institution)
+    counted = await tallies(reader, asked.days, feed=asked.feed, organisation=asked.institution)
+    found = [one for one in counted if one.items or one.checked]  # a replay may take all of a sender back
     shown = (asked.dimension,) if asked.dimension else tuple(CODED)
     judged = {name: runtime.judged & frozenset(shown) for name, runtime in feeds.items()}
     return Board(

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from datetime import datetime
 
 import pytest
 
@@ -14,6 +15,7 @@ from hie.base.shape import shape
 from hie.mapping.sample import shape_at
 from hie.pipeline.close import close_days
 from hie.staging.tables import RAW_ITEM
+from hie.staging.tallies import Tallying, counts_of_item
 from hie.wire.row import Header, Row
 from tests.admin.conftest import FIRST, LAST, RANGE, client
 
@@ -66,6 +68,18 @@ async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
         numbers = [text for row in await opened.store.select(RAW_ITEM, {}) for text in long_numbers(row["body"])]
         assert numbers
         assert [number for number in numbers if number in page.text + str(found)] == []
+
+
+async def test_a_sender_of_whom_a_replay_took_all_back_is_not_shown(quiet: Exchange) -> None:
+    received = datetime.fromisoformat("2026-03-01T12:00:00+08:00")
+    counts = counts_of_item(received, (), lambda _: "")
+    for change in (Tallying.add, Tallying.take_back):
+        tallying = Tallying("qingpu-xml", received)
+        change(tallying, "", counts)
+        await quiet.store.write(tallying.flush)
+        async with client(quiet) as http:
+            answer = await http.get("/quality/scores", params={"from": "2026-03-01", "to": "2026-03-01"})
+        assert len(answer.json()["scores"]) == (change is Tallying.add)
 
 
 def long_numbers(body: object) -> list[str]:
