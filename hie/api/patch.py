@@ -16,7 +16,7 @@ from hie.api.message import Answer, Request
 from hie.api.negotiation import JSON_PATCH, media_type
 from hie.api.router import Route
 from hie.api.service import Service
-from hie.api.write import Conditions, Written, conditions, put, search_pairs, told
+from hie.api.write import Conditions, Written, conditions, put, told
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
 from hie.security.policy import Interaction
@@ -53,7 +53,7 @@ async def conditional_patch(service: Service, request: Request, route: Route) ->
     kind = route.type or ""
 
     async def job(tx: Transaction) -> Written:
-        found = await match_one(service, tx, request.principal, kind, search_pairs(request))
+        found = await match_one(service, tx, request.principal, kind, request.query)
         if found is None:
             raise HieError(Category.NOT_FOUND, "Nothing meets the criteria")
         return await apply(service, tx, patching, found.type, found.id)

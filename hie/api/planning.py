@@ -5,22 +5,20 @@ from collections.abc import Sequence
 from hie.api.instants import microseconds
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
-from hie.search.clause import And, Clause, IdIs, InCompartment, Kind, Match, Or, ReferenceTest, TypeIs
+from hie.search.clause import InCompartment
 from hie.search.plan import Plan
-from hie.search.query import parse_query
+from hie.search.query import PASSED_OVER, parse_query
 from hie.search.tree import patients_named
 from hie.security.principal import Principal
 
 Pairs = Sequence[tuple[str, str]]
-PRESENTATION = frozenset({"_format", "_pretty"})
-"""Query parameters that say nothing about what is searched."""
 
 
 def planned(
     service: Service, principal: Principal, kind: str | None, pairs: Pairs, *, base: str = "", lenient: bool = False
 ) -> Plan:
     """The plan of a search on a type (None: the system), narrowed by policy; INVALID for what it cannot honour."""
-    criteria = [pair for pair in pairs if pair[0] not in PRESENTATION]
+    criteria = [pair for pair in pairs if pair[0] not in PASSED_OVER]
     if not any(name == "_count" for name, _ in criteria):
         criteria.insert(0, ("_count", str(service.settings.default_count)))
     try:
@@ -59,19 +57,3 @@ async def with_linked(service: Service, plan: Plan) -> Plan:
 def in_compartments(plan: Plan, patients: Sequence[str]) -> Plan:
     """The plan restricted to the compartments of several Patients."""
     return plan.narrowed(InCompartment(tuple(patients)))
-
-
-def in_compartment(service: Service, plan: Plan, kind: str, identity: str, targets: Sequence[str]) -> Plan:
-    """The plan on `targets`, restricted to one compartment (FHIR R4 compartmentdefinition)."""
-    plan = plan.but(types=tuple(targets))
-    if kind == "Patient":
-        return plan.narrowed(InCompartment((identity,)))
-    test = (ReferenceTest(kind, identity),)
-    members: list[Clause] = []
-    for target in targets:
-        codes = service.definitions.compartment_params(kind, target)
-        own: list[Clause] = [
-            IdIs((identity,)) if code == "{def}" else Match(code, Kind.REFERENCE, test) for code in codes
-        ]
-        members.append(And((TypeIs((target,)), Or(tuple(own)))))
-    return plan.narrowed(Or(tuple(members)))

@@ -8,7 +8,7 @@ import orjson
 
 from hie.api.message import Answer, Request
 from hie.api.negotiation import FORM
-from hie.api.planning import PRESENTATION, in_compartment, planned, with_linked
+from hie.api.planning import planned, with_linked
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.api.shape import Shape, shape_of
@@ -17,6 +17,7 @@ from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, bundle, outcome_entry, searchset_entry
 from hie.fhir.outcome import Issue, outcome_bytes
 from hie.search.plan import Plan, Summary
+from hie.search.query import PASSED_OVER, compartment
 from hie.security.policy import Interaction
 from hie.security.principal import Principal
 from hie.store.port import Page, Version
@@ -38,8 +39,8 @@ async def search(service: Service, request: Request, route: Route) -> Answer:
         lenient=request.prefer.lenient,
     )
     if route.target is not None:
-        targets = _members(service, route, plan.types)
-        plan = in_compartment(service, plan, route.type or "", route.id or "", targets)
+        plan = plan.but(types=_members(service, route, plan.types))
+        plan = compartment(plan, service.definitions, route.type or "", route.id or "")
     plan = await with_linked(service, plan)
     page = await service.reader.search(plan)
     return Answer(200, searchset(service, request, plan, page))
@@ -48,8 +49,8 @@ async def search(service: Service, request: Request, route: Route) -> Answer:
 def _members(service: Service, route: Route, asked: Sequence[str]) -> tuple[str, ...]:
     """The types that a compartment search covers, of those `asked` (none: all); raises NOT_FOUND for what is no
     compartment, or not in it."""
-    compartment = service.definitions.compartments.get(route.type or "", {})
-    wanted = tuple(kind for kind, codes in compartment.items() if codes and (not asked or kind in asked))
+    members = service.definitions.compartments.get(route.type or "", {})
+    wanted = tuple(kind for kind, codes in members.items() if codes and (not asked or kind in asked))
     if not wanted:
         raise HieError(Category.NOT_FOUND, "There is no such compartment", issue="not-supported")
     return wanted
@@ -79,7 +80,7 @@ def _links(request: Request, plan: Plan, cursor: str | None) -> list[Link]:
     path = "/".join((request.base, *(part for part in request.path if part != "_search")))
     asked = {name for name, _ in request.query}
     applied = [pair for pair in plan.applied if pair[0] in asked]
-    applied += [pair for pair in request.query if pair[0] in PRESENTATION]
+    applied += [pair for pair in request.query if pair[0] in PASSED_OVER]
     first = [pair for pair in applied if pair[0] != "_cursor"]
     here = _url(path, applied)
     links = [Link("self", here), Link("first", here if len(first) == len(applied) else _url(path, first))]

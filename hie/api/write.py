@@ -174,9 +174,7 @@ async def conditional_update(service: Service, request: Request, route: Route) -
     resource = validated(service, incoming(service, request, kind))
 
     async def job(tx: Transaction) -> Written:
-        identity = await target_of_update(
-            service, tx, request.principal, kind, search_pairs(request), resource.get("id")
-        )
+        identity = await target_of_update(service, tx, request.principal, kind, request.query, resource.get("id"))
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await put(service, tx, request.principal, {**body, "id": identity}, conditions(request))
 
@@ -196,7 +194,7 @@ async def conditional_delete(service: Service, request: Request, route: Route) -
     """Delete of what a search finds; 412 when it finds several."""
 
     async def job(tx: Transaction) -> Written:
-        found = await match_one(service, tx, request.principal, route.type or "", search_pairs(request))
+        found = await match_one(service, tx, request.principal, route.type or "", request.query)
         if found is None:
             return Written(204, None)
         return await remove(service, tx, request.principal, found.type, found.id, conditions(request))
@@ -205,11 +203,6 @@ async def conditional_delete(service: Service, request: Request, route: Route) -
 
 
 # -- requests and answers ------------------------------------------------------------------------------------------
-
-
-def search_pairs(request: Request) -> Pairs:
-    """The search criteria in the URL of a conditional interaction."""
-    return tuple(pair for pair in request.query if pair[0] not in ("_format", "_pretty"))
 
 
 def incoming(service: Service, request: Request, kind: str) -> Json:

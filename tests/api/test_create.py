@@ -46,7 +46,8 @@ async def test_conditional_create(client: httpx.AsyncClient) -> None:
     many = await client.post("Patient", json=PATIENT, headers=condition)
     assert (many.status_code, issue(many)["code"]) == (412, "multiple-matches")
     assert (await client.post("Patient", json=PATIENT, headers={"If-None-Exist": ""})).status_code == 412
-    for query, status in (("nonsense=1", 400), ("identifier=urn:test:id|A2&_count=1", 400), ("identifier=", 412)):
+    for query, status in (("nonsense=1", 400), ("identifier=urn:test:id|A2&_count=1", 400), ("identifier=", 412),
+                          ("_format=json", 412), ("_contained=false", 400)):  # fmt: skip
         refused = await client.post("Patient", json=PATIENT, headers={"If-None-Exist": query})
         assert refused.status_code == status, query
 

@@ -1,6 +1,7 @@
 """delete and conditional delete."""
 
 import httpx
+import pytest
 
 from tests.api.conftest import PATIENT, issue
 
@@ -32,3 +33,14 @@ async def test_conditional_delete(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p3", json={**PATIENT, "id": "p3"})
     assert (await client.delete(url)).status_code == 412
     assert (await client.delete("Patient")).status_code == 412
+
+
+@pytest.mark.parametrize("query", ["_format=json", "_pretty=true", "_contained=false", "identifier=", "_summary=true"])
+async def test_what_is_no_criterion_deletes_nothing(client: httpx.AsyncClient, query: str) -> None:
+    """However few there are of the type."""
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    assert (await client.delete(f"Patient?{query}")).status_code in (400, 412)
+    entry = {"request": {"method": "DELETE", "url": f"Patient?{query}"}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    assert (await client.post("", json=bundle)).status_code in (400, 412)
+    assert (await client.get("Patient/p1")).status_code == 200

@@ -7,7 +7,7 @@ from hie.api.history import count_of
 from hie.api.instants import interval
 from hie.api.message import Answer, Request
 from hie.api.operations.operation import Inputs, inputs
-from hie.api.planning import in_compartment, with_linked
+from hie.api.planning import with_linked
 from hie.api.read import current
 from hie.api.router import Route
 from hie.api.search import permitted
@@ -18,6 +18,7 @@ from hie.fhir.bundle import Link, bundle, searchset_entry
 from hie.fhir.definitions import Definitions
 from hie.search.clause import And, Clause, IdIs, Kind, Match, Not, Op, Or, Present, RangeTest, TypeIs, UpdatedIs
 from hie.search.plan import Include, Plan
+from hie.search.query import compartment
 from hie.store.port import Page, Version
 
 KNOWN = frozenset({"start", "end", "_since", "_type", "_count", "_cursor", "_format", "_pretty"})
@@ -102,13 +103,13 @@ def record_plan(service: Service, route: Route, asked: Inputs) -> Plan | None:
     if not types:
         return None
     plan = Plan(
-        types=(),
+        types=tuple(types),
         includes=REFERRED,
         count=count_asked(service, asked),
         cursor=asked.text("_cursor"),
         seconds=service.settings.seconds,
     )
-    plan = in_compartment(service, plan, kind, route.id or "", types)
+    plan = compartment(plan, service.definitions, kind, route.id or "")
     plan = _during(service, plan, asked)
     since = asked.text("_since")
     if since:
