@@ -21,6 +21,7 @@ OUT = Path(__file__).resolve().parent.parent / "profiles" / "r4"
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 REGEX = "http://hl7.org/fhir/StructureDefinition/regex"
 CORE = "http://hl7.org/fhir/StructureDefinition/"
+CORE_PARAMETER = "http://hl7.org/fhir/SearchParameter/"
 LICENSED = (
     "http://snomed.info/",
     "http://loinc.org",
@@ -29,6 +30,14 @@ LICENSED = (
     "urn:iso:std:iso:11073",
 )
 """Code systems whose owners do not give their content away; expansions that list their codes are left out."""
+
+CORRECTED = {
+    "DocumentReference-relationship": {
+        CORE_PARAMETER + "DocumentReference-relatesto": "target",
+        CORE_PARAMETER + "DocumentReference-relation": "code",
+    }
+}
+"""Composites whose components R4 publishes with each other's expression, as R4B and R5 have them."""
 
 ELEMENT_KEYS = ("isModifier", "isSummary", "contentReference", "maxLength")
 NOISE = ("text", "meta", "extension", "contact", "publisher", "date", "purpose", "copyright", "jurisdiction", "mapping")
@@ -132,7 +141,7 @@ def compact_structure(definition: Json) -> Json:
 
 
 def compact_parameter(parameter: Json) -> Json:
-    """One SearchParameter without its prose beyond the description."""
+    """One SearchParameter without its prose beyond the description, its components corrected."""
     keys = (
         "id",
         "url",
@@ -150,7 +159,11 @@ def compact_parameter(parameter: Json) -> Json:
         "xpathUsage",
         "description",
     )
-    return {key: parameter[key] for key in keys if key in parameter}
+    out = {key: parameter[key] for key in keys if key in parameter}
+    right = CORRECTED.get(parameter["id"])
+    if right:
+        out["component"] = [{**part, "expression": right[part["definition"]]} for part in parameter["component"]]
+    return out
 
 
 def concepts(items: list[Json]) -> list[Json]:

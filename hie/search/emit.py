@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hie.base.pinyin import readings
-from hie.fhir.ucum import UCUM
+from hie.fhir.ucum import UCUM, convert
 from hie.search.fold import fold, phonetic
 from hie.search.values import EARLIEST, HIGHEST, LATEST, LOWEST, canonical, date_range, number
 
@@ -306,9 +306,22 @@ def quantity_money(out: Out, code: str, value: Any) -> None:
 
 
 def quantity_range(out: Out, code: str, value: Any) -> None:
+    """Both ends in the unit of the first: 10 months to 2 years is 10 to 24 months."""
     low, high = _ends(value)
+    if low is not None and high is not None:
+        high = _in_unit_of(value["low"], value["high"])
     if low is not None or high is not None:
-        _quantity(out, code, low, high, value.get("low") or value.get("high"))
+        _quantity(out, code, low, high, value["high"] if low is None else value["low"])
+
+
+def _in_unit_of(first: Any, last: Any) -> Any:
+    """The value of `last` in the unit of `first`; as it is unless both are UCUM and measure the same."""
+    codes = first.get("code"), last.get("code")
+    amount = number(last["value"])
+    if codes[0] == codes[1] or amount is None or not first.get("system") == last.get("system") == UCUM:
+        return last["value"]
+    moved = convert(amount, codes[1] or "", codes[0] or "")
+    return last["value"] if moved is None else moved
 
 
 def quantity_sampled(out: Out, code: str, value: Any) -> None:

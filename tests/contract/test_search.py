@@ -136,13 +136,36 @@ PEOPLE: list[dict[str, Any]] = [
         "id": "c1",
         **subject("Group/all"),
         "code": {"text": "高血压病 Hypertension"},
+        "onsetRange": {
+            "low": {"value": 480, "system": UCUM, "code": "mo"},
+            "high": {"value": 50, "system": UCUM, "code": "a"},
+        },
     },
     {
         "resourceType": "Condition",
         "id": "c2",
         **subject("Group/all"),
         "code": {"text": "低血压"},
+        "onsetAge": {"value": 45, "system": UCUM, "code": "a"},
         "text": {"status": "generated", "div": "<div>Narrated</div>"},
+    },
+    observation(
+        "said", code=coded("x"), performer=[{"display": "Li"}, {"identifier": {"value": "8"}}], valueString="Klar"
+    ),
+    {
+        "resourceType": "DocumentReference",
+        "id": "newer",
+        "status": "current",
+        "relatesTo": [
+            {"code": "replaces", "target": {"reference": "DocumentReference/older"}},
+            {"code": "appends", "target": {"reference": "DocumentReference/other"}},
+        ],
+    },
+    {
+        "resourceType": "MolecularSequence",
+        "id": "window",
+        "coordinateSystem": 0,
+        "referenceSeq": {"chromosome": {"coding": [{"code": "17"}]}, "windowStart": 100, "windowEnd": 200},
     },
     {
         "resourceType": "List",
@@ -266,6 +289,12 @@ CASES: dict[str, list[tuple[str, str, str]]] = {
         ("Observation", "value-quantity=5.4||mg", "o1"),
         ("Observation", "value-quantity=lt1||g", "o2"),
         ("Observation", "component-value-quantity=140", "bp"),
+        ("Observation", f"value-quantity=5.4|{UCUM}|", "o1"),
+        ("Condition", f"onset-age=45|{UCUM}|a", "c2"),
+        ("Condition", f"onset-age=gt45|{UCUM}|a", "c1"),
+        ("Condition", f"onset-age=lt45|{UCUM}|a", "c1"),
+        ("Condition", f"onset-age=ge600|{UCUM}|mo", "c1"),
+        ("Condition", f"onset-age=lt40|{UCUM}|a", ""),
     ],
     "uri": [
         ("ValueSet", "url=http://a/b/c", "v1"),
@@ -298,11 +327,18 @@ CASES: dict[str, list[tuple[str, str, str]]] = {
         ("Observation", "component-code-value-quantity=8480-6$140", "bp"),
         ("Observation", "component-code-value-quantity=8480-6$90", ""),
         ("Observation", "component-code-value-quantity=8480-6$90,8462-4$lt100", "bp"),
+        ("Observation", "code-value-string=x$KLAR", "said"),
+        ("Observation", "code-value-string=x$haut", ""),
+        ("DocumentReference", "relationship=DocumentReference/older$replaces", "newer"),
+        ("DocumentReference", "relationship=DocumentReference/other$replaces", ""),
+        ("MolecularSequence", "chromosome-window-coordinate=17$ge100$le200", "window"),
+        ("MolecularSequence", "chromosome-window-coordinate=17$gt100$le200", ""),
     ],
     "special": [
         ("Location", "near=31.16|120.63|5|km", "l1"),
         ("Location", "near=31.16|120.63|100|km", "l1 l2"),
         ("Patient", "_id=wang,nobody", "nobody wang"),
+        ("Patient", "_id:not=wang,nobody", "mueller"),
         ("Patient", "_list=list", "wang"),
         ("Observation", "_list=list", "o1"),
         ("Observation", "_content=haut", "o3"),
@@ -439,6 +475,10 @@ async def test_compartment(filled: Store) -> None:
     assert await found("Observation", "code=2345-7&_sort=date", "Patient", "wang") == "o1 o2"
     assert await found("Observation", "", "Encounter", "e1") == "o1"
     assert await found(None, "", "Encounter", "e1") == "e1 o1"
+    assert await found("Observation", "_id=o1,bp", "Patient", "wang") == "o1"
+    await put(filled, observation("o1", **subject("Patient/mueller")))
+    assert await found("Observation", "", "Patient", "wang") == "o2"
+    assert await found("Observation", "", "Patient", "mueller") == "bp o1 o3"
 
 
 async def test_linked_patients_are_covered(filled: Store) -> None:

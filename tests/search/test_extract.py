@@ -89,6 +89,8 @@ def test_a_chinese_name_is_found_by_pinyin_but_not_exactly() -> None:
 def test_a_name_in_parts_is_found_as_a_whole() -> None:
     entries = extract({"resourceType": "Patient", "name": [{"family": "曾", "given": ["国藩"]}]})
     assert ("zengguofan", "") in of(entries.string, "name")
+    entries = extract({"resourceType": "Patient", "name": [{"text": "曾国藩"}]})
+    assert {("曾国藩", "曾国藩"), ("zengguofan", "")} <= set(of(entries.string, "name"))
 
 
 def test_latin_names_fold_and_sound() -> None:
@@ -200,6 +202,44 @@ def test_every_part_of_an_address_is_found() -> None:
 def test_a_range_without_an_end_reaches_to_infinity(limits: dict[str, Any], found: list[Any]) -> None:
     risk = {"resourceType": "RiskAssessment", "prediction": [{"probabilityRange": limits}]}
     assert of(extract(risk).number, "probability") == found
+
+
+def ucum(value: float, code: str) -> dict[str, Any]:
+    return {"value": value, "system": "http://unitsofmeasure.org", "code": code}
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ({"low": ucum(480, "mo"), "high": ucum(50, "a")}, (480, 600)),
+        ({"low": ucum(2, "a"), "high": ucum(3, "a")}, (2, 3)),
+        ({"low": ucum(2, "a"), "high": ucum(3, "kg")}, (2, 3)),
+        ({"low": ucum(-300, "Cel"), "high": ucum(273.15, "K")}, (-300, 0)),
+        ({"low": ucum(2, "a"), "high": {"value": 3, "unit": "years"}}, (2, 3)),
+        ({"high": ucum(50, "a")}, (LOWEST, 50)),
+        ({"low": {"unit": "a"}, "high": ucum(50, "a")}, (LOWEST, 50)),
+        ({"low": {"unit": "a"}}, None),
+    ],
+)
+def test_both_ends_of_a_range_of_quantities_are_in_one_unit(value: dict[str, Any], found: Any) -> None:
+    entries = extract({"resourceType": "Condition", "onsetRange": value})
+    assert [entry[:2] for entry in of(entries.quantity, "onset-age")] == ([] if found is None else [found])
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({"data": "2 -3 E 5 U"}, (4.0, 20.0)),
+        ({"data": "1", "factor": -2}, (8.0, 8.0)),
+        ({"data": "0 1", "factor": 0.5}, (10.0, 10.5)),
+        ({"data": "E L U"}, None),
+        ({}, None),
+    ],
+)
+def test_sampled_data_spans_its_samples(more: dict[str, Any], found: Any) -> None:
+    sampled = {"origin": ucum(10, "mg"), "factor": 2, "period": 1, "dimensions": 1, **more}
+    entries = extract({"resourceType": "Observation", "valueSampledData": sampled})
+    assert [entry[:2] for entry in of(entries.quantity, "value-quantity")] == ([] if found is None else [found])
 
 
 def test_nulls_in_primitive_arrays_are_passed_over() -> None:
