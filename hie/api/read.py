@@ -10,6 +10,7 @@ from hie.api.negotiation import MEDIA_TYPES, WILDCARDS, accepted
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.search.values import date_range, microseconds
 from hie.store.port import Version
 from hie.wire.safejson import loads
 
@@ -64,13 +65,22 @@ def _unchanged(request: Request, version: Version) -> bool:
         own = etag(version).removeprefix("W/")
         return known.strip() == "*" or own in (tag.strip().removeprefix("W/") for tag in known.split(","))
     since = request.headers.get("if-modified-since")
-    if since is None:
-        return False
+    return since is not None and version.last_updated < (_instant(since) if request.entry else _http_date(since))
+
+
+def _instant(text: str) -> int:
+    """The end of what the `ifModifiedSince` of an entry names (FHIR R4 bundle §2.36.5), 0 for what is no instant."""
+    found = date_range(text)
+    return 0 if found is None else found[1]
+
+
+def _http_date(text: str) -> int:
+    """The end of the second that an HTTP date names, 0 for what is none."""
     try:
-        at = parsedate_to_datetime(since)
+        at = parsedate_to_datetime(text)
     except ValueError:
-        return False
-    return version.last_updated // 1_000_000 <= at.replace(tzinfo=at.tzinfo or UTC).timestamp()
+        return 0
+    return microseconds(at.replace(microsecond=0, tzinfo=at.tzinfo or UTC)) + 1_000_000
 
 
 def _binary(request: Request, version: Version) -> Answer | None:

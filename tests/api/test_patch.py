@@ -74,6 +74,8 @@ async def test_conditional_patch(client: httpx.AsyncClient) -> None:
         ({"a/b": 1, "m~n": 2}, [{"op": "test", "path": "/a~1b", "value": 1}], {"a/b": 1, "m~n": 2}),
         ({"m~n": 2}, [{"op": "replace", "path": "/m~0n", "value": 3}], {"m~n": 3}),
         ({"a": None}, [{"op": "test", "path": "/a", "value": None}], {"a": None}),
+        ({"a": [1, 2.0]}, [{"op": "test", "path": "/a", "value": [1.0, 2]}], {"a": [1, 2.0]}),
+        ({"a": {"b": 1}}, [{"op": "move", "from": "/a/b", "path": "/a/b"}], {"a": {"b": 1}}),
     ],
 )
 def test_rfc6902(document: Any, patch: Any, expected: Any) -> None:
@@ -90,6 +92,11 @@ def test_rfc6902(document: Any, patch: Any, expected: Any) -> None:
         ({"op": "add", "path": "/a/01", "value": 1}, Category.UNPROCESSABLE),
         ({"op": "remove", "path": "/a/-"}, Category.UNPROCESSABLE),
         ({"op": "test", "path": "/t", "value": 1}, Category.UNPROCESSABLE),
+        ({"op": "test", "path": "/a", "value": [True]}, Category.UNPROCESSABLE),
+        ({"op": "test", "path": "/a", "value": [1, 2]}, Category.UNPROCESSABLE),
+        ({"op": "test", "path": "/o", "value": {"p": 1}}, Category.UNPROCESSABLE),
+        ({"op": "remove", "path": ""}, Category.UNPROCESSABLE),
+        ({"op": "move", "from": "/none", "path": "/none"}, Category.UNPROCESSABLE),
         ({"op": "move", "from": "/o", "path": "/o/p"}, Category.UNPROCESSABLE),
         ({"op": "add", "path": "a", "value": 1}, Category.INVALID),
         ({"op": "add", "path": "/a"}, Category.INVALID),

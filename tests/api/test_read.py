@@ -3,6 +3,7 @@
 import base64
 
 import httpx
+import pytest
 
 from tests.api.conftest import BASE, PATIENT, issue
 
@@ -58,6 +59,28 @@ async def test_conditional_read(client: httpx.AsyncClient) -> None:
     before = {"If-Modified-Since": "Sun, 18 Jan 2026 00:29:59 GMT"}
     assert (await client.get("Patient/p1", headers=before)).status_code == 200
     assert (await client.get("Patient/p1", headers={"If-Modified-Since": "soon"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"ifModifiedSince": "2026-01-18T08:30:00+08:00"}, "304 Not Modified"),
+        ({"ifModifiedSince": "2026-01-18T00:30:00.000Z"}, "304 Not Modified"),
+        ({"ifModifiedSince": "2026-01-18T00:29:59.999Z"}, "200 OK"),
+        ({"ifModifiedSince": "soon"}, "200 OK"),
+        ({"ifNoneMatch": 'W/"1"'}, "304 Not Modified"),
+        ({"ifNoneMatch": 'W/"2"', "ifModifiedSince": "2026-01-18T00:30:00Z"}, "200 OK"),
+    ],
+)
+async def test_conditional_read_in_a_bundle(client: httpx.AsyncClient, asked: dict[str, str], status: str) -> None:
+    await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
+    for kind in ("batch", "transaction"):
+        entry = {"request": {"method": "GET", "url": "Patient/p1", **asked}}
+        answer = (await client.post("", json={"resourceType": "Bundle", "type": kind, "entry": [entry]})).json()
+        assert (answer["entry"][0]["response"]["status"], "resource" in answer["entry"][0]) == (
+            status,
+            status[0] == "2",
+        )
 
 
 async def test_head_has_headers_and_no_body(client: httpx.AsyncClient) -> None:

@@ -27,6 +27,9 @@ async def test_the_id_must_agree(client: httpx.AsyncClient) -> None:
     for body in ({**PATIENT, "id": "other"}, PATIENT):
         answer = await client.put("Patient/p1", json=body)
         assert (answer.status_code, issue(answer)["expression"]) == (400, ["Patient.id"])
+    binary = {"resourceType": "Binary", "contentType": "text/plain", "data": "aGk="}
+    assert (await client.put("Binary/b1", json={**binary, "id": "other"})).status_code == 400
+    assert (await client.put("Binary/b1", json=binary)).status_code == 201
     assert (await client.put("Patient/a_b", json={**PATIENT, "id": "a_b"})).status_code == 400
 
 
