@@ -52,8 +52,12 @@ def answers() -> Terminology:
 
 
 def codes(answers: Terminology, resource: dict[str, Any], pins: Pins = Pins()) -> list[str]:
-    members = answers.compiled(resource, pins).walk(EVERYTHING, Steps())
-    return [f"{member.system.rpartition('/')[2]}:{member.concept.code}" for member in members]
+    """What is listed; what is found one by one is the same."""
+    members = answers.compiled(resource, pins)
+    listed = [(member.system, member.concept.code) for member in members.walk(EVERYTHING, Steps())]
+    known = [(FRUIT, code) for code in ("apple", "fuji", "pear", "mint")] + [(HERBS, code) for code in ("mint", "dill")]
+    assert [one for one in known if members.find(*one) is not None] == [one for one in known if one in listed]
+    return [f"{url.rpartition('/')[2]}:{code}" for url, code in listed]
 
 
 def test_includes_in_order_each_code_once(answers: Terminology) -> None:
@@ -77,6 +81,31 @@ def test_several_imports_mean_what_is_in_all_of_them(answers: Terminology) -> No
     listed = {"system": FRUIT, "concept": [{"code": "fuji"}, {"code": "pear"}]}
     both = value_set("both", {**listed, "valueSet": [APPLES["url"]]})
     assert codes(answers, both) == ["fruit:fuji"]
+    assert codes(answers, value_set("less", {"system": FRUIT}, exclude=[both["compose"]["include"][0]])) == [
+        "fruit:apple", "fruit:pear", "fruit:mint",
+    ]  # fmt: skip
+
+
+def test_listed_codes_have_the_names_that_the_value_set_gives_them(answers: Terminology) -> None:
+    """With those of the code system beside them where it is here; found by all of them."""
+    answers.library.posted.change([system("http://example.org/loud", [{"code": "Hi", "display": "Hello"}],
+                                          caseSensitive=False)])  # fmt: skip
+    named = {"language": "zh", "value": "梨"}
+    members = answers.compiled(value_set(
+        "named",
+        {"system": FRUIT, "concept": [{"code": "pear", "display": "A pear", "designation": [named]}, {"code": "fuji"}]},
+        {"system": "http://example.org/elsewhere", "concept": [{"code": "salt", "display": "Salt"}]},
+        {"system": "http://example.org/loud", "concept": [{"code": "Hi"}]},
+    ))  # fmt: skip
+
+    def shown(*words: str) -> list[str]:
+        return [member.concept.display for member in members.walk(Selection(words=words), Steps())]
+
+    assert shown() == ["A pear", "Fuji", "Salt", "Hello"]
+    assert (shown("salt"), shown("梨"), shown("fuji"), shown("apple")) == (["Salt"], ["A pear"], ["Fuji"], [])
+    found = [members.find(*asked) for asked in (("http://example.org/loud", "HI"), (None, "salt"), (FRUIT, "PEAR"))]
+    assert [one and one.concept.code for one in found] == ["Hi", "salt", None]
+    assert members.find(HERBS, "salt") is None
 
 
 def test_inactive_codes_are_left_out_when_the_value_set_says_so(answers: Terminology) -> None:
