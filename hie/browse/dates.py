@@ -58,20 +58,22 @@ def lived_until(died: str, now: datetime) -> date:
 
 def years_old(born: str, on: date) -> int | None:
     """Completed years; None without a usable birth date. A partial birth date counts from its first day."""
-    parts = born[:10].split("-")
+    birth = _first_day(born)
+    if birth is None or birth > on:
+        return None
+    return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+
+def months_old(born: str, on: date) -> int | None:
+    """Completed months, for children below three; None without the month of birth. They count as years do."""
+    birth = _first_day(born)
+    if birth is None or birth > on or len(born) < len("2026-01"):
+        return None
+    return (on.year - birth.year) * 12 + on.month - birth.month - (on.day < birth.day)
+
+
+def _first_day(born: str) -> date | None:
     try:
-        numbers = [int(part) for part in parts] + [1, 1]
-        birth = date(*numbers[:3])
+        return date(*[*(int(part) for part in born[:10].split("-")), 1, 1][:3])
     except ValueError:
         return None
-    years = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
-    return years if years >= 0 else None
-
-
-def months_old(born: str, on: date) -> int:
-    """Completed months, for children below three; 0 without a full birth date."""
-    try:
-        birth = date.fromisoformat(born[:10])
-    except ValueError:
-        return 0
-    return max(0, (on.year - birth.year) * 12 + on.month - birth.month - (on.day < birth.day))

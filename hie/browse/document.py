@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from hie.base.moment import SENTINEL, read
 from hie.browse.dates import shown
 from hie.wire.clinical_document import drop_namespaces, value_text
 from hie.wire.safexml import parse_xml
@@ -189,10 +190,6 @@ def _name(element: etree._Element) -> str:
 
 
 def _time(value: str) -> str:
-    """An HL7 v3 time (`20260302101500`) for reading."""
-    digits = value[:14]
-    if not digits.isdecimal() or len(digits) < 4 or digits.startswith("19000101"):
-        return ""
-    parts = [digits[:4], digits[4:6], digits[6:8]]
-    date = "-".join(p for p in parts if p)
-    return shown(f"{date}T{digits[8:10]}:{digits[10:12]}:00") if len(digits) >= 12 else date
+    """An HL7 v3 time (`20260302101500+0800`) for reading; of an hour without minutes its day."""
+    at = read(value) or read(value[:8])
+    return "" if at is None or at.date == SENTINEL else shown(at.text)

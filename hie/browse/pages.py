@@ -259,12 +259,14 @@ class Pages:
         return RedirectResponse(link_maker(request)(f"record/{person.id}", **params), 303, headers=dict(HEADERS))
 
     def _age(self, person: Person) -> tuple[str, int] | None:
-        """Key of the word and number of years, or of months below three years; None when unknown."""
+        """Key of the word and number of years, or of months below three years where the month of birth is known; None
+        when unknown."""
         on = lived_until(person.deceased, self._clock.now())
         years = years_old(person.birth_date, on)
         if years is None:
             return None
-        return ("banner.years", years) if years >= 3 else ("banner.months", months_old(person.birth_date, on))
+        months = months_old(person.birth_date, on) if years < 3 else None
+        return ("banner.years", years) if months is None else ("banner.months", months)
 
     def _opened(self, request: Request, template: str, chart: Chart, **values: Any) -> Response:
         """What opens from a record: a page, or with `part` its inner part for the drawer."""

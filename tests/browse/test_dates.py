@@ -1,8 +1,10 @@
 """FHIR dates as China standard time."""
 
+from datetime import date
+
 import pytest
 
-from hie.browse.dates import lived_until, local
+from hie.browse.dates import lived_until, local, months_old, years_old
 from tests.browse.seed import NOW
 
 
@@ -27,3 +29,15 @@ def test_a_moment_is_local_and_anything_else_stays(sent: str, shown: str) -> Non
 )
 def test_who_has_died_grows_no_older(died: str, until: str) -> None:
     assert lived_until(died, NOW).isoformat() == until
+
+
+@pytest.mark.parametrize(
+    ("born", "years", "months"),
+    [
+        ("2024-03-08", 2, 25), ("2024-03-09", 2, 24), ("2025-04-08", 1, 12), ("2025-04-09", 0, 11),
+        ("2026-04-08", 0, 0), ("2025-06", 0, 10), ("2024", 2, None), ("2026", 0, None),
+        ("2026-04-09", None, None), ("", None, None), ("soon", None, None), ("2024-13", None, None),
+    ],
+)  # fmt: skip
+def test_an_age_counts_what_is_completed(born: str, years: int | None, months: int | None) -> None:
+    assert (years_old(born, date(2026, 4, 8)), months_old(born, date(2026, 4, 8))) == (years, months)

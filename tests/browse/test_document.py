@@ -27,6 +27,27 @@ def test_sections_and_entries_in_order() -> None:
     assert ("fact.authored", "2026-03-01 10:00") in found.facts
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("20260302101500", "2026-03-02 10:15"),
+        ("20260302101500.25+0800", "2026-03-02 10:15"),
+        ("202603021015+0800", "2026-03-02 10:15"),
+        ("20260302180000+0000", "2026-03-03 02:00"),
+        ("2026030210", "2026-03-02"),
+        ("20260302", "2026-03-02"),
+        ("202603", "2026-03"),
+        ("19000101000000", None),
+        ("soon", None),
+    ],
+)
+def test_times_are_shown_in_china_time(sent: str, shown: str | None) -> None:
+    found = document(
+        seed.CDA.replace('effectiveTime value="20260301100000', f'effectiveTime value="{sent}', 1).encode()
+    )
+    assert dict(found.facts).get("fact.authored") == shown
+
+
 def test_a_document_without_namespace_is_shown_too() -> None:
     assert document(seed.CDA.replace(' xmlns="urn:hl7-org:v3"', "").encode()) == document(seed.CDA.encode())
 
