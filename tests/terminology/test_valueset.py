@@ -40,7 +40,8 @@ NEW = system(
     version="1.10",
     valueSet="http://example.org/ValueSet/all-fruit",
 )
-HERB = system(HERBS, [{"code": "mint", "display": "Mint"}, {"code": "dill", "display": "Dill"}])
+NUMBERS = [{"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.2.3"}, {"system": "urn:x", "value": "h"}]
+HERB = system(HERBS, [{"code": "mint", "display": "Mint"}, {"code": "dill", "display": "Dill"}], identifier=NUMBERS)
 APPLES = value_set("apples", {"system": FRUIT, "filter": [{"property": "concept", "op": "is-a", "value": "apple"}]})
 
 
@@ -132,6 +133,23 @@ def test_the_latest_version_unless_another_is_named(answers: Terminology) -> Non
         codes(answers, value_set("none", {"system": FRUIT, "version": "7"}))
     twice = not_loaded(FRUIT, "7", [SystemInfo(FRUIT, "1.10"), SystemInfo(FRUIT, "1.10"), SystemInfo(FRUIT, "1.9")])
     assert "is here as 1.10, 1.9, not as version 7" in twice.message
+
+
+def test_a_code_system_goes_by_its_oid_too(answers: Terminology) -> None:
+    assert answers.display("urn:oid:1.2.3", "dill") == "Dill"
+    assert answers.display("h", "dill") is None
+    for row in ({"system": HERBS}, {"system": HERBS, "concept": [{"code": "dill"}]}):
+        assert answers.compiled(value_set("herbs", row)).find("urn:oid:1.2.3", "dill") is not None
+        assert answers.compiled(value_set("herbs", row)).find("urn:oid:1.2.4", "dill") is None
+
+
+def test_what_r4_publishes_is_there_in_its_version(answers: Terminology) -> None:
+    url = "http://hl7.org/fhir/administrative-gender"
+    assert answers.check(url, "male") is not None
+    assert answers.check(url, "male", version="4.0.1") is not None
+    assert answers.check(url, "male", version="9") is None
+    assert answers.is_value_set("http://hl7.org/fhir/ValueSet/administrative-gender")
+    assert not answers.is_value_set("http://hl7.org/fhir/ValueSet/none")
 
 
 def test_what_is_missing_hurts_only_who_asks_for_it(answers: Terminology) -> None:
