@@ -73,6 +73,16 @@ async def test_what_policy_forbids_is_nowhere_on_the_page(store: Frail) -> None:
     assert (await get(app, f"/browse/record/{GU}/DiagnosticReport/{hidden}")).status_code == 404
 
 
+async def test_a_search_gives_only_what_policy_lets_out(store: Frail) -> None:
+    bodies = {}
+    for policy in (AllowAll(), NotQingpu()):
+        found = await View(store, official(), policy, LOCAL_OPERATOR).find("DiagnosticReport", [])
+        bodies[type(policy)] = {version.body for version in found}
+    hidden = bodies[AllowAll] - bodies[NotQingpu]
+    assert hidden
+    assert bodies[NotQingpu] == {body for body in bodies[AllowAll] if b'"code":"qingpu"' not in body}
+
+
 @pytest.mark.parametrize(("policy", "who", "status"), [(NoPatients(), doctor, 403), (AllowAll(), nobody, 401)])
 async def test_without_leave_there_is_no_record(store: Frail, policy: AllowAll, who: object, status: int) -> None:
     clock = FixedClock(seed.NOW)

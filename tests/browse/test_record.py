@@ -118,21 +118,28 @@ async def test_problems_are_merged_by_code(source: Source) -> None:
     ]
 
 
-async def test_problems_are_merged_by_code_and_system_whatever_their_words() -> None:
+@pytest.mark.parametrize(
+    ("days", "newest"), [((1, 2, 3), ("高血压病3级", True)), ((2, 1, 3), ("高血压", False))], ids=["rising", "falling"]
+)
+async def test_problems_are_merged_by_code_and_system_whatever_their_words(
+    days: tuple[int, ...], newest: tuple[str, bool]
+) -> None:
+    """The newest gives the words and how certain they are."""
     who = seed.patient(seed.WJYY, "P", "某人")
     coded = [("C1", "高血压", "I10.x00", "a"), ("C2", "高血压病3级", "I10.x00", "a"), ("C3", "痛风", "I10.x00", "b")]
     rows = [
-        seed.condition(who, seed.WJYY, key, text, "", None, recordedDate=f"2026-01-0{n}")
+        seed.condition(who, seed.WJYY, key, text, "", None, recordedDate=f"2026-01-0{day}")
         | {"code": {"coding": [{"system": f"urn:{system}", "code": code}], "text": text}}
-        for n, (key, text, code, system) in enumerate(coded, 1)
+        | {"verificationStatus": seed.state("provisional" if key == "C2" else "confirmed")}
+        for day, (key, text, code, system) in zip(days, coded, strict=True)
     ]
     rows += [seed.condition(who, seed.WJYY, f"T{n}", "头痛", "", None, recordedDate="2025-01-01") for n in range(2)]
     source = source_of(await filled([who, *rows]))
     problems = (await digest_of(source, who["id"])).problems
-    assert [(p.text, p.count, len(p.places)) for p in problems] == [
-        ("痛风", 1, 1),
-        ("高血压病3级", 2, 1),
-        ("头痛", 2, 1),
+    assert [(p.text, p.provisional, p.count, len(p.places)) for p in problems] == [
+        ("痛风", False, 1, 1),
+        (*newest, 2, 1),
+        ("头痛", False, 2, 1),
     ]
 
 

@@ -54,14 +54,16 @@ async def test_a_result_taken_out_of_its_report_is_still_listed() -> None:
     gone = seed.observation(who, seed.WJYY, "R1", "K", "钾", "2026-03-01", status="entered-in-error", valueString="9")
     kept = seed.observation(who, seed.WJYY, "R1", "NA", "钠", "2026-03-01", valueString="140")
     one = seed.lab(who, seed.WJYY, "R1", "生化", "2026-03-01", [kept])
-    store = await filled([who, gone, kept, one])
+    other = seed.lab(who, seed.WJYY, "R2", "凝血", "2026-03-01", [])
+    store = await filled([who, gone, kept, one, other])
     source = source_of(store)
     chart = await source.chart(who["id"])
     events = timeline(chart)
-    found = await report(source, chart, chart.all("DiagnosticReport")[0], events[0])
+    (event,) = (event for event in events if event.id == one["id"])
+    found = await report(source, chart, one, event)
     assert [r.name for r in found.rows] == ["钠"]
     assert [r.name for r in found.withdrawn] == ["钾"]
-    assert len(events) == 1
+    assert len(events) == 2
 
 
 async def test_the_source_names_feed_item_codes_and_versions(source: Source) -> None:
