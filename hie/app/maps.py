@@ -20,7 +20,9 @@ from hie.app.terminology import own_resources
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.fhir.definitions import official
+from hie.fold.finish import ALWAYS, SUBJECT
 from hie.mapping.described import Described
+from hie.mapping.lacking import Given
 from hie.mapping.lint import lint
 from hie.mapping.problem import BrokenTables, Problem
 from hie.parse.row_tables import load_row_tables
@@ -154,7 +156,8 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     beside = (*_lacking(tables, adapters), *_rows(tables, adapters))
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
-    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described), *doubts, *beside})
+    given = Given(SUBJECT, ALWAYS)
+    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described, given), *doubts, *beside})
 
 
 def _rows(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:

@@ -46,6 +46,9 @@ ENCOUNTER = frozenset(
 )
 """Resource types with an `encounter` element (DocumentReference has it in `context`)."""
 
+ALWAYS: Mapping[str, frozenset[str]] = {"Composition": frozenset({"author"}), "Encounter": frozenset({"status"})}
+"""Resource type -> elements that FHIR requires and that a resource of it has though nothing states them."""
+
 _WRONG = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "entered-in-error"}]
 }

@@ -22,6 +22,7 @@ from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
 from hie.mapping.idle import alone, idle_types
+from hie.mapping.lacking import Given, lacking, left_out
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import SEVERAL, VALUE
 from hie.mapping.toml import Table
@@ -49,9 +50,11 @@ def lint(
     fhir: Definitions,
     judge: Judge = shape_only,
     described: Described | None = None,
+    given: Given | None = None,
 ) -> list[Problem]:
     """Everything wrong with the field maps of `feeds` in `folders` (`<folder>/fields`), with what is agreed with FHIR
-    senders (`<folder>/fhir`), and with the code maps. `described` knows our extensions and code systems."""
+    senders (`<folder>/fhir`), and with the code maps. `described` knows our extensions and code systems, `given` what
+    resources get without a field; without them nobody asks for descriptions and for required elements."""
     wanted = frozenset(feeds)
     problems: set[Problem] = set()
     fieldmaps: list[FieldMap] = []
@@ -64,6 +67,8 @@ def lint(
         for feed in wanted:
             problems.update(lint_agreement(folder / "fhir" / f"{feed}.toml", fhir))
     problems.update(idle_types(fieldmaps))
+    if given is not None:
+        problems.update(problem for fieldmap in fieldmaps for problem in lacking(fieldmap, fhir, given))
     if described is not None:
         problems.update(undescribed(fieldmaps, codes.values(), described))
     for table in codes.values():
@@ -265,10 +270,11 @@ def _constant(field: Table, key: str, members: Sequence[Property], fhir: Definit
 
 
 def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
-    """Keys of a constant that its type does not have."""
+    """Keys of a constant that its type does not have, and elements that FHIR requires and it lacks."""
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, dict):
             known = fhir.properties(member.node)
+            yield from left_out(item, member.node, fhir)
             for name, inner in item.items():
                 if name not in known:
                     yield f"{member.node} has no element {name!r}{meant(name, known)}"

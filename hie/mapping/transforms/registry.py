@@ -28,6 +28,17 @@ READS: Mapping[str, tuple[str, ...]] = {
 }
 """Name of a transform -> the code maps that it reads without being told so in a field map."""
 
+_OF_RESULT = frozenset({"value[x]", "dataAbsentReason", "referenceRange[]", "interpretation[]"})
+
+STATES: Mapping[str, frozenset[str]] = {
+    "document-result": _OF_RESULT,
+    "hl7-identifiers": frozenset({"identifier[]"}),
+    "hl7-observation": _OF_RESULT,
+    "row-result": _OF_RESULT,
+    "sections": frozenset({"section[]"}),
+}
+"""Name of a transform that gives several slots -> what it may state, without shares (`#…`)."""
+
 Transform = Callable[..., Any]
 """`transform(value, context, **options)`; None states nothing."""
 
