@@ -18,7 +18,7 @@ from hie.config import SETTINGS
 from hie.fhir.definitions import load_definitions
 from hie.mapping.fieldmap import read_map
 from hie.mapping.toml import Table
-from hie.mapping.transforms.registry import BUILTIN
+from hie.mapping.transforms.registry import BUILTIN, ONLY
 from hie.quality.rules import load_rules
 from hie.staging.states import TRANSITIONS
 from tools.markdown import table
@@ -146,15 +146,15 @@ def _sources(spec: Any) -> str:
     return ", ".join(_sources(part) for part in spec)
 
 
-_DIALECTS = {"hl7-": "HL7 v2 only", "document-": "CDA only", "": "Every dialect"}
-"""How the name of a transform begins -> what it is for."""
+_DIALECTS = {"": "Every dialect", "cda": "CDA only", "hl7v2": "HL7 v2 only"}
+"""The only dialect of a transform -> what its part of the page is called."""
 
 
 def transforms() -> str:
     """What every field map may call."""
-    groups: dict[str, list[tuple[str, str, str]]] = {about: [] for about in reversed(_DIALECTS.values())}
+    groups: dict[str, list[tuple[str, str, str]]] = {about: [] for about in _DIALECTS.values()}
     for name, call in sorted(BUILTIN.items()):
-        about = next(about for begin, about in _DIALECTS.items() if name.startswith(begin))
+        about = _DIALECTS[next((of for begin, of in ONLY.items() if name.startswith(begin)), "")]
         said = " ".join((inspect.getdoc(call) or "").split())
         groups[about].append((f"`{name}`", _options(call), said))
     text = "# Transforms\n\nOptions in brackets may be left out. `value` is what comes from `source` or `parts`.\n"

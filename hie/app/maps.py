@@ -25,7 +25,7 @@ from hie.mapping.described import Described
 from hie.mapping.lacking import Given
 from hie.mapping.lint import lint
 from hie.mapping.problem import BrokenTables, Problem
-from hie.parse.row_tables import load_row_tables
+from hie.parse.row_tables import RowTables, load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.worker import Build
 from hie.plugin import Adapter
@@ -156,16 +156,29 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     beside = (*_lacking(tables, adapters), *_rows(tables, adapters))
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
-    given = Given(SUBJECT, ALWAYS)
+    given = Given(SUBJECT, ALWAYS, partial(_filled, tables, dict(_row_tables(tables, adapters))))
     return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described, given), *doubts, *beside})
 
 
 def _rows(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
     """What does not fit together in row tables and field maps."""
+    for feed, rows in _row_tables(tables, adapters):
+        yield from row_problems(feed, rows, tables.maps.programs)
+
+
+def _row_tables(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[tuple[str, RowTables]]:
+    """The row tables of each feed of rows."""
     for adapter in adapters:
         for feed in (feed for feed in adapter.feeds if feed.dialect == "rows"):
-            path = (adapter.mappings or tables.folder) / "rows" / f"{feed.id}.toml"
-            yield from row_problems(feed.id, load_row_tables(path), tables.maps.programs)
+            yield feed.id, load_row_tables((adapter.mappings or tables.folder) / "rows" / f"{feed.id}.toml")
+
+
+def _filled(tables: Tables, rows: Mapping[str, RowTables], feed: str, type: str) -> frozenset[str]:
+    """The source paths that no record of a feed and type lacks: by its dialect, or as columns that a row must have."""
+    program = tables.maps.programs.get((feed, type))
+    row = rows[feed].tables.get(type) if feed in rows else None
+    columns = (*row.key, *row.required) if row is not None else ()
+    return frozenset({*(program.dialect.filled if program is not None else ()), *columns})
 
 
 def _lacking(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:

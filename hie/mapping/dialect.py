@@ -47,6 +47,11 @@ class Dialect(Protocol):
         """The name field maps use: `hl7v2`, `cda`, `rows`."""
         ...
 
+    @property
+    def filled(self) -> frozenset[str]:
+        """Paths that give a value in every record."""
+        ...
+
     def compile_path(self, path: str) -> ReadPath:
         """A function from a node to the values at `path`, in source order; never empty strings."""
         ...

@@ -1,17 +1,20 @@
-"""Elements that FHIR requires and that a map never states (FHIR R4 ElementDefinition.min).
+"""Elements that FHIR requires and that a map does not state (FHIR R4 ElementDefinition.min).
 
 One message, document or row must give a resource whole: nobody knows whether another comes. So a block that makes a
-resource needs a field for each required element, in itself or in a block with the same key that is at work whenever it
-is. Whether such a field is filled depends on what is sent: coverage, quality rules and the contract see that.
+resource needs fields for each required element, in itself or in blocks with the same key, and one of them must state it
+whatever is sent: by a `constant`, a `default` or `always`; or by a source that is never empty where the block is at
+work; or with `required`, so that a value that is not there is at least noted. What a transform makes of a value is not
+known here; coverage, quality rules and the contract see that.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hie.base.slots import slot_path
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Property
+from hie.mapping.cases import Condition, conditions, in_words, open_case, paths
 from hie.mapping.fieldmap import FieldMap
 from hie.mapping.problem import Problem
 from hie.mapping.schema import SEVERAL
@@ -22,22 +25,38 @@ _SHOWN = 6
 """Codes of a required binding that a reason shows."""
 
 
+_SURE = frozenset({"constant", "default", "required", "always", "own", "reference"})
+"""Keys of fields that state something, or note that there is nothing, whatever is sent."""
+
+
 @dataclass(frozen=True)
 class Given:
     """What resources get without a field: `about` is the element that names the patient, from `subject` or from what
-    the resource hangs on; `always` are the required elements that any resource of a type gets."""
+    the resource hangs on; `always` are the required elements that any resource of a type gets. `filled` gives the
+    source paths that are never empty in records of a feed and type: without them a record is refused."""
 
     about: Mapping[str, str]
     always: Mapping[str, frozenset[str]]
+    filled: Callable[[str, str], frozenset[str]] = lambda feed, type: frozenset()
+
+
+@dataclass(frozen=True)
+class _Stated:
+    """What a table states of an element: names from outside to inside, and the ways in which it comes to that, each
+    with the conditions that must hold."""
+
+    names: tuple[str, ...]
+    table: Table
+    ways: tuple[tuple[Condition, ...], ...]
 
 
 @dataclass(frozen=True)
 class _Block:
-    """A block as far as it is for one record type; `stated` are the slots that its fields and members state, each with
-    the table that says so, None for any: a transform of a package may state what it likes."""
+    """A block as far as it is for one record type, with what its fields and members state; None for anything: a
+    transform of a package may state what it likes."""
 
     table: Table
-    stated: Mapping[str, Table] | None
+    stated: Sequence[_Stated] | None
 
     @property
     def type(self) -> str:
@@ -46,31 +65,33 @@ class _Block:
     @property
     def makes(self) -> bool:
         """Whether a resource may come of it."""
-        data = self.table.data
-        ended = any(data.get(key) is True for key in ("revoke", "withdraw", "gone"))
-        return not ended and data.get("exists") is not False
+        return not self.ends and self.table.get("exists") is not False
+
+    @property
+    def ends(self) -> bool:
+        """Whether it does nothing but take back."""
+        return any(self.table.get(key) is True for key in ("revoke", "withdraw", "gone"))
 
     def helps(self, other: "_Block") -> bool:
-        """Whether it states something about the resource of `other` whenever that is at work."""
-        mine, theirs = self.table.data, other.table.data
-        if self is other:
-            return True
-        same = self.type == other.type and bool(_keys(mine["key"]) & _keys(theirs["key"]))
-        return same and mine.get("when", theirs.get("when")) == theirs.get("when")
+        """Whether it may state something about the resource of `other`."""
+        mine, theirs = self.table, other.table
+        same = self.type == other.type and bool(_keys(mine.get("key")) & _keys(theirs.get("key")))
+        return self is other or (same and not self.ends and mine.get("context") == theirs.get("context"))
 
 
 def lacking(fieldmap: FieldMap, fhir: Definitions, given: Given) -> Iterator[Problem]:
-    """Required elements that a map has no field for, at the block that makes the resource."""
+    """Required elements that no field of a map states, at the block that makes the resource; those that are stated only
+    sometimes, at the field that does."""
     types: Sequence[str] = fieldmap.head.data["types"]
     found: dict[Problem, list[str]] = {}
     for type in types:
-        blocks = _blocks(fieldmap, type)
+        blocks, filled = _blocks(fieldmap, type), given.filled(fieldmap.head.data["feed"], type)
         for block in blocks:
             if block.makes and fhir.is_resource(block.type):
-                for problem in _problems(block, blocks, fhir, given):
+                for problem in _problems(block, blocks, fhir, given, filled):
                     found.setdefault(problem, []).append(type)
     for problem, lacked in found.items():
-        some = f" for {', '.join(lacked)}" if len(lacked) < len(types) else ""
+        some = f" (for {', '.join(lacked)})" if len(lacked) < len(types) else ""
         yield Problem(problem.file, problem.line, f"{problem.reason}{some}", problem.column)
 
 
@@ -79,25 +100,38 @@ def _blocks(fieldmap: FieldMap, type: str) -> list[_Block]:
     resources = [(table, fields) for table, fields, _ in fieldmap.resources() if _is_for(table, type)]
     blocks = []
     for table, fields in resources:
-        stating = [field for field in fields if not field.get("on_root")]
+        stating = [(table, field) for field in fields if not field.get("on_root")]
         members = [one for one in resources if "name" in table.data and one[0].get("root") == table.get("name")]
-        for _, inner in members:
-            stating += [field for field in inner if field.get("on_root")]
-        slots = {str(member.get("listed")): member for member, _ in members}
-        several = [_slots(field) for field in stating if _is_for(field, type)]
-        for some in several:
-            slots |= some or {}
-        blocks.append(_Block(table, None if None in several else slots))
+        stating += [(member, field) for member, inner in members for field in inner if field.get("on_root")]
+        several = [_stated(block, field) for block, field in stating if _is_for(field, type)]
+        listed = [_Stated(_names(str(m.get("listed"))), m, ((),)) for m, _ in members if "listed" in m.data]
+        known = [one for some in several for one in some or ()]
+        blocks.append(_Block(table, None if None in several else [*known, *listed]))
     return blocks
 
 
-def _slots(field: Table) -> Mapping[str, Table] | None:
-    """The slots that a field may state; None for any."""
+def _stated(block: Table, field: Table) -> Sequence[_Stated] | None:
+    """What a field of a block states; None for anything."""
     target = field.get("target")
-    if target == SEVERAL:
-        states = STATES.get(str(field.get("transform")))
-        return None if states is None else dict.fromkeys(states, field)
-    return {str(target): field} if target else {}
+    slots = STATES.get(str(field.get("transform"))) if target == SEVERAL else {str(target)} if target else set()
+    if slots is None:
+        return None
+    base = (*conditions(block.get("when")), *conditions(field.get("when")))
+    ways = (base,) if field.data.keys() & _SURE else tuple((*base, {"source": path}) for path in _read(field))
+    return [_Stated(_names(slot), field, ways) for slot in sorted(slots)]
+
+
+def _read(field: Table) -> Iterator[str]:
+    """The paths of which one must have data for a field to state something."""
+    said = [*field.get("parts", ()), field.get("source", [])]
+    if "codes" in field.data and field.get("form", "concept") == "concept":
+        said.append(field.get("name", []))
+    for one in said:
+        yield from paths(one.get("source") if isinstance(one, dict) else one)
+
+
+def _names(slot: str) -> tuple[str, ...]:
+    return tuple(name.removeprefix("_") for name in slot_path(slot).names)
 
 
 def _is_for(table: Table, type: str) -> bool:
@@ -112,55 +146,72 @@ def _keys(spec: Any) -> set[tuple[str, str]]:
     return {(str(one.get("kind")), repr(one.get("value"))) for one in (spec if isinstance(spec, list) else [spec])}
 
 
-def _problems(block: _Block, blocks: Sequence[_Block], fhir: Definitions, given: Given) -> Iterator[Problem]:
+def _premises(block: _Block, filled: Iterable[str]) -> Sequence[Condition]:
+    """What holds wherever a block makes something: its condition, a value in each part of its key, and what no record
+    lacks."""
+    key = block.table.get("key")
+    value = key.get("value") if isinstance(key, dict) else None
+    parts = value if isinstance(value, list) else [value]
+    known = [part if isinstance(part, dict) else {"source": part} for part in parts]
+    sure = [one["source"] for one in known if one.get("source") and not one.keys() & {"ordinal", "optional", "default"}]
+    return (*conditions(block.table.get("when")), *({"source": source} for source in (*sure, *filled)))
+
+
+def _problems(
+    block: _Block, blocks: Sequence[_Block], fhir: Definitions, given: Given, filled: frozenset[str]
+) -> Iterator[Problem]:
     helpers = [one for one in blocks if one.helps(block)]
     if any(one.stated is None for one in helpers):
         return
-    stated = [(slot_path(slot).names, table) for one in helpers for slot, table in (one.stated or {}).items()]
+    stated = [part for one in helpers for part in one.stated or ()]
     about = given.about.get(block.type)
     known = set(given.always.get(block.type, ()))
     if about is not None and any(_knows_patient(one, blocks) for one in helpers):
         known.add(about)
-    for member in _unstated(block.type, stated, fhir):
-        if member.name not in known:
+    for member in (member for member in _required(block.type, fhir) if member.name not in known):
+        stating = [one for one in stated if _element(one.names[0], block.type, fhir) == member.name]
+        if not stating:
             addition = 'subject = "…"' if member.name == about else _field(member.name, member, fhir)
-            yield block.table.problem(f"{_need(member, block.type)}: add {addition}", "type")
+            yield block.table.problem(f"{_need(member, block.type)}, and no field states it: add {addition}", "type")
+            continue
+        case = open_case([way for one in stating for way in one.ways], _premises(block, filled))
+        if case is not None:
+            otherwise = f"and nothing states it when {in_words(case)}: give a 'default', or 'required' to have it noted"
+            yield stating[0].table.problem(f"{_need(member, block.type)}, {otherwise}", "target")
     yield from _inner(block.type, stated, fhir)
 
 
-_Stated = Sequence[tuple[tuple[str, ...], Table]]
-"""Element names of a slot, from outside to inside, with the table that states it."""
+def _required(node: str, fhir: Definitions) -> Iterator[Property]:
+    """The elements that FHIR requires of a node, with one member for each choice."""
+    return (members[0] for members in fhir.children(node).values() if members[0].element.min > 0)
 
 
-def _unstated(node: str, stated: _Stated, fhir: Definitions) -> Iterator[Property]:
-    """The elements of a node that FHIR requires and no slot leads to."""
-    return _missing(node, {names[0] for names, _ in stated}, fhir)
+def _element(key: str, node: str, fhir: Definitions) -> str:
+    """The element that a JSON key states: `medication` for `medicationCodeableConcept`."""
+    members = fhir.properties(node)
+    return members[key].name if key in members else key
 
 
 def left_out(value: Mapping[str, Any], node: str, fhir: Definitions) -> Iterator[str]:
     """What a constant of that node type leaves out and FHIR requires."""
-    return (f"{node} lacks {member.name!r}, which FHIR requires" for member in _missing(node, value, fhir))
+    stated = {_element(key.removeprefix("_"), node, fhir) for key in value}
+    lost = (member.name for member in _required(node, fhir) if member.name not in stated)
+    return (f"{node} lacks {name!r}, which FHIR requires" for name in lost)
 
 
-def _missing(node: str, keys: Iterable[str], fhir: Definitions) -> Iterator[Property]:
-    """The elements that FHIR requires of a node, but those that one of the JSON keys states; a choice may be meant
-    as a whole (`medication`) or by its type."""
-    members = fhir.properties(node)
-    plain = {key.removeprefix("_") for key in keys}
-    stated = plain | {members[key].name for key in plain if key in members}
-    return (one[0] for name, one in fhir.children(node).items() if one[0].element.min > 0 and name not in stated)
-
-
-def _inner(node: str, stated: _Stated, fhir: Definitions, outer: str = "") -> Iterator[Problem]:
-    """The same within elements that are stated part by part (`collection.bodySite`)."""
+def _inner(node: str, stated: Sequence[_Stated], fhir: Definitions, outer: str = "") -> Iterator[Problem]:
+    """Required elements that nothing states within elements that are stated part by part (`collection.bodySite`)."""
     for name, member in fhir.properties(node).items():
-        here = [(names, table) for names, table in stated if names[0] == name]
-        if not here or any(len(names) == 1 for names, _ in here):
+        here = [one for one in stated if one.names[0] == name]
+        if not here or any(len(one.names) == 1 for one in here):
             continue
-        parts, place = [(names[1:], table) for names, table in here], f"{outer}{name}."
-        for part in _unstated(member.node, parts, fhir):
-            addition = _field(place + part.name, part, fhir)
-            yield here[0][1].problem(f"{_need(part, member.node)}: add {addition}", "target")
+        place = f"{outer}{name}."
+        parts = [replace(one, names=one.names[1:]) for one in here]
+        names = {_element(one.names[0], member.node, fhir) for one in parts}
+        for part in (part for part in _required(member.node, fhir) if part.name not in names):
+            addition = _field(f"{place}{part.name}", part, fhir)
+            reason = f"{_need(part, member.node)}, and no field states it: add {addition}"
+            yield here[0].table.problem(reason, "target")
         yield from _inner(member.node, parts, fhir, place)
 
 
@@ -174,7 +225,7 @@ def _knows_patient(block: _Block, blocks: Sequence[_Block]) -> bool:
 
 def _need(member: Property, node: str) -> str:
     most = "*" if member.element.max is None else member.element.max
-    return f"FHIR requires {node}.{member.name} ({member.element.min}..{most}), and no field states it"
+    return f"FHIR requires {node}.{member.name} ({member.element.min}..{most})"
 
 
 def _field(path: str, member: Property, fhir: Definitions) -> str:

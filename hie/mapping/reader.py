@@ -16,7 +16,7 @@ from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import CONDITION_KEYS, LIMITS, VALUE_KEYS, check_inline
 from hie.mapping.toml import Table
-from hie.mapping.transforms.registry import READS, Transform
+from hie.mapping.transforms.registry import READS, Transform, reads
 
 Raw = Callable[[Any, Context], Sequence[Value]]
 Reader = Callable[[Any, Context], list[Any]]
@@ -95,7 +95,8 @@ class Compiler:
         """A transform with its options."""
         function = self.transforms.get(name)
         if function is None:
-            reason = f"no transform {name!r}{meant(name, self.transforms)}"
+            known = (one for one in self.transforms if reads(one, self.dialect.name))
+            reason = f"no transform {name!r}{meant(name, known)}"
             self.problems.append(table.problem(reason, "transform"))
             return lambda value, context: None
         wrong = wrong_options(name, function, options)

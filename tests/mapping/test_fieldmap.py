@@ -166,6 +166,7 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
             "f/a.toml:17:11: no code map 'sexes'; did you mean 'sex'?",
         ),
         ('transform = "human-name"', 'transform = "human-nam"', "no transform 'human-nam'; did you mean 'human-name'?"),
+        ('transform = "human-name"', 'transform = "doc-address"', "'doc-address'; did you mean 'address'?"),
         ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16:9: 'limit' must be one of"),
         ('transform = "human-name"', 'required = "nope"', "f/a.toml:16:12: 'nope' is no finding code"),
         ('transform = "human-name"', "when = { maybe = 1 }", "f/a.toml:16:8: unknown key 'maybe' in 'when'; it has"),

@@ -6,9 +6,11 @@ import pytest
 
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
+from hie.fold.finish import ALWAYS, SUBJECT
 from hie.mapping.codefile import load_codes
 from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described
+from hie.mapping.lacking import Given
 from hie.mapping.lint import lint
 
 HEAD = '[map]\nfeed = "f"\ndialect = "rows"\ntypes = ["T"]\norder = ["@order"]\n\n'
@@ -154,6 +156,92 @@ def test_nothing_to_say_to_the_tables_that_ship() -> None:
     folder = data_path("mappings")
     feeds = [path.name for path in (folder / "fields").iterdir()]
     assert lint([folder], feeds, load_codes(folder / "codes"), load_definitions()) == []
+
+
+REQUIRED = Given(SUBJECT, ALWAYS, lambda feed, type: frozenset({"@uploaded"}))
+
+
+def stating(target: str, *how: str) -> str:
+    """A field, five lines or less, that states a slot."""
+    return "\n".join(("[[resource.field]]", f'target = "{target}"', *how, ""))
+
+
+CODE, TEXT = (
+    stating("code", 'constant = { text = "x" }'),
+    stating("code", 'source = "MC"', 'transform = "concept-text"'),
+)
+FINAL, ACTIVE = 'constant = "final"', 'constant = "active"'
+STATUS, FIRST = stating("status", FINAL), stating("status", FINAL, 'when = { source = "ZT", in = ["1"] }')
+MEMBER = (
+    '[[resource]]\nname = "q"\nroot = "p"\nlisted = "basedOn[]"\ntype = "Media"\nkey = { kind = "m", value = "NO" }\n'
+)
+MEMBER += stating("status", 'constant = "completed"')
+NO_FIELD = "and no field states it: add"
+
+
+def required(tmp_path: Path, type: str, head: str, fields: str) -> list[str]:
+    """What lint says of a map whose first block has its type in line 9 and its fields from line 12 on."""
+    block = RESOURCE.format(type=type).removesuffix("\n[[resource.field]]\n")
+    (tmp_path / "fields" / "f").mkdir(parents=True)
+    (tmp_path / "fields" / "f" / "m.toml").write_text(f"{HEAD}{block}{head}\n{fields}", encoding="utf-8")
+    return [str(p) for p in lint([tmp_path], ["f"], {}, load_definitions(), given=REQUIRED)]
+
+
+@pytest.mark.parametrize(
+    ("type", "head", "fields", "said"),
+    [
+        ("Observation", "", CODE, f":9:8: FHIR requires Observation.status (1..1), {NO_FIELD} a [[resource.field]] "
+         "with target = 'status', one of amended, cancelled, corrected,"),
+        ("Observation", "", STATUS + MEMBER, ":9:8: FHIR requires Observation.code (1..1)"),
+        ("Observation", "", CODE + STATUS + MEMBER, ":22:8: FHIR requires Media.content (1..1)"),
+        ("Encounter", "", "", f":9:8: FHIR requires Encounter.class (1..1), {NO_FIELD}"),
+        ("Condition", "", "", f':9:8: FHIR requires Condition.subject (1..1), {NO_FIELD} subject = "…"'),
+        ("Coverage", "", stating("status", ACTIVE), "add a [[resource.field]] with target = 'payor[]'"),
+        ("MedicationStatement", "", stating("status", ACTIVE), "with target = 'medication[x]'"),
+        # only sometimes
+        ("Observation", "", STATUS + TEXT, ":16:10: FHIR requires Observation.code (1..1), and nothing states it when "
+         "MC is empty: give a 'default', or 'required'"),
+        ("Observation", "", CODE + FIRST, ":16:10: FHIR requires Observation.status (1..1), and nothing states it when "
+         "ZT is empty"),
+        ("Observation", "", CODE + FIRST + stating("status", FINAL, 'when = { absent = "ZT" }'),
+         "when ZT is something else: give"),
+        # within elements
+        ("Patient", "", stating("text.div", 'source = "MC"'), ":13:10: FHIR requires Narrative.status (1..1), "
+         f"{NO_FIELD} a [[resource.field]] with target = 'text.status', one of additional, "),
+        ("Observation", "", stating("component[]", 'source = "MC"', 'item = { interpretation = ["{value}"] }'),
+         ":15:8: Observation.component lacks 'code', which FHIR requires"),
+        ("Encounter", "", stating("diagnosis[]", "constant = { rank = 1 }"), "diagnosis lacks 'condition', which FHIR"),
+    ],
+)  # fmt: skip
+def test_what_fhir_requires_and_a_map_does_not_state(
+    tmp_path: Path, type: str, head: str, fields: str, said: str
+) -> None:
+    found = required(tmp_path, type, head, fields)
+    assert any(said in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("type", "head", "fields"),
+    [
+        ("Observation", "", CODE + STATUS),
+        ("Observation", "", STATUS + TEXT.replace("MC", "KH")),
+        ("Observation", "", STATUS + TEXT.replace("MC", "@uploaded")),
+        ("Observation", 'when = { source = "MC" }', STATUS + TEXT),
+        ("Observation", "", STATUS + stating("code.text", 'constant = "x"')),
+        ("Observation", "", CODE + FIRST + FIRST.replace("in = [", "not_in = [")),
+        ("Observation", "", CODE + FIRST.replace('"ZT", in = ["1"]', '"A|B"')
+         + stating("status", FINAL, 'when = [{ absent = "A" }, { absent = "B" }]')),
+        ("Observation", "", CODE + stating("status", 'source = "ZT"', 'required = "value-missing"')),
+        ("Observation", "", STATUS + stating("*", 'source = "MC"', 'transform = "of-a-package"')),
+        ("Observation", "", CODE + STATUS + MEMBER + stating("content", 'source = "MC"', 'default = { title = "x" }')),
+        ("Observation", "exists = false", ""),
+        ("Observation", "revoke = true", ""),
+        ("Encounter", "", stating("class", 'constant = { code = "AMB" }')),
+        ("Patient", "", '[[resource]]\ntype = "Condition"\nkey = { kind = "c", value = "NO" }\nsubject = "p"'),
+    ],
+)  # fmt: skip
+def test_what_fhir_requires_and_a_map_states(tmp_path: Path, type: str, head: str, fields: str) -> None:
+    assert required(tmp_path, type, head, fields) == []
 
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"

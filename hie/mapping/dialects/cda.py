@@ -52,6 +52,7 @@ class Cda:
     """The dialect `cda`; nodes are elements."""
 
     name = "cda"
+    filled = frozenset({".", "n()", "document:id", "document:type", "document:effective", "document:order"})
 
     def compile_path(self, path: str) -> ReadPath:
         """A path as the module describes it. Raises `ValueError` for what is no XPath or no header field."""

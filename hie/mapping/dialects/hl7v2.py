@@ -36,6 +36,7 @@ class Hl7v2:
     """The dialect `hl7v2`; nodes are `hie.wire.hl7v2_group.Group`."""
 
     name = "hl7v2"
+    filled: frozenset[str] = frozenset()
 
     def compile_path(self, path: str) -> ReadPath:
         """`PID-5`, `PID-5.1`, `OBR-15.1.2`, `NTE-3:text`, `OBX-5:name`."""

@@ -20,6 +20,7 @@ class Rows:
     """The dialect `rows`; nodes are `hie.wire.row.Row`. Columns without value are not in a row at all."""
 
     name = "rows"
+    filled = frozenset(f"@{name}" for name in _ROW)
 
     def compile_path(self, path: str) -> ReadPath:
         """`XM`, `CJSJ|JYSJ` or `@order`."""

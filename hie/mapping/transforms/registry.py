@@ -28,6 +28,15 @@ READS: Mapping[str, tuple[str, ...]] = {
 }
 """Name of a transform -> the code maps that it reads without being told so in a field map."""
 
+ONLY: Mapping[str, str] = {"hl7-": "hl7v2", "document-": "cda"}
+"""How the name of a transform begins -> the only dialect that it reads; every other one reads any."""
+
+
+def reads(name: str, dialect: str) -> bool:
+    """Whether a transform is for values of a dialect."""
+    return next((of == dialect for begin, of in ONLY.items() if name.startswith(begin)), True)
+
+
 _OF_RESULT = frozenset({"value[x]", "dataAbsentReason", "referenceRange[]", "interpretation[]"})
 
 STATES: Mapping[str, frozenset[str]] = {
