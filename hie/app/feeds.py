@@ -16,6 +16,7 @@ from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed, Record
 from hie.feeds import ack, fhirreply, receipt, soap, xmlreceipt
 from hie.fhir.definitions import official
+from hie.fhir.path.scope import MemberOf
 from hie.fhir.validate import Validator
 from hie.fhir.xml import from_xml
 from hie.mapping.apply import MapSet
@@ -30,6 +31,7 @@ from hie.parse.row_tables import load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.plugin import Adapter, Feed
 from hie.quality.dimension import dimensions, judged
+from hie.quality.rule import Rule
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 from hie.terminology.remembered import Remembered
@@ -72,9 +74,17 @@ def read_tables(adapters: Sequence[Adapter], folder: Path | None = None, loaded:
     maps = MapSet.load(folder, kept_beside(adapters, folder))
     terms = Remembered(feed_terminology(maps.codes.values(), loaded))
     maps = MapSet(maps.programs, maps.codes, terms)
-    rules = folder / "quality"
-    quality = Quality(load_rules(rules if rules.is_dir() else data_path("mappings", "quality"), terms.member_of))
+    quality = Quality(_rules(folder, kept_beside(adapters, folder), terms.member_of))
     return Tables(folder, maps, quality, version, terms)
+
+
+def _rules(folder: Path, adapters: Sequence[Adapter], member_of: MemberOf) -> Iterator[Rule]:
+    """The rules of `folder`, those that ship where it has none, then those that adapters bring."""
+    shared = folder / "quality"
+    yield from load_rules(shared if shared.is_dir() else data_path("mappings", "quality"), member_of)
+    for adapter in adapters:
+        if adapter.mappings is not None:
+            yield from load_rules(adapter.mappings / "quality", member_of, adapter.region)
 
 
 def worker_feeds(folder: Path | None = None, loaded: Path | None = None) -> dict[str, FeedRuntime]:

@@ -8,6 +8,7 @@ looked up.
 """
 
 import asyncio
+import fnmatch
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from hie.fold.finish import ALWAYS, SUBJECT
 from hie.mapping.described import Described
 from hie.mapping.lacking import Given
 from hie.mapping.lint import lint
-from hie.mapping.problem import BrokenTables, Problem
+from hie.mapping.problem import BrokenTables, Problem, meant
 from hie.parse.row_tables import RowTables, load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.worker import Build
@@ -153,7 +154,7 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
-    beside = (*_lacking(tables, adapters), *_rows(tables, adapters))
+    beside = (*_lacking(tables, adapters), *_rows(tables, adapters), *_rules(tables, adapters))
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
     given = Given(SUBJECT, ALWAYS, partial(_filled, tables, dict(_row_tables(tables, adapters))))
@@ -164,6 +165,17 @@ def _rows(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
     """What does not fit together in row tables and field maps."""
     for feed, rows in _row_tables(tables, adapters):
         yield from row_problems(feed, rows, tables.maps.programs)
+
+
+def _rules(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
+    """Quality rules of packages that no part is asked about: none of their records has a map."""
+    for adapter in (one for one in adapters if one.mappings is not None):
+        feeds = {feed.id for feed in adapter.feeds}
+        types = sorted({type for feed, type in tables.maps.programs if feed in feeds})
+        for rule in tables.quality.own(adapter.region) if types else ():
+            for kind in (kind for kind in rule.records if not fnmatch.filter(types, kind)):
+                file, _, line = rule.place.rpartition(":")
+                yield Problem(f"quality/{file}", int(line), f"no map is for {kind!r}{meant(kind, types)}")
 
 
 def _row_tables(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[tuple[str, RowTables]]:

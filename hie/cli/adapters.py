@@ -40,10 +40,10 @@ def adapters_list() -> None:
 
 @adapters.command("show")
 def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")]) -> None:
-    """映射内容 · What each map of a region reads, and what it ignores on purpose."""
+    """映射内容 · What each map of a region reads and ignores on purpose, and the quality rules of its package."""
     from rich.table import Table
 
-    from hie.commands.adapters import shown
+    from hie.commands.adapters import own_rules, shown
 
     for row in attempt(shown, region):
         table = Table("source", "", title=escape(f"{row.feed} {row.type}  {row.file}  {row.clause}"))
@@ -51,6 +51,14 @@ def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")])
             table.add_row(escape(path), "read")
         for path in row.ignored:
             table.add_row(escape(path), "[dim]ignored[/dim]")
+        console.print(table)
+    rules = attempt(own_rules, region)
+    if rules:
+        table = Table("rule", "finding", "about", "must hold", "how", title="quality rules")
+        for rule in rules:
+            about = " ".join((*rule.types, *rule.records))
+            said = (rule.id, f"{rule.finding} {rule.severity}", about, f"{rule.zh} · {rule.en}", rule.how)
+            table.add_row(*map(escape, said))
         console.print(table)
 
 

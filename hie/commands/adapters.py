@@ -27,6 +27,7 @@ from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob
 from hie.pipeline.prepare import prepare
 from hie.plugin import Adapter
+from hie.quality.rule import Rule
 from hie.staging.tables import RAW_ITEM
 from hie.testing.populated import ignored, left_out
 from hie.wire.safejson import dumps
@@ -73,6 +74,12 @@ def shown(region: str) -> list[MapCoverage]:
         tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
         rows += [MapCoverage(feed.id, name, f"fhir/{feed.id}.toml", "", *agreed) for name, agreed in tables.shown()]
     return rows
+
+
+def own_rules(region: str) -> tuple[Rule, ...]:
+    """The quality rules that the package of a region brings; none for one that ships with the exchange."""
+    adapter = adapter_of(region)
+    return read_tables([adapter]).quality.own(adapter.region)
 
 
 def samples(folder: Path) -> list[Path]:

@@ -46,7 +46,7 @@ async def watch(
     for runtime in feeds.values():
         for organisation, hours in (await arrivals(store, runtime.feed.id, clock.now() - MEMORY, clock.now())).items():
             came = _by_hour(hours, clock.now() - MEMORY)
-            for rule in rules:
+            for rule in (rule for rule in rules if rule.holds_for(runtime.region)):
                 if _breaks(rule, came, clock.now()) and await _note(store, lease, runtime, organisation, rule, clock):
                     found.append((runtime.feed.id, organisation, rule.id))
     return found
@@ -67,7 +67,8 @@ async def silences(
     for region, runtimes in sorted(regions.items()):
         last = max([at for one in runtimes if (at := await _last_item(reader, one.feed.id))], default=None)
         if last is not None:
-            found += _of_region(region, last, await _came(reader, runtimes, last), rules, now)
+            own = [rule for rule in rules if rule.holds_for(region)]
+            found += _of_region(region, last, await _came(reader, runtimes, last), own, now)
     return tuple(found)
 
 

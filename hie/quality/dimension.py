@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from hie.base.finding import Finding
 from hie.quality.resolve import resolver
-from hie.quality.rule import DIMENSIONS, REGIONS, Rule
+from hie.quality.rule import DIMENSIONS, Rule
 
 CODED = DIMENSIONS
 """Dimension -> its code in reports, its English name; in the order in which they are shown."""
@@ -25,8 +25,5 @@ def dimensions(rules: Iterable[Rule], region: str) -> Callable[[Finding], str]:
 
 
 def judged(rules: Iterable[Rule], region: str) -> frozenset[str]:
-    """The dimensions that any rule for the region belongs to; the others have no score. A region that no rule names is
-    held to the rules of every region."""
-    every = tuple(rules)
-    named = [rule for rule in every if region in rule.regions] or [rule for rule in every if rule.regions >= REGIONS]
-    return frozenset(rule.dimension for rule in named)
+    """The dimensions that any rule for the region belongs to; the others have no score."""
+    return frozenset(rule.dimension for rule in rules if rule.holds_for(region))

@@ -18,7 +18,7 @@ def resolver(rules: Iterable[Rule], region: str) -> Callable[[Finding], Rule | N
     by_id: dict[str, Rule] = {}
     by_place: dict[tuple[str, str], Rule] = {}
     by_code: dict[str, Rule] = {}
-    ordered = sorted(rules, key=lambda rule: (region not in rule.regions, rule.stage == "quality"))
+    ordered = sorted(rules, key=lambda rule: (not rule.holds_for(region), rule.stage == "quality"))
     for rule in ordered:
         by_id[rule.id] = rule
         by_code.setdefault(rule.finding, rule)

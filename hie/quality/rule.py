@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from hie.base.finding import Severity
@@ -23,6 +24,7 @@ STAGES = frozenset({"parse", "mapping", "quality", "pipeline"})
 """Where a rule is kept."""
 
 REGIONS = frozenset({"wujiang", "jiashan", "qingpu"})
+"""The regions that rules of the exchange are for; others bring theirs, and share those that are for all of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class Rule:
     unless: tuple[str, ...] = ()
     place: str = ""
     test: Test | None = None
+
+    def holds_for(self, region: str) -> bool:
+        """Whether it is for a region: one that it names, or any other when it is for all that ship."""
+        return region in self.regions or (region not in REGIONS and self.regions >= REGIONS)
+
+    def covers(self, record_type: str) -> bool:
+        """Whether it is asked about parts of that type."""
+        return not self.records or any(fnmatchcase(record_type, kind) for kind in self.records)
 
     def shown_path(self, region: str) -> str:
         """Where findings of a region say the value stands; empty when nothing is said."""

@@ -1,4 +1,4 @@
-"""The registry of quality rules: `mappings/quality/*.toml`, loaded and checked at start.
+"""The registry of quality rules: `mappings/quality/*.toml`, those of packages too, loaded and checked at start.
 
 Every file has `[defaults]` and one `[[rule]]` for each rule. Rules of the stage `quality` have a predicate or a
 FHIRPath expression and run on every draft; the others say where they are kept (parse, mapping, pipeline), so that one
@@ -41,18 +41,22 @@ def nothing_told(value: Any, value_set: str) -> bool | None:
     return None
 
 
-def load_rules(path: Path, member_of: MemberOf = nothing_told) -> tuple[Rule, ...]:
+def load_rules(path: Path, member_of: MemberOf = nothing_told, region: str = "") -> tuple[Rule, ...]:
     """Every rule of a file, or of all `.toml` files of a folder in order of their names; `member_of` is asked about
-    value sets that are not official ones.
+    value sets that are not official ones. With a `region` these are the rules of its package: they are for that region
+    alone, without saying so, and their ids begin with its code, so that they are nobody else's.
 
     Raises `HieError` that lists each mistake with file and line.
     """
     problems: list[str] = []
     rules: list[Rule] = []
     seen: set[str] = set()
-    for file in sorted(path.glob("*.toml")) if path.is_dir() else (path,):
+    for file in (path,) if path.suffix == ".toml" else sorted(path.glob("*.toml")):
         for line, row in _rows(file):
-            reasons = _mistakes(row, file.parent)
+            row = {"regions": [region], **row} if region else row
+            reasons = _mistakes(row, file.parent, frozenset({region}) if region else REGIONS)
+            if region and not str(row.get("id")).startswith(f"{region}-"):
+                reasons.append(f"the id of a rule of {region} begins with '{region}-'")
             if row.get("id") in seen:
                 reasons.append("the id stands twice")
             seen.add(str(row.get("id")))
@@ -127,7 +131,7 @@ def _table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def _mistakes(row: Row, folder: Path) -> list[str]:
+def _mistakes(row: Row, folder: Path, known: frozenset[str]) -> list[str]:
     found = [f"unknown key {key!r}" for key in sorted(set(row) - _KEYS)]
     found += [f"{name!r} is missing" for name in _TEXTS if not isinstance(row.get(name), str) or not row[name]]
     found += [f"{name!r} must be a list of texts" for name in _LISTS if not _is_texts(row.get(name, []))]
@@ -146,7 +150,7 @@ def _mistakes(row: Row, folder: Path) -> list[str]:
         f"no dimension {row['dimension']!r}": row["dimension"] in DIMENSIONS,
         f"no stage {row['stage']!r}": row["stage"] in STAGES,
         f"no scope {row['scope']!r}": row["scope"] in _SCOPES,
-        "regions must be a list of regions": bool(regions) and regions <= REGIONS,
+        f"regions must be a list of regions ({', '.join(sorted(known))})": bool(regions) and regions <= known,
         "unless must name finding codes": set(row.get("unless", ())) <= set(CODES),
         "path must name regions of the rule": set(row.get("path", {})) <= regions,
         "types must name resource types": all(official().is_resource(name) for name in row.get("types", ())),

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import NamedTuple, cast
 
 from hie.base.draft import Draft
@@ -45,12 +44,15 @@ class _Plan:
 
 
 class Quality:
-    """The rules of all regions, ready to run. A region that no rule names gets those that hold for every region."""
+    """The rules of all regions, ready to run; which ones a region gets says `Rule.holds_for`."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(rules)
-        self._regions = {region for rule in self.rules if rule.stage == "quality" for region in rule.regions}
         self._plans: dict[tuple[str, str], _Plan] = {}
+
+    def own(self, region: str) -> tuple[Rule, ...]:
+        """The rules that the package of a region brings; a region that ships has none beside those of the exchange."""
+        return tuple(rule for rule in self.rules if region in rule.regions) if region not in REGIONS else ()
 
     def run(self, draft: Draft, record: Record, received: datetime | None = None) -> Checked:
         """The findings of every rule that the draft breaks, in order of the rules; each rule is noted once.
@@ -118,8 +120,7 @@ class Quality:
     def _applies(self, rule: Rule, region: str, record_type: str) -> bool:
         if rule.stage != "quality" or rule.scope == "feed":
             return False
-        here = region in rule.regions if region in self._regions else rule.regions >= REGIONS
-        return here and (not rule.records or any(fnmatchcase(record_type, kind) for kind in rule.records))
+        return rule.holds_for(region) and rule.covers(record_type)
 
 
 def _new(broken: Mapping[int, _Ready], draft: Draft, record: Record) -> tuple[Finding, ...]:

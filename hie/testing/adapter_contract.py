@@ -26,6 +26,7 @@ from hie.testing.material import (
     golden_text,
     invalid,
     stored,
+    tried,
     write_golden,
 )
 from hie.testing.populated import ignored, populated
@@ -96,6 +97,15 @@ class AdapterContract:
     def test_what_the_samples_store_is_valid_fhir(self, tmp_path: Path) -> None:
         """Every version of every resource, held against the base definitions."""
         wrong = list(dict.fromkeys(invalid(self._in_order(tmp_path).written)))
+        assert not wrong, "\n".join(wrong)
+
+    def test_its_quality_rules_tell_parts_apart(self) -> None:
+        """Every quality rule of its own is asked about some part of the samples, and some part keeps it."""
+        wrong = [
+            f"{rule.place}: {rule.id}: {'no sample keeps it' if asked else 'it is asked about no sample'}"
+            for rule, asked in tried(self.adapter)
+            if all(asked)
+        ]
         assert not wrong, "\n".join(wrong)
 
     def test_sending_everything_twice_changes_nothing(self, tmp_path: Path) -> None:

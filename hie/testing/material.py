@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.app import Exchange, bind_feeds, open_exchange
+from hie.app.feeds import read_tables
 from hie.base.draft import Draft
 from hie.base.finding import answered
 from hie.base.ids import raw_item_id, sha256
@@ -21,6 +22,8 @@ from hie.fhir.validate import Validator
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared, prepare
 from hie.plugin import Adapter
+from hie.quality.about import About
+from hie.quality.rule import Rule
 from hie.store.port import Version
 from hie.wire.safejson import loads
 
@@ -37,6 +40,23 @@ def deliver(runtime: FeedRuntime, door: str, body: bytes) -> list[Prepared]:
 def bound(adapter: Adapter) -> dict[str, FeedRuntime]:
     """The feeds of an adapter with compiled tables."""
     return {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+
+
+def tried(adapter: Adapter) -> list[tuple[Rule, list[bool]]]:
+    """The quality rules of a package that are asked about parts, each with the parts of the samples that it is asked
+    about: whether they break it."""
+    runtimes = bound(adapter)
+    rules = read_tables([adapter]).quality.own(adapter.region)
+    found: list[tuple[Rule, list[bool]]] = [(r, []) for r in rules if r.stage == "quality" and r.scope != "feed"]
+    for path in samples(adapter.samples) if found else ():
+        runtime, door = runtime_of(path, runtimes)
+        for one in deliver(runtime, door, path.read_bytes()):
+            stated = About(one.draft, one.record, None).stated if one.draft is not None else ()
+            types = {part.key.type for part in stated}
+            for rule, asked in found:
+                if types and rule.covers(one.record.type) and (not rule.types or types & {*rule.types}):
+                    asked.append(any(noted.rule == rule.id for noted in one.findings))
+    return found
 
 
 def golden_text(runtimes: dict[str, FeedRuntime], path: Path) -> str:

@@ -185,7 +185,7 @@ def test_tables_that_cannot_be_copied_are_one_problem(tmp_path: Path) -> None:
 def test_what_an_adapter_brings_is_kept_with_the_tables_in_force(tmp_path: Path) -> None:
     [jiashan] = [one for one in load_adapters() if one.region == "jiashan"]
     own, empty = tmp_path / "own", tmp_path / "none"
-    for name in ("fields/jiashan-cda", "codes", "quality"):
+    for name in ("fields/jiashan-cda", "codes"):
         shutil.copytree(data_path("mappings") / name, own / name)
     shutil.copytree(data_path("mappings", "quality"), empty / "quality")
     adapter = replace(jiashan, mappings=own)

@@ -20,6 +20,7 @@ from hie.cli import app
 from hie.commands.adapters import adapter_of, covered, differences, linted, shown
 from hie.commands.skeleton import load_package, new_adapter
 from hie.plugin import read_organisations
+from hie.testing.adapter_contract import AdapterContract
 
 
 @pytest.fixture
@@ -205,6 +206,45 @@ def test_lint_holds_row_tables_against_field_maps(further: Make) -> None:
         "there is no field map for the table 'TB_LIS_REPROT'; did you mean 'TB_LIS_REPORT'?",
         f"{folder}/diagnosis.toml neither reads nor ignores the column 'ZDBL'; did you mean 'ZDLB'?",
     ]
+
+
+RULE = """[[rule]]
+id = "{region}-card"
+finding = "value-missing"
+dimension = "规范性"
+severity = "score"
+scope = "resource"
+stage = "quality"
+zh = "有卡号"
+en = "There is a card"
+owner = "数据质控组"
+source = "接口 §3"
+types = ["Patient"]
+records = ["ADT^A0*"]
+expression = "identifier.exists()"
+"""
+
+
+def test_the_quality_rules_of_a_package(further: Make) -> None:
+    """They are listed, refused with file and line, held to have parts, and held by the contract."""
+    region, tables = further("hl7v2")
+    path = tables / "quality" / "rules.toml"
+    path.parent.mkdir()
+    path.write_text(RULE.format(region=region), encoding="utf-8")
+    assert linted(region) == []
+    assert f"{region}-card" in CliRunner().invoke(app, ["adapters", "show", region], env={"COLUMNS": "200"}).output
+    suite = type("Suite", (AdapterContract,), {"adapter": adapter_of(region)})()
+    suite.test_its_quality_rules_tell_parts_apart()
+    path.write_text(RULE.format(region=region).replace("identifier.", "photo."), encoding="utf-8")
+    with pytest.raises(AssertionError, match=rf"rules\.toml:1: {region}-card: no sample keeps it"):
+        suite.test_its_quality_rules_tell_parts_apart()
+    path.write_text(RULE.format(region=region).replace("A0*", "A99"), encoding="utf-8")
+    assert [str(problem) for problem in linted(region)] == [
+        "quality/rules.toml:1:1: no map is for 'ADT^A99'; did you mean 'ADT^A40'?"
+    ]
+    path.write_text(RULE.format(region=region).replace("identifier.", "identifyer."), encoding="utf-8")
+    with pytest.raises(HieError, match=r"rules\.toml:1: .*identifyer"):
+        linted(region)
 
 
 def test_what_is_wrong_with_a_table_is_printed_as_it_is(tables: Path) -> None:

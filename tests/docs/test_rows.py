@@ -1,4 +1,5 @@
-"""`docs/adapters.md`, "A region of XML rows": the field map there makes of the upload there what the page says."""
+"""`docs/adapters.md`, "A region of XML rows": the field map there makes of the upload there what the page says; and the
+quality rule of the page is one."""
 
 import re
 from pathlib import Path
@@ -7,10 +8,12 @@ from hie.app import bind_feeds
 from hie.app.feeds import read_tables
 from hie.app.maps import lint_tables
 from hie.plugin import Adapter, Feed, Organisation
+from hie.quality.rules import load_rules
 from hie.testing.material import deliver
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8").partition("## A region of XML rows")[2]
+[RULES] = re.findall(r"```toml\n(\[defaults\].*?)```", CHAPTER, re.DOTALL)
 UPLOAD, ROWS, ITEM = re.findall(r"```(?:xml|toml)\n(.*?)```", CHAPTER, re.DOTALL)[:3]
 
 
@@ -32,3 +35,8 @@ def test_the_field_map_of_results(tmp_path: Path) -> None:
     voided = UPLOAD.replace("<WS06_00_901_01>0<", "<WS06_00_901_01>1<")
     items = [one.draft for one in deliver(runtime, feed.id, voided.encode()) if one.record.type == "HZ_LAB_ITEM"]
     assert [one.revoke for item in items if item for one in item.contributions] == [True, True]
+
+
+def test_the_quality_rule(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(RULES, encoding="utf-8")
+    assert [rule.id for rule in load_rules(tmp_path, region="kunshan")] == ["kunshan-record-number"]

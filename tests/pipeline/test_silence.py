@@ -1,5 +1,6 @@
 """Institutions that stop sending against their own rhythm are noted, once a day."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,6 +41,12 @@ async def test_a_feed_is_silent_after_three_busy_hours_without_an_item(busy: Wor
     assert await silent(busy) == []
     busy.clock.advance(60)
     assert await silent(busy) == SILENT
+
+
+async def test_a_rule_of_another_region_watches_no_feed_of_this(busy: World) -> None:
+    busy.clock.advance(3 * HOUR)
+    elsewhere = [replace(rule, regions=frozenset({"kunshan"})) for rule in RULES]
+    assert await watch(busy.store, busy.ingest.feeds, elsewhere, busy.clock, "p1") == []
 
 
 async def test_an_item_ends_the_silence(busy: World) -> None:

@@ -150,6 +150,20 @@ def test_a_number_lies_within_limits(tmp_path: Path, limits: str, value: str, br
     assert bool(Quality(load_rules(path)).run(draft, Record(1, "T", None, b"")).findings) is broken
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (('id = "a"', 'id = "b"'), "rules.toml:1: the id of a rule of kunshan begins with 'kunshan-'"),
+        (('"a"', '"kunshan-a"'), r"rules.toml:1: regions must be a list of regions \(kunshan\)"),
+    ],
+)
+def test_rules_of_a_package_are_for_its_region_only(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(RULE.replace(*change), encoding="utf-8")
+    with pytest.raises(HieError, match=message):
+        load_rules(path, region="kunshan")
+
+
 def test_an_id_stands_once(tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(RULE + "\n" + RULE, encoding="utf-8")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hie.base.draft import Contribution, Draft, Event, Key, Member
 from hie.base.finding import Finding, answered, finding
 from hie.base.moment import CHINA
 from hie.base.record import Record
+from hie.quality.dimension import judged
 from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 
@@ -226,6 +228,21 @@ def test_rules_are_for_their_kinds_of_parts_only() -> None:
 def test_a_region_without_rules_of_its_own_is_held_to_those_of_every_region() -> None:
     nameless = draft("Patient", {"gender": "male"}, "kunshan")
     assert {f.rule for f in QUALITY.run(nameless, RECORD).findings} == {"name-present"}
+
+
+def test_rules_of_a_package_come_beside_those_of_every_region(tmp_path: Path) -> None:
+    """A region that any rule named was held to that one only; and its package could bring none."""
+    path = tmp_path / "rules.toml"
+    text = '[[rule]]\nid = "kunshan-card"\nfinding = "value-missing"\ndimension = "规范性"\nseverity = "score"\n'
+    text += 'scope = "resource"\nstage = "quality"\nzh = "有卡号"\nen = "There is a card"\nowner = "x"\nsource = "x"\n'
+    path.write_text(f'{text}types = ["Patient"]\nexpression = "identifier.exists()"\n', encoding="utf-8")
+    quality = Quality((*RULES, *load_rules(path, region="kunshan")))
+    nameless = draft("Patient", {"gender": "male"}, "kunshan")
+    assert {f.rule for f in quality.run(nameless, RECORD).findings} == {"name-present", "kunshan-card"}
+    assert "kunshan-card" not in {f.rule for f in quality.run(draft("Patient", {}, "taicang"), RECORD).findings}
+    assert judged(quality.rules, "kunshan") == judged(RULES, "kunshan")
+    assert [rule.id for rule in quality.own("kunshan")] == ["kunshan-card"]
+    assert quality.own("qingpu") == ()
 
 
 def test_a_draft_without_contributions_breaks_nothing() -> None:
