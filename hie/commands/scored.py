@@ -17,6 +17,7 @@ from hie.simulate.answers import READ, Said
 from hie.simulate.score import Score, pairs
 from hie.staging.tables import RAW_ITEM
 from hie.store.port import Store
+from hie.store.table import Row
 
 SHOWN = 10
 """How many kinds of wrong answers are listed."""
@@ -42,22 +43,31 @@ async def score(config: Config, truth: Path) -> Score:
 async def score_store(store: Store, ingest: Ingest, lines: Iterator[dict[str, Any]]) -> Score:
     """The same over an open store."""
     found = Score()
+    told: dict[str, set[str]] = {}
     for line in lines:
         if line["kind"] == "person":
             found.person(line)
         elif line["kind"] == "item":
-            found.item(line, await _said(store, ingest, line))
+            row = await _row(store, ingest, line)
+            if row is not None:
+                told.setdefault(str(row["feed"]), set()).add(line["sha256"])
+            readable = row is None or str(row["door"]) in READ
+            found.item(line, _said(row) if readable else None, readable=readable)
+    for feed in ingest.feeds:
+        found.beside[feed] = await store.count(RAW_ITEM, {"feed": feed}) - len(told.get(feed, ()))
     async for group in _groups(store):
-        found.found |= pairs([group])
+        found.linked |= pairs([group])
     return found
 
 
-async def _said(store: Store, ingest: Ingest, line: dict[str, Any]) -> Said | None:
-    """The saved answer to an item."""
+async def _row(store: Store, ingest: Ingest, line: dict[str, Any]) -> Row | None:
+    """An item as it was stored; None when the exchange does not have it."""
     runtime = ingest.doors.get(line["door"])
-    if runtime is None:
-        return None
-    row = await store.get(RAW_ITEM, stable_id("raw", runtime.feed.id, line["sha256"]))
+    return await store.get(RAW_ITEM, stable_id("raw", runtime.feed.id, line["sha256"])) if runtime else None
+
+
+def _said(row: Row | None) -> Said | None:
+    """The saved answer to an item."""
     return READ[str(row["door"])](row["answer"]) if row is not None and isinstance(row["answer"], bytes) else None
 
 
@@ -76,15 +86,40 @@ def _lines(truth: Path) -> Iterator[dict[str, Any]]:
         for number, line in enumerate(file, start=1):
             if line.endswith("\n"):
                 try:
-                    yield json.loads(line)
-                except ValueError:
-                    raise HieError(Category.INVALID, f"{truth}:{number}: this is no line of a truth.") from None
+                    told = json.loads(line)
+                    fit = _NEEDED[told["kind"]] <= told.keys()
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    fit = False
+                if not fit:
+                    raise HieError(Category.INVALID, f"{truth}:{number}: this is no line of a truth.")
+                yield told
+
+
+_NEEDED = {
+    "world": frozenset[str](),
+    "person": frozenset({"person", "records", "linked"}),
+    "item": frozenset({"item", "person", "patient", "door", "sha256", "wrong", "status", "findings", "perhaps"}),
+}
+"""Kind of a line -> what it must have."""
 
 
 def report(found: Score) -> Iterator[str]:
     """What to print."""
     yield f"条目 items: {found.items}  与真相一致 as the truth says: {found.right}"
     yield f"未收到 not received: {found.unknown}"
+    if found.lost_items or found.lost_people:
+        yield (
+            f"[red]真相不完整 the truth is not whole: lines of {found.lost_items} items and {found.lost_people} people"
+            " are missing; they are not judged[/red]"
+        )
+    for door, n in sorted(found.unread.items()):
+        yield f"[red]无法判断 not judged: {n} items of {door}, whose answers cannot be read here[/red]"
+    beside = {feed: n for feed, n in sorted(found.beside.items()) if n}
+    if beside:
+        shown = ", ".join(f"{feed} {n}" for feed, n in beside.items())
+        yield f"真相未提及 not in the truth, not judged: {shown}"
+    if others := len(found.linked) - len(found.found):
+        yield f"  {others} links with records that the truth does not tell of"
     for fault, (items, right) in sorted(found.faults.items()):
         yield f"  {fault:24} {right}/{items}"
     for said, n in found.wrong.most_common(SHOWN):

@@ -1,8 +1,13 @@
-"""Score: what the exchange said and linked, against the truth; sums only, nothing about a person."""
+"""Score: what the exchange said and linked, against the truth; sums only, nothing about a person.
+
+A truth may tell a part only (a run that was stopped, or went through some doors), and a store may hold other things.
+So links are judged between records that both know, and what cannot be judged is counted by itself.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -17,7 +22,9 @@ class Score:
     """Sums over a truth file.
 
     `right`: items whose disposition and findings are what the truth says. `faults`: fault -> (items, of which right).
-    `wrong`: what was said instead -> how often. `unknown`: items that the exchange does not have.
+    `wrong`: what was said instead -> how often. `unknown`: items that the exchange does not have. `unread`: door ->
+    items whose answers nobody here can read. `beside`: feed -> items of the exchange that the truth does not tell of.
+    `linked` are all pairs that the exchange has linked.
     """
 
     items: int = 0
@@ -25,13 +32,27 @@ class Score:
     unknown: int = 0
     faults: dict[str, tuple[int, int]] = field(default_factory=dict)
     wrong: Counter[str] = field(default_factory=Counter)
-    linkable: set[Pair] = field(default_factory=set)
-    same: int = 0
-    found: set[Pair] = field(default_factory=set)
+    unread: Counter[str] = field(default_factory=Counter)
+    beside: Counter[str] = field(default_factory=Counter)
+    linked: set[Pair] = field(default_factory=set)
+    _numbers: set[int] = field(default_factory=set)
+    _told: set[int] = field(default_factory=set)
+    _people: set[int] = field(default_factory=set)
+    _sent: set[str] = field(default_factory=set)
+    _known: set[str] = field(default_factory=set)
+    _sharing: set[Pair] = field(default_factory=set)
+    _records: list[list[str]] = field(default_factory=list)
 
-    def item(self, line: Mapping[str, Any], said: Said | None) -> None:
-        """Count one item line and the saved answer to it. A duplicate's answer is the first one, which was counted."""
+    def item(self, line: Mapping[str, Any], said: Said | None, *, readable: bool = True) -> None:
+        """Count one item line and the saved answer to it, if it is `readable`. A duplicate's answer is the first one,
+        which was counted."""
+        self._numbers.add(line["item"])
+        self._people.add(line["person"])
+        self._sent.add(line["patient"])
         if line["status"] == "duplicate":
+            return
+        if not readable:
+            self.unread[line["door"]] += 1
             return
         self.items += 1
         if said is None:
@@ -49,9 +70,35 @@ class Score:
 
     def person(self, line: Mapping[str, Any]) -> None:
         """Count one person line: the pairs that share a number, and all pairs of the person's records."""
-        self.linkable |= pairs(line["linked"])
-        records = len([one for one in line["records"] if not one.get("mergedInto")])
-        self.same += records * (records - 1) // 2
+        self._told.add(line["person"])
+        self._known |= {one["patient"] for one in line["records"]}
+        self._sharing |= pairs(line["linked"])
+        self._records.append([one["patient"] for one in line["records"] if not one.get("mergedInto")])
+
+    @property
+    def lost_items(self) -> int:
+        """Lines of items that are missing between others."""
+        return max(self._numbers, default=0) - len(self._numbers)
+
+    @property
+    def lost_people(self) -> int:
+        """People that items are about, or whose numbers lie between others, and that have no line."""
+        return len((self._people | {*range(max(self._told, default=-1) + 1)}) - self._told)
+
+    @cached_property
+    def linkable(self) -> set[Pair]:
+        """The pairs that share a number, of records that something was sent about."""
+        return {pair for pair in self._sharing if self._sent.issuperset(pair)}
+
+    @cached_property
+    def found(self) -> set[Pair]:
+        """The pairs that were linked, of records that the truth tells of."""
+        return {pair for pair in self.linked if self._known.issuperset(pair)}
+
+    @cached_property
+    def same(self) -> int:
+        """All pairs of one person's records that something was sent about."""
+        return sum(len(sent) * (len(sent) - 1) // 2 for sent in (self._sent & {*some} for some in self._records))
 
     @property
     def precision(self) -> float:
@@ -70,8 +117,9 @@ class Score:
 
     @property
     def perfect(self) -> bool:
-        """Whether everything is what the truth says."""
-        return self.right == self.items and self.found == self.linkable
+        """Whether everything is what the truth says, and the truth tells it all up to its last line."""
+        whole = not (self.lost_items or self.lost_people or self.unread)
+        return whole and self.right == self.items and self.found == self.linkable
 
 
 def pairs(groups: Iterable[Iterable[str]]) -> set[Pair]:

@@ -161,7 +161,12 @@ async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
     text = "\n".join(report(found))
     assert "precision 1.0000  recall 1.0000" in text
     assert f"{found.items}  与真相一致" in text
-    lines = truth.read_text(encoding="utf-8").replace('"findings": []', '"findings": ["id-checksum"]')
+    whole = truth.read_text(encoding="utf-8").splitlines(keepends=True)
+    truth.write_text("".join(whole[:-5]), encoding="utf-8")
+    part = await score(load_config(settings, {}), truth)
+    assert (part.perfect, sum(part.beside.values())) == (True, 5 - sum('"duplicate"' in line for line in whole[-5:]))
+    assert "真相未提及 not in the truth, not judged: " in "\n".join(report(part))
+    lines = "".join(whole).replace('"findings": []', '"findings": ["id-checksum"]')
     truth.write_text(lines, encoding="utf-8")
     assert not (await score(load_config(settings, {}), truth)).perfect
 
@@ -169,11 +174,12 @@ async def test_the_exchange_is_held_to_the_truth(tmp_path: Path) -> None:
 async def test_without_truth_there_is_no_score(tmp_path: Path) -> None:
     with pytest.raises(HieError):
         await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
-    (tmp_path / "truth.jsonl").write_text('{"kind": "world"}\nno truth\n')
     async with running(load_config({"data": tmp_path, "port": 0, "mllp_port": -1, "workers": 0}, {})):
         pass
-    with pytest.raises(HieError, match=r"truth\.jsonl:2: this is no line of a truth"):
-        await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
+    for wrong in ("no truth", "7", '{"kind": "person", "person": 3}'):
+        (tmp_path / "truth.jsonl").write_text(f'{{"kind": "world"}}\n{wrong}\n')
+        with pytest.raises(HieError, match=r"truth\.jsonl:2: this is no line of a truth"):
+            await score(load_config({"data": tmp_path}, {}), tmp_path / "truth.jsonl")
 
 
 def test_a_run_that_was_interrupted_says_what_was_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hie.app import Exchange, open_exchange
-from hie.commands.scored import score_store
+from hie.commands.scored import report, score_store
 from hie.config import load_config
 from hie.simulate.answers import READ
 from hie.simulate.dirt import even
@@ -67,10 +67,12 @@ async def test_every_answer_and_every_link_is_what_the_truth_says(exchange: Exch
 
 def line(kind: str, **changes: Any) -> dict[str, Any]:
     base: dict[str, Any] = {
-        "item": {"wrong": "name-missing", "status": "accepted-with-warnings", "findings": ["value-missing"]},
-        "person": {"linked": [["Patient/a", "Patient/b"]], "records": [{"patient": "Patient/a"}] * 3},
+        "item": {"item": 1, "person": 1, "patient": "Patient/a", "door": "qingpu-xml", "wrong": "name-missing"}
+        | {"status": "accepted-with-warnings", "findings": ["value-missing"], "perhaps": []},
+        "person": {"person": 1, "linked": [["Patient/a", "Patient/b"]]}
+        | {"records": [{"patient": f"Patient/{one}"} for one in "abx"]},
     }
-    return {"kind": kind, "perhaps": []} | base[kind] | changes
+    return {"kind": kind} | base[kind] | changes
 
 
 def test_a_score_counts_what_is_missed_and_what_is_said_without_cause() -> None:
@@ -85,12 +87,54 @@ def test_a_score_counts_what_is_missed_and_what_is_said_without_cause() -> None:
     assert dict(score.wrong) == {"name-missing: accepted ": 1, "-: rejected org-unknown": 1}
 
 
-def test_precision_and_recall_of_links() -> None:
+def scored(*people: dict[str, Any], sent: str) -> Score:
+    """A score of people and of one item about each of these patients, all answered as they must be."""
     score = Score()
-    score.person(line("person"))
-    score.person(line("person", linked=[["Patient/c", "Patient/d", "Patient/e"]]))
-    score.found = {("Patient/a", "Patient/b"), ("Patient/c", "Patient/d"), ("Patient/a", "Patient/c")}
+    for person in people:
+        score.person(person)
+    for number, one in enumerate(sent, 1):
+        item = line("item", item=number, person=1, patient=f"Patient/{one}")
+        score.item(item, (item["status"], frozenset(item["findings"])))
+    return score
+
+
+TWO = (
+    line("person", person=0),
+    line(
+        "person", linked=[["Patient/c", "Patient/d", "Patient/e"]], records=[{"patient": f"Patient/{p}"} for p in "cde"]
+    ),
+)
+FOUND = {("Patient/a", "Patient/b"), ("Patient/c", "Patient/d"), ("Patient/a", "Patient/c")}
+
+
+def test_precision_and_recall_of_links() -> None:
+    score = scored(*TWO, sent="abxcde")
+    score.linked = set(FOUND)
     assert score.precision == pytest.approx(2 / 3)
     assert score.recall == 0.5
     assert score.reach == pytest.approx(2 / 6)
     assert not score.perfect
+
+
+def test_links_are_judged_between_records_that_truth_and_traffic_know() -> None:
+    """Patients of a feed that the truth does not tell of were wrong links; records of a door that nothing was sent
+    through were links missed."""
+    score = scored(*TWO, sent="abcd")
+    score.linked = {("Patient/a", "Patient/b"), ("Patient/c", "Patient/d"), ("Patient/a", "Patient/kunshan")}
+    assert (score.precision, score.recall, score.reach) == (1.0, 1.0, 1.0)
+    assert score.perfect
+    assert "1 links with records that the truth does not tell of" in "\n".join(report(score))
+
+
+def test_a_truth_with_missing_lines_is_not_whole() -> None:
+    score = scored(TWO[1], sent="cde")
+    score.linked = {("Patient/c", "Patient/d"), ("Patient/c", "Patient/e"), ("Patient/d", "Patient/e")}
+    score.item(
+        line("item", item=6, person=4, patient="Patient/d"), ("accepted-with-warnings", frozenset({"value-missing"}))
+    )
+    score.item(line("item", item=7, door="kunshan-hl7v2"), None, readable=False)
+    assert (score.lost_items, score.lost_people, score.items, score.right) == (2, 2, 4, 4)
+    assert not score.perfect
+    said = "\n".join(report(score))
+    assert "the truth is not whole: lines of 2 items and 2 people are missing" in said
+    assert "1 items of kunshan-hl7v2, whose answers cannot be read here" in said
