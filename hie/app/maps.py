@@ -21,7 +21,7 @@ from hie.app.terminology import own_resources
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.fhir.definitions import official
-from hie.fold.finish import ALWAYS, SUBJECT
+from hie.fold.finish import ALWAYS, SUBJECT, VISITED
 from hie.mapping.described import Described
 from hie.mapping.lacking import Given
 from hie.mapping.lint import lint
@@ -157,7 +157,7 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     beside = (*_lacking(tables, adapters), *_rows(tables, adapters), *_rules(tables, adapters))
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
-    given = Given(SUBJECT, ALWAYS, partial(_filled, tables, dict(_row_tables(tables, adapters))))
+    given = Given(SUBJECT, VISITED, ALWAYS, partial(_filled, tables, dict(_row_tables(tables, adapters))))
     return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described, given), *doubts, *beside})
 
 

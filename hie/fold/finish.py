@@ -44,7 +44,10 @@ ENCOUNTER = frozenset(
         "ServiceRequest",
     }
 )
-"""Resource types with an `encounter` element (DocumentReference has it in `context`)."""
+"""Resource types with an `encounter` element that names the visit."""
+
+VISITED = ENCOUNTER | {"DocumentReference"}
+"""Resource types that name the visit: a DocumentReference does in `context`."""
 
 ALWAYS: Mapping[str, frozenset[str]] = {"Composition": frozenset({"author"}), "Encounter": frozenset({"status"})}
 """Resource type -> elements that FHIR requires and that a resource of it has though nothing states them."""

@@ -32,7 +32,7 @@ def paths(source: Any) -> tuple[str, ...]:
 
 def open_case(ways: Sequence[Sequence[Condition]], premises: Sequence[Condition]) -> Case | None:
     """A case in which the premises hold and none of the ways does, by the paths of the ways; None: no such case."""
-    asked = _values(one for way in ways for one in way)
+    asked = _values(one for way in ways for one in way if one not in premises)
     values = _values([*premises, *(one for way in ways for one in way)])
     size = 1
     for some in values.values():

@@ -32,10 +32,12 @@ _SURE = frozenset({"constant", "default", "required", "always", "own", "referenc
 @dataclass(frozen=True)
 class Given:
     """What resources get without a field: `about` is the element that names the patient, from `subject` or from what
-    the resource hangs on; `always` are the required elements that any resource of a type gets. `filled` gives the
-    source paths that are never empty in records of a feed and type: without them a record is refused."""
+    the resource hangs on, `visited` are the types that have the visit of `encounter`; `always` are the required
+    elements that any resource of a type gets. `filled` gives the source paths that are never empty in records of a feed
+    and type: without them a record is refused."""
 
     about: Mapping[str, str]
+    visited: frozenset[str]
     always: Mapping[str, frozenset[str]]
     filled: Callable[[str, str], frozenset[str]] = lambda feed, type: frozenset()
 
@@ -90,9 +92,23 @@ def lacking(fieldmap: FieldMap, fhir: Definitions, given: Given) -> Iterator[Pro
             if block.makes and fhir.is_resource(block.type):
                 for problem in _problems(block, blocks, fhir, given, filled):
                     found.setdefault(problem, []).append(type)
+    for table, _, _ in fieldmap.resources():
+        yield from _unplaced(table, fhir, given)
     for problem, lacked in found.items():
         some = f" (for {', '.join(lacked)})" if len(lacked) < len(types) else ""
         yield Problem(problem.file, problem.line, f"{problem.reason}{some}", problem.column)
+
+
+def _unplaced(table: Table, fhir: Definitions, given: Given) -> Iterator[Problem]:
+    """`subject` and `encounter` of a type that they state nothing of."""
+    kind = str(table.get("type"))
+    for key, placed in (("subject", given.about), ("encounter", given.visited)):
+        if key in table.data and fhir.is_resource(kind) and kind not in {*placed, "Patient"}:
+            reason = f"{key!r} states nothing of a resource of type {kind}"
+            near = [one for one in ("patient", "subject", "encounter", "context") if one in fhir.properties(kind)]
+            which = next((one for one in near if (one in ("patient", "subject")) is (key == "subject")), "")
+            field = f": add a [[resource.field]] with target = {which!r} and reference = {table.get(key)!r}"
+            yield table.problem(f"{reason}{field if which else ''}", key)
 
 
 def _blocks(fieldmap: FieldMap, type: str) -> list[_Block]:
@@ -234,4 +250,5 @@ def _field(path: str, member: Property, fhir: Definitions) -> str:
     binding = member.element.binding
     codes = sorted(fhir.codes(binding.value_set) or ()) if binding and binding.strength == "required" else []
     shown = ", ".join(codes[:_SHOWN]) + (", …" if len(codes) > _SHOWN else "")
-    return f"a [[resource.field]] with target = {target!r}{f', one of {shown}' if shown else ''}"
+    how = ' and reference = "…"' if member.type == "Reference" else f", one of {shown}" if shown else ""
+    return f"a [[resource.field]] with target = {target!r}{how}"

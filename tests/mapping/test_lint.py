@@ -6,7 +6,7 @@ import pytest
 
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
-from hie.fold.finish import ALWAYS, SUBJECT
+from hie.fold.finish import ALWAYS, SUBJECT, VISITED
 from hie.mapping.codefile import load_codes
 from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described
@@ -158,7 +158,7 @@ def test_nothing_to_say_to_the_tables_that_ship() -> None:
     assert lint([folder], feeds, load_codes(folder / "codes"), load_definitions()) == []
 
 
-REQUIRED = Given(SUBJECT, ALWAYS, lambda feed, type: frozenset({"@uploaded"}))
+REQUIRED = Given(SUBJECT, VISITED, ALWAYS, lambda feed, type: frozenset({"@uploaded"}))
 
 
 def stating(target: str, *how: str) -> str:
@@ -198,6 +198,10 @@ def required(tmp_path: Path, type: str, head: str, fields: str) -> list[str]:
         ("Condition", "", "", f':9:8: FHIR requires Condition.subject (1..1), {NO_FIELD} subject = "…"'),
         ("Coverage", "", stating("status", ACTIVE), "add a [[resource.field]] with target = 'payor[]'"),
         ("MedicationStatement", "", stating("status", ACTIVE), "with target = 'medication[x]'"),
+        ("Immunization", 'subject = "p"', "", ":11:11: 'subject' states nothing of a resource of type Immunization: "
+         "add a [[resource.field]] with target = 'patient' and reference = 'p'"),
+        ("Media", 'encounter = "p"', "", ":11:13: 'encounter' states nothing of a resource of type Media: add a "),
+        ("Location", 'subject = "p"', "", ":11:11: 'subject' states nothing of a resource of type Location"),
         # only sometimes
         ("Observation", "", STATUS + TEXT, ":16:10: FHIR requires Observation.code (1..1), and nothing states it when "
          "MC is empty: give a 'default', or 'required'"),
