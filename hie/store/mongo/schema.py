@@ -7,6 +7,7 @@
   `m`, `z`, `p`, `b` the exact bytes (none for a deletion), `e` the `u` of the version that followed.
 - `control`: the one document `clock`: `seq` the last number given out, `last` the time of the last batch, `by` process
   -> the key of its last batch, what makes a repeated batch harmless; `calls` how often a process had to wait for it.
+- `writer`: one document per process that writes: its session, and its signs of life (`hie.store.mongo.writers`).
 - `text`: what words each version has, for `_text` and `_content` (`hie.store.mongo.texts`).
 - `stage_<name>`: the rows of a `Table`; a key of one column is `_id`.
 """
@@ -30,7 +31,7 @@ SCHEMA = 3
 _IS_THERE = 48
 """Server code NamespaceExists."""
 
-RESOURCE, VERSION, CONTROL, TEXT = "resource", "version", "control", "text"
+RESOURCE, VERSION, CONTROL, TEXT, WRITER = "resource", "version", "control", "text", "writer"
 CLOCK = "clock"
 
 KEYS = "keys"
@@ -69,6 +70,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     TEXT: [_index("content", "c", "t"), _index("narrative", "x", "t", sparse=True), _index("parts", "w", sparse=True)],
     CONTROL: [],
+    WRITER: [],
 }
 
 

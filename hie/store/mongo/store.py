@@ -18,7 +18,7 @@ from hie.store.mongo.client import (
     situation,
     translated,
 )
-from hie.store.mongo.schema import CONTROL, migrate
+from hie.store.mongo.schema import migrate
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.seen import Seen
 from hie.store.mongo.tables import TableReading
@@ -43,7 +43,6 @@ class MongoStore:
     ) -> None:
         database = database_of(client)
         self._client = client
-        self._control = database[CONTROL]
         self._database = database
         self._secret = secret
         self._seen = Seen(client)
@@ -127,19 +126,20 @@ class MongoStore:
             return await VersionReading(self._database, session).log(after, limit)
 
     async def ready(self) -> bool:
-        """Whether a majority takes a write now (see `Store.ready`)."""
-        try:
-            with translated():
-                await self._control.update_one({"_id": "ready"}, {"$inc": {"asked": 1}}, upsert=True)
-        except Exception:
+        """See `Store.ready`: there is a primary, and writes go through, as batches show or a trial write does."""
+        if not self._client.topology_description.has_writable_server():
             return False
-        return True
+        return await self._writer.proof.holds(lambda: self.write(_trial))
 
     async def close(self) -> None:
         """See `Store.close`."""
         await self._texts.close()
         await self._writer.close()
         await self._client.close()
+
+
+async def _trial(_: Transaction) -> None:
+    """Write nothing; the clock of the store goes on, durably."""
 
 
 async def open_mongo(

@@ -6,8 +6,7 @@ counts as a call for the clock; and who took the clock when another had called l
 """
 
 import asyncio
-from secrets import token_hex
-from time import time
+from time import monotonic, time
 from typing import Any
 
 from pymongo import ReturnDocument, WriteConcern, timeout
@@ -20,12 +19,16 @@ from hie.store.body import stamp
 from hie.store.mongo.batch import WRITES
 from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.schema import CLOCK, CONTROL
+from hie.store.mongo.writers import Writers
 
 _KEPT_SECONDS = 86_400
 """How long the key of a process's last batch is kept; a batch is repeated for a minute at most."""
 
 _WAY_SECONDS = 0.02
 """How long the clock is left alone for a server that called."""
+
+_CALL_SECONDS = 1.0
+"""How long one call waits, before the signs of life of the others are looked at."""
 
 _NOT_KEPT = WriteConcern(w=1)
 """For a call, which need not last."""
@@ -34,11 +37,12 @@ _NOT_KEPT = WriteConcern(w=1)
 class Turns:
     """The turns of one process."""
 
-    def __init__(self, database: AsyncDatabase[Any], clock: Clock) -> None:
+    def __init__(self, database: AsyncDatabase[Any], clock: Clock, writers: Writers) -> None:
         self._control = database[CONTROL]
         self._calling = database.get_collection(CONTROL, write_concern=_NOT_KEPT)
         self._clock = clock
-        self._process = token_hex(8)
+        self._writers = writers
+        self._process = writers.process
         self._calls = 0
         self._called = False
 
@@ -72,13 +76,24 @@ class Turns:
         return int(left["run"]) if left.get("key") == key else None
 
     async def wait(self) -> bool:
-        """Call, and wait until another server lets go of the clock; False when the store does not answer."""
+        """Call, and wait until another server lets go of the clock, or is silent and loses it; False when the store
+        does not answer, or nobody is seen to write."""
+        until, lives = monotonic() + OPERATION_SECONDS, False
+        while not (free := await self._call()) and monotonic() < until:
+            try:
+                lives = await self._writers.look() or lives
+            except PyMongoError:
+                return False
+        return free or lives
+
+    async def _call(self) -> bool:
         try:
-            with timeout(OPERATION_SECONDS):
+            with timeout(_CALL_SECONDS):
                 await self._calling.update_one({"_id": CLOCK}, {"$inc": {"calls": 1}})
         except PyMongoError:
             return False
         self._calls += 1
+        self._writers.trust()
         return True
 
     async def give_way(self) -> None:

@@ -17,7 +17,7 @@ from secrets import token_bytes
 from time import monotonic
 from typing import Any
 
-from pymongo import AsyncMongoClient, ReadPreference, timeout
+from pymongo import AsyncMongoClient, timeout
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
@@ -25,11 +25,13 @@ from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailur
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.store.mongo.batch import WRITES, Batch
-from hie.store.mongo.client import DURABLE, OPERATION_SECONDS, SNAPSHOT, situation
+from hie.store.mongo.client import OPERATION_SECONDS, situation
 from hie.store.mongo.kept import Kept
+from hie.store.mongo.proof import Proof
 from hie.store.mongo.scouting import FEWEST, MOST, Scouting
 from hie.store.mongo.seen import Seen
 from hie.store.mongo.turns import Turns
+from hie.store.mongo.writers import Writers
 from hie.store.port import Transaction
 
 log = logging.getLogger("hie.store")
@@ -109,12 +111,13 @@ class GroupWriter:
         seen: Seen,
         transact: Callable[[Batch], Transaction],
     ) -> None:
-        self._client = client
         self._database = database
         self._limits = limits
         self._seen = seen
         self._transact = transact
-        self._turns = Turns(database, clock)
+        self.proof = Proof()
+        self._writers = Writers(client, database, self.proof)
+        self._turns = Turns(database, clock, self._writers)
         self._kept = Kept()
         self._queue: deque[_Job] = deque()
         self._wake = asyncio.Event()
@@ -139,6 +142,7 @@ class GroupWriter:
         self._closing = True
         self._wake.set()
         await self._task
+        await self._writers.close()
 
     async def _work(self) -> None:
         while self._queue or not self._closing:
@@ -171,6 +175,11 @@ class GroupWriter:
 
     async def _settle(self, batch: _Attempts) -> None:
         """Run the batch until it is committed, or its time is up."""
+        with self._writers.at_work():
+            await self._repeat(batch)
+        await self._turns.give_way()
+
+    async def _repeat(self, batch: _Attempts) -> None:
         tries = 0
         while True:
             try:
@@ -186,7 +195,9 @@ class GroupWriter:
                 continue
             except PyMongoError as error:
                 if not _passing(error) or monotonic() > batch.until:
+                    self.proof.lose()
                     raise
+                self.proof.stall()
                 taken = getattr(error, "code", None) == _CONFLICT
                 if taken and await self._turns.wait():
                     continue
@@ -197,17 +208,16 @@ class GroupWriter:
                 tries += 1
                 await asyncio.sleep(random.uniform(0, min(0.002 * 2**tries, 0.5)))  # noqa: S311
                 continue
+            self.proof.commit()
             if self.failing:
                 self.failing = False
                 log.info("the store takes writes again")
             for job, result in results.items():
                 _resolve(job, result)
-            await self._turns.give_way()
             return
 
     async def _attempt(self, batch: _Attempts) -> dict[_Job, Any]:
-        async with self._client.start_session() as session:
-            await session.start_transaction(SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
+        async with self._writers.transaction() as session:
             batch.tries += 1
             with timeout(OPERATION_SECONDS):
                 if batch.unknown:
@@ -215,6 +225,7 @@ class GroupWriter:
                     if finished is not None:
                         return batch.unknown[finished]
                 first, now = await self._turns.take(batch.key, batch.tries, session)
+            self._writers.holds = True
             self._kept.begin(first - 1)
             run = Batch(self._database, session, first, now, self._kept, careful=batch.careful)
             try:
@@ -223,6 +234,7 @@ class GroupWriter:
                 await run.send()
             finally:
                 await run.stop()
+            self._writers.holds = False
             if run.wrote:
                 batch.unknown[batch.tries] = results
             await self._commit(session, batch.until)

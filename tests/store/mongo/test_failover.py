@@ -172,7 +172,7 @@ async def test_the_checker_finds_a_lost_write_when_one_member_may_acknowledge(
     members: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control: with w:1 a write that only the primary has is acknowledged, and lost with it."""
-    monkeypatch.setattr("hie.store.mongo.writer.DURABLE", WriteConcern(w=1, j=True))
+    monkeypatch.setattr("hie.store.mongo.writers.DURABLE", WriteConcern(w=1, j=True))
     store = await open_mongo(members.uri, [MESSAGE, COUNTER])
     for number in range(CHAINS):
         await send(store, f"before-{number}", number)
