@@ -43,6 +43,9 @@ _LEAST_WIRE = 13
 _TIME_LIMIT = (50, 262)
 """Server codes MaxTimeMSExpired and ExceededTimeLimit."""
 
+_BEYOND_CACHE = 388
+"""Server code TransactionTooLargeForCache: no use to try it again."""
+
 _REPLACED_TOO_LARGE = (17419, 17420)
 """Server codes of a replacement and of an upsert that would make too large a document."""
 
@@ -175,6 +178,8 @@ def situation(error: PyMongoError) -> HieError:
         return HieError(Category.CONFLICT, "A row with the same key is there already.")
     if isinstance(error, ExecutionTimeout) or code in _TIME_LIMIT:
         return HieError(Category.TIMEOUT, "The time limit of the query is used up.")
+    if _BEYOND_CACHE in (code, *(one["code"] for one in _refused(error))):
+        return HieError(Category.TOO_LARGE, "The transaction is larger than the cache of the store takes.")
     if isinstance(error, DocumentTooLarge) or code == 10334 or _too_large(error):
         return HieError(Category.TOO_LARGE, "A document is larger than the store takes (16 MiB).")
     if isinstance(error, ConnectionFailure):
@@ -186,5 +191,12 @@ def situation(error: PyMongoError) -> HieError:
 
 def _too_large(error: PyMongoError) -> bool:
     """Whether a bulk write was refused for its size: the driver lets documents pass that are a little too large."""
-    refused = error.details.get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
-    return any(one["code"] in _REPLACED_TOO_LARGE or one["errmsg"].startswith(_INSERTED_TOO_LARGE) for one in refused)
+    return any(
+        one["code"] in _REPLACED_TOO_LARGE or one["errmsg"].startswith(_INSERTED_TOO_LARGE) for one in _refused(error)
+    )
+
+
+def _refused(error: PyMongoError) -> list[dict[str, Any]]:
+    """What the server says of each write that it refused in a bulk write."""
+    found: list[dict[str, Any]] = error.details.get("writeErrors", []) if isinstance(error, BulkWriteError) else []
+    return found

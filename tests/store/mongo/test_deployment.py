@@ -323,6 +323,7 @@ async def test_a_database_of_the_first_schema_gets_its_main_dates_and_strings(mo
         (2, "object to insert too large. size in bytes: 16777262, max size: 16777216", Category.TOO_LARGE),
         (17419, "Resulting document after update is larger than 16777216", Category.TOO_LARGE),
         (17420, "Document to upsert is larger than 16777216", Category.TOO_LARGE),
+        (388, "-31800: transaction is too large and will not fit in the storage engine cache", Category.TOO_LARGE),
         (2, "another bad value", Category.UNAVAILABLE),
     ],
 )
