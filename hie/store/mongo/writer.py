@@ -50,8 +50,7 @@ _UNKNOWN = "UnknownTransactionCommitResult"
 class Limits:
     """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
     BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again: more than
-    the server keeps the open transaction of a process that was killed, where it is set up as `docs/operate/mongodb.md`
-    says (up to 30 s; up to 90 s without)."""
+    an election takes, or the end of what a silent process left open."""
 
     jobs: int = 500
     size: int = 4 << 20
