@@ -21,7 +21,7 @@ from hie.app.terminology import own_resources
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.fhir.definitions import official
-from hie.fold.finish import ALWAYS, SUBJECT, VISITED
+from hie.fold.placed import ALWAYS, SUBJECT, VISITED
 from hie.mapping.described import Described
 from hie.mapping.lacking import Given
 from hie.mapping.lint import lint

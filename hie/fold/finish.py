@@ -7,50 +7,12 @@ from hie.base.finding import finding
 from hie.base.ids import resource_id
 from hie.base.slots import UNIT, assemble
 from hie.fold.fold import Folded, MemberState
+from hie.fold.placed import ENCOUNTER, SUBJECT
 from hie.fold.visit import precedes, visit_elements
 
 Resource = dict[str, Any]
 Resolve = Callable[[str], str]
 ORGANISATION_OID = "2.16.156.10011.1.5"
-
-SUBJECT: Mapping[str, str] = {
-    "AllergyIntolerance": "patient",
-    "Composition": "subject",
-    "Condition": "subject",
-    "Coverage": "beneficiary",
-    "DiagnosticReport": "subject",
-    "DocumentReference": "subject",
-    "Encounter": "subject",
-    "ImagingStudy": "subject",
-    "MedicationRequest": "subject",
-    "Observation": "subject",
-    "Procedure": "subject",
-    "RelatedPerson": "patient",
-    "ServiceRequest": "subject",
-    "Specimen": "subject",
-}
-"""Resource type -> the element that names the patient."""
-
-ENCOUNTER = frozenset(
-    {
-        "AllergyIntolerance",
-        "Composition",
-        "Condition",
-        "DiagnosticReport",
-        "ImagingStudy",
-        "MedicationRequest",
-        "Observation",
-        "Procedure",
-        "ServiceRequest",
-    }
-)
-"""Resource types with an `encounter` element that names the visit."""
-
-VISITED = ENCOUNTER | {"DocumentReference"}
-"""Resource types that name the visit: a DocumentReference does in `context`."""
-
-ALWAYS: Mapping[str, frozenset[str]] = {"Composition": frozenset({"author"}), "Encounter": frozenset({"status"})}
-"""Resource type -> elements that FHIR requires and that a resource of it has though nothing states them."""
 
 _WRONG = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "entered-in-error"}]

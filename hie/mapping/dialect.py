@@ -64,6 +64,10 @@ class Dialect(Protocol):
         """A function from a tree to its coverage by the paths mentioned; `ignored` paths count as neither."""
         ...
 
+    def is_composed(self, path: str) -> bool:
+        """Whether values at a path are tuples of components, which only transforms of the dialect read."""
+        ...
+
     def doubt(self, path: str) -> str | None:
         """What is odd about a path or context that can be read; None when nothing is."""
         ...

@@ -16,7 +16,7 @@ from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import CONDITION_KEYS, LIMITS, VALUE_KEYS, check_inline
 from hie.mapping.toml import Table
-from hie.mapping.transforms.registry import READS, Transform, reads
+from hie.mapping.transforms.registry import BUILTIN, READS, Transform, reads, reads_text
 
 Raw = Callable[[Any, Context], Sequence[Value]]
 Reader = Callable[[Any, Context], list[Any]]
@@ -134,10 +134,21 @@ class Compiler:
         change = self.transform(name, data.get("options", {}), table) if name else _plain
         if "transform" not in data and transform:
             change = _plain_first(change)
+        if "transform" in data and "parts" not in data:
+            self._doubt_components(data, table, key)
         run = _run_all if data.get("all") else _run_each
         empty = ("",) * len(data["parts"]) if "parts" in data else ""
         unsent = empty if data.get("always") else None
         return _reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes)
+
+    def _doubt_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
+        """Note a path that gives components to a transform that reads text, and would fail."""
+        name = data["transform"]
+        source = data.get("source", ())
+        for path in source if isinstance(source, list) else [source]:
+            if reads_text(name) and self.transforms.get(name) is BUILTIN[name] and self.dialect.is_composed(str(path)):
+                reason = f"{path!r} gives components, and {name!r} reads text: write '{path}.1' or '{path}:text'"
+                self.doubts.append(table.problem(reason, "source" if "source" in table.data else key))
 
     def _raw(self, data: Mapping[str, Any], table: Table, key: str) -> tuple[list[tuple[str, Raw]], str]:
         if ("source" in data) == ("parts" in data):

@@ -1,8 +1,9 @@
 """Grouping of HL7 v2 segments: which result belongs to which order, which note to which result (HL7 v2.5.1 §7.3.1).
 
 An order group starts at ORC, or at OBR when the group at hand has one already; SPM and OBX belong to it; NTE belongs to
-what precedes it. An ORC that no OBR follows belongs to the OBR before it (OUL^R24). Any other segment (Z segments,
-unknown ones) stays at the level of the message and ends nothing.
+what precedes it. An ORC that no OBR follows belongs to the OBR before it (OUL^R24), or begins an order of drugs or
+vaccines, to which the RX segments behind it belong with their notes (HL7 v2.5.1 §4.13, §4A). Any other segment (Z
+segments, unknown ones) stays at the level of the message and ends nothing.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from hie.wire.hl7v2 import Message, Segment
 
 ORDER = "OBR"
 """Name of the order groups of a message; each has its OBR, the ORC before it, its SPM and its results."""
+
+DRUG = "RX"
+"""How the names of segments begin that say what an order of drugs or vaccines is about."""
 
 RESULT = "OBX"
 """Name of the result groups of an order (or of a message without orders); each has its OBX and the NTE after it."""
@@ -36,8 +40,10 @@ class Group:
 
     def find(self, name: str) -> Sequence[Segment]:
         """The segments of that name here, else in the nearest node around; a note is never taken from around. The
-        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2); an order, and the
-        message, have the OBX of all results below."""
+        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2), and all RX segments; an
+        order, and the message, have the OBX of all results below."""
+        if name.startswith(DRUG) and ORDER in self.groups:
+            return [segment for _, segment in self._drugs(name)]
         node: Group | None = self
         while node is not None:
             found = node.segments.get(name)
@@ -50,10 +56,18 @@ class Group:
         return orders[0].segments.get(name, ()) if orders and name in ("ORC", ORDER) else ()
 
     def each(self, name: str) -> Sequence["Group"]:
-        """The groups of that name; for other segments, here or around, one node for each, made on the fly."""
+        """The groups of that name; for other segments, here or around, one node for each, made on the fly: in its order
+        where that has it."""
         if name in (ORDER, RESULT):
             return self.groups.get(name, ())
-        return [Group(segment, self, n) for n, segment in enumerate(self.find(name), 1)]
+        drugs = name.startswith(DRUG) and ORDER in self.groups
+        found = self._drugs(name) if drugs else [(self, segment) for segment in self.find(name)]
+        return [Group(segment, owner, n) for n, (owner, segment) in enumerate(found, 1)]
+
+    def _drugs(self, name: str) -> "list[tuple[Group, Segment]]":
+        """The RX segments of the message, each with the order that it belongs to, or the message itself."""
+        owners = (self, *self.groups[ORDER])
+        return [(owner, segment) for owner in owners for segment in owner.segments.get(name, ())]
 
     def add(self, name: str, segment: Segment) -> None:
         """Put a segment into this node."""
@@ -97,10 +111,16 @@ class _Walk:
             self.join()
             self.order.add(name, segment)
         else:
-            self.root.add(name, segment)
+            self._around(name).add(name, segment)
         if name[0] != "Z" and not name.endswith("NTE"):
             self.before = name
         self.root.flat.append((name, segment))
+
+    def _around(self, name: str) -> Group:
+        """Where a segment of that name belongs that is none of orders and results of the laboratory."""
+        order = self.order
+        drug = name.startswith(DRUG) and order is not None and ORDER not in order.segments
+        return order if drug and order is not None else self.root
 
     def _order(self, name: str, segment: Segment) -> None:
         current = self.order
@@ -116,7 +136,7 @@ class _Walk:
         if len(orders) < 2:
             return
         before, last = orders[-2:]
-        if ORDER in last.segments or last.groups or "ORC" in before.segments or before.groups:
+        if len(last.segments) > 1 or ORDER in last.segments or last.groups or "ORC" in before.segments or before.groups:
             return
         before.segments["ORC"] = last.segments["ORC"]
         orders.pop()
@@ -139,5 +159,5 @@ class _Walk:
             owner.add("NTE", segment)
             return "NTE"
         name = f"{self.before}/NTE"
-        self.root.add(name, segment)
+        self._around(name).add(name, segment)
         return name

@@ -7,9 +7,11 @@ import pytest
 
 from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.slots import UNIT
+from hie.fhir.definitions import official
 from hie.fold.finish import Child, finish, organisation_reference
 from hie.fold.fold import Folded, fold
 from hie.fold.mentions import settled
+from hie.fold.placed import ENCOUNTER, SUBJECT
 
 REPORT = Key("jiashan", "ORG", "DiagnosticReport", "report", "R1")
 VISIT = Key("wujiang", "ORG", "Encounter", "visit", "V1")
@@ -334,3 +336,18 @@ def test_a_child_inherits_from_its_parent_and_is_listed_by_it() -> None:
     report = fold(REPORT.reference, [Contribution(REPORT, "1", {"status": "final"})])
     children = [Child(row.reference, "2", False), Child("Observation/gone", "1", True)]
     assert resources(report, children=children)[REPORT.reference]["result"] == [{"reference": row.reference}]
+
+
+def test_patient_and_visit_are_placed_in_every_type_that_has_them() -> None:
+    """`subject` of a block was dropped without a word for Immunization and others, and merges did not reach them."""
+    fhir = official()
+    about, visited = {}, set()
+    for kind in fhir.resource_types:
+        elements = fhir.properties(kind)
+        singles = {name for name, one in elements.items() if one.type == "Reference" and not one.is_list}
+        named = [n for n in ("patient", "subject", "beneficiary") if n in singles]
+        if named and "Patient" in elements[named[0]].element.reference_targets:
+            about[kind] = named[0]
+            visited |= {kind} if "encounter" in singles else set()
+    assert {**about, "Composition": "subject"} == SUBJECT, "that of a Composition may be anything"
+    assert visited | {"Composition"} == ENCOUNTER

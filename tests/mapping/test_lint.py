@@ -6,7 +6,7 @@ import pytest
 
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
-from hie.fold.finish import ALWAYS, SUBJECT, VISITED
+from hie.fold.placed import ALWAYS, SUBJECT, VISITED
 from hie.mapping.codefile import load_codes
 from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described
@@ -198,9 +198,9 @@ def required(tmp_path: Path, type: str, head: str, fields: str) -> list[str]:
         ("Condition", "", "", f':9:8: FHIR requires Condition.subject (1..1), {NO_FIELD} subject = "…"'),
         ("Coverage", "", stating("status", ACTIVE), "add a [[resource.field]] with target = 'payor[]'"),
         ("MedicationStatement", "", stating("status", ACTIVE), "with target = 'medication[x]'"),
-        ("Immunization", 'subject = "p"', "", ":11:11: 'subject' states nothing of a resource of type Immunization: "
-         "add a [[resource.field]] with target = 'patient' and reference = 'p'"),
-        ("Media", 'encounter = "p"', "", ":11:13: 'encounter' states nothing of a resource of type Media: add a "),
+        ("Group", 'subject = "p"', "", ":11:11: 'subject' states nothing of a resource of type Group"),
+        ("MedicationStatement", 'encounter = "p"', "", ":11:13: 'encounter' states nothing of a resource of type "
+         "MedicationStatement: add a [[resource.field]] with target = 'context' and reference = 'p'"),
         ("Location", 'subject = "p"', "", ":11:11: 'subject' states nothing of a resource of type Location"),
         # only sometimes
         ("Observation", "", STATUS + TEXT, ":16:10: FHIR requires Observation.code (1..1), and nothing states it when "

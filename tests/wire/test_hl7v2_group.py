@@ -95,3 +95,27 @@ def test_any_other_segment_is_a_node_of_its_own() -> None:
 def test_a_message_without_segments_has_no_tree() -> None:
     with pytest.raises(ValueError, match="no segments"):
         group(Message([], STANDARD, "utf-8"))
+
+
+def test_a_dose_belongs_to_the_order_before_it() -> None:
+    """Every RXA stood at the level of the message, where neither its ORC nor its RXR could be told."""
+    message = tree("PID|1", "ORC|RE|P1", "RXA|1", "NTE|1", "RXR|IM", "OBX|1", "ORC|RE|P2", "RXA|2", "PV1|1", "NTE|2")
+    doses = message.each("RXA")
+    assert [dose.position for dose in doses] == [1, 2]
+    assert [dose.find("ORC")[0].fields[2] for dose in doses] == ["P1", "P2"]
+    assert [len(dose.find("RXR")) for dose in doses] == [1, 0]
+    assert [len(dose.find("RXA/NTE")) for dose in doses] == [1, 0]
+    assert len(message.find("RXA")) == len(message.each("RXA")) == 2
+    assert shape(message) == [("ORC+RXA+RXA/NTE+RXR", ["OBX1"]), ("ORC+RXA", [])]
+    assert [name for name, _ in message.flat][3:5] == ["RXA", "RXA/NTE"]
+
+
+def test_a_dose_without_an_order_of_its_own_stands_in_the_message() -> None:
+    message = tree("RXA|1", "ORC|NW", "OBR|1", "RXA|2", "ORC|RE", "RXA|3")
+    doses = message.each("RXA")
+    assert [(dose.segment.field(1), dose.parent is message) for dose in doses] == [
+        ("1", True),
+        ("2", True),
+        ("3", False),
+    ]
+    assert len(message.find("RXA")) == 3

@@ -97,6 +97,10 @@ class Cda:
 
         return cover if known else lambda root: Coverage()
 
+    def is_composed(self, path: str) -> bool:
+        """Values are texts or elements."""
+        return False
+
     def doubt(self, path: str) -> str | None:
         """Nothing: any element or column may come."""
 

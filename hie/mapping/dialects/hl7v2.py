@@ -57,6 +57,11 @@ class Hl7v2:
         known = _known({path for _, path in mentions}, ignored)
         return lambda group: _cover(group, *known)
 
+    def is_composed(self, path: str) -> bool:
+        """A field without component and form (`PID-5`)."""
+        match = _PATH.fullmatch(path)
+        return match is not None and not (match["component"] or match["form"])
+
     def doubt(self, path: str) -> str | None:
         """A segment that HL7 does not define and that is no Z segment, which reads nothing."""
         for name in path.partition("-")[0].split("/"):

@@ -68,6 +68,10 @@ class Rows:
 
         return cover
 
+    def is_composed(self, path: str) -> bool:
+        """Values are texts or elements."""
+        return False
+
     def doubt(self, path: str) -> str | None:
         """Nothing: any element or column may come."""
 

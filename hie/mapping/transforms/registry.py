@@ -37,6 +37,11 @@ def reads(name: str, dialect: str) -> bool:
     return next((of == dialect for begin, of in ONLY.items() if name.startswith(begin)), True)
 
 
+def reads_text(name: str) -> bool:
+    """Whether a transform of the exchange reads text, in whatever dialect."""
+    return name in BUILTIN and not any(name.startswith(begin) for begin in ONLY)
+
+
 _OF_RESULT = frozenset({"value[x]", "dataAbsentReason", "referenceRange[]", "interpretation[]"})
 
 STATES: Mapping[str, frozenset[str]] = {
