@@ -106,7 +106,7 @@ def test_every_kind_makes_a_package_that_keeps_the_contract(tmp_path: Path, kind
     assert left_of_parents(folder) == []
     done = run("pytest", folder, tmp_path / "site")
     assert done.returncode == 0, done.stdout
-    assert "9 passed" in done.stdout
+    assert "10 passed" in done.stdout
 
 
 def test_an_invented_organisation_has_a_right_code() -> None:
