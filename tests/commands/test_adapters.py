@@ -17,6 +17,7 @@ from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.base.ids import sha256
 from hie.cli import app
+from hie.cli.terminal import console
 from hie.commands.adapters import adapter_of, covered, differences, linted, shown
 from hie.commands.skeleton import load_package, new_adapter
 from hie.plugin import read_organisations
@@ -230,14 +231,15 @@ expression = "identifier.exists()"
 """
 
 
-def test_the_quality_rules_of_a_package(further: Make) -> None:
+def test_the_quality_rules_of_a_package(further: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are listed, refused with file and line, held to have parts, and held by the contract."""
+    monkeypatch.setattr(console, "width", 200)
     region, tables = further("hl7v2")
     path = tables / "quality" / "rules.toml"
     path.parent.mkdir()
     path.write_text(RULE.format(region=region), encoding="utf-8")
     assert linted(region) == []
-    assert f"{region}-card" in CliRunner().invoke(app, ["adapters", "show", region], env={"COLUMNS": "200"}).output
+    assert f"{region}-card" in CliRunner().invoke(app, ["adapters", "show", region]).output
     suite = type("Suite", (AdapterContract,), {"adapter": adapter_of(region)})()
     suite.test_its_quality_rules_tell_parts_apart()
     path.write_text(RULE.format(region=region).replace("identifier.", "photo."), encoding="utf-8")
