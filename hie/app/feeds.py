@@ -71,10 +71,11 @@ def read_tables(adapters: Sequence[Adapter], folder: Path | None = None, loaded:
     """
     version = tables_version(adapters, folder)
     folder = folder or data_path("mappings")
-    maps = MapSet.load(folder, kept_beside(adapters, folder))
+    beside = kept_beside(adapters, folder)
+    maps = MapSet.load(folder, beside)
     terms = Remembered(feed_terminology(maps.codes.values(), loaded))
     maps = MapSet(maps.programs, maps.codes, terms)
-    quality = Quality(_rules(folder, kept_beside(adapters, folder), terms.member_of))
+    quality = Quality(_rules(folder, beside, terms.member_of))
     return Tables(folder, maps, quality, version, terms)
 
 

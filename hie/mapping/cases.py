@@ -11,6 +11,8 @@ Condition = Mapping[str, Any]
 """`{source}`, `{source, in}`, `{source, not_in}` or `{absent}`, as in a field map."""
 
 OTHER = "\x00"
+"""A value that no condition names."""
+
 _MOST = 4096
 """Cases that are looked at; where there are more, nothing is said."""
 

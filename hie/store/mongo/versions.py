@@ -100,8 +100,8 @@ class VersionReading:
             for one in chunk:
                 version = bodies.get(one["w"])
                 if version is None and cut is not None:
-                    resource_type, _, resource_id = one["_id"].partition("/")
-                    version = await self.as_of(resource_type, resource_id, cut)
+                    kind, _, identity = one["_id"].partition("/")
+                    version = await self.as_of(kind, identity, cut)
                 if version is not None and not version.deleted:
                     yield version
             if len(chunk) < _CHUNK:
