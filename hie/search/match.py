@@ -41,7 +41,7 @@ from hie.search.clause import (
 )
 from hie.search.entries import Entries
 from hie.search.plan import SortKey
-from hie.search.text import content_text, has_pieces, narrative_text, terms
+from hie.search.text import content_terms, has_pieces, narrative_terms
 
 _EARTH_KM = 6371.0088
 
@@ -275,7 +275,7 @@ def has_words(body: bytes, words: Iterable[str], narrative: bool) -> bool:
     if not body:
         return False
     resource = orjson.loads(body)
-    return has_pieces(terms(narrative_text(resource) if narrative else content_text(resource)), words)
+    return has_pieces(narrative_terms(resource) if narrative else content_terms(resource), words)
 
 
 def sort_value(key: SortKey, subject: Subject) -> Any:

@@ -8,7 +8,8 @@ has `pressure`.
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from functools import lru_cache
 from typing import Any
 
 from hie.search.fold import fold_long
@@ -23,19 +24,31 @@ _WORD = re.compile(r"[a-z0-9]+")
 _IDEOGRAPH = re.compile(f"[{_IDEOGRAPHS}]")
 _LONGEST = 64
 """Characters of a term that count."""
+_SHORT = 64
+"""Characters up to which the terms of a text are remembered: names, codes and units come again and again."""
 
 
-def narrative_text(resource: Mapping[str, Any]) -> str:
-    """The folded text of the narrative, markup taken away; `""` without one (`_text`)."""
+def narrative_terms(resource: Mapping[str, Any]) -> set[str]:
+    """The terms of the narrative, markup taken away (`_text`)."""
     narrative = resource.get("text")
     div = narrative.get("div") if isinstance(narrative, Mapping) else None
-    return fold_long(html.unescape(_TAG.sub(" ", div))) if isinstance(div, str) else ""
+    return terms(fold_long(html.unescape(_TAG.sub(" ", div)))) if isinstance(div, str) else set()
 
 
-def content_text(resource: Mapping[str, Any]) -> str:
-    """The folded words of the narrative and of every text value in the resource (`_content`)."""
-    words = " ".join(_strings(resource))
-    return f"{narrative_text(resource)} {fold_long(words)}".strip()
+def content_terms(resource: Mapping[str, Any]) -> set[str]:
+    """The terms of the narrative and of every text value in the resource (`_content`)."""
+    texts: set[str] = set()
+    _collect(resource, texts)
+    return narrative_terms(resource).union(*map(_terms_of, texts))
+
+
+def _terms_of(text: str) -> Set[str]:
+    return _remembered(text) if len(text) <= _SHORT else terms(fold_long(text))
+
+
+@lru_cache(maxsize=16_384)
+def _remembered(text: str) -> frozenset[str]:
+    return frozenset(terms(fold_long(text)))
 
 
 def terms(text: str) -> set[str]:
@@ -74,13 +87,17 @@ def _pairs(run: str) -> Iterator[str]:
     return (run[at : at + 2] for at in range(len(run) - 1))
 
 
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
+def _collect(value: Any, texts: set[str]) -> None:
+    kind = value.__class__
+    if kind is str:
+        texts.add(value)
+    elif kind is list:
         for item in value:
-            yield from _strings(item)
-    elif isinstance(value, Mapping):
+            _collect(item, texts)
+    elif kind is dict:
         for key, item in value.items():
-            if key not in _NOT_CONTENT:
-                yield from _strings(item)
+            if item.__class__ is str:
+                if key not in _NOT_CONTENT:
+                    texts.add(item)
+            elif key not in _NOT_CONTENT:
+                _collect(item, texts)

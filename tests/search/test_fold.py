@@ -1,7 +1,7 @@
 """Text normalised for string search."""
 
 from hie.search.fold import fold, phonetic
-from hie.search.text import content_text, has_pieces, narrative_text, pieces, terms
+from hie.search.text import content_terms, has_pieces, narrative_terms, pieces, terms
 
 
 def test_case_width_accents_and_space_are_folded() -> None:
@@ -21,10 +21,14 @@ def test_text_and_content() -> None:
         "resourceType": "Observation",
         "status": "final",
         "text": {"status": "generated", "div": "<div>Blood <b>pressure</b> &amp; pulse</div>"},
-        "note": [{"text": "Seated"}],
+        "note": [{"text": "Seated", "time": "2025-01-06"}, {"text": f"{'far ' * 20}away"}],
+        "subject": {"reference": "Patient/unseen"},
+        "valueInteger": 7,
     }
-    assert narrative_text(resource) == "blood pressure & pulse"
-    assert content_text(resource) == "blood pressure & pulse seated"
+    narrated = {"blood", "pressure", "pulse"}
+    assert narrative_terms(resource) == narrated
+    assert content_terms(resource) == narrated | {"seated", "2025", "01", "06", "far", "away"}
+    assert narrative_terms({"resourceType": "Observation"}) == set()
 
 
 def test_terms_are_words_and_pairs_of_ideographs() -> None:

@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from hie.base.errors import HieError
 from hie.base.tasks import end
-from hie.search.text import content_text, narrative_text, terms
+from hie.search.text import content_terms, narrative_terms
 from hie.store.mongo.keys import name
 from hie.store.mongo.schema import CONTROL, TEXT, VERSION
 from hie.store.mongo.seen import Seen
@@ -53,7 +53,7 @@ _TAKEN = 11000
 def text_documents(number: int, resource_type: str, resource_id: str, body: bytes) -> list[dict[str, Any]]:
     """The documents of a version."""
     resource = orjson.loads(body)
-    every, narrated = (_parts(terms(text(resource))) for text in (content_text, narrative_text))
+    every, narrated = (_parts(found(resource)) for found in (content_terms, narrative_terms))
     one = {"_id": number, "t": resource_type, "i": name(resource_type, resource_id)}
     pairs: Iterable[tuple[list[str], list[str]]] = zip_longest(every, narrated, fillvalue=[])
     found = [{**one, "c": c, **({"x": x} if x else {})} for c, x in pairs]

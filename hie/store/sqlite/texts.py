@@ -16,7 +16,7 @@ import apsw
 import orjson
 
 from hie.base.errors import HieError
-from hie.search.text import content_text, narrative_text, terms
+from hie.search.text import content_terms, narrative_terms
 from hie.store.sqlite.database import connect
 
 BATCH = 500
@@ -54,8 +54,7 @@ def expression(words: Iterable[str], narrative: bool) -> str:
 
 def _row(body: bytes) -> str:
     resource = orjson.loads(body)
-    narrated = terms(narrative_text(resource))
-    return " ".join([*terms(content_text(resource)), *(_NARRATIVE + term for term in narrated)])
+    return " ".join([*content_terms(resource), *(_NARRATIVE + term for term in narrative_terms(resource))])
 
 
 def ensure(path: Path) -> None:
