@@ -19,7 +19,8 @@ from hie.pipeline.persons import Persons
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.provenance import provenance, provenance_id
 from hie.pipeline.roots import Roots
-from hie.pipeline.work import MENTIONED, Work
+from hie.pipeline.touched import MENTIONED
+from hie.pipeline.work import Work
 from hie.pipeline.writing import region_tag
 from hie.staging.states import IN_FLIGHT, SETTLES, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM

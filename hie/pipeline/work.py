@@ -7,26 +7,17 @@ from typing import Any
 
 from hie.base.draft import Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.base.systems import identifier_system
-from hie.fold.finish import diagnoses, finish, link_merged, organisation_reference
-from hie.fold.fold import Folded
-from hie.fold.mentions import settled
+from hie.base.systems import BASE, identifier_system
+from hie.fold.finish import organisation_reference
 from hie.pipeline.codec import decode_findings
-from hie.pipeline.feed import no_profiles
 from hie.pipeline.judge import REUSED, Judge, about_what
 from hie.pipeline.persons import Persons
-from hie.pipeline.roots import LIVE, REVOKED, Known, Roots
+from hie.pipeline.roots import Known, Roots
+from hie.pipeline.touched import Touched
 from hie.pipeline.unstated import Unstated
 from hie.pipeline.writing import Writing
 from hie.staging.tables import PART
 from hie.store.port import Transaction
-
-RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
-"""Roots are finished in this order, so that a child finds its parent already in step; all others come last."""
-
-MENTIONED = frozenset({"DocumentReference", "ServiceRequest"})
-"""Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1), a document the one that it
-replaces (Jiashan §5)."""
 
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
@@ -64,27 +55,23 @@ class Work:
         item: str,
         feed: str,
         region: str,
-        mentioned: frozenset[str] | None = MENTIONED,
-        profiles: Callable[[Resource], tuple[str, ...]] = no_profiles,
+        mentioned: frozenset[str] | None,
+        profiles: Callable[[Resource], tuple[str, ...]],
     ) -> None:
-        """`mentioned` are the types that resources of the feed mention, None when any (FHIR)."""
+        """`mentioned` as for `Touched`, `profiles` as for `Writing`."""
         self._tx = tx
         self._roots = roots
-        self._mentioned = mentioned
-        self._own: set[str] = set()
         self._persons = persons
         self._unstated: Unstated | None = None
         self._item = item
         self._judge = Judge(tx, roots, item=item, feed=feed)
-        self._writing = Writing(tx, f"https://hie.example.org/feeds/{feed}#{item}", region, profiles)
-        self.agent = ""
+        self._writing = Writing(tx, f"{BASE}/feeds/{feed}#{item}", region, profiles)
+        self._touched = Touched(roots, persons, self._writing, mentioned)
         self._binaries: list[tuple[Key, str, bytes]] = []
-        self._dirty: dict[str, None] = {}
-        self._fresh: set[str] = set()
-        self._resources: dict[str, list[str]] = {}
+        self.agent = ""
         self.written = self._writing.written
-        self.born: list[str] = []
-        self.findings: dict[str, list[Finding]] = {}
+        self.born = self._touched.born
+        self.findings = self._touched.findings
         self.left: list[str] = []
 
     async def foresee(self, drafts: Iterable[Draft]) -> None:
@@ -93,7 +80,14 @@ class Work:
 
     async def would_wait(self, needs: Sequence[Key]) -> bool:
         """Whether something is not there that a part needs to hang on."""
-        return not all([await self._judge.is_known(key.reference) for key in needs])
+        return await self._missing(needs) is not None
+
+    async def _missing(self, needs: Sequence[Key]) -> Key | None:
+        """The first of these that is not there."""
+        for key in needs:
+            if not await self._judge.is_known(key.reference):
+                return key
+        return None
 
     async def contribute(self, part: int, draft: Draft, *, held: bool = True) -> PartWork:
         """Keep what a part states, unless a parent is missing or something is found that holds it back; `held` False:
@@ -101,76 +95,67 @@ class Work:
         result = PartWork()
         if await self._judge.is_reused(draft, part):
             result.findings.append(finding(REUSED))
-        if held:
-            for key in draft.needs:
-                if not await self._judge.is_known(key.reference):
-                    result.findings.append(finding("orphan-reference", key.type))
-                    result.waits = key.reference
-                    return result
+        missing = await self._missing(draft.needs) if held else None
+        if missing is not None:
+            result.findings.append(finding("orphan-reference", missing.type))
+            result.waits = missing.reference
+            return result
         for claim in draft.claims:
             if not await self._judge.holds(claim):
                 result.findings.append(finding(claim.finding, claim.path))
         for merge in draft.merges:
             result.findings += await self._merge(part, merge)
-        if gravest(result.findings).rank >= Severity.QUARANTINE.rank and held:
-            return result
+        if gravest(result.findings).rank < Severity.QUARANTINE.rank or not held:
+            await self._keep(part, draft, result)
+        return result
+
+    async def _keep(self, part: int, draft: Draft, result: PartWork) -> None:
+        """Keep the documents, aliases and contributions of a part."""
         self._binaries += draft.binaries
         for stated in draft.contributions:
             if stated.source and stated.target.type == "DocumentReference":
-                hanging = await self._roots.stated_in(stated.target.reference, whole=stated.withdraw)
-                self._dirty.update(dict.fromkeys(hanging))
+                self._touched.mark(await self._roots.stated_in(stated.target.reference, whole=stated.withdraw))
         for alias in draft.aliases:
             await self._alias(alias.alias.reference, alias.target.reference, alias.order)
-        stale = False
-        digests = []
         about = about_what(draft)
+        stale = False
         for number, contribution in enumerate(draft.contributions):
             key = contribution.target
             self.agent = self.agent or organisation_reference(key.region, key.organisation)
-            known = await self._roots.known(contribution.target.reference)
-            stale = stale or (contribution.target in about and await self._judge.is_stale(contribution, known))
-            digests.append(bool(contribution.digest) and known is not None and known.digest == contribution.digest)
+            known = await self._roots.known(key.reference)
+            stale = stale or (key in about and await self._judge.is_stale(contribution, known))
+            if number == 0 and contribution.digest:
+                result.duplicate = known is not None and known.digest == contribution.digest
             result.findings += await self._judge.findings(contribution, known)
             await self._state(part, number, contribution, known)
-            result.roots.append(contribution.target.reference)
-        result.duplicate = bool(digests) and digests[0]
+            result.roots.append(key.reference)
         if stale and not result.duplicate:
             result.findings.append(finding("stale-update"))
-        return result
 
     async def complete(self) -> None:
         """Fold and finish every root that was touched, parents first, and write what changed."""
         for key, content_type, body in self._binaries:
             data = b64encode(body).decode("ascii")
             await self._writing.put({"resourceType": "Binary", "id": key.id, "contentType": content_type, "data": data})
-        if self._unstated is not None:
-            await self._touch(*self._unstated.roots)
-            for source in self._unstated.sources:
-                await self._lead_elsewhere(source)
-        await self._fold_all()
-        if self._unstated is not None:
-            self._dirty.update(dict.fromkeys(await self._unstated.forget_roots()))
-            await self._fold_all()
-            self.left = self._unstated.left
-            documents = [key.reference for key, _, _ in self._binaries]
-            await self._unstated.delete([*documents, *(one for said in self._resources.values() for one in said)])
+        if self._unstated is None:
+            await self._touched.fold_all()
+        else:
+            await self._replace(self._unstated)
 
-    async def _fold_all(self) -> None:
-        while self._dirty:
-            batch = sorted(self._dirty, key=lambda root: (RANK.get(root.partition("/")[0], 3), root))
-            self._dirty = {}
-            await self._roots.foresee(batch)
-            states = {root: await self._fold(root) for root in batch}
-            fresh = [root for root in batch if root in self._fresh]
-            await self._roots.foresee_mentioning(root for root in fresh if self._is_mentioned(root))
-            for root in batch:
-                state = states[root]
-                if state is not None:
-                    await self._finish(state)
+    async def _replace(self, unstated: Unstated) -> None:
+        """Fold anew what the item was about before it was taken back, too; what nobody states any more goes."""
+        await self._touched.touch(*unstated.roots)
+        for source in unstated.sources:
+            await self._touched.lead_elsewhere(source)
+        await self._touched.fold_all()
+        self._touched.mark(await unstated.forget_roots())
+        await self._touched.fold_all()
+        self.left = unstated.left
+        await unstated.delete([*(key.reference for key, _, _ in self._binaries), *self._touched.resources])
 
     def resources_of(self, part: PartWork) -> tuple[str, ...]:
         """The resources that the roots of a part consist of."""
-        return tuple(dict.fromkeys(r for root in part.roots for r in self._resources.get(root, ())))
+        return self._touched.resources_of(part.roots)
 
     async def is_found_elsewhere(self, root: str, found: Finding) -> bool:
         """Whether a part of another item that states something about a root has the finding."""
@@ -203,8 +188,8 @@ class Work:
         stub = Contribution(merge.prior, merge.order, {slot: identifier}, seed=True)
         await self._state(part, MERGE_NUMBER, stub, await self._roots.known(prior))
         retired = await self._roots.redirects.leading_to(prior)
-        await self._touch(prior, target, *retired, *([former.target] if former is not None else []))
-        await self._lead_elsewhere(prior)
+        await self._touched.touch(prior, target, *retired, *([former.target] if former is not None else []))
+        await self._touched.lead_elsewhere(prior)
         if repeated:
             return [finding("merge-repeat", merge.path)]
         return [] if known else [finding("merge-stub", merge.path)]
@@ -213,10 +198,9 @@ class Work:
         former = await self._roots.redirects.of(alias)
         if alias == target or not await self._roots.redirects.state(alias, target, order, "alias", self._item):
             return
-        await self._touch(target, *([former.target] if former is not None else []))
-        await self._lead_elsewhere(alias)
-        if self._mentioned is None:
-            self.born.append(alias)
+        await self._touched.touch(target, *([former.target] if former is not None else []))
+        await self._touched.lead_elsewhere(alias)
+        self._touched.add_alias(alias)
         resource_type, _, resource_id = alias.partition("/")
         version = await self._tx.read(resource_type, resource_id)
         if version is not None and not version.deleted:
@@ -224,111 +208,10 @@ class Work:
                 await self._persons.remove(alias)
             await self._tx.delete(resource_type, resource_id)
 
-    async def _lead_elsewhere(self, reference: str) -> None:
-        """Fold anew what names a reference that has come to stand for another, or stands for none any more."""
-        self._dirty.update(dict.fromkeys(await self._roots.about(reference)))
-        if self._mentioned is None:
-            self._dirty.update(dict.fromkeys(await self._roots.mentioning(reference)))
-
-    async def _touch(self, *roots: str) -> None:
-        """Fold these roots anew; what is said about an alias is written under the root that it stands for."""
-        for root in roots:
-            self._dirty[await self._roots.standing_for(root)] = None
-
     async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
+        """Keep one contribution; `known` is what was known of its root before."""
         root = contribution.target.reference
         await self._roots.state(self._item, part, number, root, contribution)
-        self._own.add(root)
         if contribution.mentions:
             await self._roots.mention(root, contribution.mentions)
-        if self._mentioned is None or root.startswith("Patient/"):
-            await self._touch(root)
-        else:
-            self._dirty[root] = None
-        if known is not None and known.parent is not None:
-            self._dirty[known.parent] = None
-        if contribution.parent is not None and contribution.target.type == "Observation":
-            self._dirty[contribution.parent.reference] = None
-        exists = (known is not None and known.exists) or (contribution.exists and not contribution.revoke)
-        if exists and (known is None or not known.exists):
-            self._fresh.add(contribution.target.reference)
-        self._roots.expect(
-            contribution.target.reference,
-            Known(
-                (REVOKED if contribution.revoke else LIVE) if exists else "pending",
-                contribution.parent.reference if contribution.parent else (known.parent if known else None),
-                contribution.subject or (known.subject if known else None),
-                max("" if contribution.seed else contribution.order, known.last_order if known else ""),
-                contribution.digest or (known.digest if known else ""),
-            ),
-        )
-
-    async def _fold(self, root: str) -> Folded | None:
-        """Fold a root. One that was only spoken of may exist now, if only as taken back; a visit follows when a
-        diagnosis that it may list was taken back, or is back."""
-        known = await self._roots.known(root)
-        before = await self._roots.was_revoked(root) if root.startswith("Condition/") else None
-        state = await self._roots.fold(root)
-        if state is not None:
-            saved = await self._roots.save(state)
-            if saved.exists and (known is None or not known.exists):
-                self._fresh.add(root)
-            changed = before is not None and before != state.revoked and self._mentioned is not None
-            if changed and state.encounter and state.parent is None:
-                self._dirty[state.encounter] = None
-        return state
-
-    async def _gone(self, state: Folded) -> list[str]:
-        """The Conditions listed by a visit that were taken back, or are another visit's by now; of its own children
-        `finish` knows (Qingpu). What a FHIR sender lists is left as it is."""
-        if state.type != "Encounter" or self._mentioned is None:
-            return []
-        return [
-            one
-            for one in diagnoses(state)
-            if await self._roots.is_taken_back(one) or await self._roots.is_listed_elsewhere(one, state.reference)
-        ]
-
-    def _is_mentioned(self, root: str) -> bool:
-        """Whether resources of the feed may mention such a root."""
-        return self._mentioned is None or root.partition("/")[0] in self._mentioned
-
-    async def _finish(self, state: Folded) -> None:
-        root = state.reference
-        known = await self._roots.known(root)
-        if known is None or not known.exists:
-            return
-        new = root in self._fresh
-        if new:
-            self._fresh.discard(root)
-            self.born.append(root)
-            if self._is_mentioned(root):
-                mentioning = await self._roots.mentioning(root)
-                self._dirty.update(dict.fromkeys(one for one in mentioning if one not in self._own))
-        parent = await self._writing.current(state.parent) if state.parent else None
-        children = await self._roots.children(root)
-        named = root if state.type == "Patient" else state.subject
-        subject = await self._roots.redirects.resolve(named) if named else None
-        gone = await self._gone(state)
-        resources = finish(state, resolve=lambda _: subject or "", parent=parent, children=children, gone=gone)
-        if state.type == "Patient":
-            await self._link_merged(resources[0])
-        if state.mentions:
-            resources = settled(resources, await self._roots.settle(state.mentions))
-        self.findings.setdefault(root, []).extend(state.findings)
-        self._resources[root] = [f"{r['resourceType']}/{r['id']}" for r in resources]
-        changed = False
-        for resource in resources:
-            if resource["resourceType"] == "Patient":
-                resource = await self._persons.place(resource)
-            changed = await self._writing.put(resource, new=new) or changed
-        if changed:
-            for child in children:
-                if RANK.get(child.reference.partition("/")[0], 3) > RANK.get(root.partition("/")[0], 3):
-                    self._dirty[child.reference] = None
-
-    async def _link_merged(self, patient: Resource) -> None:
-        reference = f"Patient/{patient['id']}"
-        retired = await self._roots.redirects.of(reference)
-        merged = [s for s in await self._roots.redirects.sources(reference) if await self._roots.redirects.is_merged(s)]
-        link_merged(patient, retired.target if retired is not None and retired.kind == "merge" else None, merged)
+        await self._touched.state(contribution, known)
