@@ -18,7 +18,7 @@ from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Vers
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import FollowedNames
 from hie.store.sqlite.recent import batch_of, place_of
-from hie.store.sqlite.tables import TableWriting
+from hie.store.sqlite.table_writing import TableWriting
 from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.versions import VersionReading
 from hie.store.sqlite.waiting import plain

@@ -18,7 +18,7 @@ from hie.store.sqlite.memo import Memo
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.recent import Recent
 from hie.store.sqlite.searching import Searching
-from hie.store.sqlite.tables import TableWriting
+from hie.store.sqlite.table_writing import TableWriting
 from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.versions import VersionWriting
 from hie.store.table import Row, Table, Value, Where
