@@ -27,6 +27,9 @@ _STANDING: Mapping[str, str] = {
     "preparation": "planned",
     "stopped": "stopped",
 }
+OVER = frozenset({"resolved", "inactive", "remission"})
+"""Clinical statuses of what a person has no more."""
+
 _UNCERTAIN = frozenset({"provisional", "differential", "unconfirmed"})
 
 
@@ -113,6 +116,12 @@ def refuted(condition: Resource) -> bool:
 def suspected(condition: Resource) -> bool:
     """Whether a diagnosis is not certain yet."""
     return bool(codes_of(condition, "verificationStatus") & _UNCERTAIN)
+
+
+def certainty(resource: Resource) -> tuple[str, ...]:
+    """The mark of a diagnosis or allergy that is not simply so, if any."""
+    checks = (("withdrawn", withdrawn), ("refuted", refuted), ("suspected", suspected))
+    return tuple(mark for mark, holds in checks if holds(resource))[:1]
 
 
 def standing(resource: Resource) -> str:

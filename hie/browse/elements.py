@@ -65,10 +65,28 @@ def effective(resource: Resource) -> str:
     return next((at for at in stated if at), "") or text_of(period, "end")
 
 
+def performed(procedure: Resource) -> str:
+    """When a procedure was done, or began."""
+    return text_of(procedure, "performedDateTime") or text_of(first(procedure, "performedPeriod"), "start")
+
+
+def body_site(resource: Resource) -> str:
+    """Where on the body: the element of FHIR R4, or the extension where a report has none."""
+    sites = [concept_text(site) for site in items(resource, "bodySite")]
+    stated = extension(resource, "body-site")
+    sites.append(text_of(stated, "valueString") or concept_text(first(stated, "valueCodeableConcept")))
+    return "、".join(site for site in sites if site)
+
+
 def target(reference: Resource) -> tuple[str, str]:
     """Type and id of a literal reference; empty texts for any other kind."""
     parts = text_of(reference, "reference").split("/")
     return (parts[-2], parts[-1]) if len(parts) >= 2 else ("", "")
+
+
+def visit_of(resource: Resource) -> str:
+    """Id of the Encounter that a resource belongs to, or empty."""
+    return target(first(resource, "encounter"))[1]
 
 
 def targets(resource: Resource, name: str, resource_type: str) -> Iterator[str]:

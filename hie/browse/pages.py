@@ -15,6 +15,7 @@ from hie.base.silence import Silence
 from hie.browse.attachment import ENDINGS, bare, content, files
 from hie.browse.chart import Chart, Charts
 from hie.browse.dates import lived_until, months_old, years_old
+from hie.browse.digest import digest, quiet, series_of
 from hie.browse.document import Document, document, plain_text
 from hie.browse.elements import Resource
 from hie.browse.event import Event
@@ -25,7 +26,6 @@ from hie.browse.other import elements
 from hie.browse.person import Person
 from hie.browse.plain import PLAIN_TYPES, Plain, plain
 from hie.browse.provenance import provenance
-from hie.browse.record import digest, quiet, series_of
 from hie.browse.render import HEADERS, Renderer, link_maker
 from hie.browse.report import report
 from hie.browse.search import find_people, people

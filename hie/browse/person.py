@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hie.base.human_name import name_in_use
-from hie.browse.elements import Resource, extension, first, items, target, text_of
+from hie.base.systems import NATIONAL_ID
+from hie.browse.elements import Resource, first, items, target, text_of
 from hie.browse.place import REGIONS, region_of, uscc_of
 
-NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
 KINDS: Mapping[str, str] = {
     "2.16.156.10011.1.2": "health-file",
     "2.16.156.10011.1.3": "national-id",
@@ -69,7 +69,6 @@ class Person:
     deceased: str
     identities: tuple[Identity, ...]
     linked: bool
-    ethnicity: str
 
     @property
     def gender(self) -> str:
@@ -166,7 +165,6 @@ def person(patients: list[Resource]) -> Person:
         deceased=next((d for p in ordered if (d := _deceased(p))), ""),
         identities=identities,
         linked=golden is not None,
-        ethnicity=next((e for p in ordered if (e := _ethnicity(p))), ""),
     )
 
 
@@ -179,12 +177,6 @@ def golden_id(patient: Resource) -> str:
 def _deceased(patient: Resource) -> str:
     """The date of death, `true` when only the fact is known, else empty."""
     return text_of(patient, "deceasedDateTime") or ("true" if patient.get("deceasedBoolean") is True else "")
-
-
-def _ethnicity(patient: Resource) -> str:
-    concept = first(extension(patient, "ethnicity"), "valueCodeableConcept")
-    coding = first(extension(patient, "ethnicity"), "valueCoding") or first(concept, "coding")
-    return text_of(concept, "text") or text_of(coding, "display")
 
 
 def _distinct(values: object) -> list[str]:

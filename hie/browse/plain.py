@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from hie.browse.chart import Chart, standing
 from hie.browse.dates import shown
 from hie.browse.document import div_text
-from hie.browse.elements import Resource, concept_text, extension, first, items, text_of
+from hie.browse.elements import Resource, body_site, concept_text, extension, first, items, performed, text_of
 from hie.browse.event import Event
 from hie.browse.medicine import Step, ends, medicine, prescriptions, steps_of
 from hie.browse.result import Result, results
-from hie.browse.timeline import performed
 from hie.browse.value import number_text, unit_text
 
 
@@ -77,6 +76,7 @@ def _line(chart: Chart, request: Resource) -> Line:
 def _procedure(chart: Chart, resource: Resource, event: Event) -> Plain:
     facts = (
         ("fact.performed", shown(performed(resource))),
+        ("fact.body-site", body_site(resource)),
         ("fact.status-reason", concept_text(first(resource, "statusReason"))),
         ("fact.code", text_of(first(first(resource, "code"), "coding"), "code")),
         ("fact.note", "\n".join(text_of(n, "text") for n in items(resource, "note"))),

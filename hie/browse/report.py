@@ -4,16 +4,28 @@ from dataclasses import dataclass
 
 from hie.browse.chart import Chart
 from hie.browse.dates import from_micros, shown
-from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
+from hie.browse.elements import (
+    Resource,
+    body_site,
+    codes_of,
+    codings,
+    concept_text,
+    effective,
+    first,
+    items,
+    target,
+    targets,
+    text_of,
+)
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of
 from hie.browse.place import Place
 from hie.browse.result import Result, results
 from hie.browse.source import Source
-from hie.browse.timeline import report_kind
 from hie.wire.safejson import loads
 
 _LABORATORY = "LAB"
+_IMAGING = frozenset({"CT", "NMR", "RAD", "RUS", "SP", "EC", "OTH", "NMS", "CUS", "IMG"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,14 @@ class Report:
     conclusion: str
     verdicts: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+def report_kind(report: Resource) -> str:
+    """`imaging` for a report whose category (v2-0074) is an examination, else `lab`."""
+    codes = codes_of(report, "category")
+    if _LABORATORY in codes:
+        return "lab"
+    return "imaging" if codes & _IMAGING or "imagingStudy" in report else "lab"
 
 
 async def report(source: Source, chart: Chart, resource: Resource, event: Event) -> Report:
@@ -81,10 +101,10 @@ def _facts(resource: Resource, specimen: Resource, number: str) -> tuple[tuple[s
             "、".join(
                 t
                 for c in items(resource, "category")
-                if _LABORATORY not in {text_of(k, "code") for k in items(c, "coding")} and (t := concept_text(c))
+                if all(text_of(k, "code") != _LABORATORY for k in codings(c)) and (t := concept_text(c))
             ),
         ),
-        ("fact.body-site", _body_site(resource)),
+        ("fact.body-site", body_site(resource)),
         ("fact.specimen", concept_text(first(specimen, "type"))),
         ("fact.specimen-state", concept_text(first(specimen, "condition"))),
         ("fact.sampled", shown(text_of(collection, "collectedDateTime"))),
@@ -98,11 +118,6 @@ def _facts(resource: Resource, specimen: Resource, number: str) -> tuple[tuple[s
         ("fact.interpreter", _people(resource, "resultsInterpreter")),
     )
     return tuple((key, value) for key, value in facts if value)
-
-
-def _body_site(resource: Resource) -> str:
-    site = extension(resource, "body-site")
-    return text_of(site, "valueString") or concept_text(first(site, "valueCodeableConcept"))
 
 
 def _people(resource: Resource, name: str) -> str:

@@ -4,19 +4,32 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from hie.browse.allergy import allergy_event
 from hie.browse.attachment import files
-from hie.browse.chart import Chart, refuted, standing, suspected, withdrawn
+from hie.browse.chart import Chart, refuted, standing
 from hie.browse.dates import local
-from hie.browse.elements import Resource, concept_text, effective, extension, first, items, target, targets, text_of
+from hie.browse.diagnosis import diagnoses_apart, diagnoses_of, diagnosis_event, names
+from hie.browse.elements import (
+    Resource,
+    body_site,
+    concept_text,
+    effective,
+    first,
+    items,
+    performed,
+    targets,
+    text_of,
+    visit_of,
+)
 from hie.browse.event import Event
 from hie.browse.measured import removed_of, results_of, single_observations
 from hie.browse.medicine import medicine, prescriptions
 from hie.browse.other import others
 from hie.browse.place import feed_of
+from hie.browse.report import report_kind
 from hie.browse.result import AMENDED, ENDED, UNFINISHED, WITHDRAWN, Result, result, results
 
 _INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS"})
-_IMAGING = frozenset({"CT", "NMR", "RAD", "RUS", "SP", "EC", "OTH", "NMS", "CUS", "IMG"})
 
 
 def timeline(chart: Chart) -> tuple[Event, ...]:
@@ -34,7 +47,7 @@ def timeline(chart: Chart) -> tuple[Event, ...]:
     events += _prescriptions(chart, documents, shown_with)
     events += _documents(chart, shown_with)
     events += [_procedure(chart, p) for p in chart.all("Procedure")]
-    events += _diagnoses(chart)
+    events += [diagnosis_event(chart, c) for c in diagnoses_apart(chart)]
     events += [_single_result(chart, o) for o in single_observations(chart)]
     events += others(chart)
     return tuple(sorted(events, key=lambda e: e.key, reverse=True))
@@ -50,17 +63,9 @@ def event_of(chart: Chart, events: Iterable[Event], kind: str, ident: str) -> Ev
     for event in events:
         if (event.type, event.id) == wanted or wanted in event.copies:
             return event
-    make = {"Condition": _diagnosis, "AllergyIntolerance": _allergy}.get(kind)
+    make = {"Condition": diagnosis_event, "AllergyIntolerance": allergy_event}.get(kind)
     resource = chart.get(*wanted)
     return make(chart, resource) if make and resource is not None else None
-
-
-def report_kind(report: Resource) -> str:
-    """`imaging` for a report whose category (v2-0074) is an examination, else `lab`."""
-    codes = {text_of(c, "code") for concept in items(report, "category") for c in items(concept, "coding")}
-    if "LAB" in codes:
-        return "lab"
-    return "imaging" if codes & _IMAGING or "imagingStudy" in report else "lab"
 
 
 def original_of(document: Resource) -> str:
@@ -91,7 +96,7 @@ def _report(chart: Chart, report: Resource, document: Resource | None) -> Event:
         unmarked=sum(r.flag.code == "unknown" and not r.long for r in valid),
         marks=_marks(status, [*everything, *removed_of(chart, report)]),
         original=original_of(document) if document else "",
-        visit=target(first(report, "encounter"))[1],
+        visit=visit_of(report),
     )
 
 
@@ -134,7 +139,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     ident = text_of(encounter, "id")
     period = first(encounter, "period")
     status = text_of(encounter, "status")
-    diagnoses = _named(c for c in conditions_of(chart, encounter) if not refuted(c))
+    diagnoses = names(c for c in diagnoses_of(chart, encounter) if not refuted(c))
     reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
     ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
     mark = standing(encounter) or ("open" if inpatient and status == "in-progress" else "")
@@ -160,7 +165,7 @@ def _fallback_date(chart: Chart, encounter: Resource) -> str:
         local(text_of(r, "authoredOn") or effective(r))
         for kind in ("DiagnosticReport", "MedicationRequest")
         for r in chart.all(kind)
-        if target(first(r, "encounter"))[1] == ident
+        if visit_of(r) == ident
     ]
     dates += [
         local(text_of(d, "date"))
@@ -168,16 +173,6 @@ def _fallback_date(chart: Chart, encounter: Resource) -> str:
         if ident in targets(first(d, "context"), "encounter", "Encounter")
     ]
     return min((d for d in dates if d), default="")
-
-
-def conditions_of(chart: Chart, encounter: Resource) -> list[Resource]:
-    """Diagnoses of a visit: those it lists by rank, then those that point to it; withdrawn ones left out."""
-    ident = text_of(encounter, "id")
-    listed = sorted(items(encounter, "diagnosis"), key=lambda d: int(text_of(d, "rank") or 99))
-    ids = [i for d in listed for i in targets(d, "condition", "Condition")]
-    ids += [text_of(c, "id") for c in chart.all("Condition") if target(first(c, "encounter"))[1] == ident]
-    found = (chart.get("Condition", i) for i in dict.fromkeys(ids))
-    return [c for c in found if c is not None and not withdrawn(c)]
 
 
 def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
@@ -208,7 +203,7 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
                 text=" · ".join(medicine(chart, r) for r in counting or group),
                 marks=tuple(m for m in (standing(lead),) if m and (len(marks) == 1 or not counting)),
                 original=original_of(document) if document else "",
-                visit=target(first(lead, "encounter"))[1],
+                visit=visit_of(lead),
             )
         )
     return events
@@ -249,7 +244,7 @@ def _documents(chart: Chart, shown_with: set[str]) -> list[Event]:
                 title=text_of(composition, "title") or concept_text(first(composition, "type")),
                 text=" · ".join(t for s in items(composition, "section") if (t := text_of(s, "title"))),
                 marks=("withdrawn",) if text_of(composition, "status") == WITHDRAWN else (),
-                visit=target(first(composition, "encounter"))[1],
+                visit=visit_of(composition),
             )
         )
     return events
@@ -261,77 +256,13 @@ def _procedure(chart: Chart, procedure: Resource) -> Event:
         kind="procedure",
         type="Procedure",
         id=text_of(procedure, "id"),
-        at=performed(procedure),
+        at=local(performed(procedure)),
         place=chart.directory.place(procedure),
         title=concept_text(first(procedure, "code")),
-        text=concept_text(extension(procedure, "body-site")),
+        text=body_site(procedure),
         marks=(mark,) if mark else (),
-        visit=target(first(procedure, "encounter"))[1],
+        visit=visit_of(procedure),
     )
-
-
-def performed(procedure: Resource) -> str:
-    """When a procedure was done."""
-    period = first(procedure, "performedPeriod")
-    return local(text_of(procedure, "performedDateTime") or text_of(period, "start"))
-
-
-def _diagnoses(chart: Chart) -> list[Event]:
-    """Diagnoses that belong to no visit of the chart."""
-    events = []
-    listed = {
-        i for e in chart.all("Encounter") for d in items(e, "diagnosis") for i in targets(d, "condition", "Condition")
-    }
-    for condition in chart.all("Condition"):
-        visit = target(first(condition, "encounter"))[1]
-        if text_of(condition, "id") in listed or chart.get("Encounter", visit):
-            continue
-        events.append(_diagnosis(chart, condition))
-    return events
-
-
-def _diagnosis(chart: Chart, condition: Resource) -> Event:
-    visit = target(first(condition, "encounter"))[1]
-    period = first(chart.get("Encounter", visit) or {}, "period")
-    dates = (text_of(condition, "recordedDate"), text_of(condition, "onsetDateTime"), text_of(period, "start"))
-    return Event(
-        kind="other",
-        type="Condition",
-        id=text_of(condition, "id"),
-        at=local(next((d for d in dates if d), "")),
-        place=chart.directory.place(condition),
-        title=concept_text(first(condition, "code")),
-        label="diagnosis",
-        marks=_certainty(condition),
-        visit=visit,
-    )
-
-
-def _allergy(chart: Chart, allergy: Resource) -> Event:
-    return Event(
-        kind="other",
-        type="AllergyIntolerance",
-        id=text_of(allergy, "id"),
-        at=local(text_of(allergy, "recordedDate") or text_of(allergy, "onsetDateTime")),
-        place=chart.directory.place(allergy),
-        title=concept_text(first(allergy, "code")),
-        label="allergy",
-        marks=_certainty(allergy),
-    )
-
-
-def _named(conditions: Iterable[Resource]) -> list[str]:
-    """Diagnoses by name, those that are only suspected with the `?` that doctors write."""
-    certain: dict[str, bool] = {}
-    for condition in conditions:
-        name = concept_text(first(condition, "code"))
-        certain[name] = certain.get(name, False) or not suspected(condition) or name.endswith(("?", "？"))
-    return [name if sure else f"{name}?" for name, sure in certain.items() if name]
-
-
-def _certainty(condition: Resource) -> tuple[str, ...]:
-    checks = (("withdrawn", withdrawn), ("refuted", refuted), ("suspected", suspected))
-    return tuple(mark for mark, holds in checks if holds(condition))[:1]
 
 
 def _single_result(chart: Chart, observation: Resource) -> Event:
@@ -348,7 +279,7 @@ def _single_result(chart: Chart, observation: Resource) -> Event:
         label="observation",
         results=tuple(r for r in read if r.flag.abnormal and not r.ended),
         marks=(one.mark,) if one.mark else (),
-        visit=target(first(observation, "encounter"))[1],
+        visit=visit_of(observation),
     )
 
 

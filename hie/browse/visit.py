@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from hie.browse.chart import Chart, refuted, suspected
 from hie.browse.dates import shown
+from hie.browse.diagnosis import diagnoses_of
 from hie.browse.elements import Resource, concept_text, extension, first, items, targets, text_of
 from hie.browse.event import Event
-from hie.browse.timeline import conditions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def visit(chart: Chart, encounter: Resource, event: Event, events: Sequence[Even
     return Visit(
         event=event,
         facts=_facts(encounter, event),
-        diagnoses=_diagnoses(conditions_of(chart, encounter), uses),
+        diagnoses=_diagnoses(diagnoses_of(chart, encounter), uses),
         stops=tuple(_stop(place) for place in items(encounter, "location")),
         events=tuple(e for e in events if e.visit == event.id and e.type != "Encounter"),
     )

@@ -11,9 +11,9 @@ from starlette.requests import Request
 
 from hie.base.silence import Silence
 from hie.browse.chart import Chart
+from hie.browse.digest import quiet
 from hie.browse.person import person
 from hie.browse.place import directory
-from hie.browse.record import quiet
 from hie.browse.render import Renderer, warm
 from tests.browse import seed
 from tests.browse.conftest import Frail, filled, mounted

@@ -1,8 +1,8 @@
 """One report, its corrections and its source."""
 
+from hie.browse.digest import digest
 from hie.browse.plain import plain
 from hie.browse.provenance import provenance
-from hie.browse.record import digest
 from hie.browse.report import Report, report
 from hie.browse.source import Source
 from hie.browse.timeline import timeline

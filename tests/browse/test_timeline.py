@@ -2,9 +2,9 @@
 
 import pytest
 
+from hie.browse.digest import digest
 from hie.browse.event import Event
-from hie.browse.filters import Filter, cut, read_filter
-from hie.browse.record import digest
+from hie.browse.plain import plain
 from hie.browse.source import Source
 from hie.browse.timeline import event_of, timeline
 from tests.browse import seed
@@ -156,6 +156,23 @@ async def test_what_was_not_done_or_is_only_planned_says_so() -> None:
     assert {e.title for e in digest(chart, events, seed.NOW).procedures} == {"completed", "in-progress", "stopped"}
 
 
+async def test_a_procedure_says_where_on_the_body_it_was_done() -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    done = seed.made(
+        seed.WJYY,
+        "Procedure",
+        "K",
+        status="completed",
+        code={"text": "膝关节置换术"},
+        bodySite=[{"text": "右膝"}],
+        subject=seed.ref(who),
+    )
+    chart = await source_of(await filled([who, done])).chart(who["id"])
+    (event,) = timeline(chart)
+    assert event.text == "右膝"
+    assert ("fact.body-site", "右膝") in plain(chart, done, event).facts
+
+
 async def test_a_visit_names_its_diagnoses_and_marks_those_that_are_only_suspected() -> None:
     who = seed.patient(seed.WJYY, "P", "某人")
     visit = seed.encounter(who, seed.WJYY, "V", "AMB", "2026-02-01T08:00:00+08:00")
@@ -195,41 +212,3 @@ async def test_a_resource_with_nothing_in_it_does_not_break_the_record() -> None
     store = await filled([who, *bare])
     events = await events_of(source_of(store), who["id"])
     assert len(events) == 8
-
-
-async def test_filters_narrow_and_count(source: Source) -> None:
-    events = await events_of(source)
-    part = cut(events, Filter(region="jiashan", span="all"), seed.NOW)
-    assert {e.place.region for e in part.events} == {"jiashan"}
-    assert (part.matching, part.total) == (5, 11)
-    assert part.counts["region"] == {"": 11, "wujiang": 3, "jiashan": 5, "qingpu": 3}
-    assert part.counts["kind"]["lab"] == 1
-    assert part.counts["span"] == {"30d": 0, "1y": 5, "3y": 5, "all": 5}
-    abnormal = cut(events, Filter(abnormal="1", span="all"), seed.NOW)
-    assert all(e.results for e in abnormal.events)
-    assert abnormal.matching == 4
-
-
-async def test_unknown_filter_values_narrow_nothing(source: Source) -> None:
-    events = await events_of(source)
-    assert read_filter({"region": "mars", "kind": "x", "org": "y", "span": "z"}, events, seed.NOW) == Filter(span="all")
-
-
-async def test_paging_by_cursor_shows_every_event_once() -> None:
-    store = await filled(seed.organizations(), seed.long_record(300))
-    events = await events_of(source_of(store), seed.uid("golden", "long"))
-    chosen = Filter(span="all")
-    part = cut(events, chosen, seed.NOW)
-    seen = [e.id for e in part.events]
-    assert len(seen) == 30
-    while part.next:
-        part = cut(events, chosen, seed.NOW, part.next)
-        seen += [e.id for e in part.events]
-    assert seen == [e.id for e in events]
-    assert len(set(seen)) == 300
-
-
-async def test_the_default_is_one_year_when_that_is_enough() -> None:
-    store = await filled(seed.long_record(1500))
-    events = await events_of(source_of(store), seed.uid("golden", "long"))
-    assert read_filter({}, events, seed.NOW).span == "1y"

@@ -7,9 +7,11 @@ from functools import partial
 from itertools import takewhile
 
 from hie.base.silence import Silence
-from hie.browse.chart import Chart, refuted, suspected, withdrawn
+from hie.browse.allergy import Allergies, allergies
+from hie.browse.chart import OVER, Chart, refuted, suspected, withdrawn
 from hie.browse.dates import days_before, local
-from hie.browse.elements import Resource, codes_of, concept_text, first, items, text_of
+from hie.browse.diagnosis import diagnosed
+from hie.browse.elements import codes_of, concept_text, first, text_of
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
 from hie.browse.medicine import Drug, drugs_of
@@ -18,45 +20,8 @@ from hie.browse.place import REGIONS, Place
 from hie.browse.result import Result
 from hie.browse.trend import Series, all_series, key_series
 
-_NO_ALLERGY_CODES = frozenset({"716186003", "409137002", "no-known-allergies"})
-_NO_ALLERGY = frozenset(
-    {"无", "无过敏史", "无已知过敏", "无药物过敏", "无药物过敏史", "否认", "否认过敏史", "否认药物过敏史"}
-)
-_ALLERGY_STATES = ("", "unconfirmed", "inactive", "resolved")
-_OVER = frozenset({"resolved", "inactive", "remission"})
 _NEVER_DONE = frozenset({"withdrawn", "not-done", "planned"})
 _CRITICAL_DAYS = 365
-
-
-@dataclass(frozen=True, slots=True)
-class Allergy:
-    """One allergy: what, how it showed, how grave, since when, who says so.
-
-    `status` is empty for a present one, else `unconfirmed`, `inactive`, `resolved` or `refuted`; `id` is that of the
-    newest statement.
-    """
-
-    text: str
-    reaction: str
-    grave: bool
-    at: str
-    places: tuple[Place, ...]
-    status: str
-    id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Allergies:
-    """`state`: `list`, `none-known`, `not-recorded` or `unreachable`. The four never look alike.
-
-    `items` are in the order of their gravity; `denied` state that there is none at all, `refuted` that there is none to
-    one substance.
-    """
-
-    state: str
-    items: tuple[Allergy, ...] = ()
-    denied: tuple[Allergy, ...] = ()
-    refuted: tuple[Allergy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,77 +126,6 @@ def series_of(chart: Chart) -> dict[str, Series]:
     return all_series(result for result, _ in chart.once(valid_results))
 
 
-def allergies(chart: Chart) -> Allergies:
-    """The allergies of a chart in one of four states."""
-    found: dict[str, list[Allergy]] = {}
-    denied: list[Allergy] = []
-    refuted: list[Allergy] = []
-    for resource in chart.all("AllergyIntolerance"):
-        if withdrawn(resource):
-            continue
-        one = _allergy(chart, resource)
-        if one.status == "refuted":
-            refuted.append(one)
-        elif _denies(resource, one.text):
-            denied.append(one)
-        else:
-            found.setdefault(one.text, []).append(one)
-    merged = sorted((_merge_allergy(group) for group in found.values()), key=lambda a: a.at, reverse=True)
-    merged.sort(key=lambda a: (a.status in _OVER, not a.grave))
-    if merged:
-        state = "list"
-    elif "AllergyIntolerance" in chart.failed:
-        state = "unreachable"
-    else:
-        state = "none-known" if denied else "not-recorded"
-    newest = (tuple(sorted(group, key=lambda a: a.at, reverse=True)) for group in (denied, refuted))
-    return Allergies(state, tuple(merged), *newest)
-
-
-def _denies(resource: Resource, text: str) -> bool:
-    codes = {text_of(c, "code") for c in items(first(resource, "code"), "coding")}
-    return bool(codes & _NO_ALLERGY_CODES) or text.strip("。. ") in _NO_ALLERGY
-
-
-def _allergy(chart: Chart, resource: Resource) -> Allergy:
-    reactions = [
-        concept_text(m) or text_of(r, "description")
-        for r in items(resource, "reaction")
-        for m in (items(r, "manifestation") or [{}])
-    ]
-    severe = any(text_of(r, "severity") == "severe" for r in items(resource, "reaction"))
-    return Allergy(
-        text=concept_text(first(resource, "code")),
-        reaction="、".join(r for r in reactions if r),
-        grave=severe or text_of(resource, "criticality") == "high",
-        at=local(text_of(resource, "recordedDate") or text_of(resource, "onsetDateTime")),
-        places=(chart.directory.place(resource),),
-        status=_allergy_status(resource),
-        id=text_of(resource, "id"),
-    )
-
-
-def _allergy_status(resource: Resource) -> str:
-    verification, clinical = (codes_of(resource, name) for name in ("verificationStatus", "clinicalStatus"))
-    if "refuted" in verification:
-        return "refuted"
-    return next((s for s in _ALLERGY_STATES[:0:-1] if s in clinical | verification), "")
-
-
-def _merge_allergy(group: list[Allergy]) -> Allergy:
-    """One allergy of several statements; it is present as long as one of them says so."""
-    newest = max(group, key=lambda a: a.at)
-    return Allergy(
-        text=newest.text,
-        reaction=next((a.reaction for a in group if a.reaction), ""),
-        grave=any(a.grave for a in group),
-        at=newest.at,
-        places=tuple(dict.fromkeys(p for a in group for p in a.places)),
-        status=min((a.status for a in group), key=_ALLERGY_STATES.index),
-        id=newest.id,
-    )
-
-
 def _criticals(pairs: list[tuple[Result, str]], series: dict[str, Series], now: datetime) -> tuple[Critical, ...]:
     since = days_before(now, _CRITICAL_DAYS)
     found = []
@@ -258,13 +152,13 @@ def _of_one_analyte(result: Result, other: Result) -> bool:
 def _problems(chart: Chart) -> tuple[Problem, ...]:
     problems: dict[tuple[str, str], Problem] = {}
     for condition in chart.all("Condition"):
-        if withdrawn(condition) or refuted(condition) or codes_of(condition, "clinicalStatus") & _OVER:
+        if withdrawn(condition) or refuted(condition) or codes_of(condition, "clinicalStatus") & OVER:
             continue
         concept = first(condition, "code")
         coding = first(concept, "coding")
         code, text = text_of(coding, "code"), concept_text(concept)
         key = (text_of(coding, "system"), code) if code else ("", text)
-        at = _condition_date(chart, condition)
+        at = diagnosed(chart, condition)
         problem = problems.setdefault(key, Problem(text, code, "", ""))
         problem.visits.add(text_of(first(condition, "encounter"), "reference") or text_of(condition, "id"))
         if at >= problem.at:
@@ -274,15 +168,6 @@ def _problems(chart: Chart) -> tuple[Problem, ...]:
         if place not in problem.places:
             problem.places.append(place)
     return tuple(sorted(problems.values(), key=lambda p: (p.at, p.code), reverse=True))
-
-
-def _condition_date(chart: Chart, condition: Resource) -> str:
-    encounter = chart.get("Encounter", text_of(first(condition, "encounter"), "reference").rsplit("/", 1)[-1]) or {}
-    return local(
-        text_of(condition, "recordedDate")
-        or text_of(condition, "onsetDateTime")
-        or text_of(first(encounter, "period"), "start")
-    )
 
 
 def _regions(chart: Chart, events: Iterable[Event]) -> tuple[RegionState, ...]:
