@@ -1,9 +1,7 @@
 """Dates and instants in parameters, as microseconds since the epoch."""
 
 from hie.base.errors import Category, HieError
-from hie.search.values import date_range, microseconds
-
-__all__ = ["interval", "microseconds", "moment"]
+from hie.search.values import date_range
 
 
 def moment(text: str, name: str) -> int:

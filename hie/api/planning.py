@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hie.api.instants import microseconds
 from hie.api.service import Service
+from hie.base.clock import micros
 from hie.base.errors import Category, HieError
 from hie.search.clause import InCompartment
 from hie.search.plan import Plan
@@ -27,7 +27,7 @@ def planned(
             criteria,
             service.definitions,
             strict=not lenient,
-            now=microseconds(service.clock.now()),
+            now=micros(service.clock.now()),
             base=base or None,
             terminology=None if service.terminology is None else service.terminology.answers.tokens,
         )

@@ -9,8 +9,9 @@ from hie.api.message import Answer, Request, etag, version_headers
 from hie.api.negotiation import MEDIA_TYPES, WILDCARDS, accepted
 from hie.api.router import Route
 from hie.api.service import Service
+from hie.base.clock import micros
 from hie.base.errors import Category, HieError
-from hie.search.values import date_range, microseconds
+from hie.search.values import date_range
 from hie.store.port import Version
 from hie.wire.safejson import loads
 
@@ -80,7 +81,7 @@ def _http_date(text: str) -> int:
         at = parsedate_to_datetime(text)
     except ValueError:
         return 0
-    return microseconds(at.replace(microsecond=0, tzinfo=at.tzinfo or UTC)) + 1_000_000
+    return micros(at.replace(microsecond=0, tzinfo=at.tzinfo or UTC)) + 1_000_000
 
 
 def _binary(request: Request, version: Version) -> Answer | None:

@@ -34,6 +34,7 @@ from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
+from hie.base.systems import ORGANISATION
 from hie.base.tasks import end, every, log_failure
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
@@ -41,7 +42,7 @@ from hie.feeds.http import HttpFeeds
 from hie.feeds.limits import DropLimits, HttpLimits
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
-from hie.fold.finish import ORGANISATION_OID, organisation_reference
+from hie.fold.finish import organisation_reference
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime, titles
 from hie.pipeline.ingest import Ingest
@@ -280,7 +281,7 @@ def organisation_resource(region: str, organisation: Organisation) -> dict[str, 
         "resourceType": "Organization",
         "id": reference.partition("/")[2],
         "meta": {"tag": [region_tag(region)]},
-        "identifier": [{"system": f"urn:oid:{ORGANISATION_OID}", "value": organisation.uscc}],
+        "identifier": [{"system": ORGANISATION, "value": organisation.uscc}],
         "active": True,
         "name": organisation.name,
         "alias": [organisation.code],

@@ -44,11 +44,12 @@ def instant(at: datetime) -> str:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(at: datetime) -> int:
-    """Microseconds since the epoch."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    """An aware datetime as microseconds since the epoch."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def from_micros(at: int) -> datetime:

@@ -37,6 +37,9 @@ class Disposition(StrEnum):
     DUPLICATE = "duplicate"
 
 
+STORED = frozenset({Disposition.ACCEPTED, Disposition.ACCEPTED_WITH_WARNINGS, Disposition.DUPLICATE})
+"""Those of what is in the store."""
+
 _DISPOSITION = {
     Severity.SCORE: Disposition.ACCEPTED,
     Severity.INFO: Disposition.ACCEPTED,

@@ -6,11 +6,23 @@ CODE_SYSTEM = f"{BASE}/fhir/CodeSystem"
 REGION = f"{CODE_SYSTEM}/region"
 """The tag that says from which region a resource came (common rules §4.2)."""
 
+RAW_ITEM = f"{BASE}/raw-item"
+"""The system of the ids of raw items."""
+
 OID = "2.16.156.10011"
 GLOBAL_KINDS = frozenset(f"{OID}.1.{number}" for number in (1, 2, 3, 5, 15, 19))
 """Numbers valid everywhere: document, health record, national id, organisation, insurance and health card."""
 
-NATIONAL_ID = f"urn:oid:{OID}.1.3"
+NATIONAL_ID_KIND = f"{OID}.1.3"
+NATIONAL_ID = f"urn:oid:{NATIONAL_ID_KIND}"
+ORGANISATION_KIND = f"{OID}.1.5"
+ORGANISATION = f"urn:oid:{ORGANISATION_KIND}"
+"""The social credit code of an institution, as a kind and as a system."""
+
+HEALTH_CARD = f"urn:oid:{OID}.1.19"
+PATIENT_INDEX = f"{OID}.2.5.1.4"
+"""The kind of a patient index: one organisation's own number for a person (rule L)."""
+
 STAFF = f"{OID}.1.4"
 """The kind of a staff number, which an organisation gives."""
 

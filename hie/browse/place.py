@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hie.base.systems import REGION
+from hie.base.systems import BASE, ORGANISATION, REGION
 from hie.browse.elements import Resource, first, items, target, text_of
 
-ORGANISATION_SYSTEM = "urn:oid:2.16.156.10011.1.5"
 REGIONS = ("wujiang", "jiashan", "qingpu")
 """The regions with a colour, shape and number key of their own, in the order of the keys."""
 
-_LOCAL = re.compile(r"https://hie\.example\.org/id/([0-9A-Z]{18})/")
+_LOCAL = re.compile(re.escape(f"{BASE}/id/") + "([0-9A-Z]{18})/")
 _OWNERS = ("serviceProvider", "managingOrganization", "custodian", "performer", "author", "requester")
 
 
@@ -90,7 +89,7 @@ def directory(organizations: list[Resource], patients: list[Resource], others: I
     codes: dict[str, str] = {}
     for organization in organizations:
         for identifier in items(organization, "identifier"):
-            if identifier.get("system") == ORGANISATION_SYSTEM:
+            if identifier.get("system") == ORGANISATION:
                 code = text_of(identifier, "value")
                 names[code] = text_of(organization, "name") or code
                 codes[text_of(organization, "id")] = code

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from hie.base.errors import Category, HieError
+from hie.base.systems import ORGANISATION
 from hie.browse.chart import Chart, Charts, Named
 from hie.browse.elements import Resource
 from hie.browse.person import Person, golden_id, person
-from hie.browse.place import ORGANISATION_SYSTEM, directory
+from hie.browse.place import directory
 from hie.store.port import Version
 from hie.wire.safejson import loads_own
 
@@ -153,7 +154,7 @@ class Source:
     async def _organisations(self, named: Named) -> list[Version]:
         found: dict[str, Version] = {}
         if named.codes:
-            wanted = ",".join(f"{ORGANISATION_SYSTEM}|{code}" for code in named.codes)
+            wanted = ",".join(f"{ORGANISATION}|{code}" for code in named.codes)
             found = {v.id: v for v in await self._in_time(self.find("Organization", [("identifier", wanted)])) or []}
         for ident in named.ids:
             version = None if ident in found else await self._view.read("Organization", ident)

@@ -12,15 +12,12 @@ from typing import Any
 
 import orjson
 
-from hie.base.finding import Disposition, Finding, answered
+from hie.base.finding import STORED, Disposition, Finding, answered
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
+from hie.base.systems import RAW_ITEM
 from hie.feeds.receipt import FINDINGS, http_status, operation_outcome
 
 CONTENT_TYPE = "application/fhir+json"
-ITEM_SYSTEM = "https://hie.example.org/raw-item"
-"""System of the raw item id, with which an answer names what it answers."""
-
-STORED = frozenset({Disposition.ACCEPTED, Disposition.ACCEPTED_WITH_WARNINGS, Disposition.DUPLICATE})
 
 _STATUS = {Disposition.QUARANTINED: "202 Accepted", Disposition.REJECTED: "422 Unprocessable Entity"}
 _ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
@@ -36,7 +33,7 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
         entries = _batch(outcome.parts, methods) if kind == "batch" else _together(outcome.parts[0], methods)
         body: dict[str, Any] = {
             "resourceType": "Bundle",
-            "identifier": {"system": ITEM_SYSTEM, "value": outcome.id},
+            "identifier": {"system": RAW_ITEM, "value": outcome.id},
             "type": "batch-response" if kind == "batch" else "transaction-response",
             "entry": entries,
         }

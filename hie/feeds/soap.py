@@ -10,10 +10,12 @@ from hie.base.finding import Disposition, Severity
 from hie.base.ids import stable_id
 from hie.base.moment import CHINA
 from hie.base.outcome import Answer, ItemOutcome
+from hie.base.systems import BASE, OID
 from hie.feeds.receipt import SPECIAL_STATUS
+from hie.wire.soap import SOAP_11, SOAP_12
 
 HL7 = "urn:hl7-org:v3"
-HIP = "https://hie.example.org/soap"
+HIP = f"{BASE}/soap"
 INTERACTION = "MCCI_IN000002UV01"
 DEVICE = "YRDHIE-01"
 """Device id of the exchange, used when the request does not name its receiver."""
@@ -27,13 +29,11 @@ TYPE_CODES: Mapping[Disposition, str] = {
 }
 """Disposition -> acknowledgement/@typeCode (common rules §2.1)."""
 
-SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
-SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
 CONTENT_TYPES: Mapping[str, str] = {SOAP_11: "text/xml; charset=utf-8", SOAP_12: "application/soap+xml; charset=utf-8"}
 """Envelope namespace -> Content-Type of the answer: SOAP 1.1 or 1.2."""
 
 _DEFAULT_NAMESPACE: Any = {None: HL7}
-_ROOT = "2.16.156.10011.2.5.1"
+_ROOT = f"{OID}.2.5.1"
 
 
 def answer(outcome: ItemOutcome, now: datetime) -> Answer:

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from hie.base.finding import finding
 from hie.base.ids import resource_id
 from hie.base.slots import UNIT, assemble
+from hie.base.systems import ORGANISATION_KIND, PATIENT_INDEX
 from hie.fold.fold import Folded, MemberState
 from hie.fold.placed import ENCOUNTER, SUBJECT
 from hie.fold.visit import precedes, visit_elements
 
 Resource = dict[str, Any]
 Resolve = Callable[[str], str]
-ORGANISATION_OID = "2.16.156.10011.1.5"
 
 _WRONG = {
     "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "entered-in-error"}]
@@ -44,7 +44,7 @@ class Child(NamedTuple):
 
 def organisation_reference(region: str, uscc: str) -> str:
     """`Organization/id` of an institution."""
-    return f"Organization/{resource_id(region, uscc, 'Organization', ORGANISATION_OID, uscc)}"
+    return f"Organization/{resource_id(region, uscc, 'Organization', ORGANISATION_KIND, uscc)}"
 
 
 def finish(
@@ -106,9 +106,8 @@ def link_merged(patient: Resource, target: str | None, merged: Sequence[str]) ->
     if target is not None:
         patient["active"] = False
         links.append({"other": {"reference": target}, "type": "replaced-by"})
-        local = "2.16.156.10011.2.5.1.4"
         patient["identifier"] = [
-            {**identifier, "use": "old"} if identifier.get("system", "").endswith(local) else identifier
+            {**identifier, "use": "old"} if identifier.get("system", "").endswith(PATIENT_INDEX) else identifier
             for identifier in patient.get("identifier", ())
         ]
     if links:
@@ -169,14 +168,8 @@ def _organisation(root: Resource, state: Folded) -> None:
         root["serviceProvider"] = reference
     elif state.type == "DiagnosticReport":
         named = root.get("performer", [])
-        root["performer"] = (
-            named
-            if any(one.get("reference") == reference["reference"] for one in named)
-            else [
-                *named,
-                reference,
-            ]
-        )
+        if all(one.get("reference") != reference["reference"] for one in named):
+            root["performer"] = [*named, reference]
     elif state.type in ("Composition", "DocumentReference"):
         root["custodian"] = reference
         if state.type == "Composition" and not root.get("author"):

@@ -7,11 +7,7 @@ from typing import Any
 from hie.base.human_name import name_in_use
 from hie.base.national_id import is_national_id
 from hie.base.pinyin import syllables
-
-NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
-HEALTH_CARD = "urn:oid:2.16.156.10011.1.19"
-PATIENT_INDEX = "/2.16.156.10011.2.5.1.4"
-"""How the system of a patient index ends: one organisation's own number for a person (rule L)."""
+from hie.base.systems import HEALTH_CARD, NATIONAL_ID, PATIENT_INDEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def _keys(patient: dict[str, Any]) -> list[str]:
             found.add((0, f"{system}|{value}"))
         elif system == HEALTH_CARD and value:
             found.add((1, f"{system}|{value}"))
-        elif value and str(system).endswith(PATIENT_INDEX) and identifier.get("use") != "old":
+        elif value and str(system).endswith(f"/{PATIENT_INDEX}") and identifier.get("use") != "old":
             found.add((2, f"{system}|{value}"))
     return [key for _, key in sorted(found)]
 

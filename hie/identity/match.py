@@ -4,7 +4,8 @@ speaks against it."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hie.identity.demographics import PATIENT_INDEX, Demographics, sound
+from hie.base.systems import NATIONAL_ID, PATIENT_INDEX
+from hie.identity.demographics import Demographics, sound
 
 MAX_PEOPLE = 10
 """How many people may carry one number for it to identify each of them."""
@@ -84,7 +85,7 @@ def conflict(a: Demographics, b: Demographics) -> str | None:
 
 
 def _national_ids(record: Demographics) -> set[str]:
-    return {key for key in record.keys if ".1.3|" in key}
+    return {key for key in record.keys if key.startswith(f"{NATIONAL_ID}|")}
 
 
 def identifies_nobody(carriers: Sequence[Demographics]) -> bool:
@@ -123,7 +124,8 @@ def match(records: Iterable[Demographics]) -> Match:
 
 
 def _rank(key: str) -> tuple[int, str]:
-    return (0 if ".1.3|" in key else 2 if f"{PATIENT_INDEX}|" in key else 1, key)
+    system, _, _ = key.partition("|")
+    return (0 if system == NATIONAL_ID else 2 if system.endswith(f"/{PATIENT_INDEX}") else 1, key)
 
 
 def _join(groups: dict[str, list[Demographics]], record: Demographics, other: Demographics) -> bool:

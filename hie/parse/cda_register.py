@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.base.finding import Finding, finding
+from hie.base.systems import NATIONAL_ID_KIND
 from hie.base.text import NULL_TEXT, half_width, trimmed, whole_name
 from hie.wire.clinical_document import read_header
 from hie.wire.safexml import parse_xml
-
-SOAP_11 = "http://schemas.xmlsoap.org/soap/envelope/"
-SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
-HIP = "https://hie.example.org/soap"
+from hie.wire.soap import SOAP_11, SOAP_12
 
 _ID_LENGTHS = range(32, 37)
-_NATIONAL_ID = "2.16.156.10011.1.3"
 _BLANKS = re.compile(r"\s+")
 _DECLARATION = re.compile(r"\s*<\?xml\s.*?\?>", re.DOTALL)
 
@@ -138,7 +135,7 @@ def _envelope(clinical: Any) -> Envelope:
     return Envelope(
         document_id=_given(_extension(clinical, "id")),
         document_type=_given(_attribute(_child(clinical, "code"), "code")),
-        patient_id=_given(_extension(patient, "id", _NATIONAL_ID)).upper(),
+        patient_id=_given(_extension(patient, "id", NATIONAL_ID_KIND)).upper(),
         patient_name=_name(_child(patient, "name")),
         organisation=_given(_first_extension(custodian)).upper(),
     )
@@ -161,7 +158,7 @@ def compare(envelope: Envelope, root: Any) -> tuple[Finding, ...]:
     document = Envelope(
         document_id=_given(_extension(root, "id")),
         document_type=_given(_attribute(root.find("code"), "code")),
-        patient_id=_given(_extension(person, "id", _NATIONAL_ID)).upper(),
+        patient_id=_given(_extension(person, "id", NATIONAL_ID_KIND)).upper(),
         patient_name=_name(_child(person, "name")),
         organisation=read_header(root).organisation,
     )

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from hie.base.draft import Draft
-from hie.base.finding import Disposition, Finding, Severity, gravest
+from hie.base.finding import STORED, Disposition, Finding, Severity, gravest
 from hie.pipeline.codec import decode_findings, stored
-from hie.pipeline.disposition import STORED
 from hie.pipeline.items import number
 from hie.pipeline.judge import REUSED
 from hie.staging.tables import PART

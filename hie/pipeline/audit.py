@@ -9,8 +9,7 @@ from typing import Any
 
 from hie.base.clock import instant, micros
 from hie.base.ids import new_id
-from hie.base.systems import BASE, CODE_SYSTEM
-from hie.pipeline.provenance import RAW_ITEM_SYSTEM
+from hie.base.systems import BASE, CODE_SYSTEM, RAW_ITEM
 from hie.staging.tables import AUDIT
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -48,7 +47,7 @@ async def audit(
 
 def item_entity(item: str, part: int | None) -> dict[str, Any]:
     """A raw item, or one part of it, as what was acted on."""
-    entity: dict[str, Any] = {"what": {"identifier": {"system": RAW_ITEM_SYSTEM, "value": item}}}
+    entity: dict[str, Any] = {"what": {"identifier": {"system": RAW_ITEM, "value": item}}}
     if part is not None:
         entity["detail"] = [{"type": "part", "valueString": str(part)}]
     return entity

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from hie.base.finding import Finding
+from hie.base.finding import STORED, Finding
 from hie.base.ids import sha256
 from hie.base.outcome import PartOutcome
 from hie.base.record import Delivery
-from hie.pipeline.disposition import STORED
 from hie.pipeline.items import part_outcome
 from hie.pipeline.prepare import Prepared
 from hie.staging.tables import PART

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from hie.base.finding import Disposition, Finding, Severity, disposition, gravest
+from hie.base.finding import STORED, Disposition, Finding, Severity, disposition, gravest
 from hie.base.outcome import PartOutcome
 
 _D = Disposition
-STORED = frozenset({_D.ACCEPTED, _D.ACCEPTED_WITH_WARNINGS, _D.DUPLICATE})
 
 
 def item_disposition(findings: Sequence[Finding], parts: Sequence[PartOutcome]) -> Disposition:

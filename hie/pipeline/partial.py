@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from hie.base.draft import Draft
-from hie.base.finding import Disposition, Finding, Severity, disposition, finding, gravest
+from hie.base.finding import STORED, Disposition, Finding, Severity, disposition, finding, gravest
 from hie.base.outcome import PartOutcome
 from hie.base.record import Delivery
 from hie.pipeline.arrival import NOTHING_KNOWN, Arrival, Arrivals
 from hie.pipeline.copies import firsts, foresee_parts, known_part
-from hie.pipeline.disposition import STORED
 from hie.pipeline.judge import REUSED
 from hie.pipeline.prepare import Prepared
 from hie.pipeline.work import PartWork, Work

@@ -16,7 +16,7 @@ from hie.wire.safejson import dumps, loads_own
 MAX_LOOK_ALIKES = 5
 """How many look-alikes of one record are listed; common names would drown the rest."""
 
-RULES = 3
+RULES = 4
 """Another number whenever records are linked by other rules, so that each is placed anew when it is next written or
 replayed."""
 

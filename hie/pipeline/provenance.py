@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from hie.base.ids import stable_id
+from hie.base.systems import BASE, RAW_ITEM
 
-RAW_ITEM_SYSTEM = "https://hie.example.org/raw-item"
+
+def source_of(feed: str) -> str:
+    """The URL of a feed; with `#` and the id of a raw item behind it, the `meta.source` of what the item wrote."""
+    return f"{BASE}/feeds/{feed}"
 
 
 def provenance_id(item: str) -> str:
@@ -17,7 +21,7 @@ def provenance(
     *, item: str, feed: str, region_tag: dict[str, str], recorded: str, targets: Iterable[str], agent: str, maps: str
 ) -> dict[str, Any]:
     """A Provenance resource: `targets` and `agent` are references, `maps` the version of the field and code maps."""
-    source = f"https://hie.example.org/feeds/{feed}"
+    source = source_of(feed)
     return {
         "resourceType": "Provenance",
         "id": provenance_id(item),
@@ -41,7 +45,5 @@ def provenance(
                 "who": {"reference": agent},
             }
         ],
-        "entity": [
-            {"role": "source", "what": {"identifier": {"system": RAW_ITEM_SYSTEM, "value": item}, "display": feed}}
-        ],
+        "entity": [{"role": "source", "what": {"identifier": {"system": RAW_ITEM, "value": item}, "display": feed}}],
     }

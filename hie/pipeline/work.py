@@ -7,11 +7,12 @@ from typing import Any
 
 from hie.base.draft import Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
-from hie.base.systems import BASE, identifier_system
+from hie.base.systems import identifier_system
 from hie.fold.finish import organisation_reference
 from hie.pipeline.codec import decode_findings
 from hie.pipeline.judge import REUSED, Judge, about_what
 from hie.pipeline.persons import Persons
+from hie.pipeline.provenance import source_of
 from hie.pipeline.roots import Known, Roots
 from hie.pipeline.touched import Touched
 from hie.pipeline.unstated import Unstated
@@ -65,7 +66,7 @@ class Work:
         self._unstated: Unstated | None = None
         self._item = item
         self._judge = Judge(tx, roots, item=item, feed=feed)
-        self._writing = Writing(tx, f"{BASE}/feeds/{feed}#{item}", region, profiles)
+        self._writing = Writing(tx, f"{source_of(feed)}#{item}", region, profiles)
         self._touched = Touched(roots, persons, self._writing, mentioned)
         self._binaries: list[tuple[Key, str, bytes]] = []
         self.agent = ""

@@ -5,11 +5,11 @@ offset is local time of the zone, +08:00 (common rules §5.2).
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
-from hie.base.clock import CHINA
+from hie.base.clock import CHINA, micros
 from hie.fhir import ucum
 
 EARLIEST = -(2**62)
@@ -23,17 +23,10 @@ HIGHEST = float("inf")
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 """Comparison prefixes (FHIR R4 search §3.1.1.4.6); none stands for `eq`."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _SECOND = 1_000_000
 _UNITS = {10: 86400 * _SECOND, 13: 3600 * _SECOND, 16: 60 * _SECOND, 19: _SECOND}
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _DATE = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?)?)?")
-
-
-def microseconds(moment: datetime) -> int:
-    """An aware datetime as microseconds since the epoch."""
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 @lru_cache(maxsize=65536)
@@ -47,7 +40,7 @@ def date_range(text: str) -> tuple[int, int] | None:
             return _moment(text)
         if _DATE.fullmatch(text) is None:
             return None
-        low = microseconds(datetime.fromisoformat((text + "-01-01")[:10]).replace(tzinfo=CHINA))
+        low = micros(datetime.fromisoformat((text + "-01-01")[:10]).replace(tzinfo=CHINA))
         return low, low + _UNITS[10] if len(text) == 10 else _next(text)
     except (ValueError, OverflowError, TypeError):
         return None
@@ -69,7 +62,7 @@ def _moment(text: str) -> tuple[int, int] | None:
         if bare[17:19] == "60":
             bare = f"{bare[:17]}59{bare[19:]}"
     moment = datetime.fromisoformat(bare)
-    low = microseconds(moment if moment.tzinfo is not None else moment.replace(tzinfo=CHINA))
+    low = micros(moment if moment.tzinfo is not None else moment.replace(tzinfo=CHINA))
     return low, low + width
 
 
@@ -78,7 +71,7 @@ def _next(text: str) -> int:
     if year == 9999 and month == 12:
         return LATEST
     following = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
-    return microseconds(following)
+    return micros(following)
 
 
 def number(value: object) -> Decimal | None:

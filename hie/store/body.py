@@ -1,26 +1,21 @@
 """The bytes of a version: `id` and `meta` set once, at write time, the same way in every store (design decision 1)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from hie.base.clock import Clock, instant
+from hie.base.clock import Clock, from_micros, instant, micros
 from hie.base.errors import Category, HieError
 from hie.search.entries import Entries
 from hie.store.port import Extract, Ready, Version
 from hie.wire.safejson import dumps, loads
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Where microseconds are counted from."""
-
-_MICROSECOND = timedelta(microseconds=1)
 _PER_MILLISECOND = 1000
 
 
 def stamp(clock: Clock, last: int) -> int:
     """The `last_updated` of a write: now in microseconds, cut to the millisecond that is shown, never before `last`."""
-    now = (clock.now() - EPOCH) // _MICROSECOND
+    now = micros(clock.now())
     return max(now - now % _PER_MILLISECOND, last)
 
 
@@ -59,7 +54,7 @@ def plain(resource: dict[str, Any] | Ready) -> dict[str, Any]:
 
 @lru_cache(maxsize=16)
 def _shown(last_updated: int) -> bytes:
-    return b'"lastUpdated":"%b"' % instant(EPOCH + last_updated * _MICROSECOND).encode()
+    return b'"lastUpdated":"%b"' % instant(from_micros(last_updated)).encode()
 
 
 _UNNUMBERED, _UNTIMED = b'"versionId":""', b'"lastUpdated":""'

@@ -7,8 +7,9 @@ from lxml import etree
 
 from hie.base.finding import Disposition, finding
 from hie.base.outcome import ItemOutcome, PartOutcome
-from hie.feeds.soap import SOAP_11, SOAP_12, answer
+from hie.feeds.soap import answer
 from hie.parse.cda import SoapContext
+from hie.wire.soap import SOAP_11, SOAP_12
 
 NOW = datetime(2026, 3, 5, 1, 10, 30, tzinfo=UTC)
 HL7 = {"v3": "urn:hl7-org:v3", "hip": "https://hie.example.org/soap", "soap": SOAP_11, "soap12": SOAP_12}

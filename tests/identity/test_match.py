@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from hie.identity.demographics import HEALTH_CARD, NATIONAL_ID, PATIENT_INDEX, Demographics, demographics
+from hie.base.systems import HEALTH_CARD, NATIONAL_ID, PATIENT_INDEX
+from hie.identity.demographics import Demographics, demographics
 from hie.identity.golden import golden_patient
 from hie.identity.match import MAX_CARRIERS, MAX_PEOPLE, Review, identifies_nobody, look_alike, match
 
 NI = f"{NATIONAL_ID}|320598196804175127"
 CARD = f"{HEALTH_CARD}|A800000517"
-INDEX = f"https://hie.example.org/id/ORG{PATIENT_INDEX}|YY1"
+INDEX = f"https://hie.example.org/id/ORG/{PATIENT_INDEX}|YY1"
 
 
 def record(
@@ -46,6 +47,11 @@ def test_the_patient_index_of_one_institution_joins_its_cards_and_is_the_worst_n
     assert demographics({"id": "a", "identifier": numbers}).keys == (INDEX,)
     elsewhere = {"system": "https://hie.example.org/id/ORG/passport", "value": NI.split("|")[1]}
     assert demographics({"id": "a", "identifier": [elsewhere]}).keys == ()
+
+
+def test_a_patient_index_that_looks_like_an_oid_is_no_national_id() -> None:
+    cards = [record("Patient/a", f"{INDEX}.1.3|A"), record("Patient/b", f"{INDEX}.1.3|A", NI)]
+    assert [p.key for p in match(cards).persons] == [NI]
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from hie.base.clock import micros
 from hie.search.values import (
     LATEST,
     about,
     canonical,
     date_range,
-    microseconds,
     number,
     precision_range,
     split_prefix,
@@ -20,7 +20,7 @@ HOUR = 3_600_000_000
 
 
 def at(*parts: int) -> int:
-    return microseconds(datetime(*parts, tzinfo=UTC))  # type: ignore[misc, arg-type]
+    return micros(datetime(*parts, tzinfo=UTC))  # type: ignore[misc, arg-type]
 
 
 @pytest.mark.parametrize(
