@@ -13,7 +13,7 @@ from hie.base.errors import HieError
 from hie.search import params
 from hie.search.clause import And, Clause, Compare, Kind, Match, Not, Or, StringTest
 from hie.search.fold import fold
-from hie.search.params import Setting, invalid
+from hie.search.setting import Setting, invalid
 
 _WORD = re.compile(r'\s*([()\[\].]|[^\s()\[\]."]+)')
 _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s)\]"]+)')

@@ -3,8 +3,8 @@
 from hie.base.errors import HieError
 from hie.search import params
 from hie.search.clause import Kind
-from hie.search.params import Setting, invalid
 from hie.search.plan import Include
+from hie.search.setting import Setting, invalid
 
 
 def parse_include(setting: Setting, name: str, text: str) -> Include:

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from hie.search.params import invalid
 from hie.search.plan import Plan
+from hie.search.setting import invalid
 
 _SIGNATURE = 16
 """Bytes of the HMAC-SHA-256 that are kept."""

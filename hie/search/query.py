@@ -9,8 +9,8 @@ from hie.search.clause import And, Chain, Clause, Has, IdIs, InCompartment, Kind
 from hie.search.derived import sort_keys
 from hie.search.filter import parse_filter
 from hie.search.include import parse_include
-from hie.search.params import Setting, Terminology, invalid
 from hie.search.plan import Plan, SortKey, Summary, Total
+from hie.search.setting import Setting, Terminology, invalid
 
 __all__ = ["PASSED_OVER", "Plan", "compartment", "parse_query"]
 

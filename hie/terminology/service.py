@@ -4,7 +4,7 @@ Everything is synchronous and may be called from several threads. What others us
 
 - the validator: `in_value_set`, `is_value_set`, `check` (see `hie.fhir.validate.codes.Terms`)
 - FHIRPath `memberOf()`: `member_of` (see `hie.fhir.path.scope.MemberOf`)
-- search modifiers: `tokens` (see `hie.search.params.Terminology`)
+- search modifiers: `tokens` (see `hie.search.setting.Terminology`)
 - mapping, quality and lint: `check`, `display` and `in_value_set`, through `hie.terminology.remembered`
 """
 
