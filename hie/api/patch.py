@@ -44,7 +44,7 @@ async def patch(service: Service, request: Request, route: Route) -> Answer:
     async def job(tx: Transaction) -> Written:
         return await apply(service, tx, patching, route.type or "", route.id or "")
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 async def conditional_patch(service: Service, request: Request, route: Route) -> Answer:
@@ -58,7 +58,7 @@ async def conditional_patch(service: Service, request: Request, route: Route) ->
             raise HieError(Category.NOT_FOUND, "Nothing meets the criteria")
         return await apply(service, tx, patching, found.type, found.id)
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 def change_of(service: Service, request: Request) -> Change:

@@ -18,7 +18,7 @@ from hie.api.searchparameters import KIND as SEARCH_PARAMETER
 from hie.api.service import Service
 from hie.api.slot import Prepared, Slot
 from hie.api.standin import replaceable, stand_ins
-from hie.api.transaction import Step, read_in
+from hie.api.step import Step, read_in
 from hie.base.errors import HieError
 from hie.search.entries import Entries
 from hie.security.principal import LOCAL_OPERATOR

@@ -1,8 +1,8 @@
 """What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 from hie.api.exports import Exports
 from hie.api.kept import Kept
@@ -15,7 +15,9 @@ from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Problem
 from hie.security.policy import Interaction, Outgoing, Policy
 from hie.security.principal import LOCAL_OPERATOR, Principal
-from hie.store.port import Reader, Store
+from hie.store.port import Reader, Store, Transaction
+
+T = TypeVar("T")
 
 Linked = Callable[[str], Awaitable[tuple[str, ...]]]
 """All Patient ids of the same person as a Patient id, itself included; empty when it is linked to nobody."""
@@ -63,7 +65,8 @@ def nothing_wrong(
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Everything a handler needs. `reader` is the store, or the transaction that a Bundle entry runs in."""
+    """Everything a handler needs. `reader` is the store, or the transaction that a Bundle entry runs in, which is
+    `within` too."""
 
     store: Store
     reader: Reader
@@ -79,6 +82,18 @@ class Service:
     parameters: SearchParameters | None = None
     terminology: StoredTerminology | None = None
     kept: Kept = field(default_factory=Kept)
+    within: Transaction | None = None
+
+    def inside(self, tx: Transaction) -> "Service":
+        """The same for what is done inside a transaction: it reads there, and what it writes joins it."""
+        return replace(self, reader=tx, within=tx)
+
+    async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Run a job in the transaction under way, else in one of its own; raises as `Store.write` does.
+
+        A write of its own would wait for the transaction under way, which waits for it.
+        """
+        return await (self.store.write(job) if self.within is None else job(self.within))
 
     def gate(self, principal: Principal, interaction: Interaction, resource_type: str | None) -> None:
         """Raise FORBIDDEN when policy does not let this principal use the interaction."""

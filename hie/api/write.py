@@ -150,7 +150,7 @@ async def create(service: Service, request: Request, route: Route) -> Answer:
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await insert(service, tx, request.principal, body)
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 async def update(service: Service, request: Request, route: Route) -> Answer:
@@ -165,7 +165,7 @@ async def update(service: Service, request: Request, route: Route) -> Answer:
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await put(service, tx, request.principal, body, conditions(request))
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 async def conditional_update(service: Service, request: Request, route: Route) -> Answer:
@@ -178,7 +178,7 @@ async def conditional_update(service: Service, request: Request, route: Route) -
         body = await resolve_conditional_references(service, tx, request.principal, resource)
         return await put(service, tx, request.principal, {**body, "id": identity}, conditions(request))
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 async def delete(service: Service, request: Request, route: Route) -> Answer:
@@ -187,7 +187,7 @@ async def delete(service: Service, request: Request, route: Route) -> Answer:
     async def job(tx: Transaction) -> Written:
         return await remove(service, tx, request.principal, route.type or "", route.id or "", conditions(request))
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 async def conditional_delete(service: Service, request: Request, route: Route) -> Answer:
@@ -199,7 +199,7 @@ async def conditional_delete(service: Service, request: Request, route: Route) -
             return Written(204, None)
         return await remove(service, tx, request.principal, found.type, found.id, conditions(request))
 
-    return told(service, request, await service.store.write(job))
+    return told(service, request, await service.write(job))
 
 
 # -- requests and answers ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """transaction: order, atomicity, references, conditions; batch."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -370,3 +371,41 @@ async def test_entries_of_a_batch_stand_alone(client: httpx.AsyncClient) -> None
     assert statuses == ["200", "201", "400", "404", "400", "400"]
     assert body["entry"][0]["resource"]["id"] == "p1"
     assert body["entry"][2]["response"]["outcome"]["issue"][0]["expression"] == ["Patient.id"]
+
+
+async def test_operations_of_a_transaction_join_it(client: httpx.AsyncClient) -> None:
+    """What an operation writes is written with the rest; it once waited for the transaction that waited for it."""
+    await client.put("Patient/p", json={**PATIENT, "id": "p"})
+    composition = {
+        "resourceType": "Composition",
+        "id": "c",
+        "status": "final",
+        "type": {"text": "x"},
+        "date": "2026",
+        "author": [{"reference": "Patient/p"}],
+        "title": "x",
+    }
+    tag = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": {"tag": [{"code": "t"}]}}]}
+    checked = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": PATIENT}]}
+    entries = [
+        entry("PUT", "Composition/c", composition),
+        entry("POST", "Patient/p/$meta-add", tag),
+        entry("POST", "Patient/$validate", checked),
+        entry("GET", "Composition/c/$document?persist=true"),
+    ]
+    async with asyncio.timeout(20):
+        failed = await client.post("", json=bundle(*entries, entry("GET", "Patient/nobody")))
+    assert failed.status_code == 404
+    assert (await client.get("Bundle")).json().get("total", 0) == 0
+    assert "tag" not in (await client.get("Patient/p")).json()["meta"]
+    answer = (await client.post("", json=bundle(*entries))).json()
+    assert [one["response"]["status"] for one in answer["entry"]] == ["201 Created", "200 OK", "200 OK", "200 OK"]
+    stored = (await client.get("Bundle")).json()
+    assert [one["resource"]["type"] for one in stored["entry"]] == ["document"]
+    assert (await client.get("Patient/p")).json()["meta"]["tag"] == [{"code": "t"}]
+
+
+async def test_an_operation_without_a_body_is_no_failure_of_the_server(client: httpx.AsyncClient) -> None:
+    answer = await client.post("", json=bundle(entry("POST", "Patient/$validate")))
+    assert answer.status_code == 400
+    assert issue(answer)["expression"] == ["Bundle.entry[0]"]

@@ -34,7 +34,7 @@ async def document(service: Service, request: Request, route: Route) -> Answer:
     if asked.text("persist") in ("true", "True"):
         service.gate(request.principal, Interaction.CREATE, "Bundle")
         resource = loads(body)
-        await service.store.write(lambda tx: insert(service, tx, request.principal, resource))
+        await service.write(lambda tx: insert(service, tx, request.principal, resource))
     return Answer(200, body)
 
 

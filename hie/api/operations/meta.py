@@ -83,7 +83,7 @@ async def _changed(service: Service, request: Request, route: Route, change: Cha
         resource["meta"] = _merged(resource.get("meta", {}), given, change)
         return await put(service, tx, request.principal, validated(service, resource), conditions(request))
 
-    version = (await service.store.write(job)).version
+    version = (await service.write(job)).version
     assert version is not None
     answer = _returned(loads(version.body)["meta"])
     answer.headers = version_headers(version)
