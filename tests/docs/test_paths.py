@@ -9,6 +9,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 MODULES = {path.name for folder in ("hie", "tests", "tools") for path in (ROOT / folder).rglob("*.py")}
 
+FOLDERS = sorted(path.parent.name for path in (ROOT / "hie").glob("*/__init__.py"))
+PAGE_OF = {"commands": "cli"}
+"""Folders that share the page of another."""
+
 _PATH = re.compile(r"`((?:hie|tests|docs|tools|mappings|profiles|adapters)/[\w./*-]+\.\w+)(?:::\w+)*`")
 _MODULE = re.compile(r"`(\w+\.py)`")
 _LINK = re.compile(r"\]\(([\w./-]+)(?:#[\w-]*)?\)")
@@ -21,3 +25,8 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     assert [link for link in _LINK.findall(text) if not (page.parent / link).exists()] == []
     if page.parent.name in ("stages", "decisions"):
         assert [name for name in _MODULE.findall(text) if name not in MODULES] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_folder_has_a_page(folder: str) -> None:
+    assert (ROOT / "docs" / "stages" / f"{PAGE_OF.get(folder, folder)}.md").exists()
