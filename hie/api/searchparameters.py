@@ -10,7 +10,8 @@ from typing import Any
 
 from hie.api.reindex import Log, Progress, Reindex
 from hie.base.errors import Category, HieError
-from hie.fhir.definitions import Definitions, search_parameter
+from hie.fhir.definition_rows import search_parameter
+from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.search.custom import check_parameter, fingerprint, types_of
 from hie.search.entries import Entries

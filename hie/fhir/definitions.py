@@ -14,16 +14,8 @@ from typing import Any, TypeVar
 import orjson
 
 from hie.base.data import data_path
-from hie.fhir.element import (
-    Binding,
-    Component,
-    Constraint,
-    Element,
-    ElementType,
-    Property,
-    SearchParameter,
-    TypeDefinition,
-)
+from hie.fhir.definition_rows import search_parameter, type_definition
+from hie.fhir.element import Element, Property, SearchParameter, TypeDefinition
 
 Json = dict[str, Any]
 V = TypeVar("V")
@@ -115,12 +107,12 @@ class Definitions:
 
     def type(self, name: str) -> TypeDefinition | None:
         """The definition of a type, None when there is none of that name."""
-        return self._once.get("type", name, lambda key: _type_definition(self._types.get(key)))
+        return self._once.get("type", name, lambda key: type_definition(self._types.get(key)))
 
     def profile(self, url: str) -> TypeDefinition | None:
         """An official profile or extension definition by canonical URL (a version suffix is ignored)."""
         lines = self._once.get("file", "profiles", lambda name: _Lines(self._folder, name))
-        return self._once.get("profile", url.split("|")[0], lambda key: _type_definition(lines.get(key)))
+        return self._once.get("profile", url.split("|")[0], lambda key: type_definition(lines.get(key)))
 
     def element(self, type_name: str, path: str) -> Element | None:
         """The element at a snapshot path, with or without the type in front: `element("Patient", "contact.name")`.
@@ -287,76 +279,6 @@ class Definitions:
 def _array(folder: Path, name: str) -> list[Json]:
     rows: list[Json] = orjson.loads((folder / f"{name}.json").read_bytes())
     return rows
-
-
-def _element_type(row: Json) -> ElementType:
-    return ElementType(
-        row["code"], tuple(row.get("profile", ())), tuple(row.get("targetProfile", ())), row.get("regex")
-    )
-
-
-def _prefixed(row: Json, prefix: str) -> tuple[str, Any] | None:
-    return next(((key[len(prefix) :], value) for key, value in row.items() if key.startswith(prefix)), None)
-
-
-def _element(row: Json, constraints: Mapping[str, Constraint]) -> Element:
-    maximum = row["max"]
-    reference = row.get("contentReference")
-    lowest, highest = _prefixed(row, "minValue"), _prefixed(row, "maxValue")
-    return Element(
-        path=row["path"],
-        min=row["min"],
-        max=None if maximum == "*" else int(maximum),
-        types=tuple(_element_type(kind) for kind in row.get("type", ())),
-        content_reference=reference.rpartition("#")[2] if reference else None,
-        base=str(row.get("base") or row["path"]),
-        binding=Binding(*row["binding"]) if "binding" in row else None,
-        constraints=tuple(constraints[key] for key in row.get("constraint", ())),
-        is_modifier=row.get("isModifier", False),
-        is_summary=row.get("isSummary", False),
-        max_length=row.get("maxLength"),
-        fixed=_prefixed(row, "fixed"),
-        pattern=_prefixed(row, "pattern"),
-        min_value=lowest and lowest[1],
-        max_value=highest and highest[1],
-        slicing=row.get("slicing"),
-        slice_name=row.get("slice"),
-        id=str(row.get("id") or row["path"]),
-        xml_attribute=row.get("xmlAttr", False),
-    )
-
-
-def _type_definition(row: Json | None) -> TypeDefinition | None:
-    if row is None:
-        return None
-    constraints = {key: Constraint(key.split("@")[0], **value) for key, value in row["constraints"].items()}
-    elements = [_element(element, constraints) for element in row["elements"]]
-    return TypeDefinition(
-        name=row["name"],
-        url=row["url"],
-        kind=row["kind"],
-        abstract=row.get("abstract", False),
-        base=row.get("base"),
-        type=row["type"],
-        elements={element.id: element for element in elements},
-        title=row.get("title", ""),
-        context=tuple(row.get("context", ())),
-    )
-
-
-def search_parameter(resource: Mapping[str, Any]) -> SearchParameter:
-    """A `SearchParameter` from the FHIR resource of that name (official or posted at run time)."""
-    return SearchParameter(
-        code=resource["code"],
-        type=resource["type"],
-        expression=resource.get("expression", ""),
-        base=tuple(resource.get("base", ())),
-        target=tuple(resource.get("target", ())),
-        components=tuple(Component(c["definition"], c["expression"]) for c in resource.get("component", ())),
-        url=resource.get("url", ""),
-        description=resource.get("description", ""),
-        usage=resource.get("xpathUsage", "normal"),
-    )
 
 
 def load_definitions(profiles: Path | None = None) -> Definitions:

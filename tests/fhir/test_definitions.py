@@ -4,7 +4,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from hie.fhir.definitions import load_definitions, official, search_parameter
+from hie.fhir.definition_rows import search_parameter
+from hie.fhir.definitions import load_definitions, official
 
 
 def test_every_concrete_resource_type_is_there() -> None:

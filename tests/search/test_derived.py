@@ -1,6 +1,7 @@
 """Parameters derived from others: which, and what becomes of a search by them."""
 
-from hie.fhir.definitions import official, search_parameter
+from hie.fhir.definition_rows import search_parameter
+from hie.fhir.definitions import official
 from hie.search.clause import And, CompositeMatch, Kind, Match, Not, Or, Present, TokenTest, TypeIs
 from hie.search.derived import Both, Either, derived
 from hie.search.plan import SortKey

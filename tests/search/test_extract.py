@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from hie.base.errors import Category, HieError
-from hie.fhir.definitions import official, search_parameter
+from hie.fhir.definition_rows import search_parameter
+from hie.fhir.definitions import official
 from hie.search.derived import derived
 from hie.search.entries import Entries
 from hie.search.extract import UNINDEXED, Extractors, compile_extractor
