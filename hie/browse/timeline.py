@@ -211,43 +211,44 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
 
 def _documents(chart: Chart, shown_with: set[str]) -> list[Event]:
     """Documents that no report or prescription already shows, and Compositions that came without a document."""
-    events = []
-    items_with_document = set()
-    for document in chart.all("DocumentReference"):
-        items_with_document.add(feed_of(document)[1])
-        if text_of(document, "id") in shown_with or text_of(document, "status") == "superseded":
-            continue
-        attachment = first(first(document, "content"), "attachment")
-        events.append(
-            Event(
-                kind="document",
-                type="DocumentReference",
-                id=text_of(document, "id"),
-                at=local(text_of(document, "date")),
-                place=chart.directory.place(document),
-                title=text_of(attachment, "title") or concept_text(first(document, "type")),
-                marks=("withdrawn",) if text_of(document, "status") == WITHDRAWN else (),
-                original=original_of(document),
-                visit=next(targets(first(document, "context"), "encounter", "Encounter"), ""),
-            )
-        )
-    for composition in chart.all("Composition"):
-        if feed_of(composition)[1] in items_with_document - {""}:
-            continue
-        events.append(
-            Event(
-                kind="document",
-                type="Composition",
-                id=text_of(composition, "id"),
-                at=local(text_of(composition, "date")),
-                place=chart.directory.place(composition),
-                title=text_of(composition, "title") or concept_text(first(composition, "type")),
-                text=" · ".join(t for s in items(composition, "section") if (t := text_of(s, "title"))),
-                marks=("withdrawn",) if text_of(composition, "status") == WITHDRAWN else (),
-                visit=visit_of(composition),
-            )
-        )
-    return events
+    documents = chart.all("DocumentReference")
+    by_document = {feed_of(document)[1] for document in documents} - {""}
+    shown = [
+        _document(chart, document)
+        for document in documents
+        if text_of(document, "id") not in shown_with and text_of(document, "status") != "superseded"
+    ]
+    alone = (one for one in chart.all("Composition") if feed_of(one)[1] not in by_document)
+    return [*shown, *(_composition(chart, one) for one in alone)]
+
+
+def _document(chart: Chart, document: Resource) -> Event:
+    attachment = first(first(document, "content"), "attachment")
+    return Event(
+        kind="document",
+        type="DocumentReference",
+        id=text_of(document, "id"),
+        at=local(text_of(document, "date")),
+        place=chart.directory.place(document),
+        title=text_of(attachment, "title") or concept_text(first(document, "type")),
+        marks=("withdrawn",) if text_of(document, "status") == WITHDRAWN else (),
+        original=original_of(document),
+        visit=next(targets(first(document, "context"), "encounter", "Encounter"), ""),
+    )
+
+
+def _composition(chart: Chart, composition: Resource) -> Event:
+    return Event(
+        kind="document",
+        type="Composition",
+        id=text_of(composition, "id"),
+        at=local(text_of(composition, "date")),
+        place=chart.directory.place(composition),
+        title=text_of(composition, "title") or concept_text(first(composition, "type")),
+        text=" · ".join(t for s in items(composition, "section") if (t := text_of(s, "title"))),
+        marks=("withdrawn",) if text_of(composition, "status") == WITHDRAWN else (),
+        visit=visit_of(composition),
+    )
 
 
 def _procedure(chart: Chart, procedure: Resource) -> Event:

@@ -227,23 +227,27 @@ class Operator:
 
     async def items(self, *, feed: str | None = None, states: tuple[State, ...] = tuple(State)) -> AsyncIterator[Row]:
         """Raw items in order of reception per feed, in pages; bodies included."""
+        wanted = {state.value for state in states}
         for name in sorted(self._feeds) if feed is None else [feed]:
-            after = -1
-            while True:
-                where: Where = {"feed": name, "received": Above(after)}
-                rows = await self._store.select(RAW_ITEM, where, order=("received",), limit=PAGE)
-                last = number(rows[-1]["received"]) if len(rows) == PAGE else None
-                whole = [row for row in rows if row["received"] != last]
-                if last is not None and not whole:
-                    rows = whole = await self._store.select(RAW_ITEM, {"feed": name, "received": last})
-                    after = last
-                elif whole:
-                    after = number(whole[-1]["received"])
-                for row in whole:
-                    if row["state"] in {state.value for state in states}:
+            async for page in self._pages(name):
+                for row in page:
+                    if row["state"] in wanted:
                         yield row
-                if last is None:
-                    break
+
+    async def _pages(self, feed: str) -> AsyncIterator[list[Row]]:
+        """The items of a feed by their moment of reception; those of one moment stand on one page."""
+        after = -1
+        last: int | None = 0
+        while last is not None:
+            where: Where = {"feed": feed, "received": Above(after)}
+            rows = await self._store.select(RAW_ITEM, where, order=("received",), limit=PAGE)
+            last = number(rows[-1]["received"]) if len(rows) == PAGE else None
+            whole = [row for row in rows if row["received"] != last]
+            if last is not None and not whole:
+                whole = await self._store.select(RAW_ITEM, {"feed": feed, "received": last})
+            if whole:
+                after = number(whole[-1]["received"])
+            yield whole
 
     async def _audit(self, tx: Transaction, action: str, item: Row, part: int | None, reason: str = "") -> None:
         await audit(tx, self._clock.now(), self._principal, action, str(item["id"]), part, reason)

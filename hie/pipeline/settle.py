@@ -80,11 +80,12 @@ class Settler:
         *,
         again: bool = False,
     ) -> ItemOutcome:
+        runtime = self.feeds[delivery.feed]
         work = self._work(tx, delivery)
         arrivals = await arrivals_of(tx, delivery.id) if again else NOTHING_KNOWN
         if again:
             await work.forget()
-        batch = self.feeds[delivery.feed].feed.dialect == "hl7v2"
+        batch = runtime.feed.dialect == "hl7v2"
         partials = await contribute_all(tx, work, delivery, parts, arrivals, batch=batch)
         found = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
@@ -97,18 +98,11 @@ class Settler:
                 await self._settle_again(tx, dict.fromkeys(work.left))
                 outcomes = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
         how = item_disposition(found, outcomes)
-        claimed = State(str(row["state"]))
-        if claimed is not State.LEASED:
-            claimed = advance(claimed, Event.REPLAY if again else Event.CLAIM)
-        counting.item(row, found, sender(self.feeds[delivery.feed], parsed))
+        counting.item(row, found, sender(runtime, parsed))
         counting.ledger("replayed" if again else how.value)
-        row.update(
-            state=advance(claimed, SETTLES[how]).value,
-            disposition=how.value,
-            findings=encode_findings(found),
-            maps=self.feeds[delivery.feed].maps,
-            due=0,
-        )
+        state = _settled(State(str(row["state"])), how, again=again)
+        findings = encode_findings(found)
+        row.update(state=state.value, disposition=how.value, findings=findings, maps=runtime.maps, due=0)
         return ItemOutcome(
             delivery.id,
             str(row["sha256"]),
@@ -287,3 +281,9 @@ class Settler:
         if profiles:
             made["meta"] = {"profile": list(profiles), **made["meta"]}
         await tx.put(made, new=first)
+
+
+def _settled(before: State, how: Disposition, *, again: bool) -> State:
+    """The state of an item after it was settled; one that is leased was claimed already."""
+    claimed = before if before is State.LEASED else advance(before, Event.REPLAY if again else Event.CLAIM)
+    return advance(claimed, SETTLES[how])

@@ -89,24 +89,34 @@ class Statements:
         if root in self._made and not read:
             found = await self.about(root, aliases)
             return fold(root, [placed.contribution for placed in found]) if found else None
+        return await self._by_prefix(root, aliases) or await self._as_a_whole(root, aliases)
+
+    async def _by_prefix(self, root: str, aliases: Sequence[str]) -> Folded | None:
+        """The fold of the prefix that is kept and of what is younger, if there is one that holds; it is brought forward
+        when it lies far behind."""
         row = await self._prefix(root)
-        if row is not None and row["rules"] == RULES:
-            prefix = decode_prefix(row["body"], str(row["upto"]))
-            if prefix.aliases <= set(aliases):
-                later = await self._later(root, aliases, prefix)
-                if prefix.admits(later):
-                    if len(later) >= BEHIND + AHEAD:
-                        prefix.extend(later, _boundary(later))
-                        later = await self._keep(root, aliases, prefix, later)
-                    return prefix.fold(later)
+        if row is None or row["rules"] != RULES:
+            return None
+        prefix = decode_prefix(row["body"], str(row["upto"]))
+        if not prefix.aliases <= set(aliases):
+            return None
+        later = await self._later(root, aliases, prefix)
+        if not prefix.admits(later):
+            return None
+        if len(later) >= BEHIND + AHEAD:
+            prefix.extend(later, _boundary(later))
+            later = await self._keep(root, aliases, prefix, later)
+        return prefix.fold(later)
+
+    async def _as_a_whole(self, root: str, aliases: Sequence[str]) -> Folded | None:
+        """The fold of all; of many a prefix is kept from now on."""
         found = await self.about(root, aliases, read=True)
-        if len(found) >= MANY:
-            begun = begin(root, found, _boundary(found))
-            if begun is not None and begun.upto:
-                later = [placed for placed in found if placed.order > begun.upto]
-                if begun.admits(later):
-                    await self._keep(root, aliases, begun, later)
-                    return begun.fold(later)
+        begun = begin(root, found, _boundary(found)) if len(found) >= MANY else None
+        if begun is not None and begun.upto:
+            later = [placed for placed in found if placed.order > begun.upto]
+            if begun.admits(later):
+                await self._keep(root, aliases, begun, later)
+                return begun.fold(later)
         return fold(root, [placed.contribution for placed in found]) if found else None
 
     async def _later(self, root: str, aliases: Iterable[str], prefix: Prefix) -> list[Placed]:

@@ -49,20 +49,18 @@ async def everything(service: Service, request: Request, route: Route) -> Answer
     if plan is not None:
         narrowed = service.policy.narrow(plan, request.principal)
         page = await service.reader.search(await with_linked(service, narrowed))
-    entries = []
-    wanted = asked.names("_type")
-    included = list(page.included)
+    matches, included = list(page.matches), list(page.included)
     if not asked.text("_cursor"):
         focal = await _focal(service, focus)
+        matches = [*sorted(focal.matches, key=lambda v: v.id != focus.id), *matches]
         included = list({(v.type, v.id): v for v in (*focal.included, *included)}.values())
-        shown = permitted(service, request.principal, sorted(focal.matches, key=lambda v: v.id != focus.id))
-        entries = [entry(request, version, "match") for version in shown if not wanted or version.type in wanted]
-    matches = [version for version in page.matches if not wanted or version.type in wanted]
-    entries += [entry(request, version, "match") for version in permitted(service, request.principal, matches)]
-    supporting = [version for version in included if not wanted or version.type in wanted]
-    entries += [
-        entry(request, version, "include")
-        for version in permitted(service, request.principal, outside(service.definitions, supporting))
+    wanted = asked.names("_type")
+    shown = {"match": matches, "include": outside(service.definitions, included)}
+    entries = [
+        entry(request, version, mode)
+        for mode, versions in shown.items()
+        for version in permitted(service, request.principal, versions)
+        if not wanted or version.type in wanted
     ]
     links = [Link("self", page_url(request, [pair for pair in asked.pairs if pair[0] in KNOWN]))]
     if page.next is not None:
