@@ -1,7 +1,6 @@
 """history of an instance, a type and the system (FHIR R4 http §3.1.0.13)."""
 
 from http import HTTPStatus
-from urllib.parse import urlencode
 
 from hie.api.cursor import sign, verify
 from hie.api.instants import interval, moment
@@ -37,11 +36,11 @@ async def history(service: Service, request: Request, route: Route) -> Answer:
         for version in page.versions
         if permits(version, request.principal, Interaction.HISTORY_INSTANCE)
     ]
-    links = [Link("self", _url(request, known))]
+    links = [Link("self", request.address(known))]
     if page.next is not None and query.count:
         token = sign(service.settings.secret, page.next, request.principal.id, question)
         rest = [pair for pair in known if pair[0] != "_cursor"]
-        links.append(Link("next", _url(request, [*rest, ("_cursor", token)])))
+        links.append(Link("next", request.address([*rest, ("_cursor", token)])))
     updated = instant(service.clock.now())
     return Answer(200, bundle("history", entries, links=links, total=page.total, updated=updated))
 
@@ -67,11 +66,6 @@ def count_of(service: Service, text: str | None) -> int:
     if not (text.isascii() and text.isdigit()):
         raise HieError(Category.INVALID, "_count is a whole number", expression="http._count", issue="value")
     return min(int(text[:9]), service.settings.max_count)
-
-
-def _url(request: Request, pairs: list[tuple[str, str]]) -> str:
-    path = "/".join((request.base, *request.path))
-    return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 _STATUS = {"POST": HTTPStatus.CREATED, "PUT": HTTPStatus.OK, "DELETE": HTTPStatus.NO_CONTENT}

@@ -1,16 +1,16 @@
 """What handlers take and give: a request that is already read, an answer that is ready bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from hie.api.negotiation import JSON, Preference
 from hie.api.slot import Prepared
-from hie.base.clock import instant
+from hie.base.clock import from_micros, instant
 from hie.security.principal import Principal
 from hie.store.port import Version
 
@@ -46,6 +46,11 @@ class Request:
     def parameter(self, name: str) -> str | None:
         """The first query parameter of that name."""
         return next((value for key, value in self.query if key == name), None)
+
+    def address(self, pairs: Sequence[tuple[str, str]]) -> str:
+        """The URL of the request with these query parameters in place of its own."""
+        path = "/".join((self.base, *self.path))
+        return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 @dataclass(slots=True)
@@ -93,7 +98,7 @@ def shown_instant(version: Version) -> str:
 
 @lru_cache(maxsize=16)
 def _instant_of(microseconds: int) -> str:
-    return instant(datetime.fromtimestamp(microseconds / 1_000_000, UTC))
+    return instant(from_micros(microseconds))
 
 
 def version_headers(version: Version) -> dict[str, str]:

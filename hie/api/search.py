@@ -11,7 +11,7 @@ from hie.api.negotiation import FORM
 from hie.api.planning import planned, with_linked
 from hie.api.router import Route
 from hie.api.service import Service
-from hie.api.shape import Shape, shape_of
+from hie.api.shape import SUBSETTED, Shape, shape_of
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, bundle, outcome_entry, searchset_entry
@@ -23,7 +23,6 @@ from hie.security.principal import Principal
 from hie.store.port import Page, Version
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9\-_]*")
-SUBSETTED = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBSETTED")
 
 
 async def search(service: Service, request: Request, route: Route) -> Answer:
@@ -71,7 +70,7 @@ def searchset(service: Service, request: Request, plan: Plan, page: Page) -> byt
         links=_links(request, plan, page.next),
         total=page.total,
         updated=instant(service.clock.now()),
-        tags=[SUBSETTED] if shape else (),
+        tags=[(SUBSETTED["system"], SUBSETTED["code"])] if shape else (),
     )
 
 

@@ -63,10 +63,7 @@ class FindingCode:
     en: str
 
 
-def _row(severity: Severity, err: int, issue: str, zh: str, en: str) -> FindingCode:
-    return FindingCode(severity, err, issue, zh, en)
-
-
+_row = FindingCode
 _R, _Q, _W, _I, _S = Severity.REJECT, Severity.QUARANTINE, Severity.WARN, Severity.INFO, Severity.SCORE
 
 CODES: dict[str, FindingCode] = {

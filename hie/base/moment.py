@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
 
-CHINA = timezone(timedelta(hours=8))
+from hie.base.clock import CHINA as CHINA
+
 _FARTHEST = timedelta(hours=14)
 SENTINEL = "1900-01-01"
 """A date that means "no value", with any time part."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from lxml import etree
 
+from hie.base.clock import CHINA
 from hie.base.finding import Disposition, Severity
 from hie.base.ids import stable_id
-from hie.base.moment import CHINA
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.systems import BASE, OID
 from hie.feeds.receipt import SPECIAL_STATUS

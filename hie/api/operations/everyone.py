@@ -7,7 +7,7 @@ A page's cursor says after which Patient to go on, and where in the record of th
 from dataclasses import dataclass, field, replace
 
 from hie.api.message import Answer, Request
-from hie.api.operations.everything import KNOWN, NOTHING, REFERRED, count_asked, entry, outside, page_url, record_plan
+from hie.api.operations.everything import KNOWN, NOTHING, REFERRED, count_asked, entry, outside, record_plan
 from hie.api.operations.operation import Inputs, inputs
 from hie.api.router import Route
 from hie.api.search import permitted
@@ -88,8 +88,8 @@ def _answer(service: Service, request: Request, asked: Inputs, found: _Found, cu
     entries = [entry(request, version, "match") for version in found.matches.values()]
     entries += [entry(request, version, "include") for version in found.supporting.values()]
     known = [pair for pair in asked.pairs if pair[0] in KNOWN]
-    links = [Link("self", page_url(request, known))]
+    links = [Link("self", request.address(known))]
     if cursor is not None:
         rest = [pair for pair in known if pair[0] != "_cursor"]
-        links.append(Link("next", page_url(request, [*rest, ("_cursor", cursor)])))
+        links.append(Link("next", request.address([*rest, ("_cursor", cursor)])))
     return Answer(200, bundle("searchset", entries, links=links, updated=instant(service.clock.now())))

@@ -1,7 +1,6 @@
 """`$everything` of a Patient and of an Encounter (FHIR R4 operation-patient-everything, -encounter-everything)."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 from hie.api.history import count_of
 from hie.api.instants import interval
@@ -62,10 +61,10 @@ async def everything(service: Service, request: Request, route: Route) -> Answer
         for version in permitted(service, request.principal, versions)
         if not wanted or version.type in wanted
     ]
-    links = [Link("self", page_url(request, [pair for pair in asked.pairs if pair[0] in KNOWN]))]
+    links = [Link("self", request.address([pair for pair in asked.pairs if pair[0] in KNOWN]))]
     if page.next is not None:
         rest = [pair for pair in asked.pairs if pair[0] in KNOWN - {"_cursor"}]
-        links.append(Link("next", page_url(request, [*rest, ("_cursor", page.next)])))
+        links.append(Link("next", request.address([*rest, ("_cursor", page.next)])))
     return Answer(200, bundle("searchset", entries, links=links, updated=instant(service.clock.now())))
 
 
@@ -153,9 +152,3 @@ def outside(definitions: Definitions, versions: Sequence[Version]) -> list[Versi
 def entry(request: Request, version: Version, mode: str) -> bytes:
     """The Bundle entry of a version."""
     return searchset_entry(request.base, version.type, version.id, version.body, mode)
-
-
-def page_url(request: Request, pairs: Sequence[tuple[str, str]]) -> str:
-    """The address of the operation with these parameters."""
-    path = "/".join((request.base, *request.path))
-    return f"{path}?{urlencode(pairs)}" if pairs else path

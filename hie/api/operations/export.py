@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 
@@ -58,9 +57,8 @@ async def export(service: Service, request: Request, route: Route) -> Answer:
     chosen = await _source(service, request, route, types, cut)
     job = service.new_id()
     began = instant(from_micros(cut.last_updated) if cut.number else service.clock.now())
-    url = "/".join((request.base, *request.path)) + (f"?{urlencode(request.query)}" if request.query else "")
     leaving = _leaving(service, request.principal, chosen, after)
-    _exports(service).start(job, Asked(url, request.principal.id, began), leaving)
+    _exports(service).start(job, Asked(request.address(request.query), request.principal.id, began), leaving)
     return Answer(202, headers={"Content-Location": f"{request.base}/$export-status?job={job}"})
 
 

@@ -105,7 +105,7 @@ class Index:
                 added[table] += some
         for table, all_rows in added.items():
             if all_rows:
-                all_rows.sort(key=None if table in _NOT else _FIRST_COLUMNS)
+                all_rows.sort(key=None if table in _DELETE_DERIVED else _FIRST_COLUMNS)
                 self._connection.executemany(_INSERT[table], all_rows)
         self.discard()
 
@@ -129,7 +129,7 @@ class Index:
                 self._connection.executemany(_INSERT[table], list(rows - there))
         was, now = self._derived(resource, type_pk, before), self._derived(resource, type_pk, made)
         for table in now if was != now else ():
-            self._connection.executemany(_NOT[table], list(was[table] - now[table]))
+            self._connection.executemany(_DELETE_DERIVED[table], list(was[table] - now[table]))
             self._connection.executemany(_INSERT[table], list(now[table] - was[table]))
         if self._there_patients(resource) != patients:
             self._connection.execute("DELETE FROM compartment WHERE resource = ?", (resource,))
@@ -229,7 +229,7 @@ class Index:
         return None, None, None, None, entry[1], entry[2], *([None] * 4)
 
 
-_NOT = {
+_DELETE_DERIVED = {
     "dated": "DELETE FROM dated WHERE param = ? AND concept = ? AND low = ? AND resource = ?",
     "coded": "DELETE FROM coded WHERE param = ? AND target = ? AND concept = ? AND resource = ?",
 }
