@@ -10,9 +10,10 @@ from hie.base.finding import Disposition, Finding
 @dataclass(frozen=True, slots=True)
 class PartOutcome:
     """One part: its number in the item, `label` (table name or message type), key and message id as the sender wrote
-    them, disposition, findings, and the resources it is about as `Type/id`; `versions` are those
-    that its item wrote just now. A part whose bytes are known is a `duplicate`;
-    `original` is then the disposition it got the first time, which HL7 and SOAP answers repeat."""
+    them, disposition, findings, and the resources it is about as `Type/id`; `versions` are those that its item wrote
+    just now. A part whose bytes are known is a `duplicate`; `original` is then the disposition it got the first time,
+    which HL7 and SOAP answers repeat.
+    """
 
     part: int
     label: str

@@ -58,9 +58,8 @@ def finish(
     """The resources of one root, the root first: complete except for `meta`.
 
     `resolve` follows merges and aliases of Patient references, so that what hangs on a merged-away Patient is the
-    survivor's (Wujiang §6.2); `parent` is the current resource of `state.parent`;
-    `children` are the roots that hang on this one, in any order; `gone` are references of Conditions that were taken
-    back.
+    survivor's (Wujiang §6.2); `parent` is the current resource of `state.parent`; `children` are the roots that hang on
+    this one, in any order; `gone` are references of Conditions that were taken back.
     """
     subject, encounter = _context(state, parent, resolve)
     root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}

@@ -41,10 +41,9 @@ class FeedRuntime:
 
     `parse` and `draft` are pure; `check` is the quality stage: of a draft, its record and the time of reception it
     returns the draft, amended where a rule leaves a value out, and its findings; `answers` is keyed by door; `repeat`
-    turns a saved answer into that of a duplicate; `dimension` names the quality dimension that a finding counts
-    against, `judged` are those that there are rules for; `rules` holds the sentences of every rule (zh, en); `shape`
-    shows what the value at a source path looks like,
-    `outline` the lines of a whole tree;
+    turns a saved answer into that of a duplicate; `maps` is the version of its tables; `dimension` names the quality
+    dimension that a finding counts against, `judged` are those that there are rules for; `rules` holds the sentences of
+    every rule (zh, en); `shape` shows what the value at a source path looks like, `outline` the lines of a whole tree;
     `profiles` tells which profiles a resource conforms to, for its `meta.profile`.
     """
 
