@@ -11,6 +11,13 @@ from hie.quality.dimension import CODED
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
+_SEVERITIES = {
+    Severity.SCORE: "评分",
+    Severity.INFO: "提示",
+    Severity.WARN: "警告",
+    Severity.QUARANTINE: "隔离",
+    Severity.REJECT: "拒绝",
+}
 _HEADS = (
     ("日期", "day"),
     ("通道", "feed"),
@@ -20,13 +27,9 @@ _HEADS = (
     ("接收件数", "items"),
     ("检查条数", "parts checked"),
     ("资源数", "resources"),
-    ("提示", "info"),
-    ("警告", "warn"),
-    ("隔离", "quarantine"),
-    ("拒绝", "reject"),
+    *((zh, severity.value) for severity, zh in _SEVERITIES.items()),
     ("综合得分", "total"),
 )
-_COUNTED = (Severity.INFO, Severity.WARN, Severity.QUARANTINE, Severity.REJECT)
 
 
 def scores_csv(board: Board, institutions: Mapping[str, Institution], language: str) -> bytes:
@@ -47,7 +50,7 @@ def _rows(board: Board, institutions: Mapping[str, Institution]) -> Iterable[Seq
             row.items,
             row.checked,
             row.resources,
-            *(row.findings.get(severity, 0) for severity in _COUNTED),
+            *(row.findings.get(severity, 0) for severity in _SEVERITIES),
             "" if row.total is None else row.total,
             *("" if (share := row.dimensions[name]) is None else share for name in board.dimensions),
         )

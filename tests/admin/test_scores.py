@@ -49,6 +49,10 @@ async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
         lines = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
         assert sum(int(line["接收件数"]) for line in lines) == sum(sent.values())
         assert "青浦区中山医院" in {line["机构"] for line in lines}
+        counted = {"评分": "score", "提示": "info", "警告": "warn", "隔离": "quarantine", "拒绝": "reject"}
+        in_json = [{name: row["findings"][name] for name in counted.values()} for row in found["scores"]]
+        assert [{name: int(line[head]) for head, name in counted.items()} for line in lines] == in_json
+        assert sum(row["score"] for row in in_json) > 0
 
         page = await http.get("/quality/", params=RANGE)
         assert page.status_code == 200
