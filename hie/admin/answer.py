@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from hie.admin.scoring import UNKNOWN, Board, Feeds, dimension_of, institutions, words_of
-from hie.base.tally import Cause
+from hie.admin.scoring import UNKNOWN, Board, Feeds, institutions, words_of
 from hie.quality.dimension import CODED
 from hie.quality.score import Fault, Score
 
@@ -46,10 +45,9 @@ def _row(row: Score, board: Board, feeds: Feeds) -> dict[str, Any]:
 
 def _fault(fault: Fault, feeds: Feeds) -> dict[str, Any]:
     zh, en = words_of(feeds, fault.feed, fault.code, fault.rule)
-    name = dimension_of(feeds, fault.feed, Cause(fault.severity.value, fault.code, fault.rule, fault.path))
     return {
         "feed": fault.feed,
-        "dimension": CODED[name][0] if name else None,
+        "dimension": CODED[fault.dimension][0],
         "code": fault.code,
         "rule": fault.rule or None,
         "path": fault.path,

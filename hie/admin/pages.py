@@ -15,11 +15,10 @@ from hie.admin.answer import board_json
 from hie.admin.drawing import chart, values_of
 from hie.admin.held import QuarantinePages
 from hie.admin.samples import sample_of
-from hie.admin.scoring import UNKNOWN, Board, Feeds, board, dimension_of, institutions, read_query, words_of
+from hie.admin.scoring import UNKNOWN, Board, Feeds, board, institutions, read_query, words_of
 from hie.admin.table import scores_csv
 from hie.base.clock import CHINA, Clock
 from hie.base.errors import HieError
-from hie.base.tally import Cause
 from hie.browse.render import Renderer
 from hie.browse.words import LANGUAGES, Words
 from hie.feeds.problem import OUR_FAILURE, problem
@@ -27,6 +26,7 @@ from hie.pipeline.feed import titles
 from hie.pipeline.operate import Operator
 from hie.quality.dimension import CODED
 from hie.quality.score import Fault
+from hie.staging.tallies import OTHERS
 from hie.store.port import Store
 
 PACKAGES = ("hie.admin", "hie.browse")
@@ -87,6 +87,7 @@ class Pages:
             trend=chart(days, named),
             small=small,
             unknown=UNKNOWN,
+            others=OTHERS,
             query={k: v for k, v in request.query_params.items() if k != "lang"},
         )
 
@@ -133,12 +134,10 @@ class Pages:
 
     async def _shown(self, fault: Fault) -> dict[str, Any]:
         zh, en = words_of(self._feeds, fault.feed, fault.code, fault.rule)
-        cause = Cause(fault.severity.value, fault.code, fault.rule, fault.path)
         return {
             "fault": fault,
             "zh": zh,
             "en": en,
-            "dimension": dimension_of(self._feeds, fault.feed, cause),
             "sample": await sample_of(self._store, self._feeds, fault),
         }
 

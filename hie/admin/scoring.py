@@ -8,7 +8,7 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES
 from hie.base.tally import Cause, Tally
-from hie.pipeline.close import finding_of
+from hie.pipeline.close import dimension_of
 from hie.pipeline.feed import FeedRuntime
 from hie.quality.dimension import CODED
 from hie.quality.score import KEYS, Fault, Score, faults, scores
@@ -126,16 +126,11 @@ async def board(reader: Reader, feeds: Feeds, asked: Asked) -> Board:
 def worst(found: Sequence[Tally], feeds: Feeds, dimension: str | None, limit: int = 20) -> list[Fault]:
     """What costs most points, in one dimension or in all."""
 
-    def wanted(feed: str, cause: Cause) -> bool:
-        name = dimension_of(feeds, feed, cause)
-        return bool(name) and dimension in (None, name)
+    def against(feed: str, cause: Cause) -> str:
+        name = dimension_of(cause, feeds[feed]) if feed in feeds else ""
+        return name if dimension in (None, name) else ""
 
-    return faults(found, wanted, limit)
-
-
-def dimension_of(feeds: Feeds, feed: str, cause: Cause) -> str:
-    """The dimension that a cause counts against; empty for none."""
-    return feeds[feed].dimension(finding_of(cause)) if feed in feeds else ""
+    return faults(found, against, limit)
 
 
 def institutions(feeds: Feeds) -> dict[str, Institution]:

@@ -1,7 +1,7 @@
 """Findings: what is wrong with data, as values (interface control document, common rules §9)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -139,7 +139,9 @@ class Finding:
 
     `code` is a key of `CODES`; `path` says where in the *source's* own terms (`PID-3`, `XM`, an XPath); `detail`
     may add words but never a value of the patient; `severity` is that of the code unless the rule says otherwise.
-    `rule` is the id of the quality rule that noted it, empty when a stage noted it itself.
+    `rule` is the id of the quality rule that noted it, empty when a stage noted it itself. `dimension` is the quality
+    dimension that it was counted against, empty for none, None when nothing was kept about that; it is no part of what
+    was found, which is compared without it.
     """
 
     code: str
@@ -147,6 +149,7 @@ class Finding:
     detail: str = ""
     severity: Severity = Severity.INFO
     rule: str = ""
+    dimension: str | None = field(default=None, compare=False)
 
     @property
     def row(self) -> FindingCode:

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 
 class Cause(NamedTuple):
-    """What a finding is counted under: severity, code, the rule that noted it (if one did), and its place in the
-    source's own terms without indexes."""
+    """What a finding is counted under: severity, code, the rule that noted it (if one did), its place in the source's
+    own terms without indexes (`…` for all places that there was no room to name), and the dimension that it was counted
+    against, None when that was not kept: mere information, and counts made before it was."""
 
     severity: str
     code: str
     rule: str
     path: str
+    dimension: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,14 +59,16 @@ async def _close(store: Store, feeds: Mapping[str, FeedRuntime], clock: Clock, l
 
 def report_of(tally: Tally, runtime: FeedRuntime, clock: Clock) -> dict[str, object]:
     """The report about a tally as it is now."""
-    dimension_of = {cause: runtime.dimension(finding_of(cause)) for cause in tally.found}
+    against = {cause: dimension_of(cause, runtime) for cause in tally.found}
     reporter = organisation_reference(runtime.region, tally.organisation) if tally.organisation else ""
-    return measure_report(tally, runtime.region, runtime.judged, dimension_of, reporter, clock.now())
+    return measure_report(tally, runtime.region, runtime.judged, against, reporter, clock.now())
 
 
-def finding_of(cause: Cause) -> Finding:
-    """A finding as it was counted under a cause."""
-    return Finding(cause.code, cause.path, rule=cause.rule)
+def dimension_of(cause: Cause, runtime: FeedRuntime) -> str:
+    """The dimension that a cause was counted against, what its rule says now when that was not kept; empty for none."""
+    if cause.dimension is not None:
+        return cause.dimension
+    return runtime.dimension(Finding(cause.code, cause.path, rule=cause.rule))
 
 
 async def _put(tx: Transaction, report: dict[str, object]) -> bool:

@@ -133,8 +133,15 @@ def decode_prefix(body: Value, upto: str) -> Prefix:
 
 
 def encode_findings(findings: tuple[Finding, ...]) -> bytes:
-    """Findings as a JSON list of [code, path, detail, severity], and the id of the rule where one noted it."""
-    return dumps([[f.code, f.path, f.detail, f.severity.value, *([f.rule] if f.rule else ())] for f in findings])
+    """Findings as a JSON list of [code, path, detail, severity], the id of the rule where one noted it or a dimension
+    follows, and the dimension where it was kept."""
+    return dumps([[f.code, f.path, f.detail, f.severity.value, *_counted(f)] for f in findings])
+
+
+def _counted(found: Finding) -> tuple[str, ...]:
+    if found.dimension is not None:
+        return (found.rule, found.dimension)
+    return (found.rule,) if found.rule else ()
 
 
 def decode_findings(body: Value) -> tuple[Finding, ...]:
@@ -148,5 +155,7 @@ def stored(body: Value) -> Any:
     return loads_own(zlib.decompress(body) if body.startswith(_COMPRESSED) else body)
 
 
-def _finding(code: str, path: str, detail: str, severity: str, rule: str = "") -> Finding:
-    return Finding(code, path, detail, Severity(severity), rule)
+def _finding(
+    code: str, path: str, detail: str, severity: str, rule: str = "", dimension: str | None = None
+) -> Finding:
+    return Finding(code, path, detail, Severity(severity), rule, dimension)

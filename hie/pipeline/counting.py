@@ -102,5 +102,5 @@ async def count_refused(
     await count(tx, received, runtime.feed.id, found.code)
     arrived = counts_of_item(received, (), runtime.dimension)
     tallying = Tallying(runtime.feed.id, received)
-    tallying.add(organisation, {**arrived, **counts_of_part((found,), 0, runtime.dimension, label)})
+    tallying.add(organisation, {**arrived, **counts_of_part(runtime.weighed((found,)), 0, runtime.dimension, label)})
     await tallying.flush(tx)

@@ -1,13 +1,13 @@
 """A feed at run time: its adapter with the functions of its dialect, bound together by `hie/app`."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from hie.base.draft import Draft
-from hie.base.finding import Finding
+from hie.base.finding import Finding, Severity
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed, Record
 from hie.plugin import Adapter, Feed
@@ -71,6 +71,13 @@ class FeedRuntime:
     def organisations(self) -> frozenset[str]:
         """The social credit codes registered for the feed."""
         return frozenset(organisation.uscc for organisation in self.adapter.organisations)
+
+    def weighed(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Findings with the dimension that each counts against; mere information counts against none."""
+        return tuple(
+            found if found.severity is Severity.INFO else replace(found, dimension=self.dimension(found))
+            for found in findings
+        )
 
     def sender(self, organisation: str) -> str:
         """The organisation that something is counted under: a registered one, else the empty one."""

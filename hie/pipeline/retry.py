@@ -94,7 +94,7 @@ async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, now: int) -> 
         return
     attempts = number(row["attempts"])
     if attempts >= MAX_ATTEMPTS:
-        findings = (finding("internal-error"),)
+        findings = runtime.weighed((finding("internal-error"),))
         given_up: Row = {**row, "state": advance(State.LEASED, Event.GIVE_UP).value, "disposition": "quarantined"}
         counting = Counting(tx, runtime, delivery_of(row), again=False)
         counting.item(given_up, findings, "")

@@ -87,7 +87,8 @@ class Settler:
             await work.forget()
         batch = runtime.feed.dialect == "hl7v2"
         partials = await contribute_all(tx, work, delivery, parts, arrivals, batch=batch)
-        found = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
+        envelope = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
+        found = self.feeds[delivery.feed].weighed(envelope)
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         if any(partial.work is not None and partial.work.waits for partial in partials):
             await counting.flush()
@@ -230,12 +231,13 @@ class Settler:
         await work.complete()
         await self._trace(tx, delivery, work, first=first)
         outcomes: list[PartOutcome] = []
+        runtime = self.feeds[delivery.feed]
         for partial in partials:
             if partial.twin is not None:
                 partial.copy_of = outcomes[partial.twin]
-            outcomes.append(await outcome_of_part(partial, work))
+            outcome = await outcome_of_part(partial, work)
+            outcomes.append(replace(outcome, findings=runtime.weighed(outcome.findings)))
         received = micros(delivery.received)
-        runtime = self.feeds[delivery.feed]
         for partial, outcome in zip(partials, outcomes, strict=True):
             if copies or partial.copy_of is None:
                 waits = partial.work.waits if partial.work is not None else None

@@ -120,7 +120,7 @@ async def _note(store: Store, lease: Lease, runtime: FeedRuntime, organisation: 
         today = await tallies(tx, [day_of(now)], feed=runtime.feed.id, organisation=organisation)
         if any(cause.rule == rule.id for one in today for cause in one.found):
             return False
-        counts = counts_of_part((silence,), 0, runtime.dimension)
+        counts = counts_of_part(runtime.weighed((silence,)), 0, runtime.dimension)
         del counts["type|"]
         tallying = Tallying(runtime.feed.id, now)
         tallying.add(organisation, counts)

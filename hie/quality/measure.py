@@ -1,5 +1,6 @@
 """Scores as FHIR: one Measure with a group for every dimension, one MeasureReport per feed, organisation and day."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -103,23 +104,26 @@ def _group(name: str, tally: Tally, share: float, dimension_of: Mapping[Cause, s
         ],
         "measureScore": {"value": share, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"},
     }
-    causes = [(cause, n) for cause, n in tally.found.items() if dimension_of.get(cause) == name and _counts(cause)]
+    causes: Counter[_Named] = Counter()
+    for cause, n in tally.found.items():
+        if dimension_of.get(cause) == name and cause.severity != Severity.INFO:
+            causes[cause.code, cause.rule, cause.path] += n
     if causes:
-        causes.sort(key=lambda pair: (-pair[1], pair[0]))
-        strata = [_stratum(cause, n) for cause, n in causes[:MOST_STRATA]]
+        ordered = sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))
+        strata = [_stratum(named, n) for named, n in ordered[:MOST_STRATA]]
         group["stratifier"] = [{"code": [{"text": "原因 · cause"}], "stratum": strata}]
     return group
 
 
-def _counts(cause: Cause) -> bool:
-    return cause.severity != Severity.INFO
+_Named = tuple[str, str, str]
+"""What a stratum names of causes: code, rule and path. How grave it was taken, a release changes."""
 
 
-def _stratum(cause: Cause, n: int) -> Json:
-    """How many findings one cause gave; its place in the source's own terms stands in the text."""
-    row = CODES[cause.code]
-    value = _concept(FINDING_SYSTEM, cause.code, row.zh)
-    value["text"] = " ".join(word for word in (cause.rule or cause.code, cause.path) if word)
+def _stratum(named: _Named, n: int) -> Json:
+    """How many findings causes gave that are named alike; the place in the source's own terms stands in the text."""
+    code, rule, path = named
+    value = _concept(FINDING_SYSTEM, code, CODES[code].zh)
+    value["text"] = " ".join(word for word in (rule or code, path) if word)
     return {"value": value, "population": [{"code": _concept(_POPULATION, "measure-observation"), "count": n}]}
 
 

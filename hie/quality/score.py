@@ -34,10 +34,12 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One cause of lost points on a feed: how often it was found, how many in percent of what was checked, at which
-    organisations (most first), and one part (item id, part) that shows it. `severity` is the gravest it came with."""
+    """One cause of lost points on a feed, in one dimension: how often it was found, how many in percent of what was
+    checked, at which organisations (most first), and one part (item id, part) that shows it. `severity` is the gravest
+    it came with."""
 
     feed: str
+    dimension: str
     code: str
     rule: str
     path: str
@@ -93,20 +95,25 @@ def _percent(part: int, whole: int) -> float | None:
     return (10_000 * part // whole) / 100 if whole else None
 
 
-def faults(tallies: Sequence[Tally], wanted: Callable[[str, Cause], bool], limit: int = 20) -> list[Fault]:
-    """What costs most points, most frequent first; information is no fault. `wanted` chooses by feed and cause."""
+def faults(tallies: Sequence[Tally], against: Callable[[str, Cause], str], limit: int = 20) -> list[Fault]:
+    """What costs most points, most frequent first; information is no fault. `against` tells of feed and cause the
+    dimension that it counts against, empty for what is not wanted."""
     checked: dict[str, int] = {}
-    groups: dict[tuple[str, str, str, str], list[tuple[Tally, Cause]]] = {}
+    groups: dict[_Same, list[tuple[Tally, Cause]]] = {}
     for tally in tallies:
         checked[tally.feed] = checked.get(tally.feed, 0) + tally.checked
         for cause in tally.found:
-            if cause.severity != Severity.INFO and wanted(tally.feed, cause):
-                groups.setdefault((tally.feed, cause.code, cause.rule, cause.path), []).append((tally, cause))
+            if cause.severity != Severity.INFO and (dimension := against(tally.feed, cause)):
+                same = (tally.feed, dimension, cause.code, cause.rule, cause.path)
+                groups.setdefault(same, []).append((tally, cause))
     found = [_fault(key, group, checked[key[0]]) for key, group in groups.items()]
     return sorted(found, key=lambda f: (-f.found, f.feed, f.code, f.path))[:limit]
 
 
-def _fault(key: tuple[str, str, str, str], group: Sequence[tuple[Tally, Cause]], checked: int) -> Fault:
+_Same = tuple[str, str, str, str, str]
+
+
+def _fault(key: _Same, group: Sequence[tuple[Tally, Cause]], checked: int) -> Fault:
     each: dict[str, int] = {}
     for tally, cause in group:
         each[tally.organisation] = each.get(tally.organisation, 0) + tally.found[cause]

@@ -26,7 +26,8 @@ OPEN, CLOSED = "open", "closed"
 
 Counts = dict[str, int]
 """Counters by name: `items`, `hour|08`, `checked`, `resources`, `failed|<dimension>`,
-`found|<severity>|<code>|<rule>|<path>`, `type|<type>`, `unmapped|<type>`, `unknown|<type>|<path>`."""
+`fault|<dimension>|<severity>|<code>|<rule>|<path>`, `found|<severity>|<code>|<rule>|<path>` for findings of which no
+dimension is kept, `type|<type>`, `unmapped|<type>`, `unknown|<type>|<path>`."""
 
 NO_MAP = frozenset({"type-unknown", "event-unknown"})
 """Findings that say that no map covers a part."""
@@ -35,15 +36,27 @@ NO_FIELD = frozenset({"field-unmapped", "segment-unmapped"})
 """Findings that say that no map mentions what is filled at their path."""
 
 OTHERS = "…"
-"""Stands for all types beyond those that a tally can name."""
+"""Stands for all types and all places beyond those that a tally can name."""
 
 Dimension = Callable[[Finding], str]
-"""The dimension that a finding belongs to, empty for none."""
+"""The dimension that a finding belongs to by its rule, empty for none."""
 
 MOST_NAMES = 400
 """How many different counters one tally may have: senders choose what stands in some paths and types. Further findings
-are counted without their path, further types together."""
+are counted under `OTHERS` in place of their path, further types together, and what is taken back is taken from there
+when it does not stand under its own name: which was counted where is not kept, how many there are is exact."""
 
+_STAND_IN: Mapping[str, tuple[int, tuple[str, ...]]] = {
+    "fault": (5, (f"|{OTHERS}",)),
+    "found": (4, (f"|{OTHERS}", "|")),
+    "type": (1, (f"|{OTHERS}",)),
+    "unmapped": (1, (f"|{OTHERS}",)),
+    "unknown": (1, (f"|{OTHERS}|",)),
+}
+"""Kind of counter -> how many words of its name stay when there is no room for it, and what follows them: now, and
+before."""
+
+_CAUSES = ("found|", "fault|")
 _INDEX = re.compile(r"\[\d+\]")
 _LONGEST_PATH = 120
 _LONGEST_TYPE = 40
@@ -67,21 +80,23 @@ def counts_of_item(received: datetime, findings: Iterable[Finding], dimension: D
 
 
 def counts_of_part(findings: Iterable[Finding], resources: int, dimension: Dimension, label: str = "") -> Counts:
-    """What a part stands for that was checked: not a copy of a known one. `label` is its type."""
+    """What a part stands for that was checked: not a copy of a known one. `label` is its type; `dimension` is asked
+    about findings that were stored without theirs."""
     kind = label.replace("|", "/")[:_LONGEST_TYPE]
     counts = {"checked": 1, f"type|{kind}": 1}
     if resources:
         counts["resources"] = resources
     failed = set()
     for one in findings:
-        name = f"found|{one.severity.value}|{one.code}|{one.rule}|{place(one.path)}"
+        kept = "found" if one.dimension is None else f"fault|{one.dimension}"
+        name = f"{kept}|{one.severity.value}|{one.code}|{one.rule}|{place(one.path)}"
         counts[name] = counts.get(name, 0) + 1
         if one.code in NO_MAP:
             counts[f"unmapped|{kind}"] = 1
         if one.code in NO_FIELD:
             counts[f"unknown|{kind}|{place(one.path)}"] = 1
         if one.severity is not Severity.INFO:
-            failed.add(dimension(one))
+            failed.add(dimension(one) if one.dimension is None else one.dimension)
     counts.update((f"failed|{name}", 1) for name in failed if name)
     return counts
 
@@ -111,7 +126,7 @@ class Tallying:
             for name, n in counts.items():
                 changes[name] = changes.get(name, 0) + n
         if sample:
-            self.samples.update((name, sample) for name in counts if name.startswith("found|"))
+            self.samples.update((name, sample) for name in counts if name.startswith(_CAUSES))
 
     def take_back(self, organisation: str, counts: Counts) -> None:
         """Take back what was counted before."""
@@ -192,8 +207,8 @@ def tally(row: Row) -> Tally:
         what, _, rest = name.partition("|")
         if what == "failed":
             failed[rest] = n
-        elif what == "found":
-            found[Cause(*rest.split("|", 3))] = n
+        elif name.startswith(_CAUSES):
+            found[_cause(name)] = n
         elif what in types:
             types[what][rest] = n
         elif what == "unknown":
@@ -223,7 +238,15 @@ def _hours(counts: Counts) -> tuple[int, ...]:
 
 def _sample(name: str, sample: str) -> tuple[Cause, tuple[str, int]]:
     item, _, part = sample.partition("/")
-    return Cause(*name.split("|", 4)[1:]), (item, int(part))
+    return _cause(name), (item, int(part))
+
+
+def _cause(name: str) -> Cause:
+    what, _, rest = name.partition("|")
+    if what == "found":
+        return Cause(*rest.split("|", 3))
+    dimension, severity, code, rule, path = rest.split("|", 4)
+    return Cause(severity, code, rule, path, dimension)
 
 
 def _content(row: Row) -> dict[str, Any]:
@@ -233,25 +256,36 @@ def _content(row: Row) -> dict[str, Any]:
     return content
 
 
-def _together(name: str) -> str:
-    """The counter that stands in for one that there is no room for."""
-    what, *rest = name.split("|")
-    if what == "found":
-        return "|".join((what, *rest[:3], ""))
-    return "|".join((what, OTHERS, "")[: len(rest) + 1]) if what in ("type", "unmapped", "unknown") else name
-
-
 def _changed(content: dict[str, Any], changes: Counts, samples: Mapping[str, str]) -> bytes:
     counts, kept = content["n"], content["s"]
     for name, n in changes.items():
-        if name not in counts and len(counts) >= MOST_NAMES:
-            name = _together(name)
-        left = counts.get(name, 0) + n
-        if left > 0:
-            counts[name] = left
-            if n > 0 and name in samples:
+        if n > 0:
+            if name not in counts and len(counts) >= MOST_NAMES:
+                name = _together(name)[0]
+            counts[name] = counts.get(name, 0) + n
+            if name in samples:
                 kept.setdefault(name, samples[name])
-        else:
-            counts.pop(name, None)
-            kept.pop(name, None)
+        elif n < 0:
+            _take(content, name, -n)
     return orjson.dumps(content)
+
+
+def _take(content: dict[str, Any], name: str, n: int) -> None:
+    """Take `n` from a counter, and what it does not hold from those that stood in for it."""
+    counts, kept = content["n"], content["s"]
+    for holder in (name, *_together(name)):
+        left = counts.get(holder, 0) - n
+        if left > 0:
+            counts[holder] = left
+            return
+        counts.pop(holder, None)
+        kept.pop(holder, None)
+        n = -left
+
+
+def _together(name: str) -> tuple[str, ...]:
+    """The counter that stands in for one that there is no room for, then the one that once did; one that there is always
+    room for is its own."""
+    words = name.split("|")
+    kept, ends = _STAND_IN.get(words[0], (len(words), ("",)))
+    return tuple("|".join(words[:kept]) + end for end in ends)

@@ -15,7 +15,7 @@ from hie.base.shape import shape
 from hie.mapping.sample import shape_at
 from hie.pipeline.close import close_days
 from hie.staging.tables import RAW_ITEM
-from hie.staging.tallies import Tallying, counts_of_item
+from hie.staging.tallies import OTHERS, Tallying, counts_of_item
 from hie.wire.row import Header, Row
 from tests.admin.conftest import FIRST, LAST, RANGE, client
 
@@ -84,6 +84,18 @@ async def test_a_sender_of_whom_a_replay_took_all_back_is_not_shown(quiet: Excha
         async with client(quiet) as http:
             answer = await http.get("/quality/scores", params={"from": "2026-03-01", "to": "2026-03-01"})
         assert len(answer.json()["scores"]) == (change is Tallying.add)
+
+
+async def test_what_there_was_no_room_to_name_is_shown_as_other_places(quiet: Exchange) -> None:
+    tallying = Tallying("qingpu-xml", datetime.fromisoformat("2026-03-01T12:00:00+08:00"))
+    tallying.add("", {"checked": 2, "failed|规范性": 1, f"fault|规范性|warn|id-checksum||{OTHERS}": 1})
+    await quiet.store.write(tallying.flush)
+    day = {"from": "2026-03-01", "to": "2026-03-01"}
+    async with client(quiet) as http:
+        page = (await http.get("/quality/", params=day)).text
+        [fault] = (await http.get("/quality/scores", params=day)).json()["faults"]
+    assert "<td>其他位置</td>" in page
+    assert (fault["dimension"], fault["path"], fault["sample"]) == ("conformity", OTHERS, None)
 
 
 def long_numbers(body: object) -> list[str]:

@@ -69,12 +69,28 @@ def test_a_dimension_without_rules_has_no_score() -> None:
 
 
 def test_the_worst_faults_first_with_a_sample_and_never_mere_information() -> None:
-    first, second = faults(TALLIES, lambda feed, cause: True)
+    first, second = faults(TALLIES, lambda feed, cause: "规范性")
     assert (first.code, first.found, first.share, first.sample) == ("id-checksum", 41, 6.83, ("i1", 0))
     assert first.organisations == (("B", 40), ("A", 1))
     assert (second.code, second.rule, second.path, second.sample) == ("upload-late", "r9", "MSH-7", None)
-    assert [f.code for f in faults(TALLIES, lambda feed, cause: cause == LATE)] == ["upload-late"]
-    assert len(faults(TALLIES, lambda feed, cause: True, limit=1)) == 1
+    assert [f.code for f in faults(TALLIES, lambda feed, cause: "及时性" if cause == LATE else "")] == ["upload-late"]
+    assert len(faults(TALLIES, lambda feed, cause: "规范性", limit=1)) == 1
+
+
+def test_a_cause_that_was_counted_in_two_dimensions_is_a_fault_in_each() -> None:
+    moved = ID._replace(dimension="及时性")
+    days = [tally("2026-04-01", "f", "A", 10, {"规范性": 1, "及时性": 2}, {ID: 1, moved: 2}, {})]
+    found = faults(days, lambda feed, cause: cause.dimension or "规范性")
+    assert [(f.dimension, f.found) for f in found] == [("及时性", 2), ("规范性", 1)]
+    assert len(faults(days, lambda feed, cause: "规范性")) == 1
+
+
+def test_a_report_names_a_cause_once_however_grave_it_was_taken() -> None:
+    causes = {ID: 3, ID._replace(severity="quarantine", dimension="规范性"): 4}
+    day = tally("2026-04-01", "f", "A", 300, {"规范性": 7}, causes, {})
+    report = measure_report(day, "wujiang", frozenset({"规范性"}), dict.fromkeys(causes, "规范性"), "", AT)
+    [stratum] = report["group"][0]["stratifier"][0]["stratum"]
+    assert stratum["population"] == [population("measure-observation", 7)]
 
 
 def test_faults_as_frequent_stand_in_order_of_their_place_and_show_the_newest_part() -> None:
@@ -83,7 +99,7 @@ def test_faults_as_frequent_stand_in_order_of_their_place_and_show_the_newest_pa
         tally("2026-04-01", "f", "A", 10, {}, {later: 1, ID: 1, LATE: 1}, {ID: ("old", 0)}),
         tally("2026-04-02", "f", "A", 10, {}, {ID: 1, later: 1, LATE: 5}, {ID: ("new", 2)}),
     ]
-    found = faults(days, lambda feed, cause: True)
+    found = faults(days, lambda feed, cause: "规范性")
     assert [(f.found, f.path) for f in found] == [(6, "MSH-7"), (2, "PID-3"), (2, "PID-3.1")]
     assert found[1].sample == ("new", 2)
 
