@@ -155,7 +155,5 @@ def stored(body: Value) -> Any:
     return loads_own(zlib.decompress(body) if body.startswith(_COMPRESSED) else body)
 
 
-def _finding(
-    code: str, path: str, detail: str, severity: str, rule: str = "", dimension: str | None = None
-) -> Finding:
+def _finding(code: str, path: str, detail: str, severity: str, rule: str = "", dimension: str | None = None) -> Finding:
     return Finding(code, path, detail, Severity(severity), rule, dimension)

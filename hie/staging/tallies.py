@@ -284,8 +284,8 @@ def _take(content: dict[str, Any], name: str, n: int) -> None:
 
 
 def _together(name: str) -> tuple[str, ...]:
-    """The counter that stands in for one that there is no room for, then the one that once did; one that there is always
-    room for is its own."""
+    """The counter that stands in for one that there is no room for, then the one that once did; its own for one that
+    there is always room for."""
     words = name.split("|")
     kept, ends = _STAND_IN.get(words[0], (len(words), ("",)))
     return tuple("|".join(words[:kept]) + end for end in ends)
