@@ -80,14 +80,23 @@ async def test_a_narrow_window_scrolls_the_table_only(site: Site, chromium: Brow
     seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}")
     await seen.page.set_viewport_size({"width": 683, "height": 768})
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    place = seen.page.locator("[data-testid=faults] td:nth-child(4)").first
+    assert await place.evaluate("cell => cell.clientWidth") > 90
 
 
-async def test_a_desktop_shows_the_whole_table_and_every_date(site: Site, chromium: Browser) -> None:
-    seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}", width=1200)
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_a_desktop_shows_the_whole_table_and_every_date(site: Site, chromium: Browser, lang: str) -> None:
+    seen = await opened(chromium, f"{site.base}/quality/?from={FIRST}&to={LAST}&lang={lang}", width=1200)
     assert await seen.page.locator("[data-testid=matrix]").evaluate("m => m.scrollWidth <= m.parentNode.clientWidth")
     ends = "c => [...c.querySelectorAll('text')].map(t => t.getBBox()).map(b => b.x + b.width)"
     chart = seen.page.locator("svg[data-testid=trend]")
     assert max(await chart.evaluate(ends)) <= await chart.evaluate("c => c.viewBox.baseVal.width")
+    middles = "c => Object.fromEntries([...c.querySelectorAll('.mid')].map(t => [t.textContent, +t.getAttribute('x')]))"
+    dots = "c => [...c.querySelectorAll('.point')].map(p => [p.getAttribute('aria-label'), p.getCTM().e / p.getCTM().a])"
+    labels = await chart.evaluate(middles)
+    shifts = [x + 5 - labels[day] for name, x in await chart.evaluate(dots) for day in labels if f"-{day} " in name]
+    assert len(shifts) > 5
+    assert max(map(abs, shifts)) < 1
 
 
 async def test_a_group_is_rehearsed_then_released_by_hand(site: Site, chromium: Browser) -> None:
