@@ -92,7 +92,9 @@ async def test_a_desktop_shows_the_whole_table_and_every_date(site: Site, chromi
     chart = seen.page.locator("svg[data-testid=trend]")
     assert max(await chart.evaluate(ends)) <= await chart.evaluate("c => c.viewBox.baseVal.width")
     middles = "c => Object.fromEntries([...c.querySelectorAll('.mid')].map(t => [t.textContent, +t.getAttribute('x')]))"
-    dots = "c => [...c.querySelectorAll('.point')].map(p => [p.getAttribute('aria-label'), p.getCTM().e / p.getCTM().a])"
+    dots = (
+        "c => [...c.querySelectorAll('.point')].map(p => [p.getAttribute('aria-label'), p.getCTM().e / p.getCTM().a])"
+    )
     labels = await chart.evaluate(middles)
     shifts = [x + 5 - labels[day] for name, x in await chart.evaluate(dots) for day in labels if f"-{day} " in name]
     assert len(shifts) > 5
