@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import floor
 
 from hie.base.finding import Severity
 from hie.base.tally import Cause, Tally
@@ -72,7 +71,7 @@ def _score(key: _Key, group: Sequence[Tally], judged: Mapping[str, frozenset[str
         for cause, n in tally.found.items():
             findings[cause.severity] = findings.get(cause.severity, 0) + n
     dimensions = {name: _dimension(name, group, judged) for name in CODED}
-    given = [share for share in dimensions.values() if share is not None]
+    given = [round(share * 100) for share in dimensions.values() if share is not None]
     return Score(
         *key,
         items=sum(tally.items for tally in group),
@@ -80,7 +79,7 @@ def _score(key: _Key, group: Sequence[Tally], judged: Mapping[str, frozenset[str
         resources=sum(tally.resources for tally in group),
         findings=findings,
         dimensions=dimensions,
-        total=floor(sum(given) / len(given) * 100) / 100 if given else None,
+        total=sum(given) // len(given) / 100 if given else None,
     )
 
 

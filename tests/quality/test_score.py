@@ -52,6 +52,12 @@ def test_one_fault_among_many_is_never_rounded_to_a_hundred() -> None:
     assert one.dimensions["规范性"] == 99.99
 
 
+@pytest.mark.parametrize("failed", [12, 33])
+def test_the_total_of_one_dimension_is_its_share(failed: int) -> None:
+    [one] = scores([tally("d", "f", "A", 53, {"规范性": failed}, {}, {})], {"f": frozenset({"规范性"})})
+    assert one.total == one.dimensions["规范性"] == (10_000 * (53 - failed) // 53) / 100
+
+
 def test_days_and_all_together() -> None:
     assert by(scores(TALLIES, JUDGED, ["day"])) == {
         ("2026-04-01", None, None): (400, 92.25, 99.25, 95.75),
