@@ -60,10 +60,12 @@ MOST_INDICATORS = 12
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value of a series: the original result, and `y` in the unit of the axis (None when it cannot be drawn)."""
+    """One value of a series: the original result, `y` in the unit of the axis (None when it cannot be drawn), and
+    whether the result is in another unit; its reference range is so too, then."""
 
     result: Result
     y: Decimal | None
+    converted: bool
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def _series(key: str, group: Sequence[Result]) -> Series:
     units = Counter(r.unit_code for r in ordered if r.number is not None)
     reachable = {to for (loinc, _, to) in FACTORS if loinc == key}
     unit = max(units, key=lambda u: (u in reachable, units[u]), default="")
-    points = tuple(Point(r, _on_axis(r, key, unit)) for r in ordered)
+    points = tuple(Point(r, _on_axis(r, key, unit), r.unit_code != unit) for r in ordered)
     label = next((r.unit for r in reversed(ordered) if r.unit_code == unit), unit)
     return Series(key, ordered[-1].name, label, points)
 
@@ -198,24 +200,24 @@ def draw(series: Series) -> Drawing:
     """Place a series on a chart; x is the order in time, evenly spaced, so gaps stay readable."""
     points = series.drawn
     values = [float(p.y) for p in points if p.y is not None]
-    edges = [float(b) for p in points for b in (p.result.low, p.result.high) if b is not None and _same(p, series)]
+    edges = [float(b) for p in points for b in (p.result.low, p.result.high) if b is not None and not p.converted]
     low, high = min([*values, *edges], default=0.0), max([*values, *edges], default=1.0)
     pad = (high - low) * 0.08 or 1.0
     low, high = low - pad, high + pad
     left, top, right, bottom = 56.0, 10.0, WIDTH - 14.0, HEIGHT - 28.0
     step = (right - left - 24) / max(1, len(values) - 1)
+    first = left + 12 if len(values) > 1 else (left + right) / 2
 
     def y(value: float) -> float:
         return round(bottom - (value - low) / (high - low) * (bottom - top), 1)
 
     marks = tuple(
-        Mark(round(left + 12 + n * step, 1), y(v), p.result)
-        for n, (p, v) in enumerate(zip(points, values, strict=True))
+        Mark(round(first + n * step, 1), y(v), p.result) for n, (p, v) in enumerate(zip(points, values, strict=True))
     )
     bands = []
     for mark, point in zip(marks, points, strict=True):
         r = point.result
-        if not _same(point, series) or (r.low is None and r.high is None):
+        if point.converted or (r.low is None and r.high is None):
             continue
         upper = y(float(r.high)) if r.high is not None else top
         lower = y(float(r.low)) if r.low is not None else bottom
@@ -232,8 +234,3 @@ def draw(series: Series) -> Drawing:
         tuple((y(t), f"{t:.4g}") for t in ticks),
         tuple((m.x, day(m.result.at)[2:]) for m in marks[::every]),
     )
-
-
-def _same(point: Point, series: Series) -> bool:
-    """Whether the reference range of a point is in the unit of the axis."""
-    return point.y == point.result.number

@@ -1,5 +1,6 @@
 """The digest: alerts, problems, medication, indicators."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -151,6 +152,35 @@ async def test_a_trend_converts_only_by_the_table_and_keeps_the_original(source:
         ("88.0", "μmol/L", "88.0"),
     ]
     assert [m.result.place.region for m in draw(series).marks] == ["wujiang", "jiashan", "qingpu"]
+
+
+async def test_a_band_is_in_the_unit_of_the_axis_and_goes_around_a_lone_value() -> None:
+    """No CRP at all is the same number in every unit; its range is not."""
+    who = seed.patient(seed.WJYY, "P", "某人")
+    values = [("6", "mg/L", "5"), ("0", "mg/dL", "0.5")]
+    rows = [
+        seed.observation(
+            who,
+            seed.WJYY,
+            f"R{n}",
+            "CRP",
+            "C反应蛋白",
+            f"2026-01-0{n}",
+            loinc="1988-5",
+            high=high,
+            valueQuantity=seed.quantity(value, unit, unit),
+        )
+        for n, (value, unit, high) in enumerate(values, 1)
+    ]
+    reports = [seed.lab(who, seed.WJYY, f"R{n}", "CRP", f"2026-01-0{n}", [row]) for n, row in enumerate(rows, 1)]
+    chart = await source_of(await filled([who, *rows, *reports])).chart(who["id"])
+    [series] = digest(chart, timeline(chart), seed.NOW).indicators
+    assert [(str(p.y), p.converted) for p in series.points] == [("6", False), ("0", True)]
+    assert len(draw(series).bands) == 1
+    alone = draw(replace(series, points=series.points[:1]))
+    [mark], [(x, _, width, _)] = alone.marks, alone.bands
+    assert mark.x == x + width / 2
+    assert width > alone.width * 0.8
 
 
 async def test_a_comparator_or_a_strange_unit_is_listed_not_drawn() -> None:
