@@ -62,7 +62,7 @@ def read_query(params: Mapping[str, str], feeds: Feeds, clock: Clock) -> Asked:
     """What the parameters `from`, `to` (days), `feed`, `institution`, `dimension` (name or code) and `group` (`day`,
     `feed`, `institution`, with commas) ask. Raises INVALID for what they do not know and for more than a year."""
     last = _day(params.get("to", ""), "to") or date.fromisoformat(day_of(clock.now()))
-    first = _day(params.get("from", ""), "from") or last - timedelta(days=DAYS - 1)
+    first = _day(params.get("from", ""), "from") or date.fromordinal(max(1, last.toordinal() - DAYS + 1))
     if not 0 <= (last - first).days < MOST_DAYS:
         raise HieError(Category.INVALID, f"Ask for 1 to {MOST_DAYS} days, the first before the last.")
     feed = params.get("feed") or None

@@ -3,11 +3,12 @@
 import csv
 import io
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 
 from hie.admin.drawing import chart
+from hie.admin.scoring import read_query
 from hie.admin.table import csv_bytes, safe
 from hie.app import Exchange
 from hie.base.clock import FixedClock
@@ -96,6 +97,10 @@ async def test_what_there_was_no_room_to_name_is_shown_as_other_places(quiet: Ex
         [fault] = (await http.get("/quality/scores", params=day)).json()["faults"]
     assert "<td>其他位置</td>" in page
     assert (fault["dimension"], fault["path"], fault["sample"]) == ("conformity", OTHERS, None)
+
+
+def test_the_first_days_of_the_calendar_can_be_asked_for() -> None:
+    assert read_query({"to": "0001-01-03"}, {}, FixedClock(datetime(2026, 3, 1, tzinfo=UTC))).days[0] == "0001-01-01"
 
 
 def long_numbers(body: object) -> list[str]:
