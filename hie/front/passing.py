@@ -2,12 +2,12 @@
 
     asking end                             answering end
     ("ask", number, scope, chunk, more)    runs the application
-    ("more", number, chunk, more)          more of the request body; None for a caller that hung up
+    ("more", number, chunk, more)          more of the request body; in both None for a caller that hung up
                                            ("start", number, status, headers, chunk, more)
     ("next", number)                       ("body", number, chunk, more)
 
 An answer in several pieces is sent one piece after the other, each when the one before has left: a slow reader holds up
-its own answer only, and no piles grow.
+its own answer only, and no piles grow. A "start" after the first says that the rest of the answer does not come.
 """
 
 import asyncio
@@ -48,9 +48,8 @@ class Asking:
         """Pass on one HTTP request and relay the answer."""
         number = next(self._numbers)
         answers = self._answers[number] = asyncio.Queue()
-        message = await receive()
-        more = message.get("more_body", False)
-        self._tell(("ask", number, [scope.get(key) for key in _CARRIED], message.get("body", b""), more))
+        chunk, more = _piece(await receive())
+        self._tell(("ask", number, [scope.get(key) for key in _CARRIED], chunk, more))
         pump = asyncio.create_task(self._pump(number, receive)) if more else None
         try:
             await self._relay(number, answers, send)
@@ -73,19 +72,28 @@ class Asking:
     async def _pump(self, number: int, receive: Receive) -> None:
         more = True
         while more:
-            message = await receive()
-            gone = message["type"] == "http.disconnect"
-            more = not gone and message.get("more_body", False)
-            self._tell(("more", number, None if gone else message.get("body", b""), more))
+            chunk, more = _piece(await receive())
+            self._tell(("more", number, chunk, more))
 
     async def _relay(self, number: int, answers: "asyncio.Queue[Message]", send: Send) -> None:
+        """An answer that is cut off is left unfinished: the server then closes the connection, and nobody takes what
+        came for the whole."""
         _, status, headers, chunk, more = await answers.get()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": chunk, "more_body": more})
         while more:
             self._tell(("next", number))
-            _, *_, chunk, more = await answers.get()
+            kind, *_, chunk, more = await answers.get()
+            if kind == "start":
+                return
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+
+def _piece(message: MutableMapping[str, Any]) -> tuple[bytes | None, bool]:
+    """What a message of `receive` brings of the request body, None when the caller hung up; and whether more comes."""
+    if message["type"] == "http.disconnect":
+        return None, False
+    return message.get("body", b""), message.get("more_body", False)
 
 
 class Answering:
@@ -132,7 +140,7 @@ class Answering:
             log.error("unexpected %s at %s", type(error).__name__, where(error))
         finally:
             del self._running[number]
-            if not running.started:
+            if not running.finished:
                 self._tell((_FAILED[0], number, *_FAILED[1:]))
 
 
@@ -145,7 +153,7 @@ class _Exchange:
         self._body: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self._head: tuple[int, list[tuple[bytes, bytes]]] = (500, [])
         self.left = asyncio.Event()
-        self.started = False
+        self.started = self.finished = False
         self.hung_up = False
 
     def came(self, chunk: bytes | None, more: bool) -> None:
@@ -164,6 +172,7 @@ class _Exchange:
             return
         chunk, more = bytes(message.get("body", b"")), message.get("more_body", False)
         self.left.clear()
+        self.finished = not more
         if self.started:
             self._tell(("body", self._number, chunk, more))
         else:

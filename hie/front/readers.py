@@ -5,6 +5,7 @@ A reader that ends is replaced. While none is up, the owner answers everything i
 
 import asyncio
 import contextlib
+import errno
 import logging
 import multiprocessing
 import socket
@@ -28,22 +29,35 @@ RENEW_SECONDS = 5.0
 
 _AGAIN_SECONDS = 1.0
 _BACKLOG = 2048
+_LACKING = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of `host`; raises OSError when one cannot be used."""
+    """Sockets that listen on every address of `host` that this machine has; raises OSError when one cannot be used.
+
+    A file of hosts may name an address twice, and that of IPv6 where IPv6 is off.
+    """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listening: list[socket.socket] = []
-    try:
-        for family, _, _, _, address in found:
-            listening.append(socket.create_server(address[:2], family=family, backlog=_BACKLOG))
-    except OSError:
-        for one in listening:
-            one.close()
-        raise
+    lacking: OSError | None = None
+    for family, address in dict.fromkeys((family, address[:2]) for family, _, _, _, address in found):
+        try:
+            listening.append(socket.create_server(address, family=family, backlog=_BACKLOG))
+        except OSError as error:
+            if error.errno not in _LACKING:
+                _close(listening)
+                raise
+            lacking = error
+    if lacking is not None and not listening:
+        raise lacking
     for one in listening:
         one.setblocking(False)
     return listening
+
+
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for one in sockets:
+        one.close()
 
 
 class Readers:
@@ -184,23 +198,32 @@ class _Place:
 
     async def _keep(self) -> None:
         while not self._closing:
-            await self._live()
+            try:
+                await self._live()
+                said = "ended; it is replaced"
+            except OSError as error:
+                said = f"cannot be started errno={error.errno}; it is tried again"
             if not self._closing:
-                log.error("a reading process ended; it is replaced")
+                log.error("a reading process %s", said)
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _live(self) -> None:
-        """One process, from start to end."""
-        doors, their_doors = socket.socketpair(socket.AF_UNIX)
-        talk, their_talk = socket.socketpair(socket.AF_UNIX)
-        doors.setblocking(False)
-        context = multiprocessing.get_context("spawn")
-        process = self._process = context.Process(
-            target=run_reader, args=(*self._begin, their_doors, their_talk), daemon=True
-        )
-        await asyncio.to_thread(process.start)
-        their_doors.close()
-        their_talk.close()
+        """One process, from start to end; raises OSError when none can be started."""
+        with contextlib.ExitStack() as ends:
+            doors, their_doors, talk, their_talk = (
+                ends.enter_context(end) for _ in range(2) for end in socket.socketpair(socket.AF_UNIX)
+            )
+            doors.setblocking(False)
+            context = multiprocessing.get_context("spawn")
+            process = context.Process(target=run_reader, args=(*self._begin, their_doors, their_talk), daemon=True)
+            await asyncio.to_thread(process.start)
+            their_doors.close()
+            their_talk.close()
+            self._process = process
+            await self._while_it_lives(doors, talk)
+            await asyncio.to_thread(process.join)
+
+    async def _while_it_lives(self, doors: socket.socket, talk: socket.socket) -> None:
         self._ended.clear()
         self._doors = doors
         self._channel = await Channel.over(talk, self._take, self._ended.set)
@@ -216,7 +239,6 @@ class _Place:
             waiting.set()
         if self._closing:
             await self._answering.finished(END_SECONDS)
-        await asyncio.to_thread(process.join)
 
     def _take(self, message: Message) -> None:
         kind = message[0]

@@ -74,8 +74,10 @@ async def test_request_and_answer_go_through_unchanged(chunks: tuple[bytes, ...]
 
 
 async def test_a_caller_that_hangs_up_is_noticed() -> None:
-    _, body = await Link(echo).ask(b"half", hang_up=True)
-    assert body["body"] == b"a=1|cut off"
+    """One who did so before any of the body came had sent an empty one: an item of no bytes, received and refused."""
+    for came in ((b"half",), ()):
+        _, body = await Link(echo).ask(*came, hang_up=True)
+        assert body["body"] == b"a=1|cut off"
 
 
 async def test_pieces_are_sent_one_after_the_other() -> None:
@@ -102,6 +104,29 @@ async def test_a_failure_is_answered_and_nothing_of_it_told() -> None:
 
     start, body = await Link(broken).ask(b"")
     assert (start["status"], body["body"]) == (500, b"")
+
+
+async def test_an_answer_that_breaks_off_is_not_taken_for_the_whole() -> None:
+    """Whoever fetched a file that could no longer be read waited for ever."""
+
+    async def breaking(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise OSError
+
+    start, *bodies = await Link(breaking).ask(b"")
+    assert start["status"] == 200
+    assert bodies == [{"type": "http.response.body", "body": b"half", "more_body": True}], "never said to be whole"
+
+
+async def test_a_failure_after_the_answer_changes_nothing() -> None:
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        await echo(scope, receive, send)
+        raise RuntimeError
+
+    link = Link(late)
+    assert (await link.ask(b"x"))[0]["status"] == 201
+    assert [message[0] for message in link.told] == ["ask", "start"]
 
 
 async def test_when_the_owner_is_gone_the_caller_is_told_to_come_again() -> None:

@@ -1,6 +1,7 @@
 """The owner's listening, without readers."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 from typing import Any
@@ -37,6 +38,57 @@ async def test_without_file_descriptors_to_spare_it_is_tried_again_later(
     await asyncio.sleep(0.06)
     assert listening.tries <= 3
     caller.close()
+
+
+@pytest.mark.parametrize(
+    ("named", "ports"),
+    [
+        pytest.param(["127.0.0.1", "127.0.0.1"], 1, id="an address that the file of hosts has twice"),
+        pytest.param(["127.0.0.1", "192.0.2.1"], 1, id="one that this machine does not have, such as ::1 without IPv6"),
+        pytest.param(["127.0.0.1", "127.0.0.2"], 2, id="several"),
+        pytest.param(["192.0.2.1"], 0, id="none that this machine has"),
+    ],
+)
+def test_it_listens_on_every_address_of_a_host(named: list[str], ports: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in named]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+    with contextlib.ExitStack() as stack:
+        if ports == 0:
+            with pytest.raises(OSError, match="Cannot assign"):
+                readers.listen("localhost", 0)
+            return
+        found = [stack.enter_context(one) for one in readers.listen("localhost", 0)]
+        assert [one.getsockname()[0] for one in found] == list(dict.fromkeys(named))[:ports]
+        assert not any(one.getblocking() for one in found)
+
+
+def test_an_address_that_is_taken_leaves_none_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
+        with pytest.raises(OSError, match="in use"):
+            readers.listen("localhost", port)
+        socket.create_server(("127.0.0.2", port)).close()
+
+
+async def test_a_reader_that_cannot_be_started_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that ended while there were no file descriptors to spare was missing until the server was started again."""
+    monkeypatch.setattr(readers, "_AGAIN_SECONDS", 0.01)
+    place = readers._Place(None, None, "INFO", None)  # type: ignore[arg-type]
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", full)
+    place.keep()
+    async with asyncio.timeout(5):
+        while len(caplog.records) < 2:
+            await asyncio.sleep(0.01)
+        await place.close()
+    assert "errno=24; it is tried again" in caplog.text
 
 
 class Said:
