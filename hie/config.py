@@ -131,6 +131,11 @@ class Config:
         return found
 
     @property
+    def profiled_types(self) -> tuple[str, ...]:
+        """The types on which profiles apply, all where there are none."""
+        return tuple(filter(None, (name.strip() for name in self.profile_types.split(","))))
+
+    @property
     def mappings_path(self) -> Path | None:
         """The folder of tables, None for the shipped one."""
         return Path(self.mappings) if self.mappings else None
@@ -193,16 +198,22 @@ def _read(file: Path) -> dict[str, Any]:
     return table
 
 
-_KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", str: "text"}
+_KINDS: Mapping[type, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (str, int)),
+    float: ("a number", (str, int, float)),
+    str: ("text", (str, Path)),
+}
+"""Type of a setting -> what it is called, and what its value may be given as: a list of a TOML file is no text."""
 
 
 def _typed(setting: Setting, value: Any) -> Any:
+    kind, given = _KINDS[setting.type]
     try:
-        if setting.type is int and isinstance(value, (bool, float)):
+        if isinstance(value, bool) or not isinstance(value, given):
             raise ValueError
         typed = setting.type(value)
-    except (TypeError, ValueError):
-        raise HieError(Category.INVALID, f"Setting {setting.name!r} must be {_KINDS[setting.type]}.") from None
+    except ValueError:
+        raise HieError(Category.INVALID, f"Setting {setting.name!r} must be {kind}.") from None
     if setting.type is not str and not setting.least <= typed <= setting.most:
         upper = f" to {setting.most}" if setting.most < 2**62 else " on"
         raise HieError(Category.INVALID, f"Setting {setting.name!r} must be from {setting.least}{upper}.")

@@ -91,8 +91,7 @@ class Exchange:
         self.store = store
         settles = partial(SettlingAhead, config) if may_settle_ahead(config) else None
         self._workers = Workers(config.workers, *maps.for_workers(), settles) if config.workers > 0 else None
-        types = [name.strip() for name in config.profile_types.split(",") if name.strip()]
-        self._rules = WriteRules(validator, Strictness(config.profiles), types)
+        self._rules = WriteRules(validator, Strictness(config.profiles), config.profiled_types)
         self._validator = validator
         self.maps = maps
         maps.finish = lambda runtime: replace(runtime, profiles=self._rules.claims)
@@ -292,10 +291,12 @@ async def open_exchange(
     config: Config, clock: Clock | None = None, adapters: Sequence[Adapter] | None = None
 ) -> Exchange:
     """Open the store and wire everything; nothing listens until `Exchange.start`. `adapters`: default all installed."""
+    definitions = load_definitions()
+    if unknown := sorted(set(config.profiled_types) - set(definitions.resource_types)):
+        raise HieError(Category.INVALID, f"Setting 'profile_types' names {unknown[0]!r}, which is no type of FHIR R4.")
     clock = clock or SystemClock()
     adapters = load_adapters() if adapters is None else adapters
     maps = Maps(adapters, config.data / "tables", config.mappings_path, config.terminology_path)
-    definitions = load_definitions()
     extractors = Extractors(definitions)
     store = await open_store(config, extractors, clock)
     if await unfinished(store):

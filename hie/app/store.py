@@ -7,6 +7,7 @@ from secrets import token_bytes
 
 from hie.api.reindex import TABLE as REINDEX_TABLE
 from hie.base.clock import Clock
+from hie.base.errors import Category, HieError
 from hie.config import Config
 from hie.identity.tables import TABLES as IDENTITY_TABLES
 from hie.search.extract import Extractors
@@ -45,11 +46,15 @@ async def open_path_or_url(
 
 
 def _secret_of(config: Config) -> bytes:
-    """The key that signs paging links, made at the first start, so that links outlive a restart."""
+    """The key that signs paging links, made at the first start, so that links outlive a restart; raises UNAVAILABLE for
+    an empty file, by which anyone could sign: one that a start was killed over, or another server is writing now."""
     path = Path(config.secret_file) if config.secret_file else config.data / "secret"
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         os.write(handle, token_bytes(32))
         os.close(handle)
-    return path.read_bytes()
+    key = path.read_bytes()
+    if not key:
+        raise HieError(Category.UNAVAILABLE, f"The key file {path} is empty: remove it, and a new key is made.")
+    return key

@@ -1,0 +1,93 @@
+"""Settings: where one comes from, and what none can be."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hie.app import open_exchange
+from hie.app.store import follow_store
+from hie.base.errors import HieError
+from hie.config import load_config
+
+
+def test_the_command_line_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "hie.toml"
+    file.write_text('port = 1\nmax_body = 2\nworkers = 3\nprofile_types = "Patient, Observation,"\nexport_hours = 2\n')
+    found = load_config({"port": 7, "max_body": None}, {"HIE_PORT": "5", "HIE_MAX_BODY": "6"}, file)
+    assert (found.port, found.max_body, found.workers, found.processes) == (7, 6, 3, 0)
+    assert found.profiled_types == ("Patient", "Observation")
+    assert found.export_hours == 2.0
+
+
+def test_files_lie_in_the_data_directory_unless_they_are_named(tmp_path: Path) -> None:
+    found = load_config({"data": tmp_path}, {})
+    assert (found.terminology_path, found.export_folder) == (tmp_path / "terminology.sqlite", tmp_path / "export")
+    assert (found.store_path, found.mappings_path) == (tmp_path / "hie.sqlite", None)
+    named = {"HIE_TERMINOLOGY": "t.sqlite", "HIE_EXPORTS": "e", "HIE_MAPPINGS": "m", "HIE_STORE": "sqlite:///s.sqlite"}
+    found = load_config({}, named)
+    assert [found.terminology_path, found.export_folder, found.mappings_path, found.store_path] == [
+        Path(name) for name in ("t.sqlite", "e", "m", "s.sqlite")
+    ]
+    for url in ("mongodb://a/b", "mongodb+srv://a/b"):
+        assert load_config({"store": url}, {}).store_path is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('profile_types = ["Patient"]', "'profile_types' must be text"),
+        ('data = ["a"]', "'data' must be text"),
+        ("store = false", "'store' must be text"),
+        ("export_hours = true", "'export_hours' must be a number"),
+        ("export_hours = nan", "'export_hours' must be from 0 on"),
+        ("port = 80.0", "'port' must be a whole number"),
+        ("port = true", "'port' must be a whole number"),
+        ('port = "http"', "'port' must be a whole number"),
+        ("port = 65536", "'port' must be from 0 to 65535"),
+        ("mllp_port = -2", "'mllp_port' must be from -1 to 65535"),
+        ("max_body = 0", "'max_body' must be from 1 on"),
+        ('profiles = "stric"', "'profiles' is one of off, warn, strict"),
+        ('mllp_ports = "=2576"', "'mllp_ports' must be FEED=PORT"),
+        ('mllp_ports = "a=1,a=2"', "'mllp_ports' must be FEED=PORT"),
+        ('mllp_ports = "a2576"', "'mllp_ports' must be FEED=PORT"),
+        ('mllp_ports = "a=65536"', "'mllp_ports' must be FEED=PORT"),
+        ("prot = 1", "unknown setting 'prot'"),
+        ("port = ", "cannot be read"),
+        ('host = "0.0.0.0"', "'0.0.0.0' is not loopback"),
+        ('host = "hie.example"', "'hie.example' is not loopback"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_its_name(tmp_path: Path, text: str, said: str) -> None:
+    """A list in the file was taken as its text: no type is called that, and no profile applied to any."""
+    file = tmp_path / "hie.toml"
+    file.write_text(text)
+    with pytest.raises(HieError, match=said):
+        load_config({}, {}, file)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+def test_the_server_listens_on_loopback(host: str) -> None:
+    assert load_config({"host": host}, {}).host == host
+
+
+@pytest.mark.parametrize("content", [b"\xff", None])
+def test_a_file_of_settings_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "hie.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(HieError, match="hie.toml cannot be read"):
+        load_config({}, {}, file)
+
+
+async def test_profiles_for_a_type_that_there_is_not_are_no_profiles(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"data": tmp_path, "profiles": "strict", "profile_types": "Patient,Observations"}
+    with pytest.raises(HieError, match="'Observations', which is no type"):
+        await open_exchange(load_config(given, {}), adapters=())
+    assert not (tmp_path / "hie.sqlite").exists()
+
+
+def test_an_empty_key_signs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "secret").touch()
+    with pytest.raises(HieError, match="secret is empty: remove it"):
+        follow_store(load_config({"data": tmp_path}, {}))
