@@ -1,8 +1,10 @@
-"""The data directory: one server at a time holds it, and says where it listens."""
+"""The data directory: one server, or one command that changes something without a server, holds it at a time; a server
+says where it listens."""
 
 import fcntl
 import os
 from pathlib import Path
+from typing import Self
 
 from hie.base.errors import Category, HieError
 
@@ -19,7 +21,8 @@ class DataDirectory:
         except OSError:
             os.close(self._handle)
             raise HieError(
-                Category.CONFLICT, f"Another server uses the data directory {path}. Stop it, or choose another --data."
+                Category.CONFLICT,
+                f"Another server, or a command, uses the data directory {path}. Stop it, or choose another --data.",
             ) from None
         os.ftruncate(self._handle, 0)
 
@@ -28,6 +31,12 @@ class DataDirectory:
         os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, url.encode(), 0)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """Let the directory go."""
         os.ftruncate(self._handle, 0)
@@ -35,7 +44,10 @@ class DataDirectory:
 
 
 def running_server(path: Path) -> str | None:
-    """The URL of the server that holds the directory, None when nobody does."""
+    """The URL of the server that holds the directory, None when nobody does.
+
+    Raises UNAVAILABLE while whoever holds it listens nowhere: what would be done beside it, it would not know of.
+    """
     try:
         handle = os.open(path / "server", os.O_RDWR)
     except FileNotFoundError:
@@ -44,6 +56,11 @@ def running_server(path: Path) -> str | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return None
     except OSError:
-        return os.pread(handle, 200, 0).decode() or None
+        url = os.pread(handle, 200, 0).decode()
     finally:
         os.close(handle)
+    if not url:
+        raise HieError(
+            Category.UNAVAILABLE, f"A server starts or ends on {path}, or another command is at work there: try again."
+        )
+    return url

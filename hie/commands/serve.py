@@ -47,8 +47,7 @@ async def running(config: Config, readers: int = 0) -> AsyncIterator[Running]:
 
     Raises `HieError` when the directory is taken, and `OSError` when an address cannot be used.
     """
-    directory = DataDirectory(config.data)
-    try:
+    with DataDirectory(config.data) as directory:
         exchange = await open_exchange(config)
         try:
             await exchange.start()
@@ -57,8 +56,6 @@ async def running(config: Config, readers: int = 0) -> AsyncIterator[Running]:
                 yield started
         finally:
             await exchange.close()
-    finally:
-        directory.release()
 
 
 @contextlib.asynccontextmanager

@@ -9,9 +9,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from hie.app import Exchange
 from hie.base.errors import Category, HieError
 from hie.cli import app
 from hie.cli.terminal import perform
+from hie.commands import operate
+from hie.commands.datadir import DataDirectory
+from hie.config import Config, load_config
 
 runner = CliRunner()
 SAMPLES = Path(__file__).resolve().parents[2] / "adapters"
@@ -90,12 +94,45 @@ def test_verify_without_a_database_says_so(tmp_path: Path) -> None:
     code, text = run("verify", "--data", str(tmp_path))
     assert code == 2
     assert "no database" in text
+    assert run("replay", "--feed", "wujiang-hl7v2", "--data", str(tmp_path / "none"))[0] == 2
+    assert not (tmp_path / "none").exists()
+
+
+async def test_nothing_is_changed_beside_a_server_that_starts(tmp_path: Path) -> None:
+    """A replay ran beside it, and what that wrote the server did not know of."""
+    (tmp_path / "hie.sqlite").touch()
+    config = load_config({"data": tmp_path}, {})
+    with DataDirectory(tmp_path):
+        for method in ("GET", "POST"):
+            with pytest.raises(HieError, match="A server starts or ends"):
+                await operate.call(config, method, "/admin/ledger", {})
+
+
+@pytest.mark.parametrize(("method", "held"), [("POST", True), ("GET", False)])
+async def test_no_server_starts_beside_a_command_that_changes_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, held: bool
+) -> None:
+    seen: list[bool] = []
+
+    async def look(_: Config) -> Exchange:
+        try:
+            DataDirectory(tmp_path).release()
+            seen.append(False)
+        except HieError as error:
+            seen.append(error.category is Category.CONFLICT)
+        raise ZeroDivisionError
+
+    (tmp_path / "hie.sqlite").touch()
+    monkeypatch.setattr(operate, "open_existing", look)
+    with pytest.raises(ZeroDivisionError):
+        await operate.call(load_config({"data": tmp_path}, {}), method, "/admin/ledger", {})
+    assert seen == [held]
+    DataDirectory(tmp_path).release()
 
 
 def test_quarantine_of_a_stopped_exchange(tmp_path: Path) -> None:
     from hie.commands.samples import send_all
     from hie.commands.serve import running
-    from hie.config import load_config
 
     async def feed() -> None:
         config = load_config({"data": tmp_path, "port": 0, "mllp_port": 0, "drop_poll_seconds": 0.1}, {})

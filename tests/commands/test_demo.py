@@ -36,5 +36,5 @@ def test_a_second_server_on_the_same_directory_is_refused(tmp_path: Path) -> Non
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     held.release()
     assert refused.returncode == 2
-    assert "Another server uses the data directory" in refused.stderr.replace("\n", " ")
+    assert "Another server, or a command, uses the data directory" in refused.stderr.replace("\n", " ")
     assert running_server(tmp_path) is None

@@ -1,8 +1,14 @@
 """How the file of the SQLite store is opened."""
 
 import os
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from hie.fhir.definitions import official
+from hie.search.extract import Extractors
+from hie.store.port import Transaction, Version
+from hie.store.sqlite import SqliteStore
 from hie.store.sqlite.database import NEAR_PENDING, connect, fit_cache, mapped_bytes, writing_cache_mib
 
 
@@ -20,6 +26,23 @@ def test_the_connection_maps_that_much(tmp_path: Path) -> None:
     connection = connect(tmp_path / "store")
     assert int(connection.pragma("mmap_size")) > 0
     connection.close()
+
+
+async def test_two_processes_on_one_file_number_their_words_alike(tmp_path: Path) -> None:
+    """What one wrote of a type that the other had never seen, that could not write for as long as it lived."""
+    extract = Extractors(official()).extract
+    stores = [await SqliteStore.open(tmp_path / "store", extract=extract) for _ in range(2)]
+    try:
+        for number, store in enumerate((stores[0], stores[1], stores[0]), start=1):
+            coded = {"resourceType": "Basic", "id": "b", "code": {"coding": [{"system": "u", "code": "c"}]}}
+            assert (await store.write(partial(_put, coded))).version == number
+    finally:
+        for store in stores:
+            await store.close()
+
+
+async def _put(resource: dict[str, Any], transaction: Transaction) -> Version:
+    return await transaction.put(resource)
 
 
 def test_a_small_file_is_written_through_a_small_cache(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 
 import apsw
 
+_TYPE = "SELECT pk FROM type WHERE name = ?", "INSERT INTO type (name) VALUES (?)"
+_PARAM = "SELECT pk FROM param WHERE type = ? AND name = ?", "INSERT INTO param (type, name) VALUES (?, ?)"
+_SYSTEM = "SELECT pk FROM system WHERE uri = ?", "INSERT INTO system (uri) VALUES (?)"
 _CONCEPT = "SELECT pk FROM concept WHERE system = ? AND code = ? AND text = ?"
 _NEW_CONCEPT = "INSERT OR IGNORE INTO concept (pk, system, code, text) VALUES (?, ?, ?, ?)"
 _LAST = {table: f"SELECT pk FROM {table} ORDER BY pk DESC LIMIT 1" for table in ("resource", "concept")}
@@ -109,10 +112,17 @@ class Names:
         """The number of a resource type, given now if it has none."""
         pk = self._types.get(name)
         if pk is None:
-            self._connection.execute("INSERT INTO type (name) VALUES (?)", (name,))
-            pk = self._connection.last_insert_rowid()
+            pk = self._numbered(*_TYPE, (name,))
             self._remember(self._types, name, pk)
             self._remember(self._type_names, pk, name)
+        return pk
+
+    def _numbered(self, find: str, make: str, name: tuple[int | str, ...]) -> int:
+        """The number of a type, parameter or system that is not in memory: another process may have given it one."""
+        pk: int | None = self._connection.execute(find, name).get
+        if pk is None:
+            self._connection.execute(make, name)
+            pk = self._connection.last_insert_rowid()
         return pk
 
     def params(self, type_pk: int) -> "Params":
@@ -128,8 +138,7 @@ class Names:
 
     def make_param(self, type_pk: int, name: str) -> int:
         """A number for a search parameter of a type that has none."""
-        self._connection.execute("INSERT INTO param (type, name) VALUES (?, ?)", (type_pk, name))
-        pk = self._connection.last_insert_rowid()
+        pk = self._numbered(*_PARAM, (type_pk, name))
         self._remember(self.params(type_pk), name, pk)
         return pk
 
@@ -176,8 +185,7 @@ class Names:
     def _make_system(self, uri: str) -> int:
         pk = self._systems.get(uri)
         if pk is None:
-            self._connection.execute("INSERT INTO system (uri) VALUES (?)", (uri,))
-            pk = self._connection.last_insert_rowid()
+            pk = self._numbered(*_SYSTEM, (uri,))
             self._remember(self._systems, uri, pk)
         return pk
 
@@ -272,7 +280,7 @@ class FollowedNames(Names):
     def param(self, type_pk: int, name: str) -> int | None:
         """See `Names.param`."""
         if name not in self.params(type_pk):
-            found = self._look("SELECT pk FROM param WHERE type = ? AND name = ?", (type_pk, name))
+            found = self._look(_PARAM[0], (type_pk, name))
             if found is not None:
                 self.params(type_pk)[name] = found
         return super().param(type_pk, name)
@@ -280,7 +288,7 @@ class FollowedNames(Names):
     def system(self, uri: str) -> int | None:
         """See `Names.system`."""
         if uri not in self._systems:
-            found = self._look("SELECT pk FROM system WHERE uri = ?", (uri,))
+            found = self._look(_SYSTEM[0], (uri,))
             if found is not None:
                 self._systems[uri] = found
         return super().system(uri)
