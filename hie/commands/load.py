@@ -19,7 +19,8 @@ JSON = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 
 @dataclass
 class Loaded:
-    """What came of a load: requests sent, resources in them, and `file: status` of those refused."""
+    """What came of a load: requests sent, resources taken, and `file: status` of those refused, or of entries of a
+    batch."""
 
     requests: int = 0
     resources: int = 0
@@ -43,13 +44,15 @@ def requests_of(path: Path) -> Iterator[tuple[str, str, bytes, int]]:
 
 
 def _all_requests(path: Path) -> list[tuple[str, str, bytes, int]]:
-    """See `requests_of`; raises INVALID for a file that holds something else."""
+    """See `requests_of`; raises INVALID for a file that holds something else, or cannot be read."""
     try:
         return list(requests_of(path))
-    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (ValueError, RecursionError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise HieError(
             Category.INVALID, f"{path.name}: not sent, it is no FHIR JSON ({type(error).__name__})"
         ) from None
+    except OSError as error:
+        raise HieError(Category.INVALID, f"{path.name}: not sent, it cannot be read ({error.strerror})") from None
 
 
 def _request(body: bytes) -> tuple[str, str, bytes, int]:
@@ -58,14 +61,16 @@ def _request(body: bytes) -> tuple[str, str, bytes, int]:
         raise ValueError
     kind, identity = resource.get("resourceType"), resource.get("id")
     if kind == "Bundle" and resource.get("type") in ("transaction", "batch"):
-        return "POST", "/fhir", body, len(resource.get("entry", ()))
+        entries = resource.get("entry")
+        return "POST", "/fhir", body, len(entries) if isinstance(entries, list) else 0
     return ("PUT", f"/fhir/{kind}/{identity}", body, 1) if identity else ("POST", f"/fhir/{kind}", body, 1)
 
 
 async def load(url: str, files: Sequence[Path], senders: int, progress: Callable[[], None]) -> Loaded:
     """Send all files in their order, `senders` requests at a time; `progress` is called after each file.
 
-    Raises UNAVAILABLE when the server does not answer. A file that holds no FHIR JSON counts as refused.
+    Raises UNAVAILABLE when the server does not answer. A file that holds no FHIR JSON, or cannot be read, counts as
+    refused.
     """
     result = Loaded()
     waiting = iter(files)
@@ -91,6 +96,16 @@ async def _send(
         response = await http.request(method, target, content=body, headers=JSON)
         result.requests += 1
         if response.is_success:
-            result.resources += resources
+            refused = _refused_entries(response)
+            result.resources += resources - len(refused)
+            result.refused += (f"{name}: {entry}" for entry in refused)
         else:
             result.refused.append(f"{name}: {response.status_code}")
+
+
+def _refused_entries(response: httpx.Response) -> list[str]:
+    """The entries of a batch that failed, by number and status: the batch as a whole is always answered with 200."""
+    if b'"batch-response"' not in response.content[:100]:
+        return []
+    statuses = [entry["response"]["status"] for entry in response.json().get("entry", ())]
+    return [f"entry {n}: {status[:3]}" for n, status in enumerate(statuses) if not status.startswith(("2", "304"))]

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,9 @@ def write_files(folder: Path) -> list[Path]:
     (folder / "a.ndjson.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     (folder / "b.json").write_text(json.dumps(BUNDLE))
     (folder / "c.json").write_text(json.dumps({**PATIENT, "gender": "wrong"}))
+    asked = ({"method": "PUT", "url": "Patient/p3"}, {"method": "GET", "url": "Patient/none"})
+    entries = [{"resource": {**PATIENT, "id": "p3"}, "request": asked[0]}, {"request": asked[1]}]
+    (folder / "d.json").write_text(json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries}))
     return sorted(folder.glob("*.*"))
 
 
@@ -53,17 +57,16 @@ async def test_load_and_export(tmp_path: Path) -> None:
     async with running(load_config(settings, {})) as started:
         done = []
         result = await load(started.url, files, 1, lambda: done.append(1))
-        assert (result.requests, result.resources, len(done)) == (4, 3, 3)
-        assert result.refused is not None
-        assert [line.partition(":")[0] for line in result.refused] == ["c.json"]
+        assert (result.requests, result.resources, len(done)) == (5, 4, 4)
+        assert result.refused == ["c.json: 422", "d.json: entry 1: 404"]
         saved = await export(started.url, tmp_path / "out", ("Patient", "Observation"), lambda _: None)
         with pytest.raises(HieError, match="holds NDJSON files already"):
             await export(started.url, tmp_path / "out", ("Patient",), lambda _: None)
         await stopped_export(started.url, tmp_path / "stopped")
     assert not any((tmp_path / "data" / "export").iterdir()), "nothing is left of an export on the server"
-    assert sum(saved.values()) == 3
+    assert sum(saved.values()) == 4
     found = [json.loads(line) for name in saved for line in (tmp_path / "out" / name).read_text().splitlines()]
-    assert {r["id"] for r in found if r["resourceType"] == "Patient"} == {"p1", "p2"}
+    assert {r["id"] for r in found if r["resourceType"] == "Patient"} == {"p1", "p2", "p3"}
 
 
 def test_a_resource_without_id_is_posted(tmp_path: Path) -> None:
@@ -82,12 +85,22 @@ async def test_a_server_that_does_not_answer_is_one_clear_line(tmp_path: Path) -
         await export("127.0.0.1:8080", tmp_path, (), lambda words: None)
 
 
+@pytest.mark.parametrize("entry", [None, 5, {}])
+def test_a_bundle_is_posted_whatever_its_entries_are(tmp_path: Path, entry: Any) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"resourceType": "Bundle", "type": "batch", "entry": entry}))
+    assert [(*request[:2], request[3]) for request in requests_of(path)] == [("POST", "/fhir", 0)]
+
+
 async def test_files_that_hold_no_fhir_are_refused(tmp_path: Path) -> None:
-    bodies = {"a.json": b"no", "b.json": b"[1]", "c.json.gz": b"x", "d.json.gz": gzip.compress(b"{}")[:-4]}
+    cut, deep = gzip.compress(b"{}")[:-4], b"[" * 100_000
+    bodies = {"a.json": b"no", "b.json": b"[1]", "c.json.gz": b"x", "d.json.gz": cut, "e.json": deep}
     files = [tmp_path / name for name in bodies]
     for path in files:
         path.write_bytes(bodies[path.name])
-    found = await load("http://127.0.0.1:1", files, 1, lambda: None)
+    (tmp_path / "folder").mkdir()
+    found = await load("http://127.0.0.1:1", [tmp_path / "folder", *files], 1, lambda: None)
+    assert found.refused.pop(0) == "folder: not sent, it cannot be read (Is a directory)"
     assert [line.partition(" (")[0] for line in found.refused] == [
         f"{name}: not sent, it is no FHIR JSON" for name in bodies
     ]
