@@ -14,6 +14,7 @@ from hie.base.draft import Draft
 from hie.base.finding import Finding
 from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed, Record
+from hie.base.tablefile import table_files
 from hie.feeds import ack, fhirreply, receipt, soap, xmlreceipt
 from hie.fhir.definitions import official
 from hie.fhir.path.scope import MemberOf
@@ -201,13 +202,9 @@ def tables_version(adapters: Sequence[Adapter], folder: Path | None = None) -> s
     """A short hash over all tables of a folder and of adapters: names the version of the maps in Provenance."""
     folder = folder or data_path("mappings")
     beside = [a.mappings for a in kept_beside(adapters, folder) if a.mappings is not None]
-    shipped = (path for path in _table_files(folder) if BESIDE not in path.relative_to(folder).parts[:1])
+    shipped = (path for path in table_files(folder, "**/*.*") if BESIDE not in path.relative_to(folder).parts[:1])
     digest = hashlib.sha256()
-    for path in (*shipped, *(path for own in beside for path in _table_files(own))):
+    for path in (*shipped, *(path for own in beside for path in table_files(own, "**/*.*"))):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _table_files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*.*")) if path.is_file())

@@ -20,6 +20,7 @@ from hie.app.rowlint import row_problems
 from hie.app.terminology import own_resources
 from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
+from hie.base.tablefile import HIDDEN
 from hie.fhir.definitions import official
 from hie.fold.placed import ALWAYS, SUBJECT, VISITED
 from hie.mapping.described import Described
@@ -30,6 +31,8 @@ from hie.parse.row_tables import RowTables, load_row_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.worker import Build
 from hie.plugin import Adapter
+
+_UNKEPT = shutil.ignore_patterns(HIDDEN)
 
 
 class UnfitTables(HieError):
@@ -106,10 +109,10 @@ class Maps:
         """A copy of the tables on disk, read."""
         copy = Path(tempfile.mkdtemp(prefix=".reading-", dir=_made(self._keep)))
         try:
-            shutil.copytree(self.folder or data_path("mappings"), copy, dirs_exist_ok=True)
+            shutil.copytree(self.folder or data_path("mappings"), copy, ignore=_UNKEPT, dirs_exist_ok=True)
             own = {a.region: a.mappings for a in self.adapters if a.mappings is not None}
             for region, folder in own.items():
-                shutil.copytree(folder, copy / BESIDE / region)
+                shutil.copytree(folder, copy / BESIDE / region, ignore=_UNKEPT)
             kept = self._keep / tables_version(self.adapters, copy)
             if not all((kept / BESIDE / region).is_dir() for region in own):
                 shutil.rmtree(kept, ignore_errors=True)  # kept without the tables of adapters, as it once was
@@ -204,7 +207,7 @@ def _lacking(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
             if feed not in mapped
         )
         for path in sorted(adapter.mappings.glob("fields/*")) if adapter.mappings is not None else ():
-            if path.name not in feeds:
+            if path.name not in feeds and not fnmatch.fnmatch(path.name, HIDDEN):
                 reason = (
                     f"nothing is read here: field maps stand in a folder named after their feed ({', '.join(feeds)})"
                 )

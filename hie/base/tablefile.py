@@ -1,6 +1,8 @@
-"""The text of a table that people edit: UTF-8, with or without the mark that spreadsheet programs put before it."""
+"""Tables that people edit: which files they are, and their text, in UTF-8 with or without the mark that spreadsheet
+programs put before it."""
 
 import codecs
+import fnmatch
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -19,6 +21,21 @@ class NotUtf8(ValueError):
         super().__init__("not UTF-8: save the file as UTF-8")
         self.line = line
         self.column = column
+
+
+HIDDEN = ".*"
+"""Names that are no tables: locks and copies that editors put beside what they edit, the folder of a version control.
+"""
+
+
+def table_files(folder: Path, pattern: str) -> list[Path]:
+    """The tables below a folder whose path there fits a pattern, in order."""
+    found = (path for path in folder.glob(pattern) if not _hidden(path.relative_to(folder)))
+    return sorted(path for path in found if path.is_file())
+
+
+def _hidden(path: Path) -> bool:
+    return any(fnmatch.fnmatch(part, HIDDEN) for part in path.parts)
 
 
 def table_text(path: Path) -> str:

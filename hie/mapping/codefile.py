@@ -22,6 +22,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from hie.base.finding import CODES
+from hie.base.tablefile import table_files
 from hie.mapping.codes import COLUMNS, CodeRow, CodeTable
 from hie.mapping.problem import BrokenTables, Problem, read_text
 
@@ -48,7 +49,7 @@ def load_codes(folder: Path) -> dict[str, CodeTable]:
     """Every code map of a folder by name. Raises `BrokenTables` with everything that is wrong in any of them."""
     tables: dict[str, CodeTable] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.glob("*.csv")):
+    for path in table_files(folder, "*.csv"):
         text, unreadable = read_text(path, path.name)
         if unreadable:
             problems += unreadable

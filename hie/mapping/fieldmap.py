@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hie.base.tablefile import table_files
 from hie.mapping.beside import compile_alias, compile_binary, compile_claim, compile_merge
 from hie.mapping.block import BlockCompiler
 from hie.mapping.codes import CodeTable
@@ -79,7 +80,7 @@ def load_maps(
     """
     programs: dict[tuple[str, str], Program] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.glob("*/*.toml")):
+    for path in table_files(folder, "*/*.toml"):
         if path.parent.name not in transforms:
             continue
         found, fieldmap = read_map(path, folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.slots import JOINED
+from hie.base.tablefile import table_files
 from hie.base.text import half_width
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
@@ -59,7 +60,7 @@ def lint(
     problems: set[Problem] = set()
     fieldmaps: list[FieldMap] = []
     for folder in folders:
-        for path in sorted((folder / "fields").glob("*/*.toml")):
+        for path in table_files(folder / "fields", "*/*.toml"):
             if path.parent.name in wanted:
                 found, fieldmap = read_map(path, folder / "fields")
                 problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir, judge))

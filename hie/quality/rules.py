@@ -14,7 +14,7 @@ from typing import Any
 
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES, Severity
-from hie.base.tablefile import NotUtf8, table_text
+from hie.base.tablefile import NotUtf8, table_files, table_text
 from hie.fhir.definitions import official
 from hie.fhir.path.scope import MemberOf
 from hie.quality.element import missing_element
@@ -51,7 +51,7 @@ def load_rules(path: Path, member_of: MemberOf = nothing_told, region: str = "")
     problems: list[str] = []
     rules: list[Rule] = []
     seen: set[str] = set()
-    for file in (path,) if path.suffix == ".toml" else sorted(path.glob("*.toml")):
+    for file in (path,) if path.suffix == ".toml" else table_files(path, "*.toml"):
         for line, row in _rows(file):
             row = {"regions": [region], **row} if region else row
             reasons = _mistakes(row, file.parent, frozenset({region}) if region else REGIONS)

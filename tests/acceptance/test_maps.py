@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from hie.app import Exchange, load_adapters, open_exchange
 from hie.app.feeds import kept_beside, tables_version
-from hie.app.maps import Maps
+from hie.app.maps import Maps, lint_tables
 from hie.base.data import data_path
 from hie.cli import app
 from hie.config import load_config
@@ -180,6 +180,28 @@ def test_tables_that_cannot_be_copied_are_one_problem(tmp_path: Path) -> None:
         (folder / name).symlink_to(tmp_path / "gone")
     with pytest.raises(OSError, match=r"^The tables cannot be kept in [^\n]*No such file[^\n(]*$"):
         Maps((), tmp_path / "tables", folder, tmp_path / "terminology.sqlite")
+
+
+def test_what_an_editor_puts_beside_a_table_is_none(tmp_path: Path) -> None:
+    """No server started while someone had a map open in Emacs: its lock is a link that leads nowhere."""
+    [jiashan] = [one for one in load_adapters() if one.region == "jiashan"]
+    own, shared = tmp_path / "own", tmp_path / "shared"
+    for name in ("fields/jiashan-cda", "codes"):
+        shutil.copytree(data_path("mappings") / name, own / name)
+    shutil.copytree(data_path("mappings", "quality"), shared / "quality")
+    adapter = replace(jiashan, mappings=own)
+    version = tables_version([adapter], shared)
+    for folder in (own / "fields", own / "fields" / "jiashan-cda", own / "codes", shared, shared / "quality"):
+        for name in (".#open.toml", ".#open.csv"):
+            (folder / name).symlink_to("someone@host.1234:5678")
+        (folder / ".git").mkdir()
+        (folder / ".git" / "rules.toml").write_text("no table")
+    assert tables_version([adapter], shared) == version
+    maps = Maps([adapter], tmp_path / "tables", shared)
+    assert maps.version == version
+    assert not [path for path in maps.now.folder.rglob("*") if path.name.startswith(".")]
+    assert lint_tables(replace(maps.now, folder=shared), [adapter]) == lint_tables(maps.now, [adapter])
+    assert maps.read() is maps.now
 
 
 def test_what_an_adapter_brings_is_kept_with_the_tables_in_force(tmp_path: Path) -> None:
