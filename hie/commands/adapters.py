@@ -98,10 +98,10 @@ def covered(
 
 
 def _mapped(
-    adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]]
+    adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], shared: Path | None = None
 ) -> Iterator[tuple[Record, Draft, Iterable[str]]]:
     """What the maps make of items (feed, door, bytes), and the filled fields that they leave out on purpose."""
-    names = ignored(adapter)
+    names = ignored(adapter, shared)
     for runtime, door, body in items:
         for record, draft in drafts(runtime, door, body):
             if draft is not None:
@@ -115,7 +115,8 @@ async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str
     Raises NOT_FOUND when there is no store.
     """
     adapter = adapter_of(region)
-    runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+    bound = bind_feeds([adapter], config.mappings_path, config.terminology_path)
+    runtimes = {runtime.feed.id: runtime for runtime in bound}
     exchange = await open_existing(config)
     try:
         rows = [
@@ -128,7 +129,7 @@ async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str
     finally:
         await exchange.close()
     items = ((runtimes[str(row["feed"])], str(row["door"]), blob(row["body"])) for row in rows)
-    return measure(_mapped(adapter, items))
+    return measure(_mapped(adapter, items, config.mappings_path))
 
 
 def runtime_of(path: Path, runtimes: Mapping[str, FeedRuntime]) -> tuple[FeedRuntime, str]:

@@ -1,6 +1,7 @@
 """Populated source fields, counted apart from the maps: what no loss and coverage are measured against."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from hie.base.data import data_path
 from hie.base.record import Record
@@ -27,10 +28,14 @@ def populated(dialect: str, record: Record) -> Iterator[str]:
                 yield entry_code(entry)
 
 
-def ignored(adapter: Adapter) -> Callable[[FeedRuntime, Record], frozenset[str] | None]:
-    """What tells the source fields of a record that its feed leaves out on purpose; None where no map covers it."""
-    maps = MapSet.load(data_path("mappings"), [adapter])
-    folder = adapter.mappings or data_path("mappings")
+def ignored(adapter: Adapter, shared: Path | None = None) -> Callable[[FeedRuntime, Record], frozenset[str] | None]:
+    """What tells the source fields of a record that its feed leaves out on purpose; None where no map covers it.
+
+    `shared` is the folder of tables of adapters that bring none, the shipped one unless told otherwise.
+    """
+    shared = shared or data_path("mappings")
+    maps = MapSet.load(shared, [adapter])
+    folder = adapter.mappings or shared
     registered = [organisation.uscc for organisation in adapter.organisations]
 
     def of(runtime: FeedRuntime, record: Record) -> frozenset[str] | None:

@@ -1,5 +1,6 @@
 """What no map covers is kept, answered truthfully and counted by type, sender and day; coverage from real traffic."""
 
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -93,7 +94,7 @@ async def test_fields_that_no_map_mentions_are_counted_by_type_and_outlast_a_res
     await again.close()
 
 
-async def test_coverage_from_what_an_exchange_has_stored(exchange: Exchange, config: Config) -> None:
+async def test_coverage_from_what_an_exchange_has_stored(exchange: Exchange, config: Config, tmp_path: Path) -> None:
     clean = replace(WORLD, dirt=dirt("0"), patients=40)
     items = [item for item in traffic(clean) if isinstance(item, Item)]
     for item in items:
@@ -105,3 +106,9 @@ async def test_coverage_from_what_an_exchange_has_stored(exchange: Exchange, con
     assert found["ADT^A04"].share > 0.9
     few = await covered_by_traffic(config, "wujiang-hl7v2", 3)
     assert sum(one.records for one in few.values()) >= 3
+    shutil.copytree(data_path("mappings"), tmp_path / "mappings")
+    edited = tmp_path / "mappings" / "fields" / "wujiang-hl7v2" / "report.toml"
+    edited.write_text(edited.read_text().replace('"OBX-1", ', ""))
+    other = await covered_by_traffic(replace(config, mappings=str(tmp_path / "mappings")), "wujiang", 40)
+    assert "OBX-1" in found["ORU^R01"].ignored
+    assert "OBX-1" in other["ORU^R01"].unknown, "by the tables that the settings name"
