@@ -4,7 +4,7 @@ Forms act by POST and only from our own pages (`hie.admin.origin`); what was don
 follows, so that going back or loading again repeats nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -154,7 +154,7 @@ class QuarantinePages:
         await same_origin(request)
         form = await read_form(request)
         item, operator = request.path_params["item"], self._operator()
-        part = int(form["part"]) if form.get("part", "").isdecimal() else None
+        part = _part_of(form)
         match request.path_params["act"]:
             case "release":
                 await operator.release(item, part)
@@ -214,6 +214,14 @@ class QuarantinePages:
         passed = max(0, micros(self._clock.now()) - since)
         words, length = next((unit for unit in _UNITS if passed >= unit[1]), _UNITS[-1])
         return Age(words, passed // length, passed >= _OLD_DAYS * _UNITS[0][1])
+
+
+def _part_of(form: Mapping[str, str]) -> int | None:
+    """The part that a form names, None for the whole item; raises INVALID for another word: the whole was not meant."""
+    named = form.get("part", "")
+    if named and not named.isdecimal():
+        raise HieError(Category.INVALID, "A part is named by its number.")
+    return int(named) if named else None
 
 
 def _pretty(draft: list[Any]) -> str:

@@ -74,6 +74,17 @@ async def test_what_nothing_can_be_narrowed_to_is_refused(quiet: Exchange) -> No
             assert (answer.status_code, answer.json()["detail"][: len(told)]) == (400, told)
 
 
+@pytest.mark.parametrize(("part", "status", "state"), [("x", 400, "quarantined"), ("0", 303, "rejected")])
+async def test_a_form_that_names_no_part_does_not_mean_the_whole_item(
+    quiet: Exchange, part: str, status: int, state: str
+) -> None:
+    [item] = await held(quiet, times=1)
+    async with client(quiet) as http:
+        form = {"part": part, "reason": "made for a test"}
+        assert (await http.post(f"/quality/quarantine/{item}/discard", data=form)).status_code == status
+        assert (await http.get(f"/admin/quarantine/{item}")).json()["state"] == state
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
