@@ -198,6 +198,11 @@ async def test_what_is_remembered_is_bounded_and_older_snapshots_are_refused(
         lambda tx: tx.delete("Patient", "p"),
         lambda tx: tx.vread("Patient", "p", 1),
         lambda tx: tx.reindex("Patient", "p"),
+        lambda tx: tx.history(None),
+        lambda tx: tx.search(None),
+        lambda tx: tx.restore(None),
+        lambda tx: tx.take(None),
+        lambda tx: tx.memo("Patient"),
     ],
 )
 async def test_what_cannot_be_handed_over_is_said(

@@ -210,7 +210,7 @@ async def test_a_reader_that_stays_does_not_hold_up_commits(tmp_path: Path, monk
     log = tmp_path / "hie.sqlite-wal"
     long = log.stat().st_size
     backup.execute("COMMIT")
-    for number in range(3):
+    for number in range(9):
         await _put(opened, _note(f"big-{number}", 300_001))
     assert log.stat().st_size < 2 * long, "the log begins anew when the reader is gone"
     backup.close()
