@@ -5,11 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from hie.base.errors import HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.port import Transaction, Version
 from hie.store.sqlite import SqliteStore
-from hie.store.sqlite.database import NEAR_PENDING, connect, fit_cache, mapped_bytes, writing_cache_mib
+from hie.store.sqlite.database import NEAR_PENDING, connect, fit_cache, mapped_bytes, translated, writing_cache_mib
 
 
 def test_a_file_is_mapped_only_while_half_of_the_memory_holds_it(tmp_path: Path) -> None:
@@ -43,6 +46,19 @@ async def test_two_processes_on_one_file_number_their_words_alike(tmp_path: Path
 
 async def _put(resource: dict[str, Any], transaction: Transaction) -> Version:
     return await transaction.put(resource)
+
+
+def test_who_only_reads_makes_no_file_and_changes_none(tmp_path: Path) -> None:
+    with pytest.raises(HieError, match="The store refuses: CantOpenError"):
+        connect(tmp_path / "none", read_only=True)
+    connect(tmp_path / "store").close()
+    reading = connect(tmp_path / "store", read_only=True)
+    with pytest.raises(HieError, match="The store refuses: ReadOnlyError"), translated():
+        reading.execute("CREATE TABLE t (a)")
+    reading.close()
+    (tmp_path / "text").write_text("no database" * 100)
+    with pytest.raises(HieError, match="is no SQLite database"):
+        connect(tmp_path / "text")
 
 
 def test_a_small_file_is_written_through_a_small_cache(tmp_path: Path) -> None:

@@ -132,6 +132,14 @@ async def test_a_concept_that_is_not_in_memory_keeps_its_number(tmp_path: Path) 
         await store.close()
 
 
+async def test_what_nobody_waits_for_any_more_is_not_begun(store: SqliteStore) -> None:
+    waiting = asyncio.create_task(_put(store, patient("gone")))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await store.write(_nothing)
+    assert await store.read("Patient", "gone") is None
+
+
 async def test_too_many_waiting_writes_are_busy(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "hie.sqlite", limits=Limits(waiting=2))
     gate = asyncio.Event()
