@@ -22,6 +22,9 @@ from hie.simulate.people import Person
 from hie.simulate.traffic import traffic
 from hie.simulate.truth import item_line, person_line, to_json, world_line
 
+_HEAD = b'{"kind": "world"'
+"""How a truth begins."""
+
 WAITING = 4
 """Items that wait for one connection; more are not made."""
 
@@ -68,9 +71,9 @@ async def simulate(
 ) -> Sent:
     """Make the traffic and deliver it; `sent` is filled as it goes, so that it tells the state after an interruption.
 
-    Raises INVALID without a target, with one that cannot be read, with a folder that holds something else, or when the
-    truth to resume is of another traffic, and leaves the truth as it is; UNAVAILABLE when a server does not take an
-    item.
+    Raises INVALID without a target, with one that cannot be read, with a folder or file that holds something else, or
+    when the truth to resume is of another traffic, and leaves the truth as it is; UNAVAILABLE when a server does not
+    take an item.
     """
     if not (target.out or target.mllp or target.http):
         raise HieError(Category.INVALID, "Say where the traffic goes: --out DIR, --mllp HOST:PORT or --http URL.")
@@ -81,6 +84,7 @@ async def simulate(
         if target.out is not None and not target.resume:
             _must_be_free(target.out, target.truth_file, world)
         target.truth_file.parent.mkdir(parents=True, exist_ok=True)
+        _must_be_truth(target.truth_file)
         kept = _kept(target.truth_file, world) if target.resume else _Kept(0, "")
         with target.truth_file.open("a" if kept.lines else "w", encoding="utf-8") as truth:
             if not kept.lines:
@@ -102,6 +106,15 @@ def _must_be_free(folder: Path, truth: Path, world: World) -> None:
     raise HieError(Category.INVALID, f"{folder} holds something else: name a new folder, or empty it.")
 
 
+def _must_be_truth(path: Path) -> None:
+    """Refuse to write over a file that holds something else than a truth, or the beginning of one."""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(len(_HEAD))
+        if not _HEAD.startswith(head):
+            raise HieError(Category.INVALID, f"{path} is no truth: name another file with --truth.")
+
+
 @dataclass(frozen=True)
 class _Kept:
     """What an earlier run wrote: lines of people and items, and the hash of the last item."""
@@ -120,7 +133,7 @@ def _kept(path: Path, world: World) -> _Kept:
             if not raw.endswith(b"\n"):
                 break
             end += len(raw)
-            line: dict[str, Any] = json.loads(raw)
+            line = _read(raw, f"{path}:{lines + 1}")
             last = line.get("sha256", last)
             if lines == 0 and line != json.loads(to_json(world_line(world))):
                 raise HieError(Category.INVALID, f"{path} is the truth of other traffic: it cannot be gone on with.")
@@ -128,6 +141,14 @@ def _kept(path: Path, world: World) -> _Kept:
     with path.open("rb+") as file:
         file.truncate(end)
     return _Kept(max(lines - 1, 0), last) if lines else _Kept(0, "")
+
+
+def _read(raw: bytes, place: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        line: Any = json.loads(raw)
+        if isinstance(line, dict):
+            return line
+    raise HieError(Category.INVALID, f"{place}: this is no line of a truth.")
 
 
 class _Log:

@@ -19,6 +19,7 @@ from hie.commands.simulate import Sent, Target, simulate
 from hie.config import load_config
 from hie.simulate.dirt import even
 from hie.simulate.history import World
+from hie.simulate.truth import to_json, world_line
 
 WORLD = World(seed=9, patients=30, start=datetime(2025, 1, 6), days=20, dirt=even(0.2))
 
@@ -115,6 +116,22 @@ async def test_the_truth_of_other_traffic_is_not_gone_on_with(tmp_path: Path) ->
     await simulate(WORLD, Target(out=tmp_path))
     with pytest.raises(HieError, match="other traffic"):
         await simulate(replace(WORLD, seed=10), Target(out=tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("text", ["of value", "of value\n", "[1]\n"])
+async def test_a_file_that_is_no_truth_stays_as_it_is(tmp_path: Path, text: str, resume: bool) -> None:
+    (tmp_path / "notes").write_text(text)
+    with pytest.raises(HieError, match="notes is no truth"):
+        await simulate(WORLD, Target(out=tmp_path / "out", truth=tmp_path / "notes", resume=resume))
+    assert (tmp_path / "notes").read_text() == text
+
+
+@pytest.mark.parametrize("line", ["no JSON", "[1]"])
+async def test_a_truth_with_a_line_that_is_none_is_not_gone_on_with(tmp_path: Path, line: str) -> None:
+    (tmp_path / "truth.jsonl").write_text(f"{to_json(world_line(WORLD))}{line}\n")
+    with pytest.raises(HieError, match=r"truth\.jsonl:2: this is no line of a truth"):
+        await simulate(WORLD, Target(out=tmp_path, resume=True))
 
 
 async def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
