@@ -39,7 +39,7 @@ async def count(tx: Transaction, at: datetime, feed: str, what: str) -> None:
 
 async def counters(reader: Reader) -> dict[str, int]:
     """All counters: `what|day|feed` -> n."""
-    return {str(row["name"]): int(str(row["n"])) for row in await reader.select(COUNTER, {})}
+    return {str(row["name"]): int(str(row["n"])) for row in await reader.select(COUNTER, {}, order=("name",))}
 
 
 async def ledger(reader: Reader) -> Ledger:

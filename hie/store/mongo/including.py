@@ -1,6 +1,7 @@
 """`_include` and `_revinclude` of a page (FHIR R4 search §3.1.1.5.3), wave by wave."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from hie.base.errors import Category, HieError
@@ -14,6 +15,10 @@ from hie.store.port import Version
 
 MOST_INCLUDED = 5000
 """Included resources of a page at most; more is TOO_LARGE."""
+
+
+_number = itemgetter("n")
+"""The paging number: the same search includes in the same order, on every store that has one."""
 
 
 class Including:
@@ -30,7 +35,7 @@ class Including:
             for include in includes:
                 if first or include.iterate:
                     ends = await (self._pointing(include, fresh) if include.reverse else self._pointed(include, fresh))
-                    wave |= {one["_id"]: one for one in ends if one["_id"] not in seen}
+                    wave |= {one["_id"]: one for one in sorted(ends, key=_number) if one["_id"] not in seen}
             fresh = list(wave.values())
             seen |= wave.keys()
             found += fresh
