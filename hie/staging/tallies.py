@@ -163,8 +163,10 @@ async def tallies(
 
 
 async def open_tallies(reader: Reader, until: str, limit: int) -> list[Tally]:
-    """Tallies that changed since they were closed, or never were, up to and with the day `until`, oldest first."""
-    rows = await reader.select(TALLY, {"state": OPEN, "day": AtMost(until)}, order=("day",), limit=limit)
+    """Tallies that changed since they were closed, or never were, up to and with the day `until`, in order of day, feed
+    and organisation."""
+    order = ("day", "feed", "organisation")
+    rows = await reader.select(TALLY, {"state": OPEN, "day": AtMost(until)}, order=order, limit=limit)
     return [tally(row) for row in rows]
 
 
