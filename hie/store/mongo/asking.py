@@ -9,7 +9,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from hie.base.errors import Category, HieError
 from hie.store.mongo import schema
-from hie.store.mongo.compile import Scope, Stage
+from hie.store.mongo.matching import Scope
+from hie.store.mongo.probing import Stage
 from hie.store.mongo.versions import VersionReading
 from hie.store.port import Version
 

@@ -55,6 +55,11 @@ _REFUSALS = {
 }
 """Server code -> what an operator has to see to: AuthenticationFailed, Unauthorized."""
 
+UNKNOWN = "UnknownTransactionCommitResult"
+"""Label of the driver: whether the transaction was committed could not be told."""
+
+_TRY_AGAIN = ("TransientTransactionError", UNKNOWN)
+
 _NOT_INITIATED = "a server waits to be told its replica set (rs.initiate)"
 
 _VALUES = re.compile(r"[:\"'(]")
@@ -200,3 +205,8 @@ def _refused(error: PyMongoError) -> list[dict[str, Any]]:
     """What the server says of each write that it refused in a bulk write."""
     found: list[dict[str, Any]] = error.details.get("writeErrors", []) if isinstance(error, BulkWriteError) else []
     return found
+
+
+def passing(error: PyMongoError) -> bool:
+    """Whether the same transaction may go through when it is tried again."""
+    return isinstance(error, ConnectionFailure) or error.timeout or any(map(error.has_error_label, _TRY_AGAIN))

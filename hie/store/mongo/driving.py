@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from hie.search.clause import Chain, Clause, Has
 from hie.store.mongo import schema
+from hie.store.mongo.arms import arms, rank
 from hie.store.mongo.asking import Asking
-from hie.store.mongo.compile import Scope, Stage, arms, one_of, rank, reference_to_me, targets
+from hie.store.mongo.matching import Scope, one_of, reference_to_me, targets
+from hie.store.mongo.probing import Stage
 from hie.store.mongo.source import Source, flat, hint_of, lookup, matching, probed, seeking, selective
 
 _CAPS = (100, 2000, 10_000)

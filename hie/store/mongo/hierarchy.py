@@ -7,8 +7,8 @@ from hie.search.clause import Clause, Hierarchy
 from hie.search.hierarchy import hierarchies, resolved
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
-from hie.store.mongo.compile import targets
 from hie.store.mongo.keys import REFERENCE, key, name
+from hie.store.mongo.matching import targets
 
 MOST = 5000
 """Resources of a line at most; more is TOO_LARGE."""

@@ -8,8 +8,8 @@ from hie.base.errors import Category, HieError
 from hie.search.plan import Include
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking, Documents
-from hie.store.mongo.compile import Stage
 from hie.store.mongo.keys import REFERENCE, key, references
+from hie.store.mongo.probing import Stage
 from hie.store.mongo.sorting import shown
 from hie.store.port import Version
 

@@ -10,8 +10,9 @@ from hie.search.clause import Clause
 from hie.search.plan import Plan, SortKey
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking, Documents
-from hie.store.mongo.compile import Scope, Stage, one_of
 from hie.store.mongo.keys import MAIN_STRINGS, main_date
+from hie.store.mongo.matching import Scope, one_of
+from hie.store.mongo.probing import Stage
 from hie.store.mongo.sorting import after, keyed, order, shown
 from hie.store.mongo.source import Source, flat, probed, selective
 

@@ -13,10 +13,10 @@ from hie.search import page
 from hie.search.plan import Plan, Total
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
-from hie.store.mongo.compile import Scope, one_of
 from hie.store.mongo.driving import Driving
 from hie.store.mongo.hierarchy import Lines
 from hie.store.mongo.including import Including
+from hie.store.mongo.matching import Scope, one_of
 from hie.store.mongo.paging import Paging
 from hie.store.mongo.source import Source, describe, probed
 from hie.store.mongo.words import WordReading

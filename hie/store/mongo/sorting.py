@@ -5,8 +5,9 @@ from typing import Any
 
 from hie.search.clause import Kind
 from hie.search.plan import SortKey
-from hie.store.mongo.compile import Scope, Stage, after_mark
 from hie.store.mongo.keys import CODE, REFERENCE, URI
+from hie.store.mongo.matching import Scope, after_mark
+from hie.store.mongo.probing import Stage
 
 _FIELDS = {Kind.DATE: ("d", "l"), Kind.STRING: ("s", "f"), Kind.NUMBER: ("q", "l"), Kind.SPECIAL: ("g", "a")}
 

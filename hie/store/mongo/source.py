@@ -6,7 +6,9 @@ from typing import Any
 
 from hie.search.clause import And, Clause, IdIs, InCompartment, Kind, Match, ReferenceTest
 from hie.store.mongo import schema
-from hie.store.mongo.compile import Arm, Joins, Scope, Stage, hidden, probe
+from hie.store.mongo.arms import Arm, hidden
+from hie.store.mongo.matching import Scope
+from hie.store.mongo.probing import Joins, Stage, probe
 
 _OWNERS = frozenset({"Patient", "Encounter", "EpisodeOfCare"})
 """Types that few resources refer to each: a reference to one is selective without counting."""

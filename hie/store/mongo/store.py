@@ -18,6 +18,7 @@ from hie.store.mongo.client import (
     situation,
     translated,
 )
+from hie.store.mongo.running import Limits
 from hie.store.mongo.schema import migrate
 from hie.store.mongo.searching import Searching
 from hie.store.mongo.seen import Seen
@@ -25,7 +26,7 @@ from hie.store.mongo.tables import TableReading
 from hie.store.mongo.texts import TextFollower
 from hie.store.mongo.transaction import MongoTransaction
 from hie.store.mongo.versions import VersionReading, version_of
-from hie.store.mongo.writer import GroupWriter, Limits
+from hie.store.mongo.writer import GroupWriter
 from hie.store.port import Cut, Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where
 
@@ -54,7 +55,7 @@ class MongoStore:
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
-        result: T = await self._writer.submit(job)
+        result: T = await self._writer.jobs.submit(job)
         return result
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:

@@ -11,10 +11,11 @@ from hie.search.clause import And, Chain, Clause, Has, IdIs, Not, Or, TypeIs, Wo
 from hie.search.match import has_words
 from hie.store.mongo import schema
 from hie.store.mongo.asking import Asking
-from hie.store.mongo.compile import Scope, Stage, one_of
 from hie.store.mongo.conditions import Condition
 from hie.store.mongo.driving import Driving
 from hie.store.mongo.keys import LAST, name
+from hie.store.mongo.matching import Scope, one_of
+from hie.store.mongo.probing import Stage
 
 MOST_READ = 100_000
 """Bodies that a search for words reads at most; more is TOO_LARGE."""

@@ -86,7 +86,7 @@ class SqliteStore(SqliteReading):
 
     async def write(self, job: Callable[[Transaction], Awaitable[T]]) -> T:
         """See `Store.write`."""
-        result: T = await self._writer.submit(job)
+        result: T = await self._writer.jobs.submit(job)
         return result
 
     async def ready(self) -> bool:

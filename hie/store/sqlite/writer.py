@@ -12,7 +12,6 @@ whose it was fails.
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 import apsw
 
 from hie.base.errors import Category, HieError, where
+from hie.store.jobs import Job, Jobs
 from hie.store.sqlite.database import FULL, translated
 from hie.store.sqlite.names import Names
 
@@ -62,14 +62,8 @@ class Unit(Protocol):
         ...
 
 
-@dataclass
-class _Job:
-    run: Callable[[Any], Awaitable[Any]]
-    future: asyncio.Future[Any]
-
-
 class GroupWriter:
-    """The queue and the task that works it off. Must be made on the event loop that uses it.
+    """Settles the `jobs` that wait. Must be made on the event loop that uses it.
 
     `after_commit` runs in the committing thread, between transactions.
     """
@@ -82,62 +76,42 @@ class GroupWriter:
         self._after_commit = after_commit
         self._names = names
         self._limits = limits
-        self._queue: deque[_Job] = deque()
-        self._alone: deque[_Job] = deque()
-        self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "hie-commit")
-        self._closing = False
-        self._task = asyncio.get_running_loop().create_task(self._work(), name="hie-store-writer")
         self._tell_at = 0.0
         self.failing = False
-
-    async def submit(self, run: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Queue `run` and wait until what it wrote is durable; raises what it raises, or BUSY or UNAVAILABLE."""
-        if self._closing:
-            raise HieError(Category.UNAVAILABLE, "The store is closing.")
-        if len(self._queue) >= self._limits.waiting:
-            raise HieError(Category.BUSY, "Too many writes are waiting.")
-        job = _Job(run, asyncio.get_running_loop().create_future())
-        self._queue.append(job)
-        self._wake.set()
-        return await job.future
+        self.jobs = Jobs(limits.waiting, self._settle)
 
     async def close(self) -> None:
         """Work off the queue and stop."""
-        self._closing = True
-        self._wake.set()
-        await self._task
+        await self.jobs.close()
         self._thread.shutdown()
 
-    async def _work(self) -> None:
-        while self._queue or self._alone or not self._closing:
-            if not self._queue and not self._alone:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            done: list[tuple[_Job, Any]] = []
-            try:
-                await self._batch(done)
-            except Exception as error:
-                self._fail(done, error)
-            else:
-                for job, result in done:
-                    _resolve(job, result)
+    async def _settle(self) -> None:
+        done: list[tuple[Job, Any]] = []
+        try:
+            await self._batch(done)
+        except Exception as error:
+            self._fail(done, error)
+        else:
+            for job, result in done:
+                job.resolve(result)
 
-    async def _batch(self, done: list[tuple[_Job, Any]]) -> None:
-        queue, alone = (self._alone, True) if self._alone else (self._queue, False)
+    async def _batch(self, done: list[tuple[Job, Any]]) -> None:
+        queue, alone = self.jobs.waiting, self.jobs.waiting[0].alone
         with translated():
             self._connection.execute("BEGIN IMMEDIATE")
             before = self._connection.total_changes()
             self._unit.begin()
             until = monotonic() + self._limits.seconds
             while queue and len(done) < self._limits.jobs and monotonic() < until and not self._unit.refused:
+                if queue[0].alone != alone:
+                    break
                 job = queue.popleft()
                 if not job.future.done():
-                    await self._run(job, done, alone=alone)
+                    await self._run(job, done)
                     await asyncio.sleep(0)
             if not self._flushed():
-                self._alone.extend(job for job, _ in done)
+                self.jobs.again(job for job, _ in done)
                 done.clear()
                 return
         if self._connection.total_changes() == before:
@@ -167,21 +141,21 @@ class GroupWriter:
             raise HieError(Category.UNAVAILABLE, f"The store could not commit: {type(error).__name__}.") from error
         self._after_commit()
 
-    async def _run(self, job: _Job, done: list[tuple[_Job, Any]], *, alone: bool) -> None:
+    async def _run(self, job: Job, done: list[tuple[Job, Any]]) -> None:
         try:
-            result = await self._unit.run(job.run, alone=alone)
+            result = await self._unit.run(job.run, alone=job.alone)
         except (Exception, asyncio.CancelledError) as error:
             if not self._connection.in_transaction:
                 done.append((job, None))
                 raise
             if self._unit.refused:
                 done.append((job, None))
-            elif not job.future.done():
-                job.future.set_exception(error)
+            else:
+                job.fail(error)
         else:
             done.append((job, result))
 
-    def _fail(self, done: list[tuple[_Job, Any]], error: Exception) -> None:
+    def _fail(self, done: list[tuple[Job, Any]], error: Exception) -> None:
         """Nothing of the batch is durable: undo it, and tell every job of it; the first failure is logged, and one a
         minute, as small writes may find the room that large ones do not."""
         situation = _situation(error)
@@ -190,12 +164,10 @@ class GroupWriter:
             self._tell_at = monotonic() + _SILENT_SECONDS
         self.failing = True
         self._undo()
-        queue = self._alone or self._queue
-        if not done and queue:
-            done.append((queue.popleft(), None))
+        if not done and self.jobs.waiting:
+            done.append((self.jobs.waiting.popleft(), None))
         for job, _ in done:
-            if not job.future.done():
-                job.future.set_exception(HieError(situation.category, situation.message))
+            job.fail(HieError(situation.category, situation.message))
 
     def _undo(self) -> None:
         if self._connection.in_transaction:
@@ -208,8 +180,3 @@ def _situation(error: Exception) -> HieError:
     if isinstance(error, HieError):
         return error
     return HieError(Category.UNAVAILABLE, f"The store could not write: {type(error).__name__}.")
-
-
-def _resolve(job: _Job, result: Any) -> None:
-    if not job.future.done():
-        job.future.set_result(result)

@@ -1,0 +1,137 @@
+"""The jobs of a batch, run one after the other in one transaction."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from secrets import token_bytes
+from time import monotonic
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from hie.base.errors import Category, HieError
+from hie.store.jobs import Job, Jobs
+from hie.store.mongo.batch import Batch
+from hie.store.mongo.client import passing
+from hie.store.mongo.scouting import FEWEST, MOST, Scouting
+from hie.store.port import Transaction
+
+_BATCH_SHARE, _JOB_SHARE = 64, 16
+"""Which part of the server's cache a batch is closed at, and the largest single job may have."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
+    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again: more than
+    an election takes, or the end of what a silent process left open."""
+
+    jobs: int = 500
+    size: int = 4 << 20
+    seconds: float = 0.1
+    waiting: int = 5000
+    most: int = 64 << 20
+    patience: float = 75.0
+
+    @classmethod
+    def for_cache(cls, cache: int | None) -> "Limits":
+        """What a server with `cache` bytes takes: index and journal make a batch two to three times as large, and from
+        a fifth of the cache on the server makes writers wait, or rolls back."""
+        if cache is None:
+            return cls()
+        return cls(size=min(cls.size, cache // _BATCH_SHARE), most=min(cls.most, cache // _JOB_SHARE))
+
+
+@dataclass
+class Attempts:
+    """One batch over all its runs: its jobs, the key it leaves, and the results of runs that may have committed."""
+
+    jobs: list[Job] = field(default_factory=list)
+    key: bytes = field(default_factory=lambda: token_bytes(16))
+    closed: bool = False
+    careful: bool = False
+    unknown: dict[int, dict[Job, Any]] = field(default_factory=dict)
+    tries: int = 0
+    until: float = 0.0
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A job raised; told when the transaction whose data it saw is committed."""
+
+    error: BaseException
+
+
+class Restart(Exception):
+    """Run the batch again: a job that failed had sent writes already."""
+
+
+class Running:
+    """Runs the jobs of batches, taking those that wait. `transact` makes the `Transaction` that jobs get."""
+
+    def __init__(
+        self, database: AsyncDatabase[Any], limits: Limits, jobs: Jobs, transact: Callable[[Batch], Transaction]
+    ) -> None:
+        self._database = database
+        self._limits = limits
+        self._jobs = jobs
+        self._transact = transact
+
+    async def run_all(self, batch: Attempts, run: Batch) -> dict[Job, Any]:
+        """Run the jobs that the batch has, and, until it is closed or full, those that wait; returns their results.
+
+        Raises the driver's error that ended the transaction, or `Restart`.
+        """
+        results: dict[Job, Any] = {}
+        await self._scout(batch, run)
+        transaction = self._transact(run)
+        until = monotonic() + self._limits.seconds
+        for job in list(batch.jobs):
+            await self._run(job, batch, run, transaction, results)
+        while not batch.closed and self._jobs.waiting and monotonic() < until:
+            if len(batch.jobs) >= self._limits.jobs or run.done.size >= self._limits.size:
+                break
+            job = self._jobs.waiting.popleft()
+            if job.future.done():
+                continue
+            batch.jobs.append(job)
+            await self._run(job, batch, run, transaction, results)
+            await asyncio.sleep(0)
+        return results
+
+    async def _scout(self, batch: Attempts, run: Batch) -> None:
+        """Read ahead for the jobs that wait, if there are some."""
+        waiting = [] if batch.closed else [*islice(self._jobs.waiting, MOST)]
+        jobs = [job.run for job in (*batch.jobs, *waiting)]
+        if len(jobs) >= FEWEST:
+            await Scouting(self._database, run).look(jobs)
+
+    async def _run(
+        self, job: Job, batch: Attempts, run: Batch, transaction: Transaction, results: dict[Job, Any]
+    ) -> None:
+        run.begin()
+        try:
+            result = await job.run(transaction)
+            if run.job.size > self._limits.most:
+                raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
+        except (Exception, asyncio.CancelledError) as error:
+            if run.broken is not None and (run.spoilt or again(run.broken)):
+                raise run.broken from error
+            if run.sent or run.broken is not None:
+                batch.jobs.remove(job)
+                job.fail(error)
+                raise Restart from error
+            results[job] = Failed(error)
+            run.forget()
+            return
+        if run.broken is not None:
+            raise run.broken
+        results[job] = result
+        run.keep()
+
+
+def again(error: Exception) -> bool:
+    """Whether a batch is run again after this."""
+    return isinstance(error, DuplicateKeyError) or (isinstance(error, PyMongoError) and passing(error))
