@@ -95,7 +95,7 @@ class Ingest:
                 if isinstance(found, Ahead):
                     return await self._take_ahead(settler, delivery, found)
                 prepared = found
-            return await self._take_here(settler, delivery, *prepared)
+            return await self._take_here(settler, delivery, *prepared, new=known is None)
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
@@ -115,13 +115,13 @@ class Ingest:
             return answer
         self.settled["again"] += 1
         prepared = await self._prepare(settler.feeds[delivery.feed], delivery)
-        return await self._take_here(settler, delivery, *prepared)
+        return await self._take_here(settler, delivery, *prepared, new=True)
 
     async def _take_here(
-        self, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
+        self, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared], *, new: bool
     ) -> Answer:
-        """Settle a prepared item where the store is written."""
-        answer = await self._store.write(lambda tx: self._take_in(tx, settler, delivery, parsed, parts))
+        """Settle a prepared item where the store is written; `new`: it was not there a moment ago."""
+        answer = await self._store.write(lambda tx: self._take_in(tx, settler, delivery, parsed, parts, new=new))
         self.settled["here"] += 1
         return answer
 
@@ -151,10 +151,17 @@ class Ingest:
         return runtime.answers[door](outcome, self._clock.now())
 
     async def _take_in(
-        self, tx: Transaction, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared]
+        self,
+        tx: Transaction,
+        settler: Settler,
+        delivery: Delivery,
+        parsed: Parsed,
+        parts: Sequence[Prepared],
+        *,
+        new: bool,
     ) -> Answer:
         runtime = settler.feeds[delivery.feed]
-        row = await tx.get(RAW_ITEM, delivery.id)
+        row = await (tx.get_unless_new if new else tx.get)(RAW_ITEM, delivery.id)
         if row is not None and State(str(row["state"])) not in IN_FLIGHT:
             return await self._repeat(tx, runtime, row, delivery.door, parsed)
         answer, counting = await settler.take_in(tx, delivery, parsed, parts, row)

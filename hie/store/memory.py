@@ -192,6 +192,10 @@ class _MemoryTransaction(_MemoryReader):
         """See `Transaction.memo`; no transaction keeps anything here."""
         return {}
 
+    async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
+        """See `Transaction.get_unless_new`."""
+        return await self.get(table, *key)
+
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; everything is at hand."""
 

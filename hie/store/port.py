@@ -193,6 +193,11 @@ class Transaction(Reader, Protocol):
         is a round trip reads them with one; nothing else changes."""
         ...
 
+    async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
+        """As `get`, for a row that is taken to be new, and is written by the job then. A store for which each read is a
+        round trip need not ask: it finds out in writing, and runs the job again."""
+        ...
+
     async def insert(self, table: Table, row: Row) -> None:
         """Add a row; raises `HieError(CONFLICT)` when its key or a unique index is taken."""
         ...

@@ -1,12 +1,14 @@
 """What the jobs of one batch have written and read, before it goes to the server in one piece.
 
 Writes are collected here and sent together, so a job that fails is undone by forgetting, and many small jobs cost few
-round trips; large pieces go to the server while the jobs run, so that both work at the same time. A batch begins by
-taking the clock (`control`): it is the only one that writes until it ends, so what it read stays true, and what it
-knows it need not read again.
+round trips. Resources go to the server in large pieces while the jobs run, so that both work at the same time; rows, of
+which counters and tallies change with every job, go once, at the end, unless they are many. A batch begins by taking
+the clock (`control`): it is the only one that writes until it ends, so what it read stays true, and what it knows it
+need not read again.
 """
 
 import asyncio
+from collections.abc import Set
 from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne, timeout
@@ -32,6 +34,9 @@ _TAKEN = 11000
 
 PIECE = 128 << 10
 """Bytes, roughly, that are worth a message to the server while jobs still run."""
+
+_MANY = 1 << 20
+"""Bytes of rows, roughly, that do not wait for the end of the batch."""
 
 _TURN = 8
 """Resources that are written between two turns of the sending."""
@@ -174,7 +179,7 @@ class Batch:
         self.job.changed[table.name, key] = table
         self.job.altered.setdefault(table.name, {})[key] = None
         if row is not None:
-            self.job.grow(sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values()))
+            self.job.hold(sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values()))
 
     def absent(self, table: Table, key: Key) -> None:
         """The server is taken not to have a row with this key."""
@@ -211,7 +216,7 @@ class Batch:
         the jobs go on."""
         if self.done.waiting + self.job.waiting >= PIECE and not self.busy and self.broken is None:
             self._raise()
-            pieces = self._pieces()
+            pieces = self._pieces(rows=self.done.held + self.job.held >= _MANY)
             self._sending = asyncio.create_task(self._write(pieces), name="hie-store-send")
 
     async def settle(self) -> None:
@@ -220,10 +225,10 @@ class Batch:
             await asyncio.wait([self._sending])
             self._raise()
 
-    async def send(self) -> None:
-        """Write what was collected, inside the transaction."""
+    async def send(self, *, rows: bool = True) -> None:
+        """Write what was collected, inside the transaction; only resources without `rows`."""
         await self.settle()
-        await self._write(self._pieces())
+        await self._write(self._pieces(rows=rows))
 
     async def stop(self) -> None:
         """Give up what is on its way."""
@@ -237,19 +242,19 @@ class Batch:
                 self.broken, self.spoilt = error, True
             raise error
 
-    def _pieces(self) -> list[tuple[str, list[Any]]]:
-        """Collection and operations of all that is not sent yet, which counts as sent from here on."""
+    def _pieces(self, *, rows: bool) -> list[tuple[str, list[Any]]]:
+        """Collection and operations of what is not sent yet, which counts as sent from here on; rows only if `rows`."""
         self.sent = self.sent or not self.job.empty
-        found = [piece for layer in (self.done, self.job) if not layer.empty for piece in self._piece(layer)]
+        layers = [layer for layer in (self.done, self.job) if not layer.empty]
+        found = [piece for layer in layers for piece in self._resources(layer)]
+        if rows:
+            found += [piece for layer in layers for piece in self._rows(layer)]
         if self.last is not None and self.last > self.now:
             found.append((CONTROL, [UpdateOne({"_id": CLOCK}, {"$max": {"last": self.last}})]))
         self.wrote = self.wrote or bool(found)
         return found
 
-    def _piece(self, layer: Layer) -> list[tuple[str, list[Any]]]:
-        tables: dict[str, list[Any]] = {}
-        for pair, table in layer.changed.items():
-            tables.setdefault(collection(table), []).append(self._row_write(table, pair, layer))
+    def _resources(self, layer: Layer) -> list[tuple[str, list[Any]]]:
         for version in layer.versions:
             if version["_id"] in layer.ends:
                 version["e"] = layer.ends.pop(version["_id"])[0]
@@ -257,17 +262,28 @@ class Batch:
             (VERSION, [InsertOne(version) for version in layer.versions]),
             (VERSION, [UpdateOne({"_id": write, **at}, {"$set": {"e": e}}) for write, (e, at) in layer.ends.items()]),
             (RESOURCE, [self._resource_write(*item, layer.places[item[0]]) for item in layer.resources.items()]),
-            *tables.items(),
         ]
-        self.done.fresh -= layer.resources.keys() | layer.changed.keys()
-        self.job.fresh -= layer.resources.keys() | layer.changed.keys()
+        self._there(layer.resources.keys())
         layer.versions, layer.resources, layer.places, layer.ends = [], {}, {}, {}
-        layer.changed, layer.waiting = {}, 0
+        layer.waiting = 0
         return [piece for piece in found if piece[1]]
 
+    def _rows(self, layer: Layer) -> list[tuple[str, list[Any]]]:
+        tables: dict[str, list[Any]] = {}
+        for pair, table in layer.changed.items():
+            tables.setdefault(collection(table), []).append(self._row_write(table, pair, layer))
+        self._there(layer.changed.keys())
+        layer.changed, layer.held = {}, 0
+        return [*tables.items()]
+
+    def _there(self, sent: Set[Any]) -> None:
+        """The server has these from here on."""
+        self.done.fresh -= sent
+        self.job.fresh -= sent
+
     async def _write(self, pieces: list[tuple[str, list[Any]]]) -> None:
-        with timeout(2 * OPERATION_SECONDS):
-            for name, writes in pieces:
+        for name, writes in pieces:
+            with timeout(2 * OPERATION_SECONDS):
                 await self._bulk(name, writes)
 
     def _resource_write(self, name: str, indexed: Document, place: Document) -> Any:

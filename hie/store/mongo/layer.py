@@ -17,8 +17,9 @@ class Layer:
     there. `found`: what the server has of the rows of a look; `altered`: table -> keys of rows that were changed, which
     are laid over that. `fresh`: names and keys that the server does not have. `changed` rows and `resources` are to be
     written; at `places` lie what the server has of these. `ends`: number of a write -> when it was followed, and its
-    place. `size` counts the bytes, roughly, of all, `waiting` of what is not sent.
-    `last`: the time of the last version that was restored, None when none was.
+    place. `size` counts the bytes, roughly, of all, `waiting` of resources that are not sent, `held` of such rows.
+    `guessed`: whether a row was taken to be new that was not looked for. `last`: the time of the last version that was
+    restored, None when none was.
     """
 
     current: dict[str, Document | None] = field(default_factory=dict)
@@ -33,12 +34,19 @@ class Layer:
     fresh: set[Any] = field(default_factory=set)
     size: int = 0
     waiting: int = 0
+    held: int = 0
+    guessed: bool = False
     last: int | None = None
 
     def grow(self, size: int) -> None:
-        """Count bytes that are to be written."""
+        """Count bytes of resources that are to be written."""
         self.size += size
         self.waiting += size
+
+    def hold(self, size: int) -> None:
+        """Count bytes of rows that are to be written."""
+        self.size += size
+        self.held += size
 
     def take(self, other: "Layer") -> None:
         """Lay `other` over this."""
@@ -55,6 +63,7 @@ class Layer:
         self.fresh |= other.fresh
         self.size += other.size
         self.waiting += other.waiting
+        self.held += other.held
         self.last = self.last if other.last is None else other.last
 
     @property

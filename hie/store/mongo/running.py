@@ -123,6 +123,8 @@ class Running:
                 batch.jobs.remove(job)
                 job.fail(error)
                 raise Restart from error
+            if run.job.guessed:
+                raise DuplicateKeyError("it may have failed as a row was taken to be new") from error
             results[job] = Failed(error)
             run.forget()
             return

@@ -167,6 +167,11 @@ class Scout:
         """See `Transaction.memo`."""
         return {}
 
+    async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
+        """See `Transaction.get_unless_new`."""
+        row = self._rows.get((table.name, key))
+        return None if row is None else dict(row)
+
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; what a scout reads is read for all."""
 

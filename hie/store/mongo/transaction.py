@@ -101,6 +101,14 @@ class MongoTransaction:
         """See `Transaction.memo`; other servers write too."""
         return {}
 
+    async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
+        """See `Transaction.get_unless_new`: where it is not known here, the unique index finds out."""
+        if self._batch.careful or self._batch.row(table, key)[0]:
+            return await self.get(table, *key)
+        self._batch.absent(table, key)
+        self._batch.job.guessed = True
+        return None
+
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`: what is not known yet is read by one command."""
         keys, wanted = set[Key](), set[Look]()
@@ -273,7 +281,7 @@ class MongoTransaction:
     async def _send(self) -> None:
         """What is read by other ways than the key must be at the server first."""
         if self._batch.unsent():
-            await self._asked(self._batch.send())
+            await self._asked(self._batch.send(rows=False))
 
     async def _asked(self, answer: Coroutine[Any, Any, T]) -> T:
         try:

@@ -118,6 +118,10 @@ class AheadTransaction:
                 self._looked[place, self._tables.key(table, row)] = None
         return rows
 
+    async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
+        """See `Transaction.get_unless_new`."""
+        return await self.get(table, *key)
+
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; only what is read counts as looked at."""
 

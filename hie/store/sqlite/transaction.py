@@ -107,6 +107,10 @@ class SqliteTransaction:
         """See `Transaction.memo`."""
         return self._memo.of(resource_type)
 
+    async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
+        """See `Transaction.get_unless_new`."""
+        return await self.get(table, *key)
+
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; reading one after the other costs nothing here."""
 

@@ -197,3 +197,51 @@ async def test_what_is_foreseen_is_read_by_one_command(
     monkeypatch.setattr("hie.store.mongo.transaction._FORESEEN", 4)  # there may be more: nothing is known of them
     assert await anew() == ["0", "1", "2", "3", 2]
     assert commands.names.count("find") == 5
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_row_that_is_taken_to_be_new_is_not_looked_for_and_found_all_the_same(
+    store: MongoStore, commands: Commands, fails: bool
+) -> None:
+    seen: list[object] = []
+
+    async def take(tx: Transaction) -> None:
+        row = await tx.get_unless_new(PAIR, "a", "b")
+        seen.append(row and row["value"])
+        if row is None and fails:
+            raise HieError(Category.INVALID, "It is not as it was taken to be.")
+        await tx.upsert(PAIR, {"left": "a", "right": "b", "value": 7})
+
+    await store.write(lambda tx: tx.upsert(PAIR, {"left": "a", "right": "b", "value": 1}))
+    store._writer._kept.forget()
+    await store.write(take)
+    assert seen == [None, 1]
+    await store.write(lambda tx: tx.remove(PAIR, {"left": "a", "right": "b"}))
+    store._writer._kept.forget()
+    commands.names.clear()
+    if not fails:
+        await store.write(take)
+        assert seen == [None, 1, None]
+        assert "find" not in commands.names
+
+
+async def test_rows_that_change_with_every_job_are_sent_once_for_the_batch(
+    store: MongoStore, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resources go in pieces, and the rows went with each."""
+    monkeypatch.setattr("hie.store.mongo.batch.PIECE", 1)
+
+    async def job(tx: Transaction) -> None:
+        for number in range(4):
+            await tx.upsert(COUNTER, {"name": "n", "value": number})
+            await tx.put(patient(f"piece{number}"))
+            await asyncio.sleep(0.02)
+
+    await put(store, patient("first"))
+    commands.names.clear()
+    await store.write(job)
+    assert commands.names.count("insert") > 2
+    assert commands.names.count("update") == 1
+    row = await store.get(COUNTER, "n")
+    assert row is not None
+    assert row["value"] == 3
