@@ -34,10 +34,11 @@ class Proof:
         """A batch of this process went through."""
         self._seen, self._stalled = monotonic(), None
 
-    def stall(self) -> None:
-        """A batch could not be written, and is tried again."""
+    def stall(self, since: float | None = None) -> None:
+        """A batch could not be written, and is tried again; or one that began at `since` waits for a store that does
+        not answer."""
         if self._stalled is None:
-            self._stalled = monotonic()
+            self._stalled = monotonic() if since is None else since
 
     def lose(self) -> None:
         """A batch was given up; the next write tells how it is now."""

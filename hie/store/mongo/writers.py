@@ -119,12 +119,18 @@ class Writers:
     async def _give_signs(self) -> None:
         while True:
             await asyncio.sleep(SIGN_SECONDS)
-            if self._session is None or self._in_hand is None or monotonic() - self._in_hand < SIGN_SECONDS:
+            began = self._in_hand
+            if self._session is None or began is None or monotonic() - began < SIGN_SECONDS:
                 continue
-            with suppress(PyMongoError), timeout(2 * SIGN_SECONDS):
-                await self._sign(self._signs, self._session)
-                if self.holds:
-                    self._proof.see()
+            try:
+                with timeout(2 * SIGN_SECONDS):
+                    await self._sign(self._signs, self._session)
+            except PyMongoError:
+                if self._in_hand == began:
+                    self._proof.stall(began)
+                continue
+            if self.holds:
+                self._proof.see()
 
     async def _sign(self, where: Any, session: AsyncClientSession) -> None:
         left = {"session": session.session_id["id"], "holds": self.holds, "at": int(time())}

@@ -2,9 +2,11 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.errors import AutoReconnect
 
 from hie.base.errors import Category, HieError
 from hie.store.mongo import MongoStore, open_mongo, proof, turns, writers
@@ -91,6 +93,24 @@ async def test_a_slow_server_that_gives_signs_keeps_the_clock_and_others_stay_re
     assert [record.message for record in caplog.records] == []
     for store in (first, second):
         await store.close()
+
+
+async def test_a_server_whose_sign_is_not_taken_is_not_ready_while_its_batch_waits(
+    mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A primary that is paused answers nothing: the operation on its way to it is given up only after 8 s."""
+    monkeypatch.setattr(proof, "STALL_SECONDS", 0.2)
+    store = await empty_store(mongodb_uri, "silent", [COUNTED])
+    held = await Held(store).holds()
+    assert await store.ready()
+    monkeypatch.setattr(store._writer._writers, "_sign", AsyncMock(side_effect=AutoReconnect("paused")))
+    async with asyncio.timeout(5):
+        while await store.ready():
+            await asyncio.sleep(0.02)
+    held.go_on.set()
+    await held.task
+    assert await store.ready()
+    await store.close()
 
 
 async def test_a_transaction_that_could_not_be_ended_does_not_hold_up_its_own_server(
