@@ -1,6 +1,7 @@
 """The few transforms that only Qingpu's maps need; everything else is in the maps and in the shared transforms."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 RANK_MAIN = "1"
@@ -24,9 +25,20 @@ def report_day(value: str, context: Any) -> str | None:
     text = value.strip()
     if len(text) == len("2026-04-02") and text[4] == text[7] == "-":
         text = text.replace("-", "")
-    if len(text) != len("20260402") or not (text.isascii() and text.isdigit()):
+    if not _is_day(text):
         context.note("date-invalid")
     return text or None
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day of the calendar in eight digits."""
+    if len(text) != len("20260402") or not (text.isascii() and text.isdigit()):
+        return False
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True
 
 
 def report_key(value: Sequence[str], context: Any) -> dict[str, str]:

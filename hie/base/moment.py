@@ -12,6 +12,7 @@ from functools import lru_cache
 from hie.base.clock import CHINA as CHINA
 
 _FARTHEST = timedelta(hours=14)
+_FUTURE = timedelta(hours=24)
 SENTINEL = "1900-01-01"
 """A date that means "no value", with any time part."""
 
@@ -73,6 +74,10 @@ class Moment:
             return start.replace(year=months // 12, month=months % 12 + 1)
         except (OverflowError, ValueError):
             return datetime.max.replace(tzinfo=start.tzinfo)
+
+    def is_future(self, received: datetime) -> bool:
+        """Whether it is more than 24 hours after reception (common rules §5.2)."""
+        return self.start > received + _FUTURE
 
     def is_before(self, other: "Moment") -> bool:
         """Whether it is over before `other` begins, whatever the precision of both."""

@@ -28,6 +28,14 @@ NOT_ACCEPTABLE = frozenset({"type-unknown", "event-unknown", "processing-id", "v
 NOT_STORED = frozenset({"internal-error"})
 """Findings that make an accept acknowledgement CE."""
 
+FOLLOWS: Mapping[str, frozenset[str]] = {
+    "AL": frozenset({"AA", "AE", "AR"}),
+    "ER": frozenset({"AE", "AR"}),
+    "SU": frozenset({"AA"}),
+}
+"""MSH-16 -> after which MSA-1 the application acknowledgement follows the accept acknowledgement (HL7 table 0155);
+`NE` and empty: after none."""
+
 _NO_ENVELOPE = Hl7Envelope((), ())
 _FOLLOWING = re.compile(rb"(?<=\r)(?=MSH)")
 
@@ -64,7 +72,7 @@ def _single(outcome: ItemOutcome, envelope: Hl7Envelope, now: datetime) -> list[
     accept = _accept_code(findings)
     shown = () if accept == "CA" else findings
     acks = [_ack(outcome, header, accept, shown, now, "1", charset)]
-    return [*acks, application] if header.value(16).strip() == "AL" else acks
+    return [*acks, application] if code in FOLLOWS.get(header.value(16).strip(), ()) else acks
 
 
 def _batch(outcome: ItemOutcome, envelope: Hl7Envelope, now: datetime) -> bytes:

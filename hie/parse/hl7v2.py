@@ -11,7 +11,7 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import is_null_text
 from hie.plugin import Adapter
 from hie.wire.charset import decode_hl7, strip_frame
-from hie.wire.hl7v2 import Segment, without_controls
+from hie.wire.hl7v2 import DELETION, Segment, without_controls
 from hie.wire.hl7v2 import parse as split_message
 from hie.wire.hl7v2_batch import Batch, split_batch
 from hie.wire.hl7v2_envelope import Hl7Envelope
@@ -94,9 +94,15 @@ def record_type(header: Segment) -> str:
 
 def _organisation(header: Segment, adapter: Adapter) -> str | None:
     """The USCC named by MSH-4.2, when empty by MSH-4.1 (a USCC or a short code); `None` when not registered."""
-    named = (header.value(4, 2) or header.value(4, 1)).strip()
+    named = _given(header.value(4, 2)) or _given(header.value(4, 1))
     known = {key: one.uscc for one in adapter.organisations for key in (one.code, one.uscc)}
     return known.get(named) or known.get(named.upper())
+
+
+def _given(text: str) -> str:
+    """What a header field says; null text and a deletion say nothing (common rules §5.3, Wujiang §1.2)."""
+    said = text.strip()
+    return "" if said == DELETION or is_null_text(said) else said
 
 
 def _header(
@@ -107,7 +113,7 @@ def _header(
         is_event = label.partition("^")[0] in kinds
         yield finding("event-unknown" if is_event else "type-unknown", "MSH-9")
     control_id = header.text(10).strip()
-    if not control_id or is_null_text(control_id):
+    if not _given(control_id):
         yield finding("key-missing", "MSH-10")
     elif len(control_id) > CONTROL_ID_LENGTH:
         yield finding("field-too-long", "MSH-10", f"more than {CONTROL_ID_LENGTH} characters")

@@ -25,6 +25,7 @@ sender = "YLJGYQDM"       # column in which each row repeats the sender
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import datetime
 from typing import Any
 
 from hie.base.finding import Finding, finding
@@ -84,9 +85,10 @@ class Envelope:
         return found
 
     def findings(
-        self, root: Any, columns: Mapping[str, str], rows: int, organisations: Collection[str]
+        self, root: Any, columns: Mapping[str, str], rows: int, organisations: Collection[str], received: datetime
     ) -> Iterable[Finding]:
-        """What is wrong with the envelope as a whole (Qingpu §2); each of them refuses it."""
+        """What is wrong with the envelope as a whole (Qingpu §2); each of them refuses it, but for an upload time in
+        the future, which makes all that comes after it old (common rules §5.2)."""
         if self._local(root) != self.root:
             yield finding("message-malformed", detail=f"the root element is not {self.root}")
             return
@@ -97,6 +99,8 @@ class Envelope:
                 yield finding("key-missing", self._at(column))
         if self.uploaded in columns and _moment(columns[self.uploaded]) is None:
             yield finding("key-missing", self._at(self.uploaded), "no date and time")
+        elif (uploaded := read(half_width(columns.get(self.uploaded, "")))) and uploaded.is_future(received):
+            yield finding("date-future", self._at(self.uploaded))
         if self.upload and self.transaction in columns and columns[self.transaction] not in self.upload:
             yield finding("type-unknown", self._at(self.transaction))
         if self.organisation in columns and columns[self.organisation].upper() not in organisations:

@@ -28,9 +28,9 @@ def parse(delivery: Delivery, organisations: Collection[str], tables: RowTables)
     """The records of one envelope; `organisations` are the social credit codes registered for the feed.
 
     Findings of the whole: those of XML reading, `message-malformed`, `version-unsupported`, `key-missing`,
-    `type-unknown`, `org-unknown`, `count-mismatch`; each of them refuses the envelope. `Parsed.context` holds the batch
-    number and the `seq` of every row, in order, for the receipt. Records have no `body`: a row is a duplicate only of
-    the row last applied for its key, by its digest (§3), never of any earlier row.
+    `type-unknown`, `org-unknown`, `count-mismatch`; each of them refuses the envelope; `date-future` does not.
+    `Parsed.context` holds the batch number and the `seq` of every row, in order, for the receipt. Records have no
+    `body`: a row is a duplicate only of the row last applied for its key, by its digest (§3), never of any earlier row.
     """
     document = parse_xml(delivery.body)
     if document.root is None:
@@ -40,7 +40,7 @@ def parse(delivery: Delivery, organisations: Collection[str], tables: RowTables)
     elements = list(envelope.rows(document.root, columns))
     rows = list(_rows(elements, tables))
     context = {"batch": columns.get(envelope.batch, ""), "seq": [row.number for row in rows]}
-    problems = tuple(envelope.findings(document.root, columns, len(elements), organisations))
+    problems = tuple(envelope.findings(document.root, columns, len(elements), organisations, delivery.received))
     findings = (*document.findings, *problems)
     if gravest(findings).rank >= Severity.QUARANTINE.rank:
         sender = columns.get(envelope.organisation, "").upper()

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from hie.base.finding import Finding, finding
+from hie.base.text import NULL_TEXT
 
 UTF8 = "utf-8"
 GB18030 = "gb18030"
@@ -49,6 +50,9 @@ _WIDE_STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x00<", "utf-16-be"),
 )
 """First bytes that only a UTF-16 document can have (XML 1.0 appendix F)."""
+
+_UNSAID = frozenset({"", '""', *NULL_TEXT})
+"""What stands in MSH-18 where it says nothing (common rules §5.3)."""
 
 _BOM = b"\xef\xbb\xbf"
 _LEADING = b"\x0b\r\n \t"
@@ -123,14 +127,15 @@ def _decode(body: bytes, codec: str) -> str | None:
 
 
 def _msh_18(body: bytes) -> str:
-    """MSH-18 in upper case from raw bytes: MSH is ASCII up to there. Empty when there is none."""
+    """MSH-18 in upper case from raw bytes: MSH is ASCII up to there. Empty when it says nothing."""
     if not body.startswith(b"MSH"):
         return ""
     line = re.split(rb"[\r\n]", body[:4096], maxsplit=1)[0]
     fields = line.split(line[3:4] or None)
     if len(fields) < 18:
         return ""
-    return re.split(rb"[~^]", fields[17], maxsplit=1)[0].decode("latin-1").strip().upper()
+    name = re.split(rb"[~^]", fields[17], maxsplit=1)[0].decode("latin-1").strip().upper()
+    return "" if name in _UNSAID else name
 
 
 def _xml_encoding(body: bytes, wide: str | None) -> str:

@@ -35,6 +35,9 @@ class Delimiters:
 
 STANDARD = Delimiters()
 
+DELETION = '""'
+"""A field that deletes a value (Wujiang interface §1.2); where there is nothing to delete it states nothing."""
+
 _CONTROLS = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]")
 
 _ESCAPE_SEQUENCE = (

@@ -52,6 +52,24 @@ def test_an_event_time_that_states_none_is_no_order_key(sent: str) -> None:
     assert stated(found, "Encounter").events[0].at == "2026-04-01T11:00:00+08:00"
 
 
+@pytest.mark.parametrize(
+    ("header", "evn", "expected"),
+    [
+        ({}, "EVN|A08|2099010112", ("date-invalid", "EVN-2")),
+        ({}, "EVN|A08|20990101120000", ("date-future", "EVN-2")),
+        ({}, "EVN|A08|20260401115900||||20990101120000", ("date-future", "EVN-6")),
+        ({"f7": "20990101120000"}, "EVN|A08|20260401115900", ("date-future", "MSH-7")),
+        ({"f7": "noon"}, "EVN|A08|20260401115900", ("date-invalid", "MSH-7")),
+    ],
+)
+def test_a_time_that_would_be_a_wrong_order_key_is_noted(
+    header: dict[str, str], evn: str, expected: tuple[str, str]
+) -> None:
+    """A wrong clock makes all that comes after it old: the sender is told (common rules §5.2)."""
+    body = message("ADT^A08", PID, pv1(), **header).replace(b"EVN|A08|20260401115900", evn.encode())
+    assert [(f.code, f.path) for f in draft(body).findings if f.severity.rank] == [expected]
+
+
 @pytest.mark.parametrize("sent", ["00010101000000", "0001", "99991231235959-1200"])
 def test_times_at_the_ends_of_the_calendar_are_order_keys_too(sent: str) -> None:
     orders = [

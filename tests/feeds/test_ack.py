@@ -110,6 +110,21 @@ def test_enhanced_mode_with_application_answer_is_two_frames() -> None:
     assert len({line(frame, "MSH")[10] for frame in found.frames}) == 2
 
 
+@pytest.mark.parametrize(
+    ("wanted", "good", "bad"), [("AL", 2, 2), ("ER", 1, 2), ("SU", 2, 1), ("NE", 1, 1), ("", 1, 1)]
+)
+def test_the_application_answers_when_msh_16_wants_it(wanted: str, good: int, bad: int) -> None:
+    for person, answers in ((PID, good), ("PID|1||C9^^^^IDCard||张三||19800102|M", bad)):
+        found = answer(message("ADT^A28", person, f15="AL", f16=wanted))
+        assert len(read(found.body).all("MSA")) == answers
+
+
+@pytest.mark.parametrize("accept", ["", "NE", "ER", "SU"])
+def test_any_other_accept_condition_is_original_mode(accept: str) -> None:
+    found = answer(message("ADT^A28", PID, f15=accept, f16="AL"))
+    assert ([s.fields[1] for s in read(found.body).all("MSA")], found.frames) == (["AA"], ())
+
+
 @pytest.mark.parametrize("header", [{"f9": "ADT^A99"}, {"f9": "XXX^Y"}, {"f11": "T"}, {"f12": "9"}])
 def test_a_header_that_is_not_acceptable_is_cr(header: dict[str, str]) -> None:
     found = answer(message(header.pop("f9", "ADT^A28"), PID, f15="AL", **header))

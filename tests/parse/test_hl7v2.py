@@ -36,6 +36,7 @@ def test_the_structure_of_msh_9_does_not_count() -> None:
         ("SIU^S12", {}, ("type-unknown", "MSH-9")),
         ("ADT^A01", {"f10": ""}, ("key-missing", "MSH-10")),
         ("ADT^A01", {"f10": "-"}, ("key-missing", "MSH-10")),
+        ("ADT^A01", {"f10": '""'}, ("key-missing", "MSH-10")),
         ("ADT^A01", {"f10": "x" * 51}, ("field-too-long", "MSH-10")),
         ("ADT^A01", {"f11": "T"}, ("processing-id", "MSH-11")),
         ("ADT^A01", {"f11": ""}, ("processing-id", "MSH-11")),
@@ -57,7 +58,7 @@ def test_versions_that_are_tolerated(version: str) -> None:
 
 @pytest.mark.parametrize(
     ("sent", "expected"),
-    [(f"WJYY^{WJYY}^USCC", WJYY), (WJZY, WJZY), ("WJZY", WJZY), (f"wrong^{WJYY}", WJYY)],
+    [(f"WJYY^{WJYY}^USCC", WJYY), (WJZY, WJZY), ("WJZY", WJZY), (f"wrong^{WJYY}", WJYY), ("WJYY^-", WJYY)],
 )
 def test_the_organisation_is_msh_4_2_then_msh_4_1(sent: str, expected: str) -> None:
     assert parsed(message("ADT^A01", PID, pv1(), organisation=sent)).records[0].organisation == expected

@@ -54,6 +54,14 @@ def test_what_is_no_envelope_at_all(body: bytes, code: str) -> None:
     assert [f.code for f in parsed(body).findings] == [code]
 
 
+def test_an_upload_time_in_the_future_is_noted_and_the_rows_are_taken() -> None:
+    """All that comes after it counts as old: the sender is told (common rules §5.2)."""
+    found = parsed(envelope(table(PATIENT, row(1, KH="1", KLX="1")), SCSJ="2026-04-11 22:30:01"))
+    assert [(f.code, f.path) for f in found.findings] == [("date-future", "Header/SCSJ")]
+    assert len(found.records) == 1
+    assert parsed(envelope(SCSJ="2026-04-11 22:30:00")).findings == ()
+
+
 def test_rows_come_in_dependency_order_and_keep_their_number() -> None:
     body = envelope(
         table(ITEMS, row(1, JYZBLSH="I1", BGRQ="20260410", BGDH="L1")),

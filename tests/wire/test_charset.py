@@ -33,9 +33,10 @@ def test_declared_gb(name: str) -> None:
     assert NAME in decoded.text
 
 
+@pytest.mark.parametrize("said", ["", "-", '""', "null"])
 @pytest.mark.parametrize("codec", ["utf-8", "gb18030"])
-def test_undeclared_is_utf8_then_gb18030_without_a_finding(codec: str) -> None:
-    decoded = decode_hl7(message("", codec))
+def test_undeclared_is_utf8_then_gb18030_without_a_finding(codec: str, said: str) -> None:
+    decoded = decode_hl7(message(said, codec))
     assert (decoded.charset, codes(decoded)) == (codec, [])
     assert NAME in decoded.text
 

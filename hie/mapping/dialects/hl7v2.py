@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from hie.mapping.dialect import DELETED, Coverage, Mention, ReadPath, Value
 from hie.mapping.problem import meant
-from hie.wire.hl7v2 import Delimiters, Segment, unescape, without_controls
+from hie.wire.hl7v2 import DELETION, Delimiters, Segment, unescape, without_controls
 from hie.wire.hl7v2_group import Group
 from hie.wire.hl7v2_segments import SEGMENTS, is_segment
 
@@ -24,7 +24,6 @@ _PATH = re.compile(
     r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<part>[1-9]\d*))?|:(?P<form>text|name))?"
 )
 _IGNORED = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*|\*)")
-_DELETION = '""'
 _NAMES = (1, 4, 8, 0, 3)
 """Where a coded element is called something, the best first: name, other name, original text, code, other code
 (HL7 v2.5.1 §2.A.13)."""
@@ -102,13 +101,13 @@ def _values(raw: str, segment: Segment, take: Take) -> Sequence[Value]:
     """The values of one field of one segment, as it was sent."""
     if not raw:
         return ()
-    if raw == _DELETION:
+    if raw == DELETION:
         return (DELETED,)
     repeat = segment.delimiters.repeat
     if repeat not in raw:
         value = take(raw, segment)
         return (value,) if value else ()
-    return [value for part in raw.split(repeat) if part and part != _DELETION and (value := take(part, segment))]
+    return [value for part in raw.split(repeat) if part and part != DELETION and (value := take(part, segment))]
 
 
 def _take(component: str | None, part: str | None, form: str | None) -> Take:
@@ -123,7 +122,7 @@ def _take(component: str | None, part: str | None, form: str | None) -> Take:
         delimiters = segment.delimiters
         if delimiters.component in raw:
             parts = raw.split(delimiters.component)
-            raw = parts[index] if index < len(parts) and parts[index] != _DELETION else ""
+            raw = parts[index] if index < len(parts) and parts[index] != DELETION else ""
         elif index:
             return ""
         if inner is not None:
@@ -148,7 +147,7 @@ def _name(raw: str, segment: Segment) -> str:
 
 
 def _components(raw: str, segment: Segment) -> tuple[str, ...]:
-    parts = ["" if part == _DELETION else part for part in raw.split(segment.delimiters.component)]
+    parts = ["" if part == DELETION else part for part in raw.split(segment.delimiters.component)]
     if segment.delimiters.escape in raw:
         parts = [_text(part, segment) for part in parts]
     return tuple(parts) if any(part and not part.isspace() for part in parts) else ()

@@ -1,14 +1,11 @@
 """Dates and times of the feeds as FHIR date, dateTime and instant, with the findings of common rules §5.2."""
 
-from datetime import timedelta
 from typing import Any
 
 from hie.base.moment import SENTINEL, Moment, Precision, read
 from hie.base.text import NULL_TEXT, half_width, trimmed
 from hie.mapping.transforms import texts
 from hie.mapping.transforms.notes import Notes
-
-_FUTURE = timedelta(hours=24)
 
 
 def moment(value: Any, context: Notes) -> Moment | None:
@@ -23,7 +20,7 @@ def moment(value: Any, context: Notes) -> Moment | None:
     if found.date == SENTINEL:
         context.note("date-sentinel")
         return None
-    if found.start > context.received + _FUTURE:
+    if found.is_future(context.received):
         context.note("date-future")
     if found.precision < Precision.DAY:
         context.note("date-partial")

@@ -287,6 +287,7 @@ def test_report_columns(columns: dict[str, str], slot: str, expected: Any) -> No
         ({"BGDLBBM": "8"}, [("code-unknown", "BGDLBBM")]),
         ({"MZZYBZ": "4"}, [("code-unknown", "MZZYBZ")]),
         ({"BGRQ": "2026"}, [("date-invalid", "BGRQ")]),
+        ({"BGRQ": "20260230"}, [("date-invalid", "BGRQ")]),
         ({"BRXB": "1", "BRNL": "30"}, []),
     ],
 )
