@@ -423,6 +423,42 @@ def test_without_sampling_time_the_test_date_counts() -> None:
     assert {m.slots["effectiveDateTime"] for m in members(found, "Observation")} == {"2026-03-03"}
 
 
+def test_numbers_and_codes_of_a_patient_and_a_stay_that_no_sample_has() -> None:
+    """Health record, medical record and hospital number, ethnic group (§3.1, §3.2)."""
+    numbers = "".join(f'<id root="2.16.156.10011.1.{kind}" extension="N{kind}"/>' for kind in (2, 13, 12))
+    report, age = '<id root="2.16.156.10011.1.33"', "<age unit"
+    group = '<ethnicGroupCode code="01" displayName="汉族"/>'
+    found = draft(changed("02", (report, numbers + report), (age, group + age)))
+    patient = slots(found, "Patient")
+    national, local = "urn:oid:2.16.156.10011.1", f"https://hie.example.org/id/{JSYY}/2.16.156.10011.1"
+    assert patient["identifier[]#2.16.156.10011.1.2"] == [{"system": f"{national}.2", "value": "N2"}]
+    (record,) = patient["identifier[]#2.16.156.10011.1.13"]
+    assert (record["system"], record["value"]) == (f"{local}.13", "N13")
+    assert patient["extension[]#ethnicity"][0]["valueCodeableConcept"]["coding"][0]["code"] == "01"
+    (stay,) = slots(found, "Encounter")["identifier[]#2.16.156.10011.1.12"]
+    assert (stay["system"], stay["value"]) == (f"{local}.12", "N12")
+
+
+def test_the_patient_type_of_an_outpatient_record_gives_the_class() -> None:
+    who = '<id root="2.16.156.10011.1.11" extension="MZ810001"/>'
+    kind = '<patientType><patienttypeCode code="2" displayName="急诊"/></patientType>'
+    assert slots(draft(changed("01", (who, who + kind))), "Encounter")["class"]["code"] == "EMER"
+
+
+def test_a_note_of_an_examination_is_one_of_its_findings_and_a_specimen_has_a_state() -> None:
+    def entry(code: str, text: str) -> str:
+        return f'<observation><code code="{code}"/><value>{text}</value></observation>'
+
+    exam = sample("05").decode("gb18030")
+    noted = exam.replace("</section>", f"<entry>{entry('DE06.00.179.00', '建议复查')}</entry></section>")
+    (findings,) = members(draft(noted.encode("gb18030")), "Observation")
+    assert findings.slots["note[]"] == [{"text": "建议复查"}]
+    item = '<value xsi:type="ST">白细胞计数</value>'
+    state = f"<entryRelationship>{entry('DE04.50.135.00', '溶血')}</entryRelationship>"
+    (specimen,) = members(draft(changed("02", (item, item + state))), "Specimen")
+    assert specimen.slots["condition[]"] == [{"text": "溶血"}]
+
+
 def test_a_specimen_without_number() -> None:
     found = draft(changed("02", ('<id root="2.16.156.10011.1.14" extension="BB810002"/>', "")))
     (specimen,) = members(found, "Specimen")

@@ -24,7 +24,7 @@ from hie.staging.tables import PART
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
 from hie.wire.safejson import loads
-from tests.mapping.wujiang import FEED, PID, maps, message, pv1
+from tests.mapping.wujiang import FEED, PID, WJYY, maps, message, pv1
 
 Resource = dict[str, Any]
 START = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
@@ -373,13 +373,16 @@ async def test_what_a_younger_message_does_not_state_stays() -> None:
 
 async def test_orders() -> None:
     exchange = Exchange()
-    order = message("ORM^O01", PID, pv1(), "ORC|NW|SQ1|||||||20260401070000", "OBR|1|||X^生化", f10="O1")
+    order = message("ORM^O01", PID, pv1(), "ORC|NW|SQ1|||||||20260401070000", "OBR|1|||X^生化", "NTE|1||空腹", f10="O1")
     stop = message("ORM^O01", PID, pv1(), "ORC|CA|SQ1|||||||20260401073000", "OBR|1|||X^生化", f10="O2")
     lost = message("ORM^O01", PID, pv1(), "ORC|CA|SQ9|||||||20260401073000", "OBR|1|||X^生化", f10="O3")
     assert await exchange.send(order) == ("AA", [])
     assert await exchange.send(stop) == ("AA", [])
     assert await exchange.send(lost) == ("AA", ["nothing-to-cancel"])
     assert {r["status"] for r in await exchange.of("ServiceRequest")} == {"revoked"}
+    first = await exchange.one("ServiceRequest", value="SQ1")
+    assert first["identifier"] == [{"system": f"https://hie.example.org/id/{WJYY}/2.16.156.10011.1.24", "value": "SQ1"}]
+    assert first["note"] == [{"text": "空腹"}]
 
 
 async def test_a_control_id_used_again_for_other_bytes() -> None:

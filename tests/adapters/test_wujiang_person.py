@@ -231,7 +231,7 @@ def test_relatives_allergies_and_insurance() -> None:
     assert ("related-person", "L1:3") not in members
     categories = [members["allergy", f"L1:{n}"].get("category[]") for n in (1, 2, 3, 4)]
     assert categories == [["medication"], None, ["food"], ["environment"]]
-    assert "type" not in members["allergy", "L1:2"]
+    assert [members["allergy", f"L1:{n}"].get("type") for n in (1, 2)] == ["allergy", None]
     assert members["allergy", "L1:2"]["code"] == {"text": "无"}
     (coding,) = members["allergy", "L1:3"]["code"]["coding"]
     assert (coding["system"], coding["code"]) == (f"https://hie.example.org/id/{WJYY}/allergen", "S01")

@@ -348,6 +348,12 @@ def test_an_oul_with_spm_is_a_report_too() -> None:
         (specimen,) = found.members
         assert (specimen.key.kind, specimen.key.value) == ("specimen", "B1:BB1")
         assert specimen.slots["type"]["text"] == "血清"
+        assert specimen.slots["receivedTime"] == "2026-04-01T08:10:00+08:00"
+
+
+def test_a_specimen_segment_without_type_has_that_of_the_order() -> None:
+    (specimen,) = stated(draft(report(OBR, "SPM|1|BB1")), "DiagnosticReport").members
+    assert specimen.slots["type"]["coding"][0]["code"] == "0101"
 
 
 def order(orc: str, obr: str = "OBR|1|||CT^CT检查") -> bytes:

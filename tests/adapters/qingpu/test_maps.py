@@ -188,6 +188,7 @@ def test_the_same_card_number_with_another_type_is_another_patient() -> None:
         ({"JZLX": "3"}, "AMB", []),
         ({"JZLX": "7"}, "AMB", [("code-unknown", "JZLX")]),
         ({"JZLX": "-"}, "AMB", []),
+        ({"KLX": "99"}, "AMB", [("code-unknown", "KLX")]),
     ],
 )
 def test_outpatient_class(columns: dict[str, str], code: str, expected: list[tuple[str, str]]) -> None:
@@ -443,6 +444,11 @@ def test_lab_item_codings() -> None:
 def test_examination_types(sent: str, code: str) -> None:
     (category,) = slots("imaging", EXAMTYPE=sent)["category[]"]
     assert [coding["code"] for coding in category["coding"]] == [sent, code]
+
+
+def test_a_time_of_review_that_is_none_is_noted_and_reviews_all_the_same() -> None:
+    assert warnings("imaging", SHSJ="x") == [("date-invalid", "SHSJ")]
+    assert slots("imaging", SHSJ="x")["status"] == "final"
 
 
 def test_imaging_without_study_or_findings_has_no_members() -> None:
