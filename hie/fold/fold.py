@@ -11,6 +11,9 @@ from hie.base.slots import DEFAULT, JOINED, joined
 FINAL = frozenset({"final", "corrected", "amended"})
 """Statuses after which a change is a correction."""
 
+RESTATED: Mapping[str, str] = {"DiagnosticReport": "corrected", "Composition": "amended"}
+"""Type -> status, instead of `final`, of what a document says again under its own id (Jiashan §5)."""
+
 
 @dataclass(slots=True)
 class MemberState:
@@ -33,7 +36,8 @@ class Folded:
     back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved. `findings` are those
     that show only when statements come together. `last_order` is that of the youngest statement: a seed makes nothing
     older than it late. `mentions` are references to settle (`Contribution.mentions`). `aside` are the slots that others
-    stated in passing, who do not assert the root.
+    stated in passing, who do not assert the root. `sources` are the documents that stated it, each with its last order
+    key.
     """
 
     type: str
@@ -54,6 +58,7 @@ class Folded:
     mentions: tuple[str, ...] = ()
     findings: list[Finding] = field(default_factory=list)
     aside: set[str] = field(default_factory=set)
+    sources: dict[str, str] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -165,6 +170,9 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
     elif state.aside:
         state.aside.difference_update(contribution.slots)
     _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport")
+    again = _is_said_again(state, contribution)
+    if again and state.slots.get("status") == "final":
+        state.slots["status"] = RESTATED[state.type]
     for event in contribution.events:
         if event.code == "cancel-discharge":
             state.slots.pop("period.end", None)
@@ -177,13 +185,24 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
         reference = stated.key.reference
         before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
         corrects = contribution.correcting and not reissued
-        state.members[reference] = _member(stated, before, corrects=corrects)
+        state.members[reference] = made = _member(stated, before, corrects=corrects)
+        if again and made.slots.get("status") == "final":
+            made.slots["status"] = "corrected"
     state.exists = state.exists or contribution.exists
     state.subject = contribution.subject or state.subject
     state.encounter = contribution.encounter or state.encounter
     state.digest = contribution.digest or state.digest
     if contribution.parent is not None:
         state.parent = contribution.parent.reference
+
+
+def _is_said_again(state: Folded, contribution: Contribution) -> bool:
+    """Whether a document says, at a later time, what it said before: all of it is a correction, whatever differs."""
+    if state.type not in RESTATED or not contribution.source or not contribution.exists:
+        return False
+    before = state.sources.get(contribution.source)
+    state.sources[contribution.source] = contribution.order
+    return before is not None and before < contribution.order
 
 
 def _member(stated: Member, before: MemberState | None, *, corrects: bool) -> MemberState:

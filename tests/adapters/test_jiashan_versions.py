@@ -29,6 +29,7 @@ REPLACING = changed(
     ("11.2000", "6.9000"),
     ("乙肝表面抗原", "丙肝抗体"),
 )
+AGAIN = changed("02", (TIME, '<effectiveTime value="20260302121500"/>'), ("11.2000", "11.3000"))
 WITHDRAWN = changed(
     "02", (TIME, '<effectiveTime value="20260302141500"/>'), (VERSION, "<versionNumber>-1</versionNumber>")
 )
@@ -183,11 +184,33 @@ async def test_withdrawal_wins_in_any_order(order: tuple[bytes, ...]) -> None:
 
 
 async def test_the_same_id_again_without_version() -> None:
+    """As corrected: report and results, whatever differs (§5)."""
     exchange = await sent(FIRST)
-    again = changed("02", (TIME, '<effectiveTime value="20260302121500"/>'), ("11.2000", "11.3000"))
-    assert await exchange.status(again) == ("accepted-with-warnings", ["control-id-reused"])
+    assert await exchange.status(AGAIN) == ("accepted-with-warnings", ["control-id-reused"])
     (report,) = await exchange.all("DiagnosticReport")
     assert report["status"] == "corrected"
+    assert await results(exchange) == dict.fromkeys(("白细胞计数", "血红蛋白", "乙肝表面抗原"), "corrected")
+    (composition,) = await exchange.all("Composition")
+    assert composition["status"] == "amended"
+
+
+@pytest.mark.parametrize("bodies", list(permutations([FIRST, AGAIN, WITHDRAWN])))
+async def test_what_is_said_again_is_withdrawn_with_the_rest(bodies: tuple[bytes, ...]) -> None:
+    exchange = await sent(*bodies)
+    found = await exchange.all("DiagnosticReport", "Composition", "Observation", "DocumentReference")
+    assert {one["status"] for one in found} == {"entered-in-error"}
+
+
+async def test_a_document_that_comes_after_its_withdrawal_is_new() -> None:
+    late = changed("02", (TIME, '<effectiveTime value="20260302151500"/>'))
+    exchange = await sent(FIRST, WITHDRAWN, late)
+    found = await exchange.all("DiagnosticReport", "Composition", "Observation")
+    assert {one["status"] for one in found} == {"final"}
+
+
+async def test_another_document_about_the_report_corrects_what_differs_only() -> None:
+    other = changed("02", (ID, NEW_ID), (TIME, '<effectiveTime value="20260302121500"/>'), ("11.2000", "8.0000"))
+    exchange = await sent(FIRST, other)
     assert await results(exchange) == {"白细胞计数": "corrected", "血红蛋白": "final", "乙肝表面抗原": "final"}
 
 
