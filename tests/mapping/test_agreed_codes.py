@@ -3,8 +3,10 @@ what a doctor reads and nothing else would show it (common rules §6, §7; Wujia
 
 import pytest
 
+from adapters import jiashan, wujiang
 from hie.base.data import data_path
 from hie.mapping.codefile import load_codes
+from hie.plugin import Adapter
 
 CODES = load_codes(data_path("mappings", "codes"))
 
@@ -109,3 +111,24 @@ def test_a_table_has_the_codes_that_were_agreed(name: str) -> None:
 def test_every_name_belongs_to_the_item_that_was_agreed() -> None:
     for table in ("lab-item", "wujiang-lab-item"):
         assert {item: CODES[table].rows[item].display for item, _, _ in ITEMS} == {i: name for i, name, _ in ITEMS}
+
+
+@pytest.mark.parametrize(
+    ("adapter", "agreed"),
+    [
+        (
+            wujiang.adapter,
+            "WJYY 12320509MBHE01015B 吴江区第一人民医院, WJZY 12320509MBHE010236 吴江区中医医院, "
+            "WJSL 12320509MBHE010311 吴江区松陵街道社区卫生服务中心",
+        ),
+        (
+            jiashan.adapter,
+            "JSYY 12330421MBHE020186 嘉善县第一人民医院, JSZY 12330421MBHE020261 嘉善县中医医院, "
+            "JSWT 12330421MBHE02034U 嘉善县魏塘街道社区卫生服务中心",
+        ),
+    ],
+)
+def test_the_organisations_are_those_that_were_agreed(adapter: Adapter, agreed: str) -> None:
+    """Common rules §3."""
+    found = [f"{one.code} {one.uscc} {one.name}" for one in adapter.organisations]
+    assert found == agreed.split(", ")
