@@ -496,6 +496,27 @@ def test_what_no_map_reads_may_be_too_long(start: str, path: str, old: str, new:
     assert path in [f.path for f in found.findings if f.code == "field-too-long"]
 
 
+@pytest.mark.parametrize(
+    ("start", "old", "new"),
+    [
+        ("02", 'displayName="审核医师"', f'displayName="{"长" * 4001}"'),
+        ("02", "<name>内科", f"<name>{'长' * 101}"),
+        ("02", 'displayName="偏高"', f'displayName="{"长" * 4001}"'),
+        ("02", 'code="3" codeSystem="2.16.156.10011.2.3.2.38"', f'code="{"3" * 65}"'),
+        ("02", "10^9/L", "g" * 4001),
+        ("06", "阿莫西林胶囊", "长" * 4001),
+        ("06", "0.25g*24粒", "长" * 4001),
+        ("06", 'unit="次/日"', f'unit="{"长" * 4001}"'),
+        ("06", 'unit="g"', f'unit="{"g" * 4001}"'),
+        ("06", '<routeCode code="1"', f'<routeCode code="{"1" * 65}"'),
+        ("07", "好转", "长" * 4001),
+    ],
+)
+def test_what_a_transform_reads_as_a_whole_may_be_too_long(start: str, old: str, new: str) -> None:
+    """Codes, departments and short texts inside an element (common rules §5.5)."""
+    assert "field-too-long" in codes(draft(changed(start, (old, new))))
+
+
 def test_parts_of_an_address_that_are_null_text() -> None:
     found = draft(changed("07", ("<houseNumber>8号", "<houseNumber>-"), ("<county>嘉善县", "<county>无")))
     (address,) = slots(found, "Patient")["address[]"]

@@ -256,6 +256,10 @@ def test_nothing_is_cut_off(fields: dict[str, str], path: str) -> None:
     assert ("field-too-long", path) in {(f.code, f.path) for f in draft(person(**fields)).findings}
 
 
+def test_a_code_of_an_allergen_is_not_cut_off() -> None:
+    assert codes(draft(message("ADT^A31", PID, f"AL1|1|DA|{'S' * 65}^花生"))) == ["field-too-long"]
+
+
 def test_an_adt_wins_over_a_report_by_tier_and_seed() -> None:
     adt = stated(draft(person()), "Patient")
     oru = stated(draft(message("ORU^R01", PID, pv1(), "OBR|1||B1|X^血|||||||||||||||||||||F")), "Patient")

@@ -336,6 +336,13 @@ def test_a_tilde_in_a_range_separates_its_limits() -> None:
     assert codes(found) == ["range-flag-conflict"]
 
 
+@pytest.mark.parametrize("unit_range_flag", ["g" * 4001, "g/L|" + "阴" * 4001, "g/L||" + "H" * 65])
+def test_nothing_of_a_result_is_cut_off(unit_range_flag: str) -> None:
+    shift = 2 - unit_range_flag.count("|")
+    obx = f"OBX|1|NM|K^钾||4|{unit_range_flag}{'|' * shift}|||F"
+    assert "field-too-long" in codes(draft(report(OBR, obx)))
+
+
 def test_the_time_of_a_result() -> None:
     own, inherited = results("OBX|1|NM|K||4||||||F|||20260401083000", "OBX|2|NM|NA||4||||||F")
     assert own.slots["effectiveDateTime"] == "2026-04-01T08:30:00+08:00"

@@ -82,6 +82,7 @@ def signer(node: Any, context: Context) -> dict[str, Any] | None:
         return None
     code = next(node.iter("code"), None)
     role = trimmed(code.get("displayName")) if code is not None else None
+    fits(role or "", "short", context)
     shown = f"{name} ({role})" if name and role else name or role
     found: dict[str, Any] = {"display": shown} if shown else {}
     if staff and identity is not None:
@@ -131,8 +132,10 @@ def own_identifier(node: Any, context: Context, *, kind: str) -> dict[str, Any] 
 def result_flag(node: Any, context: Context, *, table: str) -> dict[str, Any] | None:
     """Interpretation from a result code by the code map `table` (Jiashan interface §4)."""
     name = node.get("displayName")
+    fits(trimmed(name) or "", "short", context)
     if not trimmed(node.get("code")):
         text = value_text(node)
+        fits(text, "short", context)
         return {"text": text} if text else None
     return interpretation(node.get("code"), context, table=table, name=name)
 
@@ -151,6 +154,7 @@ def drug(node: Any, context: Context, *, table: str) -> dict[str, Any] | None:
     """medicationCodeableConcept from `manufacturedLabeledDrug`, by the code map `table`."""
     code = half_width(trimmed(node.findtext("code")) or _attribute(node.find("code"), "code"))
     name = trimmed(node.findtext("name")) or _attribute(node.find("code"), "displayName")
+    fits(name, "short", context)
     if code and fits(code, "code", context):
         return context.codes[table].translate(code, name, context).concept
     return {"text": name} if name else None
@@ -163,6 +167,7 @@ def dosage(node: Any, context: Context) -> dict[str, Any] | None:
     dose = _quantity(amount, "doseQuantity", context)
     text = trimmed(node.findtext("text")) or (_words(amount) if dose is None else None)
     if text:
+        fits(text, "short", context)
         found["text"] = text
     timing = _timing(node, context)
     if timing:
@@ -171,6 +176,8 @@ def dosage(node: Any, context: Context) -> dict[str, Any] | None:
     if route is not None and (route.get("code") or route.get("displayName")):
         name = trimmed(route.get("displayName")) or ""
         code = trimmed(route.get("code"))
+        fits(code or "", "code", context)
+        fits(name, "short", context)
         found["route"] = context.codes["drug-route"].translate(code, name, context).concept if code else {"text": name}
     if dose:
         found["doseAndRate"] = [{"doseQuantity": dose}]
@@ -190,6 +197,7 @@ def _timing(node: Any, context: Context) -> dict[str, Any]:
     days = _amount(value_of(node, _DAYS), _DAYS, context)
     if days is not None:
         repeat = {"boundsDuration": {"value": days, "unit": "天", "system": _UCUM, "code": "d"}, **repeat}
+    fits(words, "short", context)
     timing: dict[str, Any] = {"repeat": repeat} if repeat else {}
     return {**timing, "code": {"text": words}} if words else timing
 
@@ -200,6 +208,7 @@ def order_reference(node: Any, context: Context) -> dict[str, Any] | None:
     numbered = node.tag == "id"
     department = node.find(f"../../../participant/{_DEPARTMENT}" if numbered else _DEPARTMENT)
     name = present(department.text, context) if department is not None else None
+    fits(name or "", "name", context)
     text = number(node.get("extension"), context) if numbered else None
     if text is None and (numbered or name is None):
         return None
@@ -210,9 +219,9 @@ def order_reference(node: Any, context: Context) -> dict[str, Any] | None:
 
 
 def text_extension(node: Any, context: Context, *, url: str) -> dict[str, Any] | None:
-    """An extension with what a `value` element says."""
-    text = value(node, context)
-    return {"url": url, "valueString": text} if text else None
+    """An extension with what a `value` element says, which is short text."""
+    text = value_text(node)
+    return {"url": url, "valueString": text} if text and fits(text, "short", context) else None
 
 
 def discharge_condition(node: Any, context: Context) -> dict[str, Any] | None:
@@ -230,6 +239,7 @@ def _quantity(node: Any, path: str, context: Context) -> dict[str, Any] | None:
     if amount is None:
         return None
     unit = trimmed(node.get("unit"))
+    fits(unit or "", "short", context)
     return {"value": amount, "unit": unit} if unit else {"value": amount}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from hie.base.text import half_width, trimmed
 from hie.mapping.context import Context
 from hie.mapping.transforms.identifiers import system_of
+from hie.mapping.transforms.texts import fits
 
 
 def check_code(value: Any, context: Context, *, table: str) -> None:
@@ -20,6 +21,7 @@ def local_concept(value: Sequence[str], context: Context, *, kind: str = "", sys
     code, name = (trimmed(part) for part in value)
     found: dict[str, Any] = {}
     if code:
+        fits(code, "code", context)
         coding = {"system": system or system_of(kind, context), "code": " ".join(half_width(code).split())}
         name = context.called(coding["system"], coding["code"], name or "")
         found["coding"] = [{**coding, **({"display": name} if name else {}), "userSelected": True}]

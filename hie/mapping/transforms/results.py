@@ -100,6 +100,7 @@ def unit_parts(unit: str, context: Context) -> dict[str, str]:
     sent = trimmed(unit)
     if sent is None:
         return {}
+    fits(sent, "short", context)
     row = context.codes["unit"].rows.get(fold_unit(sent))
     if row is None:
         context.note("unit-unmapped")
@@ -170,6 +171,7 @@ def interpretation(
     sent = trimmed(value)
     if sent is None:
         return None
+    fits(sent, "code", context)
     found = context.codes[table].translate(half_width(sent), trimmed(name) or "", context)
     if found.code in CRITICAL:
         context.note("critical-value")
