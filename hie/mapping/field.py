@@ -12,8 +12,9 @@ from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.problem import meant
 from hie.mapping.reader import Compiler, Raw, Reader, Switch, always, never
-from hie.mapping.schema import LIMITS, SEVERAL, VALUE
+from hie.mapping.schema import SEVERAL, VALUE
 from hie.mapping.toml import Table
+from hie.mapping.transforms.texts import text, words
 
 Slots = dict[str, Any]
 State = Callable[[Any, Context, Slots, Mapping[str, Key | None]], None]
@@ -235,7 +236,6 @@ def _coded(target: str, table: Table, compiler: Compiler, when: Switch, deletes:
             _delete(slots, target, put is _put_code)
             return
         names = read_name(node, context)
-        _long_names(names, context)
         context.path = path
         sent = [half_width(str(code)).strip() for code in values]
         pairs = [(code, code if itself else names[n] if n < len(names) else "") for n, code in enumerate(sent)]
@@ -260,18 +260,15 @@ def _translate(table: CodeTable, code: str, name: str, context: Context, empty: 
     return table.translate(code, name, context)
 
 
-def _long_names(names: list[str], context: Context) -> None:
-    if any(len(name) > LIMITS["short"] for name in names):
-        context.note("field-too-long", f"more than {LIMITS['short']} characters")
-
-
 def _name_reader(table: Table, compiler: Compiler) -> Callable[[Any, Context], list[str]]:
+    """The names sent with the codes; null text is none where it is no code either (`words`, common rules §5.3)."""
+    say = words if table.get("transform") == "words" else text
     spec = table.data.get("name", [])
     reads: list[Raw] = [compiler.path(path, table, "name") for path in (spec if isinstance(spec, list) else [spec])]
 
     def read(node: Any, context: Context) -> list[str]:
         for raw in reads:
-            found = [value.strip() for value in raw(node, context) if isinstance(value, str) and value.strip()]
+            found = [name for value in raw(node, context) if isinstance(value, str) and (name := say(value, context))]
             if found:
                 return found
         return []

@@ -726,6 +726,11 @@ def test_an_author_is_known_by_name_or_number(old: str, new: str, signer: dict[s
     assert {**named, **number} == (signer or {"display": "周闻", "number": "D1001"})
 
 
+def test_a_role_of_null_text_is_none() -> None:
+    found = draft(changed("02", ('displayName="审核医师"', 'displayName="无"')))
+    assert slots(found, "DiagnosticReport")["resultsInterpreter[]"][0]["display"] == "孙谨"
+
+
 def test_who_signed_without_a_name_is_shown_by_role() -> None:
     report = draft(changed("02", ("<name>陆明</name>", "<name/>"))).contributions[-1]
     assert report.slots["resultsInterpreter[]"][1]["display"] == "检验技师"

@@ -256,6 +256,18 @@ def test_nothing_is_cut_off(fields: dict[str, str], path: str) -> None:
     assert ("field-too-long", path) in {(f.code, f.path) for f in draft(person(**fields)).findings}
 
 
+@pytest.mark.parametrize("null", ["-", "无", "同上"])
+def test_null_text_in_names_of_codes_and_in_contacts_and_visits_is_no_value(null: str) -> None:
+    """Common rules §5.3: demographic, contact and location fields."""
+    person = f"PID|1||L1^^^^LocalID||张三||19800102|M||||||||20^{null}||||||01^{null}"
+    visit = pv1(f2=null, f10=f"{null}^{null}", f14=f"1^{null}", f36=null)
+    found = draft(message("ADT^A01", person, f"NK1|1|李四|{null}", f"ZPI|||80|{null}", visit))
+    assert codes(found) == []
+    assert repr(null) not in repr([(c.slots, [m.slots for m in c.members]) for c in found.contributions])
+    assert slots(found, "Patient")["maritalStatus"]["text"] == "已婚"
+    assert slots(found, "Encounter")["hospitalization.admitSource"]["text"] == "急诊"
+
+
 def test_a_code_of_an_allergen_is_not_cut_off() -> None:
     assert codes(draft(message("ADT^A31", PID, f"AL1|1|DA|{'S' * 65}^花生"))) == ["field-too-long"]
 

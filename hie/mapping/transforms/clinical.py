@@ -81,7 +81,7 @@ def signer(node: Any, context: Context) -> dict[str, Any] | None:
     if name is None and staff is None:
         return None
     code = next(node.iter("code"), None)
-    role = trimmed(code.get("displayName")) if code is not None else None
+    role = present(code.get("displayName"), context) if code is not None else None
     fits(role or "", "short", context)
     shown = f"{name} ({role})" if name and role else name or role
     found: dict[str, Any] = {"display": shown} if shown else {}

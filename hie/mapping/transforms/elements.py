@@ -9,7 +9,7 @@ from hie.mapping.context import Context
 from hie.mapping.transforms.identifiers import identifier_reference
 from hie.mapping.transforms.names import name_text
 from hie.mapping.transforms.results import read_number
-from hie.mapping.transforms.texts import text
+from hie.mapping.transforms.texts import text, words
 
 
 def lines(value: Sequence[str], context: Context) -> str | None:
@@ -20,7 +20,13 @@ def lines(value: Sequence[str], context: Context) -> str | None:
 def concept_text(value: str | Sequence[str], context: Context) -> dict[str, Any] | None:
     """A CodeableConcept of words only; of several values (`all = true`) it names each once."""
     values = (value,) if isinstance(value, str) else value
-    found = "、".join(dict.fromkeys(words for one in values if (words := one.strip())))
+    found = "、".join(dict.fromkeys(said for one in values if (said := one.strip())))
+    return {"text": found} if found else None
+
+
+def concept_words(value: str, context: Context) -> dict[str, Any] | None:
+    """A CodeableConcept of the words of a demographic, contact or location field: null text is no value."""
+    found = words(value, context)
     return {"text": found} if found else None
 
 

@@ -62,6 +62,7 @@ BUILTIN: Mapping[str, Transform] = {
     "annotation": elements.annotation,
     "check-code": coded.check_code,
     "concept-text": elements.concept_text,
+    "concept-words": elements.concept_words,
     "date": dates.date,
     "date-time": dates.date_time,
     "display": elements.display,
