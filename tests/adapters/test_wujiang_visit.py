@@ -105,6 +105,12 @@ def test_a_class_that_is_not_sent_changes_nothing_but_a_visit_has_one() -> None:
     assert ("class" not in found, found["class#default"]["code"]) == (True, "AMB")
 
 
+@pytest.mark.parametrize("sent", ["", "-"])
+def test_a_report_whose_visit_has_no_class_is_not_told_of_an_unknown_one(sent: str) -> None:
+    found = draft(message("ORU^R01", PID, pv1(f2=sent), "OBR|1||R1|CBC^血常规" + "|" * 18 + "20260401130000|||F"))
+    assert (codes(found), slots(found, "Encounter")["class#default"]["code"]) == ([], "AMB")
+
+
 def test_a_report_that_names_class_and_start_wins_over_the_default() -> None:
     update = stated(draft(message("ADT^A08", PID, pv1(f2=""))), "Encounter")
     obr = "OBR|1||R1|CBC^血常规" + "|" * 18 + "20260401130000|||F"
