@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import fastapi.dependencies.models
 import pytest
@@ -39,6 +40,16 @@ def forgotten_routes() -> Iterator[None]:
     for remembered in vars(fastapi.dependencies.models).values():
         if hasattr(remembered, "cache_clear"):
             remembered.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def failing_transforms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transform that fails is noted where the exchange works; in a test it fails the test."""
+
+    def fail(name: str, error: Exception, context: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("hie.mapping.guarded.failed", fail)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

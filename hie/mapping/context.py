@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from hie.base.draft import Key
-from hie.base.finding import CODES, Finding
+from hie.base.finding import CODES, Finding, Severity
 from hie.base.systems import identifier_system
 from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.terms import NO_TERMS, Terms
@@ -70,12 +70,14 @@ class Context:
         """Everything noted so far, in order, each once."""
         return tuple(self.seen)
 
-    def note(self, code: str, detail: str = "", path: str | None = None) -> None:
-        """Record a finding at the current source path (or at `path`); `detail` never holds a value of the patient.
+    def note(self, code: str, detail: str = "", path: str | None = None, severity: Severity | None = None) -> None:
+        """Record a finding at the current source path (or at `path`), with the severity of its code unless told
+        otherwise; `detail` never holds a value of the patient.
 
         Raises `KeyError` for a code that is not in `CODES`.
         """
-        found = Finding(code, self.locate(self.node, self.path if path is None else path), detail, CODES[code].severity)
+        place = self.locate(self.node, self.path if path is None else path)
+        found = Finding(code, place, detail, CODES[code].severity if severity is None else severity)
         self.seen.setdefault(found)
 
     def mention(self, key: Key) -> str:

@@ -21,6 +21,7 @@ State = Callable[[Any, Context, Slots, Mapping[str, Key | None]], None]
 """States what a field says about `node` in the slots; the mapping holds the keys of the named blocks."""
 
 Put = Callable[[Slots, str, list[Any], Context], None]
+PutCoded = Callable[[Slots, str, list[Translation], Context], None]
 
 _LIMITS_BY_ELEMENT: Mapping[str, str] = {
     "identifier": "code",
@@ -223,6 +224,9 @@ def _coded(target: str, table: Table, compiler: Compiler, when: Switch, deletes:
     read_name = _name_reader(table, compiler)
     put = _extension(table.data["url"]) if "url" in table.data else _FORMS[table.get("form", "concept")]
     default, required = table.get("default"), table.get("required")
+    if "choice" in table.data:
+        put = _chosen(table.data["choice"], put)
+        default = None if default is None else {table.data["choice"]: default}
     empty = bool(table.get("always"))
     named = table.get("name")
     itself = named is not None and named == table.get("source")  # the code is the name, which is written like it
@@ -276,13 +280,25 @@ def _name_reader(table: Table, compiler: Compiler) -> Callable[[Any, Context], l
     return read
 
 
+def _chosen(name: str, put: PutCoded) -> PutCoded:
+    """What `put` states becomes the chosen element of a choice."""
+
+    def chosen(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
+        stated: Slots = {}
+        put(stated, target, found, context)
+        if target in stated:
+            slots[target] = {name: stated[target]}
+
+    return chosen
+
+
 def _put_concept(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
     concepts = [concept for translation in found if (concept := translation.concept)]
     if concepts:
         _put(slots, target, concepts, context)
 
 
-def _extension(url: str) -> Callable[[Slots, str, list[Translation], Context], None]:
+def _extension(url: str) -> PutCoded:
     """Concepts as extensions of that URL."""
 
     def put(slots: Slots, target: str, found: list[Translation], context: Context) -> None:
@@ -309,7 +325,7 @@ def _put_code(slots: Slots, target: str, found: list[Translation], context: Cont
     slots[_beside(target)] = {"extension": extension} if extension else None
 
 
-_FORMS: Mapping[str, Callable[[Slots, str, list[Translation], Context], None]] = {
+_FORMS: Mapping[str, PutCoded] = {
     "code": _put_code,
     "coding": _put_coding,
     "concept": _put_concept,

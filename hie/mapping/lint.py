@@ -127,7 +127,8 @@ def _field(
     if "choice" in field.data and field.data["choice"] not in {member.key for member in members}:
         yield field.problem(f"{field.data['choice']!r} is none of the choices of {target}", "choice")
     if "codes" in field.data and field.data["codes"] in codes:
-        yield from _coded(field, members, codes[field.data["codes"]], fhir)
+        chosen = tuple(member for member in members if member.key == field.get("choice", member.key))
+        yield from _coded(field, chosen or members, codes[field.data["codes"]], fhir)
     for key in ("constant", "default"):
         if key in field.data and ("codes" not in field.data or key == "default"):
             yield from _constant(field, key, members, fhir)

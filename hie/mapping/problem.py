@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 
 from hie.base.errors import Category, HieError
@@ -39,6 +40,15 @@ def read_text(path: Path, name: str) -> tuple[str, list[Problem]]:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """For the end of a reason: the known word that comes closest to an unknown one; empty when none does."""
-    close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """For the end of a reason: the known word that comes closest to an unknown one; empty when none does. What both
+    begin with, as all code maps of a region do, makes nothing alike."""
+    close = (one for one in get_close_matches(word, known) if get_close_matches(*_apart(word, one)))
+    found = next(close, None)
+    return f"; did you mean {found!r}?" if found is not None else ""
+
+
+def _apart(word: str, other: str) -> tuple[str, list[str]]:
+    """Two words without the parts, up to a hyphen, that they begin with alike."""
+    alike = "".join(mine for mine, _ in takewhile(lambda pair: pair[0] == pair[1], zip(word, other, strict=False)))
+    same = alike.rfind("-") + 1
+    return word[same:], [other[same:]]

@@ -12,6 +12,7 @@ from typing import Any
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED, Dialect, Mention, Value
+from hie.mapping.guarded import guarded
 from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import CONDITION_KEYS, LIMITS, VALUE_KEYS, check_inline
@@ -105,7 +106,7 @@ class Compiler:
             self.code_map(needed, table, "transform")
         for option in sorted(CODE_MAP_OPTIONS & options.keys()):
             self.code_map(options[option], table, "options")
-        return partial(function, **options) if options else function
+        return guarded(name, partial(function, **options) if options else function)
 
     def code_map(self, name: Any, table: Table, key: str) -> CodeTable | None:
         """The code map of that name."""
@@ -135,20 +136,20 @@ class Compiler:
         if "transform" not in data and transform:
             change = _plain_first(change)
         if "transform" in data and "parts" not in data:
-            self._doubt_components(data, table, key)
+            self._refuse_components(data, table, key)
         run = _run_all if data.get("all") else _run_each
         empty = ("",) * len(data["parts"]) if "parts" in data else ""
         unsent = empty if data.get("always") else None
         return _reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes)
 
-    def _doubt_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
-        """Note a path that gives components to a transform that reads text, and would fail."""
+    def _refuse_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
+        """Note a path that gives components to a transform that reads text, and would fail or write them all."""
         name = data["transform"]
         source = data.get("source", ())
         for path in source if isinstance(source, list) else [source]:
             if reads_text(name) and self.transforms.get(name) is BUILTIN[name] and self.dialect.is_composed(str(path)):
                 reason = f"{path!r} gives components, and {name!r} reads text: write '{path}.1' or '{path}:text'"
-                self.doubts.append(table.problem(reason, "source" if "source" in table.data else key))
+                self.problems.append(table.problem(reason, "source" if "source" in table.data else key))
 
     def _raw(self, data: Mapping[str, Any], table: Table, key: str) -> tuple[list[tuple[str, Raw]], str]:
         if ("source" in data) == ("parts" in data):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hie.commands.adapters import covered, runtime_of, samples
+from hie.mapping.guarded import is_failure
 from hie.plugin import API_VERSION, Adapter
 from hie.testing.material import (
     Stored,
@@ -92,7 +93,12 @@ class AdapterContract:
             runtime, door = runtime_of(path, runtimes)
             body = path.read_bytes()
             for broken in _broken(body):
-                as_json(deliver(runtime, door, broken))
+                parts = deliver(runtime, door, broken)
+                as_json(parts)
+                wrong = {
+                    f"{found.path}: {found.detail}" for one in parts for found in one.findings if is_failure(found)
+                }
+                assert not wrong, f"{path.name}: {sorted(wrong)}"
 
     def test_what_the_samples_store_is_valid_fhir(self, tmp_path: Path) -> None:
         """Every version of every resource, held against the base definitions."""

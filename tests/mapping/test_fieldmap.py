@@ -8,10 +8,12 @@ import pytest
 
 from hie.base.draft import Draft, Key
 from hie.base.errors import HieError
+from hie.base.finding import Severity
 from hie.base.record import Delivery, Record
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import coverage
-from hie.mapping.problem import BrokenTables
+from hie.mapping.guarded import failed, is_failure
+from hie.mapping.problem import BrokenTables, meant
 from hie.plugin import Adapter, Feed
 from hie.wire.hl7v2 import parse
 from hie.wire.hl7v2_group import group
@@ -66,7 +68,13 @@ def shout(value: str, context: Any, *, mark: str = "!") -> str:
     return value + mark
 
 
-ADAPTER = Adapter("r", "R", (Feed("f", "hl7v2", "F", {"f": ""}),), (), Path(), {"shout": shout})
+def picky(value: str, context: Any) -> str:
+    if value == "fail":
+        raise ValueError(value)
+    return value
+
+
+ADAPTER = Adapter("r", "R", (Feed("f", "hl7v2", "F", {"f": ""}),), (), Path(), {"shout": shout, "picky": picky})
 
 
 def load(folder: Path, text: str = GOOD, codes: str = CODES, **more: str) -> MapSet:
@@ -166,6 +174,12 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
             "f/a.toml:17:11: no code map 'sexes'; did you mean 'sex'?",
         ),
         ('transform = "human-name"', 'transform = "human-nam"', "no transform 'human-nam'; did you mean 'human-name'?"),
+        (
+            '"PID-5.1"',
+            '"PID-5"',
+            "f/a.toml:14:10: 'PID-5' gives components, and 'human-name' reads text: write 'PID-5.1'",
+        ),
+        ('transform = "human-name"', 'transform = "shuot-x"', "f/a.toml:16:13: no transform 'shuot-x'"),
         ('transform = "human-name"', 'transform = "doc-address"', "'doc-address'; did you mean 'address'?"),
         ('transform = "human-name"', 'limit = "endless"', "f/a.toml:16:9: 'limit' must be one of"),
         ('transform = "human-name"', 'required = "nope"', "f/a.toml:16:12: 'nope' is no finding code"),
@@ -216,6 +230,7 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
         ('value = "PID-3.1"', 'value = { source = "PID-3.1", text = "x" }', "a part of a key has one of 'block'"),
         ('subject = "patient"', 'creates = { findng = "x" }', "f/a.toml:27:11: unknown key 'findng' in 'creates'"),
         ('transform = "human-name"', 'transform = "shout"\noptions = { mark = 1 }', "option 'mark' must be text"),
+        ('codes = "sex"', 'codes = "s-ex"', "f/a.toml:21:9: no code map 's-ex'; did you mean 'sex'?"),
         ('codes = "sex"', 'codes = "gender"', "f/a.toml:21:9: no code map 'gender'"),
         ('form = "code"', 'form = "letter"', "f/a.toml:22:8: 'form' must be one of"),
         ('subject = "patient"', 'subject = "person"', "f/a.toml:27:11: no block or key 'person' above"),
@@ -233,6 +248,14 @@ def test_a_broken_table_stops_the_start(tmp_path: Path, old: str, new: str, expe
     assert old in GOOD
     found = problems(tmp_path, GOOD.replace(old, new, 1))
     assert any(expected in problem for problem in found), found
+
+
+def test_words_that_only_begin_alike_are_not_meant() -> None:
+    """Every code map of a region begins with its name: for one that is missing the nearest was any."""
+    known = ["haining-gender", "haining-flag", "haining-order-control"]
+    assert meant("haining-service", known) == meant("haining-drug", known) == ""
+    assert meant("haining-gendr", known) == "; did you mean 'haining-gender'?"
+    assert meant("haning-flag", known) == "; did you mean 'haining-flag'?"
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
@@ -308,6 +331,10 @@ def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
         ('parts = ["PID-5.1", "PID-9"]\ntransform = "lines"\ntarget = "language"', {"language": "张三\n"}),
         ('source = "PID-5.1"\ntransform = "shout"\noptions = { mark = "?" }\ntarget = "x"', {"x": "张三?"}),
         ('source = "PID-5.1"\nchoice = "xString"\ntarget = "x[x]"', {"x[x]": {"xString": "张三"}}),
+        (
+            'source = "PID-9"\ncodes = "sex"\nchoice = "xConcept"\ndefault = { text = "无" }\ntarget = "x[x]"',
+            {"x[x]#default": {"xConcept": {"text": "无"}}},
+        ),
         ('source = "PID-5.1"\nwhen = { source = "PID-8", in = ["F"] }\ntarget = "x"', {}),
         ('source = "PID-5.1"\nwhen = { source = "PID-8", not_in = ["F"] }\ntarget = "x"', {"x": "张三"}),
         ('source = "PID-5.1"\nwhen = { absent = "PID-9" }\ntarget = "x"', {"x": "张三"}),
@@ -341,6 +368,27 @@ def test_fields(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
     found = dict(load(tmp_path, text).draft(record, delivery, ADAPTER).contributions[0].slots)
     del found["gender"], found["_gender"]
     assert found == expected
+
+
+def test_a_code_as_the_choice_of_an_element(tmp_path: Path) -> None:
+    """`choice` did not count beside `codes`: the coding of a drug stood in the prescription itself."""
+    found = field(tmp_path, 'source = "PID-8.1"\ncodes = "sex"\nchoice = "xConcept"\ntarget = "x[x]"\n')
+    assert [*found.contributions[0].slots["x[x]"]] == ["xConcept"]
+    assert found.contributions[0].slots["x[x]"]["xConcept"]["coding"][0]["code"] == "M"
+
+
+def test_a_transform_that_fails_costs_its_value_and_not_the_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One price with a comma, or one row of thousands, was `internal-error` for all that came with it."""
+    monkeypatch.setattr("hie.mapping.guarded.failed", failed)
+    message = MESSAGE.replace("张三", "张三~fail~李四")
+    found = field(tmp_path, 'source = "PID-5.1"\ntransform = "picky"\ntarget = "x[]"\n', message)
+    assert found.contributions[0].slots["x[]"] == ["张三", "李四"]
+    (said,) = (one for one in found.findings if one.code == "value-malformed")
+    assert is_failure(said)
+    assert (said.path, said.detail) == ("PID-5", "the transform 'picky' failed: ValueError")
+    assert said.severity is Severity.WARN
 
 
 def test_a_constant_is_new_for_every_draft(tmp_path: Path) -> None:

@@ -70,6 +70,10 @@ def problems(
         ('types = ["U"]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
         ('when = [{ types = ["U"] }]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
         ('source = "XB"\ncodes = "sex"\ntarget = "gender"', "'sex' makes a CodeableConcept, gender is a code"),
+        (
+            'source = "XB"\ncodes = "sex"\nform = "code"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"',
+            "'sex' makes a code, deceased[x] is a boolean",
+        ),
     ],
 )
 def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, field: str, said: str) -> None:
