@@ -87,10 +87,13 @@ def adapters_coverage(
             str(one.records),
             str(len(one.used)),
             str(len(one.ignored)),
-            f"{one.share:.1%}",
+            f"{one.share:.1%}" if one.used or one.unknown else "-",
             escape(unknown),
         )
     console.print(table)
+    for kind, one in types.items():
+        for reason, n in sorted(one.refused.items()):
+            console.print(f"拒收 refused: {kind} {reason} ×{n}", markup=False, soft_wrap=True)
     if data is not None:
         rows = perform(call(config, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
         feeds = attempt(feeds_of, region)

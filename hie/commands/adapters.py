@@ -13,6 +13,7 @@ from hie.base.clock import SystemClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
+from hie.base.finding import Finding
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Record
 from hie.commands.datadir import running_server
@@ -22,7 +23,7 @@ from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
 from hie.mapping.fhir.tables import load_fhir_tables
 from hie.mapping.problem import Problem
-from hie.mapping.traffic import TypeCoverage, measure
+from hie.mapping.traffic import WHOLE, TypeCoverage, measure
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob
 from hie.pipeline.prepare import prepare
@@ -99,14 +100,18 @@ def covered(
 
 def _mapped(
     adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], shared: Path | None = None
-) -> Iterator[tuple[Record, Draft, Iterable[str]]]:
-    """What the maps make of items (feed, door, bytes), and the filled fields that they leave out on purpose."""
+) -> Iterator[tuple[str, Iterable[Finding], Draft | None, Iterable[str]]]:
+    """What the maps make of items (feed, door, bytes), what was found wrong, and the filled fields that they leave out
+    on purpose; an item that is refused as a whole has no parts."""
     names = ignored(adapter, shared)
     for runtime, door, body in items:
-        for record, draft in drafts(runtime, door, body):
-            if draft is not None:
-                unread = left_out(names(runtime, record) or frozenset(), runtime.feed.dialect, record)
-                yield record, draft, unread
+        parsed, parts = prepare(runtime, _delivery(runtime, door, body))
+        if not parts:
+            yield WHOLE, parsed.findings, None, ()
+        for one in parts:
+            skipped = names(runtime, one.record) or frozenset() if one.draft is not None else frozenset()
+            unread = left_out(skipped, runtime.feed.dialect, one.record) if one.draft is not None else ()
+            yield one.record.type, one.findings, one.draft, unread
 
 
 async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str, TypeCoverage]:
@@ -147,9 +152,12 @@ def runtime_of(path: Path, runtimes: Mapping[str, FeedRuntime]) -> tuple[FeedRun
 
 def drafts(runtime: FeedRuntime, door: str, body: bytes) -> Iterator[tuple[Record, Draft | None]]:
     """The records of an item with what the maps make of them; None for a record that is refused before mapping."""
-    delivery = Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, SystemClock().now(), body)
-    for one in prepare(runtime, delivery)[1]:
+    for one in prepare(runtime, _delivery(runtime, door, body))[1]:
         yield one.record, one.draft
+
+
+def _delivery(runtime: FeedRuntime, door: str, body: bytes) -> Delivery:
+    return Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, SystemClock().now(), body)
 
 
 def differences(region: str, folder: Path, against: Path) -> list[Changed]:

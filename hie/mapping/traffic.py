@@ -5,14 +5,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hie.base.draft import Draft
-from hie.base.record import Record
+from hie.base.finding import Finding, Severity
+
+WHOLE = "-"
+"""The type under which an item is counted of which no record was read."""
 
 
 @dataclass
 class TypeCoverage:
-    """What records of one type carried: `used`, `ignored` on purpose and `unknown` count records per source path."""
+    """What records of one type carried: `used`, `ignored` on purpose and `unknown` count records per source path;
+    `refused` counts records by what they were refused for (finding and place)."""
 
     records: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     used: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
@@ -24,13 +29,16 @@ class TypeCoverage:
         return used / (used + unknown) if used + unknown else 1.0
 
 
-def measure(drafts: Iterable[tuple[Record, Draft, Iterable[str]]]) -> dict[str, TypeCoverage]:
-    """Count what drafts say of their records, by record type; with each the fields that are left out on purpose."""
+def measure(parts: Iterable[tuple[str, Iterable[Finding], Draft | None, Iterable[str]]]) -> dict[str, TypeCoverage]:
+    """Count what drafts say of records, by record type; with each the type, what was found wrong, and the fields that
+    are left out on purpose. A record that is refused before it is mapped has no draft."""
     found: dict[str, TypeCoverage] = {}
-    for record, draft, ignored in drafts:
-        one = found.setdefault(record.type, TypeCoverage())
+    for type, findings, draft, ignored in parts:
+        one = found.setdefault(type, TypeCoverage())
         one.records += 1
-        one.used.update(draft.used)
-        one.unknown.update(draft.unmapped)
-        one.ignored.update(ignored)
+        one.refused.update({f"{f.code} {f.path}".rstrip() for f in findings if f.severity is Severity.REJECT})
+        if draft is not None:
+            one.used.update(draft.used)
+            one.unknown.update(draft.unmapped)
+            one.ignored.update(ignored)
     return dict(sorted(found.items()))

@@ -58,6 +58,16 @@ def test_coverage_of_the_samples_counts_what_nobody_mentions() -> None:
     assert 0.9 < found["ORU^R01"].share < 1
 
 
+def test_coverage_names_what_is_refused(tmp_path: Path) -> None:
+    """Samples of types that no map covers were left out of the table, and all looked well."""
+    text = adapter_of("wujiang").samples.joinpath("01-admit-a01.hl7").read_bytes()
+    (tmp_path / "1.hl7").write_bytes(text.replace(b"ADT^A01", b"SIU^S12"))
+    (tmp_path / "2.hl7").write_bytes(b"nothing")
+    shown = CliRunner().invoke(app, ["adapters", "coverage", "wujiang", str(tmp_path)]).output
+    assert "refused: SIU^S12 type-unknown MSH-9 ×1\n" in shown
+    assert "refused: - message-malformed MSH ×1\n" in shown
+
+
 @pytest.mark.parametrize("region", ["jiashan", "qingpu"])
 def test_coverage_of_the_other_regions(region: str) -> None:
     found = covered(region)
