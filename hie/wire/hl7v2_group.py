@@ -2,8 +2,9 @@
 
 An order group starts at ORC, or at OBR when the group at hand has one already; SPM and OBX belong to it; NTE belongs to
 what precedes it. An ORC that no OBR follows belongs to the OBR before it (OUL^R24), or begins an order of drugs or
-vaccines, to which the RX segments behind it belong with their notes (HL7 v2.5.1 §4.13, §4A). Any other segment (Z
-segments, unknown ones) stays at the level of the message and ends nothing.
+vaccines, to which the RX segments behind it belong with their notes (HL7 v2.5.1 §4.13, §4A). When and how often
+something is done (TQ1, TQ2) belongs to the order before it, of either kind (§4.5.4). Any other segment (Z segments,
+unknown ones) stays at the level of the message and ends nothing.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ ORDER = "OBR"
 
 DRUG = "RX"
 """How the names of segments begin that say what an order of drugs or vaccines is about."""
+
+TIMING = "TQ"
+"""How the names of segments begin that say when and how often something that was ordered is done."""
 
 RESULT = "OBX"
 """Name of the result groups of an order (or of a message without orders); each has its OBX and the NTE after it."""
@@ -40,10 +44,10 @@ class Group:
 
     def find(self, name: str) -> Sequence[Segment]:
         """The segments of that name here, else in the nearest node around; a note is never taken from around. The
-        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2), and all RX segments; an
-        order, and the message, have the OBX of all results below."""
-        if name.startswith(DRUG) and ORDER in self.groups:
-            return [segment for _, segment in self._drugs(name)]
+        message as a whole has the ORC and OBR of its first order, which date it (Wujiang §2), and all RX and TQ
+        segments; an order, and the message, have the OBX of all results below."""
+        if name.startswith((DRUG, TIMING)) and ORDER in self.groups:
+            return [segment for _, segment in self._ordered(name)]
         node: Group | None = self
         while node is not None:
             found = node.segments.get(name)
@@ -60,12 +64,12 @@ class Group:
         where that has it."""
         if name in (ORDER, RESULT):
             return self.groups.get(name, ())
-        drugs = name.startswith(DRUG) and ORDER in self.groups
-        found = self._drugs(name) if drugs else [(self, segment) for segment in self.find(name)]
+        ordered = name.startswith((DRUG, TIMING)) and ORDER in self.groups
+        found = self._ordered(name) if ordered else [(self, segment) for segment in self.find(name)]
         return [Group(segment, owner, n) for n, (owner, segment) in enumerate(found, 1)]
 
-    def _drugs(self, name: str) -> "list[tuple[Group, Segment]]":
-        """The RX segments of the message, each with the order that it belongs to, or the message itself."""
+    def _ordered(self, name: str) -> "list[tuple[Group, Segment]]":
+        """The RX or TQ segments of the message, each with the order that it belongs to, or the message itself."""
         owners = (self, *self.groups[ORDER])
         return [(owner, segment) for owner in owners for segment in owner.segments.get(name, ())]
 
@@ -119,8 +123,10 @@ class _Walk:
     def _around(self, name: str) -> Group:
         """Where a segment of that name belongs that is none of orders and results of the laboratory."""
         order = self.order
-        drug = name.startswith(DRUG) and order is not None and ORDER not in order.segments
-        return order if drug and order is not None else self.root
+        if order is None:
+            return self.root
+        own = name.startswith(TIMING) or (name.startswith(DRUG) and ORDER not in order.segments)
+        return order if own else self.root
 
     def _order(self, name: str, segment: Segment) -> None:
         current = self.order
@@ -136,9 +142,11 @@ class _Walk:
         if len(orders) < 2:
             return
         before, last = orders[-2:]
-        if len(last.segments) > 1 or ORDER in last.segments or last.groups or "ORC" in before.segments or before.groups:
+        lone = all(name == "ORC" or name.startswith(TIMING) for name in last.segments)
+        if not lone or last.groups or "ORC" in before.segments or before.groups:
             return
-        before.segments["ORC"] = last.segments["ORC"]
+        for name, segments in last.segments.items():
+            before.segments.setdefault(name, []).extend(segments)
         orders.pop()
         self.order = before
 

@@ -110,6 +110,18 @@ def test_a_dose_belongs_to_the_order_before_it() -> None:
     assert [name for name, _ in message.flat][3:5] == ["RXA", "RXA/NTE"]
 
 
+def test_timing_belongs_to_the_order_before_it() -> None:
+    """TQ1 stood at the level of the message: every order of a message had the priority and time of the first."""
+    message = tree("PID|1", "ORC|NW", "TQ1|1", "OBR|1", "ORC|NW", "TQ1|2", "NTE|1", "OBR|2", "ORC|NW", "RXE|3", "TQ1|3")
+    assert [order.find("TQ1")[0].field(1) for order in message.each("OBR")] == ["1", "2", "3"]
+    assert [node.find("TQ1")[0].field(1) for node in message.each("RXE")] == ["3"]
+    assert len(message.each("OBR")[1].find("TQ1/NTE")) == 1
+    assert len(message.find("TQ1")) == len(message.each("TQ1")) == 3
+    assert [len(tree("SCH|1", "TQ1|1", "PID|1").find("TQ1")), len(tree("OBR|1").find("TQ1"))] == [1, 0]
+    specimen = tree("SPM|1", "OBR|1", "ORC|RE", "TQ1|1", "OBX|1")
+    assert shape(specimen) == [("OBR+ORC+TQ1", ["OBX1"])]
+
+
 def test_a_dose_without_an_order_of_its_own_stands_in_the_message() -> None:
     message = tree("RXA|1", "ORC|NW", "OBR|1", "RXA|2", "ORC|RE", "RXA|3")
     doses = message.each("RXA")

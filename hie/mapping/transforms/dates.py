@@ -8,8 +8,9 @@ from hie.mapping.transforms import texts
 from hie.mapping.transforms.notes import Notes
 
 
-def moment(value: Any, context: Notes) -> Moment | None:
-    """The moment that `value` states, with the findings of common rules §5.2; None when it states none."""
+def moment(value: Any, context: Notes, *, planned: bool = False) -> Moment | None:
+    """The moment that `value` states, with the findings of common rules §5.2; None when it states none. Of something
+    `planned` it may lie ahead."""
     text = texts.present(value, context)
     if text is None:
         return None
@@ -20,22 +21,23 @@ def moment(value: Any, context: Notes) -> Moment | None:
     if found.date == SENTINEL:
         context.note("date-sentinel")
         return None
-    if found.is_future(context.received):
+    if not planned and found.is_future(context.received):
         context.note("date-future")
     if found.precision < Precision.DAY:
         context.note("date-partial")
     return found
 
 
-def date(value: Any, context: Notes) -> str | None:
-    """A FHIR `date`: a time part is dropped, a partial date stays partial (`Patient.birthDate`)."""
-    found = moment(value, context)
+def date(value: Any, context: Notes, *, planned: bool = False) -> str | None:
+    """A FHIR `date`: a time part is dropped, a partial date stays partial (`Patient.birthDate`). `planned`: it may lie
+    ahead (an appointment, the end of a prescription); else that is `date-future`."""
+    found = moment(value, context, planned=planned)
     return found.date if found else None
 
 
-def date_time(value: Any, context: Notes) -> str | None:
-    """A FHIR `dateTime` in the precision that was sent; minutes without seconds get `:00`."""
-    found = moment(value, context)
+def date_time(value: Any, context: Notes, *, planned: bool = False) -> str | None:
+    """A FHIR `dateTime` in the precision that was sent; minutes without seconds get `:00`. `planned` as for `date`."""
+    found = moment(value, context, planned=planned)
     return found.text if found else None
 
 
@@ -48,9 +50,10 @@ def presence(value: Any, context: Notes, *, present: str, absent: str) -> str:
     return absent if found is not None and found.date == SENTINEL else present
 
 
-def instant(value: Any, context: Notes) -> str | None:
-    """A FHIR `instant`: a value without a time of day is left out and noted as `date-partial`."""
-    found = moment(value, context)
+def instant(value: Any, context: Notes, *, planned: bool = False) -> str | None:
+    """A FHIR `instant`: a value without a time of day is left out and noted as `date-partial`. `planned` as for
+    `date`."""
+    found = moment(value, context, planned=planned)
     if found is None or found.precision is Precision.TIME:
         return found.text if found else None
     if found.precision is Precision.DAY:

@@ -1,6 +1,7 @@
 """Every form of common rules §5.2, and what becomes of values that are no date."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,14 @@ def test_more_than_a_day_ahead_is_kept_and_noted(sent: str, codes: list[str]) ->
     notes = Notebook(RECEIVED)
     assert dates.date_time(sent, notes) is not None
     assert notes.codes == codes
+
+
+@pytest.mark.parametrize("transform", [dates.date, dates.date_time, dates.instant])
+def test_what_is_planned_may_lie_ahead(transform: Any) -> None:
+    """Every appointment was `date-future`."""
+    found = []
+    for options in ({}, {"planned": True}):
+        note = Notebook(RECEIVED)
+        assert transform("20260501090000", note, **options).startswith("2026-05-01")
+        found.append(note.codes)
+    assert found == [["date-future"], []]
