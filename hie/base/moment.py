@@ -4,6 +4,7 @@ No offset means China Standard Time. Precision is kept and nothing is shifted: a
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
@@ -116,6 +117,48 @@ def read(text: str) -> Moment | None:
         return Moment(Precision.DAY, f"{year}-{month}-{day}", "", start)
     clock = f"{hour}:{minute}:{second or '00'}{fraction or ''}{_zone(offset)}"
     return Moment(Precision.TIME, f"{year}-{month}-{day}", clock, start)
+
+
+EXCEL = "excel"
+"""The form of a date that a spreadsheet wrote as a number: days since the end of 1899, the time as their fraction. Five
+digits, 1927 to 2173: four are a year."""
+
+_NUMBERED = re.compile(r"[1-9]\d{4}(?:\.\d{1,12})?", re.ASCII)
+_DAY_ZERO = datetime(1899, 12, 30)
+_DIRECTIVES = frozenset("YmdHMS")
+_LENGTHS = {"%H": 19, "%d": 10, "%m": 7, "%Y": 4}
+"""The finest part of a form -> characters of `YYYY-MM-DD HH:MM:SS` that it states."""
+
+
+def read_as(text: str, forms: Sequence[str]) -> Moment | None:
+    """The moment written in `text` in one of the `forms` that were agreed with a sender, else as `read` takes it.
+
+    A form is `excel`, or made of %Y, %m, %d, %H, %M and %S with anything between them (`%Y年%m月%d日`); leading zeros
+    may be missing. Raises `ValueError` for what is no form.
+    """
+    for form in forms:
+        if form != EXCEL and (form.count("%Y") != 1 or set(re.findall("%(.?)", form)) - _DIRECTIVES):
+            raise ValueError(f"{form!r} is no form of a date")
+        found = _numbered(text) if form == EXCEL else _written(text, form)
+        if found is not None:
+            return read(found)
+    return read(text)
+
+
+def _numbered(text: str) -> str | None:
+    """A number of days as a date, with the time where it has a fraction."""
+    if _NUMBERED.fullmatch(text) is None:
+        return None
+    found = _DAY_ZERO + timedelta(seconds=round(float(text) * 86_400))
+    return found.isoformat(" ")[: _LENGTHS["%H" if "." in text else "%d"]]
+
+
+def _written(text: str, form: str) -> str | None:
+    try:
+        found = datetime.strptime(text, form)
+    except ValueError:
+        return None
+    return found.isoformat(" ")[: next(length for part, length in _LENGTHS.items() if part in form)]
 
 
 def _zone(sent: str | None) -> str:

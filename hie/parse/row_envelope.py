@@ -4,7 +4,7 @@
 [envelope]
 root = "HieUpload"        # the root element
 version = "1.0"           # its attribute `version`; leave out what an envelope does not have
-namespace = "urn:…"       # of every element
+namespace = "urn:…"       # of every element; `*`: whichever each has
 header = "Header"         # path from the root to the header; `.` (also without it): its columns stand in the root
 organisation = "YLJGYQDM" # columns of the header: social credit code of the sender,
 batch = "PCH"             # batch number, unique for a sender,
@@ -19,7 +19,8 @@ number = "seq"            # attribute with the number of a row; rows without are
 sender = "YLJGYQDM"       # column in which each row repeats the sender
 ```
 
-`root`, `organisation`, `batch`, `uploaded`, `table` and `row` must be there.
+`root`, `organisation`, `batch`, `uploaded`, `table` and `row` must be there. Columns are the elements in a header or
+row and the attributes of it, without namespace; `XB@code` is the attribute of an element. `number` and `name` are none.
 """
 
 import re
@@ -34,6 +35,12 @@ from hie.base.text import half_width, is_null_text, trimmed
 from hie.wire.row import Header
 
 NO_VALUE = "-"
+
+_ANY = "*"
+"""The `namespace` of envelopes whose elements have several."""
+
+_OF_XML = ("{http://www.w3.org/2001/XMLSchema-instance}", "{http://www.w3.org/XML/1998/namespace}")
+"""Namespaces of attributes that say something of the XML and nothing of what is sent."""
 
 _STEP = r"(?:[^\W\d][\w.-]*|\*)"
 _PATH = re.compile(rf"\.|{_STEP}(?:/{_STEP})*")
@@ -61,7 +68,8 @@ class Envelope:
 
     def columns(self, root: Any) -> dict[str, str]:
         """Column name -> value of the header; null text is no value (common rules §5.3)."""
-        found = self.values(next(iter(self.inside(root, self.header)), ()))
+        header = next(iter(self.inside(root, self.header)), None)
+        found = self.values(header) if header is not None else {}
         return {column: half_width(value) for column, value in found.items() if not is_null_text(value)}
 
     def rows(self, root: Any, columns: Mapping[str, str]) -> Iterable[tuple[str, Any]]:
@@ -75,14 +83,22 @@ class Envelope:
         """The elements at a path from `element`."""
         return (element,) if path == "." else element.iterfind(self._steps(path))
 
-    def values(self, element: Iterable[Any]) -> dict[str, str]:
-        """Column name -> trimmed value; empty and `-` are no value. Of a column that stands twice the first counts."""
+    def values(self, element: Any) -> dict[str, str]:
+        """Column name -> trimmed value; empty and `-` are no value. Of a column that stands twice the first counts, of
+        an element and an attribute of one name the element."""
         found: dict[str, str] = {}
         for child in element:
-            value = trimmed("".join(child.itertext()))
-            if value is not None and value != NO_VALUE:
-                found.setdefault(self._local(child), value)
+            _add(found, self._local(child), "".join(child.itertext()))
+        for column, text in self._attributes(element):
+            if column != self.number and (self.row != "." or f"@{column}" != self.name):
+                _add(found, column, text)
+        for child in element:
+            for name, text in self._attributes(child):
+                _add(found, f"{self._local(child)}@{name}", text)
         return found
+
+    def _attributes(self, element: Any) -> Iterable[tuple[str, str]]:
+        return ((self._plain(name), text) for name, text in element.items() if not name.startswith(_OF_XML))
 
     def findings(
         self, root: Any, columns: Mapping[str, str], rows: int, organisations: Collection[str], received: datetime
@@ -124,7 +140,11 @@ class Envelope:
 
     def _local(self, element: Any) -> str:
         """The name of an element, without the namespace of the envelope."""
-        name = str(element.tag)
+        return self._plain(str(element.tag))
+
+    def _plain(self, name: str) -> str:
+        if self.namespace == _ANY:
+            return name.rpartition("}")[2]
         return name.removeprefix(f"{{{self.namespace}}}") if self.namespace else name
 
     def _steps(self, path: str) -> str:
@@ -141,6 +161,12 @@ class WrongField(ValueError):
         super().__init__(reason)
         self.field = field
         self.reason = reason
+
+
+def _add(found: dict[str, str], column: str, text: str) -> None:
+    value = trimmed(text)
+    if value is not None and value != NO_VALUE:
+        found.setdefault(column, value)
 
 
 def read_envelope(table: Mapping[str, Any]) -> Envelope:

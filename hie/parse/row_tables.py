@@ -5,7 +5,7 @@
 
 [revoking]              # the column and code by which a row takes back what was sent, where there is one
 column = "XGBZ"
-code = "2"
+code = "2"              # or `negative = true`: a number below zero
 
 [[table]]
 name = "TB_LIS_INDICATORS"
@@ -16,6 +16,7 @@ text = ["JYZBJG"]       # null text may mean something here; in every other colu
 lengths.code = ["JYZBDM"]   # at most 64 characters, like the key columns
 lengths.name = ["JYZBMC"]   # at most 100
 lengths.long = ["JYZBJG"]   # at most 1,000,000; every other column at most 4,000
+split."|" = ["XB"]      # `2|女` is two columns, XB.1 and XB.2
 
 [[table]]               # rows that stand inside the rows of another table
 name = "ITEM"
@@ -29,6 +30,7 @@ key = ["BGDH", "NO"]
 `required` columns are missing without harm in a revoking row; key columns never.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +39,7 @@ from typing import Any, TypeVar
 
 from hie.base.errors import Category, HieError
 from hie.base.tablefile import NotUtf8, TomlHeader, table_text, toml_headers, toml_place
+from hie.base.text import half_width
 from hie.parse.row_envelope import Envelope, WrongField, check_path, read_envelope
 
 CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
@@ -44,15 +47,20 @@ CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
 
 _LENGTHS = {"code": CODE, "name": NAME, "long": LONG}
 T = TypeVar("T")
-_FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes")
+_FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes", "split")
+
+_LISTS = {"lengths": "lengths.code", "split": 'split."|"'}
+"""Fields that hold lists of columns by name, each as it is written."""
+
+_BELOW_ZERO = re.compile(r"[-\u2212]\s*(?=[\d.]*[1-9])\d*\.?\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class RowTable:
     """One table: its place in the dependency order, key and required columns, lengths other than `SHORT`, and the
     `text` columns, whose null text is kept because it may mean something (common rules §5.3). Rows that stand `within`
-    those of another table are found `at` a path from them and have the columns that they take from them. `line` is
-    where its name stands in the file."""
+    those of another table are found `at` a path from them and have the columns that they take from them. `split` is
+    what stands between the parts of a column that is several. `line` is where its name stands in the file."""
 
     name: str
     rank: int
@@ -63,7 +71,19 @@ class RowTable:
     within: str = ""
     at: str = ""
     takes: tuple[str, ...] = ()
+    split: Mapping[str, str] | None = None
     line: int = 1
+
+    def apart(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The columns of a row, with `XB.1` and `XB.2` instead of a column that is several."""
+        if not self.split:
+            return dict(values)
+        found: dict[str, str] = {}
+        for column, value in values.items():
+            between = self.split.get(column)
+            parts = [part.strip() for part in value.split(between)] if between else []
+            found |= {f"{column}.{n}": part for n, part in enumerate(parts, 1) if part} if between else {column: value}
+        return found
 
     def limit(self, column: str) -> int:
         """The most characters `column` may have."""
@@ -79,11 +99,14 @@ class RowTables:
     tables: Mapping[str, RowTable]
     inner: Mapping[str, Sequence[RowTable]]
     revoking_column: str = ""
-    revoking_code: str = ""
+    revoking_code: str | None = ""
 
     def revokes(self, values: Mapping[str, str]) -> bool:
-        """Whether a row takes back what was sent for its key."""
-        return values.get(self.revoking_column) == self.revoking_code
+        """Whether a row takes back what was sent for its key: by its code or, without one, by a number below zero."""
+        value = values.get(self.revoking_column)
+        if self.revoking_code is None:
+            return value is not None and _BELOW_ZERO.fullmatch(half_width(value).strip()) is not None
+        return value == self.revoking_code
 
 
 def load_row_tables(path: Path) -> RowTables:
@@ -135,9 +158,12 @@ def _row_tables(data: Mapping[str, Any], text: str) -> RowTables:
     revoking = data.get("revoking")
     if revoking is None:
         return RowTables(envelope, tables, inner)
-    if set(revoking) != {"column", "code"} or not all(isinstance(value, str) for value in revoking.values()):
-        raise _BrokenTable("[revoking] has column and code, both text", "revoking")
-    return RowTables(envelope, tables, inner, revoking["column"], revoking["code"])
+    texts = {name for name, value in revoking.items() if isinstance(value, str)}
+    if texts == set(revoking) == {"column", "code"}:
+        return RowTables(envelope, tables, inner, revoking["column"], revoking["code"])
+    if texts == {"column"} and revoking.keys() == {"column", "negative"} and revoking["negative"] is True:
+        return RowTables(envelope, tables, inner, revoking["column"], None)
+    raise _BrokenTable("[revoking] has column and code, both text, or column and negative = true", "revoking")
 
 
 def _inner(tables: Sequence[RowTable]) -> dict[str, list[RowTable]]:
@@ -166,18 +192,30 @@ def _table(row: Mapping[str, Any]) -> RowTable:
     lists = {name: row[name] for name in ("key", "required", "text", "takes") if name in row}
     for field, columns in lists.items():
         _check_columns(field, columns)
+    for field in (field for field in ("within", "at") if not isinstance(row.get(field, ""), str)):
+        raise WrongField(field, f"{field} must be text")
     if ("within" in row) != ("at" in row):
         raise WrongField("", "a table inside another needs within and at")
     check_path("at", row.get("at", "."))
     lengths = dict.fromkeys(row["key"], CODE)
-    for kind, columns in row.get("lengths", {}).items():
-        _check_columns(f"lengths.{kind}", columns)
+    for kind, columns in _lists(row, "lengths"):
         if kind not in _LENGTHS:
             raise WrongField(f"lengths.{kind}", f"unknown length {kind}: there are {', '.join(_LENGTHS)}")
         lengths |= dict.fromkeys(columns, _LENGTHS[kind])
+    split = {column: between for between, columns in _lists(row, "split") for column in columns}
     required, text, takes = (tuple(row.get(field, ())) for field in ("required", "text", "takes"))
     within, at = row.get("within", ""), row.get("at", "")
-    return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, frozenset(text), within, at, takes)
+    return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, frozenset(text), within, at, takes, split)
+
+
+def _lists(row: Mapping[str, Any], field: str) -> Iterable[tuple[str, Sequence[str]]]:
+    """The lists of columns in a field of a table, by name."""
+    found = row.get(field, {})
+    if not isinstance(found, dict) or "" in found:
+        raise WrongField(field, f'{field} has lists of columns by name, such as {_LISTS[field]} = ["XB"]')
+    for name, columns in found.items():
+        _check_columns(f"{field}.{name}", columns)
+    return found.items()
 
 
 def _check_columns(field: str, columns: Any) -> None:

@@ -108,6 +108,7 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
     content = "\x1e".join((name, *(f"{column}\x1f{values[column]}" for column in sorted(values))))
     digest = hashlib.sha256(content.encode()).hexdigest()
     table = tables.tables.get(name)
+    values = table.apart(values) if table else values
     nulls = [c for c, value in values.items() if table and c not in table.text and is_null_text(value)]
     values = {column: value for column, value in values.items() if column not in nulls}
     if table:

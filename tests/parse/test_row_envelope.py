@@ -34,10 +34,12 @@ key = ["no", "line"]
 REPORT = "<no>7</no><items><item><line>1</line><v>5</v></item><item><line>2</line></item></items>"
 
 
-def parsed(tmp_path: Path, body: str, names: Mapping[str, str] = ENVELOPE, more: str = "") -> Parsed:
+def parsed(
+    tmp_path: Path, body: str, names: Mapping[str, str] = ENVELOPE, more: str = "", tables: str = TABLES
+) -> Parsed:
     path = tmp_path / "feed.toml"
     lines = "".join(f'{name} = "{value}"\n' for name, value in names.items())
-    path.write_text(f"[envelope]\n{lines}{more}{TABLES}", encoding="utf-8")
+    path.write_text(f"[envelope]\n{lines}{more}{tables}", encoding="utf-8")
     delivery = Delivery("item", "feed", "feed", datetime(2026, 4, 1, tzinfo=UTC), body.encode())
     return parse(delivery, {SENDER}, load_row_tables(path))
 
@@ -107,3 +109,35 @@ def test_any_transaction_is_an_upload_unless_codes_are_named(tmp_path: Path) -> 
     assert parsed(tmp_path, request("", HEAD.replace("PUSH", "OTHER"))).findings == ()
     found = parsed(tmp_path, request("", HEAD.replace("PUSH", "OTHER")), more='upload = ["PUSH"]\n')
     assert [(f.code, f.path) for f in found.findings] == [("type-unknown", "header/service")]
+
+
+ATTRIBUTES = """
+<e:request xmlns:e="urn:e" xmlns:d="urn:d" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="2"
+  orgCode="12330100MBHE009004" service="PUSH" messageId="M1" sendTime="20260401090000" xsi:schemaLocation="x">
+  <d:row kind="REPORT" seq="4" d:no="7" sex="2|女" amount="－１２.５０"><d:item code="K">钾</d:item></d:row>
+  <d:row kind="REPORT" seq="5" no="8" sex="2" amount="-0"/>
+</e:request>"""
+ROWS_OF_ATTRIBUTES = """
+[revoking]
+column = "amount"
+negative = true
+
+[[table]]
+name = "REPORT"
+rank = 0
+key = ["no"]
+split."|" = ["sex"]
+"""
+
+
+def test_columns_may_be_attributes_of_several_namespaces(tmp_path: Path) -> None:
+    """All that stood in attributes was lost without a word, and envelopes with two namespaces could not be read."""
+    names = ENVELOPE | {"header": ".", "namespace": "*", "table": "row", "name": "@kind", "row": "."}
+    found = parsed(tmp_path, ATTRIBUTES, names, tables=ROWS_OF_ATTRIBUTES)
+    assert found.findings == ()
+    first, second = (record.tree for record in found.records)
+    assert first.values == {
+        "item": "钾", "item@code": "K", "no": "7", "sex.1": "2", "sex.2": "女", "amount": "－１２.５０",
+    }  # fmt: skip
+    assert (second.values, first.revoking, second.revoking) == ({"no": "8", "sex.1": "2", "amount": "-0"}, True, False)
+    assert found.context["seq"] == ["4", "5"]

@@ -19,6 +19,17 @@ TABLE = '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\n'
         (ENVELOPE + TABLE + 'lengths.code = "K"\n', "t.toml:12:16: lengths.code must be a list of columns"),
         (ENVELOPE + TABLE + "keys = 1\n", "t.toml:12:8: unknown field keys: a table has name, "),
         (ENVELOPE + TABLE + "lengths.x = []\n", "t.toml:12:13: unknown length x: there are code, name, long"),
+        (
+            ENVELOPE + TABLE + "lengths = 5\n",
+            "t.toml:12:11: lengths has lists of columns by name, such as lengths.code",
+        ),
+        (ENVELOPE + TABLE + 'split.XB = "|"\n', "t.toml:12:12: split.XB must be a list of columns"),
+        (ENVELOPE + TABLE + 'split."" = ["XB"]\n', "split has lists of columns by name, such as split"),
+        (ENVELOPE + TABLE + "within = 1\nat = 1\n", "t.toml:12:10: within must be text"),
+        (
+            ENVELOPE + TABLE + '[revoking]\ncolumn = "V"\nnegative = 1\n',
+            "t.toml:12:1: .* or column and negative = true",
+        ),
         (ENVELOPE + TABLE + 'within = "B"\n', "t.toml:8:1: a table inside another needs within and at"),
         (ENVELOPE + TABLE + 'within = "B"\nat = "b"\n', "t.toml:12:10: there is no table B"),
         (ENVELOPE + TABLE + 'within = "A"\nat = "//b"\n', "t.toml:13:6: '//b' is no path of elements"),

@@ -1,7 +1,8 @@
 """Rows of vendor tables as a source language.
 
 A path is a column name (`XM`), several with `|` between them (the first that has a value), or `@` and what the row has
-from its envelope: `@order`, `@key`, `@source`, `@digest`, `@batch`, `@uploaded`, `@organisation`. There is one node,
+from its envelope: `@order`, `@key`, `@source`, `@digest`, `@batch`, `@uploaded`, `@organisation`, `@revoking` (only
+of a row that revokes). `XB@code` is an attribute of a column, `XB.2` a part of one that is split. There is one node,
 the row; the only context is `row`.
 """
 
@@ -12,15 +13,17 @@ from typing import Any
 from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.wire.row import Row
 
-_COLUMN = re.compile(r"[^\W\d][\w.]*")
-_ROW = ("order", "key", "source", "digest", "batch", "uploaded", "organisation")
+_COLUMN = re.compile(r"[^\W\d][\w.]*(?:@[^\W\d][\w.-]*)?")
+_ROW = ("order", "key", "source", "digest", "batch", "uploaded", "organisation", "revoking")
+_MARK = "1"
+"""What `@revoking` gives of a row that revokes."""
 
 
 class Rows:
     """The dialect `rows`; nodes are `hie.wire.row.Row`. Columns without value are not in a row at all."""
 
     name = "rows"
-    filled = frozenset(f"@{name}" for name in _ROW)
+    filled = frozenset(f"@{name}" for name in _ROW if name != "revoking")
 
     def compile_path(self, path: str) -> ReadPath:
         """`XM`, `CJSJ|JYSJ` or `@order`."""
@@ -86,6 +89,6 @@ def _attribute(name: str) -> ReadPath:
 
     def read(row: Row, context: Any = None) -> Sequence[str]:
         value = getattr(row, name)
-        return (value,) if value else ()
+        return (_MARK if value is True else value,) if value else ()
 
     return read

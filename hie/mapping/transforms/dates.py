@@ -1,20 +1,21 @@
 """Dates and times of the feeds as FHIR date, dateTime and instant, with the findings of common rules §5.2."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from hie.base.moment import SENTINEL, Moment, Precision, read
+from hie.base.moment import SENTINEL, Moment, Precision, read, read_as
 from hie.base.text import NULL_TEXT, half_width, trimmed
 from hie.mapping.transforms import texts
 from hie.mapping.transforms.notes import Notes
 
 
-def moment(value: Any, context: Notes, *, planned: bool = False) -> Moment | None:
+def moment(value: Any, context: Notes, *, planned: bool = False, forms: Sequence[str] = ()) -> Moment | None:
     """The moment that `value` states, with the findings of common rules §5.2; None when it states none. Of something
-    `planned` it may lie ahead."""
+    `planned` it may lie ahead; `forms` as in `read_as`."""
     text = texts.present(value, context)
     if text is None:
         return None
-    found = read(half_width(text))
+    found = read_as(half_width(text), forms) if forms else read(half_width(text))
     if found is None:
         context.note("date-invalid")
         return None
@@ -28,16 +29,18 @@ def moment(value: Any, context: Notes, *, planned: bool = False) -> Moment | Non
     return found
 
 
-def date(value: Any, context: Notes, *, planned: bool = False) -> str | None:
+def date(value: Any, context: Notes, *, planned: bool = False, forms: Sequence[str] = ()) -> str | None:
     """A FHIR `date`: a time part is dropped, a partial date stays partial (`Patient.birthDate`). `planned`: it may lie
-    ahead (an appointment, the end of a prescription); else that is `date-future`."""
-    found = moment(value, context, planned=planned)
+    ahead (an appointment, the end of a prescription), else that is `date-future`. `forms` are those that the sender
+    uses beside the usual ones, `["%Y年%m月%d日", "%Y/%m/%d %H:%M", "excel"]`: the last for numbers of a spreadsheet."""
+    found = moment(value, context, planned=planned, forms=forms)
     return found.date if found else None
 
 
-def date_time(value: Any, context: Notes, *, planned: bool = False) -> str | None:
-    """A FHIR `dateTime` in the precision that was sent; minutes without seconds get `:00`. `planned` as for `date`."""
-    found = moment(value, context, planned=planned)
+def date_time(value: Any, context: Notes, *, planned: bool = False, forms: Sequence[str] = ()) -> str | None:
+    """A FHIR `dateTime` in the precision that was sent; minutes without seconds get `:00`. `planned` and `forms` as for
+    `date`."""
+    found = moment(value, context, planned=planned, forms=forms)
     return found.text if found else None
 
 
@@ -50,10 +53,10 @@ def presence(value: Any, context: Notes, *, present: str, absent: str) -> str:
     return absent if found is not None and found.date == SENTINEL else present
 
 
-def instant(value: Any, context: Notes, *, planned: bool = False) -> str | None:
-    """A FHIR `instant`: a value without a time of day is left out and noted as `date-partial`. `planned` as for
-    `date`."""
-    found = moment(value, context, planned=planned)
+def instant(value: Any, context: Notes, *, planned: bool = False, forms: Sequence[str] = ()) -> str | None:
+    """A FHIR `instant`: a value without a time of day is left out and noted as `date-partial`. `planned` and
+    `forms` as for `date`."""
+    found = moment(value, context, planned=planned, forms=forms)
     if found is None or found.precision is Precision.TIME:
         return found.text if found else None
     if found.precision is Precision.DAY:

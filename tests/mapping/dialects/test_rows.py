@@ -1,12 +1,16 @@
 """Rows as a source language: columns, alternatives, what a row has from its envelope, coverage."""
 
+from dataclasses import replace
+
 import pytest
 
 from hie.mapping.dialects.rows import Rows
 from hie.wire.row import Header, Row
 
 HEADER = Header("12310118MBHE03010J", "B1", "2026-04-10T22:00:00+08:00", "2026-04-10T14:00:00Z")
-ROW = Row("TB_X", {"XM": "柯宁", "JYSJ": "20260402", "YLYL1": "x"}, "o", "k", "d", False, HEADER)
+ROW = Row(
+    "TB_X", {"XM": "柯宁", "JYSJ": "20260402", "YLYL1": "x", "XB@code": "2", "XB.2": "女"}, "o", "k", "d", False, HEADER
+)
 
 
 @pytest.mark.parametrize(
@@ -25,10 +29,17 @@ ROW = Row("TB_X", {"XM": "柯宁", "JYSJ": "20260402", "YLYL1": "x"}, "o", "k", 
         ("@batch", ["B1"]),
         ("@uploaded", ["2026-04-10T22:00:00+08:00"]),
         ("@organisation", ["12310118MBHE03010J"]),
+        ("@revoking", []),
+        ("XB@code", ["2"]),
+        ("XB.2", ["女"]),
     ],
 )
 def test_paths(path: str, expected: list[str]) -> None:
     assert list(Rows().compile_path(path)(ROW)) == expected
+
+
+def test_a_row_that_revokes_says_so() -> None:
+    assert list(Rows().compile_path("@revoking")(replace(ROW, revoking=True))) == ["1"]
 
 
 @pytest.mark.parametrize("path", ["1xm", "", "XM|", "@name", "PID-5", "a/b"])

@@ -122,3 +122,34 @@ def test_what_is_planned_may_lie_ahead(transform: Any) -> None:
         assert transform("20260501090000", note, **options).startswith("2026-05-01")
         found.append(note.codes)
     assert found == [["date-future"], []]
+
+
+@pytest.mark.parametrize(
+    ("sent", "stated"),
+    [
+        ("2026年3月7日", "2026-03-07"),
+        ("２０２６年０３月０７日", "2026-03-07"),
+        ("2026年3月7日 8:05", "2026-03-07T08:05:00+08:00"),
+        ("2026年3月", "2026-03"),
+        ("46088", "2026-03-07"),
+        ("46088.5", "2026-03-07T12:00:00+08:00"),
+        ("46088.99999999", "2026-03-08T00:00:00+08:00"),
+        ("2026-03-07 08:05", "2026-03-07T08:05:00+08:00"),
+        ("2026", "2026"),
+        ("202603", "2026-03"),
+        ("昨天", None),
+        ("2026年2月30日", None),
+        ("00046", None),
+    ],
+)
+def test_a_date_in_a_form_that_was_agreed(sent: str, stated: str | None) -> None:
+    forms = ["%Y年%m月%d日 %H:%M", "%Y年%m月%d日", "%Y年%m月", "excel"]
+    notes = Notebook(RECEIVED)
+    assert dates.date_time(sent, notes, forms=forms) == stated
+    assert ("date-invalid" in notes.codes) is (stated is None)
+
+
+@pytest.mark.parametrize("form", ["%d日", "%Y年%q", "%A %Y"])
+def test_what_is_no_form_of_a_date(form: str) -> None:
+    with pytest.raises(ValueError, match="is no form of a date"):
+        dates.date("2026", Notebook(RECEIVED), forms=[form])
