@@ -7,12 +7,13 @@ from typing import Any
 
 from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.finding import CODES
+from hie.mapping.compiler import Compiler
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.field import Field, Slots, compile_field
 from hie.mapping.keys import KeyCompiler
 from hie.mapping.problem import meant
-from hie.mapping.reader import Compiler, Switch, always, never
+from hie.mapping.reader import Switch, always, never
 from hie.mapping.run import MakeKey, Run, Step, text_of
 from hie.mapping.schema import CREATES_KEYS, EVENTS, check_inline
 from hie.mapping.toml import Table

@@ -8,10 +8,11 @@ from hie.base.draft import Key
 from hie.base.slots import DEFAULT, JOINED
 from hie.base.text import half_width
 from hie.mapping.codes import CodeTable, Translation
+from hie.mapping.compiler import Compiler
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.problem import meant
-from hie.mapping.reader import Compiler, Raw, Reader, Switch, always, never
+from hie.mapping.reader import Raw, Reader, Switch, always, never
 from hie.mapping.schema import SEVERAL, VALUE
 from hie.mapping.toml import Table
 from hie.mapping.transforms.texts import text, words

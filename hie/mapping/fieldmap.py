@@ -9,10 +9,11 @@ from hie.base.tablefile import table_files
 from hie.mapping.beside import compile_alias, compile_binary, compile_claim, compile_merge
 from hie.mapping.block import BlockCompiler
 from hie.mapping.codes import CodeTable
+from hie.mapping.compiler import Compiler
 from hie.mapping.context import Context
 from hie.mapping.dialect import Coverage, Dialect, Mention
 from hie.mapping.problem import BrokenTables, Problem, meant, read_text
-from hie.mapping.reader import Compiler, Reader
+from hie.mapping.reader import Reader
 from hie.mapping.run import Step
 from hie.mapping.schema import INCLUDED, check_table
 from hie.mapping.toml import Source, Table, read

@@ -7,9 +7,10 @@ from typing import Any
 
 from hie.base.draft import Key
 from hie.base.finding import CODES
+from hie.mapping.compiler import Compiler
 from hie.mapping.context import Context
 from hie.mapping.problem import meant
-from hie.mapping.reader import Compiler, Reader
+from hie.mapping.reader import Reader
 from hie.mapping.run import MakeKey, Run, text_of
 from hie.mapping.schema import KEY_KEYS, PART_KEYS, check_inline
 from hie.mapping.toml import Table

@@ -7,18 +7,17 @@ returns is not known here; the validator sees that. Source paths that are odd ar
 (`Program.doubts`) and told together with these (`hie/app/maps.py`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hie.base.slots import JOINED
 from hie.base.tablefile import table_files
-from hie.base.text import half_width
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
 from hie.fhir.validate.primitives import CHECKS, FORMS
-from hie.mapping.codes import CodeRow, CodeTable
-from hie.mapping.codeshape import misshapen
+from hie.mapping.codelint import Judge, at, lint_codes, shape_only, targets
+from hie.mapping.codes import CodeTable
 from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
@@ -33,15 +32,6 @@ _ABOUT = {"subject": "Patient", "encounter": "Encounter"}
 
 _FORMS = {"code": "code", "coding": "Coding", "concept": "CodeableConcept"}
 """`form` of a field with `codes` -> the FHIR type it makes."""
-
-
-Judge = Callable[[str, str], str | None]
-"""Code system and code -> what is wrong with the code; None when nothing is, or the code system is not known."""
-
-
-def shape_only(system: str, code: str) -> str | None:
-    """A judge for whom code systems are out of reach: it sees the form of a code."""
-    return misshapen(system, code)
 
 
 def lint(
@@ -210,29 +200,15 @@ def _coded(field: Table, members: Sequence[Property], table: CodeTable, fhir: De
         shown = " or ".join(dict.fromkeys(member.type for member in members))
         yield field.problem(f"{table.name!r} makes a {wanted}, {field.get('target')} is a {shown}", "codes")
         return
-    if form != "CodeableConcept" and "url" not in field.data and not any(_targets(table)):
+    if form != "CodeableConcept" and "url" not in field.data and not any(targets(table)):
         yield field.problem(f"{table.name!r} has no target codes, and a {form} is made of nothing else", "codes")
     binding = members[0].element.binding
     if binding is None or binding.strength != "required" or "url" in field.data:
         return
-    for place, system, code in _targets(table):
+    for place, system, code in targets(table):
         if not _in_set(binding, system, code, form, fhir):
             reason = f"{code!r} is not in {binding.value_set}, which {members[0].element.path} requires"
-            yield _at(table, place, "target_code", reason)
-
-
-def _targets(table: CodeTable) -> Iterator[tuple[CodeRow | None, str, str]]:
-    """Every target of a code map with its row; the target for unknown codes stands in the header."""
-    if table.unknown:
-        yield None, table.target_system, table.unknown
-    for row in table.rows.values():
-        if row.target_code:
-            yield row, row.target_system, row.target_code
-
-
-def _at(table: CodeTable, row: CodeRow | None, column: str, reason: str) -> Problem:
-    line, place = (row.line, row.column(column)) if row is not None else (1, 1)
-    return Problem(f"codes/{table.file}", line, reason, place)
+            yield at(table, place, "target_code", reason)
 
 
 def _codings(value: Any, judge: Judge) -> Iterator[str]:
@@ -290,42 +266,3 @@ def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
             yield f"{member.element.path} is a {member.type}, not a plain value"
         elif member.type in CHECKS and not CHECKS[member.type](item):
             yield f"{member.element.path} is a {member.type}, not {item!r}: {FORMS[member.type]}"
-
-
-def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -> Iterator[Problem]:
-    """Codes, on either side, that their code system does not have or that cannot be codes of it."""
-    for row, system, code in _targets(table):
-        yield from _judged(table, row, "target_code", system, code, fhir, judge)
-    for row in table.rows.values():
-        if half_width(row.code) != row.code:
-            yield _at(table, row, "code", f"{row.code!r} is looked up in half width: write {half_width(row.code)!r}")
-        wrong = misshapen(row.source_system, row.code)
-        if wrong is not None:
-            yield _at(table, row, "code", f"{row.code!r} {wrong}")
-
-
-def _judged(
-    table: CodeTable, row: CodeRow | None, column: str, system: str, code: str, fhir: Definitions, judge: Judge
-) -> Iterator[Problem]:
-    known = concepts(system, fhir)
-    if known is not None and code not in known:
-        yield _at(table, row, column, f"{system} has no code {code!r}")
-        return
-    wrong = misshapen(system, code) or judge(system, code)
-    if wrong is not None:
-        yield _at(table, row, column, f"{code!r} {wrong}")
-
-
-def concepts(system: str, fhir: Definitions) -> frozenset[str] | None:
-    """Every code of a code system, None when it is not known here in full."""
-    found = fhir.code_system(system)
-    if found is None or found.get("content") != "complete":
-        return None
-    return frozenset(_codes(found.get("concept", ())))
-
-
-def _codes(rows: Iterable[Any]) -> Iterator[str]:
-    for row in rows:
-        yield str(row["code"] if isinstance(row, Mapping) else row[0])
-        if isinstance(row, Mapping):
-            yield from _codes(row.get("concept", ()))

@@ -58,7 +58,7 @@ def test_coverage_knows_used_ignored_and_forgotten_columns() -> None:
     found = cover(ROW)
     assert found.used == ("XM", "JYSJ")
     assert found.unmapped == (("YLYL1", "field-unmapped"), ("XB@code", "field-unmapped"))
-    ignoring = Rows().compile_coverage(frozenset({((), "XM")}), frozenset({"JYSJ", "YLYL1"}))
+    ignoring = Rows().compile_coverage(frozenset({((), "XM")}), frozenset({"JYSJ", "YLYL1", "XB@code", "MZ.2"}))
     assert ignoring(ROW).unmapped == ()
     with pytest.raises(ValueError):
         Rows().compile_coverage(frozenset(), frozenset({"x-1"}))

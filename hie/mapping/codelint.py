@@ -1,0 +1,72 @@
+"""Lint of code maps: their codes held against code systems, with file, line and column."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from hie.base.text import half_width
+from hie.fhir.definitions import Definitions
+from hie.mapping.codes import CodeRow, CodeTable
+from hie.mapping.codeshape import misshapen
+from hie.mapping.problem import Problem
+
+Judge = Callable[[str, str], str | None]
+"""Code system and code -> what is wrong with the code; None when nothing is, or the code system is not known."""
+
+
+def shape_only(system: str, code: str) -> str | None:
+    """A judge for whom code systems are out of reach: it sees the form of a code."""
+    return misshapen(system, code)
+
+
+def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -> Iterator[Problem]:
+    """Codes, on either side, that their code system does not have or that cannot be codes of it."""
+    for row, system, code in targets(table):
+        yield from _judged(table, row, "target_code", system, code, fhir, judge)
+    for row in table.rows.values():
+        if half_width(row.code) != row.code:
+            yield at(table, row, "code", f"{row.code!r} is looked up in half width: write {half_width(row.code)!r}")
+        wrong = misshapen(row.source_system, row.code)
+        if wrong is not None:
+            yield at(table, row, "code", f"{row.code!r} {wrong}")
+
+
+def _judged(
+    table: CodeTable, row: CodeRow | None, column: str, system: str, code: str, fhir: Definitions, judge: Judge
+) -> Iterator[Problem]:
+    known = concepts(system, fhir)
+    if known is not None and code not in known:
+        yield at(table, row, column, f"{system} has no code {code!r}")
+        return
+    wrong = misshapen(system, code) or judge(system, code)
+    if wrong is not None:
+        yield at(table, row, column, f"{code!r} {wrong}")
+
+
+def concepts(system: str, fhir: Definitions) -> frozenset[str] | None:
+    """Every code of a code system, None when it is not known here in full."""
+    found = fhir.code_system(system)
+    if found is None or found.get("content") != "complete":
+        return None
+    return frozenset(_codes(found.get("concept", ())))
+
+
+def _codes(rows: Iterable[Any]) -> Iterator[str]:
+    for row in rows:
+        yield str(row["code"] if isinstance(row, Mapping) else row[0])
+        if isinstance(row, Mapping):
+            yield from _codes(row.get("concept", ()))
+
+
+def targets(table: CodeTable) -> Iterator[tuple[CodeRow | None, str, str]]:
+    """Every target of a code map with its row; the target for unknown codes stands in the header."""
+    if table.unknown:
+        yield None, table.target_system, table.unknown
+    for row in table.rows.values():
+        if row.target_code:
+            yield row, row.target_system, row.target_code
+
+
+def at(table: CodeTable, row: CodeRow | None, column: str, reason: str) -> Problem:
+    """A problem at a column of a row, or at the head of a code map."""
+    line, place = (row.line, row.column(column)) if row is not None else (1, 1)
+    return Problem(f"codes/{table.file}", line, reason, place)

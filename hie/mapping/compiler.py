@@ -1,0 +1,238 @@
+"""The compiler of a field map: paths, values and conditions of its tables become readers (`hie.mapping.reader`)."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from hie.mapping.codes import CodeTable
+from hie.mapping.context import Context
+from hie.mapping.dialect import Dialect, Mention
+from hie.mapping.guarded import guarded
+from hie.mapping.options import wrong_options
+from hie.mapping.problem import Problem, meant
+from hie.mapping.reader import (
+    Raw,
+    Reader,
+    Switch,
+    always,
+    either,
+    first,
+    never,
+    of_envelope,
+    parts_of,
+    plain,
+    plain_first,
+    reader,
+    run_all,
+    run_each,
+    there,
+)
+from hie.mapping.schema import CONDITION_KEYS, LIMITS, VALUE_KEYS, check_inline
+from hie.mapping.toml import Table
+from hie.mapping.transforms.registry import BUILTIN, READS, Transform, reads, reads_text
+
+ENVELOPE = "envelope:"
+"""Prefix of paths that are looked up in `Record.envelope` (a mapping) instead of the tree."""
+
+ENVELOPED = frozenset({"rows"})
+"""Dialects whose records have a mapping there."""
+
+CODE_MAP_OPTIONS = frozenset({"table", "flags", "critical", "types"})
+"""Options of transforms that name a code map."""
+
+
+class Compiler:
+    """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`,
+    what is odd about them in `doubts`."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        transforms: Mapping[str, Transform],
+        type: str,
+        codes: Mapping[str, CodeTable],
+    ) -> None:
+        self.dialect = dialect
+        self.transforms = transforms
+        self.codes = codes
+        self.type = type
+        self.problems: list[Problem] = []
+        self.doubts: list[Problem] = []
+        self.mentions: set[Mention] = set()
+        self.contexts: tuple[str, ...] = ()
+
+    def applies(self, data: Mapping[str, Any]) -> bool:
+        """Whether a table without `types`, or with ours among them, is meant."""
+        return "types" not in data or self.type in data["types"]
+
+    def path(self, path: Any, table: Table, key: str) -> Raw:
+        """One source path."""
+        if not isinstance(path, str):
+            self.problems.append(table.problem(f"{path!r} is no source path", key))
+            return lambda node, context: ()
+        if path.startswith(ENVELOPE):
+            name = path.removeprefix(ENVELOPE)
+            if self.dialect.name not in ENVELOPED:
+                self.doubts.append(table.problem(f"records of {self.dialect.name} have no {path!r}", key))
+            return partial(of_envelope, name)
+        try:
+            read = self.dialect.compile_path(path)
+        except ValueError as error:
+            self.problems.append(table.problem(str(error), key))
+            return lambda node, context: ()
+        self.mentions.add((self.contexts, path))
+        self.doubt(path, table, key)
+        return read
+
+    def doubt(self, path: str, table: Table, key: str) -> None:
+        """Note what is odd about a path or context."""
+        reason = self.dialect.doubt(path)
+        if reason is not None:
+            self.doubts.append(table.problem(reason, key))
+
+    def transform(self, name: str, options: Mapping[str, Any], table: Table) -> Callable[[Any, Context], Any]:
+        """A transform with its options."""
+        function = self.transforms.get(name)
+        if function is None:
+            known = (one for one in self.transforms if reads(one, self.dialect.name))
+            reason = f"no transform {name!r}{meant(name, known)}"
+            self.problems.append(table.problem(reason, "transform"))
+            return lambda value, context: None
+        wrong = wrong_options(name, function, options)
+        self.problems += [table.problem(reason, "options") for reason in wrong]
+        for needed in READS.get(name, ()):
+            self.code_map(needed, table, "transform")
+        for option in sorted(CODE_MAP_OPTIONS & options.keys()):
+            self.code_map(options[option], table, "options")
+        return guarded(name, partial(function, **options) if options else function)
+
+    def code_map(self, name: Any, table: Table, key: str) -> CodeTable | None:
+        """The code map of that name."""
+        found = self.codes.get(name) if isinstance(name, str) else None
+        if found is None:
+            self.problems.append(table.problem(f"no code map {name!r}{meant(str(name), self.codes)}", key))
+        return found
+
+    def value(
+        self, spec: Any, table: Table, key: str, transform: str | None = None, *, deletes: bool = False
+    ) -> Reader:
+        """Anything that reads values: a path, a list of alternative paths, or a table with the keys of `VALUE_KEYS`.
+
+        `transform` is used when the table names none; without any the text is taken, trimmed. With `deletes` a
+        deletion is read as one.
+        """
+        data: Mapping[str, Any] = spec if isinstance(spec, dict) else {"source": spec}
+        if data is spec and spec is not table.data:
+            wrong = check_inline(data, VALUE_KEYS, table, key)
+            if wrong:
+                self.problems += wrong
+                return lambda node, context: []
+        raw, first = self._raw(data, table, key)
+        limit = LIMITS.get(data.get("limit", "short"), LIMITS["short"])
+        name = data.get("transform", transform)
+        change = self.transform(name, data.get("options", {}), table) if name else plain
+        if "transform" not in data and transform:
+            change = plain_first(change)
+        if "transform" in data and "parts" not in data:
+            self._refuse_components(data, table, key)
+        run = run_all if data.get("all") else run_each
+        empty = ("",) * len(data["parts"]) if "parts" in data else ""
+        unsent = empty if data.get("always") else None
+        return reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes)
+
+    def _refuse_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
+        """Note a path that gives components to a transform that reads text, and would fail or write them all."""
+        name = data["transform"]
+        source = data.get("source", ())
+        for path in source if isinstance(source, list) else [source]:
+            if reads_text(name) and self.transforms.get(name) is BUILTIN[name] and self.dialect.is_composed(str(path)):
+                reason = f"{path!r} gives components, and {name!r} reads text: write '{path}.1' or '{path}:text'"
+                self.problems.append(table.problem(reason, "source" if "source" in table.data else key))
+
+    def _raw(self, data: Mapping[str, Any], table: Table, key: str) -> tuple[list[tuple[str, Raw]], str]:
+        if ("source" in data) == ("parts" in data):
+            self.problems.append(table.problem("give either 'source' or 'parts'", key))
+            return [], ""
+        source = data["parts"] if "parts" in data else data["source"]
+        paths = source if isinstance(source, list) else [source]
+        if not paths:
+            self.problems.append(table.problem("no source path", key))
+            return [], ""
+        if "parts" in data:
+            first = _path_of(paths[0])
+            return [(first, parts_of([self._part(path, table) for path in paths]))], first
+        return [(str(p), self.path(p, table, key if _is_text(source) else "source")) for p in paths], str(paths[0])
+
+    def _part(self, part: Any, table: Table) -> Raw:
+        """One of several parts: a path, or `{source, join}` for all values of a path joined into one text."""
+        if not isinstance(part, dict):
+            return self.path(part, table, "parts")
+        read, join = self.path(part.get("source"), table, "parts"), str(part.get("join", "\n"))
+        if part.keys() - {"source", "join"}:
+            self.problems.append(table.problem("a part has 'source' and 'join'", "parts"))
+        return lambda node, context: (
+            (join.join(v for v in found if isinstance(v, str)),) if (found := read(node, context)) else ()
+        )
+
+    def switch(self, spec: Any, table: Table, key: str) -> Switch:
+        """True, false, a condition, or a list of conditions that must all hold."""
+        if isinstance(spec, bool):
+            return always if spec else never
+        conditions = [self._condition(part, table, key) for part in (spec if isinstance(spec, list) else [spec])]
+        if never in conditions:
+            return never
+        real = [condition for condition in conditions if condition is not always]
+        if not real:
+            return always
+        return real[0] if len(real) == 1 else lambda node, context: all(check(node, context) for check in real)
+
+    def _any(self, source: Any, table: Table, key: str) -> Raw:
+        """One path, or the first of several that carries data."""
+        if not isinstance(source, list):
+            return self.path(source, table, key)
+        return either([self.path(path, table, key) for path in source])
+
+    def _condition(self, spec: Any, table: Table, key: str) -> Switch:
+        wrong = check_inline(spec, CONDITION_KEYS, table, key) if isinstance(spec, dict) else []
+        if not wrong and not _is_condition(spec):
+            reason = f"{key!r} must have 'source' (with 'in' or 'not_in'), 'absent' or 'types'"
+            wrong = [table.problem(reason, key)]
+        if wrong:
+            self.problems += wrong
+            return never
+        if not self.applies(spec):
+            return never
+        if "absent" in spec:
+            read = self.path(spec["absent"], table, key)
+            return lambda node, context: not there(read(node, context))
+        if "source" not in spec:
+            return always
+        read = self._any(spec["source"], table, key)
+        if "in" in spec:
+            wanted = frozenset(spec["in"])
+            return lambda node, context: first(read(node, context)) in wanted
+        if "not_in" in spec:
+            unwanted = frozenset(spec["not_in"])
+            return lambda node, context: first(read(node, context)) not in unwanted
+        return lambda node, context: there(read(node, context))
+
+
+def _is_condition(spec: Any) -> bool:
+    """Whether the keys of a condition go together: a path, perhaps with one list, or an absent one, or types only."""
+    if not isinstance(spec, dict) or not spec:
+        return False
+    lists = spec.keys() & {"in", "not_in"}
+    return len(spec.keys() & {"source", "absent"}) < 2 and (not lists or ("source" in spec and len(lists) == 1))
+
+
+def _is_text(spec: Any) -> bool:
+    """Whether a source is written as plain text."""
+    return isinstance(spec, str)
+
+
+def _default(data: Mapping[str, Any]) -> list[Any]:
+    return [data["default"]] if "default" in data else []
+
+
+def _path_of(part: Any) -> str:
+    return str(part.get("source", "")) if isinstance(part, dict) else str(part)
