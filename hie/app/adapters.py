@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hie.base.errors import HieError, where
-from hie.base.gb32100 import is_valid
+from hie.base.gb32100 import check_character, is_valid
 from hie.mapping.problem import Problem
 from hie.plugin import API_VERSION, Adapter
 
@@ -63,6 +63,14 @@ def _reason(error: Exception) -> str:
     return where(error)
 
 
+def _expected(uscc: str) -> str:
+    """The check digit that a code of the right length should have, for the end of a reason."""
+    try:
+        return f" (here {check_character(uscc[:-1])})" if len(uscc) == 18 else ""
+    except KeyError:
+        return ""
+
+
 def sender_problems(adapter: Adapter) -> Iterator[Problem]:
     """What cannot be right in the registered organisations of a region: a social credit code that is none (GB 32100), a
     code of one that is that of another, who would be taken for it."""
@@ -71,6 +79,7 @@ def sender_problems(adapter: Adapter) -> Iterator[Problem]:
         if not is_valid(one.uscc):
             reason = (
                 f"{one.uscc!r} is no unified social credit code: 18 characters in upper case, the last is a check digit"
+                f"{_expected(one.uscc)}"
             )
             yield Problem(one.file or adapter.region, one.line, reason)
         for code in dict.fromkeys((one.code, one.uscc)):

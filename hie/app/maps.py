@@ -11,9 +11,10 @@ import asyncio
 import fnmatch
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from hie.app.feeds import BESIDE, Tables, kept_beside, read_tables, tables_version, worker_feeds
 from hie.app.rowlint import row_problems
@@ -22,10 +23,11 @@ from hie.base.data import data_path
 from hie.base.errors import Category, HieError, where
 from hie.base.tablefile import HIDDEN
 from hie.fhir.definitions import official
+from hie.fhir.validate.writing import profile_meant
 from hie.fold.placed import ALWAYS, SUBJECT, VISITED
 from hie.mapping.described import Described
-from hie.mapping.lacking import Given
-from hie.mapping.lint import lint
+from hie.mapping.lacking import Given, Profile
+from hie.mapping.lint import advice, lint
 from hie.mapping.problem import BrokenTables, Problem, meant
 from hie.parse.row_tables import RowTables, load_row_tables
 from hie.pipeline.feed import FeedRuntime
@@ -160,8 +162,36 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     beside = (*_lacking(tables, adapters), *_rows(tables, adapters), *_rules(tables, adapters))
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
-    given = Given(SUBJECT, VISITED, ALWAYS, partial(_filled, tables, dict(_row_tables(tables, adapters))))
+    given = _given(tables, adapters)
     return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described, given), *doubts, *beside})
+
+
+def advise(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
+    """What field maps of adapters do not state and our profiles require: without it resources are stored all the same,
+    and do not say that they conform."""
+    adapters = kept_beside(adapters, tables.folder)
+    folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
+    feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
+    return advice(folders, feeds, official(), _given(tables, adapters), _profile_for)
+
+
+def _given(tables: Tables, adapters: Sequence[Adapter]) -> Given:
+    return Given(SUBJECT, VISITED, ALWAYS, partial(_filled, tables, dict(_row_tables(tables, adapters))))
+
+
+def _profile_for(constants: Mapping[str, Any], undecided: Collection[str]) -> Profile | None:
+    return _profiles().get(profile_meant(constants, undecided) or "")
+
+
+@cache
+def _profiles() -> Mapping[str, Profile]:
+    """Our profiles by URL, with the elements of resources that they require."""
+    found = {}
+    for row in (row for row in own_resources() if row["resourceType"] == "StructureDefinition"):
+        elements = (one for one in row["snapshot"]["element"] if one["min"] and "sliceName" not in one)
+        names = {path[1]: f"{one['min']}..{one['max']}" for one in elements if len(path := one["path"].split(".")) == 2}
+        found[row["url"]] = Profile(row["url"].rpartition("/")[2], {n.removesuffix("[x]"): c for n, c in names.items()})
+    return found
 
 
 def _rows(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:

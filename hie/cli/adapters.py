@@ -127,12 +127,17 @@ def adapters_lint(
     region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None,
     tables: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="A folder like mappings/")] = None,
 ) -> None:
-    """检查 · Hold targets against the FHIR definitions, code maps against code systems, paths against HL7."""
-    from hie.commands.adapters import linted
+    """检查 · Hold targets against the FHIR definitions, code maps against code systems, paths against HL7.
+
+    What our profiles require and the maps do not state is said as well, as advice. Exit code 1: there are problems.
+    """
+    from hie.commands.adapters import advised, linted
 
     problems = attempt(linted, region, tables)
     for problem in problems:
         console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
+    for hint in attempt(advised, region, tables):
+        console.print(f"建议 advice: {hint}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"[red]{len(problems)} problems[/red]" if problems else "[green]✓ nothing to say[/green]")
     raise typer.Exit(1 if problems else 0)
 

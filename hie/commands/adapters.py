@@ -7,8 +7,8 @@ from typing import Any
 
 from hie.app import bind_feeds, load_adapters
 from hie.app.adapters import sender_problems
-from hie.app.feeds import read_tables
-from hie.app.maps import lint_tables
+from hie.app.feeds import Tables, read_tables
+from hie.app.maps import advise, lint_tables
 from hie.base.clock import SystemClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
@@ -225,6 +225,17 @@ def linted(region: str | None = None, folder: Path | None = None) -> list[Proble
     `folder` are other tables to read: instead of its own for a region that brings them, else instead of those that
     ship. Raises `HieError` for tables that cannot be read or compiled, NOT_FOUND when `folder` has no field maps.
     """
+    tables, adapters = _tables(region, folder)
+    senders = (problem for adapter in adapters for problem in sender_problems(adapter))
+    return sorted({*lint_tables(tables, adapters), *senders})
+
+
+def advised(region: str | None = None, folder: Path | None = None) -> list[Problem]:
+    """What the maps of one region, or of all, do not state and our profiles require; `folder` as for `linted`."""
+    return advise(*_tables(region, folder))
+
+
+def _tables(region: str | None, folder: Path | None) -> tuple[Tables, Sequence[Adapter]]:
     adapters = load_adapters() if region is None else (adapter_of(region),)
     if folder is not None:
         _must_hold_tables(folder)
@@ -232,8 +243,7 @@ def linted(region: str | None = None, folder: Path | None = None) -> list[Proble
             adapters, folder = (replace(adapters[0], mappings=folder),), None
     tables = read_tables(adapters, folder)
     tables.bind(adapters)
-    senders = (problem for adapter in adapters for problem in sender_problems(adapter))
-    return sorted({*lint_tables(tables, adapters), *senders})
+    return tables, adapters
 
 
 def _must_hold_tables(folder: Path) -> None:

@@ -94,5 +94,10 @@ ENCOUNTER = frozenset(
 VISITED = ENCOUNTER | {"DocumentReference"}
 """Resource types that name the visit: a DocumentReference does in `context`."""
 
-ALWAYS: Mapping[str, frozenset[str]] = {"Composition": frozenset({"author"}), "Encounter": frozenset({"status"})}
-"""Resource type -> elements that FHIR requires and that a resource of it has though nothing states them."""
+ALWAYS: Mapping[str, frozenset[str]] = {
+    "Composition": frozenset({"author", "custodian"}),
+    "DocumentReference": frozenset({"custodian"}),
+    "Encounter": frozenset({"status", "serviceProvider"}),
+}
+"""Resource type -> elements that FHIR or a profile of ours requires and that a resource of it has though nothing states
+them."""

@@ -95,7 +95,8 @@ class Compiler:
         function = self.transforms.get(name)
         if function is None:
             known = (one for one in self.transforms if reads(one, self.dialect.name))
-            reason = f"no transform {name!r}{meant(name, known)}"
+            near = meant(name, known) or ": it is a function of the package, entered in TRANSFORMS of its transforms.py"
+            reason = f"no transform {name!r}{near}"
             self.problems.append(table.problem(reason, "transform"))
             return lambda value, context: None
         wrong = wrong_options(name, function, options)
@@ -110,7 +111,8 @@ class Compiler:
         """The code map of that name."""
         found = self.codes.get(name) if isinstance(name, str) else None
         if found is None:
-            self.problems.append(table.problem(f"no code map {name!r}{meant(str(name), self.codes)}", key))
+            near = meant(str(name), self.codes) or f": it is the file codes/{name}.csv"
+            self.problems.append(table.problem(f"no code map {name!r}{near}", key))
         return found
 
     def value(

@@ -22,7 +22,7 @@ from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
 from hie.mapping.idle import alone, idle_types
-from hie.mapping.lacking import Given, lacking, left_out
+from hie.mapping.lacking import Given, ProfileFor, lacking, left_out, unprofiled
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import SEVERAL, VALUE
 from hie.mapping.toml import Table
@@ -50,11 +50,9 @@ def lint(
     problems: set[Problem] = set()
     fieldmaps: list[FieldMap] = []
     for folder in folders:
-        for path in table_files(folder / "fields", "*/*.toml"):
-            if path.parent.name in wanted:
-                found, fieldmap = read_map(path, folder / "fields")
-                problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir, judge))
-                fieldmaps += [fieldmap] if fieldmap is not None and not found else []
+        for found, fieldmap in _maps(folder, wanted):
+            problems.update(found if found or fieldmap is None else lint_map(fieldmap, codes, fhir, judge))
+            fieldmaps += [fieldmap] if fieldmap is not None and not found else []
         for feed in wanted:
             problems.update(lint_agreement(folder / "fhir" / f"{feed}.toml", fhir))
     problems.update(idle_types(fieldmaps))
@@ -65,6 +63,21 @@ def lint(
     for table in codes.values():
         problems.update(lint_codes(table, fhir, judge))
     return sorted(problems)
+
+
+def advice(
+    folders: Iterable[Path], feeds: Iterable[str], fhir: Definitions, given: Given, profile_for: ProfileFor
+) -> list[Problem]:
+    """What the field maps of `feeds` do not state and our profiles require: nothing that is wrong with them."""
+    wanted = frozenset(feeds)
+    maps = (fieldmap for folder in folders for _, fieldmap in _maps(folder, wanted) if fieldmap is not None)
+    return sorted({problem for fieldmap in maps for problem in unprofiled(fieldmap, fhir, given, profile_for)})
+
+
+def _maps(folder: Path, feeds: frozenset[str]) -> Iterator[tuple[list[Problem], FieldMap | None]]:
+    """Each field map of these feeds, with what is wrong with it."""
+    paths = (path for path in table_files(folder / "fields", "*/*.toml") if path.parent.name in feeds)
+    return (read_map(path, folder / "fields") for path in paths)
 
 
 def lint_map(

@@ -18,7 +18,7 @@ from hie.base.errors import HieError
 from hie.base.ids import sha256
 from hie.cli import app
 from hie.cli.terminal import console
-from hie.commands.adapters import adapter_of, covered, differences, linted, shown
+from hie.commands.adapters import adapter_of, advised, covered, differences, linted, shown
 from hie.commands.skeleton import load_package, new_adapter
 from hie.plugin import read_organisations
 from hie.testing.adapter_contract import AdapterContract
@@ -169,6 +169,23 @@ def test_lint_names_segments_that_hl7_does_not_have(tmp_path: Path, right: str, 
     assert said in str(found)
 
 
+def test_lint_advises_what_our_profiles_require(further: Make) -> None:
+    """Nobody said that a condition without category and code never conforms; it is stored all the same."""
+    region, tables = further("hl7v2")
+    assert advised(region) == advised() == []
+    path = tables / "fields" / f"{region}-hl7v2" / "visit.toml"
+    text = path.read_text(encoding="utf-8")
+    block = text.index('type = "Condition"')
+    path.write_text(text[:block] + text[block:].replace('target = "code"', 'target = "severity"'), encoding="utf-8")
+    (said,) = advised(region)
+    assert str(said) == (
+        f"{region}-hl7v2/visit.toml:138:8: the profile hie-condition requires Condition.code (1..1), and no field "
+        "states it: add a [[resource.field]] with target = 'code'"
+    )
+    shown = CliRunner().invoke(app, ["adapters", "lint", region])
+    assert (shown.exit_code, "advice: " in shown.output) == (0, True)
+
+
 def test_lint_of_a_changed_copy_of_the_tables_of_a_package(further: Make, tmp_path: Path) -> None:
     region, tables = further("xml")
     copy = tmp_path / "changed"
@@ -200,7 +217,7 @@ def test_lint_names_organisations_that_cannot_be_right(tmp_path: Path, monkeypat
     monkeypatch.setattr("hie.commands.adapters.load_adapters", lambda: (changed,))
     assert [str(problem).partition("/")[2] for problem in linted("qingpu")] == [
         "organisations.csv:3:1: '12310118MBHE030290' is no unified social credit code: 18 characters in upper case, "
-        "the last is a check digit",
+        "the last is a check digit (here F)",
         "organisations.csv:4:1: '12310118MBHE03010J' stands in line 2 too: each organisation has codes of its own",
         "organisations.csv:4:1: 'QPZS' stands in line 2 too: each organisation has codes of its own",
     ]

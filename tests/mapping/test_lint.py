@@ -208,11 +208,11 @@ def required(tmp_path: Path, type: str, head: str, fields: str) -> list[str]:
         ("Location", 'subject = "p"', "", ":11:11: 'subject' states nothing of a resource of type Location"),
         # only sometimes
         ("Observation", "", STATUS + TEXT, ":16:10: FHIR requires Observation.code (1..1), and nothing states it when "
-         "MC is empty: give a 'default', or 'required'"),
+         """MC is empty: add default = { text = "…" } to this field, or required = "value-missing" to have it noted"""),
         ("Observation", "", CODE + FIRST, ":16:10: FHIR requires Observation.status (1..1), and nothing states it when "
-         "ZT is empty"),
+         'ZT is empty: add default = "unknown" to this field'),
         ("Observation", "", CODE + FIRST + stating("status", FINAL, 'when = { absent = "ZT" }'),
-         "when ZT is something else: give"),
+         "when ZT is something else: add"),
         # within elements
         ("Patient", "", stating("text.div", 'source = "MC"'), ":13:10: FHIR requires Narrative.status (1..1), "
          f"{NO_FIELD} a [[resource.field]] with target = 'text.status', one of additional, "),

@@ -1,6 +1,6 @@
 """What a write must keep: the base definitions always, profiles as far as configuration says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -23,11 +23,12 @@ class Strictness(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """A profile of ours: its URL, which resources it is meant for, in words and as a test."""
+    """A profile of ours: its URL, which resources it is meant for, in words and as a test of one `element`, if any."""
 
     url: str
     meant: str
     applies: Callable[[Json], bool]
+    element: str = ""
 
 
 def _every(name: str, meant: str = "all") -> Ours:
@@ -44,7 +45,7 @@ def _coded(name: str, element: str, system: str, code: str | None = None) -> Our
         found = [row for row in codings if isinstance(row, dict) and row.get("system") == system]
         return any(code is None or row.get("code") == code for row in found)
 
-    return Ours(PREFIX + name, f"`{element}` {code or 'of'} `{system}`", applies)
+    return Ours(PREFIX + name, f"`{element}` {code or 'of'} `{system}`", applies, element)
 
 
 def _from_feed(resource: Json) -> bool:
@@ -86,6 +87,12 @@ def profile_of(resource: Json) -> str | None:
     """The URL of the profile of ours that is meant for a resource; None when there is none."""
     rows = OURS.get(str(resource.get("resourceType")), ())
     return next((one.url for one in rows if one.applies(resource)), None)
+
+
+def profile_meant(resource: Json, undecided: Collection[str]) -> str | None:
+    """The same for a resource of which only part is known: None when that depends on an element that is `undecided`."""
+    rows = OURS.get(str(resource.get("resourceType")), ())
+    return None if any(one.element in undecided for one in rows) else profile_of(resource)
 
 
 class WriteRules:
