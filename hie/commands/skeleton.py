@@ -24,7 +24,6 @@ from hie.plugin import Adapter
 from hie.simulate.catalogue import HOSPITALS
 from hie.simulate.history import Visit, World, plan, visit
 from hie.simulate.jiashan import register
-from hie.simulate.people import person
 from hie.simulate.regions import REGIONS
 from hie.testing.material import write_golden
 
@@ -229,7 +228,7 @@ def _samples(region: str, start: Kind) -> Iterator[tuple[str, bytes]]:
 def _visit(region: str, kind: str) -> Visit:
     hospital = HOSPITALS[region][0]
     for number in range(_WORLD.patients):
-        for index, (_, where, what) in enumerate(plan(_WORLD, person(_WORLD.seed, number))):
+        for index, (_, where, what) in enumerate(plan(_WORLD, number)):
             found = visit(_WORLD, number, index) if where is hospital and what == kind else None
             if found is not None and found.fresh and not found.cancelled:
                 return found

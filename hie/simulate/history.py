@@ -1,7 +1,8 @@
 """What happens to a person: the plan of visits, and each visit with its reports, examinations and prescriptions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from hie.base.errors import Category, HieError
 from hie.simulate.catalogue import (
@@ -19,7 +20,7 @@ from hie.simulate.catalogue import (
 )
 from hie.simulate.chance import chance, weighted
 from hie.simulate.dirt import CLEAN, Dirt
-from hie.simulate.people import ALL_BORN, Person, local_number, mistyped, person
+from hie.simulate.people import ALL_BORN, KEPT, Person, local_number, mistyped, person
 
 MOST_VISITS = 24
 """A person is seen at most so often in one run."""
@@ -142,9 +143,11 @@ def first_seen(world: World, number: int) -> datetime:
     return world.start + timedelta(days=world.days) * ((number + offset) / world.patients)
 
 
-def plan(world: World, who: Person) -> tuple[tuple[datetime, Hospital, str], ...]:
+@lru_cache(maxsize=KEPT)
+def plan(world: World, number: int) -> tuple[tuple[datetime, Hospital, str], ...]:
     """When, where and how a person is seen, in order; visits of one person do not overlap."""
-    stream = chance(world.seed, "plan", who.number)
+    who = world.person(number)
+    stream = chance(world.seed, "plan", number)
     at = _office_hour(first_seen(world, who.number), stream.randrange(8, 17), stream.randrange(60))
     end = world.start + timedelta(days=world.days)
     left = MOST_VISITS if who.disease.chronic else 1 + (stream.random() < 0.5) + (stream.random() < 0.25)
@@ -174,8 +177,19 @@ def record(world: World, who: Person, hospital: Hospital) -> Record:
 
 def visit(world: World, number: int, index: int) -> Visit:
     """The visit of that index of a person."""
+    now = outline(world, number, index)
+    disease = now.disease
+    if now.cancelled:
+        return now
+    panels = disease.panels if disease.chronic or now.end else disease.panels[:1]
+    course = _course(world, now.record.person, index)
+    return replace(now, reports=tuple(_report(world, now, course, place, one) for place, one in enumerate(panels)))
+
+
+def outline(world: World, number: int, index: int) -> Visit:
+    """The same without its reports, which are most of the work."""
     who = world.person(number)
-    planned = plan(world, who)
+    planned = plan(world, number)
     start, hospital, kind = planned[index]
     stream = chance(world.seed, "visit", number, index)
     days = stream.randrange(3, 10) if kind == "inpatient" else 0
@@ -186,7 +200,6 @@ def visit(world: World, number: int, index: int) -> Visit:
     examined = stream.random() < (0.7 if days else 0.2)
     examination = stream.choice(EXAMINATIONS)
     cancelled = kind == "outpatient" and stream.random() < 0.02
-    panels = who.disease.panels if who.disease.chronic or days else who.disease.panels[:1]
     return Visit(
         record=record(world, who, hospital),
         index=index,
@@ -202,7 +215,7 @@ def visit(world: World, number: int, index: int) -> Visit:
         cancelled=cancelled,
         disease=who.disease,
         doctor=stream.choice(STAFF),
-        reports=() if cancelled else tuple(_report(world, who, start, index, n, p) for n, p in enumerate(panels)),
+        reports=(),
         examination=examination if examined and not cancelled else None,
         drugs=() if cancelled or kind == "emergency" else who.disease.drugs,
     )
@@ -218,12 +231,13 @@ def _masked(number: str) -> str:
     return f"{number[:6]}********{number[14:]}"
 
 
-def _report(world: World, who: Person, start: datetime, index: int, number: int, panel: Panel) -> Report:
-    stream = chance(world.seed, "report", who.number, index, number)
-    sampled = start + timedelta(minutes=30 + 7 * number)
+def _report(world: World, now: Visit, course: float, number: int, panel: Panel) -> Report:
+    who = now.record.person
+    stream = chance(world.seed, "report", who.number, now.index, number)
+    sampled = now.start + timedelta(minutes=30 + 7 * number)
     issued = sampled + timedelta(minutes=stream.randrange(40, 100))
-    results = tuple(_result(world, stream.gauss(0, 0.6), who, index, ANALYTES[code]) for code in panel.analytes)
-    again = _result(world, stream.gauss(0, 0.4), who, index, results[0].analyte) if stream.random() < 0.05 else None
+    results = tuple(_result(world, stream.gauss(0, 0.6), who, course, ANALYTES[code]) for code in panel.analytes)
+    again = _result(world, stream.gauss(0, 0.4), who, course, results[0].analyte) if stream.random() < 0.05 else None
     return Report(panel, sampled, issued, _within_total(results, again), again)
 
 
@@ -238,11 +252,11 @@ def _within_total(results: tuple[Result, ...], again: Result | None) -> tuple[Re
     )
 
 
-def _result(world: World, deviation: float, who: Person, index: int, analyte: Analyte) -> Result:
+def _result(world: World, deviation: float, who: Person, course: float, analyte: Analyte) -> Result:
     """A value about what is usual for this person, shifted by the disease; some lie outside of the range by chance."""
     middle, width = (analyte.low + analyte.high) / 2, (analyte.high - analyte.low) / 4.3
     usual = chance(world.seed, "usual", who.number, analyte.code).gauss(0, 0.8)
-    shift = who.disease.shifts.get(analyte.code, 1.0) ** _course(world, who, index)
+    shift = who.disease.shifts.get(analyte.code, 1.0) ** course
     return _measured(analyte, max((middle + (usual + deviation) * width) * shift, 0.1))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from hie.base.draft import Key
@@ -81,6 +82,7 @@ class Item:
         return self.status not in REFUSED
 
 
+@lru_cache(maxsize=256)
 def status_of(findings: frozenset[str]) -> str:
     """The disposition of an item of one part with these findings."""
     return disposition(tuple(finding(code) for code in findings)).value

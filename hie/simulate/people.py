@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from hie.simulate.catalogue import DISEASES, REGIONS, Disease
 from hie.simulate.chance import chance, weighted
@@ -15,6 +16,10 @@ ADDRESSES = {
     "qingpu": ("上海市", "上海市", "青浦区", "盈浦街道", "公园路"),
 }
 """Region -> province, city, county, township, street."""
+
+KEPT = 4096
+"""How many people, plans and visits are kept at hand of those that were made last: about those of one day in a run of
+100,000 people. All are made anew from the seed when they are gone."""
 
 LOOKALIKES = 0.025
 """The share of people who look like the one before, unless told: same name, gender and year of birth."""
@@ -63,6 +68,7 @@ class Person:
         return "".join(dict.fromkeys(ADDRESSES[self.home])) + f"{self.house}号"
 
 
+@lru_cache(maxsize=KEPT)
 def person(seed: int, number: int, lookalikes: float = LOOKALIKES) -> Person:
     """The person of that number; two of them never have a number in common. `lookalikes` is a share, at most 0.5."""
     pair = int(number * lookalikes)

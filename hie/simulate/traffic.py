@@ -1,12 +1,13 @@
 """The stream of all items in the order of their arrival, with the truth beside them; memory does not grow with it.
 
 What waits is a heap of small tuples: one per person under treatment and one per act that is due; everything else is
-made anew from the seed when it is needed.
+made anew from the seed when it is needed, but for the `KEPT` visits that were made last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from hie.simulate.chance import chance, weighted
 from hie.simulate.dirt import FAULTS, Dirt
 from hie.simulate.history import Visit, World, first_seen, plan, visit
 from hie.simulate.item import Act, Fault, Item, status_of
-from hie.simulate.people import Person
+from hie.simulate.people import KEPT, Person
 from hie.simulate.regions import REGIONS, Region
 
 _STARTS = -1
@@ -36,39 +37,55 @@ class Arrival:
     findings: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A visit with all its acts and when each of them arrives."""
+
+    visit: Visit
+    acts: tuple[Act, ...]
+    arrivals: tuple[Arrival, ...]
+
+
 def traffic(world: World) -> Iterator[Person | Item]:
     """Every person, just before their first item, and every item in order of arrival."""
     due: list[Entry] = []
-    entered = 0
-    while due or entered < world.patients:
-        if entered < world.patients and (not due or due[0][0] >= _midnight(first_seen(world, entered))):
-            who = world.person(entered)
-            yield who
-            heappush(due, (plan(world, who)[0][0], entered, 0, _STARTS))
-            entered += 1
-            continue
-        at, number, index, act = heappop(due)
-        now = visit(world, number, index)
-        if act == _STARTS:
-            _schedule(world, now, due)
-        else:
-            yield from _deliver(world, now, act, at)
+    for number in range(world.patients):
+        midnight = _midnight(first_seen(world, number))
+        while due and due[0][0] < midnight:
+            yield from _next(world, due)
+        yield world.person(number)
+        heappush(due, (plan(world, number)[0][0], number, 0, _STARTS))
+    while due:
+        yield from _next(world, due)
 
 
-def _schedule(world: World, now: Visit, due: list[Entry]) -> None:
-    number, index = now.record.person.number, now.index
-    for place, arrival in enumerate(arrivals(world, now)):
-        heappush(due, (arrival.at, number, index, place))
-    planned = plan(world, now.record.person)
+def _next(world: World, due: list[Entry]) -> Iterator[Item]:
+    """What is due first: the items of an act, or a visit, which puts its acts and the next visit on the heap."""
+    at, number, index, place = heappop(due)
+    case = _case(world, number, index)
+    if place != _STARTS:
+        yield from _deliver(world, case, place, at)
+        return
+    for act, arrival in enumerate(case.arrivals):
+        heappush(due, (arrival.at, number, index, act))
+    planned = plan(world, number)
     if index + 1 < len(planned):
         heappush(due, (planned[index + 1][0], number, index + 1, _STARTS))
 
 
-def arrivals(world: World, now: Visit) -> list[Arrival]:
+@lru_cache(maxsize=KEPT)
+def _case(world: World, number: int, index: int) -> Case:
+    now = visit(world, number, index)
+    acts = tuple(REGIONS[now.hospital.region].acts(now))
+    return Case(now, acts, tuple(arrivals(world, now, acts)))
+
+
+def arrivals(world: World, now: Visit, acts: Sequence[Act]) -> list[Arrival]:
     """When each act of a visit arrives. A late one comes after the next of its thread; neither is spoilt otherwise."""
     region = REGIONS[now.hospital.region]
-    acts = region.acts(now)
     found = [Arrival(act.at + region.lag) for act in acts]
+    if not world.dirt.late:
+        return found
     for place, act in enumerate(acts):
         partner = next((n for n in range(place + 1, len(acts)) if acts[n].thread == act.thread), None)
         if not act.swaps or partner is None or found[place].place:
@@ -81,12 +98,11 @@ def arrivals(world: World, now: Visit) -> list[Arrival]:
     return found
 
 
-def _deliver(world: World, now: Visit, place: int, at: datetime) -> Iterator[Item]:
+def _deliver(world: World, case: Case, place: int, at: datetime) -> Iterator[Item]:
     """The item of an act: clean, spoilt, spoilt and then sent again as it should be, or sent twice."""
+    now, act, moved = case.visit, case.acts[place], case.arrivals[place]
     region = REGIONS[now.hospital.region]
-    act = region.acts(now)[place]
     message = region.message(now, act)
-    moved = arrivals(world, now)[place] if world.dirt.late else Arrival(at)
     stream = _stream(world, now, place, "fault")
     clean = _item(region, now, act, message, at)
     if moved.place:

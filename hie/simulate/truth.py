@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from hie.base.ids import sha256
-from hie.simulate.history import Record, World, plan, record, visit
+from hie.simulate.history import Record, World, outline, plan, record
 from hie.simulate.item import Item, patient_reference, temporary_reference
 from hie.simulate.people import Person
 from hie.simulate.regions import REGIONS
@@ -14,8 +14,8 @@ from hie.simulate.regions import REGIONS
 def records(world: World, who: Person) -> list[Record]:
     """The records that hospitals keep of a person, in the order in which they are made."""
     found = {}
-    for index, (_, hospital, _) in enumerate(plan(world, who)):
-        if hospital.code not in found and REGIONS[hospital.region].acts(visit(world, who.number, index)):
+    for index, (_, hospital, _) in enumerate(plan(world, who.number)):
+        if hospital.code not in found and REGIONS[hospital.region].acts(outline(world, who.number, index)):
             found[hospital.code] = record(world, who, hospital)
     return list(found.values())
 
@@ -46,7 +46,7 @@ def person_line(world: World, who: Person) -> dict[str, Any]:
     found = records(world, who)
     temporary = [
         {"patient": temporary_reference(v), "hospital": v.hospital.code, "mergedInto": patient_reference(v.record)}
-        for v in (visit(world, who.number, index) for index in range(len(plan(world, who))))
+        for v in (outline(world, who.number, index) for index in range(len(plan(world, who.number))))
         if v.merged and v.hospital.region == "wujiang"
     ]
     return {
