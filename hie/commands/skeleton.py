@@ -228,8 +228,9 @@ def _samples(region: str, start: Kind) -> Iterator[tuple[str, bytes]]:
 def _visit(region: str, kind: str) -> Visit:
     hospital = HOSPITALS[region][0]
     for number in range(_WORLD.patients):
-        for index, (_, where, what) in enumerate(plan(_WORLD, number)):
-            found = visit(_WORLD, number, index) if where is hospital and what == kind else None
+        for index, planned in enumerate(plan(_WORLD, number)):
+            fits = planned.hospital is hospital and planned.kind == kind
+            found = visit(_WORLD, number, index) if fits else None
             if found is not None and found.fresh and not found.cancelled:
                 return found
     raise HieError(Category.INTERNAL, f"No invented {kind} visit at {hospital.code}.")

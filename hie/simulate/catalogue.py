@@ -43,46 +43,54 @@ HOSPITALS: Mapping[str, tuple[Hospital, ...]] = {
 REGIONS = tuple(HOSPITALS)
 
 
+Range = tuple[float, float]
+"""A reference range, both ends in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Analyte:
-    """A laboratory item: zone code, name, unit, reference range, decimals, and Qingpu's and WJZY's own numbers."""
+    """A laboratory item: zone code, name, unit, reference range, decimals, and Qingpu's and WJZY's own numbers.
+
+    `men`: their range where it is another one. `critical`: at most and at least what a doctor is called for.
+    """
 
     code: str
     name: str
     unit: str
-    low: float
-    high: float
+    reference: Range
     decimals: int
     qingpu: str = ""
     number: str = ""
+    men: Range | None = None
+    critical: Range | None = None
 
-    @property
-    def interval(self) -> str:
-        """The reference range as hospitals write it."""
-        return f"{self.low:g}-{self.high:g}"
+    def normal(self, male: bool) -> Range:
+        """The reference range of a man or of a woman."""
+        return self.men if male and self.men else self.reference
 
 
 ANALYTES: Mapping[str, Analyte] = {
     analyte.code: analyte
     for analyte in (
-        Analyte("WBC", "白细胞计数", "10^9/L", 3.5, 9.5, 2, "1039001001", "05051101"),
-        Analyte("RBC", "红细胞计数", "10^12/L", 3.8, 5.1, 2, "1039001002", "05051102"),
-        Analyte("HGB", "血红蛋白", "g/L", 115, 150, 0, "1039001003", "05051103"),
-        Analyte("PLT", "血小板计数", "10^9/L", 125, 350, 0, "1039001004", "05051104"),
-        Analyte("GLU", "葡萄糖", "mmol/L", 3.9, 6.1, 2, "1039002001"),
-        Analyte("K", "钾", "mmol/L", 3.5, 5.3, 2, "1039002002"),
-        Analyte("NA", "钠", "mmol/L", 137, 147, 0),
-        Analyte("CL", "氯", "mmol/L", 99, 110, 0),
-        Analyte("CREA", "肌酐", "umol/L", 41, 73, 0, "1039002003"),
-        Analyte("UREA", "尿素", "mmol/L", 2.6, 7.5, 2, "1039002004"),
-        Analyte("ALT", "丙氨酸氨基转移酶", "U/L", 7, 40, 0, "1039002005"),
-        Analyte("TC", "总胆固醇", "mmol/L", 2.8, 5.2, 2),
-        Analyte("TG", "甘油三酯", "mmol/L", 0.5, 1.7, 2),
-        Analyte("LDL", "低密度脂蛋白胆固醇", "mmol/L", 1.5, 3.4, 2),
-        Analyte("CRP", "C反应蛋白", "mg/L", 0, 10, 1, "1039003001"),
-        Analyte("HBA1C", "糖化血红蛋白", "%", 4, 6, 1, "1039003003"),
+        Analyte("WBC", "白细胞计数", "10^9/L", (3.5, 9.5), 2, "1039001001", "05051101", critical=(1.5, 30)),
+        Analyte("RBC", "红细胞计数", "10^12/L", (3.8, 5.1), 2, "1039001002", "05051102", men=(4.3, 5.8)),
+        Analyte("HGB", "血红蛋白", "g/L", (115, 150), 0, "1039001003", "05051103", men=(130, 175), critical=(60, 200)),
+        Analyte("PLT", "血小板计数", "10^9/L", (125, 350), 0, "1039001004", "05051104", critical=(50, 1000)),
+        Analyte("GLU", "葡萄糖", "mmol/L", (3.9, 6.1), 2, "1039002001", critical=(2.5, 16.7)),
+        Analyte("K", "钾", "mmol/L", (3.5, 5.3), 2, "1039002002", critical=(2.8, 6.0)),
+        Analyte("NA", "钠", "mmol/L", (137, 147), 0, critical=(120, 160)),
+        Analyte("CL", "氯", "mmol/L", (99, 110), 0, critical=(80, 115)),
+        Analyte("CREA", "肌酐", "umol/L", (41, 73), 0, "1039002003", men=(57, 97), critical=(0, 350)),
+        Analyte("UREA", "尿素", "mmol/L", (2.6, 7.5), 2, "1039002004", men=(3.1, 8.0), critical=(0, 30)),
+        Analyte("ALT", "丙氨酸氨基转移酶", "U/L", (7, 40), 0, "1039002005", men=(9, 50)),
+        Analyte("TC", "总胆固醇", "mmol/L", (2.8, 5.2), 2),
+        Analyte("TG", "甘油三酯", "mmol/L", (0.5, 1.7), 2),
+        Analyte("LDL", "低密度脂蛋白胆固醇", "mmol/L", (1.5, 3.4), 2),
+        Analyte("CRP", "C反应蛋白", "mg/L", (0, 10), 1, "1039003001"),
+        Analyte("HBA1C", "糖化血红蛋白", "%", (4, 6), 1, "1039003003"),
     )
 }
+"""Code -> item. Ranges of men and women are those of WS/T 404 and WS/T 405."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +113,8 @@ INFLAMMATION = Panel("CRP", "C反应蛋白", "4", ("0102", "血清"), ("CRP",))
 
 @dataclass(frozen=True, slots=True)
 class Drug:
-    """A drug of a prescription: code, name, specification, dose and unit, times a day, days, pieces in all."""
+    """A drug of a prescription: code, name, specification, dose and unit, times a day, days, pieces in all. `child`:
+    what a child gets instead of it."""
 
     code: str
     name: str
@@ -114,49 +123,7 @@ class Drug:
     times: int
     days: int
     pieces: int
-
-
-@dataclass(frozen=True, slots=True)
-class Disease:
-    """A reason to see a doctor: diagnosis, complaint, ward, panels, shifted items, drugs; `chronic` ones come back."""
-
-    code: str
-    name: str
-    complaint: str
-    ward: tuple[str, str]
-    panels: tuple[Panel, ...]
-    shifts: Mapping[str, float]
-    drugs: tuple[Drug, ...]
-    chronic: bool = False
-
-
-_AMOXICILLIN = Drug("YP1001", "阿莫西林胶囊", "0.25g*24粒", ("0.5", "g"), 3, 7, 42)
-_IBUPROFEN = Drug("YP1002", "布洛芬缓释胶囊", "0.3g*20粒", ("0.3", "g"), 2, 3, 6)
-_METFORMIN = Drug("YP1003", "二甲双胍片", "0.5g*60片", ("0.5", "g"), 2, 28, 56)
-_AMLODIPINE = Drug("YP1004", "苯磺酸氨氯地平片", "5mg*28片", ("5", "mg"), 1, 28, 28)
-_ATORVASTATIN = Drug("YP1005", "阿托伐他汀钙片", "20mg*28片", ("20", "mg"), 1, 28, 28)
-
-_MEDICINE = ("W11", "内科病区")
-_CHEST = ("W12", "呼吸内科病区")
-_HEART = ("W13", "心血管内科病区")
-_SURGERY = ("W21", "普外科病区")
-
-DISEASES: tuple[Disease, ...] = (
-    Disease("E11.900", "2型糖尿病", "多饮多尿", _MEDICINE, (GLYCATED, CHEMISTRY), {"GLU": 1.7, "HBA1C": 1.6},
-            (_METFORMIN,), chronic=True),
-    Disease("I10.x05", "高血压病", "头晕", _HEART, (CHEMISTRY, LIPIDS), {"CREA": 1.2, "LDL": 1.2},
-            (_AMLODIPINE, _ATORVASTATIN), chronic=True),
-    Disease("N18.900", "慢性肾脏病", "乏力", _MEDICINE, (CHEMISTRY, BLOOD_COUNT), {"CREA": 3.4, "UREA": 2.1, "K": 1.2},
-            (_AMLODIPINE,), chronic=True),
-    Disease("J18.900", "肺炎", "发热咳嗽三天", _CHEST, (BLOOD_COUNT, INFLAMMATION), {"WBC": 1.9, "CRP": 6.0},
-            (_AMOXICILLIN, _IBUPROFEN)),
-    Disease("J06.900", "上呼吸道感染", "咽痛", _CHEST, (BLOOD_COUNT,), {"WBC": 1.3}, (_IBUPROFEN,)),
-    Disease("K35.900", "急性阑尾炎", "右下腹痛半天", _SURGERY, (BLOOD_COUNT, INFLAMMATION), {"WBC": 2.1, "CRP": 5.0},
-            (_AMOXICILLIN,)),
-    Disease("I20.000", "不稳定性心绞痛", "胸痛", _HEART, (CHEMISTRY, LIPIDS), {"TC": 1.3, "LDL": 1.4},
-            (_ATORVASTATIN,)),
-)  # fmt: skip
-"""Every disease; the first three are chronic and come back with a laboratory series."""
+    child: "Drug | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +139,117 @@ class Examination:
     positive: bool
 
 
-EXAMINATIONS: tuple[Examination, ...] = (
-    Examination("CT", "01", "胸部CT平扫", "胸部", "右肺上叶见磨玻璃结节，约6mm。", "右肺上叶结节，建议随访。", True),
-    Examination("X线", "04", "胸部正位片", "胸部", "两肺纹理清晰，心影不大。", "未见明显异常。", False),
-    Examination("超声", "06", "腹部超声", "腹部", "肝胆胰脾未见占位。", "未见明显异常。", False),
-    Examination("超声", "06", "甲状腺超声", "甲状腺", "右叶低回声结节，边界清。", "甲状腺结节，TI-RADS 3类。", True),
+_LUNGS_CT = Examination(
+    "CT", "01", "胸部CT平扫", "胸部", "右肺上叶见磨玻璃结节，约6mm。", "右肺上叶结节，建议随访。", True
 )
+_PNEUMONIA_CT = Examination("CT", "01", "胸部CT平扫", "胸部", "右肺下叶见斑片状渗出影。", "右肺下叶炎症。", True)
+_CHEST_FILM = Examination("X线", "04", "胸部正位片", "胸部", "两肺纹理清晰，心影不大。", "未见明显异常。", False)
+_ABDOMEN = Examination("超声", "06", "腹部超声", "腹部", "肝胆胰脾未见占位。", "未见明显异常。", False)
+_APPENDIX = Examination(
+    "超声", "06", "阑尾超声", "腹部", "右下腹见盲管状结构，外径约10mm。", "阑尾炎声像图改变。", True
+)
+_KIDNEYS = Examination(
+    "超声", "06", "泌尿系超声", "腹部", "双肾实质回声增强，皮髓质分界欠清。", "双肾弥漫性病变。", True
+)
+_THYROID = Examination(
+    "超声", "06", "甲状腺超声", "颈部", "右叶低回声结节，边界清。", "甲状腺结节，TI-RADS 3类。", True
+)
+_HEART_ULTRASOUND = Examination(
+    "超声", "06", "心脏超声", "心脏", "左室壁稍增厚，射血分数60%。", "左室舒张功能减退。", True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """A department: its number, name, and what its clinic and its ward are called where beds have addresses."""
+
+    number: str
+    name: str
+
+    @property
+    def clinic(self) -> tuple[str, str]:
+        """Code and name of the clinic."""
+        return f"M{self.number}", f"{self.name}门诊"
+
+    @property
+    def ward(self) -> tuple[str, str]:
+        """Code and name of the ward."""
+        return f"W{self.number}", f"{self.name}病区"
+
+
+_MEDICINE, _CHEST = Department("11", "内科"), Department("12", "呼吸内科")
+_HEART, _SURGERY = Department("13", "心血管内科"), Department("21", "普外科")
+
+EMERGENCY = ("J01", "急诊科")
+"""Where emergencies are seen."""
+
+_GRANULES = Drug("YP1006", "阿莫西林颗粒", "0.125g*24袋", ("0.25", "g"), 3, 7, 42)
+_SUSPENSION = Drug("YP1007", "布洛芬混悬液", "100ml:2g", ("10", "ml"), 3, 3, 1)
+_AMOXICILLIN = Drug("YP1001", "阿莫西林胶囊", "0.25g*24粒", ("0.5", "g"), 3, 7, 42, _GRANULES)
+_IBUPROFEN = Drug("YP1002", "布洛芬缓释胶囊", "0.3g*20粒", ("0.3", "g"), 2, 3, 6, _SUSPENSION)
+_METFORMIN = Drug("YP1003", "二甲双胍片", "0.5g*60片", ("0.5", "g"), 2, 28, 56)
+_AMLODIPINE = Drug("YP1004", "苯磺酸氨氯地平片", "5mg*28片", ("5", "mg"), 1, 28, 28)
+_ATORVASTATIN = Drug("YP1005", "阿托伐他汀钙片", "20mg*28片", ("20", "mg"), 1, 28, 28)
+
+
+@dataclass(frozen=True, slots=True)
+class Disease:
+    """A reason to see a doctor: diagnosis, complaint, department, panels, shifted items, drugs, examinations.
+
+    `share`: how often among those of its kind; `kinds`: shares of outpatients, emergencies and stays; `born`: nobody
+    born later has it; `chronic` ones come back, one that happens `once` does not.
+    """
+
+    code: str
+    name: str
+    complaint: str
+    department: Department
+    panels: tuple[Panel, ...]
+    shifts: Mapping[str, float]
+    drugs: tuple[Drug, ...]
+    examinations: tuple[Examination, ...]
+    share: float
+    kinds: tuple[float, float, float]
+    born: int = 9999
+    chronic: bool = False
+    once: bool = False
+
+
+DISEASES: tuple[Disease, ...] = (
+    Disease("E11.900", "2型糖尿病", "多饮多尿", _MEDICINE, (GLYCATED, CHEMISTRY), {"GLU": 1.7, "HBA1C": 1.6},
+            (_METFORMIN,), (_ABDOMEN, _THYROID, _LUNGS_CT), 0.3, (0.80, 0.05, 0.15), born=1990, chronic=True),
+    Disease("I10.x05", "高血压病", "头晕", _HEART, (CHEMISTRY, LIPIDS), {"CREA": 1.2, "LDL": 1.2},
+            (_AMLODIPINE, _ATORVASTATIN), (_HEART_ULTRASOUND, _CHEST_FILM, _THYROID), 0.5, (0.82, 0.08, 0.10),
+            born=1990, chronic=True),
+    Disease("N18.900", "慢性肾脏病", "乏力", _MEDICINE, (CHEMISTRY, BLOOD_COUNT),
+            {"CREA": 3.4, "UREA": 2.1, "K": 1.2, "HGB": 0.8, "RBC": 0.8},
+            (_AMLODIPINE,), (_KIDNEYS, _HEART_ULTRASOUND), 0.2, (0.76, 0.06, 0.18), born=1990, chronic=True),
+    Disease("J18.900", "肺炎", "发热咳嗽三天", _CHEST, (BLOOD_COUNT, INFLAMMATION), {"WBC": 1.9, "CRP": 6.0},
+            (_AMOXICILLIN, _IBUPROFEN), (_PNEUMONIA_CT,), 0.2, (0.4, 0.2, 0.4)),
+    Disease("J06.900", "上呼吸道感染", "咽痛", _CHEST, (BLOOD_COUNT,), {"WBC": 1.3}, (_IBUPROFEN,), (_CHEST_FILM,),
+            0.6, (0.85, 0.15, 0.0)),
+    Disease("K35.900", "急性阑尾炎", "右下腹痛半天", _SURGERY, (BLOOD_COUNT, INFLAMMATION), {"WBC": 2.1, "CRP": 5.0},
+            (_AMOXICILLIN,), (_APPENDIX,), 0.1, (0.0, 0.25, 0.75), once=True),
+    Disease("I20.000", "不稳定性心绞痛", "胸痛", _HEART, (CHEMISTRY, LIPIDS), {"TC": 1.3, "LDL": 1.4},
+            (_ATORVASTATIN,), (_HEART_ULTRASOUND, _CHEST_FILM), 0.1, (0.3, 0.35, 0.35), born=1975),
+)  # fmt: skip
+"""Every disease; the first three are chronic and come back with a laboratory series."""
+
+CHRONIC = ((1950, 0.7), (1965, 0.55), (1980, 0.4), (1990, 0.15))
+"""Year of birth, and how many of those born until then have a chronic disease; of those born later, nobody."""
+
+ADULT = 2011
+"""Those born later get a child's drugs."""
 
 STAFF = ("周闻", "孙谨", "陆明", "贺宁", "高展", "蒋禾", "童安", "祝清")
 """Doctors and technicians."""
+
+
+def staff_number(hospital: Hospital, name: str) -> str:
+    """The number of one of the staff in a hospital."""
+    return f"D{hospital.number}{STAFF.index(name) + 1:02d}"
+
+
+def colleague(name: str, place: int) -> str:
+    """Somebody else of the staff."""
+    return STAFF[(STAFF.index(name) + place) % len(STAFF)]

@@ -1,4 +1,4 @@
-"""What happens to a person: the plan of visits, and each visit with its reports, examinations and prescriptions."""
+"""What happens to a person: the plan of visits, and each visit with its reports, examination and prescription."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -6,21 +6,23 @@ from functools import lru_cache
 
 from hie.base.errors import Category, HieError
 from hie.simulate.catalogue import (
-    ANALYTES,
-    EXAMINATIONS,
+    EMERGENCY,
     HOSPITALS,
     REGIONS,
     STAFF,
-    Analyte,
     Disease,
     Drug,
     Examination,
     Hospital,
-    Panel,
+    staff_number,
 )
 from hie.simulate.chance import chance, weighted
 from hie.simulate.dirt import CLEAN, Dirt
-from hie.simulate.people import ALL_BORN, KEPT, Person, local_number, mistyped, person
+from hie.simulate.people import ALL_BORN, KEPT, Person, diseases, local_number, mistyped, person
+from hie.simulate.results import Report, reports
+
+KINDS = ("outpatient", "emergency", "inpatient")
+"""How a person is seen."""
 
 MOST_VISITS = 24
 """A person is seen at most so often in one run."""
@@ -80,26 +82,6 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One value of a report; `flag` is N, H, L, HH or LL."""
-
-    analyte: Analyte
-    value: str
-    flag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A laboratory report: `number` is the visit's, `again` the corrected value of the first result, if any."""
-
-    panel: Panel
-    sampled: datetime
-    issued: datetime
-    results: tuple[Result, ...]
-    again: Result | None
-
-
-@dataclass(frozen=True, slots=True)
 class Visit:
     """A visit: `kind` is outpatient, emergency or inpatient; `end` is None for an outpatient.
 
@@ -132,6 +114,24 @@ class Visit:
         return self.record.hospital
 
     @property
+    def place(self) -> tuple[str, str]:
+        """Code and name of the ward, the clinic or the emergency department."""
+        if self.kind == "emergency":
+            return EMERGENCY
+        return self.disease.department.ward if self.end else self.disease.department.clinic
+
+    @property
+    def department(self) -> tuple[str, str]:
+        """Number and name of the department."""
+        own = self.disease.department
+        return EMERGENCY if self.kind == "emergency" else (own.number, own.name)
+
+    @property
+    def doctor_number(self) -> str:
+        """The doctor's number in the hospital."""
+        return staff_number(self.hospital, self.doctor)
+
+    @property
     def number(self) -> str:
         """The visit number, unique in the hospital."""
         return f"{self.record.local:08d}{self.index:02d}"
@@ -143,23 +143,39 @@ def first_seen(world: World, number: int) -> datetime:
     return world.start + timedelta(days=world.days) * ((number + offset) / world.patients)
 
 
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """When, where, how (outpatient, emergency or inpatient) and why a person is seen."""
+
+    at: datetime
+    hospital: Hospital
+    kind: str
+    disease: Disease
+
+
 @lru_cache(maxsize=KEPT)
-def plan(world: World, number: int) -> tuple[tuple[datetime, Hospital, str], ...]:
-    """When, where and how a person is seen, in order; visits of one person do not overlap."""
+def plan(world: World, number: int) -> tuple[Appointment, ...]:
+    """When, where and how a person is seen, in order; visits of one person do not overlap. Emergencies come at any
+    hour, and they and stays only to hospitals with beds."""
     who = world.person(number)
     stream = chance(world.seed, "plan", number)
-    at = _office_hour(first_seen(world, who.number), stream.randrange(8, 17), stream.randrange(60))
+    chronic, day = who.disease.chronic, first_seen(world, number)
     end = world.start + timedelta(days=world.days)
-    left = MOST_VISITS if who.disease.chronic else 1 + (stream.random() < 0.5) + (stream.random() < 0.25)
-    visits = []
+    left = MOST_VISITS if chronic else 1 + (stream.random() < 0.5) + (stream.random() < 0.25)
+    visits: list[Appointment] = []
     while left > 0:
+        again = visits and not chronic
+        disease = weighted(stream, diseases(who.born.year, chronic=False, again=True)) if again else who.disease
         region = who.home if stream.random() < 0.62 else stream.choice([r for r in REGIONS if r != who.home])
-        hospital = stream.choice(HOSPITALS[region])
-        kind = weighted(stream, (("outpatient", 0.75), ("emergency", 0.1), ("inpatient", 0.15)))
-        visits.append((at, hospital, kind if hospital.inpatients else "outpatient"))
-        gap = stream.randrange(14, 45) if who.disease.chronic else stream.randrange(12, 90)
-        at = _office_hour(at + timedelta(days=gap), stream.randrange(8, 17), stream.randrange(60))
-        left = left - 1 if at < end else 0
+        kind = weighted(stream, tuple(zip(KINDS, disease.kinds, strict=True)))
+        hospital = stream.choice([one for one in HOSPITALS[region] if one.inpatients or kind == "outpatient"])
+        hours = (0, 24) if kind == "emergency" else (8, 17)
+        at = _hour(day, stream.randrange(*hours), stream.randrange(60))
+        if visits and at >= end:
+            break
+        visits.append(Appointment(at, hospital, kind, disease))
+        day = at + timedelta(days=stream.randrange(14, 45) if chronic else stream.randrange(12, 90))
+        left -= 1
     return tuple(visits)
 
 
@@ -182,28 +198,27 @@ def visit(world: World, number: int, index: int) -> Visit:
     if now.cancelled:
         return now
     panels = disease.panels if disease.chronic or now.end else disease.panels[:1]
-    course = _course(world, now.record.person, index)
-    return replace(now, reports=tuple(_report(world, now, course, place, one) for place, one in enumerate(panels)))
+    return replace(now, reports=reports(world.seed, now.record.person, index, now.start, disease, panels))
 
 
 def outline(world: World, number: int, index: int) -> Visit:
     """The same without its reports, which are most of the work."""
     who = world.person(number)
     planned = plan(world, number)
-    start, hospital, kind = planned[index]
+    start, hospital, kind, disease = (now := planned[index]).at, now.hospital, now.kind, now.disease
     stream = chance(world.seed, "visit", number, index)
     days = stream.randrange(3, 10) if kind == "inpatient" else 0
-    end = _office_hour(start + timedelta(days=days), 10, stream.randrange(60)) if days else None
+    end = _hour(start + timedelta(days=days), 10, stream.randrange(60)) if days else None
     moved = start + timedelta(days=1, hours=2) if days and stream.random() < 0.4 else None
     turns = chance(world.seed, "turns", number, index)
     returned, reopened, merged, announced = (turns.random() < share for share in (0.2, 0.08, 0.3, 0.25))
     examined = stream.random() < (0.7 if days else 0.2)
-    examination = stream.choice(EXAMINATIONS)
+    examination = stream.choice(disease.examinations)
     cancelled = kind == "outpatient" and stream.random() < 0.02
     return Visit(
         record=record(world, who, hospital),
         index=index,
-        fresh=all(other is not hospital for _, other, _ in planned[:index]),
+        fresh=all(other.hospital is not hospital for other in planned[:index]),
         kind=kind,
         start=start,
         end=end,
@@ -213,12 +228,16 @@ def outline(world: World, number: int, index: int) -> Visit:
         merged=start + timedelta(minutes=70) if kind == "emergency" and merged else None,
         planned=bool(days) and announced,
         cancelled=cancelled,
-        disease=who.disease,
+        disease=disease,
         doctor=stream.choice(STAFF),
         reports=(),
         examination=examination if examined and not cancelled else None,
-        drugs=() if cancelled or kind == "emergency" else who.disease.drugs,
+        drugs=() if cancelled or kind == "emergency" else _drugs(who, disease),
     )
+
+
+def _drugs(who: Person, disease: Disease) -> tuple[Drug, ...]:
+    return tuple(drug.child or drug if who.child else drug for drug in disease.drugs)
 
 
 def _spoilt(world: World, hospital: Hospital, whether: float, how: float) -> str:
@@ -231,56 +250,5 @@ def _masked(number: str) -> str:
     return f"{number[:6]}********{number[14:]}"
 
 
-def _report(world: World, now: Visit, course: float, number: int, panel: Panel) -> Report:
-    who = now.record.person
-    stream = chance(world.seed, "report", who.number, now.index, number)
-    sampled = now.start + timedelta(minutes=30 + 7 * number)
-    issued = sampled + timedelta(minutes=stream.randrange(40, 100))
-    results = tuple(_result(world, stream.gauss(0, 0.6), who, course, ANALYTES[code]) for code in panel.analytes)
-    again = _result(world, stream.gauss(0, 0.4), who, course, results[0].analyte) if stream.random() < 0.05 else None
-    return Report(panel, sampled, issued, _within_total(results, again), again)
-
-
-def _within_total(results: tuple[Result, ...], again: Result | None) -> tuple[Result, ...]:
-    """LDL is a part of all cholesterol, before and after a correction: at most four fifths of it."""
-    totals = [float(one.value) for one in (*results, again) if one and one.analyte.code == "TC"]
-    if not totals:
-        return results
-    most = 0.8 * min(totals)
-    return tuple(
-        _measured(one.analyte, min(float(one.value), most)) if one.analyte.code == "LDL" else one for one in results
-    )
-
-
-def _result(world: World, deviation: float, who: Person, course: float, analyte: Analyte) -> Result:
-    """A value about what is usual for this person, shifted by the disease; some lie outside of the range by chance."""
-    middle, width = (analyte.low + analyte.high) / 2, (analyte.high - analyte.low) / 4.3
-    usual = chance(world.seed, "usual", who.number, analyte.code).gauss(0, 0.8)
-    shift = who.disease.shifts.get(analyte.code, 1.0) ** course
-    return _measured(analyte, max((middle + (usual + deviation) * width) * shift, 0.1))
-
-
-def _measured(analyte: Analyte, value: float) -> Result:
-    text = f"{value:.{analyte.decimals}f}"
-    return Result(analyte, text, _flag(float(text), analyte))
-
-
-def _course(world: World, who: Person, index: int) -> float:
-    """How strong the disease shows at a visit: a chronic one is brought under control or, for some, gets worse."""
-    if not who.disease.chronic:
-        return 1.0
-    worse = chance(world.seed, "course", who.number).random() < 0.25
-    settled = 1 - 0.8**index
-    return 1.0 + 0.4 * settled if worse else 1.3 - 0.8 * settled
-
-
-def _flag(value: float, analyte: Analyte) -> str:
-    if value > analyte.high:
-        return "HH" if value > 3 * analyte.high else "H"
-    if value < analyte.low:
-        return "LL" if value < analyte.low / 2 else "L"
-    return "N"
-
-
-def _office_hour(day: datetime, hour: int, minute: int) -> datetime:
+def _hour(day: datetime, hour: int, minute: int) -> datetime:
     return day.replace(hour=hour, minute=minute, second=0, microsecond=0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape, quoteattr
 
-from hie.simulate.catalogue import STAFF
+from hie.simulate.catalogue import colleague, staff_number
 from hie.simulate.history import Visit
 from hie.simulate.item import Act, compact
 from hie.simulate.jiashan_sections import SECTIONS
@@ -127,7 +127,7 @@ def _write(document: Document) -> str:
     code, name = document.organisation
     owner = f'<id root="2.16.156.10011.1.5" extension="{code}"/><name>{name}</name>'
     time = compact(visit.start if document.type == "C0002" else document.effective)
-    doctor = f'<id root="2.16.156.10011.1.7" extension="D{visit.hospital.number}01"/>'
+    doctor = f'<id root="2.16.156.10011.1.7" extension="{visit.doctor_number}"/>'
     return (
         f'<?xml version="1.0" encoding="{document.declared}"?>\n'
         + ('<!DOCTYPE ClinicalDocument [<!ENTITY a "b">]>\n' if document.doctype else "")
@@ -153,10 +153,10 @@ def _write(document: Document) -> str:
 def _signed(document: Document, role: str, number: int) -> str:
     """Who signed: colleagues of the doctor."""
     hospital = document.visit.hospital
-    name = STAFF[(STAFF.index(document.visit.doctor) + number) % len(STAFF)]
+    name = colleague(document.visit.doctor, number)
     return (
         f'<{role}><time/><signatureCode/><assignedEntity><id root="2.16.156.10011.1.4"'
-        f' extension="D{hospital.number}{number:02d}"/><assignedPerson><name>{name}</name></assignedPerson>'
+        f' extension="{staff_number(hospital, name)}"/><assignedPerson><name>{name}</name></assignedPerson>'
         f"</assignedEntity></{role}>\n"
     )
 
@@ -196,7 +196,7 @@ def _encounter(document: Document) -> str:
     visit = document.visit
     if visit.end is None:
         return ""
-    ward, name = visit.disease.ward
+    ward, name = visit.place
     low = f'<low value="{compact(visit.start)}"/><high value="{compact(visit.end)}"/>'
     levels = [("5", visit.hospital.uscc, visit.hospital.name), ("27", ward, name)]
     levels += [("26", "K01", name.removesuffix("病区")), ("21", "101", "101室")]

@@ -37,6 +37,12 @@ def _word_for_number(document: Document) -> bool:
     return True
 
 
+def _birth_date(document: Document) -> bool:
+    known = bool(document.born)
+    document.born = "19800231" if known else ""
+    return known
+
+
 def _cut(document: Document) -> bool:
     document.cut = True
     return True
@@ -81,6 +87,7 @@ FAULTS: tuple[Fault[Document], ...] = (
     Fault("title-wrong", "code", _title, _one("code-name-conflict")),
     Fault("charset-wrong", "form", _charset, _one("charset-mismatch")),
     Fault("word-for-number", "value", _word_for_number, _one("value-not-numeric")),
+    Fault("birth-date-impossible", "value", _birth_date, _one("date-invalid")),
     Fault("cut-off", "form", _cut, _one("message-malformed"), "rejected"),
     Fault("doctype", "form", _doctype, _one("doctype-forbidden"), "rejected"),
     Fault("report-number-missing", "missing", _no_number, _one("key-missing"), "rejected"),

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from xml.sax.saxutils import escape
 
 from hie.simulate.catalogue import Drug
-from hie.simulate.history import Report, Result, Visit
+from hie.simulate.history import Visit
 from hie.simulate.item import compact
+from hie.simulate.results import Report, Result
 
 _LOINC = 'codeSystem="2.16.840.1.113883.6.1" codeSystemName="LOINC"'
 _FLAGS = {"N": ("1", "正常"), "H": ("3", "偏高"), "L": ("4", "偏低"), "HH": ("5", "危急"), "LL": ("5", "危急")}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
-from hie.simulate.catalogue import DISEASES, REGIONS, Disease
+from hie.simulate.catalogue import ADULT, CHRONIC, DISEASES, REGIONS, Disease
 from hie.simulate.chance import chance, weighted
 
 COUNTIES = {"wujiang": "320598", "jiashan": "330498", "qingpu": "310198"}
@@ -45,7 +45,8 @@ ALL_BORN = date(2017, 1, 1)
 class Person:
     """A human being: `number` from 0; `home` the region they live in; `disease` what brings them to the doctor.
 
-    `variant` is the name as some other region writes it (another form of the same characters).
+    `variant` is the name as some other region writes it (another form of the same characters). `spouse`: the surname of
+    the person they are married to, or empty.
     """
 
     number: int
@@ -58,9 +59,14 @@ class Person:
     phone: str
     home: str
     house: int
-    married: bool
+    spouse: str
     disease: Disease
     twin_of: int | None
+
+    @property
+    def child(self) -> bool:
+        """Whether they get a child's drugs."""
+        return self.born.year > ADULT
 
     @property
     def address(self) -> str:
@@ -79,7 +85,8 @@ def person(seed: int, number: int, lookalikes: float = LOOKALIKES) -> Person:
     if like is not None:
         born, sequence = _twin_birth(_birth(seed, like)[0].year, pair)
     home = weighted(own, [(region, 1.0) for region in REGIONS])
-    chronic = own.random() < 0.3
+    chronic = own.random() < next((share for year, share in CHRONIC if born.year <= year), 0.0)
+    house, disease = own.randrange(1, 400), weighted(own, diseases(born.year, chronic))
     return Person(
         number=number,
         name=model[0],
@@ -90,11 +97,18 @@ def person(seed: int, number: int, lookalikes: float = LOOKALIKES) -> Person:
         health_card=f"A9{number:08d}",
         phone=f"120{number:08d}",
         home=home,
-        house=own.randrange(1, 400),
-        married=born.year < 1998,
-        disease=own.choice([disease for disease in DISEASES if disease.chronic is chronic]),
+        house=house,
+        spouse=own.choice(_SURNAMES) if born.year < 1998 else "",
+        disease=disease,
         twin_of=like,
     )
+
+
+@lru_cache(maxsize=256)
+def diseases(born: int, chronic: bool, again: bool = False) -> tuple[tuple[Disease, float], ...]:
+    """What somebody born in a year can have, and how often; `again`: after another disease."""
+    fit = (one for one in DISEASES if one.chronic is chronic and born <= one.born and not (again and one.once))
+    return tuple((one, one.share) for one in fit)
 
 
 def national_id(county: str, born: date, sequence: int) -> str:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
-from hie.simulate.history import Report, Result, Visit
+from hie.simulate.catalogue import colleague, staff_number
+from hie.simulate.history import Visit
 from hie.simulate.item import Act
+from hie.simulate.results import Report, Result
 
 DOOR, ENDING = "qingpu-xml", "xml"
 PATIENT, OUTPATIENT, INPATIENT = "TB_YL_PATIENT_INFORMATION", "TB_YL_MZ_MEDICAL_RECORD", "TB_YL_ZY_MEDICAL_RECORD"
@@ -141,7 +143,7 @@ def _patient(visit: Visit) -> Row:
         "YLJGYQDM": visit.hospital.uscc, "KH": f"KH{record.local:08d}", "KLX": "1", "YYDAH": f"YY{record.local:08d}",
         "XM": record.name, "XB": "1" if person.male else "2", "CSRQ": f"{person.born:%Y%m%d}", "ZJLX": "01",
         "ZJHM": record.national_id or _NOTHING, "GJJKKID": record.health_card or _NOTHING,
-        "HYZK": "20" if person.married else "10", "MZ": "01", "GJ": "CHN", "SJHM": person.phone, "DHHM": _NOTHING,
+        "HYZK": "20" if person.spouse else "10", "MZ": "01", "GJ": "CHN", "SJHM": person.phone, "DHHM": _NOTHING,
         "JZDZ": person.address, "HKDZ": _NOTHING, "LXRXM": _NOTHING, "LXRGX": _NOTHING, "LXRDH": _NOTHING, "XGBZ": "1",
     }  # fmt: skip
 
@@ -149,7 +151,7 @@ def _patient(visit: Visit) -> Row:
 def _visit(visit: Visit, act: Act) -> tuple[str, Row]:
     row = {
         "YLJGYQDM": visit.hospital.uscc, "JZLSH": f"JZ{visit.number}", "KH": f"KH{visit.record.local:08d}", "KLX": "1",
-        "JZKSBM": visit.disease.ward[0][1:], "JZKSMC": visit.disease.ward[1].removesuffix("病区"),
+        "JZKSBM": visit.department[0], "JZKSMC": visit.department[1],
     }  # fmt: skip
     if visit.end is None:
         row |= {"JZLX": "2" if visit.kind == "emergency" else "1", "JZSJ": _time(visit.start)}
@@ -164,10 +166,16 @@ def _report_row(visit: Visit, report: Report, number: int) -> Row:
     return {
         "YLJGYQDM": visit.hospital.uscc, **_report_key(visit, report, number), "JZLSH": f"JZ{visit.number}",
         "MZZYBZ": "2" if visit.end else "1", "HZXM": visit.record.name, "BRXB": _NOTHING, "BRNL": _NOTHING,
-        "SQYHRYID": "D501", "BGYHRYID": "D502", "SHYHRYID": "D503", "BGSJ": _time(report.issued),
+        "SQYHRYID": visit.doctor_number, **_signed(visit), "BGSJ": _time(report.issued),
         "CJSJ": _time(report.sampled), "JYSJ": _NOTHING, "SHSJ": _time(report.issued), "BBDM": report.panel.specimen[0],
         "BBMC": report.panel.specimen[1], "BGDLBBM": report.panel.group, "BGDLB": report.panel.name, "XGBZ": "1",
     }  # fmt: skip
+
+
+def _signed(visit: Visit) -> Row:
+    """Who wrote and who checked a report: colleagues of the doctor."""
+    names = {"BGYHRYID": colleague(visit.doctor, 2), "SHYHRYID": colleague(visit.doctor, 3)}
+    return {column: staff_number(visit.hospital, name) for column, name in names.items()}
 
 
 def _report_key(visit: Visit, report: Report, number: int) -> Row:
@@ -185,7 +193,7 @@ def _indicator(visit: Visit, report: Report, number: int, place: int, result: Re
     row = {
         "YLJGYQDM": visit.hospital.uscc, "JYZBLSH": f"I{visit.number}{number}{place}",
         **_report_key(visit, report, number), "JYZBDM": analyte.qingpu or analyte.code, "JYZBMC": analyte.name,
-        "JYZBJG": result.value, "JLDW": analyte.unit, "CKZ": analyte.interval.replace("-", "～"),
+        "JYZBJG": result.value, "JLDW": analyte.unit, "CKZ": result.interval.replace("-", "～"),
         "YCTS": _FLAGS[result.flag],
     }  # fmt: skip
     return row | ({"WJZBZ": "1"} if len(result.flag) == 2 else {}) | {"JYFF": _NOTHING, "XGBZ": "1"}

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 from hie.simulate.item import Fault
-from hie.simulate.qingpu import INDICATOR, INPATIENT, PATIENT, REPORT, Envelope
+from hie.simulate.qingpu import IMAGING, INDICATOR, INPATIENT, OUTPATIENT, PATIENT, REPORT, Envelope
 
+_VISITS = ((OUTPATIENT, "JZLSH"), (INPATIENT, "JZLSH"))
+_TIMES = ((OUTPATIENT, "JZSJ"), (INPATIENT, "RYSJ"), (REPORT, "CJSJ"), (IMAGING, "JCSJ"))
+_WORDS = ((REPORT, "BGSJ"), (IMAGING, "BGSJ"), (INDICATOR, "JYZBMC"))
 _OTHER = "12310118MBHE03037X"
 
 Spoil = Callable[[Envelope], bool]
@@ -21,6 +24,24 @@ def _put(table: str, column: str, value: str) -> Spoil:
         return True
 
     return spoil
+
+
+def _put_any(*places: tuple[str, str], value: str) -> Spoil:
+    """Write a value into the first of these columns that the envelope has."""
+    puts = [_put(table, column, value) for table, column in places]
+    return lambda envelope: any(put(envelope) for put in puts)
+
+
+def _no_visit_number(envelope: Envelope) -> bool:
+    """Only where the visit comes alone: of several rows the others would be taken."""
+    return len(envelope.rows) == 1 and _put_any(*_VISITS, value="-")(envelope)
+
+
+def _modification_code(envelope: Envelope) -> bool:
+    row = envelope.rows[0][1]
+    revoked = row["XGBZ"] == "2"
+    row["XGBZ"] = row["XGBZ"] if revoked else "3"
+    return not revoked
 
 
 def _charset(envelope: Envelope) -> bool:
@@ -70,11 +91,15 @@ def _one(code: str) -> frozenset[str]:
 
 FAULTS: tuple[Fault[Envelope], ...] = (
     Fault("gender-missing", "missing", _put(PATIENT, "XB", "-"), _one("value-missing")),
+    Fault("column-missing", "missing", _put_any(*_WORDS, value="-"), _one("value-missing")),
+    Fault("visit-number-missing", "missing", _no_visit_number, _one("key-missing"), "rejected"),
     Fault("gender-code-wrong", "code", _put(PATIENT, "XB", "X"), _one("code-unknown")),
     Fault("birth-date-impossible", "value", _put(PATIENT, "CSRQ", "19800231"), _one("date-invalid")),
+    Fault("time-impossible", "value", _put_any(*_TIMES, value="2025-02-30 08:00:00"), _one("date-invalid")),
     Fault("charset-wrong", "form", _charset, _one("charset-mismatch")),
     Fault("flag-against-range", "value", _flag_against_range, _one("range-flag-conflict")),
     Fault("flag-code-wrong", "code", _put(INDICATOR, "YCTS", "7"), _one("code-unknown")),
+    Fault("modification-code-wrong", "code", _modification_code, _one("code-unknown")),
     Fault("item-name-wrong", "code", _other_item_name, _one("code-name-conflict")),
     Fault("left-before-coming", "value", _left_before_coming, _one("time-order")),
     Fault("count-wrong", "form", _count, _one("count-mismatch"), "rejected"),

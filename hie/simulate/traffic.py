@@ -54,7 +54,7 @@ def traffic(world: World) -> Iterator[Person | Item]:
         while due and due[0][0] < midnight:
             yield from _next(world, due)
         yield world.person(number)
-        heappush(due, (plan(world, number)[0][0], number, 0, _STARTS))
+        heappush(due, (plan(world, number)[0].at, number, 0, _STARTS))
     while due:
         yield from _next(world, due)
 
@@ -70,7 +70,7 @@ def _next(world: World, due: list[Entry]) -> Iterator[Item]:
         heappush(due, (arrival.at, number, index, act))
     planned = plan(world, number)
     if index + 1 < len(planned):
-        heappush(due, (planned[index + 1][0], number, index + 1, _STARTS))
+        heappush(due, (planned[index + 1].at, number, index + 1, _STARTS))
 
 
 @lru_cache(maxsize=KEPT)

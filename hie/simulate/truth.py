@@ -14,7 +14,7 @@ from hie.simulate.regions import REGIONS
 def records(world: World, who: Person) -> list[Record]:
     """The records that hospitals keep of a person, in the order in which they are made."""
     found = {}
-    for index, (_, hospital, _) in enumerate(plan(world, who.number)):
+    for index, hospital in enumerate(one.hospital for one in plan(world, who.number)):
         if hospital.code not in found and REGIONS[hospital.region].acts(outline(world, who.number, index)):
             found[hospital.code] = record(world, who, hospital)
     return list(found.values())

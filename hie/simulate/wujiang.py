@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hie.simulate.history import Report, Result, Visit
+from hie.simulate.history import Visit
 from hie.simulate.item import Act, compact, temporary_number
+from hie.simulate.results import Report, Result
 
 DOOR, ENDING = "wujiang-hl7v2", "hl7"
 _CLASSES = {"outpatient": "O", "emergency": "E", "inpatient": "I"}
@@ -149,8 +150,9 @@ def _single(visit: Visit, act: Act) -> Message:
 def _event(visit: Visit, act: Act) -> Message:
     type_ = f"ADT^{act.what}"
     segments = [_header(visit, act, "HIS", type_), ["EVN", act.what, compact(act.at)], _person(visit, act, full=True)]
-    if visit.fresh and act.what in ("A01", "A04") and visit.record.person.married:
-        segments.append(["NK1", "1", visit.record.name[0] + "先生", "配偶", "", visit.record.person.phone])
+    person = visit.record.person
+    if visit.fresh and act.what in ("A01", "A04") and person.spouse:
+        segments.append(["NK1", "1", person.spouse + ("女士" if person.male else "先生"), "配偶", "", person.phone])
     if act.what != "A31":
         segments.append(_visit(visit, act))
     if act.what == "A01":
@@ -178,7 +180,7 @@ def _examination(visit: Visit, act: Act) -> Message:
         _header(visit, act, "HIS", "ORM^O01"),
         _person(visit, act),
         _visit(visit, act),
-        [*order, "", "", f"D{visit.hospital.number}01^{visit.doctor}"],
+        [*order, "", "", f"{visit.doctor_number}^{visit.doctor}"],
         ["OBR", "1", order[2], "", f"JC{done.type}^{done.name}^99WJL"],
     ]
     return _message(visit, "ORM^O01", segments)
@@ -191,7 +193,7 @@ def _order(visit: Visit, act: Act) -> Message:
         _header(visit, act, "HIS", "ORM^O01"),
         _person(visit, act),
         _visit(visit, act),
-        ["ORC", "NW", number, *[""] * 6, compact(act.at), "", "", f"D{visit.hospital.number}01^{visit.doctor}"],
+        ["ORC", "NW", number, *[""] * 6, compact(act.at), "", "", f"{visit.doctor_number}^{visit.doctor}"],
         ["OBR", "1", number, "", _service(report)],
     ]
     return _message(visit, "ORM^O01", segments)
@@ -218,7 +220,7 @@ def _report(visit: Visit, act: Act) -> Message:
 def _observation(place: int, result: Result, analyser: bool, status: str) -> Segment:
     analyte = result.analyte
     item = f"^^^{analyte.number}^{analyte.name}^99WJN" if analyser else f"{analyte.code}^{analyte.name}^99WJL"
-    value = [result.value, analyte.unit, analyte.interval, result.flag]
+    value = [result.value, analyte.unit, result.interval, result.flag]
     return ["OBX", str(place), "NM", item, "", *value, "", "", status]
 
 
@@ -264,7 +266,7 @@ def _person(visit: Visit, act: Act, full: bool = False) -> Segment:
     if not full:
         return segment
     segment += ["", "", f"{person.address}^^^^^^H", "", person.phone, "", ""]
-    return [*segment, "20^已婚" if person.married else "10^未婚", "", "", "", "", "", "1^汉族"]
+    return [*segment, "20^已婚" if person.spouse else "10^未婚", "", "", "", "", "", "1^汉族"]
 
 
 _TYPES = ("IDCard", "LocalID", "IdentifyNO", "HealthCard")
@@ -273,10 +275,16 @@ _TYPES = ("IDCard", "LocalID", "IdentifyNO", "HealthCard")
 
 def _visit(visit: Visit, act: Act) -> Segment:
     moved = visit.moved is not None and act.at >= visit.moved and not (visit.returned and act.at >= visit.returned)
-    ward, name = _SECOND_WARD if moved else visit.disease.ward
-    bed = f"{visit.record.local % 40 + 1:02d}"
-    place = f"{bed}^^^{ward}^{name}" if visit.hospital.code == "WJZY" else f"{ward}^{ward[1:]}01^{bed}^^^^^^{name}"
-    segment = ["PV1", "1", _CLASSES[visit.kind], place, "", "", "", f"D{visit.hospital.number}01^{visit.doctor}"]
+    segment = [
+        "PV1",
+        "1",
+        _CLASSES[visit.kind],
+        _place(visit, *(_SECOND_WARD if moved else visit.place)),
+        "",
+        "",
+        "",
+        f"{visit.doctor_number}^{visit.doctor}",
+    ]
     segment += [""] * 6
     segment.append({"inpatient": "2", "emergency": "1", "outpatient": ""}[visit.kind])
     segment += [""] * (19 - len(segment))
@@ -286,6 +294,12 @@ def _visit(visit: Visit, act: Act) -> Segment:
     segment += [""] * (44 - len(segment))
     segment.append(compact(visit.start))
     return [*segment, compact(act.at)] if act.what == "A03" else segment
+
+
+def _place(visit: Visit, code: str, name: str) -> str:
+    """Where somebody is; only those who stay have a room and a bed."""
+    room, bed = (f"{code[1:]}01", f"{visit.record.local % 40 + 1:02d}") if visit.end else ("", "")
+    return f"{bed}^^^{code}^{name}" if visit.hospital.code == "WJZY" else f"{code}^{room}^{bed}^^^^^^{name}"
 
 
 def _diagnosis(visit: Visit, kind: str) -> Segment:
