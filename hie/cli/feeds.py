@@ -43,9 +43,10 @@ def simulate(
     from hie.simulate.history import World
 
     target, sent = Target(out, mllp, http, truth, rate, connections, resume), Sent()
+    world = attempt(lambda: World(seed, patients, start, days, read_dirt(dirt)))
     try:
-        with Shown(Console(stderr=True)) as shown:
-            perform(run(World(seed, patients, start, days, read_dirt(dirt)), target, shown.show, sent), stopped=0)
+        with Shown(Console(stderr=True), world) as shown:
+            perform(run(world, target, shown.show, sent), stopped=0)
     finally:
         for line in summary(target, sent) if sent.seconds else ():
             console.print(line)

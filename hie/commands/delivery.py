@@ -1,7 +1,8 @@
 """Deliveries of `hie simulate`: one item to a file, over HTTP or over MLLP, as a sender of the region would.
 
 A sender sends one item at a time and waits for the answer; when nothing answers, or the exchange says that it failed,
-it sends the same bytes again (Wujiang §1, common rules §2).
+it sends the same bytes again (Wujiang §1, common rules §2). A server that took an item before may be starting anew: it
+gets minutes, not seconds.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import httpx
 
@@ -31,8 +34,13 @@ ANSWER_BYTES = 16 * 2**20
 ANSWER_SECONDS = 30.0
 TRIES = 8
 """How often an item is sent before the server counts as gone."""
+PATIENCE = 300.0
+"""Seconds for which an item is sent again all the same, when the server took another one before."""
 FIRST_PAUSE = 0.1
-"""Seconds before the second try; each further pause is twice as long."""
+"""Seconds before the second try; each further pause is twice as long, up to `LONGEST_PAUSE`."""
+LONGEST_PAUSE = 5.0
+ASKED_PAUSE = 60.0
+"""A server may ask for a longer pause (Retry-After), up to this one."""
 
 _CODE = re.compile(rb"(?:^|\r)MSA\|(\w\w)")
 
@@ -43,6 +51,13 @@ class Delivered:
 
     answer: str = ""
     file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The exchange answered that it did not take an item, and for how many seconds it asks to wait."""
+
+    seconds: float = 0.0
 
 
 Send = Callable[[Item, int], Awaitable[Delivered]]
@@ -69,11 +84,11 @@ async def sender(to: Addresses) -> AsyncIterator[dict[str, Send]]:
         if to.http is not None:
             _must_be_url(to.http)
             client = await stack.enter_async_context(httpx.AsyncClient(base_url=to.http, timeout=ANSWER_SECONDS))
-            send |= dict.fromkeys(CONTENT_TYPES, lambda item, _: _patiently(lambda: _to_http(client, item), to.http))
+            send |= dict.fromkeys(CONTENT_TYPES, _Patient(partial(_to_http, client), to.http).send)
         if to.mllp is not None:
             line = _Line(to.mllp)
             stack.push_async_callback(line.close)
-            send[MLLP_DOOR] = lambda item, _: _patiently(lambda: line.send(item), to.mllp)
+            send[MLLP_DOOR] = _Patient(line.send, to.mllp).send
         yield send
 
 
@@ -82,37 +97,69 @@ def _must_be_url(text: str) -> None:
         raise HieError(Category.INVALID, f"{text!r} is no URL: write it as http://127.0.0.1:8080.")
 
 
-async def _patiently(send: Callable[[], Awaitable[Delivered | None]], address: str | None) -> Delivered:
-    """Send until the item is taken. Raises UNAVAILABLE after the last try."""
-    reached = False
-    for attempt in range(TRIES):
-        if attempt:
-            await asyncio.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
-        with contextlib.suppress(OSError, TimeoutError, httpx.TransportError):
-            answer = await send()
-            if answer is not None:
+class _Patient:
+    """Sends an item over one connection until it is taken."""
+
+    def __init__(self, send: Callable[[Item], Awaitable[Delivered | NotTaken]], address: str) -> None:
+        self._send = send
+        self._address = address
+        self._patience = 0.0
+
+    async def send(self, item: Item, _: int) -> Delivered:
+        """Deliver one item. Raises UNAVAILABLE after the last try."""
+        began, pause, tries = monotonic(), FIRST_PAUSE, 0
+        while True:
+            answer = await self._try(item)
+            if isinstance(answer, Delivered):
+                self._patience = PATIENCE
                 return answer
-            reached = True
-    if reached:
-        raise HieError(Category.UNAVAILABLE, f"{address} did not take an item in {TRIES} tries: its log says why.")
-    raise HieError(Category.UNAVAILABLE, f"No answer from {address} after {TRIES} tries: does the server run?")
+            tries += 1
+            if tries >= TRIES and monotonic() - began >= self._patience:
+                raise HieError(Category.UNAVAILABLE, self._complaint(answer, tries))
+            asked = answer.seconds if answer else 0.0
+            await asyncio.sleep(max(pause, min(asked, ASKED_PAUSE)))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _try(self, item: Item) -> Delivered | NotTaken | None:
+        """One try; None when nothing answered."""
+        try:
+            return await self._send(item)
+        except (OSError, TimeoutError, httpx.TransportError):
+            return None
+
+    def _complaint(self, last: NotTaken | None, tries: int) -> str:
+        if last is None:
+            return f"No answer from {self._address} after {tries} tries: does the server run?"
+        return f"{self._address} did not take an item in {tries} tries: its log says why."
 
 
 async def _to_file(out: Path, item: Item, number: int) -> Delivered:
     """One file per item in a folder per day; their names sort in order of arrival."""
     name = f"{item.at:%Y-%m-%d}/{number:07d}-{item.door}.{item.ending}"
     path = out / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(item.body)
+    try:
+        path.write_bytes(item.body)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(item.body)
     return Delivered(file=name)
 
 
-async def _to_http(client: httpx.AsyncClient, item: Item) -> Delivered | None:
+_ANSWERS = (200, 202, 400, 413, 422)
+"""What the exchange answers to an item that it has read (common rules §2)."""
+_LATER = (429, 500, 502, 503, 504)
+"""What is answered by an exchange, or by what stands before it, that did not take the item."""
+
+
+async def _to_http(client: httpx.AsyncClient, item: Item) -> Delivered | NotTaken:
     path = f"/feeds/{item.door}"
     response = await client.post(path, content=item.body, headers={"Content-Type": CONTENT_TYPES[item.door]})
-    if response.status_code in (401, 403, 404, 415):
+    if response.status_code in _LATER:
+        asked = response.headers.get("Retry-After", "")
+        return NotTaken(float(asked) if asked.isdecimal() else 0.0)
+    if response.status_code not in _ANSWERS:
         raise HieError(Category.UNAVAILABLE, f"POST {path} answered {response.status_code}.")
-    return None if response.status_code in (429, 500, 502, 503, 504) else Delivered(str(response.status_code))
+    return Delivered(str(response.status_code))
 
 
 class _Line:
@@ -125,21 +172,19 @@ class _Line:
         self._host, self._port = host.strip("[]"), int(port)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, item: Item) -> Delivered | None:
-        """Send one item; None when the connection ended without an answer or the exchange failed."""
+    async def send(self, item: Item) -> Delivered | NotTaken:
+        """Send one item; raises OSError or TimeoutError when no answer came."""
         try:
             answer = await self._exchange(item.body)
         except BaseException:
             await self.close()
             raise
-        if answer is None:
-            await self.close()
-        if answer is None or b"internal-error" in answer:
-            return None
+        if b"internal-error" in answer:
+            return NotTaken()
         found = _CODE.search(answer)
         return Delivered(found[1].decode() if found else "?")
 
-    async def _exchange(self, body: bytes) -> bytes | None:
+    async def _exchange(self, body: bytes) -> bytes:
         async with asyncio.timeout(ANSWER_SECONDS):
             if self._streams is None:
                 self._streams = await asyncio.open_connection(self._host, self._port)
@@ -151,7 +196,7 @@ class _Line:
                 for part in machine.feed(chunk):
                     if isinstance(part, Frame):
                         return part.body
-        return None
+        raise ConnectionResetError
 
     async def close(self) -> None:
         """Close the connection, if there is one."""

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
@@ -50,7 +51,8 @@ class Target(Addresses):
 @dataclass
 class Sent:
     """What was done: people, items by door, answers, items left out because nothing takes them, and those `passed`
-    over because an earlier run delivered them; `seconds` is 0 when nothing was begun."""
+    over because an earlier run delivered them; `reached`: when the last of them all arrives; `seconds` is 0 when
+    nothing was begun."""
 
     people: int = 0
     items: dict[str, int] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Sent:
     bytes: int = 0
     left_out: int = 0
     passed: int = 0
+    reached: datetime = datetime.min
     seconds: float = 0.0
 
     @property
@@ -191,7 +194,7 @@ async def _run(
         async with asyncio.TaskGroup() as group:
             for send, queue in zip(senders, queues, strict=True):
                 group.create_task(_work(send, queue, log, sent, progress))
-            await _hand_out(world, rate, kept, log, sent, queues, senders[0])
+            await _hand_out(world, rate, kept, log, sent, queues, senders[0], progress)
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
 
@@ -204,9 +207,10 @@ async def _hand_out(
     sent: Sent,
     queues: Sequence["asyncio.Queue[Job | None]"],
     takes: dict[str, Send],
+    progress: Callable[[Sent], None],
 ) -> None:
     """Give every item to the sender of its person, at most `rate` a second; then tell the senders that it is over."""
-    number, handed, started = 0, 0, monotonic()
+    number, pace = 0, _Pace(rate)
     async for line, old in _stream(world, kept, takes, sent):
         if isinstance(line, Person):
             if not old:
@@ -215,14 +219,30 @@ async def _hand_out(
             continue
         number += 1
         if old:
-            sent.passed += 1
+            sent.passed, sent.reached = sent.passed + 1, line.at
+            progress(sent)
             continue
-        if rate > 0:
-            await asyncio.sleep(max(0.0, started + handed / rate - monotonic()))
-        handed += 1
+        await pace.wait()
         await queues[line.person % len(queues)].put((line, number, log.take()))
     for queue in queues:
         await queue.put(None)
+
+
+class _Pace:
+    """Lets so many through a second (0: all at once). Time that was lost is made up for a second at most: after an
+    outage nothing comes faster than was asked for."""
+
+    def __init__(self, rate: float) -> None:
+        self._gap = 1 / rate if rate > 0 else 0.0
+        self._due = 0.0
+
+    async def wait(self) -> None:
+        """Wait for the turn of the next one."""
+        if self._gap:
+            now = monotonic()
+            self._due = max(self._due, now - 1.0 if self._due else now)
+            await asyncio.sleep(max(0.0, self._due - now))
+            self._due += self._gap
 
 
 async def _stream(
@@ -257,5 +277,5 @@ async def _work(
         sent.items[item.door] = sent.items.get(item.door, 0) + 1
         if done.answer:
             sent.answers[done.answer] = sent.answers.get(done.answer, 0) + 1
-        sent.bytes += len(item.body)
+        sent.bytes, sent.reached = sent.bytes + len(item.body), item.at
         progress(sent)

@@ -157,8 +157,8 @@ async def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path, monkeypat
 async def test_a_server_that_takes_nothing_is_not_called_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def unavailable(client: object, item: object) -> None:
-        return None
+    async def unavailable(client: object, item: object) -> delivery.NotTaken:
+        return delivery.NotTaken()
 
     monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
     monkeypatch.setattr(delivery, "_to_http", unavailable)
