@@ -69,7 +69,7 @@ async def test_a_server_that_starts_anew_gets_minutes_and_one_that_was_never_the
     await patient.send(ITEM, 1)
     assert await patient.send(ITEM, 2) == Delivered("200")
     began = clock.now
-    with pytest.raises(HieError, match="No answer from .* after 8 tries"):
+    with pytest.raises(HieError, match=r"No answer from .* after 8 tries"):
         await sender(iter([ConnectionRefusedError()] * 99)).send(ITEM, 1)
     assert clock.now - began < 15
 
