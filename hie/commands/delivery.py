@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -93,7 +94,12 @@ async def sender(to: Addresses) -> AsyncIterator[dict[str, Send]]:
 
 
 def _must_be_url(text: str) -> None:
-    if not text.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(text)
+        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fit = False
+    if not fit:
         raise HieError(Category.INVALID, f"{text!r} is no URL: write it as http://127.0.0.1:8080.")
 
 

@@ -81,6 +81,8 @@ async def test_only_mllp_leaves_the_other_feeds_out(tmp_path: Path) -> None:
         Target(mllp="nowhere"),
         Target(mllp="127.0.0.1:99999"),
         Target(http="127.0.0.1:8080"),
+        Target(http="http://"),
+        Target(http="http://127.0.0.1:99999"),
     ],
 )
 async def test_a_target_is_needed_and_the_truth_of_the_run_before_stays(target: Target, tmp_path: Path) -> None:
