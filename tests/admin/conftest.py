@@ -15,7 +15,7 @@ from hie.simulate.history import World
 from hie.simulate.item import Item
 from hie.simulate.traffic import traffic
 
-WORLD = World(seed=10, patients=40, start=datetime(2026, 3, 2), days=9, dirt=dirt("0.3"))
+WORLD = World(seed=250, patients=40, start=datetime(2026, 3, 2), days=9, dirt=dirt("0.3"))
 FIRST, LAST = "2026-03-02", "2026-03-11"
 RANGE = {"from": FIRST, "to": LAST}
 SETTINGS = {"mllp_port": -1, "workers": 0, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "close_poll_seconds": 0}
