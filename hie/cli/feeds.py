@@ -12,14 +12,22 @@ from hie.cli.terminal import ConfigFile, Data, attempt, console, operating, perf
 
 def simulate(
     patients: Annotated[int, typer.Option(min=1, help="People to invent")] = 100,
-    days: Annotated[int, typer.Option(min=1, help="Days over which they are first seen")] = 30,
+    days: Annotated[
+        int, typer.Option(min=1, help="Days of the run: people come evenly over them, some come back until its end")
+    ] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic, byte for byte")] = 1,
     rate: Annotated[float, typer.Option(min=0, help="Items per second at most; 0: as fast as they are taken")] = 0,
     dirt: Annotated[
-        str, typer.Option(help="Share of items with something wrong, such as 0.1; or by kind: missing=0.05,late=0.1")
+        str,
+        typer.Option(
+            help="Share of items with something wrong, such as 0.1; or by kind: missing=0.05,late=0.1. Kinds: "
+            "missing code value form address duplicate late number lookalike"
+        ),
     ] = "0",
     start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="First day")] = datetime(2025, 1, 6),
-    out: Annotated[Path | None, typer.Option(help="Write one file here for each item that is not sent")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what is not sent: a folder a day, one file an item")
+    ] = None,
     mllp: Annotated[str | None, typer.Option(help="HOST:PORT; takes the HL7 messages")] = None,
     http: Annotated[str | None, typer.Option(help="URL of the exchange; takes everything that MLLP does not")] = None,
     truth: Annotated[Path | None, typer.Option(help="Default: truth.jsonl in --out, else here")] = None,
@@ -30,6 +38,8 @@ def simulate(
     ] = None,
 ) -> None:
     """模拟数据 · Invent three-region traffic, with the truth (who is who, what is wrong) beside it.
+
+    To files: --out traffic. To a server: --mllp 127.0.0.1:2575 --http http://127.0.0.1:8080, then --score its data.
 
     Ctrl-C 停止，加 --resume 继续 · Ctrl-C stops; the same command with --resume goes on.
     """
