@@ -1,10 +1,20 @@
-"""What hospitals of the three regions offer: organisations, wards, laboratory panels, examinations, drugs, diagnoses.
-
-Item codes, names and units are those of common rules §7.2 and §7.5 and Qingpu §4.4; the rest is invented.
-"""
+"""What hospitals of the three regions offer: organisations, departments, examinations, drugs, and why people come."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from hie.simulate.laboratory import (
+    BLOOD_COUNT,
+    CARDIAC,
+    CHEMISTRY,
+    COAGULATION,
+    GLYCATED,
+    HEPATITIS_B,
+    INFLAMMATION,
+    LIPIDS,
+    URINALYSIS,
+    Panel,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,74 +51,6 @@ HOSPITALS: Mapping[str, tuple[Hospital, ...]] = {
 """Region -> its hospitals; the third is a community health centre without beds."""
 
 REGIONS = tuple(HOSPITALS)
-
-
-Range = tuple[float, float]
-"""A reference range, both ends in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Analyte:
-    """A laboratory item: zone code, name, unit, reference range, decimals, and Qingpu's and WJZY's own numbers.
-
-    `men`: their range where it is another one. `critical`: at most and at least what a doctor is called for.
-    """
-
-    code: str
-    name: str
-    unit: str
-    reference: Range
-    decimals: int
-    qingpu: str = ""
-    number: str = ""
-    men: Range | None = None
-    critical: Range | None = None
-
-    def normal(self, male: bool) -> Range:
-        """The reference range of a man or of a woman."""
-        return self.men if male and self.men else self.reference
-
-
-ANALYTES: Mapping[str, Analyte] = {
-    analyte.code: analyte
-    for analyte in (
-        Analyte("WBC", "白细胞计数", "10^9/L", (3.5, 9.5), 2, "1039001001", "05051101", critical=(1.5, 30)),
-        Analyte("RBC", "红细胞计数", "10^12/L", (3.8, 5.1), 2, "1039001002", "05051102", men=(4.3, 5.8)),
-        Analyte("HGB", "血红蛋白", "g/L", (115, 150), 0, "1039001003", "05051103", men=(130, 175), critical=(60, 200)),
-        Analyte("PLT", "血小板计数", "10^9/L", (125, 350), 0, "1039001004", "05051104", critical=(50, 1000)),
-        Analyte("GLU", "葡萄糖", "mmol/L", (3.9, 6.1), 2, "1039002001", critical=(2.5, 16.7)),
-        Analyte("K", "钾", "mmol/L", (3.5, 5.3), 2, "1039002002", critical=(2.8, 6.0)),
-        Analyte("NA", "钠", "mmol/L", (137, 147), 0, critical=(120, 160)),
-        Analyte("CL", "氯", "mmol/L", (99, 110), 0, critical=(80, 115)),
-        Analyte("CREA", "肌酐", "umol/L", (41, 73), 0, "1039002003", men=(57, 97), critical=(0, 350)),
-        Analyte("UREA", "尿素", "mmol/L", (2.6, 7.5), 2, "1039002004", men=(3.1, 8.0), critical=(0, 30)),
-        Analyte("ALT", "丙氨酸氨基转移酶", "U/L", (7, 40), 0, "1039002005", men=(9, 50)),
-        Analyte("TC", "总胆固醇", "mmol/L", (2.8, 5.2), 2),
-        Analyte("TG", "甘油三酯", "mmol/L", (0.5, 1.7), 2),
-        Analyte("LDL", "低密度脂蛋白胆固醇", "mmol/L", (1.5, 3.4), 2),
-        Analyte("CRP", "C反应蛋白", "mg/L", (0, 10), 1, "1039003001"),
-        Analyte("HBA1C", "糖化血红蛋白", "%", (4, 6), 1, "1039003003"),
-    )
-}
-"""Code -> item. Ranges of men and women are those of WS/T 404 and WS/T 405."""
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A laboratory report type: local code, name, class of Qingpu §4.3, specimen, and items."""
-
-    code: str
-    name: str
-    group: str
-    specimen: tuple[str, str]
-    analytes: tuple[str, ...]
-
-
-BLOOD_COUNT = Panel("XCG", "血常规", "2", ("0101", "全血"), ("WBC", "RBC", "HGB", "PLT"))
-CHEMISTRY = Panel("SH", "生化", "3", ("0102", "血清"), ("GLU", "K", "NA", "CL", "CREA", "UREA", "ALT"))
-LIPIDS = Panel("XZ", "血脂", "3", ("0102", "血清"), ("TC", "TG", "LDL"))
-GLYCATED = Panel("TH", "糖化血红蛋白", "3", ("0101", "全血"), ("HBA1C", "GLU"))
-INFLAMMATION = Panel("CRP", "C反应蛋白", "4", ("0102", "血清"), ("CRP",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,21 +158,26 @@ class Disease:
 
 
 DISEASES: tuple[Disease, ...] = (
-    Disease("E11.900", "2型糖尿病", "多饮多尿", _MEDICINE, (GLYCATED, CHEMISTRY), {"GLU": 1.7, "HBA1C": 1.6},
+    Disease("E11.900", "2型糖尿病", "多饮多尿", _MEDICINE, (GLYCATED, CHEMISTRY, URINALYSIS),
+            {"GLU": 1.7, "HBA1C": 1.6, "UGLU": 2.6, "TG": 1.4},
             (_METFORMIN,), (_ABDOMEN, _THYROID, _LUNGS_CT), 0.3, (0.80, 0.05, 0.15), born=1990, chronic=True),
-    Disease("I10.x05", "高血压病", "头晕", _HEART, (CHEMISTRY, LIPIDS), {"CREA": 1.2, "LDL": 1.2},
+    Disease("I10.x05", "高血压病", "头晕", _HEART, (CHEMISTRY, LIPIDS), {"CREA": 1.2, "TC": 1.2, "TG": 1.3, "UA": 1.2},
             (_AMLODIPINE, _ATORVASTATIN), (_HEART_ULTRASOUND, _CHEST_FILM, _THYROID), 0.5, (0.82, 0.08, 0.10),
             born=1990, chronic=True),
-    Disease("N18.900", "慢性肾脏病", "乏力", _MEDICINE, (CHEMISTRY, BLOOD_COUNT),
-            {"CREA": 3.4, "UREA": 2.1, "K": 1.2, "HGB": 0.8, "RBC": 0.8},
+    Disease("N18.900", "慢性肾脏病", "乏力", _MEDICINE, (CHEMISTRY, BLOOD_COUNT, URINALYSIS),
+            {"CREA": 3.4, "UREA": 2.1, "K": 1.2, "P": 1.3, "RBC": 0.8, "UPRO": 2.8, "UBLD": 1.8},
             (_AMLODIPINE,), (_KIDNEYS, _HEART_ULTRASOUND), 0.2, (0.76, 0.06, 0.18), born=1990, chronic=True),
-    Disease("J18.900", "肺炎", "发热咳嗽三天", _CHEST, (BLOOD_COUNT, INFLAMMATION), {"WBC": 1.9, "CRP": 6.0},
+    Disease("J18.900", "肺炎", "发热咳嗽三天", _CHEST, (BLOOD_COUNT, INFLAMMATION, CHEMISTRY),
+            {"WBC": 1.9, "LYMPH%": 0.5, "CRP": 9.0, "SAA": 12.0},
             (_AMOXICILLIN, _IBUPROFEN), (_PNEUMONIA_CT,), 0.2, (0.4, 0.2, 0.4)),
-    Disease("J06.900", "上呼吸道感染", "咽痛", _CHEST, (BLOOD_COUNT,), {"WBC": 1.3}, (_IBUPROFEN,), (_CHEST_FILM,),
+    Disease("J06.900", "上呼吸道感染", "咽痛", _CHEST, (BLOOD_COUNT, INFLAMMATION),
+            {"WBC": 1.3, "LYMPH%": 0.8, "CRP": 2.0}, (_IBUPROFEN,), (_CHEST_FILM,),
             0.6, (0.85, 0.15, 0.0)),
-    Disease("K35.900", "急性阑尾炎", "右下腹痛半天", _SURGERY, (BLOOD_COUNT, INFLAMMATION), {"WBC": 2.1, "CRP": 5.0},
+    Disease("K35.900", "急性阑尾炎", "右下腹痛半天", _SURGERY, (BLOOD_COUNT, INFLAMMATION, COAGULATION, HEPATITIS_B),
+            {"WBC": 2.1, "LYMPH%": 0.4, "CRP": 8.0, "SAA": 10.0, "FIB": 1.2},
             (_AMOXICILLIN,), (_APPENDIX,), 0.1, (0.0, 0.25, 0.75), once=True),
-    Disease("I20.000", "不稳定性心绞痛", "胸痛", _HEART, (CHEMISTRY, LIPIDS), {"TC": 1.3, "LDL": 1.4},
+    Disease("I20.000", "不稳定性心绞痛", "胸痛", _HEART, (CARDIAC, CHEMISTRY, LIPIDS, COAGULATION),
+            {"TNI": 3.0, "TC": 1.4, "TG": 1.4, "HDL": 0.8},
             (_ATORVASTATIN,), (_HEART_ULTRASOUND, _CHEST_FILM), 0.1, (0.3, 0.35, 0.35), born=1975),
 )  # fmt: skip
 """Every disease; the first three are chronic and come back with a laboratory series."""

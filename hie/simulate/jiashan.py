@@ -112,12 +112,12 @@ def message(visit: Visit, act: Act) -> Document:
 
 
 def _sections(document: Document) -> str:
-    """The body; in a correction the corrected result stands in the place of the first."""
+    """The body; a correction states every result again."""
     visit = document.visit
     if document.type != "C0007":
         return SECTIONS[document.type](visit, None, ())
     report = visit.reports[document.report]
-    results = (report.again, *report.results[1:]) if document.version and report.again else report.results
+    results = report.corrected if document.version else report.results
     results = (replace(results[0], value=document.first_value), *results[1:]) if document.first_value else results
     return SECTIONS["C0007"](visit, report, results)
 

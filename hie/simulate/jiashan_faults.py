@@ -31,7 +31,7 @@ def _charset(document: Document) -> bool:
 
 
 def _word_for_number(document: Document) -> bool:
-    if document.type != "C0007":
+    if document.type != "C0007" or not document.visit.reports[document.report].results[0].numeric:
         return False
     document.first_value = "未检出"
     return True

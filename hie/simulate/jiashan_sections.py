@@ -6,10 +6,12 @@ from xml.sax.saxutils import escape
 from hie.simulate.catalogue import Drug
 from hie.simulate.history import Visit
 from hie.simulate.item import compact
-from hie.simulate.results import Report, Result
+from hie.simulate.measuring import Result
+from hie.simulate.results import Report
 
 _LOINC = 'codeSystem="2.16.840.1.113883.6.1" codeSystemName="LOINC"'
-_FLAGS = {"N": ("1", "正常"), "H": ("3", "偏高"), "L": ("4", "偏低"), "HH": ("5", "危急"), "LL": ("5", "危急")}
+_FLAGS = {"N": ("1", "正常"), "A": ("2", "异常"), "H": ("3", "偏高"), "L": ("4", "偏低")}
+_FLAGS |= {"HH": ("5", "危急"), "LL": ("5", "危急")}
 _ICD10, _ICD9 = "2.16.156.10011.2.3.3.11", "2.16.156.10011.2.3.3.12"
 
 Sections = Callable[[Visit, Report | None, tuple[Result, ...]], str]
@@ -130,15 +132,17 @@ def _item(report: Report, result: Result, inner: str = "") -> str:
 
 def _values(result: Result) -> tuple[str, ...]:
     flag = _coded(*_FLAGS[result.flag], "2.16.156.10011.2.3.2.38")
-    return (
+    value = _real(result.value) if result.numeric else _text(result.value)
+    stated = (
         observation("DE04.30.017.00", "检验结果代码", flag),
-        observation("DE04.30.015.00", "检验定量结果", _measured(result.value)),
-        observation("DE04.30.016.00", "检查定量结果计量单位", _text(result.analyte.unit)),
+        observation("DE04.30.015.00", "检验定量结果", value),
     )
+    unit = result.analyte.unit
+    return (*stated, observation("DE04.30.016.00", "检查定量结果计量单位", _text(unit))) if unit else stated
 
 
-def _measured(value: str) -> str:
-    """A REAL with four decimals; anything that is no number is sent as REAL all the same."""
+def _real(value: str) -> str:
+    """A REAL with four decimals; a word in the place of a number is sent as REAL all the same."""
     number = f"{float(value):.4f}" if value.replace(".", "", 1).isdigit() else value
     return f'<value xsi:type="REAL" value="{number}"/>'
 

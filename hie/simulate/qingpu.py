@@ -8,13 +8,14 @@ from xml.sax.saxutils import escape
 from hie.simulate.catalogue import colleague, staff_number
 from hie.simulate.history import Visit
 from hie.simulate.item import Act
-from hie.simulate.results import Report, Result
+from hie.simulate.measuring import Result
+from hie.simulate.results import Report
 
 DOOR, ENDING = "qingpu-xml", "xml"
 PATIENT, OUTPATIENT, INPATIENT = "TB_YL_PATIENT_INFORMATION", "TB_YL_MZ_MEDICAL_RECORD", "TB_YL_ZY_MEDICAL_RECORD"
 REPORT, INDICATOR, IMAGING = "TB_LIS_REPORT", "TB_LIS_INDICATORS", "TB_RIS_REPORT"
 SUMMARY, DIAGNOSIS = "TB_CIS_LEAVEHOSPITAL_SUMMARY", "TB_IH_DIAGNOSIS_DETAIL"
-_FLAGS = {"N": "1", "H": "3", "HH": "3", "L": "4", "LL": "4"}
+_FLAGS = {"N": "1", "A": "2", "H": "3", "HH": "3", "L": "4", "LL": "4"}
 _NOTHING = "-"
 
 Row = dict[str, str]
@@ -105,7 +106,7 @@ def _results(visit: Visit, act: Act) -> list[tuple[str, Row]]:
 
 def _again(visit: Visit, act: Act) -> list[tuple[str, Row]]:
     report = visit.reports[act.report]
-    return [(INDICATOR, _indicator(visit, report, act.report, 0, report.again or report.results[0]))]
+    return [(INDICATOR, _indicator(visit, report, act.report, report.repeated, report.corrected[report.repeated]))]
 
 
 def _imaging(visit: Visit, act: Act) -> list[tuple[str, Row]]:
@@ -193,7 +194,7 @@ def _indicator(visit: Visit, report: Report, number: int, place: int, result: Re
     row = {
         "YLJGYQDM": visit.hospital.uscc, "JYZBLSH": f"I{visit.number}{number}{place}",
         **_report_key(visit, report, number), "JYZBDM": analyte.qingpu or analyte.code, "JYZBMC": analyte.name,
-        "JYZBJG": result.value, "JLDW": analyte.unit, "CKZ": result.interval.replace("-", "～"),
+        "JYZBJG": result.value, "JLDW": analyte.unit or _NOTHING, "CKZ": result.interval.replace("-", "～"),
         "YCTS": _FLAGS[result.flag],
     }  # fmt: skip
     return row | ({"WJZBZ": "1"} if len(result.flag) == 2 else {}) | {"JYFF": _NOTHING, "XGBZ": "1"}

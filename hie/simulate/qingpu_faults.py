@@ -65,7 +65,7 @@ def _table(envelope: Envelope) -> bool:
 
 
 def _flag_against_range(envelope: Envelope) -> bool:
-    normal = [row for row in envelope.of(INDICATOR) if row["YCTS"] == "1"]
+    normal = [row for row in envelope.of(INDICATOR) if row["YCTS"] == "1" and row["JYZBJG"][0].isdigit()]
     for row in normal[:1]:
         row["YCTS"] = "3"
     return bool(normal)

@@ -5,30 +5,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from hie.simulate.catalogue import ANALYTES, Analyte, Disease, Panel
+from hie.simulate.catalogue import Disease
 from hie.simulate.chance import chance
+from hie.simulate.laboratory import ANALYTES, Panel
+from hie.simulate.measuring import Draw, Result, measured_again, results
 from hie.simulate.people import KEPT, Person
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One value of a report; `flag` is N, H, L, HH or LL, `interval` the reference range as hospitals write it."""
-
-    analyte: Analyte
-    value: str
-    flag: str
-    interval: str
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """A laboratory report: `number` is the visit's, `again` the corrected value of the first result, if any."""
+    """A laboratory report; `again` is the item that was repeated for a correction, if any."""
 
     panel: Panel
     sampled: datetime
     issued: datetime
     results: tuple[Result, ...]
     again: Result | None
+
+    @property
+    def repeated(self) -> int:
+        """The place of the item that a correction repeats."""
+        return self.panel.analytes.index(self.panel.repeated)
+
+    @property
+    def corrected(self) -> tuple[Result, ...]:
+        """The results after the correction."""
+        place = self.repeated
+        return (*self.results[:place], self.again or self.results[place], *self.results[place + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,18 @@ def _reports(
 ) -> Iterator[Report]:
     stream, usual = chance(seed, "reports", who.number, index), _usual(seed, who.number)
     course = _course(disease, usual.worse, index)
+
+    def draw(spread: float) -> Draw:
+        return lambda analyte: (
+            usual.deviations[analyte.code] + stream.gauss(0, spread),
+            disease.shifts.get(analyte.code, 1.0) ** course,
+        )
+
     for number, panel in enumerate(panels):
         sampled = start + timedelta(minutes=30 + 7 * number)
         issued = sampled + timedelta(minutes=stream.randrange(40, 100))
-        results = tuple(
-            _result(who, disease, course, usual.deviations[code] + stream.gauss(0, 0.6), ANALYTES[code])
-            for code in panel.analytes
-        )
-        first = results[0].analyte
-        again = _result(who, disease, course, usual.deviations[first.code] + stream.gauss(0, 0.4), first)
-        corrected = again if stream.random() < 0.05 else None
-        yield Report(panel, sampled, issued, _within_total(who, results, corrected), corrected)
+        found, again = results(panel, who.male, draw(0.6)), measured_again(panel, who.male, draw(0.4))
+        yield Report(panel, sampled, issued, found, again if stream.random() < 0.05 else None)
 
 
 @lru_cache(maxsize=KEPT)
@@ -71,45 +75,9 @@ def _usual(seed: int, number: int) -> _Usual:
     return _Usual({code: stream.gauss(0, 0.8) for code in ANALYTES}, stream.random() < 0.25)
 
 
-def _within_total(who: Person, results: tuple[Result, ...], again: Result | None) -> tuple[Result, ...]:
-    """LDL is a part of all cholesterol, before and after a correction: at most four fifths of it."""
-    totals = [float(one.value) for one in (*results, again) if one and one.analyte.code == "TC"]
-    if not totals:
-        return results
-    most = 0.8 * min(totals)
-    return tuple(
-        _measured(who, one.analyte, min(float(one.value), most)) if one.analyte.code == "LDL" else one
-        for one in results
-    )
-
-
-def _result(who: Person, disease: Disease, course: float, deviations: float, analyte: Analyte) -> Result:
-    """A value so many deviations from the middle, shifted by the disease; some lie outside of the range by chance, none
-    at less than half of its lower end but for the disease."""
-    low, high = analyte.normal(who.male)
-    middle, width = (low + high) / 2, (high - low) / 4.3
-    shift = disease.shifts.get(analyte.code, 1.0) ** course
-    return _measured(who, analyte, max(middle + deviations * width, low / 2, 0.1) * shift)
-
-
-def _measured(who: Person, analyte: Analyte, value: float) -> Result:
-    low, high = analyte.normal(who.male)
-    text = f"{value:.{analyte.decimals}f}"
-    return Result(analyte, text, _flag(float(text), analyte, low, high), f"{low:g}-{high:g}")
-
-
 def _course(disease: Disease, worse: bool, index: int) -> float:
     """How strong the disease shows at a visit: a chronic one is brought under control or, for some, gets worse."""
     if not disease.chronic:
         return 1.0
     settled = 1 - 0.8**index
     return 1.0 + 0.4 * settled if worse else 1.3 - 0.8 * settled
-
-
-def _flag(value: float, analyte: Analyte, low: float, high: float) -> str:
-    lowest, highest = analyte.critical or (0.0, float("inf"))
-    if value > high:
-        return "HH" if value > highest else "H"
-    if value < low:
-        return "LL" if value < lowest else "L"
-    return "N"

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from hie.simulate.history import Visit
 from hie.simulate.item import Act, compact, temporary_number
-from hie.simulate.results import Report, Result
+from hie.simulate.measuring import Result
+from hie.simulate.results import Report
 
 DOOR, ENDING = "wujiang-hl7v2", "hl7"
 _CLASSES = {"outpatient": "O", "emergency": "E", "inpatient": "I"}
@@ -202,7 +203,7 @@ def _order(visit: Visit, act: Act) -> Message:
 def _report(visit: Visit, act: Act) -> Message:
     report = visit.reports[act.report]
     corrected = act.what == "ORU-C"
-    analyser = visit.hospital.code == "WJZY" and all(result.analyte.number for result in report.results)
+    analyser = visit.hospital.code == "WJZY" and report.panel.analyser
     type_ = "OUL^R24" if analyser else "ORU^R01"
     order = ["OBR", "1", _number("SQ", visit, act.report), _number("B", visit, act.report), _service(report)]
     order += ["", "", compact(report.sampled), *[""] * 7]
@@ -221,7 +222,7 @@ def _observation(place: int, result: Result, analyser: bool, status: str) -> Seg
     analyte = result.analyte
     item = f"^^^{analyte.number}^{analyte.name}^99WJN" if analyser else f"{analyte.code}^{analyte.name}^99WJL"
     value = [result.value, analyte.unit, result.interval, result.flag]
-    return ["OBX", str(place), "NM", item, "", *value, "", "", status]
+    return ["OBX", str(place), "NM" if result.numeric else "ST", item, "", *value, "", "", status]
 
 
 def _header(visit: Visit, act: Act, application: str, type_: str) -> Segment:

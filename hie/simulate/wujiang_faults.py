@@ -39,7 +39,7 @@ def _wrong_charset(message: Message) -> bool:
 
 
 def _flag_against_range(message: Message) -> bool:
-    results = [s for s in message.segments if s[0] == "OBX" and s[8] == "N"]
+    results = [s for s in message.segments if s[0] == "OBX" and (s[2], s[8]) == ("NM", "N") and s[7]]
     for segment in results[:1]:
         segment[8] = "H"
     return bool(results)
@@ -47,7 +47,7 @@ def _flag_against_range(message: Message) -> bool:
 
 def _word_for_number(message: Message) -> bool:
     result = message.first("OBX")
-    if result is None:
+    if result is None or result[2] != "NM":
         return False
     result[5], result[8] = "阴性", ""
     return True
