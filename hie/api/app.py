@@ -29,12 +29,10 @@ from hie.api.prepared import unpacked
 from hie.api.presentation import as_xml, pretty_json
 from hie.api.searchparameters import SearchParameters
 from hie.api.service import (
-    Authenticate,
     Check,
     Linked,
     Service,
     Validate,
-    local_operator,
     nobody_linked,
     nothing_wrong,
 )
@@ -46,7 +44,7 @@ from hie.base.errors import Category, HieError
 from hie.base.ids import new_id
 from hie.fhir.definitions import Definitions
 from hie.security.policy import Policy
-from hie.security.principal import Principal
+from hie.security.principal import Authenticate, Principal, local_operator
 from hie.store.port import Store
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")

@@ -1,6 +1,6 @@
 """What every handler works with: the store, the definitions, the policy and the rest, put together by `hie/app`."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.outcome import Problem
 from hie.security.policy import Interaction, Outgoing, Policy
-from hie.security.principal import LOCAL_OPERATOR, Principal
+from hie.security.principal import Principal
 from hie.store.port import Reader, Store, Transaction
 
 T = TypeVar("T")
@@ -39,18 +39,9 @@ class Validate(Protocol):
     ) -> Sequence[Problem]: ...
 
 
-Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
-"""Who asks, from the request headers (lower-case names); raises UNAUTHENTICATED."""
-
-
 async def nobody_linked(patient_id: str) -> tuple[str, ...]:
     """The `Linked` of a server without identity stage: nobody is linked."""
     return ()
-
-
-async def local_operator(headers: Mapping[str, str]) -> Principal:
-    """The `Authenticate` of a server on loopback without authentication."""
-    return LOCAL_OPERATOR
 
 
 def nothing_wrong(

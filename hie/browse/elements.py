@@ -1,6 +1,6 @@
 """Reading FHIR JSON that may lack anything: every function answers with an empty value rather than raising."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Resource = Mapping[str, Any]
@@ -63,6 +63,11 @@ def effective(resource: Resource) -> str:
     period = first(resource, "effectivePeriod")
     stated = (text_of(resource, "effectiveDateTime"), text_of(resource, "effectiveInstant"), text_of(period, "start"))
     return next((at for at in stated if at), "") or text_of(period, "end")
+
+
+def distinct(values: Iterable[str]) -> list[str]:
+    """Each text once, in order, without empty ones."""
+    return [value for value in dict.fromkeys(values) if value]
 
 
 def performed(procedure: Resource) -> str:

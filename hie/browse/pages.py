@@ -1,6 +1,6 @@
 """The pages of the record browser, as an ASGI application to be mounted at `/browse`."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -35,12 +35,8 @@ from hie.browse.trend import draw, leaf
 from hie.browse.visit import visit
 from hie.fhir.definitions import Definitions
 from hie.security.policy import AllowAll, Interaction, Policy
-from hie.security.principal import LOCAL_OPERATOR, Principal
+from hie.security.principal import LOCAL_OPERATOR, Authenticate, local_operator
 from hie.store.port import Reader
-
-Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
-"""The principal of a request from its headers; raises UNAUTHENTICATED."""
-
 
 Silences = Callable[[], Iterable[Silence]]
 """What is silent, as it was found out last; asked for every record page, so it reads nothing."""
@@ -49,11 +45,6 @@ Silences = Callable[[], Iterable[Silence]]
 def nothing_silent() -> Iterable[Silence]:
     """The `Silences` of a store whose feeds nobody watches."""
     return ()
-
-
-async def local_operator(headers: Mapping[str, str]) -> Principal:
-    """The `Authenticate` of a server on loopback without authentication."""
-    return LOCAL_OPERATOR
 
 
 def browse_app(

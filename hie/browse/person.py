@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hie.base.human_name import name_in_use
 from hie.base.systems import NATIONAL_ID
-from hie.browse.elements import Resource, first, items, target, text_of
+from hie.browse.elements import Resource, distinct, first, items, target, text_of
 from hie.browse.place import REGIONS, region_of, uscc_of
 
 KINDS: Mapping[str, str] = {
@@ -149,10 +149,10 @@ def person(patients: list[Resource]) -> Person:
     local.sort(key=lambda p: (_place_of_region(region_of(p)), text_of(p, "id")))
     identities = tuple(identity(p) for p in local)
     ordered = [*([golden] if golden else []), *(p for p in local if p.get("active") is not False), *local]
-    names = _distinct(name_in_use(p) for p in ordered)
-    births = sorted(_distinct(text_of(p, "birthDate") for p in ordered), key=len, reverse=True)
-    genders = _distinct(text_of(p, "gender") for p in ordered)
-    numbers = _distinct(
+    names = distinct(name_in_use(p) for p in ordered)
+    births = sorted(distinct(text_of(p, "birthDate") for p in ordered), key=len, reverse=True)
+    genders = distinct(text_of(p, "gender") for p in ordered)
+    numbers = distinct(
         text_of(i, "value") for p in ordered for i in items(p, "identifier") if i.get("system") == NATIONAL_ID
     )
     return Person(
@@ -177,7 +177,3 @@ def golden_id(patient: Resource) -> str:
 def _deceased(patient: Resource) -> str:
     """The date of death, `true` when only the fact is known, else empty."""
     return text_of(patient, "deceasedDateTime") or ("true" if patient.get("deceasedBoolean") is True else "")
-
-
-def _distinct(values: object) -> list[str]:
-    return [v for v in dict.fromkeys(values) if v]  # type: ignore[call-overload]

@@ -13,6 +13,7 @@ from hie.browse.elements import (
     Resource,
     body_site,
     concept_text,
+    distinct,
     effective,
     first,
     items,
@@ -140,7 +141,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     period = first(encounter, "period")
     status = text_of(encounter, "status")
     diagnoses = names(c for c in diagnoses_of(chart, encounter) if not refuted(c))
-    reason = _distinct(concept_text(c) for c in items(encounter, "reasonCode"))
+    reason = distinct(concept_text(c) for c in items(encounter, "reasonCode"))
     ward = next((text_of(first(place, "location"), "display") for place in reversed(items(encounter, "location"))), "")
     mark = standing(encounter) or ("open" if inpatient and status == "in-progress" else "")
     return Event(
@@ -282,7 +283,3 @@ def _single_result(chart: Chart, observation: Resource) -> Event:
         marks=(one.mark,) if one.mark else (),
         visit=visit_of(observation),
     )
-
-
-def _distinct(values: Iterable[str]) -> list[str]:
-    return [v for v in dict.fromkeys(values) if v]

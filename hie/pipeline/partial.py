@@ -1,6 +1,6 @@
 """Parts under way inside a transaction, and what becomes of them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from hie.base.draft import Draft
@@ -71,19 +71,23 @@ async def contribute(
     known = await known_part(tx, delivery, prepared, released=released)
     if known is not None:
         return Partial(prepared, copy_of=known)
-    worst = gravest(prepared.findings)
-    if prepared.draft is None or worst is Severity.REJECT or (worst is Severity.QUARANTINE and not released):
+    if prepared.draft is None or _holds_back(prepared.findings, released=released):
         return Partial(prepared, arrival=arrival)
-    if released:
-        prepared = replace(prepared, findings=tuple(_lowered(f) for f in prepared.findings))
-    assert prepared.draft is not None
-    draft = arrival.judged(prepared.draft) if arrival is not None and arrival.worked else prepared.draft
+    before = arrival if arrival is not None and arrival.worked else None
+    draft = prepared.draft if before is None else before.judged(prepared.draft)
     done = await work.contribute(prepared.record.part, draft, held=not released)
     if released:
-        done.findings = [_lowered(f) for f in done.findings]
-    if arrival is not None and arrival.worked and done.waits is None:
-        done.findings, done.duplicate = arrival.found(done.findings), arrival.duplicate
+        prepared = replace(prepared, findings=tuple(map(_lowered, prepared.findings)))
+        done.findings = list(map(_lowered, done.findings))
+    if before is not None and done.waits is None:
+        done.findings, done.duplicate = before.found(done.findings), before.duplicate
     return Partial(prepared, done, arrival=arrival)
+
+
+def _holds_back(findings: Iterable[Finding], *, released: bool) -> bool:
+    """Whether a part may not be processed; what is `released` may in spite of quarantine findings."""
+    worst = gravest(findings)
+    return worst is Severity.REJECT or (worst is Severity.QUARANTINE and not released)
 
 
 async def _parents_first(work: Work, parts: Sequence[Prepared], arrivals: Arrivals) -> AsyncIterator[Prepared]:

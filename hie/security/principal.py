@@ -1,5 +1,6 @@
 """The principal: on whose behalf a request is made. Every request carries one (design decision 14)."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -29,3 +30,11 @@ class Principal:
 
 LOCAL_OPERATOR = Principal("local-operator", PrincipalKind.OPERATOR)
 """Who asks on loopback while authentication is off."""
+
+Authenticate = Callable[[Mapping[str, str]], Awaitable[Principal]]
+"""Who asks, from the request headers (lower-case names); raises UNAUTHENTICATED."""
+
+
+async def local_operator(headers: Mapping[str, str]) -> Principal:
+    """The `Authenticate` of a server on loopback without authentication."""
+    return LOCAL_OPERATOR
