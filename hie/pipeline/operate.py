@@ -100,13 +100,21 @@ class Operator:
             raise HieError(Category.INVALID, "More than one raw item has an id that begins so: give more of it.")
         return fitting[0]
 
+    async def _processable(self, item: str) -> Row:
+        """See `item`; raises UNPROCESSABLE for one of a feed whose adapter is not there."""
+        row = await self.item(item)
+        if row["feed"] not in self._feeds:
+            what = f"Item {row['id']!s} is of the feed {row['feed']!s}, whose adapter is not installed here."
+            raise HieError(Category.UNPROCESSABLE, what)
+        return row
+
     async def release(self, item: str, part: int | None = None) -> str:
         """Process a quarantined item, or one part of it, in spite of its quarantine findings; returns the new state.
 
         An item that was given up before it had parts is tried again. Releasing what is not in quarantine changes
         nothing.
         """
-        row = await self.item(item)
+        row = await self._processable(item)
 
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)
@@ -168,7 +176,7 @@ class Operator:
     async def rehearse(self, item: str, *, release: bool = False, edited: bool = False) -> Rehearsal:
         """What would become of an item now, replayed or released; nothing is stored. `edited`: by the tables as they
         are on disk, before they are in force; raises UNPROCESSABLE when these are broken."""
-        row = await self.item(item)
+        row = await self._processable(item)
         feeds = await self._at_work().on_disk() if edited else self._feeds
         return await _told(str(row["id"]), rehearse(self._store, feeds, row, release=release))
 
@@ -200,7 +208,7 @@ class Operator:
     async def replay(self, item: str) -> str:
         """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays; an item
         that had failed gets its first."""
-        row = await self.item(item)
+        row = await self._processable(item)
 
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)

@@ -1,13 +1,14 @@
 """Verify: proves that nothing was lost: the ledger equation, every stored hash, every version chain."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from hie.base.ids import raw_item_id, sha256
 from hie.pipeline.items import blob
 from hie.pipeline.operate import Operator
-from hie.staging.ledger import Ledger, ledger
+from hie.staging.ledger import Ledger, known_feeds, ledger
 from hie.store.port import Store
+from hie.store.table import Row
 from hie.wire.safejson import loads
 
 
@@ -26,9 +27,15 @@ class Verification:
         return not self.problems
 
 
+async def _items(store: Store, operator: Operator) -> AsyncIterator[Row]:
+    for feed in sorted({*operator.feeds, *await known_feeds(store)}):
+        async for row in operator.items(feed=feed):
+            yield row
+
+
 async def verify(store: Store, operator: Operator, progress: Callable[[int], None] | None = None) -> Verification:
-    """Read every raw item and every current resource; `progress` is told how many were read. What comes in meanwhile
-    may be among them or not."""
+    """Read every raw item, of feeds without an adapter too, and every current resource; `progress` is told how many
+    were read. What comes in meanwhile may be among them or not."""
     problems = []
     books = await ledger(store)
     if not books.balanced:
@@ -37,7 +44,7 @@ async def verify(store: Store, operator: Operator, progress: Callable[[int], Non
             f" + rejected {books.rejected} + in flight {books.in_flight}"
         )
     items = resources = 0
-    async for row in operator.items():
+    async for row in _items(store, operator):
         items += 1
         body = blob(row["body"])
         if sha256(body) != row["sha256"] or len(body) != row["size"]:

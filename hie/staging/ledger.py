@@ -42,6 +42,12 @@ async def counters(reader: Reader) -> dict[str, int]:
     return {str(row["name"]): int(str(row["n"])) for row in await reader.select(COUNTER, {}, order=("name",))}
 
 
+async def known_feeds(reader: Reader) -> list[str]:
+    """Every feed of which an item was ever received, also one whose adapter is not there any more."""
+    names = (name.split("|", 2) for name in await counters(reader))
+    return sorted({feed for what, _, feed in names if what == "received"})
+
+
 async def ledger(reader: Reader) -> Ledger:
     """The ledger as it stands. While items come in, `received` is what it was at some moment between the first look and
     the last: else what arrived in between would be missing on one side."""

@@ -151,6 +151,21 @@ async def test_verify_finds_a_changed_byte_and_a_lost_item(world: World) -> None
     assert any(problem.startswith("ledger:") for problem in result.problems)
 
 
+async def test_what_a_feed_left_whose_adapter_is_gone_is_verified_too(world: World) -> None:
+    """A store was not sound while the package of a region was not installed: its items were not there."""
+    answer = await world.send(patient("1"))
+    bare = Operator(world.store, {}, world.clock, "tester")
+    found = await verify(world.store, bare)
+    assert (found.sound, found.items) == (True, 1)
+    for act in (bare.replay, bare.release, bare.rehearse):
+        with pytest.raises(HieError, match="of the feed test, whose adapter is not installed here"):
+            await act(answer["id"])
+    row = await world.store.get(RAW_ITEM, answer["id"])
+    assert row is not None
+    await world.store.write(lambda tx: tx.upsert(RAW_ITEM, {**row, "body": b"[]"}))
+    assert not (await verify(world.store, bare)).sound
+
+
 async def test_what_comes_in_while_it_is_verified_is_no_problem(world: World) -> None:
     """A store under traffic was not sound: items had come since the ledger was read."""
     await world.send(patient("1"))
