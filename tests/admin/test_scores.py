@@ -171,3 +171,23 @@ def test_shapes_of_a_row() -> None:
     assert shape_at("rows", row, "XM") == ""
     assert shape_at("rows", row, "Header/HS") == ""
     assert shape_at("unknown", row, "CSRQ") == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        ([90.0, 100.0], ["88.5", "94.2", "100.0"]),
+        ([100.0], ["99.5", "99.8", "100.0"]),
+        ([1.0], ["0.0", "50.0", "100.0"]),
+        ([], ["99.5", "99.8", "100.0"]),
+    ],
+)
+def test_the_scale_of_a_trend_begins_below_the_lowest_value_and_ends_at_100(
+    values: list[float], labels: list[str]
+) -> None:
+    days = [f"2026-01-{n:02}" for n in range(1, 31)]
+    drawn = chart(days, [("a", [*zip(days, values, strict=False), ("2025-12-31", 100.0)])], 180, 136)
+    assert [text for _, text in drawn.y_labels] == labels
+    assert (drawn.y_labels[0][0], drawn.y_labels[2][0]) == (110.0, 10.0)
+    assert [text for _, text in drawn.x_labels] == ["01-01", "01-06", "01-11", "01-16", "01-21", "01-26"]
+    assert len(drawn.lines[0].dots) == len(values)
