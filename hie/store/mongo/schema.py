@@ -25,8 +25,9 @@ from hie.base.errors import Category, HieError
 from hie.store.mongo.keys import MAIN_DATES, MAIN_STRINGS
 from hie.store.table import Table
 
-SCHEMA = 3
-"""Version of the layout; a database with a higher one was written by a newer program."""
+SCHEMA = 4
+"""Version of the layout; a database with a higher one was written by a newer program. From 4 on findings name their
+dimension, which a program before it cannot read."""
 
 _IS_THERE = 48
 """Server code NamespaceExists."""

@@ -118,7 +118,10 @@ ORDER BY 1, 2, 3, 4
 
 _BATCH = "CREATE TABLE batch (n INTEGER NOT NULL); INSERT INTO batch VALUES (0)"
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED, _CODED, _BATCH)
+_DIMENSIONS = ""
+"""Nothing changes; but findings name their dimension from here on, which a program before this step cannot read."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED, _CODED, _BATCH, _DIMENSIONS)
 """Step n takes schema version n to n + 1; steps are only ever added."""
 
 
