@@ -194,7 +194,7 @@ class Persons:
         if not record.name or not record.birth_year:
             return
         same = {"name": record.name, "year": record.birth_year}
-        for row in await self._tx.select(RECORD, same, order=("patient",), limit=4 * MAX_LOOK_ALIKES):
+        for row in await self._tx.select(RECORD, same, limit=4 * MAX_LOOK_ALIKES):
             if listed < MAX_LOOK_ALIKES and _looks_alike(record, golden, row):
                 listed += await self._list(review(record.patient, str(row["patient"]), LOOK_ALIKE))
 
