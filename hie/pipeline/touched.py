@@ -170,7 +170,9 @@ class Touched:
         if state.type == "Patient":
             await self._link_merged(resources[0])
         if state.mentions:
-            resources = settled(resources, await self._roots.settle(state.mentions))
+            own = {f"{r['resourceType']}/{r['id']}" for r in resources}
+            others = [mention for mention in state.mentions if mention not in own]
+            resources = settled(resources, await self._roots.settle(others))
         return resources
 
     async def _link_merged(self, patient: Resource) -> None:

@@ -8,7 +8,7 @@ from hie.pipeline.arrival import Arrival
 from hie.pipeline.codec import decode_findings
 from hie.staging.ledger import counters
 from hie.staging.tables import PART
-from tests.pipeline.world import World, patient
+from tests.pipeline.world import World, key, patient
 
 
 async def found(world: World, answer: dict[str, Any], part: int = 0) -> tuple[str, list[str]]:
@@ -117,3 +117,20 @@ def test_the_resources_of_a_part_stay_in_the_order_of_then() -> None:
     """Another version of a report may list its specimen behind its results."""
     then = Arrival((), ("r", "s", "o", "gone"), worked=True, duplicate=False, released=False, discarded=False)
     assert then.about(["r", "o", "s", "others", "new"], {"new", "o"}) == ("r", "s", "o", "new")
+
+
+async def test_a_resource_that_mentions_a_member_of_its_own_keeps_it(world: World) -> None:
+    """A result derived from another one of its report: the report lost that one, and listed `{}` in its place."""
+    organism, tested = key("Observation", "o"), key("Observation", "t")
+    members = [
+        (["Observation", "o"], {}, "result[]"),
+        (["Observation", "t"], {"derivedFrom[]": [{"reference": organism.reference}]}, "result[]"),
+    ]
+    report = {"target": ["DiagnosticReport", "r"], "order": "1", "slots": {}, "members": members}
+    await world.send({"says": [{**report, "mentions": [organism.reference]}]})
+    stored = await world.resource("DiagnosticReport", "r")
+    assert stored is not None
+    assert [one["reference"] for one in stored["result"]] == [organism.reference, tested.reference]
+    derived = await world.resource("Observation", "t")
+    assert derived is not None
+    assert derived["derivedFrom"] == [{"reference": organism.reference}]

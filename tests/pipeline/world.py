@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.clock import FixedClock
-from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Merge
+from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Member, Merge
 from hie.base.finding import Disposition, Finding, finding
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed, Record
@@ -62,6 +62,10 @@ def draft(record: Record, _: Delivery) -> Draft:
         options["target"] = key(*options["target"])
         if "parent" in options:
             options["parent"] = key(*options["parent"])
+        if "members" in options:
+            options["members"] = tuple(
+                Member(key(*of), slots, listed=listed) for of, slots, listed in options["members"]
+            )
         if "events" in options:
             options["events"] = tuple(Event(*event) for event in options["events"])
         contributions.append(Contribution(**options))
