@@ -93,6 +93,7 @@ def encode_prefix(prefix: Prefix) -> bytes:
             "digest": state.digest,
             "mentions": state.mentions,
             "aside": sorted(state.aside),
+            "sources": state.sources,
             "seed": prefix.seed,
             "tier": prefix.tier,
             "waiting": [[encode(w.contribution).decode(), w.item, w.part, w.n] for w in prefix.waiting],
@@ -126,6 +127,7 @@ def decode_prefix(body: Value, upto: str) -> Prefix:
         digest=row["digest"],
         mentions=tuple(row["mentions"]),
         aside=set(row["aside"]),
+        sources=row.get("sources", {}),
     )
     seed = None if row["seed"] is None else tuple(row["seed"])
     waiting = [Placed(decode(text.encode()), *place) for text, *place in row["waiting"]]

@@ -11,14 +11,16 @@ from hie.fold.prefix import Placed, arrival_free, begin
 from hie.pipeline.codec import decode, decode_prefix, encode, encode_prefix
 
 VISIT = Key("wujiang", "ORG", "Encounter", "visit", "V1")
+REPORT = Key("wujiang", "ORG", "DiagnosticReport", "report", "R1")
 EVENTS = ("admit", "transfer", "cancel-transfer", "discharge", "cancel-discharge", "cancel")
 
 
-def statements(random: Random, count: int) -> list[Placed]:
-    return [Placed(decode(encode(_statement(random))), f"item-{random.randint(0, 9)}", n, 0) for n in range(count)]
+def statements(random: Random, target: Key, count: int) -> list[Placed]:
+    made = (decode(encode(_statement(random, target))) for _ in range(count))
+    return [Placed(said, f"item-{random.randint(0, 9)}", n, 0) for n, said in enumerate(made)]
 
 
-def _statement(random: Random) -> Contribution:
+def _statement(random: Random, target: Key) -> Contribution:
     slots: dict[str, Any] = {
         name: random.choice([None, 1, "2", {"a": [3]}])
         for name in ("class", "identifier[]#a", "identifier[]#b", "period.end")
@@ -30,7 +32,7 @@ def _statement(random: Random) -> Contribution:
         slots["diagnosis[]#1+"] = {random.choice(["use", "use#default", "rank"]): random.choice([None, 1, 2])}
     conditions = [Key("wujiang", "ORG", "Condition", "condition", str(n)) for n in range(3)]
     return Contribution(
-        VISIT,
+        target,
         str(random.randint(100, 130)),
         slots,
         tuple(_member(random, key) for key in conditions if random.random() < 0.2),
@@ -45,6 +47,7 @@ def _statement(random: Random) -> Contribution:
         digest=random.choice(["", "x", "y"]),
         whole=random.random() < 0.05,
         mentions=("Device/1",) if random.random() < 0.1 else (),
+        source=random.choice(["", "d", "e"]),
     )
 
 
@@ -53,13 +56,14 @@ def _member(random: Random, key: Key) -> Member:
     return Member(key, slots, random.random() < 0.1, None, random.random() < 0.5, random.random() < 0.3)
 
 
-@pytest.mark.parametrize("seed", range(150))
-def test_a_prefix_with_what_follows_is_the_fold_of_all(seed: int) -> None:
+@pytest.mark.parametrize("target", [VISIT, REPORT], ids=lambda key: key.type)
+@pytest.mark.parametrize("seed", range(100))
+def test_a_prefix_with_what_follows_is_the_fold_of_all(seed: int, target: Key) -> None:
     random = Random(seed)
-    placed = sorted(statements(random, random.randint(2, 25)), key=arrival_free)
-    expected = fold(VISIT.reference, [one.contribution for one in placed])
+    placed = sorted(statements(random, target, random.randint(2, 25)), key=arrival_free)
+    expected = fold(target.reference, [one.contribution for one in placed])
     cuts = sorted(random.sample([one.order for one in placed], 2))
-    prefix = begin(VISIT.reference, placed, cuts[0])
+    prefix = begin(target.reference, placed, cuts[0])
     assert prefix is not None
     later = [one for one in placed if one.order > cuts[0]]
     if not prefix.admits(later):
