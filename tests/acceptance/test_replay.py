@@ -123,7 +123,7 @@ async def decide(exchange: Exchange, chance: Random) -> set[str]:
     return done
 
 
-@pytest.mark.parametrize("seed", [4, 8])
+@pytest.mark.parametrize("seed", [8, 11])
 async def test_replay_by_the_same_tables_changes_nothing(tmp_path: Path, seed: int) -> None:
     """Neither resources nor what was found or decided, however much came late, twice or wrong."""
     exchange, chance = await opened(tmp_path), Random(seed)

@@ -179,7 +179,7 @@ def test_lint_advises_what_our_profiles_require(further: Make) -> None:
     path.write_text(text[:block] + text[block:].replace('target = "code"', 'target = "severity"'), encoding="utf-8")
     (said,) = advised(region)
     assert str(said) == (
-        f"{region}-hl7v2/visit.toml:138:8: the profile hie-condition requires Condition.code (1..1), and no field "
+        f"{region}-hl7v2/visit.toml:141:8: the profile hie-condition requires Condition.code (1..1), and no field "
         "states it: add a [[resource.field]] with target = 'code'"
     )
     shown = CliRunner().invoke(app, ["adapters", "lint", region])

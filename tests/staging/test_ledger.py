@@ -13,7 +13,7 @@ class Moving:
         self._looks = [look for look in looks for _ in range(2)]
         self._states: dict[State, int] = {}
 
-    async def select(self, *_: Any) -> list[dict[str, Any]]:
+    async def select(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
         received, self._states = self._looks.pop(0)
         return [{"name": "received|2026-01-18|a", "n": received}, {"name": "duplicate|2026-01-18|a", "n": 7}]
 

@@ -53,7 +53,7 @@ def test_what_is_taken_back_leaves_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "together"),
     [
-        ("found|warning|code|rule|PID-9|x", "found|warning|code|rule|"),
+        ("found|warning|code|rule|PID-9|x", f"found|warning|code|rule|{OTHERS}"),
         ("type|ADT^A01", f"type|{OTHERS}"),
         ("unmapped|ADT^A01", f"unmapped|{OTHERS}"),
         ("unknown|ADT^A01|PID-9", f"unknown|{OTHERS}|"),
