@@ -36,6 +36,7 @@ class Block:
 
     @property
     def type(self) -> str:
+        """The type of its resources."""
         return str(self.table.get("type"))
 
     @property

@@ -19,7 +19,7 @@ from hie.simulate.catalogue import (
 from hie.simulate.chance import chance, weighted
 from hie.simulate.dirt import CLEAN, Dirt
 from hie.simulate.people import ALL_BORN, KEPT, Person, diseases, local_number, mistyped, person
-from hie.simulate.results import Report, reports
+from hie.simulate.reports import Report, reports
 
 KINDS = ("outpatient", "emergency", "inpatient")
 """How a person is seen."""

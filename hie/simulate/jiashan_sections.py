@@ -6,12 +6,14 @@ from xml.sax.saxutils import escape
 from hie.simulate.catalogue import Drug
 from hie.simulate.history import Visit
 from hie.simulate.item import compact
-from hie.simulate.measuring import Result
-from hie.simulate.results import Report
+from hie.simulate.reports import Report
+from hie.simulate.results import Result
 
 _LOINC = 'codeSystem="2.16.840.1.113883.6.1" codeSystemName="LOINC"'
-_FLAGS = {"N": ("1", "正常"), "A": ("2", "异常"), "H": ("3", "偏高"), "L": ("4", "偏低")}
-_FLAGS |= {"HH": ("5", "危急"), "LL": ("5", "危急")}
+_FLAGS = {
+    "N": ("1", "正常"), "A": ("2", "异常"), "H": ("3", "偏高"), "L": ("4", "偏低"),
+    "HH": ("5", "危急"), "LL": ("5", "危急"),
+}  # fmt: skip
 _ICD10, _ICD9 = "2.16.156.10011.2.3.3.11", "2.16.156.10011.2.3.3.12"
 
 Sections = Callable[[Visit, Report | None, tuple[Result, ...]], str]

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 from hie.simulate.catalogue import colleague, staff_number
 from hie.simulate.history import Visit
 from hie.simulate.item import Act
-from hie.simulate.measuring import Result
-from hie.simulate.results import Report
+from hie.simulate.reports import Report
+from hie.simulate.results import Result
 
 DOOR, ENDING = "qingpu-xml", "xml"
 PATIENT, OUTPATIENT, INPATIENT = "TB_YL_PATIENT_INFORMATION", "TB_YL_MZ_MEDICAL_RECORD", "TB_YL_ZY_MEDICAL_RECORD"

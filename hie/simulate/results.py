@@ -1,83 +1,113 @@
-"""Laboratory reports: values about what is usual for a person, shifted by the disease and its course."""
+"""The results of a laboratory report: numbers that fit together, words, and the flags that they get."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
 
-from hie.simulate.catalogue import Disease
-from hie.simulate.chance import chance
-from hie.simulate.laboratory import ANALYTES, Panel
-from hie.simulate.measuring import Draw, Result, measured_again, results
-from hie.simulate.people import KEPT, Person
+from hie.simulate.laboratory import ANALYTES, Analyte, Panel, Range
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A laboratory report; `again` is the item that was repeated for a correction, if any."""
+class Result:
+    """One value of a report.
 
-    panel: Panel
-    sampled: datetime
-    issued: datetime
-    results: tuple[Result, ...]
-    again: Result | None
+    `range` is that of the person; `flag` is N, H, L, HH, LL, or A for a word that is not the usual one.
+    """
 
-    @property
-    def repeated(self) -> int:
-        """The place of the item that a correction repeats."""
-        return self.panel.analytes.index(self.panel.repeated)
+    analyte: Analyte
+    value: str
+    range: Range
+    flag: str
 
     @property
-    def corrected(self) -> tuple[Result, ...]:
-        """The results after the correction."""
-        place = self.repeated
-        return (*self.results[:place], self.again or self.results[place], *self.results[place + 1 :])
+    def interval(self) -> str:
+        """The reference range as hospitals write it: `3.5-9.5`, `≤10`, `≥1.04`, the usual word, or nothing."""
+        low, high = self.range
+        if self.analyte.words:
+            return self.analyte.words[0]
+        if low is None:
+            return f"≤{high:g}"
+        return f"≥{low:g}" if high is None else f"{low:g}-{high:g}"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the value is a plain number."""
+        return not self.analyte.words and self.value[0] != "<"
 
 
-@dataclass(frozen=True, slots=True)
-class _Usual:
-    """What is usual for a person: by how many deviations each item differs from the middle, and whether a chronic
-    disease gets worse."""
-
-    deviations: Mapping[str, float]
-    worse: bool
+Draw = Callable[[Analyte], tuple[float, float]]
+"""What is measured of an item: how far from the usual, in standard deviations, and what a disease multiplies it by."""
 
 
-def reports(
-    seed: int, who: Person, index: int, start: datetime, disease: Disease, panels: tuple[Panel, ...]
-) -> tuple[Report, ...]:
-    """The reports of a visit that begins at `start`, one after the other."""
-    return tuple(_reports(seed, who, index, start, disease, panels))
+def results(panel: Panel, male: bool, draw: Draw) -> tuple[Result, ...]:
+    """The results of a panel, in its order; what follows from other items is reckoned from their values as reported."""
+    found = {code: _result(ANALYTES[code], male, draw) for code in panel.analytes if code not in _FOLLOWS}
+    values = {code: float(one.value) for code, one in found.items() if one.numeric}
+    for code, reckon in _FOLLOWS.items():
+        if code in panel.analytes:
+            found[code] = _measured(ANALYTES[code], male, reckon(values))
+            values[code] = float(found[code].value)
+    return tuple(found[code] for code in panel.analytes)
 
 
-def _reports(
-    seed: int, who: Person, index: int, start: datetime, disease: Disease, panels: tuple[Panel, ...]
-) -> Iterator[Report]:
-    stream, usual = chance(seed, "reports", who.number, index), _usual(seed, who.number)
-    course = _course(disease, usual.worse, index)
-
-    def draw(spread: float) -> Draw:
-        return lambda analyte: (
-            usual.deviations[analyte.code] + stream.gauss(0, spread),
-            disease.shifts.get(analyte.code, 1.0) ** course,
-        )
-
-    for number, panel in enumerate(panels):
-        sampled = start + timedelta(minutes=30 + 7 * number)
-        issued = sampled + timedelta(minutes=stream.randrange(40, 100))
-        found, again = results(panel, who.male, draw(0.6)), measured_again(panel, who.male, draw(0.4))
-        yield Report(panel, sampled, issued, found, again if stream.random() < 0.05 else None)
+def measured_again(panel: Panel, male: bool, draw: Draw) -> Result:
+    """The item of a panel that is repeated for a correction."""
+    return _result(ANALYTES[panel.repeated], male, draw)
 
 
-@lru_cache(maxsize=KEPT)
-def _usual(seed: int, number: int) -> _Usual:
-    stream = chance(seed, "usual", number)
-    return _Usual({code: stream.gauss(0, 0.8) for code in ANALYTES}, stream.random() < 0.25)
+_FOLLOWS: Mapping[str, Callable[[Mapping[str, float]], float]] = {
+    "NEUT%": lambda v: max(100 - v["LYMPH%"] - v["MONO%"] - v["EO%"] - v["BASO%"], 0),
+    "NEUT#": lambda v: v["WBC"] * v["NEUT%"] / 100,
+    "LYMPH#": lambda v: v["WBC"] * v["LYMPH%"] / 100,
+    "MONO#": lambda v: v["WBC"] * v["MONO%"] / 100,
+    "EO#": lambda v: v["WBC"] * v["EO%"] / 100,
+    "BASO#": lambda v: v["WBC"] * v["BASO%"] / 100,
+    "HCT": lambda v: v["RBC"] * v["MCV"] / 10,
+    "HGB": lambda v: v["RBC"] * v["MCV"] * v["MCHC"] / 1000,
+    "MCH": lambda v: v["MCV"] * v["MCHC"] / 1000,
+    "GLB": lambda v: v["TP"] - v["ALB"],
+    "A/G": lambda v: v["ALB"] / max(v["GLB"], 1),
+    "IBIL": lambda v: v["TBIL"] * 0.7,
+    "DBIL": lambda v: v["TBIL"] - v["IBIL"],
+    "LDL": lambda v: max(0.85 * v["TC"] - v["HDL"] - v["TG"] / 5, 0.3),
+    "INR": lambda v: v["PT"] / 11,
+}
+"""Item -> its value, from those of its panel; in the order in which they can be reckoned."""
 
 
-def _course(disease: Disease, worse: bool, index: int) -> float:
-    """How strong the disease shows at a visit: a chronic one is brought under control or, for some, gets worse."""
-    if not disease.chronic:
-        return 1.0
-    settled = 1 - 0.8**index
-    return 1.0 + 0.4 * settled if worse else 1.3 - 0.8 * settled
+def _result(analyte: Analyte, male: bool, draw: Draw) -> Result:
+    away, shift = draw(analyte)
+    if analyte.words:
+        return _worded(analyte, away, shift)
+    low, high = analyte.usual(male)
+    if high is None:
+        low, high = low or 0.0, 2 * (low or 0.0)
+    low = low if low is not None else 0.1 * high
+    middle, width = (low + high) / 2, (high - low) / 4.3
+    return _measured(analyte, male, max(middle + away * width, 0.1 * low) * shift)
+
+
+def _worded(analyte: Analyte, away: float, shift: float) -> Result:
+    """The usual word but for one in ten; a disease moves it on."""
+    step = (away > _RARE) + round(shift - 1)
+    word = analyte.words[min(step, len(analyte.words) - 1)]
+    return Result(analyte, word, (None, None), "N" if word == analyte.words[0] else "A")
+
+
+_RARE = 1.3
+"""So many standard deviations above the usual lies one in ten."""
+
+
+def _measured(analyte: Analyte, male: bool, value: float) -> Result:
+    if value < analyte.least:
+        return Result(analyte, f"<{analyte.least:g}", analyte.usual(male), "N")
+    text = f"{value:.{analyte.decimals}f}"
+    return Result(analyte, text, analyte.usual(male), _flag(float(text), analyte.usual(male), analyte.critical))
+
+
+def _flag(value: float, usual: Range, critical: Range) -> str:
+    low, high = usual
+    if high is not None and value > high:
+        return "HH" if critical[1] is not None and value > critical[1] else "H"
+    if low is not None and value < low:
+        return "LL" if critical[0] is not None and value < critical[0] else "L"
+    return "N"

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from hie.simulate.history import Visit
 from hie.simulate.item import Act, compact, temporary_number
-from hie.simulate.measuring import Result
-from hie.simulate.results import Report
+from hie.simulate.reports import Report
+from hie.simulate.results import Result
 
 DOOR, ENDING = "wujiang-hl7v2", "hl7"
 _CLASSES = {"outpatient": "O", "emergency": "E", "inpatient": "I"}

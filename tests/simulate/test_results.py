@@ -4,7 +4,7 @@ import pytest
 
 from hie.simulate import laboratory
 from hie.simulate.laboratory import ANALYTES, BLOOD_COUNT, CHEMISTRY, INFLAMMATION, LIPIDS, URINALYSIS, Analyte, Panel
-from hie.simulate.measuring import Result, measured_again, results
+from hie.simulate.results import Result, measured_again, results
 
 PANELS = [one for one in vars(laboratory).values() if isinstance(one, Panel)]
 
