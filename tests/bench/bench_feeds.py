@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,10 @@ def fsync_rate(folder: Path, seconds: float = 2.0) -> float:
 
 
 @contextlib.contextmanager
-def server(data: Path) -> Iterator[tuple[str, int]]:
-    """A server in a process of its own; yields its URL and MLLP port."""
-    command = [sys.executable, "-m", "hie.cli", "serve", "--data", str(data), "--port", "0", "--mllp-port", "0"]
+def server(data: Path, program: Sequence[str] = ("hie.cli",)) -> Iterator[tuple[str, int]]:
+    """A server in a process of its own; yields its URL and MLLP port. `program`: the module, and what goes before
+    `serve`."""
+    command = [sys.executable, "-m", *program, "serve", "--data", str(data), "--port", "0", "--mllp-port", "0"]
     with (data / "server.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
