@@ -20,6 +20,9 @@ def serve(
     config: ConfigFile = None,
 ) -> None:
     """启动服务 · Serve feeds, FHIR and the record browser until stopped."""
+    from hie.base.children import foresee_children
+
+    foresee_children()
     from hie.commands.serve import Running, set_up_logging
     from hie.commands.serve import serve as run
     from hie.config import load_config
@@ -48,6 +51,9 @@ def demo(
     mllp_port: MllpPort = None,
 ) -> None:
     """演示 · Start the exchange, feed it the three-region samples, show where to look."""
+    from hie.base.children import foresee_children
+
+    foresee_children()
     from hie.commands.demo import run_demo
 
     given = {"host": host, "port": port, "store": store, "mllp_port": mllp_port}

@@ -7,13 +7,13 @@ import asyncio
 import contextlib
 import errno
 import logging
-import multiprocessing
 import socket
 from collections.abc import Sequence
 from itertools import count
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from hie.base.children import start_child
 from hie.front.channel import Channel, Message
 from hie.front.door import END_SECONDS, Door
 from hie.front.passing import ASKS, Answering, App
@@ -214,9 +214,7 @@ class _Place:
                 ends.enter_context(end) for _ in range(2) for end in socket.socketpair(socket.AF_UNIX)
             )
             doors.setblocking(False)
-            context = multiprocessing.get_context("spawn")
-            process = context.Process(target=run_reader, args=(*self._begin, their_doors, their_talk), daemon=True)
-            await asyncio.to_thread(process.start)
+            process = await asyncio.to_thread(start_child, run_reader, *self._begin, their_doors, their_talk)
             their_doors.close()
             their_talk.close()
             self._process = process

@@ -2,15 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 
 def wrong_options(name: str, function: Callable[..., Any], options: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the options: one that the transform does not have, or lacks, or takes in another kind."""
-    parameters = inspect.signature(function).parameters
+    signature = _signature(function)
+    parameters = signature.parameters
     try:
-        inspect.signature(function).bind("", None, **options)
+        signature.bind("", None, **options)
     except TypeError as error:
         has = ", ".join(list(parameters)[2:]) or "none"
         yield f"transform {name!r}: {error}; its options: {has}"
@@ -19,6 +21,11 @@ def wrong_options(name: str, function: Callable[..., Any], options: Mapping[str,
         kind = parameters[option].annotation if option in parameters else Any
         if not _fits(value, kind):
             yield f"transform {name!r}: option {option!r} must be {_called(kind)}"
+
+
+@cache
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 def _fits(value: Any, kind: Any) -> bool:

@@ -6,17 +6,18 @@ is the one at work: when the process ends or takes too long, that item is the ca
 
 import asyncio
 import logging
-import multiprocessing
 import os
+import select
 import signal
 import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import cast
 
+from hie.base.children import start_child
 from hie.base.errors import Elsewhere, where
 from hie.base.memory import settle_memory
 from hie.base.record import Delivery, Parsed
@@ -42,9 +43,10 @@ SECONDS = 60.0
 PATIENCE = 2.0
 """How long others wait behind the item at work before they go elsewhere."""
 
-log = logging.getLogger("hie.pipeline")
+END_SECONDS = 1.0
+"""How long is waited for a process that was killed to be gone, at most."""
 
-_SPAWN = multiprocessing.get_context("spawn")
+log = logging.getLogger("hie.pipeline")
 
 Build = Callable[[], Mapping[str, FeedRuntime]]
 """Makes the feeds inside a worker; a function at the top of a module, because it is named to the new process."""
@@ -76,16 +78,14 @@ class Worker(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self._reason = "the worker terminated abruptly"
         self._transport: asyncio.Transport | None = None
-        self._process: SpawnProcess | None = None
+        self._process: BaseProcess | None = None
         self.ended = asyncio.Event()
         self._came = asyncio.Event()
 
     async def start(self) -> bool:
         """Bring the process up; returns whether it is when it is ready or gone."""
         ours, theirs = socket.socketpair()
-        given = (theirs, self._build, self._settles, os.getpid())
-        self._process = _SPAWN.Process(target=serve, args=given, daemon=True)
-        self._process.start()
+        self._process = start_child(serve, theirs, self._build, self._settles)
         theirs.close()
         await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
         await self._came.wait()
@@ -128,7 +128,7 @@ class Worker(asyncio.Protocol):
         """End the process, whatever it is doing."""
         if self._process is not None:
             self._process.kill()
-            self._process.join()
+            self._process.join(END_SECONDS)
         if self._transport is not None:
             self._transport.abort()
 
@@ -184,10 +184,10 @@ class Worker(asyncio.Protocol):
 # -- inside the process ----------------------------------------------------------------------------------------------
 
 
-def serve(link: socket.socket, build: Build, settles: OpenSettles | None, parent: int) -> None:
+def serve(link: socket.socket, build: Build, settles: OpenSettles | None) -> None:
     """Prepare what comes over the link until the server is gone; settle it ahead where that is asked for."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    threading.Thread(target=_follow, args=(link,), daemon=True).start()
     feeds = build()
     settle = _opened(settles, feeds) if settles is not None else _never
     settle_memory()
@@ -219,8 +219,9 @@ def _never(_: Delivery, __: Parsed, ___: Sequence[Prepared]) -> None:
     """Settles nothing ahead."""
 
 
-def _follow(parent: int) -> None:
+def _follow(link: socket.socket) -> None:
     """End with the server, also when it was killed while an item is at work."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
+    hung_up = select.poll()
+    hung_up.register(link, select.POLLRDHUP)
+    hung_up.poll()
     os._exit(0)

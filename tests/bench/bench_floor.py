@@ -3,8 +3,8 @@
     python -m tests.bench.bench_floor [--people 200] [--connections 8]
 
 A server takes in simulated traffic of the three regions and notes every statement of the connection that writes, with
-its values. They then run again on a copy of the store as it was before, without the program around them: what is left is
-SQLite and the kernel. Prints CPU in ms an item, of COMMIT and of all others, and how many items shared a commit.
+its values. They then run again on a copy of the store as it was before, without the program around them: what is left
+is SQLite and the kernel. Prints CPU in ms an item, of COMMIT and of all others, and how many items shared a commit.
 """
 
 import argparse

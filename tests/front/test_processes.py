@@ -54,18 +54,26 @@ class Served:
 
     def readers(self) -> list[int]:
         """The process ids of the readers."""
-        found = []
-        for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
-            for pid in path.read_text().split():
-                if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    found.append(int(pid))
-        return sorted(found)
+        return sorted(child for server in self.fork_servers() for child in children(server))
+
+    def fork_servers(self) -> list[int]:
+        """The process ids of what readers are forked from: one, once there are any."""
+        return [
+            child
+            for child in children(self.process.pid)
+            if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
 
     @contextlib.contextmanager
     def clients(self) -> Iterator[list[httpx.Client]]:
         """Clients with a connection each: with connections handed out in turn, every reader has some."""
         with contextlib.ExitStack() as stack:
             yield [stack.enter_context(httpx.Client(base_url=self.url)) for _ in range(4)]
+
+
+def children(process: int) -> list[int]:
+    """The process ids of the children of a process."""
+    return [int(one) for path in Path(f"/proc/{process}/task").glob("*/children") for one in path.read_text().split()]
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +249,17 @@ def test_a_reader_that_is_killed_is_replaced(served: Served) -> None:
         for client in clients:
             assert client.get("/fhir/Patient/p1").status_code == 200
     until(lambda: len(served.readers()) == 2 and before[0] not in served.readers())
+
+
+def test_what_readers_are_forked_from_is_killed_and_readers_are_replaced_all_the_same(served: Served) -> None:
+    readers, fork_servers = served.readers(), served.fork_servers()
+    os.kill(fork_servers[0], signal.SIGKILL)
+    with served.clients() as clients:
+        assert [client.get("/fhir/Patient/p1").status_code for client in clients] == [200] * 4
+    for reader in readers:
+        os.kill(reader, signal.SIGKILL)
+    until(lambda: len(served.readers()) == 2)
+    assert not {*readers, *fork_servers} & {*served.readers(), *served.fork_servers()}
 
 
 def test_readers_end_with_the_owner_however_that_ends(tmp_path: Path) -> None:
