@@ -21,10 +21,6 @@ def serve(
 ) -> None:
     """启动服务 · Serve feeds, FHIR and the record browser until stopped."""
     from hie.base.children import foresee_children
-
-    foresee_children()
-    from hie.commands.serve import Running, set_up_logging
-    from hie.commands.serve import serve as run
     from hie.config import load_config
 
     settings = load_config(
@@ -33,6 +29,11 @@ def serve(
         },
         file=config,
     )  # fmt: skip
+    if settings.workers or settings.processes != 1:
+        foresee_children()
+    from hie.commands.serve import Running, set_up_logging
+    from hie.commands.serve import serve as run
+
     set_up_logging(settings.log_level)
 
     def announce(started: Running) -> None:
