@@ -42,8 +42,8 @@ def findings() -> str:
 
 def errors() -> str:
     """What each interface answers for each kind of situation."""
-    rows = [(f"`{c.value}`", r.status, r.issue, r.ack, "yes" if r.retry else "no") for c, r in RESPONSES.items()]
-    return "# Errors\n\n" + table(("Category", "HTTP", "OperationOutcome", "HL7", "Retry"), rows)
+    rows = [(f"`{c.value}`", r.status, r.issue, "yes" if r.retry else "no") for c, r in RESPONSES.items()]
+    return "# Errors\n\n" + table(("Category", "HTTP", "OperationOutcome", "Retry"), rows)
 
 
 def states() -> str:

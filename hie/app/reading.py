@@ -8,7 +8,6 @@ besides, because feeds and other commands may write it as well.
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
@@ -34,8 +33,6 @@ from hie.fhir.validate import Validator
 from hie.front.passing import App, Receive, Scope, Send
 from hie.front.reader import Site
 from hie.search.extract import Extractors
-
-log = logging.getLogger("hie")
 
 OPERATIONS = frozenset(
     {

@@ -33,37 +33,33 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class Response:
-    """What each interface answers for one category.
-
-    `status` HTTP status; `issue` FHIR IssueType code; `ack` HL7 acknowledgement code; `retry` whether the same
-    request may succeed later.
-    """
+    """What is answered for one category: `status` HTTP status; `issue` FHIR IssueType code; `retry` whether the same
+    request may succeed later. What is wrong with an HL7 message is a finding, answered by `hie.feeds.ack`."""
 
     status: int
     issue: str
-    ack: str
     retry: bool
 
 
 RESPONSES: dict[Category, Response] = {
-    Category.INVALID: Response(400, "invalid", "AR", False),
-    Category.UNPROCESSABLE: Response(422, "processing", "AR", False),
-    Category.UNAUTHENTICATED: Response(401, "login", "AR", False),
-    Category.FORBIDDEN: Response(403, "forbidden", "AR", False),
-    Category.NOT_FOUND: Response(404, "not-found", "AR", False),
-    Category.GONE: Response(410, "deleted", "AR", False),
-    Category.NOT_ALLOWED: Response(405, "not-supported", "AR", False),
-    Category.NOT_ACCEPTABLE: Response(406, "not-supported", "AR", False),
-    Category.CONFLICT: Response(409, "conflict", "AE", True),
-    Category.VERSION_CONFLICT: Response(412, "conflict", "AE", False),
-    Category.MULTIPLE_MATCHES: Response(412, "multiple-matches", "AE", False),
-    Category.TOO_LARGE: Response(413, "too-long", "AR", False),
-    Category.UNSUPPORTED_MEDIA: Response(415, "not-supported", "AR", False),
-    Category.NOT_SUPPORTED: Response(501, "not-supported", "AR", False),
-    Category.TIMEOUT: Response(503, "timeout", "AE", True),
-    Category.BUSY: Response(503, "throttled", "AE", True),
-    Category.UNAVAILABLE: Response(503, "transient", "AE", True),
-    Category.INTERNAL: Response(500, "exception", "AE", True),
+    Category.INVALID: Response(400, "invalid", False),
+    Category.UNPROCESSABLE: Response(422, "processing", False),
+    Category.UNAUTHENTICATED: Response(401, "login", False),
+    Category.FORBIDDEN: Response(403, "forbidden", False),
+    Category.NOT_FOUND: Response(404, "not-found", False),
+    Category.GONE: Response(410, "deleted", False),
+    Category.NOT_ALLOWED: Response(405, "not-supported", False),
+    Category.NOT_ACCEPTABLE: Response(406, "not-supported", False),
+    Category.CONFLICT: Response(409, "conflict", True),
+    Category.VERSION_CONFLICT: Response(412, "conflict", False),
+    Category.MULTIPLE_MATCHES: Response(412, "multiple-matches", False),
+    Category.TOO_LARGE: Response(413, "too-long", False),
+    Category.UNSUPPORTED_MEDIA: Response(415, "not-supported", False),
+    Category.NOT_SUPPORTED: Response(501, "not-supported", False),
+    Category.TIMEOUT: Response(503, "timeout", True),
+    Category.BUSY: Response(503, "throttled", True),
+    Category.UNAVAILABLE: Response(503, "transient", True),
+    Category.INTERNAL: Response(500, "exception", True),
 }
 """Category -> answers; `docs/generated/errors.md` is built from it."""
 

@@ -21,7 +21,7 @@ class Cause(NamedTuple):
 class Tally:
     """The counters of one feed, organisation (social credit code, empty when none could be told) and day.
 
-    `items` are deliveries, `hours` the same by hour of reception; `checked` are the parts that went through the rules,
+    `items` are deliveries; `checked` are the parts that went through the rules,
     and envelopes with something wrong; `resources` what they wrote; `failed` by dimension how many of `checked` have a
     finding there that is not merely informative; `found` counts findings; `samples` is one part (item id, part) for
     each cause. `types` are parts by type of message, document or row; `unmapped` those of them that no map covers;
@@ -33,7 +33,6 @@ class Tally:
     organisation: str
     state: str
     items: int
-    hours: tuple[int, ...]
     checked: int
     resources: int
     failed: Mapping[str, int]

@@ -199,11 +199,6 @@ class Definitions:
         """A search parameter by canonical URL."""
         return self._by_url.get(url)
 
-    @property
-    def all_search_parameters(self) -> tuple[SearchParameter, ...]:
-        """Every search parameter known here."""
-        return self._parameters
-
     def with_parameters(self, parameters: Iterable[SearchParameter]) -> "Definitions":
         """A copy with `parameters` added; one with the URL of a present one replaces it. What is decoded is shared."""
         merged = {**self._by_url, **{parameter.url: parameter for parameter in parameters}}
@@ -281,9 +276,9 @@ def _array(folder: Path, name: str) -> list[Json]:
     return rows
 
 
-def load_definitions(profiles: Path | None = None) -> Definitions:
+def load_definitions() -> Definitions:
     """The official definitions and our own search parameters (`profiles/hie/SearchParameter-*.json`)."""
-    folder = profiles or data_path("profiles")
+    folder = data_path("profiles")
     rows = _array(folder / "r4", "search-parameters")
     rows += [orjson.loads(path.read_bytes()) for path in sorted((folder / "hie").glob("SearchParameter-*.json"))]
     return Definitions(folder / "r4", [search_parameter(row) for row in rows])

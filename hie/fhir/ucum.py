@@ -77,7 +77,6 @@ _TEMPERATURE: dict[str, tuple[Fraction, Fraction]] = {
     "[degF]": (Fraction(5, 9), Fraction("459.67") * Fraction(5, 9)),
     "[degRe]": (Fraction(5, 4), Fraction("273.15")),
 }
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _TERM = re.compile(r"(?P<brace>\{[^{}]*\})|(?P<atom>(?:\[[^\[\]]*\]|[^\[\]{}()./\s])+)")
 _POWER = re.compile(r"(?P<symbol>.*?[^\d+\-]|10[*^])(?P<power>[+-]?\d+)?")
 

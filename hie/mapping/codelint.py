@@ -21,7 +21,7 @@ def shape_only(system: str, code: str) -> str | None:
 def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -> Iterator[Problem]:
     """Codes, on either side, that their code system does not have or that cannot be codes of it."""
     for row, system, code in targets(table):
-        yield from _judged(table, row, "target_code", system, code, fhir, judge)
+        yield from _judged(table, row, system, code, fhir, judge)
     for row in table.rows.values():
         if half_width(row.code) != row.code:
             yield at(table, row, "code", f"{row.code!r} is looked up in half width: write {half_width(row.code)!r}")
@@ -31,15 +31,15 @@ def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -
 
 
 def _judged(
-    table: CodeTable, row: CodeRow | None, column: str, system: str, code: str, fhir: Definitions, judge: Judge
+    table: CodeTable, row: CodeRow | None, system: str, code: str, fhir: Definitions, judge: Judge
 ) -> Iterator[Problem]:
     known = concepts(system, fhir)
     if known is not None and code not in known:
-        yield at(table, row, column, f"{system} has no code {code!r}")
+        yield at(table, row, "target_code", f"{system} has no code {code!r}")
         return
     wrong = misshapen(system, code) or judge(system, code)
     if wrong is not None:
-        yield at(table, row, column, f"{code!r} {wrong}")
+        yield at(table, row, "target_code", f"{code!r} {wrong}")
 
 
 def concepts(system: str, fhir: Definitions) -> frozenset[str] | None:

@@ -18,22 +18,25 @@ from hie.store.table import AtMost, Row
 
 log = logging.getLogger("hie.pipeline")
 
+AT_ONCE = 20
+"""How many items of a state are tried before the others wait for the next time."""
+
 
 async def try_again(
     store: Store,
     feeds: dict[str, FeedRuntime],
     clock: Clock,
     preparation: Preparation = prepare_here,
-    limit: int = 20,
 ) -> int:
-    """Try the items that are due, `limit` at the most; returns how many were tried. `preparation` runs the pure stages.
+    """Try the items that are due, `AT_ONCE` of a state at the most; returns how many were tried. `preparation` runs the
+    pure stages.
 
     An item is leased first, so that two processes never try the same one, and a lease that ran out counts as a failure.
     """
     now = micros(clock.now())
     tried = 0
     for state in (State.RETRY, State.LEASED, State.RECEIVED):
-        for row in await store.select(RAW_ITEM, {"state": state.value, "due": AtMost(now)}, limit=limit):
+        for row in await store.select(RAW_ITEM, {"state": state.value, "due": AtMost(now)}, limit=AT_ONCE):
             leased = await _lease(store, row, now)
             if leased is not None:
                 tried += 1

@@ -222,7 +222,6 @@ def tally(row: Row) -> Tally:
         str(row["organisation"]),
         str(row["state"]),
         counts.get("items", 0),
-        _hours(counts),
         counts.get("checked", 0),
         counts.get("resources", 0),
         failed,

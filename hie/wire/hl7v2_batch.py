@@ -26,13 +26,11 @@ class Batch:
     """A batch and its messages.
 
     `messages` are slices of the body, each from its `MSH` to the byte before the next message or trailer, with its
-    own segment ends. `control_id` is BHS-11, `declared` BTS-1 (`None` when absent or no number). `header` is the
-    BHS. With `count-mismatch` or `message-malformed` in `findings` no message may be processed.
+    own segment ends. `header` is the BHS. With `count-mismatch` or `message-malformed` in `findings` no message may be
+    processed.
     """
 
     messages: tuple[bytes, ...]
-    control_id: str
-    declared: int | None
     header: Segment | None
     findings: tuple[Finding, ...] = ()
 
@@ -57,13 +55,12 @@ def split_batch(body: bytes) -> Batch | None:
     messages = tuple(part for name, part in parts if name == "MSH")
     header = _envelope(parts, "BHS")
     trailer = _envelope(parts, "BTS", header)
-    declared = _count(trailer)
     findings: tuple[Finding, ...] = ()
     if not _in_order(parts):
         findings = (finding("message-malformed", "BHS"),)
-    elif declared != len(messages):
+    elif _count(trailer) != len(messages):
         findings = (finding("count-mismatch", "BTS-1"),)
-    return Batch(messages, header.text(11) if header else "", declared, header, findings)
+    return Batch(messages, header, findings)
 
 
 def _in_order(parts: list[tuple[str, bytes]]) -> bool:

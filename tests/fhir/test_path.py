@@ -145,7 +145,9 @@ def test_strict_mode_refuses_what_has_no_definition() -> None:
 
 def test_every_official_invariant_and_search_expression_compiles() -> None:
     definitions = official()
-    texts = {p.expression for p in definitions.all_search_parameters if p.expression}
+    texts = set()
+    for name in definitions.resource_types:
+        texts |= {p.expression for p in definitions.search_parameters(name).values() if p.expression}
     for name in (*definitions.resource_types, "Element", "Extension", "Quantity", "Timing", "Attachment"):
         definition = definitions.type(name)
         assert definition is not None

@@ -21,7 +21,7 @@ JUDGED = {"f": frozenset({"规范性", "及时性"}), "g": frozenset({"规范性
 
 
 def tally(day: str, feed: str, organisation: str, checked: int, failed: dict, found: dict, samples: dict) -> Tally:
-    return Tally(day, feed, organisation, "open", checked, (), checked, 3 * checked, failed, found, samples)
+    return Tally(day, feed, organisation, "open", checked, checked, 3 * checked, failed, found, samples)
 
 
 TALLIES = [

@@ -26,7 +26,8 @@ def test_sample() -> None:
     body = (FIXTURES / "11-batch.hl7").read_bytes()
     batch = split_batch(body)
     assert batch is not None
-    assert (batch.control_id, batch.declared, batch.findings) == ("WSB11", 3, ())
+    assert batch.header is not None
+    assert (batch.header.text(11), batch.findings) == ("WSB11", ())
     ids = [parse(decode_hl7(message).text).segments[0].value(10) for message in batch.messages]
     assert ids == ["WS00110", "WS00111", "WS00112"]
     assert b"".join(batch.messages) == body[body.index(b"MSH") : body.index(b"BTS")]
@@ -83,7 +84,8 @@ def test_a_batch_that_stops_early_has_the_wrong_count() -> None:
 def test_own_delimiters() -> None:
     batch = split_batch(b"BHS!$%/*!!!!!!!!!B$1\r" + M1 + b"BTS!1\r")
     assert batch is not None
-    assert (batch.control_id, batch.declared) == ("B$1", 1)
+    assert batch.header is not None
+    assert (batch.header.text(11), batch.findings) == ("B$1", ())
 
 
 @given(st.binary(max_size=200))

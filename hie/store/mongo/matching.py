@@ -51,7 +51,7 @@ def matches(clause: Match, scope: Scope) -> list[tuple[Condition, str]]:
     for test in clause.tests:
         if isinstance(test, StringTest) and test.compare in _INSIDE:
             inside = _INSIDE[test.compare](test.text)
-            found.append(({"s.p": params, "$expr": _some("$s", scope, clause.param, inside)}, schema.STRINGS))
+            found.append(({"s.p": params, "$expr": _some(scope, clause.param, inside)}, schema.STRINGS))
             continue
         for one in element(test, clause.kind):
             condition: Condition = {array: {"$elemMatch": {"p": params, **one}}}
@@ -84,10 +84,10 @@ def _params(scope: Scope, code: str) -> list[str]:
     return [f"{kind}.{code}" for kind in scope] or [""]
 
 
-def _some(array: str, scope: Scope, code: str, inside: Any) -> Any:
-    """Some element of the parameter, `$$one`, for which the expression `inside` is true."""
+def _some(scope: Scope, code: str, inside: Any) -> Any:
+    """Some string of the parameter, `$$one`, for which the expression `inside` is true."""
     condition = {"$and": [{"$in": ["$$one.p", _literal(_params(scope, code))]}, inside]}
-    filtered = {"$filter": {"input": {"$ifNull": [array, []]}, "as": "one", "cond": condition}}
+    filtered = {"$filter": {"input": {"$ifNull": ["$s", []]}, "as": "one", "cond": condition}}
     return {"$ne": [filtered, []]}
 
 
