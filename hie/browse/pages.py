@@ -174,7 +174,7 @@ class Pages:
             raise HieError(Category.NOT_FOUND, "no such entry in this record")
         values = await self._detail(source, chart, resource, event, events)
         origin = await provenance(source, chart, resource)
-        return self._opened(request, "detail.html", chart, event=event, files=files(resource), origin=origin, **values)
+        return self._opened(request, "_detail.html", chart, event=event, files=files(resource), origin=origin, **values)
 
     async def trend(self, request: Request) -> Response:
         """The values of one analyte as a chart and as a table; `page` asks for earlier ones of a long series."""
@@ -186,14 +186,14 @@ class Pages:
         asked = request.query_params.get("page", "")
         leaved = leaf(found, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 9 else 1)
         return self._opened(
-            request, "trend.html", chart, series=leaved.series, leaf=leaved, drawing=draw(leaved.series)
+            request, "_trend.html", chart, series=leaved.series, leaf=leaved, drawing=draw(leaved.series)
         )
 
     async def identity(self, request: Request) -> Response:
         """Numbers of a person in full; a POST, so that every look at them is a request of its own."""
         source = await self._sources.of(request)
         chart = await source.chart(request.path_params["person"])
-        return self._opened(request, "identity.html", chart)
+        return self._opened(request, "_identity.html", chart)
 
     async def original(self, request: Request) -> Response:
         """The verbatim document, as a download and nothing else."""
@@ -259,13 +259,12 @@ class Pages:
         months = months_old(person.birth_date, on) if years < 3 else None
         return ("banner.years", years) if months is None else ("banner.months", months)
 
-    def _opened(self, request: Request, template: str, chart: Chart, **values: Any) -> Response:
-        """What opens from a record: a page, or with `part` its inner part for the drawer."""
-        inner = "_" if request.query_params.get("part") else ""
+    def _opened(self, request: Request, opened: str, chart: Chart, **values: Any) -> Response:
+        """What opens from a record: the template alone for the drawer (`part`), or in a page of its own."""
+        template = opened if request.query_params.get("part") else "opened.html"
         person, root = chart.person, f"record/{chart.person.id}"
-        return self._page(
-            request, inner + template, chart=chart, person=person, age=self._age(person), root=root, **values
-        )
+        values |= {"chart": chart, "person": person, "age": self._age(person), "root": root, "opened": opened}
+        return self._page(request, template, **values)
 
     def _page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
         now = self._clock.now().astimezone(CHINA)

@@ -1,10 +1,13 @@
 """`hie quarantine ...`: what is kept for a decision."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hie.cli.terminal import ConfigFile, Data, StoreUrl, console, operating, perform
+
+if TYPE_CHECKING:
+    from hie.config import Config
 
 quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_args_is_help=True)
 
@@ -105,16 +108,8 @@ def quarantine_release(
     config: ConfigFile = None,
 ) -> None:
     """放行 · Process an item, one part or a group in spite of its quarantine findings."""
-    from hie.commands.operate import call
-    from hie.commands.quarantine import act
-
-    settings = operating(data, store, config)
-    if item is None:
-        wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
-        _print_states(perform(act(settings, "release", wanted)))
-        return
-    path = f"/admin/quarantine/{item}/release"
-    console.print(perform(call(settings, "POST", path, {"part": part}))["state"])
+    wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
+    _decide(operating(data, store, config), "release", item, part, wanted)
 
 
 @quarantine.command("discard")
@@ -131,18 +126,27 @@ def quarantine_discard(
     config: ConfigFile = None,
 ) -> None:
     """丢弃 · Decide that an item, one part or a group will never be processed. The bytes stay."""
+    wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
+    _decide(operating(data, store, config), "discard", item, part, wanted, reason)
+
+
+def _decide(
+    settings: "Config",
+    action: str,
+    item: str | None,
+    part: int | None,
+    wanted: dict[str, str | None],
+    reason: str | None = None,
+) -> None:
+    """Release or discard an item, or without one the groups that are wanted; prints what became of them."""
     from hie.commands.operate import call
     from hie.commands.quarantine import act
 
-    settings = operating(data, store, config)
     if item is None:
-        wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
-        _print_states(perform(act(settings, "discard", wanted, reason)))
+        ended = perform(act(settings, action, wanted, reason))
+        console.print(
+            "  ".join(f"{state}: {n}" for state, n in ended.items()) or "没有符合条件的项 · Nothing waits so."
+        )
         return
-    path = f"/admin/quarantine/{item}/discard"
-    console.print(perform(call(settings, "POST", path, {"part": part}, {"reason": reason}))["state"])
-
-
-def _print_states(ended: dict[str, int]) -> None:
-    """How many items ended in which state."""
-    console.print("  ".join(f"{state}: {n}" for state, n in ended.items()) or "没有符合条件的项 · Nothing waits so.")
+    body = None if reason is None else {"reason": reason}
+    console.print(perform(call(settings, "POST", f"/admin/quarantine/{item}/{action}", {"part": part}, body))["state"])

@@ -11,13 +11,13 @@ import apsw
 from hie.base.errors import Category, HieError
 from hie.search.plan import Plan
 from hie.store.port import Cut, HistoryPage, HistoryQuery, Page, Transaction, Version
-from hie.store.sqlite import tables as sql_tables
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import FollowedNames, Names
 from hie.store.sqlite.searching import Searching, prepare
+from hie.store.sqlite.tables import RowReader, TableReading
 from hie.store.sqlite.texts import attach
 from hie.store.sqlite.versions import VersionReading
-from hie.store.table import Row, Table, Value, Where
+from hie.store.table import Table
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ INLINE = 0.025
 """Seconds that a search may hold the event loop."""
 
 
-class SqliteReading:
+class SqliteReading(RowReader):
     """See `hie.store.port.Reader`, and `versions` and `log` of `Store`.
 
     A search runs inline first, as most take well under a millisecond; one that takes longer than `INLINE` starts again
@@ -39,7 +39,7 @@ class SqliteReading:
             prepare(connection)
             attach(connection, path)
         self._versions = VersionReading(self._reading, names)
-        self._tables = sql_tables.TableReading(self._reading, tables)
+        self._tables = TableReading(self._reading, tables)
         self._quick = Searching(self._reading, names, secret)
         self._slow = Searching(self._patient, names, secret)
         self._thread = ThreadPoolExecutor(1, "hie-search")
@@ -67,29 +67,6 @@ class SqliteReading:
             except apsw.InterruptError:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(self._thread, self._slow.search, plan, plan.seconds)
-
-    async def get(self, table: Table, *key: Value) -> Row | None:
-        """See `Reader.get`."""
-        with translated():
-            return self._tables.get(table, *key)
-
-    async def select(
-        self,
-        table: Table,
-        where: Where,
-        *,
-        order: Sequence[str] = (),
-        limit: int | None = None,
-        descending: bool = False,
-    ) -> list[Row]:
-        """See `Reader.select`."""
-        with translated():
-            return self._tables.select(table, where, order=order, limit=limit, descending=descending)
-
-    async def count(self, table: Table, where: Where) -> int:
-        """See `Reader.count`."""
-        with translated():
-            return self._tables.count(table, where)
 
     async def versions(self, resource_type: str | None = None, cut: Cut | None = None) -> AsyncIterator[Version]:
         """See `Store.versions`."""

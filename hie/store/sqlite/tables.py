@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import apsw
 
+from hie.store.sqlite.database import translated
 from hie.store.sqlite.waiting import plain
 from hie.store.table import Above, AtMost, Condition, OneOf, Row, Table, Value, Where, check_access
 
@@ -98,6 +99,35 @@ class TableReading:
         condition, values = condition_of(where)
         sql = f"SELECT count(*) FROM {sql_name(table)}{condition}"
         return int(self._connection.execute(sql, values).get)
+
+
+class RowReader:
+    """`get`, `select` and `count` of `hie.store.port.Reader`, on the tables of one connection."""
+
+    _tables: TableReading
+
+    async def get(self, table: Table, *key: Value) -> Row | None:
+        """See `Reader.get`."""
+        with translated():
+            return self._tables.get(table, *key)
+
+    async def select(
+        self,
+        table: Table,
+        where: Where,
+        *,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+        descending: bool = False,
+    ) -> list[Row]:
+        """See `Reader.select`."""
+        with translated():
+            return self._tables.select(table, where, order=order, limit=limit, descending=descending)
+
+    async def count(self, table: Table, where: Where) -> int:
+        """See `Reader.count`."""
+        with translated():
+            return self._tables.count(table, where)
 
 
 def condition_of(where: Where) -> tuple[str, tuple[Value, ...]]:

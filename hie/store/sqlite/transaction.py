@@ -19,6 +19,7 @@ from hie.store.sqlite.names import Names
 from hie.store.sqlite.recent import Recent
 from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.table_writing import TableWriting
+from hie.store.sqlite.tables import RowReader
 from hie.store.sqlite.undo import Undo
 from hie.store.sqlite.versions import VersionWriting
 from hie.store.table import Row, Table, Value, Where
@@ -29,8 +30,10 @@ T = TypeVar("T")
 _NEWEST = "SELECT last_updated FROM version ORDER BY seq DESC LIMIT 1"
 
 
-class SqliteTransaction:
+class SqliteTransaction(RowReader):
     """One job's view. Every method runs at once, inline; `async` is the port's shape."""
+
+    _tables: TableWriting
 
     def __init__(
         self,
@@ -79,29 +82,6 @@ class SqliteTransaction:
         with translated():
             self._look()
             return self._searching.search(plan, plan.seconds)
-
-    async def get(self, table: Table, *key: Value) -> Row | None:
-        """See `Reader.get`."""
-        with translated():
-            return self._tables.get(table, *key)
-
-    async def select(
-        self,
-        table: Table,
-        where: Where,
-        *,
-        order: Sequence[str] = (),
-        limit: int | None = None,
-        descending: bool = False,
-    ) -> list[Row]:
-        """See `Reader.select`."""
-        with translated():
-            return self._tables.select(table, where, order=order, limit=limit, descending=descending)
-
-    async def count(self, table: Table, where: Where) -> int:
-        """See `Reader.count`."""
-        with translated():
-            return self._tables.count(table, where)
 
     def memo(self, resource_type: str) -> dict[Any, Any]:
         """See `Transaction.memo`."""
