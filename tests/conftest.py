@@ -1,12 +1,18 @@
-"""What all tests share: a real MongoDB, started once, at the first test that asks for one; and memory given back."""
+"""What all tests share: a real MongoDB, started once, at the first test that asks for one; field maps, compiled once;
+memory given back, and looked through less often."""
 
+import gc
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import fastapi.dependencies.models
 import pytest
 
+from hie.mapping.apply import MapSet
+from hie.plugin import Adapter
 from tests.mongod import ReplicaSet, find_mongod, unusable
 
 _SKIPPED: list[str] = []
@@ -40,6 +46,42 @@ def forgotten_routes() -> Iterator[None]:
     for remembered in vars(fastapi.dependencies.models).values():
         if hasattr(remembered, "cache_clear"):
             remembered.cache_clear()
+
+
+def _bytes(folder: Path | None) -> str:
+    """What names the tables in a folder by their bytes."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.*")) if folder is not None else ():
+        if path.suffix in (".toml", ".csv") and path.is_file():
+            digest.update(b"%d %s\n" % (path.stat().st_size, bytes(path.relative_to(folder))))
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def maps_compiled_once() -> Iterator[None]:
+    """An exchange compiles every field map when it opens, half of what opening costs; tables that are the same by their
+    bytes are compiled once for all tests of a process."""
+    load, known = MapSet.load, {}
+
+    def loaded(folder: Path, adapters: Iterable[Adapter]) -> MapSet:
+        given = tuple(adapters)
+        key = tuple((one.region, repr(one.feeds), *one.transforms.items(), _bytes(one.mappings)) for one in given)
+        key += (_bytes(folder),)
+        if key not in known:
+            known[key] = load(folder, given)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(MapSet, "load", loaded)
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """What was imported for the tests stays; what they make is looked through after 50,000 objects, not after 700."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -23,8 +23,9 @@ def wrong_options(name: str, function: Callable[..., Any], options: Mapping[str,
             yield f"transform {name!r}: option {option!r} must be {_called(kind)}"
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Maps name the same few functions thousands of times."""
     return inspect.signature(function)
 
 
