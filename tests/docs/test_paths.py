@@ -28,5 +28,7 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_folder_has_a_page(folder: str) -> None:
-    assert (ROOT / "docs" / "stages" / f"{PAGE_OF.get(folder, folder)}.md").exists()
+def test_the_page_of_a_folder_names_every_module(folder: str) -> None:
+    text = (ROOT / "docs" / "stages" / f"{PAGE_OF.get(folder, folder)}.md").read_text("utf-8")
+    named = {word for code in re.findall(r"`([^`]+)`", text.replace("```", "")) for word in re.findall(r"\w+", code)}
+    assert {path.stem for path in (ROOT / "hie" / folder).rglob("*.py") if path.stem.strip("_") == path.stem} <= named
