@@ -37,7 +37,7 @@ from hie.api.service import (
     nothing_wrong,
 )
 from hie.api.settings import FhirSettings
-from hie.api.shape import shape_of
+from hie.api.subset import subset_of
 from hie.api.terminology import StoredTerminology
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
@@ -231,8 +231,8 @@ class FhirApp:
         body = answer.body
         if answer.shaped and wanted.request is not None and answer.status == 200:
             request = wanted.request
-            shape = shape_of(self.service.definitions, request.parameter("_summary"), request.parameter("_elements"))
-            body = shape(body) if shape else body
+            subset = subset_of(self.service.definitions, request.parameter("_summary"), request.parameter("_elements"))
+            body = subset(body) if subset else body
         if wanted.format == XML:
             return as_xml(self.service.definitions, body, wanted.pretty)
         return pretty_json(body) if wanted.pretty else body

@@ -1,13 +1,13 @@
 """FHIRPath Patch: a Parameters resource that changes another (FHIR R4 fhirpatch). Pure.
 
-Paths are evaluated by `hie.fhir.path` on a copy in which every value is an object of its own, so that what a path
-finds can be traced back to its place.
+Paths are evaluated by `hie.fhir.path` on a copy whose values know their places (`hie.api.marked`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from hie.api.marked import Marked, Place, marked, plain
 from hie.base.errors import Category, HieError
 from hie.fhir import path as fhirpath
 from hie.fhir.definitions import Definitions
@@ -17,33 +17,6 @@ from hie.fhir.path import Node
 Json = dict[str, Any]
 _MOST = 1000
 """Operations in one patch."""
-
-
-class _Text(str):
-    """A string that is found again by identity."""
-
-
-class _Whole(int):
-    """A whole number that is found again by identity."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a value stands: `owner[key]`, or `owner[key][index]` in a list; `node` is the type of the owner."""
-
-    owner: Json
-    key: str
-    index: int | None
-    node: str
-
-
-@dataclass(slots=True)
-class _Work:
-    """The resource being changed, and the place of each value in it."""
-
-    definitions: Definitions
-    resource: Json
-    places: dict[int, _Place] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +39,9 @@ def apply_fhirpath_patch(resource: Json, parameters: Json, definitions: Definiti
         raise HieError(Category.INVALID, "A FHIRPath Patch has 1 to 1000 operations", expression="Parameters.parameter")
     for place, row in enumerate(rows):
         operation = _read(row, f"Parameters.parameter[{place}]")
-        work = _marked(resource, definitions)
+        work = marked(resource, definitions)
         _RUN[operation.type](work, operation)
-        resource = _plain(work.resource)
+        resource = plain(work.resource)
     return resource
 
 
@@ -101,55 +74,7 @@ def _simple(part: Json | None) -> Any:
 # -- places --------------------------------------------------------------------------------------------------------
 
 
-def _marked(resource: Json, definitions: Definitions) -> _Work:
-    work = _Work(definitions, {})
-    work.resource = _mark_object(work, resource, str(resource["resourceType"]))
-    return work
-
-
-def _mark_object(work: _Work, value: Json, node: str) -> Json:
-    if isinstance(value.get("resourceType"), str):
-        node = value["resourceType"]
-    members = work.definitions.properties(node)
-    copy: Json = {}
-    for key, item in value.items():
-        member = members.get(key)
-        inner = member.node if member is not None else "Element"
-        if isinstance(item, list):
-            copy[key] = [_mark(work, one, inner, _Place(copy, key, place, node)) for place, one in enumerate(item)]
-        else:
-            copy[key] = _mark(work, item, inner, _Place(copy, key, None, node))
-    return copy
-
-
-def _mark(work: _Work, value: Any, node: str, place: _Place) -> Any:
-    own: Any = value
-    if isinstance(value, dict):
-        own = _mark_object(work, value, node)
-    elif isinstance(value, str):
-        own = _Text(value)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        own = _Whole(value)
-    if not isinstance(own, bool):
-        work.places[id(own)] = place
-    return own
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON reads it: whoever checks it next looks at types."""
-    match value:
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list():
-            return [_plain(item) for item in value]
-        case _Text():
-            return str(value)
-        case _Whole():
-            return int(value)
-    return value
-
-
-def _nodes(work: _Work, operation: _Operation, path: str) -> list[Node]:
+def _nodes(work: Marked, operation: _Operation, path: str) -> list[Node]:
     try:
         found = fhirpath.compile(path).nodes(work.resource)
     except HieError as error:
@@ -159,25 +84,25 @@ def _nodes(work: _Work, operation: _Operation, path: str) -> list[Node]:
     return found
 
 
-def _one(work: _Work, operation: _Operation, path: str) -> Node:
+def _one(work: Marked, operation: _Operation, path: str) -> Node:
     found = _nodes(work, operation, path)
     if len(found) != 1:
         raise _misfit(operation, f"the path leads to {'several elements' if found else 'nothing'}")
     return found[0]
 
 
-def _place(work: _Work, operation: _Operation, node: Node) -> _Place:
+def _place(work: Marked, operation: _Operation, node: Node) -> Place:
     place = work.places.get(id(node.value))
     if place is not None:
         return place
     owner, name = _split(work, operation)
     for key, member in work.definitions.properties(owner.node).items():
         if member.name == name and key in owner.value:
-            return _Place(owner.value, key, None, owner.node)
+            return Place(owner.value, key, None, owner.node)
     raise _misfit(operation, "the path leads to nothing that can be changed")
 
 
-def _split(work: _Work, operation: _Operation) -> tuple[Node, str]:
+def _split(work: Marked, operation: _Operation) -> tuple[Node, str]:
     """The element that owns the last step of the path, and the name of that step."""
     before, dot, name = operation.path.rpartition(".")
     if not dot or not name.isidentifier():
@@ -192,7 +117,7 @@ def _misfit(operation: _Operation, why: str) -> HieError:
 # -- values --------------------------------------------------------------------------------------------------------
 
 
-def _built(work: _Work, operation: _Operation, members: tuple[Property, ...], given: Json) -> tuple[Property, Any]:
+def _built(work: Marked, operation: _Operation, members: tuple[Property, ...], given: Json) -> tuple[Property, Any]:
     """The member that a value is for (a choice has one a type) and the value as JSON."""
     key = next((key for key in given if key.startswith("value") and key != "value"), None)
     if key is None:
@@ -207,7 +132,7 @@ def _built(work: _Work, operation: _Operation, members: tuple[Property, ...], gi
     raise _misfit(operation, "the element does not take a value of this type")
 
 
-def _assembled(work: _Work, operation: _Operation, node: str, parts: list[Any]) -> Json:
+def _assembled(work: Marked, operation: _Operation, node: str, parts: list[Any]) -> Json:
     """A backbone element from its named parts."""
     children = work.definitions.children(node)
     made: Json = {}
@@ -226,7 +151,7 @@ def _assembled(work: _Work, operation: _Operation, node: str, parts: list[Any]) 
 # -- operations ----------------------------------------------------------------------------------------------------
 
 
-def _add(work: _Work, operation: _Operation) -> None:
+def _add(work: Marked, operation: _Operation) -> None:
     owner = _one(work, operation, operation.path)
     if not isinstance(owner.value, dict):
         raise _misfit(operation, "a primitive has no elements")
@@ -245,7 +170,7 @@ def _add(work: _Work, operation: _Operation) -> None:
         owner.value[member.key] = value
 
 
-def _insert(work: _Work, operation: _Operation) -> None:
+def _insert(work: Marked, operation: _Operation) -> None:
     owner, name = _split(work, operation)
     members = work.definitions.children(owner.node).get(name, ())
     if not members or not members[0].is_list:
@@ -260,7 +185,7 @@ def _insert(work: _Work, operation: _Operation) -> None:
             here.insert(index, item)
 
 
-def _delete(work: _Work, operation: _Operation) -> None:
+def _delete(work: Marked, operation: _Operation) -> None:
     found = _nodes(work, operation, operation.path)
     if len(found) > 1:
         raise _misfit(operation, "the path leads to several elements")
@@ -277,7 +202,7 @@ def _delete(work: _Work, operation: _Operation) -> None:
                 del place.owner[key]
 
 
-def _replace(work: _Work, operation: _Operation) -> None:
+def _replace(work: Marked, operation: _Operation) -> None:
     place = _place(work, operation, _one(work, operation, operation.path))
     current = work.definitions.properties(place.node).get(place.key)
     members = work.definitions.children(place.node).get(current.name, ()) if current else ()
@@ -291,7 +216,7 @@ def _replace(work: _Work, operation: _Operation) -> None:
     place.owner[member.key] = value
 
 
-def _move(work: _Work, operation: _Operation) -> None:
+def _move(work: Marked, operation: _Operation) -> None:
     owner, name = _split(work, operation)
     members = work.definitions.children(owner.node).get(name, ())
     items = owner.value.get(members[0].key) if members else None
@@ -303,7 +228,7 @@ def _move(work: _Work, operation: _Operation) -> None:
             here.insert(destination, here.pop(source))
 
 
-_RUN: dict[str, Callable[[_Work, _Operation], None]] = {
+_RUN: dict[str, Callable[[Marked, _Operation], None]] = {
     "add": _add,
     "insert": _insert,
     "delete": _delete,

@@ -7,7 +7,7 @@ from hie.api.instants import interval, moment
 from hie.api.message import Answer, Request, etag, shown_instant
 from hie.api.router import Route
 from hie.api.service import Service
-from hie.api.shape import shape_of
+from hie.api.subset import subset_of
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, Response, bundle, history_entry
@@ -29,10 +29,10 @@ async def history(service: Service, request: Request, route: Route) -> Answer:
     question = [*request.path, *(f"{name}={value}" for name, value in known if name != "_cursor")]
     query = _query(service, request, route, question)
     page = await service.reader.history(query)
-    shape = shape_of(service.definitions, request.parameter("_summary"), request.parameter("_elements"))
+    subset = subset_of(service.definitions, request.parameter("_summary"), request.parameter("_elements"))
     permits = service.policy.permits
     entries = [
-        _entry(request.base, version, shape(version.body) if shape and version.body else version.body)
+        _entry(request.base, version, subset(version.body) if subset and version.body else version.body)
         for version in page.versions
         if permits(version, request.principal, Interaction.HISTORY_INSTANCE)
     ]

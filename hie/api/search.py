@@ -11,7 +11,7 @@ from hie.api.negotiation import FORM
 from hie.api.planning import planned, with_linked
 from hie.api.router import Route
 from hie.api.service import Service
-from hie.api.shape import SUBSETTED, Shape, shape_of
+from hie.api.subset import SUBSETTED, Subset, subset_of
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, bundle, outcome_entry, searchset_entry
@@ -58,9 +58,9 @@ def _members(service: Service, route: Route, asked: Sequence[str]) -> tuple[str,
 def searchset(service: Service, request: Request, plan: Plan, page: Page) -> bytes:
     """The Bundle of a page; every resource passes policy once more."""
     summary = None if plan.summary in (Summary.FALSE, Summary.COUNT) else plan.summary.value
-    shape = shape_of(service.definitions, summary, ",".join(plan.elements) or None)
-    entries = _entries(service, request, page.matches, "match", shape)
-    entries += _entries(service, request, page.included, "include", shape)
+    subset = subset_of(service.definitions, summary, ",".join(plan.elements) or None)
+    entries = _entries(service, request, page.matches, "match", subset)
+    entries += _entries(service, request, page.included, "include", subset)
     remarks = _remarks(service, plan, page)
     if remarks:
         entries.append(outcome_entry(outcome_bytes(remarks)))
@@ -70,7 +70,7 @@ def searchset(service: Service, request: Request, plan: Plan, page: Page) -> byt
         links=_links(request, plan, page.next),
         total=page.total,
         updated=instant(service.clock.now()),
-        tags=[(SUBSETTED["system"], SUBSETTED["code"])] if shape else (),
+        tags=[(SUBSETTED["system"], SUBSETTED["code"])] if subset else (),
     )
 
 
@@ -93,10 +93,10 @@ def _url(path: str, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _entries(
-    service: Service, request: Request, versions: Sequence[Version], mode: str, shape: Shape | None
+    service: Service, request: Request, versions: Sequence[Version], mode: str, subset: Subset | None
 ) -> list[bytes]:
     return [
-        searchset_entry(request.base, version.type, version.id, shape(version.body) if shape else version.body, mode)
+        searchset_entry(request.base, version.type, version.id, subset(version.body) if subset else version.body, mode)
         for version in permitted(service, request.principal, versions)
     ]
 

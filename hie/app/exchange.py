@@ -29,12 +29,12 @@ from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhi
 from hie.app.leader import Leader
 from hie.app.maps import Maps
 from hie.app.mllp import MllpPorts
+from hie.app.organisations import write_organisations
 from hie.app.problems import answer_problems
 from hie.app.store import open_store
 from hie.app.terminology import open_terminology, shipped_resources
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
-from hie.base.systems import ORGANISATION
 from hie.base.tasks import end, every, log_failure
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
@@ -42,7 +42,6 @@ from hie.feeds.http import HttpFeeds
 from hie.feeds.limits import DropLimits, HttpLimits
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
-from hie.fold.finish import organisation_reference
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime, titles
 from hie.pipeline.ingest import Ingest
@@ -51,12 +50,11 @@ from hie.pipeline.operate import Operator
 from hie.pipeline.retry import try_again
 from hie.pipeline.silence import silences, watch
 from hie.pipeline.workers import Workers, prepare_here
-from hie.pipeline.writing import region_tag
-from hie.plugin import Adapter, Organisation
+from hie.plugin import Adapter
 from hie.quality.rule import Rule
 from hie.search.extract import Extractors
 from hie.store.copy import unfinished
-from hie.store.port import Store, Transaction
+from hie.store.port import Store
 
 log = logging.getLogger("hie")
 
@@ -129,7 +127,7 @@ class Exchange:
 
     async def start(self) -> None:
         """Make what must be there, listen, and begin the background work; raises what `MllpPorts.start` raises."""
-        await self.store.write(self._write_organisations)
+        await self.store.write(partial(write_organisations, feeds=self.ingest.feeds.values()))
         await self._terminology.publish()
         await self._terminology.load()
         await self.mllp.start()
@@ -188,12 +186,6 @@ class Exchange:
 
     def _feed_rules(self) -> list[Rule]:
         return [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
-
-    async def _write_organisations(self, tx: Transaction) -> None:
-        """Each registered institution becomes an Organization (common rules §3)."""
-        for runtime in self.ingest.feeds.values():
-            for organisation in runtime.adapter.organisations:
-                await tx.put(organisation_resource(runtime.region, organisation), unless_same=True)
 
     def _drop_folders(self) -> list[DropFolder]:
         return [
@@ -271,20 +263,6 @@ class Exchange:
 
 async def _home() -> RedirectResponse:
     return RedirectResponse("/browse/")
-
-
-def organisation_resource(region: str, organisation: Organisation) -> dict[str, Any]:
-    """The Organization of a registered institution."""
-    reference = organisation_reference(region, organisation.uscc)
-    return {
-        "resourceType": "Organization",
-        "id": reference.partition("/")[2],
-        "meta": {"tag": [region_tag(region)]},
-        "identifier": [{"system": ORGANISATION, "value": organisation.uscc}],
-        "active": True,
-        "name": organisation.name,
-        "alias": [organisation.code],
-    }
 
 
 async def open_exchange(

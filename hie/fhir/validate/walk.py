@@ -22,8 +22,8 @@ from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.fhir.validate.references import Root, entry_types, root_of, target_check
 from hie.fhir.validate.resources import RESOURCE_RULES
 from hie.fhir.validate.rules import RULES, Rule
+from hie.fhir.validate.slicecount import SliceCount
 from hie.fhir.validate.slicing import slice_of
-from hie.fhir.validate.tally import Tally
 from hie.fhir.validate.values import fits, same
 
 Json = Mapping[str, Any]
@@ -286,13 +286,13 @@ class Walk:
 
     def _slices(self, found: Sequence[Found], child: Child, plan: Plan, place: Place, root: Root) -> None:
         """Put each item into its slice, hold it against the slice, and look at counts, order and closure."""
-        tally = Tally(child, self.log)
+        counted = SliceCount(child, self.log)
         for one in found:
             mine = self.slice_of(one, child, child.element.slicing or {}, plan, root)
-            tally.put(mine, one.place)
+            counted.put(mine, one.place)
             if mine is not None:
                 self.item(one, mine.element, plan, root)
-        tally.close(place)
+        counted.close(place)
 
     def slice_of(self, one: Found, child: Child, slicing: Mapping[str, Any], plan: Plan, root: Root) -> Slice | None:
         """The slice of one item."""

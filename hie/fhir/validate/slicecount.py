@@ -5,7 +5,7 @@ from hie.fhir.validate.log import Log
 from hie.fhir.validate.plan import Child, Slice
 
 
-class Tally:
+class SliceCount:
     """The slices of one element while its items are put into them, in order."""
 
     def __init__(self, child: Child, log: Log) -> None:

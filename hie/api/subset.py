@@ -11,12 +11,12 @@ from hie.fhir.definitions import Definitions
 from hie.wire.safejson import dumps, loads
 
 Json = dict[str, Any]
-Shape = Callable[[bytes], bytes]
+Subset = Callable[[bytes], bytes]
 SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _ALWAYS = ("resourceType", "id", "meta")
 
 
-def shape_of(definitions: Definitions, summary: str | None, elements: str | None) -> Shape | None:
+def subset_of(definitions: Definitions, summary: str | None, elements: str | None) -> Subset | None:
     """What turns a stored body into the part that is asked for; None to send the body as it is; raises INVALID."""
     if elements is not None:
         names = frozenset(name.strip().rpartition(".")[2] for name in elements.split(",") if name.strip())
