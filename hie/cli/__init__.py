@@ -9,6 +9,7 @@ import sys
 import typer
 
 from hie.base.errors import HieError
+from hie.base.memory import collect_seldom
 from hie.cli.adapters import adapters
 from hie.cli.feeds import check, simulate
 from hie.cli.operate import demo, migrate, replay, serve, verify
@@ -36,6 +37,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    collect_seldom()
     try:
         app()
     except HieError as error:
