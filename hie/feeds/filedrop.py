@@ -10,15 +10,14 @@ import hashlib
 import json
 import logging
 import os
-import stat
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import count
 from pathlib import Path
 
 from hie.base.errors import HieError, where
+from hie.feeds.dropfile import candidates, is_plain, same, sync_folder, write_durably
 from hie.feeds.limits import HEAD_BYTES, DropLimits
 
 INCOMING, DONE, ERROR, PENDING = "incoming", "done", "error", ".pending"
@@ -26,8 +25,6 @@ RECEIPT_SUFFIX = ".receipt.xml"
 
 _LOG = logging.getLogger("hie.feeds.filedrop")
 _NOT_PLAIN = "not plain files"
-_LONGEST_NAME = 200
-"""Bytes of a name that leave room for suffixes within the 255 of common file systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,7 @@ class DropFolder:
             for entry in entries:
                 if not entry.name.endswith(".xml") or entry.name.startswith("."):
                     continue
-                if _is_plain(entry.stat(follow_symlinks=False)):
+                if is_plain(entry.stat(follow_symlinks=False)):
                     ready.append(entry.name)
                 else:
                     refused += 1
@@ -206,11 +203,11 @@ class DropFolder:
             return None
         with os.fdopen(descriptor, "rb") as stream:
             before = os.fstat(descriptor)
-            if not _is_plain(before):
+            if not is_plain(before):
                 return None
             body = stream.read(self._limits.file_bytes + 1)
             after = os.fstat(descriptor)
-        if not _same(before, after) or len(body) != min(before.st_size, self._limits.file_bytes + 1):
+        if not same(before, after) or len(body) != min(before.st_size, self._limits.file_bytes + 1):
             return None
         digest = hashlib.sha256(os.fsencode(name) + b"\0%d\0" % before.st_size + body)
         return _File(name, body, before, digest.hexdigest())
@@ -230,14 +227,14 @@ class DropFolder:
     def _write_note(self, file: _File, answer: DropAnswer) -> _Note:
         folder = DONE if answer.accepted else ERROR
         note = _Note(file.name, folder, self._free_name(folder, file.name), answer.receipt)
-        _write_durably(self._folder / PENDING / file.key, note.encode())
+        write_durably(self._folder / PENDING / file.key, note.encode())
         return note
 
     def _free_name(self, folder: str, name: str) -> str:
         """The first name of which neither file nor receipt exists: nothing is ever overwritten."""
         return next(
             candidate
-            for candidate in _candidates(name)
+            for candidate in candidates(name)
             if not os.path.lexists(self._folder / folder / candidate)
             and not os.path.lexists(self._folder / folder / (candidate + RECEIPT_SUFFIX))
         )
@@ -251,13 +248,13 @@ class DropFolder:
         folder = self._folder / note.folder
         receipt = folder / (note.target + RECEIPT_SUFFIX)
         if not receipt.exists():
-            _write_durably(receipt, note.receipt, f".{file.key}.tmp")
+            write_durably(receipt, note.receipt, f".{file.key}.tmp")
         self._reached(Step.RECEIPT_VISIBLE)
-        unchanged = _same(source.lstat(), file.status)
+        unchanged = same(source.lstat(), file.status)
         if unchanged:
             source.rename(folder / note.target)
-            _sync_folder(folder)
-            _sync_folder(source.parent)
+            sync_folder(folder)
+            sync_folder(source.parent)
             self._reached(Step.MOVED)
         else:
             receipt.unlink()
@@ -266,52 +263,9 @@ class DropFolder:
         return unchanged
 
 
-def _candidates(name: str) -> Iterator[str]:
-    """`a.xml`, `a.1.xml`, `a.2.xml` and so on; a name too long for suffixes is replaced by its digest."""
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest() + ".xml"
-    yield name
-    stem = name.removesuffix(".xml")
-    yield from (f"{stem}.{number}.xml" for number in count(1))
-
-
 def _reason(error: Exception) -> str:
     """What keeps a file where it is, for the log, without its name: what the exchange or the system refuses, or where
     it failed."""
     if isinstance(error, HieError):
         return error.message
     return f"errno {error.errno}" if isinstance(error, OSError) and error.errno is not None else where(error)
-
-
-def _is_plain(status: os.stat_result) -> bool:
-    """A regular file with one name: a second hard link could be a file of somebody else."""
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-
-
-def _same(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether two looks at a file saw the same content."""
-    return (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns) == (
-        other.st_dev,
-        other.st_ino,
-        other.st_size,
-        other.st_mtime_ns,
-    )
-
-
-def _write_durably(path: Path, content: bytes, temporary: str | None = None) -> None:
-    """Make `path` appear complete and on the disk: temporary file, fsync, rename, fsync of the folder."""
-    draft = path.with_name(temporary or f"{path.name}.tmp")
-    with draft.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.rename(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
