@@ -7,19 +7,9 @@ import httpx
 
 from hie.app import Exchange, open_exchange
 from hie.config import load_config
+from tests.parameters import parameter
 
-EYES: dict[str, Any] = {
-    "resourceType": "SearchParameter",
-    "id": "eyes",
-    "url": "urn:test:eyes",
-    "name": "Eyes",
-    "status": "active",
-    "description": "The colour of the eyes",
-    "code": "eyes",
-    "base": ["Patient"],
-    "type": "token",
-    "expression": "Patient.extension('urn:test:eyes').value",
-}
+EYES = parameter("eyes")
 
 
 def patient(identity: str) -> dict[str, Any]:

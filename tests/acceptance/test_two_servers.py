@@ -24,21 +24,11 @@ from hie.store.port import Transaction
 from tests.bench.bench_feeds import wait_ready
 from tests.bench.messages import adt
 from tests.mongo_store import database_uri
+from tests.parameters import parameter
 
 DOOR = "wujiang-hl7v2"
 SAMPLE = Path(__file__).parents[2] / "adapters" / "qingpu" / "samples" / "01-patient-visit-lab.xml"
-COLOUR = {
-    "resourceType": "SearchParameter",
-    "id": "colour",
-    "url": "urn:test:colour",
-    "name": "colour",
-    "status": "active",
-    "description": "colour",
-    "code": "colour",
-    "base": ["Patient"],
-    "type": "token",
-    "expression": "Patient.extension('urn:test:colour').value",
-}
+COLOUR = parameter("colour")
 
 ORGANIZATION: dict[str, Any] = {"resourceType": "Organization", "name": "H"}
 

@@ -20,19 +20,9 @@ from hie.store.memory import MemoryStore
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
 from tests.api.conftest import SETTINGS, client_of, issue
+from tests.parameters import parameter
 
-EYES: dict[str, Any] = {
-    "resourceType": "SearchParameter",
-    "id": "eyes",
-    "url": "urn:test:eyes",
-    "name": "eyes",
-    "status": "active",
-    "description": "The colour of the eyes",
-    "code": "eyes",
-    "base": ["Patient"],
-    "type": "token",
-    "expression": "Patient.extension('urn:test:eyes').value",
-}
+EYES = parameter("eyes")
 
 
 def patient(identity: str, colour: str) -> dict[str, Any]:

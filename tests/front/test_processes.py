@@ -16,19 +16,9 @@ import pytest
 
 from hie.app.reading import reads
 from tests.bench.bench_feeds import wait_ready
+from tests.parameters import parameter
 
-COLOUR = {
-    "resourceType": "SearchParameter",
-    "id": "colour",
-    "url": "urn:test:colour",
-    "name": "colour",
-    "status": "active",
-    "description": "colour",
-    "code": "colour",
-    "base": ["Patient"],
-    "type": "token",
-    "expression": "Patient.extension('urn:test:colour').value",
-}
+COLOUR = parameter("colour")
 BLUE = {
     "resourceType": "Patient",
     "id": "blue",
