@@ -238,11 +238,6 @@ class Definitions:
         """An official CodeSystem with its concepts."""
         return self._once.get("code-system", url.split("|")[0], self._lines("code-systems").get)
 
-    @property
-    def value_set_urls(self) -> tuple[str, ...]:
-        """The URLs of all official ValueSets."""
-        return tuple(self._lines("value-sets").keys())
-
     def code_systems(self) -> Iterator[Json]:
         """All official CodeSystems, one after the other; none is kept."""
         lines = self._lines("code-systems")

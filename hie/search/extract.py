@@ -21,29 +21,18 @@ from hie.search.generate import Tree, write_function
 
 Resource = Mapping[str, Any]
 
-UNINDEXED: dict[str, str] = {
-    "_text": "answered from the narrative text, not from index entries",
-    "_content": "answered from the text of the whole resource, not from index entries",
-    "_filter": "a language, not an element; parsed into the plan",
-    "_query": "names a query, not an element",
-    "age": "the official definition has no expression",
-    "birthOrderBoolean": "the official definition has no expression",
-}
-"""Official parameters that make no entries, and why."""
-
 
 @dataclass(frozen=True)
 class Extractor:
     """The compiled extraction of one resource type.
 
-    `extract` maps a resource to its entries; `parameters` are the codes it fills; `unindexed` maps the others to the
-    reason; `source` is the generated Python, for reading.
+    `extract` maps a resource to its entries; `parameters` are the codes it fills: those with an expression that do not
+    follow from others; `source` is the generated Python, for reading.
     """
 
     type: str
     extract: Callable[[Resource], Entries]
     parameters: tuple[str, ...]
-    unindexed: Mapping[str, str]
     source: str
 
 
@@ -52,20 +41,15 @@ def compile_extractor(type_name: str, parameters: Iterable[SearchParameter], def
     builder = Builder(type_name, definitions)
     implied = derived(definitions, type_name)
     done: list[str] = []
-    unindexed: dict[str, str] = {}
     for parameter in parameters:
-        if not parameter.expression:
-            unindexed[parameter.code] = UNINDEXED.get(parameter.code, "the definition has no expression")
-        elif parameter.code in implied:
-            unindexed[parameter.code] = f"found by {', '.join(implied[parameter.code].params)}"
-        else:
+        if parameter.expression and parameter.code not in implied:
             builder.add(parameter)
             done.append(parameter.code)
     own = type_name if type_name in definitions.compartments else None
     members = _members(definitions, type_name, done)
     source, constants = write_function(builder.tree, builder.general, members, own)
     exec(compile(source, f"<extract {type_name}>", "exec"), constants)  # noqa: S102 - our own source
-    return Extractor(type_name, constants["extract"], tuple(done), unindexed, source)
+    return Extractor(type_name, constants["extract"], tuple(done), source)
 
 
 def _members(definitions: Definitions, type_name: str, done: Iterable[str]) -> dict[str, frozenset[str]]:

@@ -13,9 +13,10 @@ import pytest
 from hie.fhir.definitions import official
 from hie.search.derived import Both, Either, derived
 from hie.search.entries import KINDS, Entries
-from hie.search.extract import UNINDEXED, Extractors
+from hie.search.extract import Extractors
 from hie.search.general import general_writer
 from hie.wire.safejson import loads
+from tests.search.test_extract import UNINDEXED
 
 DATA = Path(__file__).parent.parent / "data"
 
