@@ -698,7 +698,7 @@ def unknown_allergy() -> list[Resource]:
     return [patient(QPZS, "U1", "王建国", gender="male", birthDate="1957-11-20")]
 
 
-def long_record(events: int = 1500) -> list[Resource]:
+def long_record(events: int) -> list[Resource]:
     """A record with many events over ten years, from all three regions."""
     key = uid("golden", "long")
     people = [patient(uscc, "LONG", "龙久长", key, gender="male", birthDate="1950-01-01") for uscc in ORGANISATIONS]
