@@ -34,7 +34,10 @@ async def test_an_item_is_counted_under_its_sender_day_and_hour(world: World) ->
     await world.send(by("ORG-B", **patient("2")), by("ORG-A", **patient("3")))
     one = await counted(world, "ORG-A")
     assert (one.items, one.checked, one.resources, one.state) == (1, 2, 2, "open")
-    assert one.hours[8] == one.items == sum(one.hours)
+    assert await arrivals(world.store, "test", START - timedelta(hours=8), START) == {
+        "ORG-A": [*[0] * 8, 1],
+        "ORG-B": [*[0] * 8, 1],
+    }
     assert one.failed == {"规范性": 1}
     assert one.found == {Cause("warn", "id-checksum", "", "", "规范性"): 1, Cause("info", "null-text", "", ""): 1}
     assert set(one.samples) == set(one.found)
@@ -54,9 +57,11 @@ async def test_the_same_bytes_and_a_copied_part_count_once(world: World) -> None
 async def test_a_replay_counts_what_is_stored_afterwards_and_no_more(world: World) -> None:
     answer = await world.send(by("ORG-A", **patient("1"), findings=["id-checksum"]), by("ORG-B", **patient("2")))
     before = [await counted(world, name) for name in ("ORG-A", "ORG-B")]
+    hours = await arrivals(world.store, "test", START, START)
     for _ in range(2):
         await world.operator.replay(answer["id"])
     assert [await counted(world, name) for name in ("ORG-A", "ORG-B")] == before
+    assert await arrivals(world.store, "test", START, START) == hours
 
 
 async def test_an_unregistered_sender_is_counted_under_no_name(world: World) -> None:
