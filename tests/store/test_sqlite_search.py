@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, current_thread, main_thread
 
 import apsw
 import pytest
@@ -11,8 +12,11 @@ import pytest
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
-from hie.store.sqlite import SqliteStore, text_following
+from hie.search.plan import Plan
+from hie.store.port import Page, Transaction
+from hie.store.sqlite import SqliteStore, text_following, transaction
 from hie.store.sqlite import reading as module
+from hie.store.sqlite.searching import Searching
 from hie.store.sqlite.texts import text_path
 from tests.contract.asking import ids, plan, put
 
@@ -50,6 +54,38 @@ async def test_a_search_past_its_time_limit_says_so(store: SqliteStore) -> None:
 async def test_a_slow_search_goes_on_in_a_thread(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "INLINE", 0.0)
     assert len((await ids(store, "Observation", "code:not=nowhere&_total=accurate")).split()) == 400
+
+
+async def test_a_slow_search_of_a_job_holds_up_no_reader(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ran on the event loop, for as long as any search may take."""
+    searched, was_read = Searching._search, Event()
+
+    def slowly(searching: Searching, of: Plan) -> Page:
+        if current_thread() is main_thread():
+            raise apsw.InterruptError
+        assert was_read.wait(5)
+        return searched(searching, of)
+
+    monkeypatch.setattr(Searching, "_search", slowly)
+    writing = asyncio.ensure_future(store.write(_put_and_search))
+    await asyncio.sleep(0.01)
+    assert await store.read("Observation", "new") is None
+    was_read.set()
+    assert await writing == 401
+
+
+async def test_all_searches_of_a_job_together_have_one_time_limit(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transaction, "SEARCHING", 0.0)
+    with pytest.raises(HieError, match="time limit"):
+        await store.write(_put_and_search)
+    assert await store.read("Observation", "new") is None
+
+
+async def _put_and_search(tx: Transaction) -> int | None:
+    await tx.put({"resourceType": "Observation", "id": "new", "status": "final"})
+    return (await tx.search(plan("Observation", "code:not=nowhere&_total=accurate"))).total
 
 
 async def caught_up(store: SqliteStore) -> None:

@@ -13,16 +13,13 @@ from hie.search.plan import Plan
 from hie.store.port import Cut, HistoryPage, HistoryQuery, Page, Transaction, Version
 from hie.store.sqlite.database import connect, translated
 from hie.store.sqlite.names import FollowedNames, Names
-from hie.store.sqlite.searching import Searching, prepare
+from hie.store.sqlite.searching import INLINE, Searching, prepare
 from hie.store.sqlite.tables import RowReader, TableReading
 from hie.store.sqlite.texts import attach
 from hie.store.sqlite.versions import VersionReading
 from hie.store.table import Table
 
 T = TypeVar("T")
-
-INLINE = 0.025
-"""Seconds that a search may hold the event loop."""
 
 
 class SqliteReading(RowReader):

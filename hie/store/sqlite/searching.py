@@ -18,6 +18,9 @@ from hie.store.sqlite.paging import Paging
 from hie.store.sqlite.probing import Scope
 from hie.store.sqlite.sets import Sets, Source
 
+INLINE = 0.025
+"""Seconds that a search may hold the event loop."""
+
 _STEPS = 2000
 """SQLite instructions between looks at the clock."""
 

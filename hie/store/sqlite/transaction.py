@@ -1,6 +1,8 @@
 """What a job sees: reads on the writing connection (its own writes included) and the writes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 import apsw
@@ -17,7 +19,7 @@ from hie.store.sqlite.index import Index
 from hie.store.sqlite.memo import Memo
 from hie.store.sqlite.names import Names
 from hie.store.sqlite.recent import Recent
-from hie.store.sqlite.searching import Searching
+from hie.store.sqlite.searching import INLINE, Searching
 from hie.store.sqlite.table_writing import TableWriting
 from hie.store.sqlite.tables import RowReader
 from hie.store.sqlite.undo import Undo
@@ -27,11 +29,14 @@ from hie.wire.safejson import loads
 
 T = TypeVar("T")
 
+SEARCHING = 10.0
+"""Seconds that all searches of one job may take together: nothing else is written meanwhile."""
+
 _NEWEST = "SELECT last_updated FROM version ORDER BY seq DESC LIMIT 1"
 
 
 class SqliteTransaction(RowReader):
-    """One job's view. Every method runs at once, inline; `async` is the port's shape."""
+    """One job's view. Every method runs at once, inline, but a slow search; `async` is the port's shape."""
 
     _tables: TableWriting
 
@@ -49,6 +54,7 @@ class SqliteTransaction(RowReader):
         self._extract = extract
         self._undo = Undo()
         self._mark: int | None = None
+        self._searchable = SEARCHING
         self.refused = False
         self._index = Index(connection, names, self._undo)
         self._searching = Searching(connection, names, secret)
@@ -78,10 +84,16 @@ class SqliteTransaction(RowReader):
             return self._versions.history(query)
 
     async def search(self, plan: Plan) -> Page:
-        """See `Reader.search`."""
+        """See `Reader.search`; one that takes longer than `INLINE` starts again in a thread and others can read."""
         with translated():
             self._look()
-            return self._searching.search(plan, plan.seconds)
+            began, seconds = monotonic(), min(plan.seconds, self._searchable)
+            try:
+                return self._searching.search(plan, min(INLINE, seconds))
+            except apsw.InterruptError:
+                return await asyncio.to_thread(self._searching.search, plan, seconds - INLINE)
+            finally:
+                self._searchable -= monotonic() - began
 
     def memo(self, resource_type: str) -> dict[Any, Any]:
         """See `Transaction.memo`."""
@@ -186,6 +198,7 @@ class SqliteTransaction(RowReader):
         """Run a job. What it writes is collected and written by `flush`, together with that of its neighbours; when
         it runs `alone`, at once, so that what the file refuses is its own failure. A job that raises leaves nothing."""
         self._undo.begin()
+        self._searchable = SEARCHING
         self._mark, seq = None, self._versions.mark()
         try:
             result = await job(self)
