@@ -4,6 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 from secrets import token_bytes
+from tempfile import mkstemp
 
 from hie.api.reindex import TABLE as REINDEX_TABLE
 from hie.base.clock import Clock
@@ -47,14 +48,24 @@ async def open_path_or_url(
 
 def _secret_of(config: Config) -> bytes:
     """The key that signs paging links, made at the first start, so that links outlive a restart; raises UNAVAILABLE for
-    an empty file, by which anyone could sign: one that a start was killed over, or another server is writing now."""
+    an empty file, by which anyone could sign."""
     path = Path(config.secret_file) if config.secret_file else config.data / "secret"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(handle, token_bytes(32))
-        os.close(handle)
+    if not path.exists():
+        _make_key(path)
     key = path.read_bytes()
     if not key:
         raise HieError(Category.UNAVAILABLE, f"The key file {path} is empty: remove it, and a new key is made.")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Put a whole key there at once, unless another server was first: servers may share the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, made = mkstemp(dir=path.parent, prefix=f"{path.name}-")
+    try:
+        os.write(handle, token_bytes(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+    finally:
+        os.close(handle)
+        os.unlink(made)

@@ -1,12 +1,14 @@
 """Settings: where one comes from, and what none can be."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hie.app import open_exchange
-from hie.app.store import follow_store
+from hie.app.store import _secret_of, follow_store
 from hie.base.errors import HieError
 from hie.config import load_config
 
@@ -91,3 +93,20 @@ def test_an_empty_key_signs_nothing(tmp_path: Path) -> None:
     (tmp_path / "secret").touch()
     with pytest.raises(HieError, match="secret is empty: remove it"):
         follow_store(load_config({"data": tmp_path}, {}))
+
+
+def test_servers_that_share_a_key_file_find_it_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that came while another was writing it took it for empty and did not start."""
+    found: list[bytes] = []
+
+    def writing(handle: int, key: bytes, write: Callable[[int, bytes], int] = os.write) -> int:
+        monkeypatch.undo()
+        found.append(_secret_of(config))
+        return write(handle, key)
+
+    config = load_config({"data": tmp_path}, {})
+    monkeypatch.setattr(os, "write", writing)
+    found.append(_secret_of(config))
+    assert [len(key) for key in found] == [32, 32]
+    assert (found[0], [file.name for file in tmp_path.iterdir()]) == (found[1], ["secret"])
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
