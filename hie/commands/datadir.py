@@ -1,8 +1,10 @@
-"""The data directory: one server, or one command that changes something without a server, holds it at a time; a server
-says where it listens."""
+"""The data directory: one server, or one command that changes something without a server, holds it and its SQLite file
+at a time; a server says where it listens."""
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -10,20 +12,17 @@ from hie.base.errors import Category, HieError
 
 
 class DataDirectory:
-    """A data directory held by this process until `release`; `DIR/server` names the URL of the one who holds it."""
+    """A data directory held by this process until `release`, and the SQLite file `store` with it, which may lie
+    elsewhere; `DIR/server` names the URL of the one who holds it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, store: Path | None = None) -> None:
         path.mkdir(parents=True, exist_ok=True)
-        self._file = path / "server"
-        self._handle = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        self._handle = _held(path / "server", f"the data directory {path}. Stop it, or choose another --data.")
         try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._store = None if store is None else _held_store(store)
+        except BaseException:
             os.close(self._handle)
-            raise HieError(
-                Category.CONFLICT,
-                f"Another server, or a command, uses the data directory {path}. Stop it, or choose another --data.",
-            ) from None
+            raise
         os.ftruncate(self._handle, 0)
 
     def announce(self, url: str) -> None:
@@ -41,6 +40,35 @@ class DataDirectory:
         """Let the directory go."""
         os.ftruncate(self._handle, 0)
         os.close(self._handle)
+        if self._store is not None:
+            os.close(self._store)
+
+
+def _held(file: Path, what: str) -> int:
+    """A handle by which this process alone holds `file`; raises CONFLICT."""
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise HieError(Category.CONFLICT, f"Another server, or a command, uses {what}") from None
+    return handle
+
+
+@contextlib.contextmanager
+def holding(store: Path) -> Iterator[None]:
+    """Hold a SQLite file as a server on it does; raises CONFLICT while somebody else holds it."""
+    handle = _held_store(store)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _held_store(path: Path) -> int:
+    real = path.resolve()
+    real.parent.mkdir(parents=True, exist_ok=True)
+    return _held(real.with_name(f"{real.name}-server"), f"the store {path}. Stop it, or choose another --store.")
 
 
 def running_server(path: Path) -> str | None:

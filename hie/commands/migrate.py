@@ -1,5 +1,6 @@
 """Migrate: one store into another, `sqlite:///...` or `mongodb://...` on either side."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 
@@ -9,7 +10,7 @@ from hie.api.faults import log_place
 from hie.api.searchparameters import SearchParameters
 from hie.app.store import TABLES, open_path_or_url
 from hie.base.errors import Category, HieError
-from hie.commands.datadir import running_server
+from hie.commands.datadir import holding
 from hie.config import sqlite_path
 from hie.fhir.definitions import load_definitions
 from hie.search.extract import Extractors
@@ -45,13 +46,18 @@ class Told:
 async def migrate(source: str, target: str, told: Told, *, verify_only: bool, batch: int) -> list[Compared]:
     """Copy what is not there yet, unless `verify_only`, then compare both stores whole.
 
-    Raises NOT_FOUND when there is no source, CONFLICT when a server runs on one of the two, or the target is another's.
+    Raises NOT_FOUND when there is no source, CONFLICT when somebody else uses one, or the target is another's.
     """
     if named(source) == named(target):
         raise HieError(Category.INVALID, "Source and target are the same store.")
     _check_there(source)
-    for url in (source, target):
-        _check_idle(url)
+    with contextlib.ExitStack() as held:
+        for path in filter(None, map(sqlite_path, (source, target))):
+            held.enter_context(holding(path))
+        return await _migrated(source, target, told, verify_only, batch)
+
+
+async def _migrated(source: str, target: str, told: Told, verify_only: bool, batch: int) -> list[Compared]:
     definitions = load_definitions()
     extractors = Extractors(definitions)
     opened: list[Store] = []
@@ -81,10 +87,3 @@ def _check_there(url: str) -> None:
     path = sqlite_path(url)
     if path is not None and not path.is_file():
         raise HieError(Category.NOT_FOUND, f"There is no database {path}.")
-
-
-def _check_idle(url: str) -> None:
-    """A server holds its data directory, where its SQLite file lies."""
-    path = sqlite_path(url)
-    if path is not None and running_server(path.parent) is not None:
-        raise HieError(Category.CONFLICT, f"A server runs on {path.parent}; stop it first.")

@@ -33,7 +33,7 @@ async def call(
             async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
                 return _result(await client.request(method, path, params=params, json=body))
     _must_exist(config)
-    with contextlib.nullcontext() if method == "GET" else DataDirectory(config.data):
+    with contextlib.nullcontext() if method == "GET" else DataDirectory(config.data, config.store_path):
         exchange = await open_existing(config)
         try:
             transport = httpx.ASGITransport(app=exchange.web)

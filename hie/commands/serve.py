@@ -45,9 +45,9 @@ async def running(config: Config, readers: int = 0) -> AsyncIterator[Running]:
     """Hold the data directory, open the exchange, serve HTTP, with `readers` processes beside this one; on leaving,
     stop in the opposite order.
 
-    Raises `HieError` when the directory is taken, and `OSError` when an address cannot be used.
+    Raises `HieError` when the directory or the SQLite file is taken, and `OSError` when an address cannot be used.
     """
-    with DataDirectory(config.data) as directory:
+    with DataDirectory(config.data, config.store_path) as directory:
         exchange = await open_exchange(config)
         try:
             await exchange.start()

@@ -130,6 +130,18 @@ async def test_no_server_starts_beside_a_command_that_changes_something(
     DataDirectory(tmp_path).release()
 
 
+def test_a_store_has_one_server_whatever_its_data_directory(tmp_path: Path) -> None:
+    """A second one wrote beside the first, and neither knew of what the other changed."""
+    store, other = tmp_path / "a" / "hie.sqlite", tmp_path / "other.sqlite"
+    held = DataDirectory(tmp_path / "a", store)
+    other.symlink_to(store)
+    with pytest.raises(HieError, match=f"uses the store {other}"):
+        DataDirectory(tmp_path / "b", other)
+    DataDirectory(tmp_path / "b").release()
+    held.release()
+    DataDirectory(tmp_path / "b", other).release()
+
+
 def test_quarantine_of_a_stopped_exchange(tmp_path: Path) -> None:
     from hie.commands.samples import send_all
     from hie.commands.serve import running

@@ -142,9 +142,9 @@ def test_what_cannot_be_migrated_is_said(source: str, tmp_path: Path) -> None:
 
 
 async def test_a_store_that_is_served_is_refused(tmp_path: Path) -> None:
-    async with running(config(tmp_path)):
-        served = f"sqlite:///{tmp_path / 'hie.sqlite'}"
+    served = f"sqlite:///{tmp_path / 'elsewhere' / 'hie.sqlite'}"
+    async with running(config(tmp_path, served)):
         words = ("--from", served, "--to", f"sqlite:///{tmp_path / 'to' / 'x.sqlite'}")
         code, text = await asyncio.to_thread(migrate, *words)
     assert code == 2
-    assert "A server runs on" in text
+    assert "Another server, or a command, uses the store" in text
