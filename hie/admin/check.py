@@ -13,6 +13,7 @@ from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery
+from hie.feeds.coding import check_coding
 from hie.feeds.problem import problem
 from hie.pipeline.check import check, report_json, report_lines
 from hie.pipeline.feed import FeedRuntime
@@ -42,6 +43,7 @@ class Checking:
         if runtime is None:
             return problem(HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are."))
         try:
+            check_coding(request.headers.get("content-encoding", ""))
             body = await _body(request)
         except HieError as error:
             closing = {"Connection": "close"} if error.category is Category.TOO_LARGE else {}

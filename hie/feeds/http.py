@@ -11,6 +11,7 @@ from starlette.types import Scope, Send
 
 from hie.base.errors import Category, HieError
 from hie.base.outcome import Answer
+from hie.feeds.coding import check_coding
 from hie.feeds.limits import HEAD_BYTES, HttpLimits
 from hie.feeds.problem import problem
 
@@ -74,7 +75,7 @@ class HttpFeeds:
         door = request.path_params["door"]
         try:
             self._check_type(door, request.headers.get("content-type", ""))
-            _check_coding(request.headers.get("content-encoding", ""))
+            check_coding(request.headers.get("content-encoding", ""))
             body, fits = await self._body(request)
             answer = await (self._receive(door, body) if fits else self._too_large(door, body))
         except HieError as error:
@@ -136,9 +137,3 @@ class HttpFeeds:
                 raise HieError(Category.TIMEOUT, "The item did not arrive in time.") from None
             return head, False
         return (b"".join(chunks), True) if fits else (head, False)
-
-
-def _check_coding(given: str) -> None:
-    """An item is kept as it came, so none is taken that would have to be unpacked first (RFC 9110 §8.4, §15.5.16)."""
-    if given.strip().lower() not in ("", "identity"):
-        raise HieError(Category.UNSUPPORTED_MEDIA, "A feed takes no Content-Encoding: send the item as it is.")

@@ -58,6 +58,8 @@ async def test_what_cannot_be_checked(quiet: Exchange) -> None:
     async with client(quiet) as http:
         assert (await http.post("/feeds/nowhere/$check", content=b"x")).status_code == 404
         assert (await http.post("/feeds/jiashan-cda/$check", content=b"x" * (MOST_BYTES + 1))).status_code == 413
+        packed = await http.post("/feeds/jiashan-cda/$check", content=b"x", headers={"Content-Encoding": "gzip"})
+        assert (packed.status_code, "takes no Content-Encoding" in packed.text) == (415, True)
         refused = await http.post("/feeds/jiashan-cda/$check", content=b"<!DOCTYPE a []><a/>")
         assert (refused.status_code, refused.json()["passes"]) == (200, False)
         assert [f["code"] for f in refused.json()["findings"]] == ["doctype-forbidden"]

@@ -47,8 +47,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     "browse": frozenset({"search", "store.port", "security", "fhir", "wire", "base"}),
     "admin": frozenset(
-        {"pipeline", "staging", "quality", "identity", "browse", "feeds.problem", "store.port", "store.table"}
-        | {"wire", "base"}
+        {"pipeline", "staging", "quality", "identity", "browse", "feeds.problem", "feeds.coding", "store.port"}
+        | {"store.table", "wire", "base"}
     ),
     "simulate": frozenset({"base"}),
     "testing": EVERYTHING,
