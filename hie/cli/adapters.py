@@ -39,20 +39,21 @@ def adapters_list() -> None:
 
 
 @adapters.command("show")
-def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")]) -> None:
+def adapters_show(region: Annotated[str, typer.Argument(help="Region or feed")], config: ConfigFile = None) -> None:
     """映射内容 · What each map of a region reads and ignores on purpose, and the quality rules of its package."""
     from rich.table import Table
 
     from hie.commands.adapters import own_rules, shown
 
-    for row in attempt(shown, region):
+    shared = operating(None, None, config).mappings_path
+    for row in attempt(shown, region, shared):
         table = Table("source", "", title=escape(f"{row.feed} {row.type}  {row.file}  {row.clause}"))
         for path in row.paths:
             table.add_row(escape(path), "read")
         for path in row.ignored:
             table.add_row(escape(path), "[dim]ignored[/dim]")
         console.print(table)
-    rules = attempt(own_rules, region)
+    rules = attempt(own_rules, region, shared)
     if rules:
         table = Table("rule", "finding", "about", "must hold", "how", title="quality rules")
         for rule in rules:
@@ -68,6 +69,7 @@ def adapters_coverage(
     folder: Annotated[Path | None, typer.Argument(exists=True, file_okay=False, help="Default: its samples")] = None,
     data: Annotated[Path | None, typer.Option(help="From real traffic: what this data directory has stored")] = None,
     most: Annotated[int, typer.Option(min=1, help="With --data: the youngest so many items of each feed")] = 1000,
+    config: ConfigFile = None,
 ) -> None:
     """字段覆盖 · Which source fields of real items are used, ignored or mentioned by nobody, per record type."""
     from rich.table import Table
@@ -75,8 +77,11 @@ def adapters_coverage(
     from hie.commands.adapters import covered, covered_by_traffic, feeds_of
     from hie.commands.operate import call
 
-    config = operating(data, None, None)
-    types = attempt(covered, region, folder) if data is None else perform(covered_by_traffic(config, region, most))
+    settings = operating(data, None, config)
+    if data is None:
+        types = attempt(covered, region, folder, settings.mappings_path)
+    else:
+        types = perform(covered_by_traffic(settings, region, most))
     table = Table()
     for name in ("type", "records", "used", "ignored", "share", "unknown fields"):
         table.add_column(name, overflow="fold")
@@ -95,7 +100,7 @@ def adapters_coverage(
         for reason, n in sorted(one.refused.items()):
             console.print(f"拒收 refused: {kind} {reason} ×{n}", markup=False, soft_wrap=True)
     if data is not None:
-        rows = perform(call(config, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
+        rows = perform(call(settings, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
         feeds = attempt(feeds_of, region)
         for row in rows:
             if row["feed"] in feeds:
@@ -108,11 +113,12 @@ def adapters_diff(
     region: Annotated[str, typer.Argument(help="Region or feed")],
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Samples or real items")],
     against: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A changed copy of mappings/")],
+    config: ConfigFile = None,
 ) -> None:
     """改动对比 · What a change of the maps does to a folder of items. Exit code 1: something changes."""
     from hie.commands.adapters import differences
 
-    changed = attempt(differences, region, folder, against)
+    changed = attempt(differences, region, folder, against, operating(None, None, config).mappings_path)
     for part in changed:
         console.print(f"[bold]{escape(part.file)}[/bold] part {part.part} {escape(part.label)}")
         for mark, colour, lines in (("-", "red", part.lost), ("+", "green", part.gained)):
@@ -126,6 +132,7 @@ def adapters_diff(
 def adapters_lint(
     region: Annotated[str | None, typer.Argument(help="Region or feed. Default: all")] = None,
     tables: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="A folder like mappings/")] = None,
+    config: ConfigFile = None,
 ) -> None:
     """检查 · Hold targets against the FHIR definitions, code maps against code systems, paths against HL7.
 
@@ -133,10 +140,11 @@ def adapters_lint(
     """
     from hie.commands.adapters import advised, linted
 
-    problems = attempt(linted, region, tables)
+    shared = operating(None, None, config).mappings_path
+    problems = attempt(linted, region, tables, shared)
     for problem in problems:
         console.print(str(problem), markup=False, highlight=False, soft_wrap=True)
-    for hint in attempt(advised, region, tables):
+    for hint in attempt(advised, region, tables, shared):
         console.print(f"建议 advice: {hint}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"[red]{len(problems)} problems[/red]" if problems else "[green]✓ nothing to say[/green]")
     raise typer.Exit(1 if problems else 0)

@@ -63,13 +63,17 @@ def feeds_of(region: str) -> frozenset[str]:
     return frozenset(feed.id for feed in adapter_of(region).feeds)
 
 
-def shown(region: str) -> list[MapCoverage]:
-    """The maps of a region, one row per feed and record type, with what each reads and ignores."""
-    adapter = adapter_of(region)
-    maps = MapSet.load(data_path("mappings"), [adapter])
+def shown(region: str, shared: Path | None = None) -> list[MapCoverage]:
+    """The maps of a region, one row per feed and record type, with what each reads and ignores.
+
+    `shared`, here and below, is the folder of tables at work for adapters that bring none, the shipped one unless told
+    otherwise.
+    """
+    adapter, shared = adapter_of(region), shared or data_path("mappings")
+    maps = MapSet.load(shared, [adapter])
     feeds = {feed.id for feed in adapter.feeds}
     rows = [row for row in coverage(maps.programs) if row.feed in feeds]
-    folder = adapter.mappings or data_path("mappings")
+    folder = adapter.mappings or shared
     registered = [organisation.uscc for organisation in adapter.organisations]
     for feed in (feed for feed in adapter.feeds if feed.dialect == "fhir"):
         tables = load_fhir_tables(folder / "fhir" / f"{feed.id}.toml", registered, maps.codes)
@@ -77,10 +81,10 @@ def shown(region: str) -> list[MapCoverage]:
     return rows
 
 
-def own_rules(region: str) -> tuple[Rule, ...]:
+def own_rules(region: str, shared: Path | None = None) -> tuple[Rule, ...]:
     """The quality rules that the package of a region brings; none for one that ships with the exchange."""
     adapter = adapter_of(region)
-    return read_tables([adapter]).quality.own(adapter.region)
+    return read_tables([adapter], shared).quality.own(adapter.region)
 
 
 def samples(folder: Path) -> list[Path]:
@@ -89,13 +93,16 @@ def samples(folder: Path) -> list[Path]:
 
 
 def covered(
-    region: str, folder: Path | None = None, adapters: Sequence[Adapter] | None = None
+    region: str,
+    folder: Path | None = None,
+    shared: Path | None = None,
+    adapters: Sequence[Adapter] | None = None,
 ) -> dict[str, TypeCoverage]:
     """What the samples of a region, or of a folder, carry and its maps use, by record type."""
     adapter = adapter_of(region, adapters)
-    runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
+    runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter], shared)}
     items = ((*runtime_of(path, runtimes), path.read_bytes()) for path in samples(folder or adapter.samples))
-    return measure(_mapped(adapter, items))
+    return measure(_mapped(adapter, items, shared))
 
 
 def _mapped(
@@ -160,7 +167,7 @@ def _delivery(runtime: FeedRuntime, door: str, body: bytes) -> Delivery:
     return Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, SystemClock().now(), body)
 
 
-def differences(region: str, folder: Path, against: Path) -> list[Changed]:
+def differences(region: str, folder: Path, against: Path, shared: Path | None = None) -> list[Changed]:
     """What the maps in `against` (a folder like `mappings/`) make of the samples in `folder`, and the maps at work do
     not, and the reverse; only parts that change.
 
@@ -169,8 +176,8 @@ def differences(region: str, folder: Path, against: Path) -> list[Changed]:
     adapter = adapter_of(region)
     _must_hold_tables(against)
     other = adapter if adapter.mappings is None else replace(adapter, mappings=against)
-    now = {runtime.feed.id: runtime for runtime in bind_feeds([adapter])}
-    tables = against if adapter.mappings is None else None
+    now = {runtime.feed.id: runtime for runtime in bind_feeds([adapter], shared)}
+    tables = against if adapter.mappings is None else shared
     later = {runtime.feed.id: runtime for runtime in bind_feeds([other], tables)}
     changed = []
     for path in samples(folder):
@@ -219,29 +226,29 @@ async def reload(config: Config) -> dict[str, str]:
     return found
 
 
-def linted(region: str | None = None, folder: Path | None = None) -> list[Problem]:
+def linted(region: str | None = None, folder: Path | None = None, shared: Path | None = None) -> list[Problem]:
     """What lint finds in the maps and organisations of one region, or of all.
 
-    `folder` are other tables to read: instead of its own for a region that brings them, else instead of those that
-    ship. Raises `HieError` for tables that cannot be read or compiled, NOT_FOUND when `folder` has no field maps.
+    `folder` are other tables to read: instead of its own for a region that brings them, else instead of `shared`.
+    Raises `HieError` for tables that cannot be read or compiled, NOT_FOUND when `folder` has no field maps.
     """
-    tables, adapters = _tables(region, folder)
+    tables, adapters = _tables(region, folder, shared)
     senders = (problem for adapter in adapters for problem in sender_problems(adapter))
     return sorted({*lint_tables(tables, adapters), *senders})
 
 
-def advised(region: str | None = None, folder: Path | None = None) -> list[Problem]:
+def advised(region: str | None = None, folder: Path | None = None, shared: Path | None = None) -> list[Problem]:
     """What the maps of one region, or of all, do not state and our profiles require; `folder` as for `linted`."""
-    return advise(*_tables(region, folder))
+    return advise(*_tables(region, folder, shared))
 
 
-def _tables(region: str | None, folder: Path | None) -> tuple[Tables, Sequence[Adapter]]:
+def _tables(region: str | None, folder: Path | None, shared: Path | None) -> tuple[Tables, Sequence[Adapter]]:
     adapters = load_adapters() if region is None else (adapter_of(region),)
     if folder is not None:
         _must_hold_tables(folder)
         if region is not None and adapters[0].mappings is not None:
             adapters, folder = (replace(adapters[0], mappings=folder),), None
-    tables = read_tables(adapters, folder)
+    tables = read_tables(adapters, folder or shared)
     tables.bind(adapters)
     return tables, adapters
 

@@ -90,6 +90,26 @@ def test_a_changed_map_is_seen_part_by_part(tables: Path) -> None:
     assert any(line == "unknown SJHM" for line in changed[0].gained)
 
 
+def test_what_is_told_is_told_of_the_tables_at_work(tables: Path, tmp_path: Path) -> None:
+    """The shipped ones were shown, and held against others, where the settings name a folder."""
+    path = tables / "fields" / "qingpu-xml" / "patient.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace('"SJHM"', '"OTHER"'), encoding="utf-8")
+    settings, folder = tmp_path / "hie.toml", tmp_path / "samples"
+    settings.write_text(f'mappings = "{tables}"\n', encoding="utf-8")
+    folder.mkdir()
+    shutil.copy(adapter_of("qingpu").samples / "01-patient-visit-lab.xml", folder)
+    for words, said in (
+        (("show", "qingpu"), "OTHER"),
+        (("coverage", "qingpu", str(folder)), "SJHM ×1"),
+        (("diff", "qingpu", str(folder), "--against", str(tables)), "0 parts change"),
+    ):
+        assert said in CliRunner().invoke(app, ["adapters", *words, "--config", str(settings)]).output
+    path.write_text(path.read_text(encoding="utf-8").replace('"birthDate"', '"birthdate"'), encoding="utf-8")
+    assert (
+        "did you mean 'birthDate'?" in CliRunner().invoke(app, ["adapters", "lint", "--config", str(settings)]).output
+    )
+
+
 def test_a_change_of_the_envelope_is_seen_as_rows_that_are_gone(tables: Path) -> None:
     path = tables / "rows" / "qingpu-xml.toml"
     path.write_text(path.read_text(encoding="utf-8").replace('row = "Row"', 'row = "Record"'), encoding="utf-8")
