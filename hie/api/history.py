@@ -1,5 +1,6 @@
 """history of an instance, a type and the system (FHIR R4 http §3.1.0.13)."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from hie.api.cursor import sign, verify
@@ -12,7 +13,7 @@ from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, Response, bundle, history_entry
 from hie.security.policy import Interaction
-from hie.store.port import HistoryQuery, Version
+from hie.store.port import HistoryQuery, Reader, Version
 
 KNOWN = frozenset({"_since", "_at", "_count", "_cursor", "_format", "_pretty", "_summary", "_elements"})
 """Parameters of a history; any other is refused, unless handling is lenient."""
@@ -31,8 +32,11 @@ async def history(service: Service, request: Request, route: Route) -> Answer:
     page = await service.reader.history(query)
     subset = subset_of(service.definitions, request.parameter("_summary"), request.parameter("_elements"))
     permits = service.policy.permits
+    created = await _created(service.reader, page.versions)
     entries = [
-        _entry(request.base, version, subset(version.body) if subset and version.body else version.body)
+        _entry(
+            request.base, version, subset(version.body) if subset and version.body else version.body, version in created
+        )
         for version in page.versions
         if permits(version, request.principal, Interaction.HISTORY_INSTANCE)
     ]
@@ -71,7 +75,20 @@ def count_of(service: Service, text: str | None) -> int:
 _STATUS = {"POST": HTTPStatus.CREATED, "PUT": HTTPStatus.OK, "DELETE": HTTPStatus.NO_CONTENT}
 
 
-def _entry(base: str, version: Version, body: bytes) -> bytes:
-    made = HTTPStatus.CREATED if version.version == 1 else _STATUS.get(version.method, HTTPStatus.OK)
+async def _created(reader: Reader, versions: Sequence[Version]) -> set[Version]:
+    """Those that made their resource: the first version, and an update that brought back what was deleted (FHIR R4 http
+    §3.1.0.6). The version before is looked for on the page first."""
+    here = {(version.type, version.id, version.version): version for version in versions}
+    created = set()
+    for version in versions:
+        place = version.type, version.id, version.version - 1
+        before = here.get(place) or (await reader.vread(*place) if version.version > 1 else None)
+        if before is None or before.deleted:
+            created.add(version)
+    return created
+
+
+def _entry(base: str, version: Version, body: bytes, created: bool) -> bytes:
+    made = HTTPStatus.CREATED if created else _STATUS.get(version.method, HTTPStatus.OK)
     response = Response(f"{made.value} {made.phrase}", etag=etag(version), last_modified=shown_instant(version))
     return history_entry(base, version.type, version.id, body, version.method, response)

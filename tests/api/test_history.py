@@ -1,6 +1,7 @@
 """history of an instance, a type, the system; paging, _since, _at."""
 
 import httpx
+import pytest
 
 from hie.base.clock import FixedClock
 from tests.api.conftest import BASE, PATIENT
@@ -29,6 +30,18 @@ async def test_instance(client: httpx.AsyncClient, clock: FixedClock) -> None:
         "lastModified": "2026-01-18T00:30:00.000Z",
     }
     assert (await client.get("Patient/none/_history")).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["", "?_count=1", "?_since=2026-01-18T00:32:30Z"])
+async def test_what_was_deleted_and_is_put_again_was_created(
+    client: httpx.AsyncClient, clock: FixedClock, query: str
+) -> None:
+    """FHIR R4 http §3.1.0.6: the write had answered 201, its history said 200."""
+    await _some(client, clock)
+    clock.advance(60)
+    assert (await client.put("Patient/p1", json={**PATIENT, "id": "p1"})).status_code == 201
+    entry = (await client.get(f"Patient/p1/_history{query}")).json()["entry"][0]
+    assert (entry["request"]["method"], entry["response"]["status"]) == ("PUT", "201 Created")
 
 
 async def test_type_and_system(client: httpx.AsyncClient, clock: FixedClock) -> None:
