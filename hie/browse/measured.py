@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
 
 from hie.browse.chart import Chart, withdrawn
 from hie.browse.elements import Resource, concept_text, effective, first, target, targets, text_of
 from hie.browse.result import ENDED, Result, results
+from hie.browse.value import value_text
 
 
 def results_of(chart: Chart, report: Resource) -> list[Result]:
@@ -67,8 +70,33 @@ def _listed_results(chart: Chart) -> dict[str, list[Result]]:
         listed = (chart.get("Observation", ident) for ident in _observations_of(chart, report))
         whole = _specimen(chart, report)
         found[text_of(report, "id")] = [
-            r for o in listed if o is not None for r in results(o, place, _specimen(chart, o) or whole)
+            replace(r, about=about(chart, o))
+            for o in listed
+            if o is not None
+            for r in results(o, place, _specimen(chart, o) or whole)
         ]
+    return found
+
+
+def about(chart: Chart, observation: Resource) -> tuple[tuple[str, str], ...]:
+    """The results that one is derived from or a member of, with the key of the word for how."""
+    panels = chart.once(_panels).get(text_of(observation, "id"), ())
+    sources = [chart.get("Observation", ident) or {} for ident in targets(observation, "derivedFrom", "Observation")]
+    told = (("report.from", _named(one)) for one in sources), (("report.in", _named(one)) for one in panels)
+    return tuple((key, text) for key, text in dict.fromkeys(chain(*told)) if text)
+
+
+def _named(observation: Resource) -> str:
+    """What a result is called, and its value: an organism is the value of what looked for it."""
+    return " ".join(filter(None, (concept_text(first(observation, "code")), value_text(observation))))
+
+
+def _panels(chart: Chart) -> Mapping[str, list[Resource]]:
+    """Id of a result -> the panels that it is a member of."""
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for panel in chart.all("Observation"):
+        for ident in targets(panel, "hasMember", "Observation"):
+            found[ident].append(panel)
     return found
 
 

@@ -1,13 +1,14 @@
 """Everything that opens without a page of its own: prescriptions, procedures, diagnoses, single results, summaries."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hie.browse.chart import Chart, standing
 from hie.browse.dates import shown
 from hie.browse.document import div_text
 from hie.browse.elements import Resource, body_site, concept_text, extension, first, items, performed, text_of
 from hie.browse.event import Event
+from hie.browse.measured import about
 from hie.browse.medicine import Step, ends, medicine, prescriptions, steps_of
 from hie.browse.result import Result, results
 from hie.browse.value import number_text, unit_text
@@ -107,7 +108,8 @@ def _allergy(chart: Chart, resource: Resource, event: Event) -> Plain:
 
 
 def _observation(chart: Chart, resource: Resource, event: Event) -> Plain:
-    return Plain(event, (), rows=tuple(results(resource, event.place)))
+    told = about(chart, resource)
+    return Plain(event, (), rows=tuple(replace(one, about=told) for one in results(resource, event.place)))
 
 
 def _composition(chart: Chart, resource: Resource, event: Event) -> Plain:

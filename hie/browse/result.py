@@ -51,6 +51,8 @@ FLAGS: Mapping[str, Flag] = {
 }
 """Interpretation codes that have a mark (common rules §7.4)."""
 UNKNOWN = Flag("unknown", "", 4)
+SAID = frozenset({"S", "SDD", "I", "R", "NS", "POS", "NEG", "IND", "DET", "ND"})
+"""Interpretation codes that have a word and no mark: susceptibility, and what a test came out as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ class Result:
     """One result. `value` is the text of the source decimal, `range` empty when the laboratory gave none.
 
     `derived` says that the flag is ours, from the laboratory's own range, because the source gave none; `said` is what
-    the source said where no mark stands for it. `absent` is why there is no value, as a code or in words.
+    the source said where no mark stands for it, each as the key of its word or in words. `absent` is why there is no
+    value, as a code or in words. `about` are other results that it belongs to, with the key of the word for how: the
+    organism that an antibiotic was tested on, the panel that it is a member of.
     `word` is the key of the word that stands for the value of a yes-or-no result.
     `code` is system and code of the first coding that says more than the name does; `specimen` the kind of material.
     `number` is for drawing only and None when the value is no plain number. `part` names the component that this is; it
@@ -84,12 +88,13 @@ class Result:
     device: str
     long: bool
     place: Place
-    said: str = ""
+    said: tuple[str, ...] = ()
     absent: str = ""
     part: str = ""
     word: str = ""
     code: str = ""
     specimen: str = ""
+    about: tuple[tuple[str, str], ...] = ()
 
     @property
     def analyte(self) -> str:
@@ -192,6 +197,12 @@ def _local_code(concept: Resource) -> str:
     return next((f"{system}|{code}" for system, code in named if system and code and code != name), "")
 
 
+def _interpreted(concept: Resource) -> str:
+    """An interpretation as the source wrote it, else the key of the word for its code, else as it is coded."""
+    code = code_in(concept, INTERPRETATION)
+    return f"said.{code}" if code in SAID and not text_of(concept, "text") else concept_text(concept)
+
+
 def result(observation: Resource, place: Place, specimen: str = "") -> Result:
     """One Observation as a `Result`, without its components; `specimen` is what it was measured in, if known."""
     quantity = first(observation, "valueQuantity")
@@ -199,7 +210,7 @@ def result(observation: Resource, place: Place, specimen: str = "") -> Result:
     flag, derived = flag_of(observation, low, high)
     value = value_text(observation)
     reason = first(observation, "dataAbsentReason")
-    stated = [concept_text(c) for c in items(observation, "interpretation")]
+    stated = [_interpreted(c) for c in items(observation, "interpretation")]
     return Result(
         id=text_of(observation, "id"),
         name=concept_text(first(observation, "code")),
@@ -223,6 +234,6 @@ def result(observation: Resource, place: Place, specimen: str = "") -> Result:
         device=text_of(first(observation, "device"), "display"),
         long=len(value) > 60 or "\n" in value,
         place=place,
-        said="、".join(t for t in stated if t) if flag is UNKNOWN else "",
+        said=tuple(t for t in stated if t) if flag is UNKNOWN else (),
         absent=next((text_of(c, "code") for c in codings(reason)), "") or text_of(reason, "text"),
     )

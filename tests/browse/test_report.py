@@ -66,6 +66,29 @@ async def test_a_result_taken_out_of_its_report_is_still_listed() -> None:
     assert len(events) == 2
 
 
+async def test_an_antibiotic_names_the_organism_it_was_tested_on() -> None:
+    """Two results of one antibiotic looked alike, and resistance stood there in English only."""
+    who, at = seed.patient(seed.WJYY, "P", "某人"), "2026-03-01"
+    grown = [
+        seed.observation(who, seed.WJYY, "R1", f"634-6-{n}", "细菌鉴定", at, valueString=name)
+        for n, name in enumerate(("大肠埃希菌", "肺炎克雷伯菌"))
+    ]
+    tested = [
+        seed.observation(who, seed.WJYY, "R1", f"AMP-{n}", "氨苄西林", at, derivedFrom=[seed.ref(one)], flag=flag)
+        for n, (one, flag) in enumerate(zip(grown, "RS", strict=True))
+    ]
+    panel = seed.observation(who, seed.WJYY, "R1", "MIC", "药敏", at, hasMember=[seed.ref(one) for one in tested])
+    one = seed.lab(who, seed.WJYY, "R1", "培养", at, [*grown, panel])
+    source = source_of(await filled([who, *grown, *tested, panel, one]))
+    chart = await source.chart(who["id"])
+    (event,) = timeline(chart)
+    found = await report(source, chart, one, event)
+    assert [(r.name, r.said, r.about) for r in found.rows[2:]] == [
+        ("氨苄西林", (f"said.{flag}",), (("report.from", f"细菌鉴定 {name}"), ("report.in", "药敏")))
+        for flag, name in (("R", "大肠埃希菌"), ("S", "肺炎克雷伯菌"))
+    ]
+
+
 async def test_the_source_names_feed_item_codes_and_versions(source: Source) -> None:
     chart = await source.chart(GU)
     corrected = next(r for r in chart.all("Observation") if r["status"] == "corrected")

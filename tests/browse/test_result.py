@@ -151,12 +151,19 @@ def test_a_range_in_another_unit_or_one_of_several_judges_nothing(ranges: str) -
 @pytest.mark.parametrize(
     ("stated", "flag", "said"),
     [
-        ([{"text": "复查"}, {"coding": [{"system": INTERPRETATION, "code": "HH"}]}], "HH", ""),
-        ([{"coding": [{"system": INTERPRETATION, "code": c}]} for c in ("A", "LL")], "LL", ""),
-        ([{"coding": [{"system": INTERPRETATION, "code": "R", "display": "Resistant"}]}], "unknown", "Resistant"),
+        ([{"text": "复查"}, {"coding": [{"system": INTERPRETATION, "code": "HH"}]}], "HH", ()),
+        ([{"coding": [{"system": INTERPRETATION, "code": c}]} for c in ("A", "LL")], "LL", ()),
+        ([{"coding": [{"system": INTERPRETATION, "code": "R", "display": "Resistant"}]}], "unknown", ("said.R",)),
+        (
+            [{"coding": [{"system": INTERPRETATION, "code": "R"}], "text": "耐药++"}, {"text": "2"}],
+            "unknown",
+            ("耐药++", "2"),
+        ),
     ],
 )
-def test_the_gravest_flag_counts_and_words_of_the_source_stay(stated: list[Any], flag: str, said: str) -> None:
+def test_the_gravest_flag_counts_and_words_of_the_source_stay(
+    stated: list[Any], flag: str, said: tuple[str, ...]
+) -> None:
     shown = result({"interpretation": stated}, HERE)
     assert (shown.flag.code, shown.said) == (flag, said)
 

@@ -9,7 +9,7 @@ from hie.browse.event import KINDS
 from hie.browse.filters import SPANS
 from hie.browse.person import KINDS as NUMBERS
 from hie.browse.place import REGIONS
-from hie.browse.result import FLAGS, UNKNOWN
+from hie.browse.result import FLAGS, SAID, UNKNOWN
 from hie.browse.source import TYPES
 from hie.browse.words import catalogues
 
@@ -34,6 +34,7 @@ def used_keys() -> set[str]:
     keys |= {f"span.{s}" for s in SPANS} | {f"region.{r}" for r in REGIONS} | {f"type.{t}" for t in TYPES}
     keys |= {f"kind.{k}" for k in KINDS} | {f"kind.{k}-title" for k in KINDS}
     keys |= {f"flag.{f.code}" for f in (*FLAGS.values(), UNKNOWN)} | {f"number.{n}" for n in NUMBERS.values()}
+    keys |= {f"said.{s}" for s in SAID} | {"report.from", "report.in"}
     keys |= {f"mark.{m}" for m in ("amended", "preliminary", "withdrawn", "cancelled", "open")}
     keys |= {f"alert.allergy-{s}" for s in ("none-known", "not-recorded", "unreachable")}
     keys |= {f"trouble.{k}" for k in ("missing", "trouble", "missing-hint", "trouble-hint")}
