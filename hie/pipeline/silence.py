@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
-from hie.base.clock import CHINA, Clock, from_micros
+from hie.base.clock import Clock, from_micros
 from hie.base.finding import Finding
 from hie.base.silence import Silence
 from hie.pipeline.feed import FeedRuntime
@@ -44,10 +44,10 @@ async def watch(
         return []
     found = []
     for runtime in feeds.values():
-        for organisation, hours in (await arrivals(store, runtime.feed.id, clock.now() - MEMORY, clock.now())).items():
-            came = _by_hour(hours, clock.now() - MEMORY)
+        now = clock.now()
+        for organisation, came in (await arrivals(store, runtime.feed.id, now - MEMORY, now)).items():
             for rule in (rule for rule in rules if rule.holds_for(runtime.region)):
-                if _breaks(rule, came, clock.now()) and await _note(store, lease, runtime, organisation, rule, clock):
+                if _breaks(rule, came, now) and await _note(store, lease, runtime, organisation, rule, clock):
                     found.append((runtime.feed.id, organisation, rule.id))
     return found
 
@@ -93,7 +93,7 @@ async def _came(reader: Reader, runtimes: Sequence[FeedRuntime], last: datetime)
     came: dict[str, Counter[datetime]] = defaultdict(Counter)
     for runtime in runtimes:
         for organisation, hours in (await arrivals(reader, runtime.feed.id, since, last)).items():
-            came[organisation].update(_by_hour(hours, since))
+            came[organisation].update(hours)
     return came
 
 
@@ -104,11 +104,6 @@ async def _last_item(reader: Reader, feed: str) -> datetime | None:
 
 def _breaks(rule: Rule, came: Arrivals, now: datetime) -> bool:
     return not cast(FeedTest, rule.test)(came, now)
-
-
-def _by_hour(hours: Sequence[int], since: datetime) -> dict[datetime, int]:
-    start = since.astimezone(CHINA).replace(minute=0, second=0, microsecond=0)
-    return {start + timedelta(hours=n): count for n, count in enumerate(hours) if count}
 
 
 async def _note(store: Store, lease: Lease, runtime: FeedRuntime, organisation: str, rule: Rule, clock: Clock) -> bool:

@@ -9,6 +9,7 @@ A tally that changed is `open` until its day is closed; a change after that open
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -179,23 +180,22 @@ async def close(tx: Transaction, day: str, feed: str, organisation: str) -> Tall
     return tally(row)
 
 
-async def arrivals(reader: Reader, feed: str, since: datetime, until: datetime) -> dict[str, list[int]]:
-    """Items by organisation for each hour from that of `since` to that of `until`, both included: the rhythm of a feed.
+async def arrivals(reader: Reader, feed: str, since: datetime, until: datetime) -> dict[str, Counter[datetime]]:
+    """Items by organisation and beginning of the hour, from that of `since` to that of `until`: the rhythm of a feed.
 
     An organisation that sent nothing in all that time is not there; the empty one stands for items whose sender could
     not be told.
     """
     start = since.astimezone(CHINA).replace(minute=0, second=0, microsecond=0)
     hours = int((until - start) / timedelta(hours=1)) + 1
-    asked = [start + timedelta(hours=n) for n in range(hours)]
-    index = {(day_of(at), at.hour): n for n, at in enumerate(asked)}
-    found: dict[str, list[int]] = {}
-    days = tuple(dict.fromkeys(day for day, _ in index))
+    asked = {(day_of(at), at.hour): at for at in (start + timedelta(hours=n) for n in range(hours))}
+    found: dict[str, Counter[datetime]] = defaultdict(Counter)
+    days = tuple(dict.fromkeys(day for day, _ in asked))
     for row in await reader.select(TALLY, {"day": OneOf(days), "feed": feed}):
         day, organisation = str(row["day"]), str(row["organisation"])
         for hour, n in enumerate(_hours(_content(row)["n"])):
-            if n and (day, hour) in index:
-                found.setdefault(organisation, [0] * hours)[index[day, hour]] += n
+            if n and (day, hour) in asked:
+                found[organisation][asked[day, hour]] += n
     return found
 
 

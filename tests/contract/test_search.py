@@ -616,3 +616,16 @@ async def test_reindexing_makes_the_same_entries_and_no_version(filled: Store) -
     await filled.write(job)
     assert (await filled.search(asked)).matches == before
     assert len(before) > 1
+
+
+async def test_what_was_never_named_before_is_found_once_it_is(store: Store) -> None:
+    """A process that follows knows the numbers of types, parameters and systems; those that come later it looks up."""
+    await put(store, observation("a", code=coded("1")))
+    assert await ids(store, "Observation", f"code={LOINC}|1") == "a"
+    await put(store, observation("b", code=coded("1", "urn:later"), method={"text": "new parameter"}))
+    assert await ids(store, "Observation", "code=urn:later|1") == "b"
+    assert await ids(store, "Observation", "method:text=new") == "b"
+    await put(store, {"resourceType": "Basic", "id": "c", "code": coded("1", "urn:later")})
+    assert await ids(store, "Basic", "code=urn:later|1") == "c"
+    await put(store, {"resourceType": "Group", "id": "d", "code": coded("1", "urn:later")})
+    assert await ids(store, None, "_id=d") == "d"

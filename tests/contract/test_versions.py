@@ -128,6 +128,7 @@ async def test_history_since_and_at(store: Store, clock: FixedClock) -> None:
 
     assert await found(since=START + 10_000_000) == [("b", 1), ("a", 2)]
     assert await found(at=START + 5_000_000) == [("a", 1)]
+    assert await found(at=START + 10_000_000) == [("a", 2)]
     assert await found(at=START + 25_000_000) == [("b", 1), ("a", 2)]
     assert await found(at=START + 5_000_000, at_until=START + 11_000_000) == [("a", 2), ("a", 1)]
 

@@ -1,10 +1,11 @@
 """Stored columns: what was written is read, large or small."""
 
+from dataclasses import fields
 from decimal import Decimal
 
 import pytest
 
-from hie.base.draft import Contribution, Key
+from hie.base.draft import Contribution, Event, Key, Member
 from hie.pipeline.codec import LARGE, decode, encode, packed, stored
 from hie.wire.safejson import dumps
 
@@ -21,6 +22,29 @@ def test_a_contribution_is_read_as_it_was_written(size: int) -> None:
     kept = packed(written)
     assert encode(decode(kept)) == encode(decode(written)) == written
     assert len(kept) <= max(len(written), LARGE)
+
+
+def test_nothing_that_a_contribution_states_is_lost() -> None:
+    """Each field of it has another value than where nothing is stated."""
+    part = Key("wujiang", "12320509MBHE01015B", "Observation", "observation", "B1:NA:1")
+    members = (
+        Member(part, {"status": "final"}, listed="result[]"),
+        Member(part, {}, gone=True),
+        Member(part, {"note[]": []}, adds=True),
+        Member(part, {}, aside=True),
+    )
+    texts = {"source": "d", "subject": "Patient/p", "encounter": "Encounter/e", "digest": "x"}
+    flags = dict.fromkeys(("seed", "complete", "correcting", "revoke", "withdraw", "whole"), True)
+    event = Event("admit", "2026-01-01T08:00:00+08:00", {"location": {"display": "一病区"}})
+    one = Contribution(
+        KEY, "20260101", {"status": "final"}, members, (event,), 2, exists=False, parent=part, mentions=("Patient/q",),
+        **texts, **flags,
+    )  # fmt: skip
+    nothing = Contribution(part, "", {})
+    assert [field.name for field in fields(one) if getattr(one, field.name) == getattr(nothing, field.name)] == [
+        "creates"
+    ], "it is asked of a statement as it comes only"
+    assert decode(encode(one)) == one
 
 
 def test_only_what_is_large_is_compressed() -> None:

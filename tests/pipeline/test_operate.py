@@ -132,6 +132,8 @@ async def test_a_failure_leaves_alone_what_another_one_tries(world: World) -> No
 async def test_who_sends_again_what_had_failed_is_told_what_became_of_it(world: World) -> None:
     answer = await world.send_bytes(b'"explode"')
     assert await saying(world, patient("1")).replay(answer["id"]) == "stored"
+    row = await world.operator.item(answer["id"])
+    assert (row["answer_type"], row["answer_status"]) == ("application/json", 200)
     again = await world.send_bytes(b'"explode"')
     assert (again["status"], again["parts"]) == ("duplicate", ["accepted"])
 

@@ -11,8 +11,9 @@ from hie.base.errors import HieError
 from hie.base.finding import finding
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
+from hie.pipeline.codec import encode_findings
 from hie.pipeline.operate import Operator
-from hie.pipeline.quarantine import Ground, Group, Held, ground, groups, overdue
+from hie.pipeline.quarantine import Ground, Group, Held, _part, ground, groups, overdue
 from hie.pipeline.retry import try_again
 from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
@@ -89,6 +90,12 @@ def test_groups_come_largest_first_with_the_places_of_their_cause() -> None:
         Group(ground(two[0]), 2, 7, 9, ("PID-5",)),
         Group(ground(one), 1, 5, 5, ("BRXB",)),
     ]
+
+
+def test_what_is_held_names_the_rule_that_its_cause_broke() -> None:
+    found = tuple(replace(finding(code), rule=rule) for code, rule in (("id-masked", "m"), ("field-too-long", "l")))
+    row = {"item": "i", "part": 0, "feed": "f", "label": "T", "received": 5, "cause": "field-too-long", "maps": None}
+    assert [_part({**row, "findings": encode_findings(one)}).rule for one in (found, found[:1])] == ["l", ""]
 
 
 async def test_a_group_is_released_once(world: World) -> None:

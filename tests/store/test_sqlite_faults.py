@@ -107,16 +107,16 @@ async def test_what_sqlite_refuses_fails_its_own_job_only(tmp_path: Path) -> Non
 
         return store.write(run)
 
-    for look in (False, True):
-        names = [f"{name}-{look}" for name in ("a", "b", "c")]
+    for looks in ((False,) * 3, (True,) * 3, (False, False, True)):
+        names = [f"{name}-{looks}" for name in ("a", "b", "c")]
         numbers = (1, 1 << 70, 3)
         results = await asyncio.gather(
-            *(job(name, n, look) for name, n in zip(names, numbers, strict=True)), return_exceptions=True
+            *(job(*one) for one in zip(names, numbers, looks, strict=True)), return_exceptions=True
         )
         assert [type(result) for result in results] == [int, OverflowError, int]
         assert [(await store.read("Patient", name)) is not None for name in names] == [True, False, True]
         assert await store.get(count, names[1]) is None
-    assert await store.count(count, {}) == 4
+    assert await store.count(count, {}) == 6
     await store.close()
 
 
