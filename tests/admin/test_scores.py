@@ -70,6 +70,10 @@ async def test_scores_as_json_page_and_csv(exchange: Opened) -> None:
         assert "What costs most points" in english
         assert "Wujiang platform" in english
         assert "卫生信息平台" not in english
+        chosen = (await http.get("/quality/", params=one)).text
+        tile = re.findall(r"<b>([\d.]+)</b><span>(?:规范性|综合得分)</span>", chosen)
+        assert [float(share) for share in tile] == [row["dimensions"]["conformity"]]
+        assert ["tiles-hint" in text for text in (page.text, chosen)] == [False, True]
         numbers = [text for row in await opened.store.select(RAW_ITEM, {}) for text in long_numbers(row["body"])]
         assert numbers
         assert [number for number in numbers if number in page.text + str(found)] == []
