@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from hie.base.errors import Category, HieError
-from hie.store.port import Store, Transaction
+from hie.store.port import Reader, Store, Transaction
 from hie.store.table import Above, AtMost, OneOf, Row
 from tests.contract.material import ITEM, LINK, NOTE
 
@@ -45,6 +45,11 @@ async def test_select_by_index_with_range_order_and_limit(filled: Store) -> None
         "b",
         "a",
     ]
+
+    async def falling(reader: Reader) -> list[Row]:
+        return await reader.select(ITEM, {"state": "new"}, order=["due"], limit=1, descending=True)
+
+    assert ids(await filled.write(falling)) == ids(await falling(filled)) == ["b"]
     assert ids(await filled.select(ITEM, {"state": "new", "due": Above(1)})) == ["b"]
     assert ids(await filled.select(ITEM, {"state": "new"}, order=["due"], limit=3)) == ["d", "e", "a"]
     assert ids(await filled.select(ITEM, {"id": Above("b")}, order=["id"])) == ["c", "d", "e"]
