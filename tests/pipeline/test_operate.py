@@ -9,6 +9,7 @@ import pytest
 
 from hie.base.errors import HieError
 from hie.base.record import Delivery, Parsed
+from hie.pipeline import operate
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.operate import Operator
 from hie.pipeline.prepare import Prepared
@@ -19,6 +20,7 @@ from hie.staging.states import MAX_ATTEMPTS
 from hie.staging.tables import AUDIT, RAW_ITEM
 from hie.staging.tallies import tallies
 from hie.store.memory import MemoryStore
+from hie.store.port import Transaction
 from hie.store.table import Row
 from tests.pipeline.world import TABLES, Part, World, key, patient
 
@@ -79,6 +81,7 @@ async def test_replay_yields_what_a_fresh_run_would(world: World) -> None:
     assert await world.all() == before
     result = await verify(world.store, world.operator)
     assert (result.sound, result.items, result.problems) == (True, 2, ())
+    assert result.resources == len([version async for version in world.store.versions()]) > 2
 
 
 async def test_a_failing_item_is_retried_and_given_up_in_the_end(world: World) -> None:
@@ -187,6 +190,20 @@ async def test_what_comes_in_while_it_is_verified_is_no_problem(world: World) ->
     books = await ledger(world.store)
     assert books.balanced
     assert (await verify(world.store, Busy(world.store, {"test": world.runtime}, world.clock, "tester"))).sound
+
+
+async def test_items_are_told_once_each_wherever_a_page_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operate, "PAGE", 3)
+    times = (1, 2, 2, 2, 2, 3, 4, 4)
+    moments = {str((await world.send(patient(str(n))))["id"]): moment for n, moment in enumerate(times)}
+
+    async def move(tx: Transaction) -> None:
+        for item, moment in moments.items():
+            await tx.update(RAW_ITEM, {"id": item, "received": moment})
+
+    await world.store.write(move)
+    told = [str(row["id"]) async for row in world.operator.items()]
+    assert (sorted(told), [moments[item] for item in told]) == (sorted(moments), [*times])
 
 
 async def test_an_item_is_found_by_a_prefix_of_its_id(world: World) -> None:
