@@ -13,7 +13,7 @@ from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
 from hie.pipeline.codec import encode_findings
 from hie.pipeline.operate import Operator
-from hie.pipeline.quarantine import Ground, Group, Held, _part, ground, groups, overdue
+from hie.pipeline.quarantine import Ground, Group, Held, _item, _part, ground, groups, overdue
 from hie.pipeline.retry import try_again
 from hie.staging.ledger import ledger
 from hie.staging.states import MAX_ATTEMPTS
@@ -96,6 +96,8 @@ def test_what_is_held_names_the_rule_that_its_cause_broke() -> None:
     found = tuple(replace(finding(code), rule=rule) for code, rule in (("id-masked", "m"), ("field-too-long", "l")))
     row = {"item": "i", "part": 0, "feed": "f", "label": "T", "received": 5, "cause": "field-too-long", "maps": None}
     assert [_part({**row, "findings": encode_findings(one)}).rule for one in (found, found[:1])] == ["l", ""]
+    whole = _item({**row, "id": "i", "findings": encode_findings(found)})
+    assert (whole.cause, whole.rule) == ("field-too-long", "l"), "the gravest"
 
 
 async def test_a_group_is_released_once(world: World) -> None:
