@@ -101,6 +101,7 @@ def test_verify_without_a_database_says_so(tmp_path: Path) -> None:
 async def test_nothing_is_changed_beside_a_server_that_starts(tmp_path: Path) -> None:
     """A replay ran beside it, and what that wrote the server did not know of."""
     (tmp_path / "hie.sqlite").touch()
+    (tmp_path / "server").write_text("http://127.0.0.1:1")  # of one that was killed
     config = load_config({"data": tmp_path}, {})
     with DataDirectory(tmp_path):
         for method in ("GET", "POST"):
