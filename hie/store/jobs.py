@@ -7,7 +7,8 @@ wrote is durable.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from hie.base.errors import Category, HieError
@@ -15,11 +16,12 @@ from hie.base.errors import Category, HieError
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A job, and who waits for it; `alone`: it is run again, by itself, as its batch was refused."""
+    """A job, and who waits for it since when; `alone`: it is run again, by itself, as its batch was refused."""
 
     run: Callable[[Any], Awaitable[Any]]
     future: asyncio.Future[Any]
     alone: bool = False
+    since: float = field(default_factory=monotonic)
 
     def resolve(self, result: Any) -> None:
         """Tell its result, unless nobody waits any more."""
@@ -64,6 +66,14 @@ class Jobs:
         for job in found:
             job.alone = True
         self.waiting.extendleft(reversed(found))
+
+    def overdue(self, seconds: float) -> list[Job]:
+        """Take out those that have waited for so long."""
+        due = monotonic() - seconds
+        found: list[Job] = []
+        while self.waiting and self.waiting[0].since <= due:
+            found.append(self.waiting.popleft())
+        return found
 
     async def close(self) -> None:
         """Work off the queue and stop."""

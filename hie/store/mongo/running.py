@@ -25,8 +25,8 @@ _BATCH_SHARE, _JOB_SHARE = 64, 16
 @dataclass(frozen=True)
 class Limits:
     """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
-    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds over which a batch is tried again: more than
-    an election takes, or the end of what a silent process left open."""
+    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds after which a job is refused that could not
+    be written: more than an election takes, or the end of what a silent process left open."""
 
     jobs: int = 500
     size: int = 4 << 20

@@ -66,7 +66,7 @@ class GroupWriter:
         await self._writers.close()
 
     async def _settle(self) -> None:
-        batch = Attempts(until=monotonic() + self._limits.patience)
+        batch = Attempts(until=self.jobs.waiting[0].since + self._limits.patience)
         try:
             await self._commit_all(batch)
         except Exception as error:
@@ -75,13 +75,14 @@ class GroupWriter:
             if len(batch.jobs) > 1 and not batch.unknown and not again(error):
                 await self._one_by_one(batch.jobs)
                 return
-            for job in batch.jobs:
+            lost = isinstance(error, PyMongoError) and passing(error)
+            for job in [*batch.jobs, *(self.jobs.overdue(self._limits.patience) if lost else ())]:
                 job.fail(_told(error))
 
     async def _one_by_one(self, jobs: list[Job]) -> None:
         """The server refuses what a batch wrote: only the job at fault is to fail."""
         for job in jobs:
-            alone = Attempts([job], closed=True, careful=True, until=monotonic() + self._limits.patience)
+            alone = Attempts([job], closed=True, careful=True, until=job.since + self._limits.patience)
             try:
                 await self._commit_all(alone)
             except Exception as error:

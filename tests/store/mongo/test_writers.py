@@ -11,6 +11,7 @@ from pymongo.errors import AutoReconnect
 from hie.base.errors import Category, HieError
 from hie.store.mongo import MongoStore, open_mongo, proof, turns, writers
 from hie.store.mongo.proof import Proof
+from hie.store.mongo.running import Limits
 from hie.store.port import Transaction
 from hie.store.table import Table
 from tests.mongo_store import database_uri, empty_store
@@ -135,6 +136,22 @@ async def test_a_transaction_that_could_not_be_ended_does_not_hold_up_its_own_se
     assert await store.write(add) == 1
     assert waited == [1]
     assert await store._writer._writers._noted_session() is session
+    await store.close()
+
+
+async def test_all_who_wait_for_a_store_that_is_lost_are_refused_in_time(
+    mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each was refused after the one before, so that the tenth of them waited ten times as long."""
+    store = await empty_store(mongodb_uri, "silent", [COUNTED], limits=Limits(patience=0.2))
+    take = store._writer._turns.take
+    monkeypatch.setattr(store._writer._turns, "take", AsyncMock(side_effect=AutoReconnect("lost")))
+    waiting = [asyncio.create_task(store.write(add)) for _ in range(10)]
+    async with asyncio.timeout(1.5):
+        refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [error.category for error in refused if isinstance(error, HieError)] == [Category.UNAVAILABLE] * 10
+    monkeypatch.setattr(store._writer._turns, "take", take)
+    assert await store.write(add) == 1
     await store.close()
 
 
