@@ -68,10 +68,10 @@ class Jobs:
         self.waiting.extendleft(reversed(found))
 
     def overdue(self, seconds: float) -> list[Job]:
-        """Take out those that have waited for so long."""
+        """Take out those that have waited for so long, or that nobody waits for any more."""
         due = monotonic() - seconds
         found: list[Job] = []
-        while self.waiting and self.waiting[0].since <= due:
+        while self.waiting and (self.waiting[0].since <= due or self.waiting[0].future.done()):
             found.append(self.waiting.popleft())
         return found
 

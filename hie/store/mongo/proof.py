@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 from hie.base.errors import HieError
+from hie.base.tasks import end
 
 STALL_SECONDS = 5.0
 """How long writes may fail to go through before the store is said not to take them: longer than an election of 2 s."""
@@ -25,6 +26,11 @@ class Proof:
         self._seen = -inf
         self._stalled: float | None = None
         self._trial: asyncio.Task[Any] | None = None
+
+    async def close(self) -> None:
+        """No trial is waited for any more."""
+        if self._trial is not None:
+            await end(self._trial)
 
     def see(self) -> None:
         """Somebody writes: a server that has the clock lives."""

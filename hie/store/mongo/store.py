@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from secrets import token_bytes
 from typing import Any, TypeVar
 
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, timeout
 from pymongo.errors import PyMongoError
 
 from hie.base.clock import Clock, SystemClock
@@ -27,6 +27,7 @@ from hie.store.mongo.texts import TextFollower
 from hie.store.mongo.transaction import MongoTransaction
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.mongo.writer import GroupWriter
+from hie.store.mongo.writers import GOODBYE_SECONDS
 from hie.store.port import Cut, Extract, HistoryPage, HistoryQuery, Page, Transaction, Version, unindexed
 from hie.store.table import Row, Table, Value, Where
 
@@ -136,7 +137,8 @@ class MongoStore:
         """See `Store.close`."""
         await self._texts.close()
         await self._writer.close()
-        await self._client.close()
+        with timeout(GOODBYE_SECONDS):
+            await self._client.close()
 
 
 async def _trial(_: Transaction) -> None:

@@ -62,6 +62,7 @@ class GroupWriter:
 
     async def close(self) -> None:
         """Work off the queue and stop."""
+        await self.proof.close()
         await self.jobs.close()
         await self._writers.close()
 
@@ -111,7 +112,7 @@ class GroupWriter:
                     raise
                 continue
             except PyMongoError as error:
-                if not passing(error) or monotonic() > batch.until:
+                if not passing(error) or self._given_up(batch):
                     self.proof.lose()
                     raise
                 self.proof.stall()
@@ -154,23 +155,28 @@ class GroupWriter:
             self._writers.holds = False
             if run.wrote:
                 batch.unknown[batch.tries] = results
-            await self._commit(session, batch.until)
+            await self._commit(session, batch)
             self._seen.note(session)
         self._kept.commit(first - 1 + WRITES, run.done.current, run.done.rows)
         self._kept.commit_found(run.done.found, run.done.altered, run.done.rows)
         return results
 
-    async def _commit(self, session: AsyncClientSession, until: float) -> None:
+    async def _commit(self, session: AsyncClientSession, batch: Attempts) -> None:
         while True:
             try:
                 with timeout(OPERATION_SECONDS):
                     await session.commit_transaction()
             except (ConnectionFailure, OperationFailure) as error:
-                if not error.has_error_label(UNKNOWN) or monotonic() > until:
+                if not error.has_error_label(UNKNOWN) or self._given_up(batch):
                     raise
                 await asyncio.sleep(0.05)
                 continue
             return
+
+    def _given_up(self, batch: Attempts) -> bool:
+        """Whether the time of a batch is up, or nobody waits for its jobs, or those that would join it, any more."""
+        waiting = (*batch.jobs, *self.jobs.waiting)
+        return monotonic() > batch.until or all(job.future.done() for job in waiting)
 
 
 def _told(error: Exception) -> Exception:

@@ -40,6 +40,9 @@ _SESSION_SECONDS = 600.0
 _FORGOTTEN_SECONDS = 86_400
 """How long what a process left is kept after its last sign."""
 
+GOODBYE_SECONDS = 2.0
+"""How long a process that leaves tries to tell the store so; what it does not hear of runs out by itself."""
+
 _ABORT_SECONDS = 1.0
 """How long the end of a transaction that failed is waited for; the next one in the same session ends it for certain."""
 
@@ -68,7 +71,7 @@ class Writers:
         """Leave: no sign is given, or expected, any more."""
         await end(self._task)
         if self._session is not None:
-            with suppress(PyMongoError), timeout(OPERATION_SECONDS):
+            with suppress(PyMongoError), timeout(GOODBYE_SECONDS):
                 await self._session.end_session()
                 await self._signs.delete_one({"_id": self.process})
 

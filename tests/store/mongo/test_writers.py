@@ -155,6 +155,21 @@ async def test_all_who_wait_for_a_store_that_is_lost_are_refused_in_time(
     await store.close()
 
 
+async def test_a_lost_store_is_closed_without_writes_that_nobody_waits_for(
+    mongodb_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was told to stop tried for 75 s what requests had left that were cut off, or its own probe."""
+    monkeypatch.setattr(proof, "TRIAL_SECONDS", 0.01)
+    store = await empty_store(mongodb_uri, "silent", [COUNTED])
+    monkeypatch.setattr(store._writer._turns, "take", AsyncMock(side_effect=AutoReconnect("lost")))
+    cut = [asyncio.create_task(store.write(add)) for _ in range(3)]
+    assert not await store.ready()
+    for task in cut:
+        task.cancel()
+    async with asyncio.timeout(3):
+        await store.close()
+
+
 async def test_who_closes_leaves_no_sign(mongodb_uri: str) -> None:
     store = await empty_store(mongodb_uri, "silent", [COUNTED])
     async with AsyncMongoClient[Any](database_uri(mongodb_uri, "silent")) as client:
