@@ -1,17 +1,20 @@
 """What operators do with items: list quarantine, rehearse, release, discard, replay; all but looking is audited."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Protocol, TypeVar
 
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError, where
 from hie.base.finding import Disposition
+from hie.base.record import Parsed
 from hie.pipeline.audit import audit, audit_tables
 from hie.pipeline.feed import FeedRuntime
-from hie.pipeline.items import delivery_of, number
-from hie.pipeline.prepare import prepare
+from hie.pipeline.items import blob, delivery_of, number
+from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.quarantine import Ground, Held, held
 from hie.pipeline.rehearsal import Rehearsal, rehearse
 from hie.pipeline.settle import Settler
@@ -26,6 +29,9 @@ log = logging.getLogger("hie.pipeline")
 
 PAGE = 200
 """Raw items read at a time."""
+
+TOGETHER, TOGETHER_BYTES = 10, 256 << 10
+"""Items that are replayed together, for the store to commit them at once, and bytes of them."""
 
 SHORTEST_ID = 6
 """How many characters of the id of an item name it at the least."""
@@ -129,7 +135,7 @@ class Operator:
                 await self._settler.release(tx, current, parts)
             elif not held and current["state"] == State.QUARANTINED and part in (None, 0):
                 await self._audit(tx, "release", current, None)
-                await self._again(tx, current)
+                await self._again(tx, current, *self._prepared(current))
             return str((await _fresh(tx, current))["state"])
 
         return await _told(str(row["id"]), self._store.write(job))
@@ -171,7 +177,8 @@ class Operator:
         return await self._each(ground, lambda item, part: self.discard(item, reason, part))
 
     async def _each(self, ground: Ground, act: Callable[[str, int | None], Awaitable[str]]) -> dict[str, int]:
-        return await _counted(act(one.item, one.part) for one in await self.held(**asdict(ground)))
+        held = await self.held(**asdict(ground))
+        return dict(Counter([await _ended(act(one.item, one.part)) for one in held]))
 
     async def rehearse(self, item: str, *, release: bool = False, edited: bool = False) -> Rehearsal:
         """What would become of an item now, replayed or released; nothing is stored. `edited`: by the tables as they
@@ -208,24 +215,37 @@ class Operator:
     async def replay(self, item: str) -> str:
         """Run an item again from its bytes: what it stated before is taken back first. The saved answer stays; an item
         that had failed gets its first."""
-        row = await self._processable(item)
-
-        async def job(tx: Transaction) -> str:
-            current = await _fresh(tx, row)
-            await self._audit(tx, "replay", current, None)
-            await self._again(tx, current)
-            return str(current["state"])
-
-        return await _told(str(row["id"]), self._store.write(job))
+        return await self._replay(await self._processable(item))
 
     async def replay_all(self, *, feed: str | None = None, states: tuple[State, ...] = tuple(State)) -> dict[str, int]:
-        """Run all items of a feed, or in some states, again; returns how many ended in which state."""
-        names = [str(row["id"]) async for row in self.items(feed=feed, states=states)]
-        return await _counted(self.replay(name) for name in names)
+        """Run all items of a feed, or in some states, again, in order; returns how many ended in which state."""
+        found: Counter[str] = Counter()
+        sizes = [(str(row["id"]), len(blob(row["body"]))) async for row in self.items(feed=feed, states=states)]
+        for names in _some(sizes):
+            rows = [await self._processable(name) for name in names]
+            found.update(await asyncio.gather(*(_ended(self._replay(row)) for row in rows)))
+        return dict(found)
 
-    async def _again(self, tx: Transaction, item: Row) -> None:
+    async def _replay(self, row: Row) -> str:
+        async def act() -> str:
+            prepared = self._prepared(row)
+
+            async def job(tx: Transaction) -> str:
+                current = await _fresh(tx, row)
+                await self._audit(tx, "replay", current, None)
+                await self._again(tx, current, *prepared)
+                return str(current["state"])
+
+            return await self._store.write(job)
+
+        return await _told(str(row["id"]), act())
+
+    def _prepared(self, item: Row) -> tuple[Parsed, list[Prepared]]:
         delivery = delivery_of(item)
-        parsed, parts = prepare(self._feeds[delivery.feed], delivery)
+        return prepare(self._feeds[delivery.feed], delivery)
+
+    async def _again(self, tx: Transaction, item: Row, parsed: Parsed, parts: Sequence[Prepared]) -> None:
+        delivery = delivery_of(item)
         again = State(str(item["state"])) not in IN_FLIGHT
         outcome = await self._settler.settle(tx, delivery, parsed, parts, item, again=again)
         if item["answer"] is None:
@@ -272,19 +292,29 @@ async def _told(item: str, act: Awaitable[T]) -> T:
         raise HieError(Category.UNPROCESSABLE, f"The exchange fails at item {item}: {where(error)}.") from error
 
 
-async def _counted(acts: Iterable[Awaitable[str]]) -> dict[str, int]:
-    """How many acts, one after the other, ended in which state; one that fails does not keep the next from it."""
-    found: dict[str, int] = {}
-    for act in acts:
-        try:
-            state = await act
-        except HieError as error:
-            if error.category is not Category.UNPROCESSABLE:
-                raise
-            log.error("%s", error)
-            state = FAILED
-        found[state] = found.get(state, 0) + 1
-    return found
+async def _ended(act: Awaitable[str]) -> str:
+    """The state in which an act ended; a failure at one item is told in the log and keeps no other from its turn."""
+    try:
+        return await act
+    except HieError as error:
+        if error.category is not Category.UNPROCESSABLE:
+            raise
+        log.error("%s", error)
+        return FAILED
+
+
+def _some(sizes: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
+    """Items of these sizes, in order, as many together as are replayed so."""
+    names: list[str] = []
+    room = TOGETHER_BYTES
+    for name, size in sizes:
+        if names and (size > room or len(names) == TOGETHER):
+            yield names
+            names, room = [], TOGETHER_BYTES
+        names.append(name)
+        room -= size
+    if names:
+        yield names
 
 
 async def _fresh(tx: Transaction, row: Row) -> Row:

@@ -1,5 +1,6 @@
 """Operators: quarantine, release, discard, replay, retry, verify."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -71,6 +72,34 @@ async def test_discarding_what_is_not_held_changes_nothing(world: World) -> None
     for part in (0, 0, 99):
         assert await world.operator.discard(answer["id"], "sent by mistake", part) == "quarantined"
     assert [str(row["target"])[-2:] for row in await world.store.select(AUDIT, {})] == ["/0"]
+
+
+async def test_items_are_replayed_in_order_and_some_of_them_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, each waited for the disks of a majority."""
+    sent = []
+    for number in "54321":
+        world.clock.advance(1)
+        sent.append((await world.send(patient(number)))["id"])
+    write, waiting, most = world.store.write, 0, 0
+
+    async def seen(job: Any) -> Any:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        await asyncio.sleep(0)
+        try:
+            return await write(job)
+        finally:
+            waiting -= 1
+
+    monkeypatch.setattr(world.store, "write", seen)
+    monkeypatch.setattr("hie.pipeline.operate.TOGETHER", 2)
+    assert await world.operator.replay_all() == {"stored": 5}
+    assert most == 2
+    acts = [version.body.decode() for _, version in await world.store.log() if version.type == "AuditEvent"]
+    assert all(item in act for item, act in zip(sent, acts, strict=True))
 
 
 async def test_replay_yields_what_a_fresh_run_would(world: World) -> None:
