@@ -29,6 +29,7 @@ from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
 from hie.staging.tables import RAW_ITEM
 from hie.store.port import Store, Transaction
 from hie.store.table import Row
+from hie.wire.mllp import HEAD_BYTES
 
 log = logging.getLogger("hie.pipeline")
 
@@ -170,7 +171,7 @@ class Ingest:
 
     async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:
         """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`. What another
-        one is at work on, or has settled in the meantime, stays as it is."""
+        one is at work on, or has settled in the meantime, stays as it is. What the store cannot keep is refused."""
         log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
 
         async def job(tx: Transaction) -> None:
@@ -186,7 +187,12 @@ class Ingest:
             state = advance(advance(before, Event.CLAIM), Event.FAIL)
             await tx.upsert(RAW_ITEM, {**row, "state": state.value, "attempts": attempts, "due": due})
 
-        await self._store.write(job)
+        try:
+            await self._store.write(job)
+        except HieError as full:
+            if full.category is not Category.TOO_LARGE:
+                raise
+            return await self.refuse(delivery.door, delivery.body[:HEAD_BYTES])
         return failure(runtime, delivery, lost=isinstance(error, Lost))
 
     async def refuse(self, door: str, head: bytes) -> Answer:

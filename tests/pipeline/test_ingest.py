@@ -1,10 +1,13 @@
 """From bytes to answer: durable, once, and with the truth about what happened."""
 
 import asyncio
+import json
 import logging
+from typing import Any
 
 import pytest
 
+from hie.base.errors import Category, HieError
 from hie.staging.ledger import counters, ledger
 from hie.staging.tables import RAW_ITEM
 from hie.store.memory import MemoryStore
@@ -71,6 +74,22 @@ async def test_malformed_items_are_kept_and_counted(world: World) -> None:
     assert row["body"] == b"[not json"
     books = await ledger(world.store)
     assert (books.received, books.rejected, books.balanced) == (1, 1, True)
+
+
+async def test_what_is_too_large_for_the_store_is_refused_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of 16 MiB less 300 bytes: MongoDB keeps no row of that size, so that it was answered AE for ever."""
+    world = World(MemoryStore(TABLES))
+    write, full = world.store.write, [HieError(Category.TOO_LARGE, "full")] * 2
+
+    async def at_last(job: Any) -> Any:
+        if full:
+            raise full.pop()
+        return await write(job)
+
+    monkeypatch.setattr(world.store, "write", at_last)
+    answer = await world.ingest.receive("test", json.dumps([patient("1")]).encode())
+    assert (answer.status, json.loads(answer.body)["findings"]) == (413, ["too-large"])
+    assert await counters(world.store) == {"too-large|2026-04-01|test": 1}
 
 
 async def test_one_bad_part_does_not_sink_the_others(world: World) -> None:
