@@ -67,8 +67,7 @@ def finish(
         root.update(visit_elements(state.slots, state.events))
         _forwards(root, state)
     elif state.type == "Observation":
-        _unit(root)
-        _value_or_reason(root)
+        _result(root)
     if parent is not None:
         _inherit(root, parent)
     _organisation(root, state)
@@ -145,6 +144,8 @@ def _member(member: MemberState, root: Resource, subject: str | None, encounter:
     resource: Resource = {"resourceType": member.type, "id": member.id, **assemble(member.slots)}
     if root["resourceType"] == "Encounter":
         encounter = f"Encounter/{root['id']}"
+    if member.type == "Observation":
+        _result(resource)
     _place(resource, subject, encounter)
     if member.gone or revoked:
         _revoke(resource)
@@ -181,6 +182,11 @@ def _forwards(root: Resource, state: Folded) -> None:
     if "start" in period and "end" in period and precedes(period["end"], period["start"]):
         del period["end"]
         state.findings.append(finding("time-order", "Encounter.period"))
+
+
+def _result(observation: Resource) -> None:
+    _unit(observation)
+    _value_or_reason(observation)
 
 
 def _unit(root: Resource) -> None:

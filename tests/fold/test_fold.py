@@ -188,6 +188,10 @@ def test_a_later_unit_takes_the_place_of_the_whole_one_before_in_value_and_range
     found = resources(folded(key, Contribution(key, "1", slots), later))[key.reference]
     assert found["valueQuantity"] == {"value": 5, "unit": "自定"}
     assert found["referenceRange"] == [{"low": {"value": 3, "unit": "自定"}, "text": "3-5"}]
+    listed = Contribution(REPORT, "1", members=(Member(key, {**slots, **later.slots}, listed="result[]"),))
+    of_report = resources(folded(REPORT, listed))[key.reference]
+    assert of_report["valueQuantity"] == {"value": 5, "unit": "自定"}
+    assert UNIT not in of_report, "a member is a result like any other"
 
 
 def test_members_hang_on_the_visit_of_their_root_or_on_the_visit_that_it_is() -> None:
