@@ -30,7 +30,7 @@ from hie.pipeline.prepare import prepare
 from hie.plugin import Adapter
 from hie.quality.rule import Rule
 from hie.staging.tables import RAW_ITEM
-from hie.testing.populated import ignored, left_out
+from hie.testing.populated import ignored
 from hie.wire.safejson import dumps
 
 SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
@@ -110,15 +110,14 @@ def _mapped(
 ) -> Iterator[tuple[str, Iterable[Finding], Draft | None, Iterable[str]]]:
     """What the maps make of items (feed, door, bytes), what was found wrong, and the filled fields that they leave out
     on purpose; an item that is refused as a whole has no parts."""
-    names = ignored(adapter, shared)
+    left_out = ignored(adapter, shared)
     for runtime, door, body in items:
         parsed, parts = prepare(runtime, _delivery(runtime, door, body))
         if not parts:
             yield WHOLE, parsed.findings, None, ()
         for one in parts:
-            skipped = names(runtime, one.record) or frozenset() if one.draft is not None else frozenset()
-            unread = left_out(skipped, runtime.feed.dialect, one.record) if one.draft is not None else ()
-            yield one.record.type, one.findings, one.draft, unread
+            skipped = left_out(runtime, one.record) if one.draft is not None else ()
+            yield one.record.type, one.findings, one.draft, skipped or ()
 
 
 async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str, TypeCoverage]:

@@ -32,11 +32,13 @@ Mention = tuple[tuple[str, ...], str]
 class Coverage:
     """Which populated places of one tree a map mentions.
 
-    `unmapped` are (source path, finding code) of what nobody mentions: `segment-unmapped` or `field-unmapped`.
+    `unmapped` are (source path, finding code) of what nobody mentions: `segment-unmapped` or `field-unmapped`;
+    `ignored` are left out on purpose.
     """
 
     used: tuple[str, ...] = ()
     unmapped: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 class Dialect(Protocol):

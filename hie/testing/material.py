@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -91,13 +91,10 @@ def as_json(value: Any) -> Any:
     return f"{value} (number)" if isinstance(value, Decimal) else value
 
 
-def accounted(field: str, draft: Draft, ignored: frozenset[str]) -> bool:
+def accounted(field: str, draft: Draft, ignored: Collection[str]) -> bool:
     """Whether a populated field is used, reported as unknown, or ignored on purpose."""
-    segment = field.partition("-")[0]
-    told = {*draft.used, *draft.unmapped}
-    if field in told or segment in draft.unmapped or {field, f"{segment}-*"} & ignored:
-        return True
-    return any(path.endswith(f"/{field}") for path in told) or any(f"({field})" in path for path in ignored)
+    told = {*draft.used, *draft.unmapped, *ignored}
+    return field in told or field.partition("-")[0] in draft.unmapped or any(one.endswith(f"/{field}") for one in told)
 
 
 State = dict[str, tuple[str, Any]]

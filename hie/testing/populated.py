@@ -1,6 +1,7 @@
 """Populated source fields, counted apart from the maps: what no loss and coverage are measured against."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from hie.base.data import data_path
@@ -9,7 +10,7 @@ from hie.mapping.apply import MapSet
 from hie.mapping.fhir.tables import load_fhir_tables
 from hie.pipeline.feed import FeedRuntime
 from hie.plugin import Adapter
-from hie.wire.clinical_document import ENTRIES, entry_code, value_text
+from hie.wire.clinical_document import ENTRIES, entry_code, speaks
 
 
 def populated(dialect: str, record: Record) -> Iterator[str]:
@@ -24,12 +25,13 @@ def populated(dialect: str, record: Record) -> Iterator[str]:
             yield from (f"{entry.type}.{name}" for name in entry.resource if name not in ("resourceType", "id"))
     else:
         for entry in record.tree.iter(*ENTRIES):
-            if entry.tag != "observation" or value_text(entry.find("value")):
+            if speaks(entry):
                 yield entry_code(entry)
 
 
-def ignored(adapter: Adapter, shared: Path | None = None) -> Callable[[FeedRuntime, Record], frozenset[str] | None]:
-    """What tells the source fields of a record that its feed leaves out on purpose; None where no map covers it.
+def ignored(adapter: Adapter, shared: Path | None = None) -> Callable[[FeedRuntime, Record], tuple[str, ...] | None]:
+    """What tells the populated source fields of a record that its feed leaves out on purpose; None where no map covers
+    it.
 
     `shared` is the folder of tables of adapters that bring none, the shipped one unless told otherwise.
     """
@@ -38,18 +40,18 @@ def ignored(adapter: Adapter, shared: Path | None = None) -> Callable[[FeedRunti
     folder = adapter.mappings or shared
     registered = [organisation.uscc for organisation in adapter.organisations]
 
-    def of(runtime: FeedRuntime, record: Record) -> frozenset[str] | None:
+    @cache
+    def agreed(feed: str) -> frozenset[str]:
+        tables = load_fhir_tables(folder / "fhir" / f"{feed}.toml", registered, maps.codes)
+        return frozenset(f"{kind}.{name}" for kind, names in tables.ignore.items() for name in names)
+
+    def of(runtime: FeedRuntime, record: Record) -> tuple[str, ...] | None:
+        if record.tree is None:
+            return None
         if runtime.feed.dialect == "fhir":
-            tables = load_fhir_tables(folder / "fhir" / f"{runtime.feed.id}.toml", registered, maps.codes)
-            return frozenset(f"{kind}.{name}" for kind, names in tables.ignore.items() for name in names)
+            fields = dict.fromkeys(populated("fhir", record))
+            return tuple(field for field in fields if field in agreed(runtime.feed.id))
         program = maps.programs.get((runtime.feed.id, record.type))
-        return None if program is None else program.ignored
+        return None if program is None else program.coverage(record.tree).ignored
 
     return of
-
-
-def left_out(names: frozenset[str], dialect: str, record: Record) -> Iterator[str]:
-    """The populated fields of a record that are among those ignored on purpose; a segment may be ignored whole."""
-    for field in dict.fromkeys(populated(dialect, record)) if record.tree is not None and names else ():
-        if {field, f"{field.partition('-')[0]}-*"} & names:
-            yield field

@@ -13,7 +13,7 @@ from hie.base.text import NULL_TEXT, half_width, trimmed
 
 XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
-ENTRIES = ("observation", "procedure", "substanceAdministration")
+ENTRIES = ("observation", "procedure", "substanceAdministration", "encounter", "supply", "act")
 """Elements of the body that carry content."""
 
 NUMBER = "n"
@@ -114,6 +114,13 @@ def section_names(section: Any) -> list[str]:
 def entry_code(entry: Any) -> str:
     """What names an entry: the data element code of an observation, the tag of any other."""
     return _plain_code(entry) if entry.tag == "observation" else str(entry.tag)
+
+
+def speaks(entry: Any) -> bool:
+    """Whether an entry says something itself: an observation by its value, an act unless it only holds others."""
+    if entry.tag == "observation":
+        return bool(value_text(entry.find("value")))
+    return entry.tag != "act" or next(entry.iterdescendants(*ENTRIES), None) is None
 
 
 def _plain_code(entry: Any) -> str:

@@ -11,7 +11,6 @@ An element without children gives its text, a `value` whichever of its forms is 
 that of its parts; an empty text or attribute is no value.
 """
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -20,32 +19,13 @@ from lxml import etree
 
 from hie.base.text import trimmed
 from hie.mapping.dialect import Coverage, Mention, ReadPath
-from hie.wire.clinical_document import (
-    ENTRIES,
-    NUMBER,
-    XSI_TYPE,
-    Header,
-    entry_code,
-    read_header,
-    said_name,
-    section_names,
-    value_text,
-)
+from hie.mapping.dialects.cda_coverage import Named, alternatives, coverage
+from hie.mapping.dialects.cda_xpath import xpath
+from hie.wire.clinical_document import ENTRIES, NUMBER, Header, entry_code, read_header, said_name, value_text
 
-_SECTION = re.compile(r"section\(([^()]+)\)")
-_COUNTED = re.compile(r"\s*\[\s*(?:\d|last|position)")
-"""A predicate that counts. Without one `descendant::` finds the same as `//`, in half the time."""
-
-_BELOW = re.compile(r"//(?=obs\()")
-_OBSERVATION = re.compile(r"obs\(([^()]+)\)")
-_ENTRY = re.compile(r"(?<![\w:-])(procedure|substanceAdministration)\b")
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
 _HEADER_PLACES = {"effective": "effectiveTime/@value", "id": "id/@extension", "type": "code/@code"}
 """Field of the header -> where it stands."""
-
-_NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
-_ANY = "*"
-_BODY = "component/structuredBody"
 
 
 class Cda:
@@ -61,9 +41,9 @@ class Cda:
         if path == "n()":
             return lambda node, context=None: (node.get(NUMBER, "1"),)
         if path.startswith("node:"):
-            find = _xpath(path.removeprefix("node:"))
+            find = xpath(path.removeprefix("node:"))
             return lambda node, context=None: [found for found in find(node) if etree.iselement(found)]
-        find = _xpath(path)
+        find = xpath(path)
 
         def read(node: Any, context: Any = None) -> Sequence[str]:
             found = find(node)
@@ -73,29 +53,21 @@ class Cda:
 
     def compile_context(self, path: str) -> Callable[[Any], Iterable[Any]]:
         """The elements at a path."""
-        find = _xpath(path)
+        find = xpath(path)
         return lambda node: [found for found in find(node) if etree.iselement(found)]
 
     def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
-        """Entries of the body with a value; those that no path names are `field-unmapped`.
+        """Entries of the body that say something; those that no path names are `field-unmapped`.
 
-        An entry is named by section and data element code (or by its tag, for procedures and drugs). A map that names
-        no section is for documents that are kept as a whole: nothing in it counts. `ignored` are written like paths.
+        An entry is named by section and data element code, by its tag when it is no observation, or by being what a
+        path to observations without a code finds. A map that names no section is for documents that are kept as a
+        whole: nothing in it counts. `ignored` are written like paths; one that names no entry is refused.
         """
-        known = _named("/".join((*contexts, path)) for contexts, path in mentions)
-        skipped = _named(ignored)
-
-        def cover(root: Any) -> Coverage:
-            used, unmapped = [], []
-            for names, code in _populated(root):
-                written = f"section({names[0] if names else ''})/{code}"
-                if any((name, code) in known for name in (*names, _ANY)):
-                    used.append(written)
-                elif not any((name, code) in skipped for name in (*names, _ANY)):
-                    unmapped.append((written, "field-unmapped"))
-            return Coverage(tuple(dict.fromkeys(used)), tuple(dict.fromkeys(unmapped)))
-
-        return cover if known else lambda root: Coverage()
+        for path in sorted(ignored):
+            if not Named([path]):
+                raise ValueError(f"{path!r} cannot be ignored (section(…)//obs(…), section(…)//procedure)")
+        used = Named(_joined(contexts, one) for contexts, path in mentions for one in alternatives(path))
+        return coverage(used, Named(ignored)) if used else lambda root: Coverage()
 
     def is_composed(self, path: str) -> bool:
         """Values are texts or elements."""
@@ -113,38 +85,6 @@ class Cda:
             return place
         entry = f"{entry_code(node)}[{node.get(NUMBER, '1')}]"
         return entry if place == "." else f"{entry}/{place}"
-
-
-def _xpath(path: str) -> Callable[[Any], Any]:
-    expression = _SECTION.sub(_section_step, _OBSERVATION.sub(_observation_step, _BELOW.sub(_below, path)))
-    namespaces = _NAMESPACES if "xsi:" in path else None
-    try:
-        compiled = etree.XPath(expression, namespaces=namespaces, smart_strings=False)
-    except etree.XPathError as error:
-        raise ValueError(f"{path!r} is no path: {error}") from None
-    # An absolute path starts at the document, wherever the node stands.
-    return lambda node: found if isinstance(found := compiled(node), list) else [str(found)]
-
-
-def _section_step(match: re.Match[str]) -> str:
-    name = match[1].strip()
-    below = "//" if _COUNTED.match(match.string, match.end()) else "/descendant::"
-    if name == _ANY:
-        return f"/ClinicalDocument/{_BODY}{below}section"
-    return (
-        f"/ClinicalDocument/{_BODY}{below}section[normalize-space(code/@code)='{name}'"
-        f" or normalize-space(code/@displayName)='{name}' or normalize-space(title)='{name}']"
-    )
-
-
-def _below(match: re.Match[str]) -> str:
-    """The step down to an entry anywhere below."""
-    entry = _OBSERVATION.match(match.string, match.end())
-    return "//" if entry is None or _COUNTED.match(match.string, entry.end()) else "/descendant::"
-
-
-def _observation_step(match: re.Match[str]) -> str:
-    return f"observation[normalize-space(code/@code)='{match[1].strip()}']"
 
 
 def _header_field(name: str) -> ReadPath:
@@ -168,19 +108,7 @@ def _text(found: Any) -> str | None:
     return None if len(found) else trimmed(found.text)
 
 
-def _named(paths: Iterable[str]) -> set[tuple[str, str]]:
-    """Every pair of section and entry that stands together in one path."""
-    found: set[tuple[str, str]] = set()
-    for path in paths:
-        entries = [*_OBSERVATION.findall(path), *_ENTRY.findall(path)]
-        found |= {(section.strip(), entry.strip()) for section in _SECTION.findall(path) for entry in entries}
-    return found
-
-
-def _populated(root: Any) -> Iterable[tuple[list[str], str]]:
-    """Entries of the body that say something: the names of their section, and what names them."""
-    for section in root.iterfind(f"{_BODY}//section"):
-        names = section_names(section)
-        for entry in section.iter(*ENTRIES):
-            if entry.tag != "observation" or value_text(entry.find("value")):
-                yield names, entry_code(entry)
+def _joined(contexts: Sequence[str], path: str) -> str:
+    """A path from the document on: what it starts from stands before it, unless it is absolute itself."""
+    plain = path.removeprefix("node:")
+    return plain if plain.startswith(("/", "section(")) else "/".join((*contexts, plain))

@@ -175,18 +175,20 @@ def _known(paths: set[str], ignored: frozenset[str]) -> tuple[dict[str, set[int]
 def _cover(group: Group, used: dict[str, set[int]], skipped: dict[str, set[int]], whole: set[str]) -> Coverage:
     seen: dict[str, None] = {}
     missed: dict[tuple[str, str], None] = {}
+    left: dict[str, None] = {}
     for name, segment in group.flat:
         mine, other = used.get(name), skipped.get(name)
-        if mine is None and other is None:
-            if name not in whole:
-                missed[name, "segment-unmapped"] = None
+        if mine is None and other is None and name not in whole:
+            missed[name, "segment-unmapped"] = None
             continue
         for number in _populated(segment):
             if mine is not None and number in mine:
                 seen[f"{name}-{number}"] = None
-            elif name not in whole and (other is None or number not in other):
+            elif name in whole or (other is not None and number in other):
+                left[f"{name}-{number}"] = None
+            else:
                 missed[f"{name}-{number}", "field-unmapped"] = None
-    return Coverage(tuple(seen), tuple(missed))
+    return Coverage(tuple(seen), tuple(missed), tuple(left))
 
 
 def _populated(segment: Segment) -> list[int]:

@@ -66,8 +66,9 @@ class Rows:
 
         def cover(row: Row) -> Coverage:
             used = tuple(column for column in row.values if column in known)
-            missed = (column for column in row.values if column not in known and column not in skipped)
-            return Coverage(used, tuple((column, "field-unmapped") for column in missed))
+            others = [column for column in row.values if column not in known]
+            missed = tuple((column, "field-unmapped") for column in others if column not in skipped)
+            return Coverage(used, missed, tuple(column for column in others if column in skipped))
 
         return cover
 

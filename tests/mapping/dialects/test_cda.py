@@ -48,7 +48,9 @@ def tree() -> Any:
         ("section(29548-5)//obs(DE05.01.024.00)[last()]/value", ["支气管炎", "咳嗽"]),
         ("(section(*)//obs(DE05.01.024.00))[2]/value", ["咳嗽"]),
         ("section(*)[1]/title", ["手术"]),
-        ("count(//section)", ["2.0"]),
+        ("count(//section)", ["2"]),
+        ("boolean(//section)", ["true"]),
+        ("section(29548-5)//value[contains(../code/@code, '05.01') and position() = last()]", ["支气管炎", "咳嗽"]),
     ],
 )
 def test_paths(tree: Any, path: str, values: list[str]) -> None:
@@ -75,9 +77,22 @@ def test_nodes(tree: Any) -> None:
     assert (first.get("displayName"), second.text) == ("支气管炎", " 咳嗽 ")
 
 
-@pytest.mark.parametrize("path", ["a[", "document:nothing", "node:]"])
-def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(ValueError):
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("a[", "Invalid expression"),
+        ("document:nothing", "the header has no field"),
+        ("node:]", "Invalid expression"),
+        ("hl7:recordTarget/hl7:id", "without 'hl7:'"),
+        ("dcument:order", "without 'dcument:'"),
+        ("sections(手术)//procedure", r"sections\(\): Unregistered function"),
+        ("a[matches(@b, 'x')]", r"matches\(\)"),
+        ("a[contains(@b)]", r"contains\(\): Invalid number of arguments"),
+        ("a[@b = $c]", "no variables"),
+    ],
+)
+def test_what_is_no_path_or_fails_in_the_document_that_has_it(path: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         CDA.compile_path(path)
 
 
@@ -91,7 +106,39 @@ def test_coverage_by_section_and_entry(tree: Any) -> None:
 def test_ignored_entries_are_neither_used_nor_unmapped(tree: Any) -> None:
     mentions = frozenset({((), "section(29548-5)//obs(DE05.01.024.00)/value")})
     ignored = frozenset({"section(*)//obs(DE99.00.000.00)", "section(手术)//procedure"})
-    assert CDA.compile_coverage(mentions, ignored)(tree).unmapped == ()
+    found = CDA.compile_coverage(mentions, ignored)(tree)
+    assert found.unmapped == ()
+    assert found.ignored == ("section(29548-5)/DE99.00.000.00", "section(手术)/procedure")
+
+
+NESTED = """<ClinicalDocument><component><structuredBody>
+<component><section><code code="30954-2"/><entry><organizer><component><observation><templateId root="4.2"/>
+<code code="6690-2"/><value value="5"/></observation></component></organizer></entry>
+<entry><act><code code="CONC"/><entryRelationship><observation><templateId root="4.7"/><code code="ASSERTION"/>
+<value code="A"/><entryRelationship><observation><code code="SEV"/><value code="B"/></observation></entryRelationship>
+</observation></entryRelationship></act></entry>
+<component><section><code code="1"/><entry><supply/></entry><entry><encounter/></entry><entry><act/></entry></section>
+</component></section></component></structuredBody></component></ClinicalDocument>"""
+
+
+def test_observations_of_any_code_and_entries_in_sections_within_sections() -> None:
+    mentions = frozenset(
+        {
+            (("section(30954-2)//organizer", "component/observation[templateId/@root='4.2']"), "value/@value | value"),
+            (("section(30954-2)//observation[templateId/@root = '4.7']",), "node:value"),
+            ((), "section(30954-2)//encounter/code/@code"),
+        }
+    )
+    found = CDA.compile_coverage(mentions, frozenset({"section(1)//act"}))(etree.fromstring(NESTED))
+    assert found.used == ("section(30954-2)/6690-2", "section(30954-2)/ASSERTION", "section(1)/encounter")
+    assert found.unmapped == (("section(30954-2)/SEV", "field-unmapped"), ("section(1)/supply", "field-unmapped"))
+    assert found.ignored == ("section(1)/act",)
+
+
+@pytest.mark.parametrize("path", ["sections(1)//obs(2)", "recordTarget", "section(1)"])
+def test_what_names_no_entry_cannot_be_ignored(path: str) -> None:
+    with pytest.raises(ValueError, match="cannot be ignored|no path"):
+        CDA.compile_coverage(frozenset(), frozenset({path}))
 
 
 def test_a_map_without_entries_counts_none(tree: Any) -> None:
