@@ -116,15 +116,17 @@ def adapters_diff(
     config: ConfigFile = None,
 ) -> None:
     """改动对比 · What a change of the maps does to a folder of items. Exit code 1: something changes."""
-    from hie.commands.adapters import differences
+    from hie.commands.adapters_diff import NO_PART, differences
 
-    changed = attempt(differences, region, folder, against, operating(None, None, config).mappings_path)
-    for part in changed:
-        console.print(f"[bold]{escape(part.file)}[/bold] part {part.part} {escape(part.label)}")
+    changed = 0
+    for part in attempt(differences, region, folder, against, operating(None, None, config).mappings_path):
+        changed += 1
+        place = f"part {part.part} {part.label}" if part.part != NO_PART else part.label
+        console.print(f"[bold]{escape(part.file)}[/bold] {escape(place)}")
         for mark, colour, lines in (("-", "red", part.lost), ("+", "green", part.gained)):
             for line in lines:
                 console.print(f"  {mark} {line}", style=colour, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{len(changed)} parts change")
+    console.print(f"{changed} parts change")
     raise typer.Exit(1 if changed else 0)
 
 

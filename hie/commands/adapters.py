@@ -1,9 +1,8 @@
-"""`hie adapters show | coverage | diff | lint`: what the maps of a region read, write, miss, and would change."""
+"""`hie adapters show | coverage | lint | reload`: what the maps of a region read, write and miss."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hie.app import bind_feeds, load_adapters
 from hie.app.adapters import sender_problems
@@ -15,7 +14,7 @@ from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
 from hie.base.finding import Finding
 from hie.base.ids import raw_item_id
-from hie.base.record import Delivery, Record
+from hie.base.record import Delivery
 from hie.commands.datadir import running_server
 from hie.commands.operate import call, open_existing
 from hie.config import Config
@@ -31,21 +30,9 @@ from hie.plugin import Adapter
 from hie.quality.rule import Rule
 from hie.staging.tables import RAW_ITEM
 from hie.testing.populated import ignored
-from hie.wire.safejson import dumps
 
 SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
 """File endings in a folder of samples that are no samples."""
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What a change of maps does to one part of a file: findings and contributions before and after."""
-
-    file: str
-    part: int
-    label: str
-    lost: tuple[str, ...]
-    gained: tuple[str, ...]
 
 
 def adapter_of(region: str, adapters: Sequence[Adapter] | None = None) -> Adapter:
@@ -112,7 +99,7 @@ def _mapped(
     on purpose; an item that is refused as a whole has no parts."""
     left_out = ignored(adapter, shared)
     for runtime, door, body in items:
-        parsed, parts = prepare(runtime, _delivery(runtime, door, body))
+        parsed, parts = prepare(runtime, delivery_of(runtime, door, body))
         if not parts:
             yield WHOLE, parsed.findings, None, ()
         for one in parts:
@@ -156,64 +143,9 @@ def runtime_of(path: Path, runtimes: Mapping[str, FeedRuntime]) -> tuple[FeedRun
     return runtime, next(iter(runtime.feed.doors))
 
 
-def drafts(runtime: FeedRuntime, door: str, body: bytes) -> Iterator[tuple[Record, Draft | None]]:
-    """The records of an item with what the maps make of them; None for a record that is refused before mapping."""
-    for one in prepare(runtime, _delivery(runtime, door, body))[1]:
-        yield one.record, one.draft
-
-
-def _delivery(runtime: FeedRuntime, door: str, body: bytes) -> Delivery:
+def delivery_of(runtime: FeedRuntime, door: str, body: bytes) -> Delivery:
+    """An item as if it came now."""
     return Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, SystemClock().now(), body)
-
-
-def differences(region: str, folder: Path, against: Path, shared: Path | None = None) -> list[Changed]:
-    """What the maps in `against` (a folder like `mappings/`) make of the samples in `folder`, and the maps at work do
-    not, and the reverse; only parts that change.
-
-    Raises `BrokenTables` when the new maps are broken, NOT_FOUND when `against` has no field maps.
-    """
-    adapter = adapter_of(region)
-    _must_hold_tables(against)
-    other = adapter if adapter.mappings is None else replace(adapter, mappings=against)
-    now = {runtime.feed.id: runtime for runtime in bind_feeds([adapter], shared)}
-    tables = against if adapter.mappings is None else shared
-    later = {runtime.feed.id: runtime for runtime in bind_feeds([other], tables)}
-    changed = []
-    for path in samples(folder):
-        runtime, door = runtime_of(path, now)
-        body = path.read_bytes()
-        before, after = (list(drafts(one, door, body)) for one in (runtime, later[runtime.feed.id]))
-        changed += list(_changes(path.relative_to(folder).as_posix(), before, after))
-    return changed
-
-
-def _changes(
-    name: str, before: list[tuple[Record, Draft | None]], after: list[tuple[Record, Draft | None]]
-) -> Iterator[Changed]:
-    was, now = ({record.part: (record, draft) for record, draft in parts} for parts in (before, after))
-    for part in sorted(was.keys() | now.keys()):  # other row tables may find other rows
-        record = (was.get(part) or now[part])[0]
-        old, new = (set(_lines(draft)) if (draft := parts.get(part, _NOTHING)[1]) else set() for parts in (was, now))
-        if old != new:
-            yield Changed(name, part, record.label or record.type, tuple(sorted(old - new)), tuple(sorted(new - old)))
-
-
-_NOTHING = (None, None)
-
-
-def _lines(draft: Draft) -> Iterator[str]:
-    """A draft as lines that can be compared: findings, unknown fields, and every slot that is stated."""
-    yield from (f"finding {found.code} {found.path}" for found in draft.findings)
-    yield from (f"unknown {path}" for path in draft.unmapped)
-    for contribution in draft.contributions:
-        yield from _slots(contribution.target.type, contribution.slots)
-        yield from (f"Encounter event {event.code}" for event in contribution.events)
-        for number, member in enumerate(contribution.members):
-            yield from _slots(f"{member.key.type}[{number}]", member.slots)
-
-
-def _slots(name: str, slots: Mapping[str, Any]) -> Iterator[str]:
-    return (f"{name} {slot} = {dumps(value).decode()}" for slot, value in slots.items())
 
 
 async def reload(config: Config) -> dict[str, str]:
@@ -244,7 +176,7 @@ def advised(region: str | None = None, folder: Path | None = None, shared: Path 
 def _tables(region: str | None, folder: Path | None, shared: Path | None) -> tuple[Tables, Sequence[Adapter]]:
     adapters = load_adapters() if region is None else (adapter_of(region),)
     if folder is not None:
-        _must_hold_tables(folder)
+        must_hold_tables(folder)
         if region is not None and adapters[0].mappings is not None:
             adapters, folder = (replace(adapters[0], mappings=folder),), None
     tables = read_tables(adapters, folder or shared)
@@ -252,6 +184,7 @@ def _tables(region: str | None, folder: Path | None, shared: Path | None) -> tup
     return tables, adapters
 
 
-def _must_hold_tables(folder: Path) -> None:
+def must_hold_tables(folder: Path) -> None:
+    """Raises NOT_FOUND when a folder has no field maps and no agreement with FHIR senders."""
     if not any((folder / name).is_dir() for name in ("fields", "fhir")):
         raise HieError(Category.NOT_FOUND, f"{folder} has no folder 'fields' or 'fhir': name a folder like mappings/.")

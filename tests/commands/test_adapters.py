@@ -18,7 +18,8 @@ from hie.base.errors import HieError
 from hie.base.ids import sha256
 from hie.cli import app
 from hie.cli.terminal import console
-from hie.commands.adapters import adapter_of, advised, covered, differences, linted, shown
+from hie.commands.adapters import adapter_of, advised, covered, linted, shown
+from hie.commands.adapters_diff import NO_PART, differences
 from hie.commands.skeleton import load_package, new_adapter
 from hie.plugin import read_organisations
 from hie.testing.adapter_contract import AdapterContract
@@ -76,7 +77,7 @@ def test_coverage_of_the_other_regions(region: str) -> None:
 
 def test_the_same_maps_change_nothing(tables: Path) -> None:
     for region in ("wujiang", "jiashan", "qingpu"):
-        assert differences(region, adapter_of(region).samples, tables) == []
+        assert list(differences(region, adapter_of(region).samples, tables)) == []
 
 
 def test_a_changed_map_is_seen_part_by_part(tables: Path) -> None:
@@ -84,7 +85,7 @@ def test_a_changed_map_is_seen_part_by_part(tables: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert 'source = "SJHM"' in text
     path.write_text(text.replace('source = "SJHM"', 'source = "DHHM"'), encoding="utf-8")
-    changed = differences("qingpu", adapter_of("qingpu").samples, tables)
+    changed = list(differences("qingpu", adapter_of("qingpu").samples, tables))
     assert {part.label for part in changed} == {"TB_YL_PATIENT_INFORMATION"}
     assert any("telecom" in line for line in changed[0].lost)
     assert any(line == "unknown SJHM" for line in changed[0].gained)
@@ -110,13 +111,39 @@ def test_what_is_told_is_told_of_the_tables_at_work(tables: Path, tmp_path: Path
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        (
+            'value = "OBR-3.1" }',
+            'value = "OBR-2.1" }',
+            "DiagnosticReport[1] key = DiagnosticReport 2.16.156.10011.1.33 ",
+        ),
+        ('encounter = "encounter"\norder', "order", "DiagnosticReport[1] encounter Encounter/"),
+        ('listed = "result[]"', "", "Observation[DiagnosticReport[1] 0] listed result[]"),
+    ],
+)
+def test_a_change_of_what_a_resource_is_called_or_may_do_is_seen(
+    tables: Path, before: str, after: str, line: str
+) -> None:
+    path = tables / "fields" / "wujiang-hl7v2" / "report.toml"
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    (tables / "samples").mkdir()
+    shutil.copy(adapter_of("wujiang").samples / "07-oru-two-orders.hl7", tables / "samples")
+    (changed,) = differences("wujiang", tables / "samples", tables)
+    assert any(lost.startswith(line) for lost in changed.lost), changed.lost
+
+
 def test_a_change_of_the_envelope_is_seen_as_rows_that_are_gone(tables: Path) -> None:
     path = tables / "rows" / "qingpu-xml.toml"
     path.write_text(path.read_text(encoding="utf-8").replace('row = "Row"', 'row = "Record"'), encoding="utf-8")
     samples = tables / "samples"
     samples.mkdir()
     shutil.copy(adapter_of("qingpu").samples / "01-patient-visit-lab.xml", samples)
-    found = differences("qingpu", samples, tables)
+    whole, *found = differences("qingpu", samples, tables)
+    assert (whole.part, whole.gained) == (NO_PART, ("finding count-mismatch Header/HS",))
     assert [one.part for one in found] == list(range(1, len(found) + 1))
     assert found
     assert all(one.lost and not one.gained for one in found)

@@ -46,7 +46,7 @@ def xpath(path: str) -> Callable[[Any], Any]:
     return lambda node: found if isinstance(found := compiled(node), list) else [_plain(found)]
 
 
-def _plain(found: str | float | bool) -> str:
+def _plain(found: str | bytes | float | bool) -> str:
     """The text, number or truth that an expression gives, as XPath 1.0 §4.2 writes it."""
     if isinstance(found, bool):
         return "true" if found else "false"
