@@ -172,7 +172,7 @@ def advise(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     adapters = kept_beside(adapters, tables.folder)
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
-    return advice(folders, feeds, official(), _given(tables, adapters), _profile_for)
+    return advice(folders, feeds, tables.maps.codes, official(), _given(tables, adapters), _profile_for)
 
 
 def _given(tables: Tables, adapters: Sequence[Adapter]) -> Given:

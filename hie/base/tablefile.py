@@ -58,6 +58,24 @@ def toml_place(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]:
     return len(lines), len(lines[-1]) + 1
 
 
+_HINTS = {
+    "Cannot overwrite a value": "this key stands twice; or a header such as [[resource.field]] is missing above it",
+    "Illegal character '\\n'": "a quotation mark is missing at the end of the text",
+    "Cannot declare": "a header that stands several times is written [[resource]], with double brackets",
+    "Unclosed array": "a comma or a bracket is missing before this place",
+    "Unclosed inline table": "a comma or a bracket is missing before this place",
+    "Invalid value": "text stands in straight quotation marks, true and false are written small",
+    "Unescaped '\\'": "write / in paths, or text that has a \\ in single quotation marks",
+}
+"""What the reader of TOML says -> what people look for."""
+
+
+def toml_reason(error: tomllib.TOMLDecodeError) -> str:
+    """Why a text is no TOML, with a hint where one is known."""
+    hint = next((hint for said, hint in _HINTS.items() if str(error).startswith(said)), None)
+    return f"not TOML: {error}{f': {hint}' if hint else ''}"
+
+
 class TomlHeader(NamedTuple):
     """A header such as `[[table]]` in the text of a TOML file: its name, line and column, and line and column of the
     value of each key below it."""

@@ -238,6 +238,11 @@ class Definitions:
         """An official CodeSystem with its concepts."""
         return self._once.get("code-system", url.split("|")[0], self._lines("code-systems").get)
 
+    @property
+    def code_system_urls(self) -> tuple[str, ...]:
+        """The URLs of all official CodeSystems."""
+        return tuple(self._lines("code-systems").keys())
+
     def code_systems(self) -> Iterator[Json]:
         """All official CodeSystems, one after the other; none is kept."""
         lines = self._lines("code-systems")

@@ -24,7 +24,7 @@ from pathlib import Path
 from hie.base.finding import CODES
 from hie.base.tablefile import table_files
 from hie.mapping.codes import COLUMNS, CodeRow, CodeTable
-from hie.mapping.problem import BrokenTables, Problem, read_text
+from hie.mapping.problem import BrokenTables, Problem, meant, read_text
 
 EQUIVALENCES = frozenset(
     {
@@ -82,13 +82,18 @@ def _read_header(file: str, text: str, problems: list[Problem]) -> tuple[dict[st
     comments = list(takewhile(lambda line: line.startswith("#"), map(_comment, text.splitlines())))
     lines: dict[str, int] = {}
     for number, line in enumerate(comments, start=1):
-        name, colon, value = line[1:].partition(":")
-        if colon and name.strip() in _HEADERS:
-            if name.strip() in lines:
-                reason = f"header line '# {name.strip()}:' stands twice: it is in line {lines[name.strip()]} already"
+        before, colon, value = line[1:].replace("：", ":", 1).partition(":")
+        name = before.strip()
+        if colon and name in _HEADERS:
+            if name in lines:
+                reason = f"header line '# {name}:' stands twice: it is in line {lines[name]} already"
                 problems.append(Problem(file, number, reason))
-            header[name.strip()] = value.strip()
-            lines[name.strip()] = number
+            if not value.strip():
+                problems.append(Problem(file, number, f"header line '# {name}:' says nothing: leave it out"))
+            header[name] = value.strip()
+            lines[name] = number
+        elif colon and (near := meant(name, _HEADERS)):
+            problems.append(Problem(file, number, f"there is no header line '# {name}:'{near}"))
     own = file.removesuffix(".csv")
     checks = {
         "table": (header.get("table") == own, f"write '# table: {own}', the name of the file"),
@@ -112,7 +117,8 @@ def _comment(line: str) -> str:
 def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> list[tuple[int, dict[str, str]]]:
     reader = csv.reader(lines)
     columns = next(reader, [])
-    if tuple(columns) != COLUMNS:
+    behind = [""] * (len(columns) - len(COLUMNS))  # empty columns that a spreadsheet program puts behind the last one
+    if columns != [*COLUMNS, *behind]:
         reason = f"the columns must be {','.join(COLUMNS)}, with commas between them{_lacking(columns)}"
         problems.append(Problem(file, first + 1, reason))
         return []
@@ -125,10 +131,11 @@ def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> 
         if begin > number + 1:
             problems.append(Problem(file, number, "a cell that begins with a quotation mark does not end on its line"))
             continue
-        if len(cells) != len(COLUMNS):
-            problems.append(Problem(file, number, f"{len(cells)} cells instead of {len(COLUMNS)}"))
+        if len(cells) != len(columns) or cells[len(COLUMNS) :] != behind:
+            hint = ": a name with a comma in it stands in quotation marks" if len(cells) > len(COLUMNS) else ""
+            problems.append(Problem(file, number, f"{len(cells)} cells instead of {len(COLUMNS)}{hint}"))
             continue
-        found.append((number, dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=True))))
+        found.append((number, dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=False))))
     return found
 
 

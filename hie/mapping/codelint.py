@@ -1,5 +1,7 @@
 """Lint of code maps: their codes held against code systems, with file, line and column."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,6 +11,7 @@ from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.codeshape import misshapen
 from hie.mapping.problem import Problem
 
+_SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d+")
 Judge = Callable[[str, str], str | None]
 """Code system and code -> what is wrong with the code; None when nothing is, or the code system is not known."""
 
@@ -25,9 +28,21 @@ def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -
     for row in table.rows.values():
         if half_width(row.code) != row.code:
             yield at(table, row, "code", f"{row.code!r} is looked up in half width: write {half_width(row.code)!r}")
+        for column, code in (("code", row.code), ("target_code", row.target_code)):
+            if spoilt := _spoilt(code):
+                yield at(table, row, column, f"{code!r} {spoilt}")
         wrong = misshapen(row.source_system, row.code)
         if wrong is not None:
             yield at(table, row, "code", f"{row.code!r} {wrong}")
+
+
+def _spoilt(code: str) -> str:
+    """What a spreadsheet program or a web page did to a code; empty when nothing."""
+    if any(unicodedata.category(character) in ("Cc", "Cf") for character in code):
+        return "has a character that cannot be seen: write it anew"
+    if _SHORTENED.fullmatch(code):
+        return "is how a spreadsheet program shows a long number: make the column text, and write the number"
+    return "begins with the mark of a text cell: leave the ' out" if code.startswith("'") else ""
 
 
 def _judged(

@@ -111,8 +111,9 @@ class Compiler:
         """The code map of that name."""
         found = self.codes.get(name) if isinstance(name, str) else None
         if found is None:
-            near = meant(str(name), self.codes) or f": it is the file codes/{name}.csv"
-            self.problems.append(table.problem(f"no code map {name!r}{near}", key))
+            near = meant(str(name), self.codes) or ":"
+            reason = f"no code map {name!r}{near} there is no file codes/{name}.csv"
+            self.problems.append(table.problem(reason, key))
         return found
 
     def value(
@@ -132,7 +133,7 @@ class Compiler:
         raw, first = self._raw(data, table, key)
         limit = LIMITS.get(data.get("limit", "short"), LIMITS["short"])
         name = data.get("transform", transform)
-        change = self.transform(name, data.get("options", {}), table) if name else plain
+        change = self.transform(name, data.get("options", {}), table) if name is not None else plain
         if "transform" not in data and transform:
             change = plain_first(change)
         if "transform" in data and "parts" not in data:
@@ -163,7 +164,8 @@ class Compiler:
         if "parts" in data:
             first = _path_of(paths[0])
             return [(first, parts_of([self._part(path, table) for path in paths]))], first
-        return [(str(p), self.path(p, table, key if _is_text(source) else "source")) for p in paths], str(paths[0])
+        place = "source" if data is table.data or data.get("source") == table.get("source") else key
+        return [(str(p), self.path(p, table, key if _is_text(source) else place)) for p in paths], str(paths[0])
 
     def _part(self, part: Any, table: Table) -> Raw:
         """One of several parts: a path, or `{source, join}` for all values of a path joined into one text."""

@@ -54,11 +54,11 @@ def undescribed(fieldmaps: Iterable[FieldMap], codes: Iterable[CodeTable], descr
                 if key not in ("field", "event"):
                     yield from (table.problem(reason, key) for reason in described.wrong(value))
     for code_table in codes:
-        for system, (line, column) in _systems(code_table).items():
+        for system, (line, column) in systems_of(code_table).items():
             yield from (Problem(f"codes/{code_table.file}", line, reason, column) for reason in described.wrong(system))
 
 
-def _systems(codes: CodeTable) -> dict[str, tuple[int, int]]:
+def systems_of(codes: CodeTable) -> dict[str, tuple[int, int]]:
     """The code systems of a code map, each with line and column of the first row that names it."""
     found = {codes.system: (1, 1), codes.target_system: (1, 1)}
     for row in codes.rows.values():

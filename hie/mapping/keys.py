@@ -29,7 +29,7 @@ class KeyCompiler:
     def key(self, specs: Any, type: str, table: Table, name: str, required: str | None) -> MakeKey:
         """A natural key: the first of the alternatives whose value is there; else `required` is noted."""
         if required and required not in CODES:
-            self.compiler.problems.append(table.problem(f"{required!r} is no finding code", "key"))
+            self.compiler.problems.append(table.problem(f"{required!r} is no finding code", _place(table)))
         options = [self._key(spec, type, table, name) for spec in (specs if isinstance(specs, list) else [specs])]
 
         def make(node: Any, run: Run) -> Key | None:
@@ -45,11 +45,15 @@ class KeyCompiler:
 
     def _key(self, spec: Any, type: str, table: Table, name: str) -> MakeKey:
         problems = self.compiler.problems
-        wrong = check_inline(spec, KEY_KEYS, table, "key") if isinstance(spec, dict) and spec is not table.data else []
+        wrong = (
+            check_inline(spec, KEY_KEYS, table, _place(table))
+            if isinstance(spec, dict) and spec is not table.data
+            else []
+        )
         if not isinstance(spec, Mapping) or "kind" not in spec or "value" not in spec:
-            wrong.append(table.problem("a key needs 'kind' and 'value'", "key"))
+            wrong.append(table.problem("a key needs 'kind' and 'value'", _place(table)))
         elif not _KIND.fullmatch(str(spec["kind"])):
-            wrong.append(table.problem(f"{spec['kind']!r} is no kind of number: an OID or a word", "key"))
+            wrong.append(table.problem(f"{spec['kind']!r} is no kind of number: an OID or a word", _place(table)))
         if wrong:
             problems += wrong
             return lambda node, run: None
@@ -74,14 +78,16 @@ class KeyCompiler:
         return make
 
     def _key_part(self, part: Any, table: Table, name: str) -> Callable[[Any, Run, list[str]], str | None]:
-        wrong = check_inline(part, PART_KEYS, table, "key") if isinstance(part, dict) else []
+        wrong = check_inline(part, PART_KEYS, table, _place(table)) if isinstance(part, dict) else []
         if isinstance(part, dict) and len(part.keys() & {"block", "text", "source", "parts"}) > 1:
-            wrong.append(table.problem("a part of a key has one of 'block', 'text', 'source' and 'parts'", "key"))
+            wrong.append(
+                table.problem("a part of a key has one of 'block', 'text', 'source' and 'parts'", _place(table))
+            )
         if wrong:
             self.compiler.problems += wrong
             return lambda node, run, texts: None
         if isinstance(part, dict) and "block" in part:
-            block = self.known(table, "key", str(part["block"]))
+            block = self.known(table, _place(table), str(part["block"]))
             return lambda node, run, texts: key.value if (key := run.keys.get(block)) is not None else None
         if isinstance(part, dict) and "text" in part:
             text = str(part["text"])
@@ -91,11 +97,11 @@ class KeyCompiler:
         data.setdefault("limit", "code")
         read: Reader | None = None
         if "source" in data or "parts" in data:
-            read = self.compiler.value(data, table, "key", transform="number")
+            read = self.compiler.value(data, table, _place(table), transform="number")
         if ordinal:
             return _ordinal(read, name)
         if read is None:
-            self.compiler.problems.append(table.problem(f"{part!r} is no part of a key", "key"))
+            self.compiler.problems.append(table.problem(f"{part!r} is no part of a key", _place(table)))
             return lambda node, run, texts: None
         reader = read
         return lambda node, run, texts: text_of(reader(node, run.context)) or ("" if optional else None)
@@ -105,7 +111,7 @@ class KeyCompiler:
         paths = _KIND_PATH.findall(kind)
         if not paths:
             return lambda node, context: kind
-        reads = [self.compiler.value(path, table, "key", transform="number") for path in paths]
+        reads = [self.compiler.value(path, table, _place(table), transform="number") for path in paths]
 
         def named(node: Any, context: Context) -> str:
             texts = [text_of(read(node, context)) for read in reads]
@@ -120,6 +126,11 @@ class KeyCompiler:
             reason = f"no block or key {name!r} above{meant(name, self.names)}"
             self.compiler.problems.append(table.problem(reason, key))
         return name
+
+
+def _place(table: Table) -> str:
+    """The key of the table that holds a natural key, for problems."""
+    return next((name for name in ("key", "any", "value") if name in table.data), "key")
 
 
 def _is_too_long(node: Any, context: Context) -> bool:

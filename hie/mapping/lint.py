@@ -2,9 +2,9 @@
 
 Loading finds what cannot be compiled (`hie.mapping.fieldmap`, `hie.mapping.codes`); lint finds what would compile and
 give wrong FHIR: a target that is no element, a repeat where there is none, a code outside a required binding, a target
-code that its code system does not have, a unit that is none, a LOINC code with a wrong check digit. What a transform
-returns is not known here; the validator sees that. Source paths that are odd are noted when a map is compiled
-(`Program.doubts`) and told together with these (`hie/app/maps.py`).
+code that its code system does not have, a unit that is none, a LOINC code with a wrong check digit, a transform that
+gives another type. What a transform of a package returns is not known here; the validator sees that. Source paths that
+are odd are noted when a map is compiled (`Program.doubts`) and told together with these (`hie/app/maps.py`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,8 @@ from hie.mapping.lacking import Given, ProfileFor, lacking, left_out, unprofiled
 from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import SEVERAL, VALUE
 from hie.mapping.toml import Table
+from hie.mapping.typed import typed
+from hie.mapping.uris import misnamed, resembling
 
 _ABOUT = {"subject": "Patient", "encounter": "Encounter"}
 """Key of a block -> the type of the block that it names."""
@@ -58,6 +60,7 @@ def lint(
     problems.update(idle_types(fieldmaps))
     if given is not None:
         problems.update(problem for fieldmap in fieldmaps for problem in lacking(fieldmap, fhir, given))
+    problems.update(misnamed(fieldmaps, codes.values(), fhir.code_system_urls))
     if described is not None:
         problems.update(undescribed(fieldmaps, codes.values(), described))
     for table in codes.values():
@@ -66,12 +69,19 @@ def lint(
 
 
 def advice(
-    folders: Iterable[Path], feeds: Iterable[str], fhir: Definitions, given: Given, profile_for: ProfileFor
+    folders: Iterable[Path],
+    feeds: Iterable[str],
+    codes: Mapping[str, CodeTable],
+    fhir: Definitions,
+    given: Given,
+    profile_for: ProfileFor,
 ) -> list[Problem]:
-    """What the field maps of `feeds` do not state and our profiles require: nothing that is wrong with them."""
+    """What need not be wrong: what the field maps of `feeds` do not state and our profiles require, and code systems
+    that are nearly called like others."""
     wanted = frozenset(feeds)
-    maps = (fieldmap for folder in folders for _, fieldmap in _maps(folder, wanted) if fieldmap is not None)
-    return sorted({problem for fieldmap in maps for problem in unprofiled(fieldmap, fhir, given, profile_for)})
+    maps = [fieldmap for folder in folders for _, fieldmap in _maps(folder, wanted) if fieldmap is not None]
+    found = {problem for fieldmap in maps for problem in unprofiled(fieldmap, fhir, given, profile_for)}
+    return sorted({*found, *resembling(maps, codes.values(), fhir.code_system_urls)})
 
 
 def _maps(folder: Path, feeds: frozenset[str]) -> Iterator[tuple[list[Problem], FieldMap | None]]:
@@ -127,6 +137,7 @@ def _field(
             return
         target = members[0].element.path
     yield from _fitting(field, target, members)
+    yield from typed(field, members)
     if "choice" in field.data and field.data["choice"] not in {member.key for member in members}:
         yield field.problem(f"{field.data['choice']!r} is none of the choices of {target}", "choice")
     if "codes" in field.data and field.data["codes"] in codes:

@@ -40,9 +40,11 @@ def read_text(path: Path, name: str) -> tuple[str, list[Problem]]:
 
 
 def meant(word: str, known: Iterable[str]) -> str:
-    """For the end of a reason: the known word that comes closest to an unknown one; empty when none does. What both
-    begin with, as all code maps of a region do, makes nothing alike."""
-    close = (one for one in get_close_matches(word, known) if get_close_matches(*_apart(word, one)))
+    """For the end of a reason: the known word that comes closest to an unknown one, whatever the case of letters; empty
+    when none does. What both begin with, as all code maps of a region do, makes nothing alike."""
+    folded = {one.casefold(): one for one in known}
+    sent = word.casefold()
+    close = (folded[one] for one in get_close_matches(sent, folded) if get_close_matches(*_apart(sent, one)))
     found = next(close, None)
     return f"; did you mean {found!r}?" if found is not None else ""
 

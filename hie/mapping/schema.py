@@ -50,8 +50,11 @@ CREATES_KEYS: Mapping[str, Kinds] = {"finding": TEXT, "when": CONDITION}
 TEXTS = frozenset({"types", "include", "needs", "ignore", "in", "not_in"})
 """Lists that hold text only."""
 
-FILLED = frozenset({"types", "order", "in", "not_in", "any"})
+FILLED = frozenset({"types", "order", "in", "not_in", "any", "when", "key"})
 """Lists that mean nothing when they are empty."""
+
+EMPTY = frozenset({"join", "text", "default", "constant", "finding", "note", "clause", "example"})
+"""Keys whose text may be empty."""
 
 WAYS: Mapping[str, frozenset[str]] = {
     way: frozenset({"source", "parts", "codes", "transform", "constant", "own", "reference"} - {way})
@@ -261,11 +264,13 @@ def check_inline(data: Mapping[str, Any], known: Mapping[str, Kinds], table: Tab
 def _unfit(key: str, value: Any, kinds: Kinds) -> str:
     """What is wrong with the value of a key by itself; empty when nothing is."""
     if not _is(value, kinds):
-        return f"must be {_kinds(kinds)}"
+        return f"must be {_kinds(kinds)}{': write [[ ]] around its header' if key in ('field', 'event') else ''}"
     if key in TEXTS and isinstance(value, list) and not all(isinstance(item, str) for item in value):
         return "must be a list of texts"
     if key in FILLED and value == []:
         return "is an empty list"
+    if key not in EMPTY and isinstance(value, str) and not value.strip():
+        return "is an empty text: leave it out"
     if key == "limit" and value not in LIMITS:
         return f"must be one of {sorted(LIMITS)}"
     return ""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hie.base.tablefile import toml_headers, toml_place
-from hie.mapping.problem import Problem
+from hie.base.tablefile import toml_headers, toml_place, toml_reason
+from hie.mapping.problem import Problem, meant
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line, column = toml_place(error, text)
-        return Source(file, {}, {}), [Problem(file, line, f"not TOML: {error}", column)]
+        return Source(file, {}, {}), [Problem(file, line, toml_reason(error), column)]
     problems = [
         Problem(file, _line_of(key, text), f"{key!r} stands in no table: write it below a header such as [[resource]]")
         for key, value in data.items()
@@ -66,10 +66,16 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
         siblings = children.setdefault((name, index), []) if dot else tables.setdefault(name, [])
         content = _content(data, outer, index, inner, len(siblings))
         if content is None:
-            problems.append(Problem(file, line, f"[{name}] does not stand where it can be read", column))
+            problems.append(Problem(file, line, f"[{name}] cannot be read: {_misplaced(data, outer, tables)}", column))
             continue
         siblings.append(Table(file, line, content, places, column))
     return Source(file, {k: tuple(v) for k, v in tables.items()}, {k: tuple(v) for k, v in children.items()}), problems
+
+
+def _misplaced(data: Mapping[str, Any], outer: str, tables: Mapping[str, Any]) -> str:
+    if isinstance(data.get(outer), dict) and outer in tables:
+        return f"the header above is written [[{outer}]], with double brackets"
+    return f"there is no [[{outer}]] above{meant(outer, tables)}"
 
 
 def _line_of(key: str, text: str) -> int:

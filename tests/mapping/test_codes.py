@@ -119,6 +119,12 @@ def test_names_that_contradict_the_code(head: str, name: str, conflict: bool) ->
         (HEAD.replace("# system: urn:s\n", "") + ",1,a,,b,,,\n", "t.csv:5:1: no source system"),
         (HEAD.replace("# target: urn:t\n", "") + ",1,a,,b,,,\n", "t.csv:5:6: a target code without target system"),
         (HEAD.replace("# target: urn:t", "# unknown: u"), "t.csv:1:1: '# unknown:' needs '# target:'"),
+        (
+            HEAD.replace("# kind", "# unknwon: u\n# kind"),
+            "t.csv:2:1: there is no header line '# unknwon:'; did you mean",
+        ),
+        (HEAD.replace("# kind", "# names:\n# kind"), "t.csv:2:1: header line '# names:' says nothing"),
+        (HEAD + ",1,a,b,,c,,,\n", "t.csv:6:1: 9 cells instead of 8: a name with a comma"),
     ],
 )
 def test_a_broken_table_names_file_and_line(text: str, expected: str) -> None:
@@ -145,6 +151,8 @@ def test_a_table_as_a_spreadsheet_program_saves_it(tmp_path: Path) -> None:
     )
     (tmp_path / "t.csv").write_text(wide, encoding="utf-8")
     assert load_codes(tmp_path)["t"].rows["1"].source_system == "urn:s"
+    (tmp_path / "t.csv").write_text("\n".join(f"{line},," for line in text.splitlines()), encoding="utf-8")
+    assert load_codes(tmp_path)["t"].rows["1"].target_code == "b"
     (tmp_path / "t.csv").write_bytes(text.encode("gb18030"))
     with pytest.raises(BrokenTables) as caught:
         load_codes(tmp_path)

@@ -196,6 +196,12 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
                 ('types = "ADT^A01"', "'types' in 'when' must be a list"),
             )
         ),
+        ('transform = "human-name"', 'transform = ""', "f/a.toml:16:13: 'transform' is an empty text"),
+        ('transform = "human-name"', 'transform = "Human-Name"', "did you mean 'human-name'?"),
+        ('subject = "patient"', "when = []", "f/a.toml:27:8: 'when' is an empty list"),
+        ('at = "PV1-44.1"', 'at = { source = ["PV1.44"] }', "f/a.toml:32:6: 'PV1.44' is no HL7 path"),
+        ("[[resource.field]]", "[[rescource.field]]", "there is no [[rescource]] above; did you mean 'resource'?"),
+        ('subject = "patient"', 'subject = "a"\nsubject = "b"', "this key stands twice; or a header"),
         ('source = "PID-5.1"', "source = []", "f/a.toml:14:10: no source path"),
         ('source = "PID-5.1"', "parts = []", "f/a.toml:13:1: no source path"),
         (

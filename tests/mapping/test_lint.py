@@ -61,14 +61,40 @@ def problems(
             'item = { names = "{value}" }\nsource = "XM"\ntarget = "contact[]"',
             "Patient.contact has no element 'names'; did you mean 'name'?",
         ),
-        ('item = { relationship = "{value}" }\nsource = "XM"\ntarget = "contact[]"', "relationship repeats: write [ ]"),
+        (
+            'item = { relationship = "{value}" }\nsource = "XM"\ntransform = "concept-text"\ntarget = "contact[]"',
+            "relationship repeats: write [ ]",
+        ),
         (
             'item = { name = "{value}" }\nown = true\ntarget = "contact[]"',
             "'own' makes an Identifier, Patient.contact.name",
         ),
-        ('on_root = true\nsource = "XM"\ntarget = "name[]"', "'on_root' is for blocks with a 'root'"),
-        ('types = ["U"]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
-        ('when = [{ types = ["U"] }]\nsource = "XM"\ntarget = "name[]"', "no map with this table is for 'U'"),
+        (
+            'on_root = true\nsource = "XM"\ntransform = "human-name"\ntarget = "name[]"',
+            "'on_root' is for blocks with a 'root'",
+        ),
+        (
+            'source = "XM"\ntransform = "date-time"\ntarget = "birthDate"',
+            "'date-time' gives a dateTime, and birthDate is a date; such a value comes from date",
+        ),
+        (
+            'source = "XM"\ntarget = "telecom[]"',
+            "is stated as it was sent, and telecom[] is a ContactPoint; such a value",
+        ),
+        ('source = "XM"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"', "and deceased[x] is a boolean"),
+        ('constant = { coding = [{ system = "1.2.3" }] }\ntarget = "maritalStatus"', "an OID is written urn:oid:1.2.3"),
+        (
+            'constant = { coding = [{ system = "https://loinc.org/" }] }\ntarget = "maritalStatus"',
+            "'https://loinc.org/' is written 'http://loinc.org'",
+        ),
+        (
+            'types = ["U"]\nsource = "XM"\ntransform = "human-name"\ntarget = "name[]"',
+            "no map with this table is for 'U'",
+        ),
+        (
+            'when = [{ types = ["U"] }]\nsource = "XM"\ntransform = "human-name"\ntarget = "name[]"',
+            "no map with this table is for 'U'",
+        ),
         ('source = "XB"\ncodes = "sex"\ntarget = "gender"', "'sex' makes a CodeableConcept, gender is a code"),
         (
             'source = "XB"\ncodes = "sex"\nform = "code"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"',
@@ -88,10 +114,10 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, field: str, said: 
 @pytest.mark.parametrize(
     "field",
     [
-        'source = "XM"\ntarget = "name[]"',
-        'source = "XM"\ntarget = "identifier[]#card"',
+        'source = "XM"\ntransform = "human-name"\ntarget = "name[]"',
+        'source = "XM"\ntransform = "of-a-package"\ntarget = "identifier[]#card"',
         'source = "XM"\ntarget = "_gender"',
-        'source = "XM"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"',
+        'source = "XM"\nchoice = "deceasedDateTime"\ntarget = "deceased[x]"',
         'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"',
         'item = { gender = "{value}" }\nsource = "XM"\ntarget = "contact[]"',
         'item = { organization = "{value}" }\nreference = "p"\ntarget = "contact[]"',
@@ -141,6 +167,21 @@ def test_a_wrong_block_is_named_with_its_line(tmp_path: Path, more: str, said: s
     assert any(said in one for one in found), found
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("ma\u200ble", "has a character that cannot be seen"),
+        ("1.23E+11", "is how a spreadsheet program shows a long number"),
+        ("'7", "begins with the mark of a text cell"),
+    ],
+)
+def test_a_code_that_a_spreadsheet_program_spoilt(tmp_path: Path, code: str, said: str) -> None:
+    found = problems(tmp_path, 'source = "XB"\ncodes = "sex"\ntarget = "maritalStatus"', code=code, target="urn:t")
+    assert len(found) == 1
+    assert found[0].startswith("codes/sex.csv:6:7:")
+    assert said in found[0]
+
+
 def test_a_code_map_without_targets_makes_no_code(tmp_path: Path) -> None:
     found = problems(tmp_path, 'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"', code="")
     assert found == ["f/m.toml:14:9: 'sex' has no target codes, and a code is made of nothing else"]
@@ -180,6 +221,7 @@ MEMBER = (
     '[[resource]]\nname = "q"\nroot = "p"\nlisted = "basedOn[]"\ntype = "Media"\nkey = { kind = "m", value = "NO" }\n'
 )
 MEMBER += stating("status", 'constant = "completed"')
+OWN = ('transform = "of-a-package"', 'default = { title = "x" }')
 NO_FIELD = "and no field states it: add"
 
 
@@ -241,7 +283,7 @@ def test_what_fhir_requires_and_a_map_does_not_state(
          + stating("status", FINAL, 'when = [{ absent = "A" }, { absent = "B" }]')),
         ("Observation", "", CODE + stating("status", 'source = "ZT"', 'required = "value-missing"')),
         ("Observation", "", STATUS + stating("*", 'source = "MC"', 'transform = "of-a-package"')),
-        ("Observation", "", CODE + STATUS + MEMBER + stating("content", 'source = "MC"', 'default = { title = "x" }')),
+        ("Observation", "", CODE + STATUS + MEMBER + stating("content", 'source = "MC"', *OWN)),
         ("Observation", "exists = false", ""),
         ("Observation", "revoke = true", ""),
         ("Encounter", "", stating("class", 'constant = { code = "AMB" }')),

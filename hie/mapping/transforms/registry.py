@@ -53,6 +53,33 @@ STATES: Mapping[str, frozenset[str]] = {
 }
 """Name of a transform that gives several slots -> what it may state, without shares (`#…`)."""
 
+_TEXT = ("string", "markdown", "code", "id", "uri", "url", "canonical", "oid", "uuid", "base64Binary")
+_CONCEPT = ("CodeableConcept",)
+_PERSON = ("Reference",)
+
+GIVES: Mapping[str, tuple[str, ...]] = {
+    "": (*_TEXT, "date", "dateTime", "instant"),
+    **dict.fromkeys(("address", "document-address", "hl7-address"), ("Address",)),
+    "annotation": ("Annotation",),
+    **dict.fromkeys(("concept-text", "concept-words", "local-concept", "interpretation"), _CONCEPT),
+    **dict.fromkeys(("document-code", "document-drug", "document-exam-category", "document-flag"), _CONCEPT),
+    "date": ("date", "dateTime"),
+    "date-time": ("dateTime",),
+    "document-dosage": ("Dosage",),
+    **dict.fromkeys(("document-condition", "document-extension", "text-extension"), ("Extension",)),
+    **dict.fromkeys(("document-identifier", "identifier", "national-id", "qualified-identifier"), ("Identifier",)),
+    **dict.fromkeys(("document-order", "document-signer", "display", "identifier-reference", "staff"), _PERSON),
+    **dict.fromkeys(("document-total", "quantity"), ("Quantity",)),
+    **dict.fromkeys(("document-value", "lines", "name-number", "name-text", "number", "text", "uscc", "words"), _TEXT),
+    "hl7-attachment": ("Attachment",),
+    **dict.fromkeys(("hl7-interpreter", "hl7-order", "hl7-performer", "hl7-staff", "hl7-staff-name"), _PERSON),
+    **dict.fromkeys(("hl7-name", "human-name"), ("HumanName",)),
+    **dict.fromkeys(("hl7-phone", "phone"), ("ContactPoint",)),
+    "hl7-yes": ("boolean",),
+    "instant": ("instant", "dateTime"),
+}
+"""Name of a transform, empty for none -> the FHIR types it gives; those that are not named give several, or parts."""
+
 Transform = Callable[..., Any]
 """`transform(value, context, **options)`; None states nothing."""
 
