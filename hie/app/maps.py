@@ -9,6 +9,7 @@ looked up.
 
 import asyncio
 import fnmatch
+import re
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
@@ -159,11 +160,23 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
-    beside = (*_lacking(tables, adapters), *_rows(tables, adapters), *_rules(tables, adapters))
+    beside = (
+        *_lacking(tables, adapters),
+        *_unread(folders, feeds),
+        *_rows(tables, adapters),
+        *_rules(tables, adapters),
+    )
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
     given = _given(tables, adapters)
-    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described, given), *doubts, *beside})
+    return sorted(
+        {
+            *lint(folders, feeds, tables.maps.codes, official(), judge, described, given),
+            *doubts,
+            *beside,
+            *_unread(folders, feeds),
+        }
+    )
 
 
 def advise(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
@@ -224,6 +237,20 @@ def _filled(tables: Tables, rows: Mapping[str, RowTables], feed: str, type: str)
     row = rows[feed].tables.get(type) if feed in rows else None
     columns = (*row.key, *row.required) if row is not None else ()
     return frozenset({*(program.dialect.filled if program is not None else ()), *columns})
+
+
+_MISNAMED = re.compile(r".*\.(toml|csv)(?:\.txt)?", re.IGNORECASE)
+
+
+def _unread(folders: Sequence[Path], feeds: Sequence[str]) -> Iterator[Problem]:
+    """Files meant to be tables that are not read, for the end of their names: `VISIT.TOML`, `visit.toml.txt`."""
+    for folder in folders:
+        patterns = [*(f"fields/{feed}/**/*" for feed in feeds), *(f"rows/{feed}.*" for feed in feeds), "codes/*"]
+        for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
+            found = _MISNAMED.fullmatch(path.name)
+            if found is not None and path.suffix not in (".toml", ".csv") and not fnmatch.fnmatch(path.name, HIDDEN):
+                name = path.relative_to(folder).as_posix()
+                yield Problem(name, 1, f"this file is not read: let its name end in .{found[1].lower()}")
 
 
 def _lacking(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:

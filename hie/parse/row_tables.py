@@ -115,6 +115,8 @@ def load_row_tables(path: Path) -> RowTables:
     try:
         text = table_text(path)
         return _row_tables(tomllib.loads(text), text)
+    except FileNotFoundError:
+        raise HieError(Category.INTERNAL, f"{file}:1:1: there is no such file, and its feed needs it") from None
     except NotUtf8 as error:
         raise HieError(Category.INTERNAL, f"{file}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:

@@ -160,6 +160,19 @@ def test_lint_has_nothing_to_say_to_any_region() -> None:
     assert linted() == []
 
 
+def test_tables_that_are_not_there_or_not_read_are_named(tables: Path) -> None:
+    visit = tables / "fields" / "qingpu-xml" / "visit.toml"
+    shutil.copy(visit, visit.with_name("visit.toml.txt"))
+    shutil.copy(tables / "codes" / "unit.csv", tables / "codes" / "UNITS.CSV")
+    assert [str(problem) for problem in linted("qingpu", tables)] == [
+        "codes/UNITS.CSV:1:1: this file is not read: let its name end in .csv",
+        "fields/qingpu-xml/visit.toml.txt:1:1: this file is not read: let its name end in .toml",
+    ]
+    (tables / "rows" / "qingpu-xml.toml").unlink()
+    with pytest.raises(HieError, match=r"rows/qingpu-xml\.toml:1:1: there is no such file"):
+        linted("qingpu", tables)
+
+
 Make = Callable[[str], tuple[str, Path]]
 
 

@@ -34,9 +34,10 @@ def strong_number(value: Any, context: Context) -> str | None:
 
 
 def document_address(node: Any, context: Context) -> dict[str, Any] | None:
-    """An Address from `addr` with the zone's own parts (Jiashan interface §3.1)."""
+    """An Address from `addr` with the zone's own parts (Jiashan interface §3.1), or those of CDA R2 (data type AD)."""
     parts = {child.tag: text for child in node if isinstance(child.tag, str) and (text := present(child.text, context))}
-    local = [parts.get(name, "") for name in ("township", "streetName", "houseNumber")]
+    lines = (line for part in node.iterfind("streetAddressLine") if (line := present(part.text, context)))
+    local = [*(parts.get(name, "") for name in ("township", "streetName", "houseNumber")), *lines]
     text = "".join([*(parts.get(name, "") for name in ("state", "city", "county")), *local])
     whole: dict[str, Any] = {"text": text or trimmed(node.text) or parts.get("postalCode")}
     if any(local):

@@ -13,6 +13,7 @@ COMPOUND_SURNAMES = frozenset(
 )
 """Surnames of two characters; every other name of Han characters has a surname of one."""
 
+_SCHEMES = frozenset({"tel", "mailto"})
 _MOBILE = re.compile(r"1\d{10}", re.ASCII)
 _PARTS = ("line", "city", "district", "state", "postalCode", "country")
 
@@ -58,11 +59,17 @@ def name_text(value: Any, context: Notes) -> str | None:
 
 
 def phone(value: Any, context: Notes, *, use: str | None = None) -> dict[str, Any] | None:
-    """A ContactPoint: the number as sent without blanks; `use` of the field, else mobile for 11 digits from 1."""
+    """A ContactPoint: the number as sent without blanks; `use` of the field, else mobile for 11 digits from 1. Of the
+    URLs that CDA sends, `tel:` is left out, and `mailto:` makes an e-mail address."""
     text = present(value, context)
     if text is None or not fits(text, "short", context):
         return None
-    number = without_blanks(text)
+    scheme, _, rest = text.partition(":")
+    number = without_blanks(rest if scheme.casefold() in _SCHEMES else text)
+    if scheme.casefold() == "mailto":
+        return {"system": "email", "value": number, **({"use": use} if use else {})} if number else None
+    if not number:
+        return None
     kind = use or ("mobile" if _MOBILE.fullmatch(half_width(number)) else "home")
     return {"system": "phone", "value": number, "use": kind}
 

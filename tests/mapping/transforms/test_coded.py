@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from hie.base.data import data_path
 from hie.mapping.codefile import load_codes
 from hie.mapping.context import Context
 from hie.mapping.transforms import coded, dates, identifiers
+from hie.mapping.transforms.clinical import document_address
 from hie.mapping.transforms.narrative import narrative, sections
 from tests.mapping.transforms.notebook import ORGANISATION, Notebook
 
@@ -19,6 +21,14 @@ def context() -> Context:
     codes = load_codes(data_path("mappings", "codes"))
     received = Notebook().received
     return Context(region="qingpu", organisation=ORGANISATION, feed="qingpu-xml", received=received, codes=codes)
+
+
+def test_an_address_of_cda_keeps_its_lines(context: Context) -> None:
+    lines = "<streetAddressLine>朝阳东路 1 号</streetAddressLine><streetAddressLine>2 楼</streetAddressLine>"
+    node = etree.fromstring(f"<addr>{lines}<city>嘉兴市</city><state>浙江省</state></addr>")
+    found = document_address(node, context)
+    assert found is not None
+    assert (found["text"], found["line"]) == ("浙江省嘉兴市朝阳东路 1 号2 楼", ["朝阳东路 1 号2 楼"])
 
 
 @pytest.mark.parametrize(("code", "found"), [("1", []), (" １ ", []), ("7", ["code-unknown"]), ("", [])])

@@ -78,9 +78,13 @@ def test_names_over_100_characters_are_not_cut_off() -> None:
         ("021-00000000", None, {"system": "phone", "value": "021-00000000", "use": "home"}),
         ("22000008006", None, {"system": "phone", "value": "22000008006", "use": "home"}),
         ("12000008006", "work", {"system": "phone", "value": "12000008006", "use": "work"}),
+        ("tel:12000008006", None, {"system": "phone", "value": "12000008006", "use": "mobile"}),
+        ("tel:+86-573-86000001", None, {"system": "phone", "value": "+86-573-86000001", "use": "home"}),
+        ("mailto:a@example.org", None, {"system": "email", "value": "a@example.org"}),
+        ("tel:", None, None),
     ],
 )
-def test_phone(sent: str, use: str | None, expected: dict[str, Any]) -> None:
+def test_phone(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
     assert names.phone(sent, Notebook(), use=use) == expected
 
 
