@@ -37,7 +37,7 @@ class Folded:
     that show only when statements come together. `last_order` is that of the youngest statement: a seed makes nothing
     older than it late. `mentions` are references to settle (`Contribution.mentions`). `aside` are the slots that others
     stated in passing, who do not assert the root. `sources` are the documents that stated it, each with its last order
-    key.
+    key. `unstated` are references of members that were stated and are not to be applied: there are none such.
     """
 
     type: str
@@ -59,6 +59,7 @@ class Folded:
     findings: list[Finding] = field(default_factory=list)
     aside: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
+    unstated: list[str] = field(default_factory=list)
 
     @property
     def reference(self) -> str:

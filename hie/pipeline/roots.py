@@ -167,8 +167,7 @@ class Roots:
             read = retired is not None  # an alias has no row of its own, and seems new
             if retired is not None and retired.kind == "merge":
                 stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
-                stated = [c for c in stated if c.order <= retired.order]
-                return fold(root, stated) if stated else None
+                return _fold_until(retired.order, root, stated)
         if root.startswith(STAYING):
             return await self._statements.fold(root, aliases, read=read)
         stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
@@ -255,6 +254,17 @@ class Roots:
         for source in await self.redirects.sources(subject):
             found += await self.about(source)
         return found
+
+
+def _fold_until(order: str, root: str, stated: Sequence[Contribution]) -> Folded | None:
+    """The fold of what is stated up to an order key; members that only younger statements have are unstated."""
+    applied = [one for one in stated if one.order <= order]
+    if not applied:
+        return None
+    state = fold(root, applied)
+    members = (member.key.reference for one in stated for member in one.members)
+    state.unstated = [one for one in dict.fromkeys(members) if one not in state.members]
+    return state
 
 
 def _how(state: Folded) -> str:

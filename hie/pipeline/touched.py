@@ -147,6 +147,8 @@ class Touched:
             if resource["resourceType"] == "Patient":
                 resource = await self._persons.place(resource)
             changed = await self._writing.put(resource, new=new) or changed
+        for member in state.unstated:
+            await self._writing.delete(member)
         if changed:
             self.mark(child.reference for child in children if _rank(child.reference) > _rank(root))
 

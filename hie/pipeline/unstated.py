@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from hie.pipeline.persons import Persons
 from hie.pipeline.provenance import provenance_id
 from hie.pipeline.roots import Roots
+from hie.pipeline.writing import Writing
 from hie.store.port import Transaction
 from hie.store.table import Row
 from hie.wire.safejson import loads_own
@@ -25,10 +26,11 @@ class Unstated:
     something that is gone, and those that may have led where this one did.
     """
 
-    def __init__(self, tx: Transaction, roots: Roots, persons: Persons, item: str) -> None:
+    def __init__(self, tx: Transaction, roots: Roots, persons: Persons, writing: Writing, item: str) -> None:
         self._tx = tx
         self._roots = roots
         self._persons = persons
+        self._writing = writing
         self._item = item
         self._before: dict[str, None] = {}
         self._stood: list[str] = []
@@ -87,13 +89,10 @@ class Unstated:
         """Delete the resources that were there before and are not among those `stated` now."""
         kept, deleted = set(stated), 0
         for reference in self._before:
-            resource_type, _, resource_id = reference.partition("/")
-            version = None if reference in kept else await self._tx.read(resource_type, resource_id)
-            if version is None or version.deleted:
+            if reference in kept or not await self._writing.delete(reference):
                 continue
-            if resource_type == "Patient":
+            if reference.startswith("Patient/"):
                 await self._persons.remove(reference)
-            await self._tx.delete(resource_type, resource_id)
             deleted += 1
         if deleted:
             log.info("resources deleted that nobody states any more item=%s number=%d", self._item, deleted)

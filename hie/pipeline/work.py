@@ -169,7 +169,7 @@ class Work:
     async def forget(self) -> None:
         """Take back everything this item stated (before a replay); its roots are folded anew by `complete`, and what
         nobody states any more goes."""
-        self._unstated = Unstated(self._tx, self._roots, self._persons, self._item)
+        self._unstated = Unstated(self._tx, self._roots, self._persons, self._writing, self._item)
         await self._unstated.take_back()
 
     async def _merge(self, part: int, merge: Merge) -> list[Finding]:
@@ -202,12 +202,8 @@ class Work:
         await self._touched.touch(target, *([former.target] if former is not None else []))
         await self._touched.lead_elsewhere(alias)
         self._touched.add_alias(alias)
-        resource_type, _, resource_id = alias.partition("/")
-        version = await self._tx.read(resource_type, resource_id)
-        if version is not None and not version.deleted:
-            if resource_type == "Patient":
-                await self._persons.remove(alias)
-            await self._tx.delete(resource_type, resource_id)
+        if await self._writing.delete(alias) and alias.startswith("Patient/"):
+            await self._persons.remove(alias)
 
     async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
         """Keep one contribution; `known` is what was known of its root before."""

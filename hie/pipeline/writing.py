@@ -56,3 +56,11 @@ class Writing:
         version = await self._tx.put({"resourceType": kind, "id": identity, "meta": meta, **resource}, new=new)
         self.written[f"{kind}/{identity}"] = version.version
         return True
+
+    async def delete(self, reference: str) -> bool:
+        """Delete a resource that nobody states any more, whose versions stay readable; whether it was there."""
+        if await self.current(reference) is None:
+            return False
+        resource_type, _, resource_id = reference.partition("/")
+        await self._tx.delete(resource_type, resource_id)
+        return True

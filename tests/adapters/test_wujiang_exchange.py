@@ -313,6 +313,16 @@ async def test_person_data_under_a_retired_number_is_not_applied() -> None:
     assert await exchange.all() == before
 
 
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_what_hangs_on_person_data_after_a_merge_is_not_there_whenever_the_merge_comes(
+    order: tuple[int, ...],
+) -> None:
+    hanging = "NK1|1|李四|配偶", "AL1|1|DA|^青霉素", "IN1|1|01"
+    merged = [adt("A28", "0800", "NK1|2|王五|子", pid=PRIOR), MERGE]
+    bodies = [*merged, adt("A31", "1300", *hanging, pid=PRIOR)]
+    assert await (await after(*(bodies[n] for n in order))).all() == await (await after(*merged)).all()
+
+
 async def test_chains_of_merges() -> None:
     third = PID.replace("L1", "L0")
     exchange = await after(
