@@ -89,7 +89,8 @@ class Contribution:
     """What one part states about one root resource and its members.
 
     `order` sorts contributions about the same root (text, event time first). `tier`: what a higher tier states wins
-    whatever the order. `seed`: counts only where nothing else states a slot, and only the earliest seed counts.
+    whatever the order. `seed`: makes what was not there before, and counts only where nothing else states a slot; only the
+    earliest seed counts.
     `complete`: members of earlier contributions that this one does not restate are gone. `correcting`: a `final` status
     becomes `corrected` when something was stated before and the content differs. `revoke`: everything stated so far is
     taken back (`entered-in-error`, `active: false`); a younger statement starts afresh. `source`: the document that

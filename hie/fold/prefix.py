@@ -4,7 +4,7 @@ The sequence of a fold is: the earliest seed, then the lowest tier in order of t
 so on. A prefix is the state after the seed and those of the lowest tier up to an order key, `upto`; what higher tiers
 said until then waits beside it, because it comes after everything that the lowest tier will ever say. With all
 contributions above `upto` the fold is the one of all contributions. Where that is not certain, `admits` says no: a
-seed that is earlier than the one applied, a tier below the lowest, a withdrawal, which looks back at what is folded.
+seed that is earlier than the one applied, a statement before the seed, a tier below the lowest, a withdrawal, which looks back at what is folded.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hie.base.draft import Contribution
-from hie.fold.fold import Folded, step
+from hie.fold.fold import FILLED_IN, Folded, counts, step
 
 Place = tuple[int, str, str, str, int, int]
 """Where a contribution stands among those that are no seeds, or among the seeds."""
@@ -45,8 +45,9 @@ def arrival_free(placed: Placed) -> tuple[str, str, int, int]:
 
 @dataclass(slots=True)
 class Prefix:
-    """See the module. `fresh`: all so far was taken back; `tier` is the lowest, None when only a seed was applied;
-    `waiting` are contributions of higher tiers up to `upto`; `aliases` the roots whose contributions are in it too."""
+    """See the module. `fresh`: all so far was taken back; `seed` is the earliest, whether it counts or not; `tier` is
+    the lowest, None when only a seed was applied; `waiting` are contributions of higher tiers up to `upto`; `aliases`
+    the roots whose contributions are in it too."""
 
     state: Folded
     fresh: bool = False
@@ -66,6 +67,8 @@ class Prefix:
             return False
         if said.seed:
             return self.seed is not None and self.seed <= placed.place
+        if said.exists and self.seed is not None and placed.order < self.seed[1] and said.target.type not in FILLED_IN:
+            return False
         return self.tier is None or self.tier <= said.tier
 
     def extend(self, later: Sequence[Placed], upto: str) -> None:
@@ -109,7 +112,8 @@ def begin(root: str, placed: Sequence[Placed], upto: str) -> Prefix | None:
     prefix = Prefix(Folded(kind, identity, key.region, key.organisation))
     seed = min((one for one in placed if one.contribution.seed), key=lambda one: one.place, default=None)
     if seed is not None:
-        prefix.fresh = step(prefix.state, seed.contribution, fresh=False)
         prefix.seed = seed.place
+        if counts(seed.contribution, [one.contribution for one in placed if not one.contribution.seed]):
+            prefix.fresh = step(prefix.state, seed.contribution, fresh=False)
     prefix.extend(placed, upto)
     return prefix

@@ -205,6 +205,14 @@ async def test_person_data_of_a_report_gives_way_to_an_adt_whatever_the_times() 
     assert await exchange.send(adt("A08", "0900", pv1())) == ("AA", [])
 
 
+@pytest.mark.parametrize("turned", [False, True])
+async def test_a_report_adds_nothing_to_a_person_who_was_known(turned: bool) -> None:
+    bodies = [adt("A28", "0800"), oru("1000", obx("K", "4.1"), pid=f"{PID}{'|' * 22}Y")]
+    assert "deceasedBoolean" not in await (await after(*bodies[:: -1 if turned else 1])).one("Patient")
+    made = await after(*bodies[1:], adt("A28", "1100"))
+    assert (await made.one("Patient"))["deceasedBoolean"] is True
+
+
 async def test_a_correction_replaces_its_results_and_leaves_the_others() -> None:
     bodies = [oru("1000", obx("K", "6.9"), obx("NA", "140")), oru("1100", obx("K", "4.2", "C"), status="C")]
     one, other = await after(*bodies), await after(*reversed(bodies))

@@ -1,5 +1,6 @@
 """A prefix and what came after it fold to the same as everything together."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -89,6 +90,16 @@ def test_what_belongs_before_its_end_is_not_admitted() -> None:
     assert not prefix.admits([_of("5")]), "a tier below the lowest"
     assert not prefix.admits([_of("5", seed=True)]), "a seed that is before the one applied"
     assert not prefix.admits([_of("5", tier=1, withdraw=True)]), "a withdrawal looks back"
+    late = replace(_of("6", seed=True).contribution, target=REPORT)
+    waiting = begin(
+        REPORT.reference,
+        [Placed(replace(late, order="4", seed=False, exists=False), "item", 0, 0), Placed(late, "item", 1, 0)],
+        "4",
+    )
+    assert waiting is not None
+    assert not waiting.admits([Placed(replace(late, order="5", seed=False), "item", 2, 0)]), (
+        "one that is before the seed"
+    )
 
 
 def test_a_root_of_which_something_was_withdrawn_has_no_prefix() -> None:
