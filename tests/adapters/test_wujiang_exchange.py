@@ -377,6 +377,11 @@ async def test_the_time_of_death_stays_when_only_the_death_is_repeated() -> None
     assert not any(name.startswith("deceased") for name in await exchange.one("Patient"))
 
 
+TYPED = f"{'|' * 8}0101^全血{'|' * 7}".encode()
+RECEIVED = f"{'|' * 7}20260401083000{'|' * 8}".encode()
+"""OBR-8 to OBR-22: the kind of specimen, and when it was received."""
+
+
 async def test_what_a_younger_message_does_not_state_stays() -> None:
     first = message("ORM^O01", PID, "ORC|NW|SQ1|||||^^^^^S||20260401070000", "OBR|1|||X^生化", f10="O1")
     then = message("ORM^O01", PID, "ORC|CM|SQ1", "OBR|1", f10="O2")
@@ -387,6 +392,9 @@ async def test_what_a_younger_message_does_not_state_stays() -> None:
     assert (report["status"], report["code"]["text"]) == ("corrected", "生化")
     unknown = await (await after(oru("1000"), oru("1100", status=""))).one("DiagnosticReport")
     assert (unknown["status"], "_status" in unknown) == ("unknown", False)
+    typed, received = (oru(at).replace(b"|" * 15, fields) for at, fields in (("1000", TYPED), ("1100", RECEIVED)))
+    tube = await (await after(received, typed)).one("Specimen")
+    assert (tube["type"]["text"], tube["receivedTime"]) == ("全血", "2026-04-01T08:30:00+08:00")
 
 
 async def test_orders() -> None:
