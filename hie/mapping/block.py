@@ -24,7 +24,7 @@ ORDER_SEPARATOR = "\x1f"
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A compiled member block."""
+    """A compiled member block; `constants` are the slots that it states whatever is sent."""
 
     nodes: Callable[[Any], Iterable[Any]]
     when: Switch
@@ -33,6 +33,7 @@ class _Member:
     adds: bool
     exists: Switch
     fields: tuple[Field, ...]
+    constants: frozenset[str]
     listed: str | None
     name: str
 
@@ -137,7 +138,8 @@ class BlockCompiler:
         if name:
             self.keys.names.add(name)
         adds = bool(table.get("adds"))
-        return _Member(nodes, when, key, gone, adds, exists, states, table.get("listed"), name)
+        constants = frozenset(str(field.get("target")) for field in fields if "constant" in field.data)
+        return _Member(nodes, when, key, gone, adds, exists, states, constants, table.get("listed"), name)
 
     def _context(self, table: Table) -> Callable[[Any], Iterable[Any]]:
         path = table.get("context")
@@ -263,6 +265,8 @@ def _members(member: _Member, node: Any, run: Run, root_slots: Slots) -> Iterabl
         slots: Slots = {}
         for part in member.fields:
             part.state(inner, context, root_slots if part.on_root else slots, run.keys)
+        if member.adds and slots.keys() <= member.constants:
+            continue  # null text only: it states nothing (common rules §8)
         gone, aside = member.gone(inner, context), not member.exists(inner, context)
         yield Member(key, slots, gone, member.listed, member.adds, aside)
 

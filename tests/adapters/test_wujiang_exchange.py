@@ -274,6 +274,16 @@ async def test_an_empty_field_clears_nothing_of_a_contact_or_an_allergy() -> Non
     assert (allergy["code"]["text"], allergy["category"]) == ("头孢", ["medication"])
 
 
+@pytest.mark.parametrize(("type", "segment"), [("RelatedPerson", "NK1|1|{}|{}||{}"), ("Coverage", "IN1|1|{}")])
+async def test_null_text_makes_no_contact_or_cover_and_clears_nothing_of_one(type: str, segment: str) -> None:
+    said, null = (
+        adt("A31", "0900", segment.format("01", "配偶", "120")),
+        adt("A31", "1000", segment.format("-", "无", "/")),
+    )
+    assert await (await after(null)).of(type) == []
+    assert await (await after(said, null)).one(type) == await (await after(said)).one(type)
+
+
 async def test_answers_to_merges() -> None:
     exchange = Exchange()
     assert await exchange.send(MERGE) == ("AA", ["merge-stub"])
