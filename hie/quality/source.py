@@ -6,6 +6,7 @@ name), anything with a slash is an XPath in the document without namespaces.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
@@ -96,15 +97,34 @@ def source_within(*, path: str, low: float, high: float) -> DocumentTest:
 
 
 def source_ordered(*, first: str, then: str) -> DocumentTest:
-    """No time at `first` lies after one at `then`."""
-    before, after = source_reader(first), source_reader(then)
+    """No time at `first` lies after one at `then`; fields of one segment are held against each other in each."""
+    before, after, apart = source_reader(first), source_reader(then), _apart(first, then)
 
     def test(about: About) -> bool:
-        tree = about.record.tree
-        late = _moments(after(tree))
-        return not late or not any(at.is_before(start) for start in _moments(before(tree)) for at in late)
+        return not any(
+            at.is_before(start)
+            for part in apart(about.record.tree)
+            for at in _moments(after(part))
+            for start in _moments(before(part))
+        )
 
     return test
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """One segment of a message, as a tree to read from."""
+
+    flat: tuple[tuple[str, Any]]
+
+
+def _apart(first: str, then: str) -> Callable[[Any], Iterable[Any]]:
+    """What two paths are read from together: each segment, when both are fields of one, else the whole tree."""
+    one, other = _FIELD.fullmatch(first), _FIELD.fullmatch(then)
+    if one is None or other is None or one["segment"] != other["segment"]:
+        return lambda tree: (tree,)
+    segment = one["segment"]
+    return lambda tree: [_Alone((place,)) for place in getattr(tree, "flat", ()) if place[0] == segment]
 
 
 def source_same_day(*, first: str, then: str) -> DocumentTest:

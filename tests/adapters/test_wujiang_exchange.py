@@ -473,6 +473,8 @@ async def test_discharge_before_admission_and_report_before_sampling() -> None:
     found = await exchange.one("Encounter")
     assert (found["status"], found["period"]) == ("finished", {"start": "2026-04-01T10:00:00+08:00"})
     assert await exchange.send(oru("0700", obx("K", "4"))) == ("AA", ["time-order"])
+    day = oru("0900", obx("K", "4"), control="D1").replace(b"||20260401090000|", b"||20260331|")
+    assert await exchange.send(day) == ("AA", ["time-order", "stale-update"]), "a date alone is early all the same"
 
 
 async def test_a_visit_moves_to_the_patient_of_the_younger_message() -> None:
