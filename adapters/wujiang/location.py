@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 WARD = "2.16.156.10011.1.27"
-BED = "2.16.156.10011.1.22"
 _EXTENSION = "https://hie.example.org/fhir/StructureDefinition"
-_MOST = 100
-_MOST_CODE = 64
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _NULL = frozenset({"-", "--", "—", "/", "无", "NULL", "null", "同上"})
 
 
 class Layout(NamedTuple):
-    """Component numbers of PL; 0: not sent."""
+    """A value for each component of PL that is read: its number, 0 when it is not sent; its most characters."""
 
     ward: int
     room: int
@@ -22,6 +19,8 @@ class Layout(NamedTuple):
 
 
 USUAL = Layout(ward=1, room=2, bed=3, name=9)
+_MOST = Layout(ward=64, room=4000, bed=64, name=100)
+"""Component -> its most characters (common rules §5.5): ward and bed are numbers, .1.27 and .1.22 of §4."""
 
 LAYOUTS: Mapping[str, Layout] = {
     "12320509MBHE010236": Layout(ward=4, room=0, bed=1, name=5),
@@ -32,15 +31,14 @@ LAYOUTS: Mapping[str, Layout] = {
 def location(value: Sequence[str], context: Any) -> dict[str, Any] | None:
     """An Encounter.location item: the ward with code and name, room and bed as extensions; None without any of them."""
     layout = LAYOUTS.get(context.organisation, USUAL)
-    ward, room, bed, name = (_part(value, component, context) for component in layout)
-    if len(name) > _MOST:
-        context.note("field-too-long", f"more than {_MOST} characters")
+    parts = [_part(value, component, context) for component in layout]
+    for text, most in zip(parts, _MOST, strict=True):
+        if len(text) > most:
+            context.note("field-too-long", f"more than {most} characters")
+    ward, room, bed, name = parts
     place: dict[str, Any] = {}
-    number = ward.translate(_HALF_WIDTH)
-    if len(number) > _MOST_CODE:
-        context.note("field-too-long", f"more than {_MOST_CODE} characters")
-    if number:
-        place["identifier"] = {"system": context.local_system(WARD), "value": number}
+    if ward:
+        place["identifier"] = {"system": context.local_system(WARD), "value": ward.translate(_HALF_WIDTH)}
     if name or ward:
         place["display"] = name or ward
     if not (place or bed or room):

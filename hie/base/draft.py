@@ -89,11 +89,11 @@ class Contribution:
     """What one part states about one root resource and its members.
 
     `order` sorts contributions about the same root (text, event time first). `tier`: what a higher tier states wins
-    whatever the order. `seed`: makes what was not there before, and counts only where nothing else states a slot; only the
-    earliest seed counts.
-    `complete`: members of earlier contributions that this one does not restate are gone. `correcting`: a `final` status
-    becomes `corrected` when something was stated before and the content differs. `revoke`: everything stated so far is
-    taken back (`entered-in-error`, `active: false`); a younger statement starts afresh. `source`: the document that
+    whatever the order. `seed`: makes what was not there before, and counts only where nothing else states a slot;
+    only the earliest seed counts. `complete`: members of earlier contributions that this one does not restate are gone.
+    `correcting`: a `final` status becomes `corrected` when something was stated before and the content differs.
+    `revoke`: everything stated so far is taken back (`entered-in-error`, `active: false`); a younger statement starts
+    afresh. `source`: the document that
     states this; `withdraw` takes back all that the same source stated. `exists` False: a statement about a resource
     that must not create it. `subject` and `encounter` are references (`Patient/id`, `Encounter/id`); `parent` is the
     root this one hangs on and inherits from (Qingpu indicator -> report -> visit). `digest` recognises unchanged rows.

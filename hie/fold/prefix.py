@@ -4,7 +4,8 @@ The sequence of a fold is: the earliest seed, then the lowest tier in order of t
 so on. A prefix is the state after the seed and those of the lowest tier up to an order key, `upto`; what higher tiers
 said until then waits beside it, because it comes after everything that the lowest tier will ever say. With all
 contributions above `upto` the fold is the one of all contributions. Where that is not certain, `admits` says no: a
-seed that is earlier than the one applied, a statement before the seed, a tier below the lowest, a withdrawal, which looks back at what is folded.
+seed that is earlier than the one applied, a statement before the seed, a tier below the lowest, a withdrawal, which
+looks back at what is folded.
 """
 
 from collections.abc import Iterable, Sequence

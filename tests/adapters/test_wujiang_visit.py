@@ -164,7 +164,8 @@ def test_a_ward_code_is_an_identifier() -> None:
     body = message("ADT^A01", PID, pv1(f3="Ｗ１^^^^^^^^一病区"))
     place = stated(draft(body), "Encounter").events[0].location
     assert place == {"location": {"identifier": {"system": WARDS, "value": "W1"}, "display": "一病区"}}
-    assert codes(draft(message("ADT^A01", PID, pv1(f3="W" * 65)))) == ["field-too-long"]
+    for long in ("W" * 65, f"W1^^{'B' * 65}", f"W1^{'R' * 4001}", f"W1^^^^^^^^{'区' * 101}"):
+        assert codes(draft(message("ADT^A01", PID, pv1(f3=long)))) == ["field-too-long"]
     room = stated(draft(message("ADT^A01", PID, pv1(f3="^101"))), "Encounter").events[0].location
     assert (room or {})["location"] == {"display": "101"}
 
