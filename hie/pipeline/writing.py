@@ -5,7 +5,7 @@ from typing import Any
 
 from hie.base.systems import REGION
 from hie.store.port import Transaction
-from hie.wire.safejson import dumps, loads_own
+from hie.wire.safejson import loads_own, says_same
 
 STATED_META = frozenset({"profile", "security"})
 """Parts of `meta` that a sender may state; the exchange writes the others."""
@@ -49,7 +49,7 @@ class Writing:
             kept = {name: part for name, part in before.pop("meta", {}).items() if name in STATED_META}
             if kept:
                 before["meta"] = kept
-            if before == resource and dumps(before) == dumps({name: resource[name] for name in before}):
+            if says_same(before, resource):
                 return False
         kind, identity = resource.pop("resourceType"), resource.pop("id")
         meta = {**self._meta, **resource.pop("meta", {})}

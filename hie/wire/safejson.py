@@ -138,6 +138,14 @@ def dumps(value: Any) -> bytes:
         raise HieError(Category.INVALID, "The value cannot be written as JSON") from None
 
 
+def says_same(one: Any, other: Any) -> bool:
+    """Whether two values that `dumps` can write say the same: members of objects in any order, decimals as written."""
+    if one != other:
+        return False
+    written = (orjson.dumps(value, default=_fragment, option=orjson.OPT_SORT_KEYS) for value in (one, other))
+    return next(written) == next(written)
+
+
 def _fragment(value: Any) -> orjson.Fragment:
     if isinstance(value, ExactDecimal):
         return orjson.Fragment(value.text)

@@ -49,8 +49,11 @@ async def test_the_same_bytes_at_once_are_taken_in_once_and_counted_as_repeated(
 
 
 async def test_unchanged_content_makes_no_new_version(world: World) -> None:
-    await world.send(patient("1", "1", birthDate="1968-04-17"))
+    await world.send(
+        patient("1", "1", birthDate="1968-04-17", **{"maritalStatus.id": "m", "maritalStatus.text": "已婚"})
+    )
     await world.send(patient("1", "2", birthDate="1968-04-17"))
+    await world.send(patient("1", "0", **{"maritalStatus.text": "已婚"}))  # older, so its member comes first now
     version = await world.store.read("Patient", key("Patient", "1").id)
     assert version is not None
     assert version.version == 1

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hie.base.errors import Category, HieError
 from hie.wire.jsonfault import JsonLimits
-from hie.wire.safejson import ExactDecimal, dumps, loads, loads_own
+from hie.wire.safejson import ExactDecimal, dumps, loads, loads_own, says_same
 
 
 def refusal(body: bytes | str, limits: JsonLimits | None = None) -> str:
@@ -48,6 +48,12 @@ def test_an_exact_decimal_is_a_decimal() -> None:
     assert hash(number) == hash(Decimal("1.1"))
     assert number + 1 == Decimal("2.1")
     assert str(number) == "1.10"
+
+
+def test_what_says_the_same() -> None:
+    assert says_same(loads('{"a": {"b": 1.10, "c": [2]}, "d": 1}'), loads('{"d": 1, "a": {"c": [2], "b": 1.10}}'))
+    for other in ("1.1", "1", "true", "[1.10]"):
+        assert not says_same(loads("[1.10, 1]"), loads(f"[{other}, {other}]"))
 
 
 def test_other_decimals_are_written_and_other_types_refused() -> None:
