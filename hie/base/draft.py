@@ -89,17 +89,18 @@ class Contribution:
     """What one part states about one root resource and its members.
 
     `order` sorts contributions about the same root (text, event time first). `tier`: what a higher tier states wins
-    whatever the order. `seed`: makes what was not there before, and counts only where nothing else states a slot;
-    only the earliest seed counts. `complete`: members of earlier contributions that this one does not restate are gone.
-    `correcting`: a `final` status becomes `corrected` when something was stated before and the content differs.
-    `revoke`: everything stated so far is taken back (`entered-in-error`, `active: false`); a younger statement starts
-    afresh. `source`: the document that
-    states this; `withdraw` takes back all that the same source stated. `exists` False: a statement about a resource
-    that must not create it. `subject` and `encounter` are references (`Patient/id`, `Encounter/id`); `parent` is the
-    root this one hangs on and inherits from (Qingpu indicator -> report -> visit). `digest` recognises unchanged rows.
-    `creates` is the finding to note when this statement is the first about its root (`visit-created`). `whole`: what
-    was stated before counts no more (a FHIR PUT). `mentions` are references in its slots that are settled when the
-    resource is written: they follow merges and aliases, and stay literal only while their target is known.
+    whatever the order. `seed`: counts only where nothing else states a slot, and only the earliest seed counts;
+    `only_new`: not even there when the root was stated before, by order. `complete`: members of earlier
+    contributions that this one does not restate are gone. `correcting`: a `final` status becomes `corrected` when
+    something was stated before and the content differs. `revoke`: everything stated so far is taken back
+    (`entered-in-error`, `active: false`); a younger statement starts afresh. `source`: the document that states
+    this; `withdraw` takes back all that the same source stated. `exists` False: a statement about a resource that
+    must not create it. `subject` and `encounter` are references (`Patient/id`, `Encounter/id`); `parent` is the
+    root this one hangs on and inherits from (Qingpu indicator -> report -> visit). `digest` recognises unchanged
+    rows. `creates` is the finding to note when this statement is the first about its root (`visit-created`).
+    `whole`: what was stated before counts no more (a FHIR PUT). `mentions` are references in its slots that are
+    settled when the resource is written: they follow merges and aliases, and stay literal only while their target
+    is known.
     """
 
     target: Key
@@ -109,6 +110,7 @@ class Contribution:
     events: tuple[Event, ...] = ()
     tier: int = 0
     seed: bool = False
+    only_new: bool = False
     complete: bool = False
     correcting: bool = False
     revoke: bool = False

@@ -15,10 +15,6 @@ RESTATED: Mapping[str, str] = {"DiagnosticReport": "corrected", "Composition": "
 """Type -> status, instead of `final`, of what a document says again under its own id (Jiashan §5)."""
 
 
-FILLED_IN = frozenset({"Encounter"})
-"""Types of which a seed adds what nobody states whenever it comes: a visit that a report or document speaks of."""
-
-
 @dataclass(slots=True)
 class MemberState:
     """A member after folding: its slots, whether it is out, which slot of the root lists it, and whether it is there or
@@ -132,9 +128,9 @@ def _sequence(contributions: Iterable[Contribution]) -> list[Contribution]:
 
 
 def counts(seed: Contribution, others: Iterable[Contribution]) -> bool:
-    """Whether the earliest seed counts beside the statements that are no seeds: what was there before it stays as it
-    was (Wujiang §4.2), unless it is one that is filled in."""
-    return seed.target.type in FILLED_IN or not any(one.exists and one.order < seed.order for one in others)
+    """Whether the earliest seed counts beside the statements that are no seeds: one that is for what is new only does
+    not when the root was there before it (Wujiang §4.2)."""
+    return not seed.only_new or not any(one.exists and one.order < seed.order for one in others)
 
 
 def _order(contribution: Contribution) -> tuple[int, str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hie.base.draft import Contribution
-from hie.fold.fold import FILLED_IN, Folded, counts, step
+from hie.fold.fold import Folded, counts, step
 
 Place = tuple[int, str, str, str, int, int]
 """Where a contribution stands among those that are no seeds, or among the seeds."""
@@ -68,7 +68,7 @@ class Prefix:
             return False
         if said.seed:
             return self.seed is not None and self.seed <= placed.place
-        if said.exists and self.seed is not None and placed.order < self.seed[1] and said.target.type not in FILLED_IN:
+        if said.exists and self.seed is not None and placed.order < self.seed[1]:
             return False
         return self.tier is None or self.tier <= said.tier
 

@@ -182,7 +182,7 @@ class BlockCompiler:
         compiler, data = self.compiler, table.data
         flags = {
             name: compiler.switch(data[name], table, name)
-            for name in ("seed", "complete", "correcting", "revoke", "withdraw", "exists")
+            for name in ("seed", "only_new", "complete", "correcting", "revoke", "withdraw", "exists")
             if name in data
         }
         order = self.order(data["order"], table) if "order" in data else None

@@ -127,6 +127,7 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "order": LIST,
         "tier": NUMBER,
         "seed": SWITCH,
+        "only_new": SWITCH,
         "complete": SWITCH,
         "correcting": SWITCH,
         "revoke": SWITCH,

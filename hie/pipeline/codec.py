@@ -10,7 +10,7 @@ from hie.fold.prefix import Placed, Prefix
 from hie.store.table import Value
 from hie.wire.safejson import dumps, loads_own
 
-_FLAGS = ("seed", "complete", "correcting", "revoke", "withdraw", "whole")
+_FLAGS = ("seed", "only_new", "complete", "correcting", "revoke", "withdraw", "whole")
 _TEXTS = ("source", "subject", "encounter", "digest")
 
 

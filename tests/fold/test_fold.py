@@ -221,20 +221,19 @@ def test_only_the_earliest_seed_counts_and_any_statement_beats_it() -> None:
         patient,
         Contribution(patient, "5", {"gender": "male", "birthDate": "1990"}, seed=True),
         Contribution(patient, "3", {"gender": "female", "deceased[x]": {"deceasedBoolean": True}}, seed=True),
-        Contribution(patient, "4", {"gender": "unknown"}, tier=1),
+        Contribution(patient, "1", {"gender": "unknown"}, tier=1),
     )
     assert state.slots == {"gender": "unknown", "deceased[x]": {"deceasedBoolean": True}}
 
 
-@pytest.mark.parametrize(
-    ("type", "slots"), [("Patient", {"status": "a"}), ("Encounter", {"status": "a", "class": "b"})]
-)
-def test_a_seed_leaves_what_was_there_as_it_was_but_for_a_visit(type: str, slots: dict[str, str]) -> None:
-    key = Key("wujiang", "ORG", type, "k", "1")
-    seed = Contribution(key, "3", {"status": "s", "class": "b"}, seed=True)
-    beside = Contribution(key, "1", {"aside": "c"}, exists=False)
-    assert folded(key, seed, Contribution(key, "2", {"status": "a"}, tier=1)).slots == slots
-    assert folded(key, seed, beside).slots == {"status": "s", "class": "b", "aside": "c"}
+def test_a_seed_for_what_is_new_only_leaves_what_was_there_as_it_was() -> None:
+    patient = Key("wujiang", "ORG", "Patient", "k", "1")
+    seed = Contribution(patient, "3", {"gender": "male", "birthDate": "1990"}, seed=True, only_new=True)
+    beside = Contribution(patient, "1", {"active": True}, exists=False)
+    before, after = (Contribution(patient, order, {"gender": "unknown"}, tier=1) for order in ("2", "4"))
+    assert folded(patient, seed, before).slots == {"gender": "unknown"}
+    assert folded(patient, seed, after).slots == {"gender": "unknown", "birthDate": "1990"}
+    assert folded(patient, seed, beside).slots == {"gender": "male", "birthDate": "1990", "active": True}
 
 
 def visit(*events: tuple[str, str, Event]) -> dict[str, Any]:

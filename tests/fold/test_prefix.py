@@ -1,6 +1,5 @@
 """A prefix and what came after it fold to the same as everything together."""
 
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -40,6 +39,7 @@ def _statement(random: Random, target: Key) -> Contribution:
         (Event(random.choice(EVENTS), "2026"),) if random.random() < 0.3 else (),
         tier=random.choice([0, 0, 0, 1, 2]) if random.random() < 0.5 else 1,
         seed=random.random() < 0.2,
+        only_new=random.random() < 0.5,
         complete=random.random() < 0.1,
         correcting=random.random() < 0.3,
         revoke=random.random() < 0.1,
@@ -90,16 +90,9 @@ def test_what_belongs_before_its_end_is_not_admitted() -> None:
     assert not prefix.admits([_of("5")]), "a tier below the lowest"
     assert not prefix.admits([_of("5", seed=True)]), "a seed that is before the one applied"
     assert not prefix.admits([_of("5", tier=1, withdraw=True)]), "a withdrawal looks back"
-    late = replace(_of("6", seed=True).contribution, target=REPORT)
-    waiting = begin(
-        REPORT.reference,
-        [Placed(replace(late, order="4", seed=False, exists=False), "item", 0, 0), Placed(late, "item", 1, 0)],
-        "4",
-    )
+    waiting = begin(VISIT.reference, [_of("4", exists=False), _of("6", seed=True)], "4")
     assert waiting is not None
-    assert not waiting.admits([Placed(replace(late, order="5", seed=False), "item", 2, 0)]), (
-        "one that is before the seed"
-    )
+    assert not waiting.admits([_of("5")]), "one before the seed, which may count no more"
 
 
 def test_a_root_of_which_something_was_withdrawn_has_no_prefix() -> None:
