@@ -11,6 +11,7 @@ An element without children gives its text, a `value` whichever of its forms is 
 that of its parts; an empty text or attribute is no value.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -26,6 +27,11 @@ from hie.wire.clinical_document import ENTRIES, NUMBER, Header, entry_code, read
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
 _HEADER_PLACES = {"effective": "effectiveTime/@value", "id": "id/@extension", "type": "code/@code"}
 """Field of the header -> where it stands."""
+
+_DRUG = "substanceAdministration"
+"""Numbered in the whole body, not in a section."""
+
+_LOINC = re.compile(r"[0-9]{1,7}-[0-9]")
 
 
 class Cda:
@@ -77,14 +83,21 @@ class Cda:
         """Nothing: any element or column may come."""
 
     def locate(self, node: Any, path: str) -> str:
-        """Where in the document; inside an entry with the entry and its number before it."""
+        """Where in the document; inside an entry with its section (if that has a LOINC code) and its number before it."""
         if path.startswith("document:"):
             return _HEADER_PLACES.get(path.removeprefix("document:"), path)
         place = path.removeprefix("node:")
         if not etree.iselement(node) or node.tag not in ENTRIES:
             return place
-        entry = f"{entry_code(node)}[{node.get(NUMBER, '1')}]"
+        entry = f"{_section_place(node)}{entry_code(node)}[{node.get(NUMBER, '1')}]"
         return entry if place == "." else f"{entry}/{place}"
+
+
+def _section_place(entry: Any) -> str:
+    """The section in which an entry is numbered: the same element means something else in each (Jiashan §9.6)."""
+    code = None if entry.tag == _DRUG else next((s.find("code") for s in entry.iterancestors("section")), None)
+    name = "" if code is None else (code.get("code") or "").strip()
+    return f"section({name})/" if _LOINC.fullmatch(name) else ""
 
 
 def _header_field(name: str) -> ReadPath:

@@ -61,7 +61,7 @@ def test_contexts_and_numbers(tree: Any) -> None:
     entries = list(CDA.compile_context("section(29548-5)//obs(DE05.01.024.00)")(tree))
     assert [CDA.compile_path("n()")(entry) for entry in entries] == [("1",), ("2",)]
     assert [list(CDA.compile_path("document:id")(entry)) for entry in entries] == [["D1"], ["D1"]]
-    assert CDA.locate(entries[1], "value") == "DE05.01.024.00[2]/value"
+    assert CDA.locate(entries[1], "value") == "section(29548-5)/DE05.01.024.00[2]/value"
     assert CDA.locate(tree, "title") == "title"
 
 
