@@ -4,6 +4,7 @@ Both doors give the same record: its `body` is the document itself, so the secon
 came. Elements lose their namespace, and results sent as flat entries are grouped, before mapping sees the tree.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -14,13 +15,17 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import is_null_text
 from hie.parse.cda_pairing import PAIRING
 from hie.parse.cda_register import Register, SoapContext, compare, read_register
-from hie.wire.clinical_document import NAMESPACE, Header, drop_namespaces, number_entries, read_header
+from hie.wire.clinical_document import NAMESPACE, Header, drop_namespaces, number_entries, read_header, whole_text
 from hie.wire.safexml import parse_xml
 
 LAST_TYPE = 53
 """Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
 
 _ID_LENGTHS = range(32, 37)
+_HEADER = ("setId/@extension", "versionNumber", "relatedDocument/parentDocument/id")
+"""What a document may do without: null text there is noted, where a key should be it counts as missing."""
+
+_OID = re.compile(r"[0-9.]{1,64}")
 _CODED = ("administrativeGenderCode", "maritalStatusCode", "occupationCode", "ethnicGroupCode", "patienttypeCode")
 
 
@@ -62,7 +67,7 @@ def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations:
     if root.tag != "ClinicalDocument":
         return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
     header = read_header(root)
-    findings = (*earlier, *_must_haves(header, organisations), *_one_patient(root), *_null_codes(root))
+    findings = (*earlier, *_must_haves(header, organisations), *_one_patient(root), *_null_text(root))
     findings = (*findings, *_paired(header, root))
     return Record(1, header.type, root, body, findings, organisation=header.organisation, label=header.type)
 
@@ -75,16 +80,34 @@ def _one_patient(root: Any) -> tuple[Finding, ...]:
     return (finding("field-unmapped", "recordTarget[2]"),) if others else ()
 
 
-def _null_codes(root: Any) -> tuple[Finding, ...]:
-    """Take null text out of the coded fields of the patient: a code `-` is none (common rules §5.3)."""
-    found = []
+def _null_text(root: Any) -> tuple[Finding, ...]:
+    """Take null text out of the numbers and the coded fields of the patient: `-` is none (common rules §5.3). That of
+    the header, which `read_header` reads as none, is noted."""
+    found = [finding("null-text", place) for place in _HEADER if _is_null(root, place)]
     for patient in root.iterfind("recordTarget"):
-        for element in patient.iter(*_CODED):
-            for name in ("code", "displayName"):
-                if is_null_text(element.get(name)):
-                    del element.attrib[name]
-                    found.append(finding("null-text", f"recordTarget//{element.tag}/@{name}"))
+        fields = [
+            (element, name, f"recordTarget//{element.tag}/@{name}")
+            for element in patient.iter(*_CODED)
+            for name in ("code", "displayName")
+        ]
+        fields += [(number, "extension", _number_place(number)) for number in patient.iterfind("patientRole/id")]
+        for element, name, path in fields:
+            if is_null_text(element.get(name)):
+                del element.attrib[name]
+                found.append(finding("null-text", path))
     return tuple(found)
+
+
+def _is_null(root: Any, place: str) -> bool:
+    path, _, attribute = place.partition("/@")
+    element = root.find(path)
+    return element is not None and is_null_text(element.get(attribute) if attribute else whole_text(element))
+
+
+def _number_place(number: Any) -> str:
+    root = number.get("root") or ""
+    kind = f"[@root='{root}']" if _OID.fullmatch(root) else ""
+    return f"recordTarget/patientRole/id{kind}/@extension"
 
 
 def _paired(header: Header, root: Any) -> tuple[Finding, ...]:

@@ -215,6 +215,18 @@ def test_diagnoses_with_half_of_their_data(value: str, code: dict[str, Any]) -> 
     assert slots(draft(changed("01", (old, value))), "Condition")["code"] == code
 
 
+def test_a_diagnosis_or_a_procedure_that_is_empty_is_none() -> None:
+    """An empty entry states nothing; those after it keep their number in the section."""
+    body = changed(
+        "07",
+        ('code="I25.103"', 'code=""'),
+        ('displayName="冠状动脉粥样硬化性心脏病"', 'displayName=" "'),
+        ('code="36.0601" displayName="冠状动脉支架置入术"', 'code="" displayName=""'),
+    )
+    found = [c.target.value for c in draft(body).contributions if c.target.type in ("Condition", "Procedure")]
+    assert found == ["ZY810007:C0053:46241-6:1", "ZY810007:C0053:11535-2:2"]
+
+
 def test_an_item_is_coded_and_shown_in_half_width() -> None:
     """The code of a laboratory item is its name, half width, and so is the display (§4)."""
     found = members(draft(changed("02", ("乙肝表面抗原", "ＨＢｓＡｇ"))), "Observation")
@@ -241,6 +253,13 @@ async def test_not_discharged(high: str) -> None:
     await exchange.send(changed("07", ('<high value="20260320103000"/>', f'<high value="{high}"/>')))
     (visit,) = await exchange.all("Encounter")
     assert (visit["status"], visit["period"]) == ("in-progress", {"start": "2026-03-08T09:30:00+08:00"})
+
+
+async def test_a_discharge_of_another_day_of_1900_is_a_date() -> None:
+    exchange = Exchange()
+    await exchange.send(changed("07", ('<high value="20260320103000"/>', '<high value="19000102"/>')))
+    (visit,) = await exchange.all("Encounter")
+    assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-03-08T09:30:00+08:00"})
 
 
 async def test_discharge_summary_wins_over_later_documents() -> None:
@@ -540,6 +559,23 @@ def test_codes_that_are_null_text(start: str, element: str, slot: str) -> None:
     assert f"recordTarget//{name}/@code" in [f.path for f in found.findings if f.code == "null-text"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("<setId/>", '<setId extension="-"/>', "setId/@extension"),
+        ("<versionNumber></versionNumber>", "<versionNumber> 无 </versionNumber>", "versionNumber"),
+        ("<id></id>", "<id>—</id>", "relatedDocument/parentDocument/id"),
+    ],
+)
+def test_a_header_field_of_null_text_is_none_and_noted(old: str, new: str, place: str) -> None:
+    found = draft(changed("01", (old, new)))
+    (reference,) = (c for c in found.contributions if c.target.type == "DocumentReference")
+    assert reference.slots["status"] == "current"
+    assert not reference.slots.keys() & {"identifier[]", "relatesTo[]"}
+    (record,) = parse(Delivery("raw", FEED, FEED, RECEIVED, changed("01", (old, new))), REGISTERED).records
+    assert [f.path for f in record.findings if f.code == "null-text"] == [place]
+
+
 def test_a_patient_type_that_is_null_text_is_absent() -> None:
     body = changed(
         "02",
@@ -547,6 +583,22 @@ def test_a_patient_type_that_is_null_text_is_absent() -> None:
         ('<id root="2.16.156.10011.1.11" extension="MZ810001"/>', '<id root="2.16.156.10011.1.12" extension="ZY1"/>'),
     )
     assert slots(draft(body), "Encounter")["class"]["code"] == "IMP"
+
+
+@pytest.mark.parametrize("start", ["01", "02"])
+@pytest.mark.parametrize("number", ["-", "无", ""])
+def test_a_stay_number_that_is_null_text_leaves_an_outpatient(start: str, number: str) -> None:
+    """A visit has a class in any case: AMB without a stay number (§3.2)."""
+    body = changed(
+        start,
+        (
+            '<id root="2.16.156.10011.1.11"',
+            f'<id root="2.16.156.10011.1.12" extension="{number}"/><id root="2.16.156.10011.1.11"',
+        ),
+    ).replace('<patienttypeCode code="1" displayName="门诊"'.encode(), b"<patienttypeCode")
+    visits = [c for c in draft(body).contributions if c.target.type == "Encounter"]
+    assert [c.slots["class"]["code"] for c in visits if "class" in c.slots] == ["AMB"]
+    assert {c.target.value for c in visits} == {"MZ810001"}
 
 
 @pytest.mark.parametrize("value", ['<value displayName="咳嗽一周"/>', '<value value="咳嗽一周"/>'])

@@ -83,7 +83,7 @@ class Cda:
         """Nothing: any element or column may come."""
 
     def locate(self, node: Any, path: str) -> str:
-        """Where in the document; inside an entry with its section (if that has a LOINC code) and its number before it."""
+        """Where in the document; inside an entry with its section, if that has a LOINC code, and its number."""
         if path.startswith("document:"):
             return _HEADER_PLACES.get(path.removeprefix("document:"), path)
         place = path.removeprefix("node:")
