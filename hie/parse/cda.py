@@ -15,7 +15,15 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import is_null_text
 from hie.parse.cda_pairing import PAIRING
 from hie.parse.cda_register import Register, SoapContext, compare, read_register
-from hie.wire.clinical_document import NAMESPACE, Header, drop_namespaces, number_entries, read_header, whole_text
+from hie.wire.clinical_document import (
+    NAMESPACE,
+    Header,
+    drop_namespaces,
+    number_entries,
+    read_header,
+    trim_roots,
+    whole_text,
+)
 from hie.wire.safexml import parse_xml
 
 LAST_TYPE = 53
@@ -64,6 +72,7 @@ def _compared(register: Register, record: Record) -> tuple[Finding, ...]:
 
 def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations: Collection[str]) -> Record:
     drop_namespaces(root)
+    trim_roots(root)
     if root.tag != "ClinicalDocument":
         return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
     header = read_header(root)

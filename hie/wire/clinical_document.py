@@ -87,6 +87,14 @@ def drop_namespaces(root: Any) -> None:
         element.tag = element.tag.partition("}")[2]
 
 
+def trim_roots(root: Any) -> None:
+    """Take blanks from around the kind of a number: a map finds a number by `id/@root` as it stands."""
+    for number in root.iter("id"):
+        kind = number.get("root", "")
+        if kind != kind.strip():
+            number.set("root", kind.strip())
+
+
 def number_entries(root: Any) -> None:
     """Number the entries of the body among their likes, from 1: in their section, drugs in the whole body.
 
