@@ -8,7 +8,7 @@ from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
 from hie.pipeline.redirects import Redirects
 from hie.pipeline.statements import STAYING, Statements
-from hie.pipeline.withdrawals import WHOLE, Withdrawals
+from hie.pipeline.withdrawals import ITSELF, Withdrawals
 from hie.staging.tables import CONTRIBUTION, MENTION, ROOT
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -149,10 +149,10 @@ class Roots:
         return version is not None and not version.deleted
 
     async def stated_in(self, document: str, *, whole: bool) -> list[str]:
-        """The roots that a document states something about; `whole` False: only its entries, which a new version of it
-        may leave out."""
+        """The roots that a document states something about; `whole` False: only those that a new
+        version of it may leave out."""
         found = dict.fromkeys(str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": document}))
-        return [root for root in found if whole or not root.startswith(WHOLE)]
+        return [root for root in found if whole or not root.startswith(ITSELF)]
 
     async def fold(self, root: str) -> Folded | None:
         """Fold all that is stated about a root, aliases included; None when nothing is left.
@@ -173,8 +173,11 @@ class Roots:
         stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
         if not stated:
             return None
-        found = await self._withdrawals.of({c.source for c in stated if c.source}, whole=root.startswith(WHOLE))
-        return fold(root, stated, found)
+        last: dict[str, str] = {}
+        for one in stated:
+            if one.source and not one.withdraw:
+                last[one.source] = max(one.order, last.get(one.source, ""))
+        return fold(root, stated, await self._withdrawals.of(root, last))
 
     async def standing_for(self, root: str) -> str:
         """The root under which `root` is written: itself, unless it is an alias."""

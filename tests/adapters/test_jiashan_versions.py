@@ -261,6 +261,34 @@ def test_set_id_is_a_local_identifier() -> None:
     assert reference.slots["identifier[]#set"] == [{"system": f"https://hie.example.org/id/{JSYY}/set", "value": "S-1"}]
 
 
+REPORT = "2.16.156.10011.1.33"
+RENUMBERED = ('extension="JY810002"', 'extension="JY810099"')
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        changed("04", RENUMBERED),
+        changed("02", RENUMBERED, (TIME, '<effectiveTime value="20260302151500"/>')),
+        REPLACING.replace(RENUMBERED[0].encode(), RENUMBERED[1].encode()),
+    ],
+    ids=["same id", "no version", "replacement"],
+)
+@pytest.mark.parametrize("turned", [False, True])
+async def test_a_report_that_a_correction_states_under_another_number_is_in_error(later: bytes, turned: bool) -> None:
+    """Results of the older version that are not in the new one are in error, and so is their report (§5)."""
+    exchange = await sent(*([later, FIRST] if turned else [FIRST, later]))
+    old = await exchange.read("DiagnosticReport", REPORT, "JY810002")
+    new = await exchange.read("DiagnosticReport", REPORT, "JY810099")
+    assert old is not None
+    assert new is not None
+    assert (old["status"], old.get("result")) == ("entered-in-error", None)
+    assert new["status"] in ("final", "corrected")
+    assert len(new["result"]) == 3
+    statuses = {(o["identifier"][0]["value"][:8], o["status"]) for o in await exchange.all("Observation")}
+    assert statuses == {("JY810002", "entered-in-error"), ("JY810099", new["status"])}
+
+
 RECIPE = changed("06")
 RECIPE_ID = "3bb230a8beae9873fa3923d3bb0ceb8f"
 _SECTION = RECIPE.decode().partition('<component>\n<section>\n<code code="29548-5"')[2].partition("</component>")[0]
