@@ -7,6 +7,7 @@ from typing import Any
 
 from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.finding import CODES
+from hie.base.text import half_width
 from hie.mapping.compiler import Compiler
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
@@ -186,7 +187,7 @@ class BlockCompiler:
             if name in data
         }
         order = self.order(data["order"], table) if "order" in data else None
-        document = compiler.value(data["document"], table, "document", "number") if "document" in data else None
+        document = compiler.value(data["document"], table, "document", "words") if "document" in data else None
         tier = int(data.get("tier", 0))
         subject, encounter, parent = (
             self.keys.known(table, name) if name in data else "" for name in ("subject", "encounter", "parent")
@@ -205,7 +206,7 @@ class BlockCompiler:
                 members=members,
                 events=events,
                 tier=0 if switches.get("seed") else tier,
-                source=text_of(document(node, context)) if document else "",
+                source=half_width(text_of(document(node, context))) if document else "",
                 subject=_reference(run.keys.get(subject)),
                 encounter=_reference(run.keys.get(encounter)),
                 parent=run.keys.get(parent),

@@ -200,6 +200,20 @@ async def test_other_columns_of_a_revoking_row_state_nothing(exchange: Exchange)
     assert "diagnosis" not in await exchange.one("Encounter")
 
 
+async def test_numbers_may_have_64_characters(exchange: Exchange) -> None:
+    stay, number = "V" * 64, "D" * 64
+    receipt = await exchange.send(
+        upload(
+            PERSON,
+            ("inpatient", {"JZLSH": stay}),
+            ("summary", {"JZLSH": stay}),
+            ("diagnosis", {"JZLSH": stay, "ZYZDLSH": number}),
+        )
+    )
+    assert (receipt.status, receipt.codes) == (ACCEPTED, [])
+    assert len((await exchange.one("Encounter"))["diagnosis"]) == 1
+
+
 async def test_a_visit_is_not_stale_because_of_its_diagnosis(exchange: Exchange) -> None:
     await exchange.send(upload(PERSON, STAY))
     await exchange.send(later(("diagnosis", {}), day=15, batch="B5"))
