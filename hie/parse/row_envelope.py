@@ -165,7 +165,7 @@ class WrongField(ValueError):
 
 def _add(found: dict[str, str], column: str, text: str) -> None:
     value = trimmed(text)
-    if value is not None and value != NO_VALUE:
+    if value is not None and half_width(value) != NO_VALUE:
         found.setdefault(column, value)
 
 

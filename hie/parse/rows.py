@@ -109,10 +109,11 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
     digest = hashlib.sha256(content.encode()).hexdigest()
     table = tables.tables.get(name)
     values = table.apart(values) if table else values
-    nulls = [c for c, value in values.items() if table and c not in table.text and is_null_text(value)]
-    values = {column: value for column, value in values.items() if column not in nulls}
+    nulls: list[str] = []
     if table:
         values = {c: half_width(value) if table.limit(c) == CODE else value for c, value in values.items()}
+        nulls = [c for c, value in values.items() if c not in table.text and is_null_text(value)]
+        values = {column: value for column, value in values.items() if column not in nulls}
     revoking = tables.revokes(values)
     key = "|".join(values.get(column, "") for column in table.key) if table else ""
     row = Row(name, values, order, key, digest, revoking, header)

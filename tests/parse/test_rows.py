@@ -166,6 +166,11 @@ def test_the_digest_is_that_of_the_content() -> None:
         (PATIENT, {"KH": "1", "KLX": "1", "YLJGYQDM": "12310118MBHE03029F"}, [("envelope-mismatch", "YLJGYQDM")]),
         (VISIT, {"JZLSH": "V1"}, [("key-missing", "KH"), ("key-missing", "KLX")]),
         (VISIT, {"JZLSH": "NULL", "KH": "1", "KLX": "1"}, [("key-missing", "JZLSH"), ("null-text", "JZLSH")]),
+        (
+            VISIT,
+            {"JZLSH": "／", "KH": "－", "KLX": "1"},
+            [("key-missing", "JZLSH"), ("key-missing", "KH"), ("null-text", "JZLSH")],
+        ),
         (VISIT, {"JZLSH": "V1", "XGBZ": "2"}, []),
         (VISIT, {"XGBZ": "2"}, [("key-missing", "JZLSH")]),
         (REPORT, {"BGRQ": "20260410", "BGDH": "L1"}, [("key-missing", "JZLSH")]),
