@@ -166,6 +166,9 @@ def step(state: Folded, contribution: Contribution, *, fresh: bool) -> bool:
 def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None:
     """Apply one statement."""
     corrects = contribution.correcting and (state.exists or reissued)
+    final = corrects and state.slots.get("status") in FINAL
+    moved = final and _moves(state, contribution)
+    listed = _there(state) if final else {}
     if contribution.whole:
         state.slots.clear()
         state.aside.clear()
@@ -191,16 +194,34 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
     for stated in contribution.members:
         reference = stated.key.reference
         before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
-        corrects = contribution.correcting and not reissued
-        state.members[reference] = made = _member(stated, before, corrects=corrects)
+        state.members[reference] = made = _member(stated, before, corrects=contribution.correcting and not reissued)
         if again and made.slots.get("status") == "final":
             made.slots["status"] = "corrected"
+    if (moved or (final and _there(state) != listed)) and state.slots.get("status") == "final":
+        state.slots["status"] = "corrected"
     state.exists = state.exists or contribution.exists
     state.subject = contribution.subject or state.subject
     state.encounter = contribution.encounter or state.encounter
     state.digest = contribution.digest or state.digest
     if contribution.parent is not None:
         state.parent = contribution.parent.reference
+
+
+def _moves(state: Folded, contribution: Contribution) -> bool:
+    """Whether a statement puts the root elsewhere: with another patient, at another visit, in another report."""
+    parent = contribution.parent.reference if contribution.parent is not None else None
+    now = (contribution.subject, contribution.encounter, parent)
+    before = (state.subject, state.encounter, state.parent)
+    return any(new and old and new != old for new, old in zip(now, before, strict=True))
+
+
+def _there(state: Folded) -> dict[str, Slots]:
+    """The content of the members that are there, their status aside."""
+    return {
+        reference: _content(member.slots)
+        for reference, member in state.members.items()
+        if member.exists and not member.gone
+    }
 
 
 def _is_said_again(state: Folded, contribution: Contribution) -> bool:
@@ -248,4 +269,8 @@ def _correction(before: Slots, after: Slots) -> bool:
         return False
     if before.get("status") == "corrected":
         return True
-    return {k: v for k, v in before.items() if k != "status"} != {k: v for k, v in after.items() if k != "status"}
+    return _content(before) != _content(after)
+
+
+def _content(slots: Slots) -> Slots:
+    return {slot: value for slot, value in slots.items() if slot != "status"}

@@ -104,6 +104,35 @@ async def test_a_corrected_report(filled: Exchange) -> None:
     assert (await result(filled))["status"] == "final"
 
 
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("imaging", {"YXBX": "右叶低回声结节"}),
+        ("imaging", {"STUDYUID": "1.2.9"}),
+        ("imaging", {"JZLSH": "V2"}),
+        ("report", {"JZLSH": "V2"}),
+        ("report", {"BBMC": "血清"}),
+        ("result", {"BGDH": "L2"}),
+    ],
+)
+async def test_other_content_of_a_row_makes_what_was_final_corrected(kind: str, columns: dict[str, str]) -> None:
+    """Content are the findings, the specimen, and where it belongs, too (§3.2)."""
+    exchange = await in_every_order(
+        upload(
+            PERSON, VISIT, ("outpatient", {"JZLSH": "V2"}), REPORT, ("report", {"BGDH": "L2"}), RESULT, ("imaging", {})
+        ),
+        later((kind, columns)),
+    )
+    found = {
+        "imaging": exchange.one("DiagnosticReport", kind="instanceuid", value="1.2.3"),
+        "report": report(exchange),
+        "result": result(exchange),
+    }
+    assert {name: (await one)["status"] for name, one in found.items()} == {
+        name: "corrected" if name == kind else "final" for name in found
+    }
+
+
 async def test_a_withdrawn_result_leaves_the_report_and_can_come_back(filled: Exchange) -> None:
     assert (await filled.send(revocation("result"))).status == ACCEPTED
     assert (await result(filled))["status"] == "entered-in-error"
