@@ -7,7 +7,7 @@ from hie.base.finding import finding
 from hie.base.ids import resource_id
 from hie.base.slots import UNIT, assemble
 from hie.base.systems import ORGANISATION_KIND, PATIENT_INDEX
-from hie.fold.fold import Folded, MemberState
+from hie.fold.fold import FINAL, Folded, MemberState
 from hie.fold.placed import ENCOUNTER, SUBJECT
 from hie.fold.visit import precedes, visit_elements
 
@@ -58,7 +58,8 @@ def finish(
     """The resources of one root, the root first: complete except for `meta`.
 
     `resolve` follows merges and aliases of Patient references, so that what hangs on a merged-away Patient is the
-    survivor's (Wujiang §6.2); `parent` is the current resource of `state.parent`; `children` are the roots that hang on
+    survivor's (Wujiang §6.2); `parent` is the current resource of `state.parent`, with the status that it would have
+    had it not been taken back; `children` are the roots that hang on
     this one, in any order; `gone` are references of Conditions that were taken back.
     """
     subject, encounter = _context(state, parent, resolve)
@@ -255,7 +256,7 @@ def _inherit(root: Resource, parent: Resource) -> None:
     if root["resourceType"] == "Observation" and parent["resourceType"] == "DiagnosticReport":
         if "effectiveDateTime" in parent:
             root["effectiveDateTime"] = parent["effectiveDateTime"]
-        if parent.get("status") == "preliminary" and root.get("status") == "final":
+        if parent.get("status") == "preliminary" and root.get("status") in FINAL:
             root["status"] = "preliminary"
     elif root["resourceType"] == "Composition" and parent["resourceType"] == "Encounter":
         end = parent.get("period", {}).get("end")

@@ -164,7 +164,7 @@ class Touched:
 
     async def _made(self, state: Folded, children: Sequence[Child]) -> list[Resource]:
         """The resources of a folded root, the root first."""
-        parent = await self._writing.current(state.parent) if state.parent else None
+        parent = await self._parent(state)
         named = state.reference if state.type == "Patient" else state.subject
         subject = await self._roots.redirects.resolve(named) if named else None
         gone = await self._gone(state)
@@ -176,6 +176,17 @@ class Touched:
             others = [mention for mention in state.mentions if mention not in own]
             resources = settled(resources, await self._roots.settle(others))
         return resources
+
+    async def _parent(self, state: Folded) -> Resource | None:
+        """The resource that a root hangs on. A report that was taken back has the status that it had: its results stay
+        preliminary while it says no time of review (Qingpu §3.2, §4.4)."""
+        if state.parent is None:
+            return None
+        parent = await self._writing.current(state.parent)
+        if parent is None or state.type != "Observation" or parent.get("status") != "entered-in-error":
+            return parent
+        folded = await self._roots.fold(state.parent)
+        return parent if folded is None else {**parent, "status": folded.slots.get("status")}
 
     async def _link_merged(self, patient: Resource) -> None:
         reference = f"Patient/{patient['id']}"

@@ -418,6 +418,16 @@ async def test_a_preliminary_report_makes_its_results_preliminary(exchange: Exch
     assert (await result(exchange))["status"] == "final"
 
 
+async def test_results_stay_preliminary_while_their_report_says_no_time_of_review() -> None:
+    """A result that was never final is not corrected, nor final because its report was taken back (§3.2, §4.4)."""
+    first = upload(PERSON, VISIT, ("report", {"SHSJ": "-"}), RESULT)
+    exchange = await in_every_order(first, later(("result", {"JYZBJG": "7.0"})))
+    assert (await result(exchange))["status"] == "preliminary"
+    exchange = await in_every_order(first, revocation("report"))
+    assert (await report(exchange))["status"] == "entered-in-error"
+    assert (await result(exchange))["status"] == "preliminary"
+
+
 async def test_report_numbers_restart_daily(exchange: Exchange) -> None:
     tomorrow = {"BGRQ": "20260403"}
     receipt = await exchange.send(upload(PERSON, VISIT, REPORT, ("report", tomorrow)))
