@@ -12,7 +12,7 @@ DEFAULT = "#default"
 """After an element: the slot counts only where nothing else states the element."""
 
 UNIT = "unit"
-"""The slot of a result that holds its unit, by itself: no element, `hie.fold.finish` puts it where it belongs."""
+"""The slot of a result that holds its unit, by itself: no element, `assemble` puts it where it belongs."""
 
 JOINED = "+"
 """At the end of a slot: its value is joined to the one stated before."""
@@ -60,6 +60,8 @@ def assemble(slots: Slots) -> dict[str, Any]:
             _put(elements, path, value)
     for path, value in sorted(placed, key=lambda one: one[0].place):
         _put(elements, path, value)
+    if UNIT in elements:
+        _put_unit(elements, elements.pop(UNIT))
     return elements
 
 
@@ -90,6 +92,22 @@ def _put(elements: dict[str, Any], path: SlotPath, value: Any) -> None:
         items.extend(value if isinstance(value, list) else (value,))
     else:
         place[last] = value
+
+
+def _put_unit(result: dict[str, Any], unit: Mapping[str, Any]) -> None:
+    """The unit that was stated last is that of the value and its range, whichever row they are from (Qingpu §2)."""
+    if "valueQuantity" in result:
+        result["valueQuantity"] = _in_unit(result["valueQuantity"], unit)
+    if "referenceRange" in result:
+        result["referenceRange"] = [
+            {name: _in_unit(limit, unit) if name in ("low", "high") else limit for name, limit in one.items()}
+            for one in result["referenceRange"]
+        ]
+
+
+def _in_unit(quantity: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: part for name, part in quantity.items() if name not in ("unit", "system", "code")}
+    return {**plain, **unit}
 
 
 def _is_stated(place: dict[str, Any], path: SlotPath) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from hie.base.finding import finding
 from hie.base.ids import resource_id
-from hie.base.slots import UNIT, assemble
+from hie.base.slots import assemble
 from hie.base.systems import ORGANISATION_KIND, PATIENT_INDEX
 from hie.fold.fold import FINAL, Folded, MemberState
 from hie.fold.placed import ENCOUNTER, SUBJECT
@@ -68,7 +68,7 @@ def finish(
         root.update(visit_elements(state.slots, state.events))
         _forwards(root, state)
     elif state.type == "Observation":
-        _result(root)
+        _value_or_reason(root)
     if parent is not None:
         _inherit(root, parent)
     _organisation(root, state)
@@ -146,7 +146,7 @@ def _member(member: MemberState, root: Resource, subject: str | None, encounter:
     if root["resourceType"] == "Encounter":
         encounter = f"Encounter/{root['id']}"
     if member.type == "Observation":
-        _result(resource)
+        _value_or_reason(resource)
     _place(resource, subject, encounter)
     if member.gone or revoked:
         _revoke(resource)
@@ -183,30 +183,6 @@ def _forwards(root: Resource, state: Folded) -> None:
     if "start" in period and "end" in period and precedes(period["end"], period["start"]):
         del period["end"]
         state.findings.append(finding("time-order", "Encounter.period"))
-
-
-def _result(observation: Resource) -> None:
-    _unit(observation)
-    _value_or_reason(observation)
-
-
-def _unit(root: Resource) -> None:
-    """The unit that was stated last is that of the value and its range, whichever row they are from (Qingpu §2)."""
-    unit = root.pop(UNIT, None)
-    if unit is None:
-        return
-    if "valueQuantity" in root:
-        root["valueQuantity"] = _in_unit(root["valueQuantity"], unit)
-    if "referenceRange" in root:
-        root["referenceRange"] = [
-            {name: _in_unit(limit, unit) if name in ("low", "high") else limit for name, limit in one.items()}
-            for one in root["referenceRange"]
-        ]
-
-
-def _in_unit(quantity: Resource, unit: Resource) -> Resource:
-    plain = {name: part for name, part in quantity.items() if name not in ("unit", "system", "code")}
-    return {**plain, **unit}
 
 
 def _value_or_reason(root: Resource) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from hie.base.draft import Contribution, Event, Member, Slots
 from hie.base.finding import Finding
-from hie.base.slots import DEFAULT, JOINED, joined
+from hie.base.slots import JOINED, assemble, joined
 
 FINAL = frozenset({"final", "corrected", "amended"})
 """Statuses after which a change is a correction."""
@@ -197,7 +197,7 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
         state.members[reference] = made = _member(stated, before, corrects=contribution.correcting and not reissued)
         if again and made.slots.get("status") == "final":
             made.slots["status"] = "corrected"
-    if (moved or (final and _there(state) != listed)) and state.slots.get("status") == "final":
+    if (moved or (final and _others(listed, _there(state)))) and state.slots.get("status") == "final":
         state.slots["status"] = "corrected"
     state.exists = state.exists or contribution.exists
     state.subject = contribution.subject or state.subject
@@ -216,12 +216,13 @@ def _moves(state: Folded, contribution: Contribution) -> bool:
 
 
 def _there(state: Folded) -> dict[str, Slots]:
-    """The content of the members that are there, their status aside."""
-    return {
-        reference: _content(member.slots)
-        for reference, member in state.members.items()
-        if member.exists and not member.gone
-    }
+    """The members that are there, with what is stated of them."""
+    return {reference: one.slots for reference, one in state.members.items() if one.exists and not one.gone}
+
+
+def _others(before: Mapping[str, Slots], after: Mapping[str, Slots]) -> bool:
+    """Whether other members are there than before, or the same with other content."""
+    return before.keys() != after.keys() or any(_differ(slots, after[one]) for one, slots in before.items())
 
 
 def _is_said_again(state: Folded, contribution: Contribution) -> bool:
@@ -248,17 +249,16 @@ def _member(stated: Member, before: MemberState | None, *, corrects: bool) -> Me
 
 
 def _merge(slots: dict[str, Any], stated: Slots, corrects: bool, reissued_report: bool) -> None:
-    changed = False
     before = slots.get("status")
+    content = dict(slots) if corrects and before in FINAL else None
     for slot, value in stated.items():
         if slot.endswith(JOINED):
             value = joined(slots.get(slot), value)
         if value is None:
-            changed = slots.pop(slot, None) is not None or changed
-        elif slots.get(slot) != value:
-            changed = changed or (slot in slots if slot.endswith(DEFAULT) else slot != "status")
+            slots.pop(slot, None)
+        else:
             slots[slot] = value
-    correction = before == "corrected" or reissued_report or (before in FINAL and changed)
+    correction = before == "corrected" or reissued_report or (content is not None and _differ(content, slots))
     if corrects and correction and slots.get("status") == "final":
         slots["status"] = "corrected"
 
@@ -269,8 +269,24 @@ def _correction(before: Slots, after: Slots) -> bool:
         return False
     if before.get("status") == "corrected":
         return True
-    return _content(before) != _content(after)
+    return _differ(before, after)
 
 
-def _content(slots: Slots) -> Slots:
-    return {slot: value for slot, value in slots.items() if slot != "status"}
+def _differ(before: Slots, after: Slots) -> bool:
+    return before != after and _content(before) != _content(after)
+
+
+def _content(slots: Slots) -> Any:
+    """What slots come to, the status aside: a row that leaves out a unit or a name states nothing else."""
+    content = assemble({slot: value for slot, value in slots.items() if slot != "status"})
+    if any(name.startswith("value") for name in content):
+        content.pop("dataAbsentReason", None)
+    return _without_names(content)
+
+
+def _without_names(value: Any) -> Any:
+    """A value without the names of its codes."""
+    if isinstance(value, dict):
+        coded = "system" in value
+        return {name: _without_names(part) for name, part in value.items() if not (coded and name == "display")}
+    return [_without_names(part) for part in value] if isinstance(value, list) else value
