@@ -14,6 +14,9 @@ DEFAULT = "#default"
 UNIT = "unit"
 """The slot of a result that holds its unit, by itself: no element, `assemble` puts it where it belongs."""
 
+CRITICAL = "critical"
+"""The slot of a critical result, by itself: interpretation code -> the coding that it becomes in `assemble`."""
+
 JOINED = "+"
 """At the end of a slot: its value is joined to the one stated before."""
 
@@ -62,6 +65,8 @@ def assemble(slots: Slots) -> dict[str, Any]:
         _put(elements, path, value)
     if UNIT in elements:
         _put_unit(elements, elements.pop(UNIT))
+    if CRITICAL in elements:
+        _put_critical(elements, elements.pop(CRITICAL))
     return elements
 
 
@@ -108,6 +113,21 @@ def _put_unit(result: dict[str, Any], unit: Mapping[str, Any]) -> None:
 def _in_unit(quantity: Mapping[str, Any], unit: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: part for name, part in quantity.items() if name not in ("unit", "system", "code")}
     return {**plain, **unit}
+
+
+def _put_critical(result: dict[str, Any], raised: Mapping[str, Any]) -> None:
+    """The flag of a critical result, whichever row states it (Qingpu §2, §4.4); without one it is abnormal."""
+    if "interpretation" in result:
+        result["interpretation"] = [
+            {name: [_raised(one, raised) for one in part] if name == "coding" else part for name, part in flag.items()}
+            for flag in result["interpretation"]
+        ]
+    elif "A" in raised:
+        result["interpretation"] = [{"coding": [raised["A"]]}]
+
+
+def _raised(coding: Mapping[str, Any], raised: Mapping[str, Any]) -> Mapping[str, Any]:
+    return coding if "userSelected" in coding else raised.get(coding.get("code", ""), coding)
 
 
 def _is_stated(place: dict[str, Any], path: SlotPath) -> bool:

@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hie.base.slots import DEFAULT, UNIT
+from hie.base.slots import CRITICAL, DEFAULT, UNIT
 from hie.base.text import trimmed
 from hie.mapping.context import Context
 from hie.mapping.transforms import results
 
-CRITICAL = "1"
-"""The mark of a critical result."""
+MARKED = "1"
+"""The mark of a critical result; any other says that it is not."""
 
 
 def row_result(
     value: Sequence[str], context: Context, *, paths: Sequence[str], flags: str, critical: str = ""
 ) -> dict[str, Any]:
-    """The slots that (value, unit, range, flag, critical mark) state; `unit` is that of the value and its range, also
-    when an earlier or later row states them.
+    """The slots that (value, unit, range, flag, critical mark) state; `unit` is that of the value and its range, the
+    mark that of the flag, also when an earlier or later row states them.
 
     `paths` are the source paths of the parts, for findings; `flags` is the code map of the flag, `critical` that from
     an interpretation to the critical one, with the fifth part; without it there are four. No flag: no interpretation,
@@ -32,30 +32,20 @@ def row_result(
     if trimmed(limits):
         context.path = paths[2]
         slots["referenceRange[]"] = [results.reference_range(limits, context, unit=parts)]
-    concept = _interpretation(flag, trimmed(mark) == CRITICAL, context, paths, flags, critical)
+    context.path = paths[3]
+    concept = results.interpretation(flag, context, table=flags)
     if concept:
         slots["interpretation[]"] = [concept]
-        context.path = paths[3]
         sent = trimmed(limits)
         codes = [str(coding.get("code")) for coding in concept.get("coding", ()) if "userSelected" not in coding]
         results.judge(results.read_number(number.strip()), results.read_range(sent) if sent else None, codes, context)
+    if critical and mark:
+        slots[CRITICAL] = _raised(context, critical) if trimmed(mark) == MARKED else None
+        if slots[CRITICAL]:
+            context.note("critical-value", path=paths[4])
     return slots
 
 
-def _interpretation(
-    flag: str, is_critical: bool, context: Context, paths: Sequence[str], flags: str, critical: str
-) -> dict[str, Any] | None:
-    context.path = paths[3]
-    found = results.interpretation(flag, context, table=flags)
-    if not is_critical:
-        return found
-    context.note("critical-value", path=paths[4])
-    raised = context.codes[critical].rows
-    if found is None:
-        target = raised["A"].target
-        return {"coding": [target]} if target else None
-    codings = []
-    for coding in found.get("coding", ()):
-        row = raised.get(coding["code"]) if "userSelected" not in coding else None
-        codings.append(row.target if row is not None and row.target else coding)
-    return {**found, "coding": codings} if codings else found
+def _raised(context: Context, critical: str) -> dict[str, Any]:
+    """Interpretation code -> coding of the critical one."""
+    return {code: row.target for code, row in context.codes[critical].rows.items() if row.target}

@@ -365,7 +365,7 @@ def test_reference_ranges(sent: str, low: str | None, high: str | None) -> None:
     ],
 )
 def test_interpretation(columns: dict[str, str], expected: list[str]) -> None:
-    concepts = slots("result", **columns).get("interpretation[]", [])
+    concepts = assemble(slots("result", **columns)).get("interpretation", [])
     assert [coding["code"] for concept in concepts for coding in concept["coding"]] == expected
 
 

@@ -418,6 +418,17 @@ async def test_a_preliminary_report_makes_its_results_preliminary(exchange: Exch
     assert (await result(exchange))["status"] == "final"
 
 
+async def test_a_flag_and_the_mark_of_a_critical_result_may_come_in_rows_of_their_own() -> None:
+    """A row without the mark does not take it back (common §8); one with another mark does."""
+    high = upload(PERSON, VISIT, REPORT, ("result", {"YCTS": "3", "JYZBJG": "15"}))
+    marked = later(("result", {"YCTS": "-", "JYZBJG": "-", "WJZBZ": "1"}))
+    again = later(("result", {"YCTS": "3", "JYZBJG": "16"}), day=12, batch="B3")
+    exchange = await in_every_order(high, marked, again)
+    assert (await result(exchange))["interpretation"][0]["coding"][-1]["code"] == "HH"
+    await exchange.send(later(("result", {"YCTS": "-", "WJZBZ": "0"}), day=13, batch="B4"))
+    assert (await result(exchange))["interpretation"][0]["coding"][-1]["code"] == "H"
+
+
 async def test_results_stay_preliminary_while_their_report_says_no_time_of_review() -> None:
     """A result that was never final is not corrected, nor final because its report was taken back (§3.2, §4.4)."""
     first = upload(PERSON, VISIT, ("report", {"SHSJ": "-"}), RESULT)
