@@ -243,6 +243,17 @@ async def test_numbers_may_have_64_characters(exchange: Exchange) -> None:
     assert len((await exchange.one("Encounter"))["diagnosis"]) == 1
 
 
+async def test_what_is_stated_again_in_another_order_makes_no_new_version(exchange: Exchange) -> None:
+    await exchange.send(upload(PERSON, STAY, ("diagnosis", {"ZDLB": "1", "CYZDBZ": "-"})))
+    before = await exchange.store.read("Encounter", (await exchange.one("Encounter"))["id"])
+    assert before is not None
+    receipt = await exchange.send(
+        upload(("diagnosis", {"ZDLB": "-", "CYZDBZ": "0"}), batch="B0", at="2026-04-09 22:00:00")
+    )
+    assert receipt.codes == ["stale-update"]
+    assert await exchange.store.read("Encounter", before.id) == before
+
+
 async def test_a_visit_is_not_stale_because_of_its_diagnosis(exchange: Exchange) -> None:
     await exchange.send(upload(PERSON, STAY))
     await exchange.send(later(("diagnosis", {}), day=15, batch="B5"))
