@@ -141,7 +141,8 @@ class Compiler:
         run = run_all if data.get("all") else run_each
         empty = ("",) * len(data["parts"]) if "parts" in data else ""
         unsent = empty if data.get("always") else None
-        return reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes)
+        parts = [_path_of(part) for part in data.get("parts", ())]
+        return reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes, parts=parts)
 
     def _refuse_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
         """Note a path that gives components to a transform that reads text, and would fail or write them all."""

@@ -92,11 +92,14 @@ def parts_of(reads: Sequence[Raw]) -> Raw:
     return read
 
 
-def _too_long(value: Value, limit: int) -> bool:
-    if isinstance(value, tuple):
-        longest = max([len(part) for part in value if isinstance(part, str)], default=0)
-        return longest > limit
-    return isinstance(value, str) and len(value) > limit
+def _note_too_long(value: Value, limit: int, parts: Sequence[str], context: Context) -> None:
+    """Note a text over the limit at its path; of several, each that is too long, at the path of its part if there are
+    `parts`."""
+    several = value if isinstance(value, tuple) else (value,)
+    paths = parts if len(parts) == len(several) else (context.path,) * len(several)
+    for path, part in zip(paths, several, strict=True):
+        if isinstance(part, str) and len(part) > limit:
+            context.note("field-too-long", f"more than {limit} characters", path=path)
 
 
 Run = Callable[[Callable[[Any, Context], Any], Sequence[Value], Context], list[Any]]
@@ -124,8 +127,10 @@ def reader(
     empty: Value | None,
     *,
     deletes: bool,
+    parts: Sequence[str] = (),
 ) -> Reader:
-    """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then."""
+    """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then;
+    `parts` are the paths of a value of several."""
     alternatives = tuple(sources)
     each = run is run_each
 
@@ -141,8 +146,8 @@ def reader(
                     if deletes:
                         return [DELETED]
                     continue
-                if len(value) > limit if type(value) is str else _too_long(value, limit):
-                    context.note("field-too-long", f"more than {limit} characters")
+                if type(value) is not str or len(value) > limit:
+                    _note_too_long(value, limit, parts, context)
                 one = change(value, context)
                 if one is not None:
                     return [one]
@@ -152,8 +157,8 @@ def reader(
                     return [DELETED]
                 values = [value for value in values if value is not DELETED]
             for value in values:
-                if len(value) > limit if type(value) is str else _too_long(value, limit):
-                    context.note("field-too-long", f"more than {limit} characters")
+                if type(value) is not str or len(value) > limit:
+                    _note_too_long(value, limit, parts, context)
             found = run(change, values, context)
             if found:
                 return found

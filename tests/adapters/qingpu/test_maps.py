@@ -369,6 +369,11 @@ def test_interpretation(columns: dict[str, str], expected: list[str]) -> None:
     assert [coding["code"] for concept in concepts for coding in concept["coding"]] == expected
 
 
+def test_of_several_columns_the_one_that_is_too_long_is_named() -> None:
+    found = codes(draft(one("result", YQBH="E1", YQMC="x" * 4001)))
+    assert set(found) == {("field-too-long", "YQMC")}
+
+
 def test_a_critical_result_is_pointed_out_once() -> None:
     found = codes(draft(one("result", YCTS="3", JYZBJG="10", WJZBZ="1")))
     assert found == [("critical-value", "WJZBZ")]
