@@ -33,11 +33,12 @@ class Folded:
     """One root after folding.
 
     `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
-    back. `subject`, `encounter` and `parent` are references as stated, before merges are resolved. `findings` are those
-    that show only when statements come together. `last_order` is that of the youngest statement: a seed makes nothing
-    older than it late. `mentions` are references to settle (`Contribution.mentions`). `aside` are the slots that others
-    stated in passing, who do not assert the root. `sources` are the documents that stated it, each with its last order
-    key. `unstated` are references of members that were stated and are not to be applied: there are none such.
+    back; `restored`: it was, and was stated anew. `subject`, `encounter` and `parent` are references as stated, before
+    merges are resolved. `findings` are those that show only when statements come together. `last_order` is that of the
+    youngest statement: a seed makes nothing older than it late. `mentions` are references to settle
+    (`Contribution.mentions`). `aside` are the slots that others stated in passing, who do not assert the root.
+    `sources` are the documents that stated it, each with its last order key. `unstated` are references of members that
+    were stated and are not to be applied: there are none such.
     """
 
     type: str
@@ -46,6 +47,7 @@ class Folded:
     organisation: str
     exists: bool = False
     revoked: bool = False
+    restored: bool = False
     slots: dict[str, Any] = field(default_factory=dict)
     members: dict[str, MemberState] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -159,6 +161,7 @@ def step(state: Folded, contribution: Contribution, *, fresh: bool) -> bool:
         for member in state.members.values():
             member.gone = True
         state.revoked = False
+        state.restored = True
     _state(state, contribution, reissued=reissued)
     return fresh and not reissued
 

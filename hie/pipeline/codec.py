@@ -84,7 +84,7 @@ def encode_prefix(prefix: Prefix) -> bytes:
     return dumps(
         {
             "of": [state.type, state.id, state.region, state.organisation],
-            "flags": [state.exists, state.revoked, prefix.fresh],
+            "flags": [state.exists, state.revoked, state.restored, prefix.fresh],
             "slots": state.slots,
             "members": [[m.type, m.id, m.slots, m.gone, m.listed, m.exists] for m in state.members.values()],
             "events": [[e.code, e.at, e.location] for e in state.events],
@@ -106,7 +106,7 @@ def decode_prefix(body: Value, upto: str) -> Prefix:
     """The prefix that `encode_prefix` wrote."""
     row = stored(body)
     resource_type, identity, region, organisation = row["of"]
-    exists, revoked, fresh = row["flags"]
+    exists, revoked, restored, fresh = row["flags"]
     subject, encounter, parent = row["context"]
     first, last = row["span"]
     state = Folded(
@@ -116,6 +116,7 @@ def decode_prefix(body: Value, upto: str) -> Prefix:
         organisation,
         exists=exists,
         revoked=revoked,
+        restored=restored,
         slots=row["slots"],
         members={f"{member[0]}/{member[1]}": MemberState(*member) for member in row["members"]},
         events=[Event(*event) for event in row["events"]],

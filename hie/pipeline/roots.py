@@ -13,12 +13,13 @@ from hie.staging.tables import CONTRIBUTION, MENTION, ROOT
 from hie.store.port import Transaction
 from hie.store.table import Row
 
-LIVE, REVOKED, PENDING = "live", "revoked", "pending"
+LIVE, RESTORED, REVOKED, PENDING = "live", "restored", "revoked", "pending"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a root without folding it; `state` is live, revoked or pending (stated but not asserted)."""
+    """What is known of a root without folding it; `state` is live, restored (taken back and stated anew), revoked or
+    pending (stated but not asserted)."""
 
     state: str
     parent: str | None
@@ -88,6 +89,23 @@ class Roots:
         """Whether all that was said about the root had been taken back before this transaction."""
         await self.known(root)
         return root in self._revoked
+
+    async def is_restored(self, root: str) -> bool:
+        """Whether what was said about the root was taken back, and stated anew since."""
+        known = await self.known(root)
+        return known is not None and known.state == RESTORED
+
+    async def fold_anew(self, visit: str, conditions: Iterable[str]) -> Folded:
+        """Fold a visit without what the rows of these diagnoses said of it before they were last taken back."""
+        stated = [placed.contribution for placed in await self._statements.about(visit)]
+        withdrawn: dict[str, str] = {}
+        for condition in conditions:
+            slot = f"diagnosis[]#{condition.partition('/')[2]}"
+            about = await self._statements.about(condition)
+            order = max((placed.contribution.order for placed in about if placed.contribution.revoke), default="")
+            rows = (one for one in stated if any(said.startswith(slot) for said in one.slots))
+            withdrawn |= {one.source: order for one in rows if one.source}
+        return fold(visit, stated, withdrawn)
 
     async def is_listed_elsewhere(self, condition: str, visit: str) -> bool:
         """Whether a diagnosis belongs to another visit by now (Qingpu §4.7)."""
@@ -274,7 +292,7 @@ def _how(state: Folded) -> str:
     """`Known.state` of a root by its fold."""
     if not state.exists and not (state.revoked and state.slots):
         return PENDING
-    return REVOKED if state.revoked else LIVE
+    return REVOKED if state.revoked else RESTORED if state.restored else LIVE
 
 
 def _known(row: Row) -> Known:

@@ -128,6 +128,14 @@ class Touched:
             if await self._roots.is_taken_back(one) or await self._roots.is_listed_elsewhere(one, state.reference)
         ]
 
+    async def _with_diagnoses(self, state: Folded) -> Folded:
+        """A visit without the use and rank that its diagnoses had before they were taken back and stated anew: what is
+        revoked and sent again is without the values that it does not say (Qingpu §2)."""
+        if state.type != "Encounter" or self._mentioned is None:
+            return state
+        restored = [one for one in diagnoses(state) if await self._roots.is_restored(one)]
+        return await self._roots.fold_anew(state.reference, restored) if restored else state
+
     def _is_mentioned(self, root: str) -> bool:
         """Whether resources of the feed may mention such a root."""
         return self._mentioned is None or root.partition("/")[0] in self._mentioned
@@ -137,6 +145,7 @@ class Touched:
         root = state.reference
         if not await self._roots.exists(root):
             return
+        state = await self._with_diagnoses(state)
         new = await self._is_born(root)
         children = await self._roots.children(root)
         resources = await self._made(state, children)

@@ -275,6 +275,18 @@ async def test_values_are_deleted_by_revoking_the_row_and_sending_it_without_the
     assert (await exchange.one("Observation"))["status"] == "entered-in-error"
 
 
+async def test_a_diagnosis_that_is_revoked_and_sent_again_has_lost_its_rank_and_use() -> None:
+    exchange = await in_every_order(
+        upload(PERSON, STAY, ("diagnosis", {"CYZDBZ": "1"}), ("diagnosis", {"ZYZDLSH": "D2", "CYZDBZ": "-"})),
+        revocation("diagnosis"),
+        later(("diagnosis", {"ZDLB": "-"}), day=12, batch="B3"),
+        later(("summary", {"CYQK": "2"}), day=13, batch="B4"),
+    )
+    visit = await exchange.one("Encounter")
+    listed = {one["use"]["coding"][0]["code"]: one.get("rank") for one in visit["diagnosis"]}
+    assert listed == {"CM": None, "DD": None}
+
+
 async def test_a_column_without_value_takes_nothing_back() -> None:
     exchange = await in_every_order(
         upload(PERSON, ("outpatient", {"JZLX": "2"}), REPORT, RESULT, ("imaging", {})),
