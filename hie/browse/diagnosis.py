@@ -1,6 +1,7 @@
 """Diagnoses: those of a visit and those that belong to none, their date and how certain they are."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from hie.browse.chart import Chart, certainty, suspected, withdrawn
 from hie.browse.dates import local
@@ -13,9 +14,17 @@ def diagnoses_of(chart: Chart, encounter: Resource) -> list[Resource]:
     ident = text_of(encounter, "id")
     listed = sorted(items(encounter, "diagnosis"), key=lambda d: int(text_of(d, "rank") or 99))
     ids = [i for d in listed for i in targets(d, "condition", "Condition")]
-    ids += [text_of(c, "id") for c in chart.all("Condition") if visit_of(c) == ident]
+    ids += chart.once(_pointing).get(ident, ())
     found = (chart.get("Condition", i) for i in dict.fromkeys(ids))
     return [c for c in found if c is not None and not withdrawn(c)]
+
+
+def _pointing(chart: Chart) -> Mapping[str, list[str]]:
+    """Visit -> the diagnoses that point to it."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for condition in chart.all("Condition"):
+        found[visit_of(condition)].append(text_of(condition, "id"))
+    return found
 
 
 def names(conditions: Iterable[Resource]) -> list[str]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from operator import itemgetter
 
 from hie.browse.allergy import allergy_event
 from hie.browse.attachment import files
@@ -148,7 +149,7 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
         kind="stay" if inpatient else "visit",
         type="Encounter",
         id=ident,
-        at=local(text_of(period, "start")) or _fallback_date(chart, encounter),
+        at=local(text_of(period, "start")) or chart.once(_first_dates).get(ident, ""),
         until=local(text_of(period, "end")),
         place=chart.directory.place(encounter),
         title=concept_text(first(encounter, "serviceType")) or ward,
@@ -159,21 +160,17 @@ def _visit(chart: Chart, encounter: Resource) -> Event:
     )
 
 
-def _fallback_date(chart: Chart, encounter: Resource) -> str:
-    """The first date of anything that belongs to a visit without period (made from a report or document)."""
-    ident = text_of(encounter, "id")
-    dates = [
-        local(text_of(r, "authoredOn") or effective(r))
+def _first_dates(chart: Chart) -> Mapping[str, str]:
+    """Visit -> the first date of what belongs to it, for one without period (made from a report or document)."""
+    dates: list[tuple[str, str]] = [
+        (visit_of(r), local(text_of(r, "authoredOn") or effective(r)))
         for kind in ("DiagnosticReport", "MedicationRequest")
         for r in chart.all(kind)
-        if visit_of(r) == ident
     ]
-    dates += [
-        local(text_of(d, "date"))
-        for d in chart.all("DocumentReference")
-        if ident in targets(first(d, "context"), "encounter", "Encounter")
-    ]
-    return min((d for d in dates if d), default="")
+    for document in chart.all("DocumentReference"):
+        visits = targets(first(document, "context"), "encounter", "Encounter")
+        dates += ((visit, local(text_of(document, "date"))) for visit in visits)
+    return dict(sorted((one for one in dates if one[1]), key=itemgetter(1), reverse=True))
 
 
 def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:

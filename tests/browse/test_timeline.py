@@ -2,7 +2,9 @@
 
 import pytest
 
+from hie.browse.diagnosis import diagnoses_of
 from hie.browse.digest import digest
+from hie.browse.elements import visit_of
 from hie.browse.event import Event
 from hie.browse.plain import plain
 from hie.browse.source import Source
@@ -44,6 +46,16 @@ async def test_a_report_row_names_the_abnormal_gravest_first_and_counts_the_rest
         ("钠", "133.10", "↓"),
     ]
     assert (row.normal, row.unmarked, row.critical) == (3, 1, True)
+
+
+async def test_diagnoses_are_looked_through_once_and_not_for_each_visit(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """3,600 visits with 2,300 diagnoses took three quarters of the time of a page, in which nothing else was served."""
+    chart, looked = await source.chart(GU), []
+    monkeypatch.setattr("hie.browse.diagnosis.visit_of", lambda one: looked.append(one) or visit_of(one))
+    assert sum(len(diagnoses_of(chart, visit)) for visit in chart.all("Encounter")) > 1
+    assert len(looked) == len(chart.all("Condition")) > 1
 
 
 async def test_a_corrected_report_is_marked(source: Source) -> None:
