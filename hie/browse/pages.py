@@ -171,7 +171,7 @@ class Pages:
         events = chart.once(timeline)
         event = event_of(chart, events, kind, ident)
         if resource is None or event is None:
-            raise HieError(Category.NOT_FOUND, "no such entry in this record")
+            raise _missing(chart, "entry")
         values = await self._detail(source, chart, resource, event, events)
         origin = await provenance(source, chart, resource)
         return self._opened(request, "_detail.html", chart, event=event, files=files(resource), origin=origin, **values)
@@ -182,7 +182,7 @@ class Pages:
         chart = await source.chart(request.path_params["person"])
         found = {s.slug: s for s in chart.once(series_of).values()}.get(request.path_params["slug"])
         if found is None:
-            raise HieError(Category.NOT_FOUND, "no such indicator in this record")
+            raise _missing(chart, "indicator")
         asked = request.query_params.get("page", "")
         leaved = leaf(found, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 9 else 1)
         return self._opened(
@@ -203,7 +203,7 @@ class Pages:
         holders = (*chart.all("DocumentReference"), *chart.all("DiagnosticReport"))
         found = next((f for r in holders for f in files(r) if f.binary == ident), None)
         content_type, data = await content(source, found) if found else ("", b"")
-        return _download(content_type, data, ident)
+        return _download(chart, content_type, data, ident)
 
     async def file(self, request: Request) -> Response:
         """A file that stands in a document or report itself, as a download and nothing else."""
@@ -213,7 +213,7 @@ class Pages:
         held = files(chart.get(kind, ident) or {})
         found = held[number] if number < len(held) else None
         content_type, data = await content(source, found) if found else ("", b"")
-        return _download(content_type, data, f"{ident}-{number + 1}")
+        return _download(chart, content_type, data, f"{ident}-{number + 1}")
 
     async def static(self, request: Request) -> Response:
         """One of our own files."""
@@ -284,10 +284,17 @@ async def _words(source: Source, resource: Resource) -> Document:
     return Document(False)
 
 
-def _download(content_type: str, data: bytes, name: str) -> Response:
-    """Bytes that no browser opens by itself; raises NOT_FOUND when there are none."""
+def _missing(chart: Chart, what: str) -> HieError:
+    """What is said of what is not in a chart: TIMEOUT where a part of the record could not be read in time."""
+    if chart.failed:
+        return HieError(Category.TIMEOUT, "a part of this record could not be read in time")
+    return HieError(Category.NOT_FOUND, f"no such {what} in this record")
+
+
+def _download(chart: Chart, content_type: str, data: bytes, name: str) -> Response:
+    """Bytes that no browser opens by itself; raises as `_missing` says when there are none."""
     if not data:
-        raise HieError(Category.NOT_FOUND, "no such document in this record")
+        raise _missing(chart, "document")
     headers = {
         **HEADERS,
         "Content-Security-Policy": "default-src 'none'; sandbox",

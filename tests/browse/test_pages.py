@@ -211,6 +211,15 @@ async def test_english_has_no_chinese_around_the_data(client: httpx.AsyncClient)
     assert not re.search(r">\s*[a-z]+(\.[a-zA-Z-]+)+\s*<", page)
 
 
+async def test_what_could_not_be_read_in_time_is_not_told_missing(client: httpx.AsyncClient, store: Frail) -> None:
+    """A record of 23,000 results took longer than two seconds to read: its trends and originals were 404 then."""
+    record = (await client.get(RECORD)).text
+    paths = [re.findall(r'href="([^"]+/trend/[^"]+)"', record)[0], f"{RECORD}/Binary/{seed.uid('none')}"]
+    assert [(await client.get(path)).status_code for path in paths] == [200, 404]
+    store.broken = {"Observation", "DocumentReference"}
+    assert [(await client.get(path)).status_code for path in paths] == [503, 503]
+
+
 async def test_a_long_trend_comes_in_parts_that_hold_every_value_once() -> None:
     who = seed.patient(seed.WJYY, "P", "某人")
     rows = [
