@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from hie.base.draft import Contribution, Draft, Member
 from hie.pipeline.arrival import Arrival
 from hie.pipeline.codec import decode_findings
+from hie.pipeline.partial import _own
 from hie.staging.ledger import counters
 from hie.staging.tables import PART
 from tests.pipeline.world import World, key, patient
@@ -117,6 +119,14 @@ def test_the_resources_of_a_part_stay_in_the_order_of_then() -> None:
     """Another version of a report may list its specimen behind its results."""
     then = Arrival((), ("r", "s", "o", "gone"), worked=True, duplicate=False, released=False, discarded=False)
     assert then.about(["r", "o", "s", "others", "new"], {"new", "o"}) == ("r", "s", "o", "new")
+
+
+def test_what_a_part_states_itself_is_its_own() -> None:
+    a, b = (Member(key("Observation", name), {}, aside=aside) for name, aside in (("a", False), ("b", True)))
+    report = Contribution(key("DiagnosticReport", "r"), "1", members=(a, b))
+    stated = ({"revoke": True}, {"withdraw": True}, {"exists": False})
+    others = [Contribution(key("Patient", "p"), "1", **how) for how in stated]
+    assert _own(Draft((report, *others))) == {report.target.reference, a.key.reference}
 
 
 async def test_a_resource_that_mentions_a_member_of_its_own_keeps_it(world: World) -> None:
