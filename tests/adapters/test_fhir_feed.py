@@ -584,6 +584,7 @@ async def test_what_nobody_maps_is_told(adapter: Adapter, tmp_path: Path) -> Non
     ("text", "line", "reason"),
     [
         ('[sender]\norganisation = "X"\n', 2, "not registered"),
+        ('[sender]\nbase = "http://x"\norganization = "X"\n', 3, "[sender] has no 'organization'"),
         ("[sendr]\n", 1, "no table [sendr]"),
         ('[codes]\n"x:y" = "no-such-map"\n', 2, "no code map"),
         ('[keys]\nPatient = "x"\n', 2, "list of texts"),
