@@ -210,7 +210,7 @@ def test_lint_reads_every_table_of_a_feed(further: Make, kind: str, folder: str,
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ('source = "PID-7.1"', 'source = "PDI-7.1"', "person.toml:52:10: HL7 has no segment 'PDI'"),
+        ('source = "PID-7.1"', 'source = "PDI-7.1"', "person.toml:53:10: HL7 has no segment 'PDI'"),
         (
             'ignore = ["MSH-*"',
             'ignore = ["MHS-*"',

@@ -34,7 +34,7 @@ def test_nothing_that_a_contribution_states_is_lost() -> None:
         Member(part, {}, aside=True),
     )
     texts = {"source": "d", "subject": "Patient/p", "encounter": "Encounter/e", "digest": "x"}
-    flags = dict.fromkeys(("seed", "complete", "correcting", "revoke", "withdraw", "whole"), True)
+    flags = dict.fromkeys(("seed", "only_new", "complete", "correcting", "revoke", "withdraw", "whole"), True)
     event = Event("admit", "2026-01-01T08:00:00+08:00", {"location": {"display": "一病区"}})
     one = Contribution(
         KEY, "20260101", {"status": "final"}, members, (event,), 2, exists=False, parent=part, mentions=("Patient/q",),
