@@ -86,11 +86,10 @@ def _lines(draft: Draft) -> Iterator[str]:
     slots, and what else is said of it."""
     yield from _findings(draft.findings)
     yield from (f"unknown {path}" for path in draft.unmapped)
-    types = Counter(contribution.target.type for contribution in draft.contributions)
     numbers: Counter[str] = Counter()
     for contribution in draft.contributions:
         type = contribution.target.type
-        name = f"{type}[{numbers[type]}]" if types[type] > 1 else type
+        name = f"{type}[{numbers[type]}]" if numbers[type] else type  # a further one renames none before it
         numbers[type] += 1
         yield from _resource(name, contribution)
     for name, others in (

@@ -71,7 +71,7 @@ def test_the_chapter_works_as_it_is_written(tmp_path: Path) -> None:
     assert ["PID-2" in text for text in coverages[-2:]] == [True, False], "the change of the map is what it takes"
     [difference] = [text for command, text in said.items() if "adapters diff" in command]
     assert "1 parts change" in difference
-    for line in ("- unknown PID-2", "+ Patient identifier[]#2.16.156.10011.1.2 ="):
+    for line in ("- unknown PID-2", "+ Patient[1] identifier[]#2.16.156.10011.1.2 ="):
         assert line in difference
     assert any("kunshan-hl7v2" in text for command, text in said.items() if "adapters list" in command)
     assert any("accepted" in text for command, text in said.items() if command.startswith("hie check"))
