@@ -25,7 +25,7 @@ demo: $(STAMP)  ## start the exchange, feed it the three-region samples, keep se
 	$(BIN)/hie demo $(ARGS)
 
 test: $(TESTING) browser mongod clients lint  ## every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(TESTING)
 	$(BIN)/ruff check .
