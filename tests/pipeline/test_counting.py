@@ -1,7 +1,7 @@
 """Tallies: counted once for every settled item, whatever comes again, and taken back by what changes it."""
 
-from dataclasses import replace
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
