@@ -65,11 +65,12 @@ def phone(value: Any, context: Notes, *, use: str | None = None) -> dict[str, An
     if text is None or not fits(text, "short", context):
         return None
     scheme, _, rest = text.partition(":")
-    number = without_blanks(rest if scheme.casefold() in _SCHEMES else text)
-    if scheme.casefold() == "mailto":
-        return {"system": "email", "value": number, **({"use": use} if use else {})} if number else None
-    if not number:
+    stated = present(rest, context) if scheme.casefold() in _SCHEMES else text
+    if stated is None:
         return None
+    number = without_blanks(stated)
+    if scheme.casefold() == "mailto":
+        return {"system": "email", "value": number, **({"use": use} if use else {})}
     kind = use or ("mobile" if _MOBILE.fullmatch(half_width(number)) else "home")
     return {"system": "phone", "value": number, "use": kind}
 

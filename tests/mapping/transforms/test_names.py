@@ -82,6 +82,9 @@ def test_names_over_100_characters_are_not_cut_off() -> None:
         ("tel:+86-573-86000001", None, {"system": "phone", "value": "+86-573-86000001", "use": "home"}),
         ("mailto:a@example.org", None, {"system": "email", "value": "a@example.org"}),
         ("tel:", None, None),
+        ("mailto: ", None, None),
+        ("tel:-", None, None),
+        ("TEL: 无", None, None),
     ],
 )
 def test_phone(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
