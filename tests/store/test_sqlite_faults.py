@@ -120,6 +120,30 @@ async def test_what_sqlite_refuses_fails_its_own_job_only(tmp_path: Path) -> Non
     await store.close()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_job_changes_what_its_neighbour_made_and_looks(tmp_path: Path, fails: bool) -> None:
+    """What was collected as new was made twice: by what its look had written of the neighbour, and by itself."""
+    count = Table("count", {"name": str, "n": int}, key=("name",))
+    store = await SqliteStore.open(tmp_path / "hie.sqlite", [count], extract=Extractors(official()).extract)
+
+    async def change_and_look(transaction: Transaction) -> None:
+        await transaction.put(patient("a", gender="female"))
+        await transaction.remove(count, {"name": "a"})
+        if fails:
+            raise HieError(Category.CONFLICT, "not now")
+
+    made = patient("a", gender="male", active=True)
+    results = await asyncio.gather(_put(store, made), store.write(change_and_look), return_exceptions=True)
+    assert [getattr(result, "message", result) for result in results] == [None, "not now" if fails else None]
+    assert [(v.id, v.version) async for v in store.versions()] == [("a", 1 if fails else 2)]
+    codes = "SELECT c.code FROM token t JOIN concept c ON c.pk = t.concept ORDER BY c.code"
+    assert [code for (code,) in store._writing.execute(codes)] == [
+        "false",
+        *(["male", "true"] if fails else ["female"]),
+    ]
+    await store.close()
+
+
 async def test_a_concept_that_is_not_in_memory_keeps_its_number(tmp_path: Path) -> None:
     coded = {"identifier": [{"system": "urn:x", "value": "1"}], "gender": "male"}
     for name in ("a", "b"):

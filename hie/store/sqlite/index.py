@@ -1,6 +1,6 @@
 """Entries -> rows: what of a resource goes into which table, and how a change touches only what changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -108,6 +108,12 @@ class Index:
                 all_rows.sort(key=None if table in _DELETE_DERIVED else _FIRST_COLUMNS)
                 self._connection.executemany(_INSERT[table], all_rows)
         self.discard()
+
+    def made(self, resources: Set[int]) -> None:
+        """These have rows by now, though they were collected as new."""
+        for resource, one in self._waiting.items():
+            if one.new and resource in resources:
+                self._waiting[resource] = one._replace(new=False)
 
     def discard(self) -> None:
         """Forget what was collected."""

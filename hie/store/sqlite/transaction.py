@@ -253,13 +253,17 @@ class SqliteTransaction(RowReader):
             self._settle()
 
     def _settle(self) -> None:
-        """Have everything written so far, the job's own under a savepoint: the job may still fail."""
+        """Have everything written so far, the job's own under a savepoint: the job may still fail. What a job before
+        it made and it changed is there then, and is not made again."""
         if self._mark is None:
             own = self._undo.take_back()
+            made = self._versions.collected()
             self._flush_others()
             self._mark = self._names.mark()
             self._connection.execute("SAVEPOINT job")
             self._undo.again(own)
+            self._versions.made(made)
+            self._index.made(made)
         self.flush()
         self._undo.begin()
 

@@ -1,6 +1,6 @@
 """Versions and history on one connection (FHIR R4 http §3.1.0.2, §3.1.0.3, §3.1.0.13)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any, NamedTuple
 
 import apsw
@@ -203,6 +203,16 @@ class VersionWriting(VersionReading):
             if point.new:
                 self._names.note_resource(*place, point.pk)
         self.discard()
+
+    def collected(self) -> frozenset[int]:
+        """The numbers of the resources whose versions were collected: they have a row after `flush`."""
+        return frozenset(point.pk for point in self._points.values())
+
+    def made(self, resources: Set[int]) -> None:
+        """These have a row by now, though they were collected as new."""
+        for place, point in self._points.items():
+            if point.new and point.pk in resources:
+                self._points[place] = point._replace(new=False)
 
     def discard(self) -> None:
         """Forget what was collected."""
