@@ -141,7 +141,8 @@ class Touched:
         return self._mentioned is None or root.partition("/")[0] in self._mentioned
 
     async def _finish(self, state: Folded) -> None:
-        """Write the resources of a root that is there; what hangs on it follows when one of them has changed."""
+        """Write the resources of a root that is there; what hangs on it follows when one of them has changed, or when
+        it was taken back: the status that it would have, which its results follow, does not show in it."""
         root = state.reference
         if not await self._roots.exists(root):
             return
@@ -158,7 +159,7 @@ class Touched:
             changed = await self._writing.put(resource, new=new) or changed
         for member in state.unstated:
             await self._writing.delete(member)
-        if changed:
+        if changed or state.revoked:
             self.mark(child.reference for child in children if _rank(child.reference) > _rank(root))
 
     async def _is_born(self, root: str) -> bool:

@@ -460,6 +460,9 @@ async def test_results_stay_preliminary_while_their_report_says_no_time_of_revie
     exchange = await in_every_order(first, revocation("report"))
     assert (await report(exchange))["status"] == "entered-in-error"
     assert (await result(exchange))["status"] == "preliminary"
+    revoked = revocation("report", batch="B3", at="2026-04-12 22:00:00")
+    exchange = await in_every_order(upload(PERSON, VISIT, REPORT, RESULT), later(("report", {"SHSJ": "-"})), revoked)
+    assert (await result(exchange))["status"] == "preliminary"
 
 
 async def test_report_numbers_restart_daily(exchange: Exchange) -> None:
