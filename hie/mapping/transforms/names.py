@@ -59,20 +59,26 @@ def name_text(value: Any, context: Notes) -> str | None:
 
 
 def phone(value: Any, context: Notes, *, use: str | None = None) -> dict[str, Any] | None:
-    """A ContactPoint: the number as sent without blanks; `use` of the field, else mobile for 11 digits from 1. Of the
-    URLs that CDA sends, `tel:` is left out, and `mailto:` makes an e-mail address."""
+    """A ContactPoint: the number as sent without blanks; `use` of the field, else mobile for 11 digits from 1."""
     text = present(value, context)
     if text is None or not fits(text, "short", context):
         return None
-    scheme, _, rest = text.partition(":")
-    stated = present(rest, context) if scheme.casefold() in _SCHEMES else text
-    if stated is None:
-        return None
-    number = without_blanks(stated)
-    if scheme.casefold() == "mailto":
-        return {"system": "email", "value": number, **({"use": use} if use else {})}
+    number = without_blanks(text)
     kind = use or ("mobile" if _MOBILE.fullmatch(half_width(number)) else "home")
     return {"system": "phone", "value": number, "use": kind}
+
+
+def contact_url(value: Any, context: Notes, *, use: str | None = None) -> dict[str, Any] | None:
+    """A ContactPoint from a URL (HL7 v3 data type TEL): of `tel:` the number, of `mailto:` an e-mail address; anything
+    else is a phone as sent."""
+    text = present(value, context)
+    scheme, colon, rest = (text or "").partition(":")
+    if not colon or scheme.casefold() not in _SCHEMES:
+        return phone(value, context, use=use)
+    found = phone(rest, context, use=use)
+    if found is None or scheme.casefold() == "tel":
+        return found
+    return {"system": "email", "value": found["value"], **({"use": use} if use else {})}
 
 
 def address(value: Any, context: Notes, *, use: str | None = None, type: str | None = None) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ GIVES: Mapping[str, tuple[str, ...]] = {
     "hl7-attachment": ("Attachment",),
     **dict.fromkeys(("hl7-interpreter", "hl7-order", "hl7-performer", "hl7-staff", "hl7-staff-name"), _PERSON),
     **dict.fromkeys(("hl7-name", "human-name"), ("HumanName",)),
-    **dict.fromkeys(("hl7-phone", "phone"), ("ContactPoint",)),
+    **dict.fromkeys(("contact-url", "hl7-phone", "phone"), ("ContactPoint",)),
     "hl7-yes": ("boolean",),
     "instant": ("instant", "dateTime"),
 }
@@ -90,6 +90,7 @@ BUILTIN: Mapping[str, Transform] = {
     "check-code": coded.check_code,
     "concept-text": elements.concept_text,
     "concept-words": elements.concept_words,
+    "contact-url": names.contact_url,
     "date": dates.date,
     "date-time": dates.date_time,
     "display": elements.display,

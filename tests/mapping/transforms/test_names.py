@@ -78,6 +78,19 @@ def test_names_over_100_characters_are_not_cut_off() -> None:
         ("021-00000000", None, {"system": "phone", "value": "021-00000000", "use": "home"}),
         ("22000008006", None, {"system": "phone", "value": "22000008006", "use": "home"}),
         ("12000008006", "work", {"system": "phone", "value": "12000008006", "use": "work"}),
+        ("tel:12000008006", None, {"system": "phone", "value": "tel:12000008006", "use": "home"}),
+    ],
+)
+def test_phone(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
+    """As sent, whatever it is (common rules §5.4)."""
+    assert names.phone(sent, Notebook(), use=use) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "use", "expected"),
+    [
+        ("12000008006", None, {"system": "phone", "value": "12000008006", "use": "mobile"}),
+        ("fax:021-00000000", None, {"system": "phone", "value": "fax:021-00000000", "use": "home"}),
         ("tel:12000008006", None, {"system": "phone", "value": "12000008006", "use": "mobile"}),
         ("tel:+86-573-86000001", None, {"system": "phone", "value": "+86-573-86000001", "use": "home"}),
         ("mailto:a@example.org", None, {"system": "email", "value": "a@example.org"}),
@@ -85,10 +98,11 @@ def test_names_over_100_characters_are_not_cut_off() -> None:
         ("mailto: ", None, None),
         ("tel:-", None, None),
         ("TEL: 无", None, None),
+        ("", None, None),
     ],
 )
-def test_phone(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
-    assert names.phone(sent, Notebook(), use=use) == expected
+def test_contact_url(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
+    assert names.contact_url(sent, Notebook(), use=use) == expected
 
 
 def test_address_text_and_parts() -> None:
