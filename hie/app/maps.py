@@ -169,14 +169,7 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     urls = frozenset(str(row["url"]) for row in own_resources() if "url" in row)
     described = Described(urls, tuple(a.region for a in adapters if a.mappings is not None))
     given = _given(tables, adapters)
-    return sorted(
-        {
-            *lint(folders, feeds, tables.maps.codes, official(), judge, described, given),
-            *doubts,
-            *beside,
-            *_unread(folders, feeds),
-        }
-    )
+    return sorted({*lint(folders, feeds, tables.maps.codes, official(), judge, described, given), *doubts, *beside})
 
 
 def advise(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
