@@ -33,8 +33,8 @@ class Changed:
 
 def differences(region: str, folder: Path, against: Path, shared: Path | None = None) -> Iterator[Changed]:
     """What the maps in `against` (a folder like `mappings/`) make of the samples in `folder`, and the maps at work do
-    not, and the reverse; only parts that change, each when it is found. `shared`: the folder of
-    the tables at work, the shipped ones unless told otherwise.
+    not, and the reverse; only parts that change, each when it is found. `shared`: the folder of the tables at work, the
+    shipped ones unless told otherwise.
 
     Raises `BrokenTables` when the new maps are broken, NOT_FOUND when `against` has no field maps.
     """

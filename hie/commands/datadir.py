@@ -13,7 +13,7 @@ from hie.base.errors import Category, HieError
 
 class DataDirectory:
     """A data directory held by this process until `release`, and the SQLite file `store` with it, which may lie
-    elsewhere; `DIR/server` names the URL of the one who holds it."""
+    elsewhere; `DIR/server` names the URL of the one who holds it. Raises CONFLICT while somebody else holds either."""
 
     def __init__(self, path: Path, store: Path | None = None) -> None:
         path.mkdir(parents=True, exist_ok=True)

@@ -59,8 +59,8 @@ def finish(
 
     `resolve` follows merges and aliases of Patient references, so that what hangs on a merged-away Patient is the
     survivor's (Wujiang §6.2); `parent` is the current resource of `state.parent`, with the status that it would have
-    had it not been taken back; `children` are the roots that hang on
-    this one, in any order; `gone` are references of Conditions that were taken back.
+    had it not been taken back; `children` are the roots that hang on this one, in any order; `gone` are references of
+    Conditions that were taken back.
     """
     subject, encounter = _context(state, parent, resolve)
     root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}

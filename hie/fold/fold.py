@@ -37,8 +37,8 @@ class Folded:
     merges are resolved. `findings` are those that show only when statements come together. `last_order` is that of the
     youngest statement: a seed makes nothing older than it late. `mentions` are references to settle
     (`Contribution.mentions`). `aside` are the slots that others stated in passing, who do not assert the root.
-    `sources` are the documents that stated it, each with its last order key. `unstated` are references of members that
-    were stated and are not to be applied: there are none such.
+    `sources` are the documents that stated it, each with its last order key. `unstated` are references of members
+    of which only statements tell that are not applied (Wujiang §6.7): whoever writes the root deletes them.
     """
 
     type: str

@@ -12,6 +12,7 @@ from hie.mapping.codeshape import misshapen
 from hie.mapping.problem import Problem
 
 _SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d+")
+
 Judge = Callable[[str, str], str | None]
 """Code system and code -> what is wrong with the code; None when nothing is, or the code system is not known."""
 

@@ -1,5 +1,5 @@
-"""What the blocks of a field map state of their resources, and under which conditions: for the questions what is
-lacking of what FHIR (`hie.mapping.lacking`) and our profiles (`hie.mapping.profiled`) require."""
+"""What the blocks of a field map state of their resources, and under which conditions: for the question what is lacking
+of what FHIR and our profiles require (`hie.mapping.lacking`)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

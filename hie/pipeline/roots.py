@@ -167,8 +167,8 @@ class Roots:
         return version is not None and not version.deleted
 
     async def stated_in(self, document: str, *, whole: bool) -> list[str]:
-        """The roots that a document states something about; `whole` False: only those that a new
-        version of it may leave out."""
+        """The roots that a document states something about; `whole` False: only those that a new version of it may
+        leave out."""
         found = dict.fromkeys(str(row["root"]) for row in await self._tx.select(CONTRIBUTION, {"source": document}))
         return [root for root in found if whole or not root.startswith(ITSELF)]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from hie.base.pinyin import readings
 from hie.search.emit_number import (
+    Out,
     number_plain,
     number_range,
     quantity,
@@ -20,7 +21,6 @@ from hie.search.emit_number import (
 from hie.search.fold import fold, phonetic
 from hie.search.values import EARLIEST, LATEST, date_range, number
 
-Out = list[Any]
 Emitter = Callable[[Out, str, Any], None]
 
 BOOLEAN_SYSTEM = "http://terminology.hl7.org/CodeSystem/special-values"

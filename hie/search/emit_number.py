@@ -9,11 +9,13 @@ from hie.fhir.ucum import UCUM, convert
 from hie.search.values import HIGHEST, LOWEST, canonical, number
 
 Out = list[Any]
+"""Entries are added to it."""
 
 CURRENCY_SYSTEM = "urn:iso:std:iso:4217"
 
 
 def number_plain(out: Out, code: str, value: Any) -> None:
+    """A number, as a range of no width."""
     found = number(value)
     if found is not None:
         out.append((code, float(found), float(found)))
@@ -25,6 +27,7 @@ def _ends(value: Any) -> tuple[Any, Any]:
 
 
 def number_range(out: Out, code: str, value: Any) -> None:
+    """A Range without its unit; a missing end is open."""
     low, high = (number(end) for end in _ends(value))
     if low is not None or high is not None:
         out.append((code, LOWEST if low is None else float(low), HIGHEST if high is None else float(high)))
@@ -51,6 +54,7 @@ def _quantity(out: Out, code: str, low: Any, high: Any, value: Any) -> None:
 
 
 def quantity(out: Out, code: str, value: Any) -> None:
+    """A Quantity; one with a comparator is open on that side."""
     amount = value.get("value")
     if amount is None:
         return
@@ -70,6 +74,7 @@ def quantity(out: Out, code: str, value: Any) -> None:
 
 
 def quantity_money(out: Out, code: str, value: Any) -> None:
+    """Money, with its currency (ISO 4217) as the unit."""
     amount = number(value.get("value"))
     if amount is not None:
         currency = value.get("currency") or ""

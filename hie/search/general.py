@@ -13,7 +13,8 @@ from hie.base.errors import HieError
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.fhir.path import Compiled, Node, Quantity, Scope, Temporal, compile, resource_node, to_json
-from hie.search.emit import EMITTERS, Emitter, Out, phonetic_name
+from hie.search.emit import EMITTERS, Emitter, phonetic_name
+from hie.search.emit_number import Out
 
 _STEPS = 100_000
 _SYSTEM: tuple[tuple[type, str], ...] = (

@@ -205,7 +205,8 @@ def outline(world: World, number: int, index: int) -> Visit:
     """The same without its reports, which are most of the work."""
     who = world.person(number)
     planned = plan(world, number)
-    start, hospital, kind, disease = (now := planned[index]).at, now.hospital, now.kind, now.disease
+    now = planned[index]
+    start, hospital, kind, disease = now.at, now.hospital, now.kind, now.disease
     stream = chance(world.seed, "visit", number, index)
     days = stream.randrange(3, 10) if kind == "inpatient" else 0
     end = _hour(start + timedelta(days=days), 10, stream.randrange(60)) if days else None

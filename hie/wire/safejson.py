@@ -142,8 +142,8 @@ def says_same(one: Any, other: Any) -> bool:
     """Whether two values that `dumps` can write say the same: members of objects in any order, decimals as written."""
     if one != other:
         return False
-    written = (orjson.dumps(value, default=_fragment, option=orjson.OPT_SORT_KEYS) for value in (one, other))
-    return next(written) == next(written)
+    first, second = (orjson.dumps(value, default=_fragment, option=orjson.OPT_SORT_KEYS) for value in (one, other))
+    return first == second
 
 
 def _fragment(value: Any) -> orjson.Fragment:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import apsw
 
@@ -60,9 +61,9 @@ _NOTING: list[Noting] = []
 
 def serve_noting(path: Path) -> None:
     """Serve, and keep what the connection that writes was told in a file. The others that may write do little."""
-    apsw.Connection = Noting  # type: ignore[misc]
     try:
-        hie()
+        with patch.object(apsw, "Connection", Noting):
+            hie()
     finally:
         path.write_bytes(pickle.dumps(max((one.noted for one in _NOTING), key=len, default=[])))
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from hie.simulate.catalogue import HOSPITALS
 from hie.simulate.history import Visit, World, plan, visit
-from hie.simulate.wujiang import acts, message
+from hie.simulate.wujiang import Message, acts, message
 
 WORLD = World(7, 400, datetime(2025, 1, 6), 365)
 VISITS = [visit(WORLD, number, index) for number in range(400) for index in range(min(len(plan(WORLD, number)), 3))]
@@ -50,6 +50,9 @@ def test_staff_have_one_number_and_outpatients_no_bed() -> None:
     for now in VISITS:
         names.setdefault(now.doctor_number, set()).add(now.doctor)
         if now.hospital in HOSPITALS["wujiang"] and not now.end:
-            place = (message(now, acts(now)[0]).first("PV1") or [])[3]  # type: ignore[union-attr]
-            assert place.startswith(("^^^", "M", "J01^^^"))
+            arrived = message(now, acts(now)[0])
+            assert isinstance(arrived, Message)
+            stay = arrived.first("PV1")
+            assert stay is not None
+            assert stay[3].startswith(("^^^", "M", "J01^^^"))
     assert all(len(some) == 1 for some in names.values())
