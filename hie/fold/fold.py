@@ -33,12 +33,14 @@ class Folded:
     """One root after folding.
 
     `exists`: some statement asserts it; without one nothing is written. `revoked`: all that was said has been taken
-    back; `restored`: it was, and was stated anew. `subject`, `encounter` and `parent` are references as stated, before
-    merges are resolved. `findings` are those that show only when statements come together. `last_order` is that of the
-    youngest statement: a seed makes nothing older than it late. `mentions` are references to settle
-    (`Contribution.mentions`). `aside` are the slots that others stated in passing, who do not assert the root.
-    `sources` are the documents that stated it, each with its last order key. `unstated` are references of members
-    of which only statements tell that are not applied (Wujiang §6.7): whoever writes the root deletes them.
+    back; `restored`: it was, and was stated anew; `moved`: it hung on another root before. `subject`, `encounter`
+    and `parent` are references as stated, before merges are resolved. `findings` are those that show only when
+    statements come together. `last_order` is that of the youngest statement: a seed makes nothing older than it
+    late. `mentions` are references to settle (`Contribution.mentions`). `aside` are the slots that others stated in
+    passing, who do not assert the root. `sources` are the documents that stated it, each with its last order key.
+    `unstated` are references of members of which only statements tell that are not applied (Wujiang §6.7): whoever
+    writes the root deletes them. `unfinal` are order keys of statements before which a result was never final,
+    since its report was not (`hie/fold/review.py`).
     """
 
     type: str
@@ -48,6 +50,7 @@ class Folded:
     exists: bool = False
     revoked: bool = False
     restored: bool = False
+    moved: bool = False
     slots: dict[str, Any] = field(default_factory=dict)
     members: dict[str, MemberState] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -62,6 +65,7 @@ class Folded:
     aside: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
     unstated: list[str] = field(default_factory=list)
+    unfinal: frozenset[str] = frozenset()
 
     @property
     def reference(self) -> str:
@@ -69,15 +73,20 @@ class Folded:
         return f"{self.type}/{self.id}"
 
 
-def fold(root: str, contributions: Sequence[Contribution], sources: Mapping[str, str] | None = None) -> Folded:
+def fold(
+    root: str,
+    contributions: Sequence[Contribution],
+    sources: Mapping[str, str] | None = None,
+    unfinal: frozenset[str] = frozenset(),
+) -> Folded:
     """Fold the contributions about `root` (`Type/id`); at least one, perhaps some of its aliases.
 
-    `sources` are documents withdrawn elsewhere, with the order key of the withdrawal. Seeds come first and only the
-    earliest counts; then lower tiers before higher ones, each in order of the order key.
+    `sources` are documents withdrawn elsewhere, with the order key of the withdrawal; `unfinal` as in `Folded`. Seeds
+    come first and only the earliest counts; then lower tiers before higher ones, each in order of the order key.
     """
     key = contributions[0].target
     resource_type, _, resource_id = root.partition("/")
-    state = Folded(resource_type, resource_id, key.region, key.organisation)
+    state = Folded(resource_type, resource_id, key.region, key.organisation, unfinal=unfinal)
     withdrawn = _withdrawn(contributions, sources or {})
     live = [c for c in contributions if not _is_withdrawn(c, withdrawn)]
     spent = [c for c in contributions if _is_withdrawn(c, withdrawn)]
@@ -168,7 +177,7 @@ def step(state: Folded, contribution: Contribution, *, fresh: bool) -> bool:
 
 def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None:
     """Apply one statement."""
-    corrects = contribution.correcting and (state.exists or reissued)
+    corrects = contribution.correcting and (state.exists or reissued) and contribution.order not in state.unfinal
     final = corrects and state.slots.get("status") in FINAL
     moved = final and _moves(state, contribution)
     listed = _there(state) if final else {}
@@ -207,6 +216,7 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
     state.encounter = contribution.encounter or state.encounter
     state.digest = contribution.digest or state.digest
     if contribution.parent is not None:
+        state.moved = state.moved or state.parent not in (None, contribution.parent.reference)
         state.parent = contribution.parent.reference
 
 

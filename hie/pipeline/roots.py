@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from hie.base.draft import Contribution
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
+from hie.fold.listed import listed
+from hie.fold.prefix import Placed
+from hie.fold.review import unfinal
 from hie.pipeline.redirects import Redirects
 from hie.pipeline.statements import STAYING, Statements
 from hie.pipeline.withdrawals import ITSELF, Withdrawals
@@ -13,13 +16,13 @@ from hie.staging.tables import CONTRIBUTION, MENTION, ROOT
 from hie.store.port import Transaction
 from hie.store.table import Row
 
-LIVE, RESTORED, REVOKED, PENDING = "live", "restored", "revoked", "pending"
+LIVE, RESTORED, MOVED, REVOKED, PENDING = "live", "restored", "moved", "revoked", "pending"
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a root without folding it; `state` is live, restored (taken back and stated anew), revoked or
-    pending (stated but not asserted)."""
+    """What is known of a root without folding it; `state` is live, restored (taken back and stated anew), moved (live,
+    under another parent before), revoked or pending (stated but not asserted)."""
 
     state: str
     parent: str | None
@@ -90,22 +93,17 @@ class Roots:
         await self.known(root)
         return root in self._revoked
 
-    async def is_restored(self, root: str) -> bool:
-        """Whether what was said about the root was taken back, and stated anew since."""
-        known = await self.known(root)
-        return known is not None and known.state == RESTORED
-
-    async def fold_anew(self, visit: str, conditions: Iterable[str]) -> Folded:
-        """Fold a visit without what the rows of these diagnoses said of it before they were last taken back."""
-        stated = [placed.contribution for placed in await self._statements.about(visit)]
-        withdrawn: dict[str, str] = {}
-        for condition in conditions:
-            slot = f"diagnosis[]#{condition.partition('/')[2]}"
-            about = await self._statements.about(condition)
-            order = max((placed.contribution.order for placed in about if placed.contribution.revoke), default="")
-            rows = (one for one in stated if any(said.startswith(slot) for said in one.slots))
-            withdrawn |= {one.source: order for one in rows if one.source}
-        return fold(visit, stated, withdrawn)
+    async def list_anew(self, visit: Folded, condition: str) -> None:
+        """State in a visit what it lists of a diagnosis, where not all that was said of it counts, or some was said at
+        another visit."""
+        known = await self.known(condition)
+        if known is None or known.state not in (RESTORED, MOVED) or known.parent != visit.reference:
+            return
+        rows = await self._statements.about(condition)
+        parents = (row.contribution.parent for row in rows)
+        visits = dict.fromkeys(parent.reference for parent in parents if parent is not None)
+        said = [row for one in visits for row in await self._statements.about(one)]
+        visit.slots.update(listed(condition, rows, said))
 
     async def is_listed_elsewhere(self, condition: str, visit: str) -> bool:
         """Whether a diagnosis belongs to another visit by now (Qingpu §4.7)."""
@@ -188,14 +186,25 @@ class Roots:
                 return _fold_until(retired.order, root, stated)
         if root.startswith(STAYING):
             return await self._statements.fold(root, aliases, read=read)
-        stated = [p.contribution for p in await self._statements.about(root, aliases, read=read)]
-        if not stated:
+        placed = await self._statements.about(root, aliases, read=read)
+        if not placed:
             return None
+        stated = [p.contribution for p in placed]
         last: dict[str, str] = {}
         for one in stated:
             if one.source and not one.withdraw:
                 last[one.source] = max(one.order, last.get(one.source, ""))
-        return fold(root, stated, await self._withdrawals.of(root, last))
+        withdrawn = await self._withdrawals.of(root, last)
+        state = fold(root, stated, withdrawn)
+        if state.type == "Observation" and state.parent is not None and state.slots.get("status") == "corrected":
+            state = fold(root, stated, withdrawn, await self._unfinal(placed))
+        return state
+
+    async def _unfinal(self, rows: Sequence[Placed]) -> frozenset[str]:
+        """The order keys of the rows of a result before which it was never final, by what is stated of its reports."""
+        parents = (placed.contribution.parent for placed in rows)
+        reports = dict.fromkeys(parent.reference for parent in parents if parent is not None)
+        return unfinal(rows, {report: await self._statements.about(report) for report in reports})
 
     async def standing_for(self, root: str) -> str:
         """The root under which `root` is written: itself, unless it is an alias."""
@@ -292,7 +301,9 @@ def _how(state: Folded) -> str:
     """`Known.state` of a root by its fold."""
     if not state.exists and not (state.revoked and state.slots):
         return PENDING
-    return REVOKED if state.revoked else RESTORED if state.restored else LIVE
+    if state.revoked:
+        return REVOKED
+    return RESTORED if state.restored else MOVED if state.moved else LIVE
 
 
 def _known(row: Row) -> Known:

@@ -37,6 +37,7 @@ class Touched:
         self._dirty: dict[str, None] = {}
         self._own: set[str] = set()
         self._fresh: set[str] = set()
+        self._retold: set[str] = set()
         self._resources: dict[str, list[str]] = {}
         self.born: list[str] = []
         self.findings: dict[str, list[Finding]] = {}
@@ -44,6 +45,14 @@ class Touched:
     def mark(self, roots: Iterable[str]) -> None:
         """Fold these roots anew."""
         self._dirty.update(dict.fromkeys(roots))
+
+    async def retell(self, roots: Iterable[str]) -> None:
+        """Fold anew these roots, of which something is not said any more, and what they hang on."""
+        await self.touch(*roots)
+        for root in roots:
+            known = await self._roots.known(root)
+            self._retold.add(root)
+            self.mark([known.parent] if known is not None and known.parent is not None else ())
 
     async def touch(self, *roots: str) -> None:
         """Fold these roots anew; what is said about an alias is written under the root that it stands for."""
@@ -69,10 +78,14 @@ class Touched:
             await self.touch(root)
         else:
             self.mark([root])
+        if known is not None and contribution.order < known.last_order:
+            self._retold.add(root)
         if known is not None and known.parent is not None:
             self.mark([known.parent])
         if parent is not None and contribution.target.type == "Observation":
             self.mark([parent.reference])
+            if known is not None and known.parent not in (None, parent.reference):
+                await self._roots.mention(root, [parent.reference, str(known.parent)])
         was_there = known is not None and known.exists
         is_there = was_there or (contribution.exists and not contribution.revoke)
         if is_there and not was_there:
@@ -128,13 +141,12 @@ class Touched:
             if await self._roots.is_taken_back(one) or await self._roots.is_listed_elsewhere(one, state.reference)
         ]
 
-    async def _with_diagnoses(self, state: Folded) -> Folded:
-        """A visit without the use and rank that its diagnoses had before they were taken back and stated anew: what is
-        revoked and sent again is without the values that it does not say (Qingpu §2)."""
-        if state.type != "Encounter" or self._mentioned is None:
-            return state
-        restored = [one for one in diagnoses(state) if await self._roots.is_restored(one)]
-        return await self._roots.fold_anew(state.reference, restored) if restored else state
+    async def _list_diagnoses(self, state: Folded) -> None:
+        """State in a visit what it lists of the diagnoses that were taken back and stated anew, or have come from
+        another visit. What a FHIR sender lists is left as it is."""
+        if state.type == "Encounter" and self._mentioned is not None:
+            for condition in diagnoses(state):
+                await self._roots.list_anew(state, condition)
 
     def _is_mentioned(self, root: str) -> bool:
         """Whether resources of the feed may mention such a root."""
@@ -142,11 +154,12 @@ class Touched:
 
     async def _finish(self, state: Folded) -> None:
         """Write the resources of a root that is there; what hangs on it follows when one of them has changed, or when
-        it was taken back: the status that it would have, which its results follow, does not show in it."""
+        it was taken back: the status that it would have, which its results follow, does not show in it. Nor does the
+        one that it had before."""
         root = state.reference
         if not await self._roots.exists(root):
             return
-        state = await self._with_diagnoses(state)
+        await self._list_diagnoses(state)
         new = await self._is_born(root)
         children = await self._roots.children(root)
         resources = await self._made(state, children)
@@ -159,8 +172,15 @@ class Touched:
             changed = await self._writing.put(resource, new=new) or changed
         for member in state.unstated:
             await self._writing.delete(member)
-        if changed or state.revoked:
+        if changed or state.revoked or self._is_retold(state):
             self.mark(child.reference for child in children if _rank(child.reference) > _rank(root))
+            if state.type == "DiagnosticReport" and not new and self._mentioned is not None:
+                self.mark(await self._roots.mentioning(root))  # results that have moved to another report
+
+    def _is_retold(self, state: Folded) -> bool:
+        """Whether what was said of a report before its last statement has changed: its results follow, even when it
+        stays as it is, since it counts whether it was final when they changed (Qingpu §3.2)."""
+        return state.type == "DiagnosticReport" and state.reference in self._retold
 
     async def _is_born(self, root: str) -> bool:
         """Whether a root is there for the first time; what others say of it leads somewhere then."""

@@ -145,7 +145,7 @@ class Work:
 
     async def _replace(self, unstated: Unstated) -> None:
         """Fold anew what the item was about before it was taken back, too; what nobody states any more goes."""
-        await self._touched.touch(*unstated.roots)
+        await self._touched.retell(unstated.roots)
         for source in unstated.sources:
             await self._touched.lead_elsewhere(source)
         await self._touched.fold_all()

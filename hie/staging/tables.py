@@ -84,7 +84,8 @@ ROOT = Table(
     indexes=(("parent",), ("subject",)),
 )
 """Roots: `first_order` is that of the first statement, which gives a result its place in a report; `state` is live,
-restored (live again), revoked or pending; `parent` and `subject` as stated."""
+restored (live again), moved (live, under another parent before), revoked or pending; `parent` and `subject` as
+stated."""
 
 REDIRECT = Table(
     "redirect",

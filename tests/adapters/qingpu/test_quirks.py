@@ -184,12 +184,12 @@ async def test_a_revoked_diagnosis(exchange: Exchange) -> None:
     assert len((await exchange.one("Encounter"))["diagnosis"]) == 2
 
 
-async def in_every_order(*uploads: bytes) -> Exchange:
-    """An exchange that got the uploads; whatever their order, the state is the same."""
+async def in_every_order(*uploads: bytes, before: bytes | None = None) -> Exchange:
+    """An exchange that got the uploads, after the one `before`; whatever their order, the state is the same."""
     exchanges = []
     for sequence in permutations(uploads):
         exchanges.append(Exchange())
-        for body in sequence:
+        for body in sequence if before is None else (before, *sequence):
             await exchanges[-1].send(body)
     states = [await exchange.all() for exchange in exchanges]
     assert all(state == states[0] for state in states)
@@ -220,6 +220,25 @@ async def test_a_diagnosis_that_moves_to_another_visit_is_listed_there_only() ->
     assert "diagnosis" not in former
     assert [one["rank"] for one in now["diagnosis"]] == [1]
     assert condition["encounter"] == {"reference": f"Encounter/{now['id']}"}
+
+
+async def test_a_diagnosis_that_moves_keeps_its_use_and_rank() -> None:
+    """A column without value takes nothing back (common §8), at another visit neither; a revocation does (§2)."""
+    visits = upload(PERSON, STAY, ("inpatient", {"JZLSH": "V2"}), batch="B0")
+    moves = {"JZLSH": "V2", "ZDLB": "-"}
+    uploads = [
+        upload(("diagnosis", {"CYZDBZ": "1"})),
+        later(("diagnosis", {"ZYZDLSH": "D2", "JZLSH": "V2", "CYZDBZ": "-"}), day=11, batch="B2"),
+        later(("diagnosis", moves), day=12, batch="B3"),
+    ]
+    exchange = await in_every_order(*uploads, before=visits)
+    (_, moved) = (await exchange.one("Encounter", kind=VISIT_NUMBER, value="V2"))["diagnosis"]
+    assert (moved["use"]["coding"][0]["code"], moved["rank"]) == ("DD", 1)
+    revoked = revocation("diagnosis", batch="B4", at="2026-04-13 22:00:00")
+    again = later(("diagnosis", moves), day=14, batch="B5")
+    exchange = await in_every_order(uploads[0], uploads[2], revoked, again, before=visits)
+    (moved,) = (await exchange.one("Encounter", kind=VISIT_NUMBER, value="V2"))["diagnosis"]
+    assert (moved["use"]["coding"][0]["code"], moved.get("rank")) == ("CM", None)
 
 
 async def test_other_columns_of_a_revoking_row_state_nothing(exchange: Exchange) -> None:
@@ -463,6 +482,29 @@ async def test_results_stay_preliminary_while_their_report_says_no_time_of_revie
     revoked = revocation("report", batch="B3", at="2026-04-12 22:00:00")
     exchange = await in_every_order(upload(PERSON, VISIT, REPORT, RESULT), later(("report", {"SHSJ": "-"})), revoked)
     assert (await result(exchange))["status"] == "preliminary"
+
+
+REVIEWED, UNREVIEWED, CHANGED = REPORT, ("report", {"SHSJ": "-"}), ("result", {"JYZBJG": "7.0"})
+MOVED = ("result", {"BGDH": "L2"})
+
+
+@pytest.mark.parametrize(
+    ("uploads", "status"),
+    [
+        ((upload(UNREVIEWED, RESULT), later(CHANGED), later(REVIEWED, day=12)), "final"),
+        ((upload(UNREVIEWED, RESULT), later(REVIEWED, CHANGED)), "final"),
+        ((upload(RESULT), later(CHANGED), later(REVIEWED, day=12)), "final"),
+        ((upload(REVIEWED, RESULT), later(UNREVIEWED), later(REVIEWED, CHANGED, day=12)), "corrected"),
+        ((upload(UNREVIEWED, RESULT), later(REVIEWED, day=10, batch="B9"), later(CHANGED)), "corrected"),
+        ((upload(UNREVIEWED, RESULT), later(MOVED), later(REVIEWED, day=12)), "final"),
+        ((upload(REVIEWED, RESULT), later(MOVED)), "corrected"),
+    ],
+)
+async def test_a_result_is_corrected_only_if_it_was_final_before(uploads: tuple[bytes, ...], status: str) -> None:
+    """One that changed while its report was preliminary, or not there, was never final (§3.2, §4.4)."""
+    first = upload(PERSON, VISIT, ("report", {"BGDH": "L2"}), batch="B0")
+    exchange = await in_every_order(*uploads, before=first)
+    assert (await result(exchange))["status"] == status
 
 
 async def test_report_numbers_restart_daily(exchange: Exchange) -> None:
