@@ -5,14 +5,15 @@ name), anything with a slash is an XPath in the document without namespaces.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from lxml import etree
 
 from hie.base.moment import SENTINEL, Moment
-from hie.quality.about import About
+from hie.base.text import half_width
+from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate
 from hie.quality.shape import as_number
 from hie.quality.times import moment
@@ -111,6 +112,33 @@ def source_ordered(*, first: str, then: str) -> DocumentTest:
     return test
 
 
+def report_after_sampling(*, issued: Sequence[str]) -> DocumentTest:
+    """No report was issued before its specimens were taken. `issued` are the places in the source where it says when:
+    a day without a time is no instant of the report, and is held against the sampling all the same (common rules §5.2).
+    """
+    reads = [source_reader(path) for path in issued]
+
+    def test(about: About) -> bool:
+        for report in about.of("DiagnosticReport"):
+            at = moment(report.resource.get("issued")) if report.root else None
+            stated = [text for read in reads for text in read(about.record.tree)] if at is None and report.root else ()
+            times = _moments(stated) if at is None else (at,)
+            if times and any(time.is_before(taken) for taken in _sampled(report, about) for time in times):
+                return False
+        return True
+
+    return test
+
+
+def _sampled(report: Stated, about: About) -> Iterator[Moment]:
+    """When the specimens of a report were taken: its effective time, and the collection of its specimens."""
+    times = [report.resource.get("effectiveDateTime")]
+    for specimen in about.of("Specimen"):
+        if specimen.contribution is report.contribution:
+            times.append((specimen.resource.get("collection") or {}).get("collectedDateTime"))
+    return (at for value in times if (at := moment(value)) is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Alone:
     """One segment of a message, as a tree to read from."""
@@ -140,7 +168,7 @@ def source_same_day(*, first: str, then: str) -> DocumentTest:
 
 def _moments(texts: Iterable[str]) -> list[Moment]:
     """The times among texts; 1900-01-01 means that there is none (common rules §5.2)."""
-    found = (moment(text) for text in texts)
+    found = (moment(half_width(text)) for text in texts)
     return [at for at in found if at is not None and at.date != SENTINEL]
 
 
@@ -160,6 +188,7 @@ PREDICATES = {
     "source-present": Predicate("document", source_present),
     "source-matches": Predicate("document", source_matches),
     "source-within": Predicate("document", source_within),
+    "report-after-sampling": Predicate("document", report_after_sampling),
     "source-ordered": Predicate("document", source_ordered),
     "source-same-day": Predicate("document", source_same_day),
     "source-equal": Predicate("document", source_equal),

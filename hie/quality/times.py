@@ -1,6 +1,6 @@
 """Predicates about the order of times within a draft, and about how long something took."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
@@ -24,14 +24,6 @@ def period_forward(draft: Draft) -> Draft | None:
         return None
     fixed = tuple(_without_early_end(contribution) for contribution in draft.contributions)
     return None if fixed == draft.contributions else replace(draft, contributions=fixed)
-
-
-def report_after_sampling(about: About) -> bool:
-    for report in about.of("DiagnosticReport"):
-        issued = moment(report.resource.get("issued"))
-        if report.root and issued is not None and any(issued.is_before(at) for at in _sampled(report, about)):
-            return False
-    return True
 
 
 def ordered(*, first: str, then: str, years: int = 0) -> ResourceTest:
@@ -113,15 +105,6 @@ def _wrong(first: Moment, then: Moment, years: int) -> bool:
     return then.is_before(first)
 
 
-def _sampled(report: Stated, about: About) -> Iterator[Moment]:
-    """When the specimens of a report were taken: its effective time, and the collection of its specimens."""
-    times = [report.resource.get("effectiveDateTime")]
-    for specimen in about.of("Specimen"):
-        if specimen.contribution is report.contribution:
-            times.append((specimen.resource.get("collection") or {}).get("collectedDateTime"))
-    return (at for value in times if (at := moment(value)) is not None)
-
-
 def _may_run_backwards(contribution: Contribution) -> bool:
     return contribution.target.type == "Encounter" and ("period.end" in contribution.slots or bool(contribution.events))
 
@@ -158,7 +141,6 @@ def noted_only_at(*, finding: str, paths: Sequence[str]) -> DocumentTest:
 
 PREDICATES = {
     "period-forward": Predicate("amend", lambda: period_forward),
-    "report-after-sampling": Predicate("document", lambda: report_after_sampling),
     "ordered": Predicate("resource", ordered, ("first", "then")),
     "ordered-in": Predicate("document", ordered_in),
     "lasts": Predicate("resource", lasts, ("first", "then")),

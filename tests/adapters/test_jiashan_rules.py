@@ -280,9 +280,23 @@ async def test_discharge_summary_wins_over_later_documents() -> None:
         assert visit["class"]["code"] == "AMB"
 
 
-def test_specimen_after_the_report() -> None:
-    body = changed("02", ('<low value="20260302101500"/>', '<low value="20260302121500"/>'))
-    assert "time-order" in finding_codes(body)
+@pytest.mark.parametrize(
+    ("sampled", "written", "late"),
+    [
+        ("20260302121500", "20260302111500", True),
+        ("20260302101500", "20260302111500", False),
+        ("20260302101500", "20260302", False),
+        ("20260302101500", "20260301", True),
+    ],
+)
+def test_specimen_after_the_report(sampled: str, written: str, late: bool) -> None:
+    """A day without a time is not over before a time of that day (common §5.2)."""
+    body = changed(
+        "02",
+        ('<low value="20260302101500"/>', f'<low value="{sampled}"/>'),
+        ('effectiveTime value="20260302111500"', f'effectiveTime value="{written}"'),
+    )
+    assert ("time-order" in finding_codes(body)) == late
 
 
 @pytest.mark.parametrize(

@@ -282,6 +282,9 @@ def test_report_columns(columns: dict[str, str], slot: str, expected: Any) -> No
     [
         ({"BGSJ": "-"}, [("value-missing", "BGSJ")]),
         ({"BGSJ": "20260402"}, []),
+        ({"BGSJ": "20260401"}, [("time-order", "BGSJ")]),
+        ({"BGSJ": "２０２６-０４-０１"}, [("time-order", "BGSJ")]),
+        ({"BGSJ": "20260401", "CJSJ": "-"}, []),
         ({"BGSJ": "x"}, [("date-invalid", "BGSJ")]),
         ({"SHSJ": "x"}, [("date-invalid", "SHSJ")]),
         ({"CJSJ": "2026-04-02 09:31:00"}, [("time-order", "BGSJ")]),
