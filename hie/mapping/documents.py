@@ -257,7 +257,7 @@ class _Document:
                 yield replace(stated, withdraw=True, exists=False, slots={}, members=(), complete=False)
                 continue
             yield self._changed(_with_reasons(stated, reasons))
-            if self._parent is not None:
+            if self._parent is not None and stated.target.type != "DiagnosticReport":
                 before = self._parent.reference
                 yield Contribution(stated.target, self.header.order, withdraw=True, exists=False, source=before)
 

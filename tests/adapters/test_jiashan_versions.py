@@ -80,6 +80,33 @@ async def test_a_replacement_under_a_new_id(order: tuple[bytes, ...]) -> None:
     assert report["status"] == "corrected"
 
 
+CONCLUSION = ('<value xsi:type="ST">白细胞偏高</value>'.encode(), b"<value/>")
+_LATER = (b"20260302131500", b"20260302141500")
+_RENUMBERED = (b'extension="JY810002"', b'extension="JY810099"')
+_BACK = (b"<versionNumber>1<", b"<versionNumber>-1<")
+
+
+@pytest.mark.parametrize("later", [FEWER, REPLACING], ids=["same id", "replacement"])
+async def test_a_conclusion_that_a_new_version_does_not_state_stays(later: bytes) -> None:
+    """What is absent states nothing (common §8), and a replacement does what a correction does (§5)."""
+    for order in permutations([FIRST, later.replace(*CONCLUSION)]):
+        (report,) = await (await sent(*order)).all("DiagnosticReport")
+        assert (report["status"], report["conclusion"]) == ("corrected", "白细胞偏高")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [REPLACING.replace(*_LATER).replace(*_RENUMBERED), REPLACING.replace(*_LATER).replace(*_BACK)],
+    ids=["renumbered", "withdrawn"],
+)
+async def test_a_replaced_document_does_not_come_back_with_its_report(last: bytes) -> None:
+    for order in permutations([FIRST, REPLACING, last]):
+        exchange = await sent(*order)
+        report = await exchange.read("DiagnosticReport", "2.16.156.10011.1.33", "JY810002")
+        assert report is not None
+        assert report["status"] == "entered-in-error"
+
+
 @pytest.mark.parametrize(("type_code", "relation"), [("APND", "appends"), ("XFRM", "transforms")])
 async def test_what_adds_to_a_document_does_not_replace_it(type_code: str, relation: str) -> None:
     adding = REPLACING.replace(b'typeCode="RPLC"', f'typeCode="{type_code}"'.encode()).replace(b"JY810002", b"JY810009")
