@@ -173,12 +173,15 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
 
 
 def advise(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
-    """What field maps of adapters do not state and our profiles require: without it resources are stored all the same,
-    and do not say that they conform."""
+    """What need not be wrong: paths that name what the standard of the source does not have, and what field maps of
+    adapters do not state and our profiles require: without it resources are stored all the same, and do not say that
+    they conform."""
     adapters = kept_beside(adapters, tables.folder)
     folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
     feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
-    return advice(folders, feeds, tables.maps.codes, official(), _given(tables, adapters), _profile_for)
+    beyond = (one for (feed, _), program in tables.maps.programs.items() if feed in feeds for one in program.beyond)
+    given = _given(tables, adapters)
+    return sorted({*advice(folders, feeds, tables.maps.codes, official(), given, _profile_for), *beyond})
 
 
 def _given(tables: Tables, adapters: Sequence[Adapter]) -> Given:

@@ -79,13 +79,13 @@ def adapters_coverage(
 
     settings = operating(data, None, config)
     if data is None:
-        types = attempt(covered, region, folder, settings.mappings_path)
+        found = attempt(covered, region, folder, settings.mappings_path)
     else:
-        types = perform(covered_by_traffic(settings, region, most))
+        found = perform(covered_by_traffic(settings, region, most))
     table = Table()
     for name in ("type", "records", "used", "ignored", "share", "unknown fields"):
         table.add_column(name, overflow="fold")
-    for kind, one in types.items():
+    for kind, one in found.types.items():
         unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
         table.add_row(
             escape(kind),
@@ -96,9 +96,13 @@ def adapters_coverage(
             escape(unknown),
         )
     console.print(table)
-    for kind, one in types.items():
+    for kind, one in found.types.items():
         for reason, n in sorted(one.refused.items()):
             console.print(f"拒收 refused: {kind} {reason} ×{n}", markup=False, soft_wrap=True)
+    for place in found.never:
+        console.print(f"没有值 never filled: {place}", markup=False, highlight=False, soft_wrap=True)
+    if found.unseen:
+        console.print(f"没有样本 not seen: {', '.join(found.unseen)}", markup=False, soft_wrap=True)
     if data is not None:
         rows = perform(call(settings, "GET", "/admin/coverage", {"days": 366}))["unmapped"]
         feeds = attempt(feeds_of, region)
@@ -138,7 +142,8 @@ def adapters_lint(
 ) -> None:
     """检查 · Hold targets against the FHIR definitions, code maps against code systems, paths against HL7.
 
-    What our profiles require and the maps do not state is said as well, as advice. Exit code 1: there are problems.
+    What our profiles require and the maps do not state, and fields and elements that HL7 does not have, are said as
+    well, as advice. Exit code 1: there are problems.
     """
     from hie.commands.adapters import advised, linted
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from hie.app import bind_feeds, load_adapters
 from hie.app.adapters import sender_problems
@@ -21,6 +22,7 @@ from hie.config import Config
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
 from hie.mapping.fhir.tables import load_fhir_tables
+from hie.mapping.filled import Filled
 from hie.mapping.problem import Problem
 from hie.mapping.traffic import WHOLE, TypeCoverage, measure
 from hie.pipeline.feed import FeedRuntime
@@ -33,6 +35,15 @@ from hie.testing.populated import ignored
 
 SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
 """File endings in a folder of samples that are no samples."""
+
+
+class Covered(NamedTuple):
+    """What items carry and maps use, by record type; what the maps look up and no item fills, as `file:line:column`;
+    and the types that have a map and are in no item."""
+
+    types: dict[str, TypeCoverage]
+    never: Sequence[Problem]
+    unseen: Sequence[str]
 
 
 def adapter_of(region: str, adapters: Sequence[Adapter] | None = None) -> Adapter:
@@ -84,30 +95,39 @@ def covered(
     folder: Path | None = None,
     shared: Path | None = None,
     adapters: Sequence[Adapter] | None = None,
-) -> dict[str, TypeCoverage]:
+) -> Covered:
     """What the samples of a region, or of a folder, carry and its maps use, by record type."""
     adapter = adapter_of(region, adapters)
     runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter], shared)}
     items = ((*runtime_of(path, runtimes), path.read_bytes()) for path in samples(folder or adapter.samples))
-    return measure(_mapped(adapter, items, shared))
+    return _covered(adapter, items, shared)
+
+
+def _covered(adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], shared: Path | None = None) -> Covered:
+    """The coverage of items: feed, door, bytes."""
+    filled = Filled(MapSet.load(shared or data_path("mappings"), [adapter]).programs)
+    types = measure(_mapped(adapter, items, filled, shared))
+    return Covered(types, filled.never(), filled.unseen({feed.id for feed in adapter.feeds}))
 
 
 def _mapped(
-    adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], shared: Path | None = None
+    adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], filled: Filled, shared: Path | None
 ) -> Iterator[tuple[str, Iterable[Finding], Draft | None, Iterable[str]]]:
     """What the maps make of items (feed, door, bytes), what was found wrong, and the filled fields that they leave out
-    on purpose; an item that is refused as a whole has no parts."""
+    on purpose; an item that is refused as a whole has no parts. `filled` is shown every record."""
     left_out = ignored(adapter, shared)
     for runtime, door, body in items:
         parsed, parts = prepare(runtime, delivery_of(runtime, door, body))
         if not parts:
             yield WHOLE, parsed.findings, None, ()
         for one in parts:
+            if one.record.tree is not None:
+                filled.look(runtime.feed.id, one.record.type, one.record.tree)
             skipped = left_out(runtime, one.record) if one.draft is not None else ()
             yield one.record.type, one.findings, one.draft, skipped or ()
 
 
-async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str, TypeCoverage]:
+async def covered_by_traffic(config: Config, region: str, most: int) -> Covered:
     """The same for the youngest `most` items that an exchange has stored, by the maps that are at work now.
 
     Raises NOT_FOUND when there is no store.
@@ -127,7 +147,7 @@ async def covered_by_traffic(config: Config, region: str, most: int) -> dict[str
     finally:
         await exchange.close()
     items = ((runtimes[str(row["feed"])], str(row["door"]), blob(row["body"])) for row in rows)
-    return measure(_mapped(adapter, items, config.mappings_path))
+    return _covered(adapter, items, config.mappings_path)
 
 
 def runtime_of(path: Path, runtimes: Mapping[str, FeedRuntime]) -> tuple[FeedRuntime, str]:
@@ -169,7 +189,8 @@ def linted(region: str | None = None, folder: Path | None = None, shared: Path |
 
 
 def advised(region: str | None = None, folder: Path | None = None, shared: Path | None = None) -> list[Problem]:
-    """What the maps of one region, or of all, do not state and our profiles require; `folder` as for `linted`."""
+    """What the maps of one region, or of all, do not state and our profiles require, and what they read and the standard
+    of the source does not have; `folder` as for `linted`."""
     return advise(*_tables(region, folder, shared))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hie.base.draft import Contribution, Event, Key, Member
 from hie.base.finding import CODES
 from hie.base.text import half_width
-from hie.mapping.compiler import Compiler
+from hie.mapping.compiler import Compiler, Lookup
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
 from hie.mapping.field import Field, Slots, compile_field
@@ -152,6 +152,8 @@ class BlockCompiler:
             self.compiler.problems.append(table.problem(str(error), "context"))
             return lambda tree: ()
         self.compiler.contexts = (*self.compiler.contexts, path)
+        empty = table.problem(f"there is no {path!r}", "context")
+        self.compiler.lookups.add(Lookup(self.compiler.contexts, None, empty))
         self.compiler.doubt(path, table, "context")
         return nodes
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
@@ -41,9 +41,19 @@ CODE_MAP_OPTIONS = frozenset({"table", "flags", "critical", "types"})
 """Options of transforms that name a code map."""
 
 
+class Lookup(NamedTuple):
+    """A path where it is written, in the contexts around it from the outside in; without a `path` the innermost of the
+    contexts itself. `empty` is what to say when records never fill it."""
+
+    contexts: tuple[str, ...]
+    path: str | None
+    empty: Problem
+
+
 class Compiler:
     """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`,
-    what is odd about them in `doubts`."""
+    what is odd about them in `doubts`, what their standard does not have in `beyond`; `lookups` are
+    paths and contexts where they are written."""
 
     def __init__(
         self,
@@ -58,7 +68,9 @@ class Compiler:
         self.type = type
         self.problems: list[Problem] = []
         self.doubts: list[Problem] = []
+        self.beyond: list[Problem] = []
         self.mentions: set[Mention] = set()
+        self.lookups: set[Lookup] = set()
         self.contexts: tuple[str, ...] = ()
 
     def applies(self, data: Mapping[str, Any]) -> bool:
@@ -81,14 +93,15 @@ class Compiler:
             self.problems.append(table.problem(str(error), key))
             return lambda node, context: ()
         self.mentions.add((self.contexts, path))
+        self.lookups.add(Lookup(self.contexts, path, table.problem(f"nothing fills {path!r}", key)))
         self.doubt(path, table, key)
         return read
 
     def doubt(self, path: str, table: Table, key: str) -> None:
-        """Note what is odd about a path or context."""
-        reason = self.dialect.doubt(path)
-        if reason is not None:
-            self.doubts.append(table.problem(reason, key))
+        """Note what is odd about a path or context, and what its standard does not have."""
+        for reason, noted in ((self.dialect.doubt(path), self.doubts), (self.dialect.beyond(path), self.beyond)):
+            if reason is not None:
+                noted.append(table.problem(reason, key))
 
     def transform(self, name: str, options: Mapping[str, Any], table: Table) -> Callable[[Any, Context], Any]:
         """A transform with its options."""

@@ -74,6 +74,11 @@ class Dialect(Protocol):
         """What is odd about a path or context that can be read; None when nothing is."""
         ...
 
+    def beyond(self, path: str) -> str | None:
+        """What a path or context names that the standard of the source does not have: a slip, or something that a
+        sender has of its own; None when there is nothing."""
+        ...
+
     def locate(self, node: Any, path: str) -> str:
         """Where a finding at `path` of `node` is, in the source's terms (`OBX[2]-5`); `path` itself will do."""
         ...

@@ -9,7 +9,7 @@ from hie.base.tablefile import table_files
 from hie.mapping.beside import compile_alias, compile_binary, compile_claim, compile_merge
 from hie.mapping.block import BlockCompiler
 from hie.mapping.codes import CodeTable
-from hie.mapping.compiler import Compiler
+from hie.mapping.compiler import Compiler, Lookup
 from hie.mapping.context import Context
 from hie.mapping.dialect import Coverage, Dialect, Mention
 from hie.mapping.problem import BrokenTables, Problem, meant, read_text
@@ -26,7 +26,8 @@ class Program:
 
     `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used;
     `needs` the segments that a message of this type must have (HL7 v2). `states` are the resource types it may state,
-    `doubts` what is odd about its paths.
+    `doubts` what is odd about its paths, `beyond` what their standard does not have, `lookups` the paths and contexts
+    where they are written.
     """
 
     feed: str
@@ -44,6 +45,8 @@ class Program:
     needs: tuple[str, ...] = ()
     states: frozenset[str] = frozenset()
     doubts: tuple[Problem, ...] = ()
+    beyond: tuple[Problem, ...] = ()
+    lookups: frozenset[Lookup] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,8 @@ def compile_map(
         tuple(head.get("needs", ())),
         frozenset(str(table.get("type")) for table, _, _ in resources if compiler.applies(table.data)),
         tuple(compiler.doubts),
+        tuple(compiler.beyond),
+        frozenset(compiler.lookups),
     )
     return program, problems
 

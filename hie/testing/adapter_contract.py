@@ -83,7 +83,7 @@ class AdapterContract:
 
     def test_the_maps_use_most_of_what_is_sent(self) -> None:
         """Coverage of the samples, by record type."""
-        for kind, one in covered(self.adapter.region, adapters=[self.adapter]).items():
+        for kind, one in covered(self.adapter.region, adapters=[self.adapter]).types.items():
             assert one.share >= self.least_share, f"{kind}: {one.share:.0%}, unknown {sorted(one.unknown)}"
 
     def test_broken_bytes_give_findings_and_never_an_exception(self) -> None:

@@ -52,11 +52,28 @@ def test_show_lists_what_a_map_reads_and_ignores() -> None:
 
 
 def test_coverage_of_the_samples_counts_what_nobody_mentions() -> None:
-    found = covered("wujiang")
+    found, _, unseen = covered("wujiang")
+    assert "ADT^A11" in unseen
     assert found["ADT^A01"].records == 1
     assert "PID-5" in found["ADT^A01"].used
     assert found["ORU^R01"].unknown == {"ZLB": 1}
     assert 0.9 < found["ORU^R01"].share < 1
+
+
+def test_coverage_names_what_the_maps_look_for_and_no_item_has(tmp_path: Path) -> None:
+    """A slip in a path reads nothing; a context that is not there is named, and not each path in it."""
+    copy = tmp_path / "changed"
+    shutil.copytree(data_path("mappings"), copy)
+    path = copy / "fields" / "jiashan-cda" / "include" / "patient.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("patient/birthTime", "patientt/birthTime"), encoding="utf-8")
+    before, after = (covered("jiashan", shared=folder).never for folder in (None, copy))
+    (slip,) = set(map(str, after)) - set(map(str, before))
+    assert slip.endswith(": nothing fills 'recordTarget/patientRole/patientt/birthTime/@value'")
+    assert "jiashan-cda/include/patient.toml:" in slip
+    hl7 = [str(place) for place in covered("wujiang").never]
+    assert "wujiang-hl7v2/shared/person.toml:179:11: there is no 'AL1'" in hl7
+    assert not any("'AL1-2" in place for place in hl7)
 
 
 def test_coverage_names_what_is_refused(tmp_path: Path) -> None:
@@ -71,7 +88,7 @@ def test_coverage_names_what_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("region", ["jiashan", "qingpu"])
 def test_coverage_of_the_other_regions(region: str) -> None:
-    found = covered(region)
+    found = covered(region).types
     assert all(one.share > 0.9 for one in found.values())
 
 
@@ -227,6 +244,17 @@ def test_lint_names_segments_that_hl7_does_not_have(tmp_path: Path, right: str, 
     path.write_text(text.replace(right, wrong), encoding="utf-8")
     (found,) = linted("wujiang", copy)
     assert said in str(found)
+
+
+def test_lint_advises_against_what_the_standard_of_the_source_does_not_have(tmp_path: Path) -> None:
+    copy = tmp_path / "changed"
+    shutil.copytree(data_path("mappings"), copy)
+    for name, right, wrong in (("wujiang-hl7v2", "PID-14", "PID-99"), ("jiashan-cda", "birthTime", "birthtime")):
+        for path in (copy / "fields" / name).glob("*/*.toml"):
+            path.write_text(path.read_text(encoding="utf-8").replace(right, wrong), encoding="utf-8")
+    cda, hl7 = sorted({str(said).partition(": ")[2] for said in advised(folder=copy)})
+    assert (cda, "no PID-99" in hl7) == ("CDA has no element 'birthtime'; did you mean 'birthTime'?", True)
+    assert linted(folder=copy) == []
 
 
 def test_lint_advises_what_our_profiles_require(further: Make) -> None:

@@ -99,16 +99,16 @@ async def test_coverage_from_what_an_exchange_has_stored(exchange: Exchange, con
     items = [item for item in traffic(clean) if isinstance(item, Item)]
     for item in items:
         await exchange.ingest.receive(item.door, item.body)
-    found = await covered_by_traffic(config, "wujiang", 1000)
+    found = (await covered_by_traffic(config, "wujiang", 1000)).types
     assert found["ADT^A04"].records == sum(1 for i in items if i.label in ("WJYY A04", "WJZY A04", "WJSL A04"))
     assert found["ORU^R01"].used["OBX-5"] == found["ORU^R01"].records
     assert found["ADT^A04"].ignored["MSH-3"] == found["ADT^A04"].records
     assert found["ADT^A04"].share > 0.9
-    few = await covered_by_traffic(config, "wujiang-hl7v2", 3)
+    few = (await covered_by_traffic(config, "wujiang-hl7v2", 3)).types
     assert sum(one.records for one in few.values()) >= 3
     shutil.copytree(data_path("mappings"), tmp_path / "mappings")
     edited = tmp_path / "mappings" / "fields" / "wujiang-hl7v2" / "report.toml"
     edited.write_text(edited.read_text().replace('"OBX-1", ', ""))
-    other = await covered_by_traffic(replace(config, mappings=str(tmp_path / "mappings")), "wujiang", 40)
+    other = (await covered_by_traffic(replace(config, mappings=str(tmp_path / "mappings")), "wujiang", 40)).types
     assert "OBX-1" in found["ORU^R01"].ignored
     assert "OBX-1" in other["ORU^R01"].unknown, "by the tables that the settings name"

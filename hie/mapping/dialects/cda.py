@@ -21,7 +21,7 @@ from lxml import etree
 from hie.base.text import trimmed
 from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.mapping.dialects.cda_coverage import Named, alternatives, coverage
-from hie.mapping.dialects.cda_xpath import xpath
+from hie.mapping.dialects.cda_xpath import unknown_name, xpath
 from hie.wire.clinical_document import ENTRIES, NUMBER, Header, entry_code, read_header, said_name, value_text
 
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
@@ -80,7 +80,11 @@ class Cda:
         return False
 
     def doubt(self, path: str) -> str | None:
-        """Nothing: any element or column may come."""
+        """Nothing: any element may come."""
+
+    def beyond(self, path: str) -> str | None:
+        """An element or attribute that CDA does not have."""
+        return None if path.startswith("document:") or path == "n()" else unknown_name(path.removeprefix("node:"))
 
     def locate(self, node: Any, path: str) -> str:
         """Where in the document; inside an entry with its section, if that has a LOINC code, and its number."""

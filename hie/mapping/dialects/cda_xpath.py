@@ -7,6 +7,8 @@ from typing import Any
 
 from lxml import etree
 
+from hie.mapping.problem import meant
+from hie.wire.cda_names import ATTRIBUTES, ELEMENTS
 from hie.wire.clinical_document import XSI_TYPE
 
 SECTION = re.compile(r"section\(([^()]+)\)")
@@ -27,6 +29,9 @@ _CALL = re.compile(r"(?<![\w.:$@-])([^\W\d][\w-]*)\s*\(")
 _NO_FUNCTIONS = frozenset({"and", "or", "div", "mod", "node", "text", "comment", "processing-instruction"})
 """Operators and node tests, which stand before a bracket as well."""
 
+_AXIS = re.compile(r"[a-z-]+::")
+_NAME = re.compile(r"(?<![\w.:$@-])@?[^\W\d](?:[\w.:-]*[\w.-])?(?![\w.-]|\s*\()")
+_OPERATORS = frozenset({"and", "or", "div", "mod"})
 _NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
 _NOWHERE = etree.Element("ClinicalDocument")
 
@@ -44,6 +49,19 @@ def xpath(path: str) -> Callable[[Any], Any]:
         raise ValueError(f"{path!r} is no path: {wrong}")
     # An absolute path starts at the document, wherever the node stands.
     return lambda node: found if isinstance(found := compiled(node), list) else [_plain(found)]
+
+
+def unknown_name(path: str) -> str | None:
+    """The first element or attribute of a path that CDA does not have, as a reason; None when it has all of them."""
+    bare = QUOTED.sub("''", _AXIS.sub("", OBSERVATION.sub("observation", SECTION.sub("section", path))))
+    for name in _NAME.findall(bare):
+        if name.startswith("@"):
+            kind, said, known = "attribute", name[1:], ATTRIBUTES
+        else:
+            kind, said, known = "element", name, ELEMENTS
+        if said not in known and said not in _OPERATORS:
+            return f"CDA has no {kind} {said!r}{meant(said, known)}"
+    return None
 
 
 def _plain(found: str | bytes | float | bool) -> str:

@@ -16,7 +16,7 @@ from hie.mapping.dialect import DELETED, Coverage, Mention, ReadPath, Value
 from hie.mapping.problem import meant
 from hie.wire.hl7v2 import DELETION, Delimiters, Segment, unescape, without_controls
 from hie.wire.hl7v2_group import Group
-from hie.wire.hl7v2_segments import SEGMENTS, is_segment
+from hie.wire.hl7v2_segments import MOST_COMPONENTS, SEGMENTS, is_segment
 
 _SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
 _PATH = re.compile(
@@ -67,6 +67,20 @@ class Hl7v2:
             if not is_segment(name):
                 swapped = [one for one in SEGMENTS if sorted(one) == sorted(name)]
                 return f"HL7 has no segment {name!r} and local ones begin with Z{meant(name, swapped or SEGMENTS)}"
+        return None
+
+    def beyond(self, path: str) -> str | None:
+        """A field behind the last that HL7 defines for the segment, or a component that no data type has."""
+        match = _PATH.fullmatch(path) or _IGNORED.fullmatch(path)
+        if match is None or match["field"] == "*":
+            return None
+        name = match["segment"].rpartition("/")[2]
+        last = SEGMENTS.get(name)
+        if last is not None and int(match["field"]) > last:
+            return f"{name} ends with {name}-{last} in HL7 (up to v2.8): there is no {name}-{match['field']}"
+        component = match.groupdict().get("component")
+        if component is not None and int(component) > MOST_COMPONENTS:
+            return f"no data type of HL7 has {component} components"
         return None
 
     def locate(self, node: Group, path: str) -> str:

@@ -79,6 +79,9 @@ class Rows:
     def doubt(self, path: str) -> str | None:
         """Nothing: any element or column may come."""
 
+    def beyond(self, path: str) -> str | None:
+        """Nothing: no standard names the columns."""
+
     def locate(self, node: Any, path: str) -> str:
         """The path of a finding: the column name."""
         return path

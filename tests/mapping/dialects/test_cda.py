@@ -155,3 +155,20 @@ def test_a_map_without_entries_counts_none(tree: Any) -> None:
 )
 def test_a_finding_names_a_place_in_the_document(path: str, expected: str) -> None:
     assert Cda().locate(None, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "unknown"),
+    [
+        ("recordTarget/patientRole/patien/@classCode", "patien"),
+        ("component/structuredBody//section[code/@codee='1 and mor']", "codee"),
+        ("section(検査 a)//obs(DE01.x)/value[@xsi:type='PQ' and not(self::low or lo)]/@value | n", "lo"),
+        ("node:ancestor::section/entry/*[self::act or self::observation][count(text) mod 2 = 1]/@nullFlavor", ""),
+        ("translate(normalize-space(effectiveTime/low/@value), '-', '')", ""),
+        ("document:effective", ""),
+        ("n()", ""),
+    ],
+)
+def test_names_that_cda_does_not_have(path: str, unknown: str) -> None:
+    said = CDA.beyond(path)
+    assert (f"{unknown!r}" in said) if unknown and said else said is None

@@ -28,3 +28,20 @@ def test_what_a_path_reads(path: str, values: list[Any]) -> None:
     """Sub-components are split before escapes are resolved; an order reads the OBX of its results."""
     order = group(parse(MESSAGE)).each("OBR")[0]
     assert list(Hl7v2().compile_path(path)(order)) == values
+
+
+@pytest.mark.parametrize(
+    ("path", "beyond"),
+    [
+        ("PID-40", False),
+        ("PID-41", True),
+        ("SCH/NTE-9:text", True),
+        ("OBX-5.27", True),
+        ("ZPI-99", False),
+        ("QPD-12", False),
+        ("PID-*", False),
+        ("OBR", False),
+    ],
+)
+def test_fields_that_no_version_of_hl7_has(path: str, beyond: bool) -> None:
+    assert bool(Hl7v2().beyond(path)) is beyond

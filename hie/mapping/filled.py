@@ -1,0 +1,69 @@
+"""What records fill of what field maps look up: a slip in a path reads nothing, and nobody hears of it."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from hie.mapping.compiler import Lookup
+from hie.mapping.dialect import Dialect, ReadPath
+from hie.mapping.fieldmap import Program
+from hie.mapping.problem import Problem
+
+_Nodes = dict[tuple[str, ...], list[Any]]
+"""Contexts from the outside in -> their nodes in one record."""
+
+
+class _Open(NamedTuple):
+    """A place that no record has filled so far; the contexts around it, and how it is read: a context by its being."""
+
+    around: tuple[str, ...]
+    read: ReadPath
+    empty: Problem
+
+
+class Filled:
+    """What the records that it is shown fill of their maps."""
+
+    def __init__(self, programs: Mapping[tuple[str, str], Program]) -> None:
+        self._programs = programs
+        self._open: dict[tuple[str, str], list[_Open]] = {}
+        self._asked: set[Problem] = set()
+        self._filled: set[Problem] = set()
+        self._contexts: dict[str, Callable[[Any], Iterable[Any]]] = {}
+
+    def look(self, feed: str, type: str, tree: Any) -> None:
+        """Look at the tree of one record; of a type without a map nothing is asked."""
+        program = self._programs.get((feed, type))
+        if program is None:
+            return
+        if (feed, type) not in self._open:
+            self._open[feed, type] = [_open(lookup, program.dialect) for lookup in program.lookups]
+        nodes: _Nodes = {(): [tree]}
+        for place in self._open[feed, type]:
+            around = self._nodes(place.around, program.dialect, nodes)
+            if around:
+                self._asked.add(place.empty)
+            if any(len(place.read(node)) for node in around):
+                self._filled.add(place.empty)
+        self._open[feed, type] = [place for place in self._open[feed, type] if place.empty not in self._filled]
+
+    def _nodes(self, contexts: tuple[str, ...], dialect: Dialect, known: _Nodes) -> list[Any]:
+        if contexts not in known:
+            each = self._contexts.get(contexts[-1]) or dialect.compile_context(contexts[-1])
+            self._contexts[contexts[-1]] = each
+            known[contexts] = [one for node in self._nodes(contexts[:-1], dialect, known) for one in each(node)]
+        return known[contexts]
+
+    def never(self) -> list[Problem]:
+        """What was looked up in records and found in none, in order of file and line."""
+        return sorted(self._asked - self._filled)
+
+    def unseen(self, feeds: Collection[str]) -> list[str]:
+        """The types of these feeds that have a map and of which no record was shown."""
+        return sorted(type for feed, type in self._programs if feed in feeds and (feed, type) not in self._open)
+
+
+def _open(lookup: Lookup, dialect: Dialect) -> _Open:
+    if lookup.path is not None:
+        return _Open(lookup.contexts, dialect.compile_path(lookup.path), lookup.empty)
+    each = dialect.compile_context(lookup.contexts[-1])
+    return _Open(lookup.contexts[:-1], lambda node, context=None: tuple(each(node)), lookup.empty)
