@@ -189,8 +189,8 @@ def linted(region: str | None = None, folder: Path | None = None, shared: Path |
 
 
 def advised(region: str | None = None, folder: Path | None = None, shared: Path | None = None) -> list[Problem]:
-    """What the maps of one region, or of all, do not state and our profiles require, and what they read and the standard
-    of the source does not have; `folder` as for `linted`."""
+    """What the maps of one region, or of all, do not state and our profiles require, and what they read and the
+    standard of the source does not have; `folder` as for `linted`."""
     return advise(*_tables(region, folder, shared))
 
 
