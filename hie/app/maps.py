@@ -28,7 +28,7 @@ from hie.fhir.validate.writing import profile_meant
 from hie.fold.placed import ALWAYS, SUBJECT, VISITED
 from hie.mapping.described import Described
 from hie.mapping.lacking import Given, Profile
-from hie.mapping.lint import advice, lint
+from hie.mapping.lint import advice, lint, unfit
 from hie.mapping.problem import BrokenTables, Problem, meant
 from hie.parse.row_tables import RowTables, load_row_tables
 from hie.pipeline.feed import FeedRuntime
@@ -104,6 +104,18 @@ class Maps:
             return self.now
         return self._checked(lambda: read_tables(self.adapters, self.folder, self.loaded))
 
+    def must_fit(self) -> None:
+        """Raises `BrokenTables` when the tables in force state what has not the structure of FHIR: item after item
+        would fail. What else lint finds costs no item (`problems`)."""
+        folders, feeds = _searched(self.now, kept_beside(self.adapters, self.now.folder))
+        found = unfit(folders, feeds, self.now.maps.codes, official())
+        if found:
+            raise BrokenTables(found)
+
+    def problems(self) -> list[Problem]:
+        """What lint finds in the tables in force; it takes half a second."""
+        return lint_tables(self.now, self.adapters)
+
     def _fit(self) -> Tables:
         """The tables as they are on disk now, as a copy that stays as it is; raises `UnfitTables`."""
         return self.now if self.read() is self.now else self._checked(self._kept)
@@ -157,8 +169,7 @@ def lint_tables(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
         return f"is not in {system}" if tables.terms.has(system, code) is False else None
 
     adapters = kept_beside(adapters, tables.folder)
-    folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
-    feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
+    folders, feeds = _searched(tables, adapters)
     doubts = (doubt for (feed, _), program in tables.maps.programs.items() if feed in feeds for doubt in program.doubts)
     beside = (
         *_lacking(tables, adapters),
@@ -177,11 +188,16 @@ def advise(tables: Tables, adapters: Sequence[Adapter]) -> list[Problem]:
     adapters do not state and our profiles require: without it resources are stored all the same, and do not say that
     they conform."""
     adapters = kept_beside(adapters, tables.folder)
-    folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
-    feeds = [feed.id for adapter in adapters for feed in adapter.feeds]
+    folders, feeds = _searched(tables, adapters)
     beyond = (one for (feed, _), program in tables.maps.programs.items() if feed in feeds for one in program.beyond)
     given = _given(tables, adapters)
     return sorted({*advice(folders, feeds, tables.maps.codes, official(), given, _profile_for), *beyond})
+
+
+def _searched(tables: Tables, adapters: Sequence[Adapter]) -> tuple[list[Path], list[str]]:
+    """The folders in which tables of adapters stand, and their feeds."""
+    folders = [tables.folder, *(a.mappings for a in adapters if a.mappings is not None)]
+    return folders, [feed.id for adapter in adapters for feed in adapter.feeds]
 
 
 def _given(tables: Tables, adapters: Sequence[Adapter]) -> Given:

@@ -1,39 +1,40 @@
 """Lint: what the tables would write, held against FHIR definitions and code systems, with file, line and column.
 
 Loading finds what cannot be compiled (`hie.mapping.fieldmap`, `hie.mapping.codes`); lint finds what would compile and
-give wrong FHIR: a target that is no element, a repeat where there is none, a code outside a required binding, a target
-code that its code system does not have, a unit that is none, a LOINC code with a wrong check digit, a transform that
-gives another type. What a transform of a package returns is not known here; the validator sees that. Source paths that
-are odd are noted when a map is compiled (`Program.doubts`) and told together with these (`hie/app/maps.py`).
+give wrong FHIR: what has not its structure (`hie.mapping.misfit`), a code outside a required binding, a target code
+that its code system does not have, a unit that is none, a LOINC code with a wrong check digit. What a transform of a
+package returns is not known here; the validator sees that. Source paths that are odd are noted when a map is compiled
+(`Program.doubts`) and told together with these (`hie/app/maps.py`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hie.base.slots import JOINED
 from hie.base.tablefile import table_files
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
-from hie.fhir.validate.primitives import CHECKS, FORMS
 from hie.mapping.codelint import Judge, at, lint_codes, shape_only, targets
 from hie.mapping.codes import CodeTable
 from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
 from hie.mapping.idle import alone, idle_types
-from hie.mapping.lacking import Given, ProfileFor, lacking, left_out, unprofiled
-from hie.mapping.problem import Problem, meant
-from hie.mapping.schema import SEVERAL, VALUE
+from hie.mapping.lacking import Given, ProfileFor, lacking, unprofiled
+from hie.mapping.misfit import (
+    FORMED,
+    block_types,
+    chosen,
+    given_values,
+    has_slot,
+    misfits,
+    owner,
+    stated_at,
+    wrong_slot,
+)
+from hie.mapping.problem import Problem
 from hie.mapping.toml import Table
-from hie.mapping.typed import typed
 from hie.mapping.uris import misnamed, resembling
-
-_ABOUT = {"subject": "Patient", "encounter": "Encounter"}
-"""Key of a block -> the type of the block that it names."""
-
-_FORMS = {"code": "code", "coding": "Coding", "concept": "CodeableConcept"}
-"""`form` of a field with `codes` -> the FHIR type it makes."""
 
 
 def lint(
@@ -84,6 +85,15 @@ def advice(
     return sorted({*found, *resembling(maps, codes.values(), fhir.code_system_urls)})
 
 
+def unfit(
+    folders: Iterable[Path], feeds: Iterable[str], codes: Mapping[str, CodeTable], fhir: Definitions
+) -> list[Problem]:
+    """What has not the structure of FHIR in the field maps of `feeds`: no server starts with that."""
+    wanted = frozenset(feeds)
+    maps = (fieldmap for folder in folders for _, fieldmap in _maps(folder, wanted) if fieldmap is not None)
+    return sorted({problem for fieldmap in maps for problem in misfits(fieldmap, codes, fhir)})
+
+
 def _maps(folder: Path, feeds: frozenset[str]) -> Iterator[tuple[list[Problem], FieldMap | None]]:
     """Each field map of these feeds, with what is wrong with it."""
     paths = (path for path in table_files(folder / "fields", "*/*.toml") if path.parent.name in feeds)
@@ -94,135 +104,34 @@ def lint_map(
     fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definitions, judge: Judge = shape_only
 ) -> Iterator[Problem]:
     """What is wrong with the targets of one field map."""
-    resources = fieldmap.resources()
-    types = {str(table.get("name")): str(table.get("type")) for table, _, _ in resources if "name" in table.data}
-    for table in fieldmap.all("key"):
-        kind = str(table.get("type"))
-        if not fhir.is_resource(kind):
-            yield table.problem(f"{kind!r} is no resource type{meant(kind, fhir.resource_types)}", "type")
-    types |= {str(table.get("name")): str(table.get("type")) for table in fieldmap.all("key")}
-    for table, fields, events in resources:
-        kind = str(table.get("type"))
-        for key, wanted in _ABOUT.items():
-            if key in table.data and types.get(str(table.get(key)), wanted) != wanted:
-                yield table.problem(f"{key!r} must name a block of type {wanted}: {table.get(key)!r} is none", key)
-        if not fhir.is_resource(kind):
-            yield table.problem(f"{kind!r} is no resource type{meant(kind, fhir.resource_types)}", "type")
-            continue
-        if "listed" in table.data and "root" in table.data:
-            yield from _slot(table, "listed", types.get(str(table.get("root")), ""), fhir)
-        yield from alone(table, fields, events)
+    yield from misfits(fieldmap, codes, fhir)
+    types = block_types(fieldmap)
+    for table, fields, events in fieldmap.resources():
+        if fhir.is_resource(str(table.get("type"))):
+            yield from alone(table, fields, events)
         for field in fields:
-            owner = types.get(str(table.get("root")), kind) if field.get("on_root") else kind
-            yield from _field(field, owner, codes, fhir, judge)
+            for key in ("constant", "default"):
+                yield from (field.problem(reason, key) for reason in _codings(field.get(key), judge))
+            yield from _bound(field, owner(table, field, types), codes, fhir)
 
 
-def _field(
-    field: Table, kind: str, codes: Mapping[str, CodeTable], fhir: Definitions, judge: Judge
-) -> Iterator[Problem]:
-    for key in ("constant", "default"):
-        yield from (field.problem(reason, key) for reason in _codings(field.get(key), judge))
-    target = field.get("target")
-    if not isinstance(target, str) or target == SEVERAL:
+def _bound(field: Table, kind: str, codes: Mapping[str, CodeTable], fhir: Definitions) -> Iterator[Problem]:
+    """Codes outside a required binding."""
+    if not has_slot(field) or not fhir.is_resource(kind) or any(wrong_slot(field, "target", kind, fhir)):
         return
-    problems = list(_slot(field, "target", kind, fhir))
-    yield from problems
-    if problems:
-        return
-    members = _members(target, kind, fhir)
-    if "item" in field.data:
-        yield from (field.problem(reason, "item") for reason in _shape(field.data["item"], members[0], fhir))
-        members = tuple(_filled(field.data["item"], members[0], fhir))
-        if not members:
-            return
-        target = members[0].element.path
-    yield from _fitting(field, target, members)
-    yield from typed(field, members)
-    if "choice" in field.data and field.data["choice"] not in {member.key for member in members}:
-        yield field.problem(f"{field.data['choice']!r} is none of the choices of {target}", "choice")
-    if "codes" in field.data and field.data["codes"] in codes:
-        chosen = tuple(member for member in members if member.key == field.get("choice", member.key))
-        yield from _coded(field, chosen or members, codes[field.data["codes"]], fhir)
-    for key in ("constant", "default"):
-        if key in field.data and ("codes" not in field.data or key == "default"):
-            yield from _constant(field, key, members, fhir)
-
-
-def _fitting(field: Table, target: str, members: Sequence[Property]) -> Iterator[Problem]:
-    """What states a value of one type into an element of another."""
-    types = {member.type for member in members}
-    if field.get("own") and "Identifier" not in types:
-        yield field.problem(f"'own' makes an Identifier, {target} is a {' or '.join(sorted(types))}", "own")
-    if "reference" in field.data and "Reference" not in types:
-        yield field.problem(f"'reference' makes a Reference, {target} is a {' or '.join(sorted(types))}", "reference")
-    if members[0].element.is_choice and "[x]" in target and not field.data.keys() & {"choice", "constant"}:
-        near = ", ".join(member.key for member in members[:3])
-        yield field.problem(f"{target} needs 'choice': one of {near}{', …' if len(members) > 3 else ''}", "target")
-
-
-def _filled(item: Any, member: Property, fhir: Definitions) -> Iterator[Property]:
-    """The elements that get the value of a field with `item`."""
-    for part in item if isinstance(item, list) else [item]:
-        if part == VALUE:
-            yield member
-        elif isinstance(part, dict):
-            known = fhir.properties(member.node)
-            for name, inner in part.items():
-                if name in known:
-                    yield from _filled(inner, known[name], fhir)
-
-
-def _slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Problem]:
-    """What is wrong with a slot name as a place in a resource of type `kind`."""
-    slot = str(table.get(key)).removesuffix(JOINED).partition("#")[0]
-    repeats, choice = slot.endswith("[]"), slot.endswith("[x]")
-    names = slot.removesuffix("[]").removesuffix("[x]").split(".")
-    node = kind
-    for name in names[:-1]:
-        inner = fhir.properties(node).get(name)
-        if inner is None:
-            yield table.problem(f"{node} has no element {name!r}{meant(name, fhir.properties(node))}", key)
-            return
-        if inner.is_list:
-            yield table.problem(f"{node}.{name} repeats: a slot cannot lead through it", key)
-            return
-        node = inner.node
-    members = _last(names[-1], node, choice, fhir)
+    members, _ = stated_at(field, kind, fhir)
     if not members:
-        near = meant(names[-1], fhir.properties(node))
-        yield table.problem(f"{node} has no {'choice ' if choice else ''}element {names[-1]!r}{near}", key)
-    elif members[0].is_list is not repeats:
-        reason = "repeats: write []" if members[0].is_list else "does not repeat"
-        yield table.problem(f"{node}.{names[-1]} {reason}", key)
-
-
-def _last(name: str, node: str, choice: bool, fhir: Definitions) -> tuple[Property, ...]:
-    """The members that the last name of a slot means; `_name` is the companion of a primitive."""
-    if choice:
-        found = fhir.children(node).get(name, ())
-        return found if found and found[0].element.is_choice else ()
-    member = fhir.properties(node).get(name.removeprefix("_"))
-    if member is None or (name.startswith("_") and not member.is_primitive):
-        return ()
-    return (member,)
-
-
-def _members(target: str, kind: str, fhir: Definitions) -> tuple[Property, ...]:
-    slot = target.removesuffix(JOINED).partition("#")[0]
-    names = slot.removesuffix("[]").removesuffix("[x]").split(".")
-    node = kind
-    for name in names[:-1]:
-        node = fhir.properties(node)[name].node
-    return _last(names[-1], node, slot.endswith("[x]"), fhir)
+        return
+    if "codes" in field.data and field.data["codes"] in codes:
+        yield from _coded(field, chosen(field, members), codes[field.data["codes"]], fhir)
+    for key in given_values(field):
+        yield from _constant(field, key, members[0], fhir)
 
 
 def _coded(field: Table, members: Sequence[Property], table: CodeTable, fhir: Definitions) -> Iterator[Problem]:
-    """A field that translates: its form must fit the element, its targets the binding."""
-    form = _FORMS[field.get("form", "concept")]
-    wanted = "Extension" if "url" in field.data else form
-    if wanted not in {member.type for member in members}:
-        shown = " or ".join(dict.fromkeys(member.type for member in members))
-        yield field.problem(f"{table.name!r} makes a {wanted}, {field.get('target')} is a {shown}", "codes")
+    """A field that translates: its targets must fit the binding."""
+    form = FORMED[field.get("form", "concept")]
+    if form not in {member.type for member in members} and "url" not in field.data:
         return
     if form != "CodeableConcept" and "url" not in field.data and not any(targets(table)):
         yield field.problem(f"{table.name!r} has no target codes, and a {form} is made of nothing else", "codes")
@@ -258,35 +167,11 @@ def _in_set(binding: Binding, system: str, code: str, form: str, fhir: Definitio
     return codings is None or (system, code) in codings
 
 
-def _constant(field: Table, key: str, members: Sequence[Property], fhir: Definitions) -> Iterator[Problem]:
+def _constant(field: Table, key: str, member: Property, fhir: Definitions) -> Iterator[Problem]:
+    """A constant that is a code outside a required binding."""
     value = field.data[key]
-    member = members[0]
-    if member.element.is_choice and isinstance(value, dict) and "choice" not in field.data and len(members) > 1:
-        return
     binding = member.element.binding
     if isinstance(value, str) and member.type == "code" and binding is not None and binding.strength == "required":
         known = fhir.codes(binding.value_set)
         if known is not None and value not in known:
             yield field.problem(f"{value!r} is not in {binding.value_set}", key)
-    yield from (field.problem(reason, key) for reason in _shape(value, member, fhir))
-
-
-def _shape(value: Any, member: Property, fhir: Definitions) -> Iterator[str]:
-    """Keys of a constant that its type does not have, and elements that FHIR requires and it lacks."""
-    for item in value if isinstance(value, list) else [value]:
-        if isinstance(item, dict):
-            known = fhir.properties(member.node)
-            yield from left_out(item, member.node, fhir)
-            for name, inner in item.items():
-                if name not in known:
-                    yield f"{member.node} has no element {name!r}{meant(name, known)}"
-                elif known[name].is_list is not isinstance(inner, list):
-                    yield f"{member.node}.{name} {'repeats: write [ ]' if known[name].is_list else 'does not repeat'}"
-                else:
-                    yield from _shape(inner, known[name], fhir)
-        elif item == VALUE:
-            continue
-        elif not member.is_primitive:
-            yield f"{member.element.path} is a {member.type}, not a plain value"
-        elif member.type in CHECKS and not CHECKS[member.type](item):
-            yield f"{member.element.path} is a {member.type}, not {item!r}: {FORMS[member.type]}"

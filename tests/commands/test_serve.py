@@ -4,11 +4,13 @@ Its settings reach the API.
 """
 
 import asyncio
+import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +19,14 @@ import pytest
 
 from adapters.wujiang import adapter as wujiang
 from hie.app import Exchange, open_exchange
+from hie.app.maps import Maps
+from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.base.outcome import Answer
 from hie.commands.datadir import running_server
+from hie.commands.serve import running
 from hie.config import load_config
+from hie.mapping.problem import BrokenTables
 from hie.wire.mllp import wrap
 from tests.bench.bench_feeds import wait_ready
 
@@ -127,6 +133,41 @@ async def test_a_further_feed_listens_on_the_port_that_it_was_given(tmp_path: Pa
         "x-hl7v2": b"MSA|AR",
         "wujiang-hl7v2": b"MSA|AA",
     }, "WJYY is registered in one of the two"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('target = "name[]"', 'target = "name"', "person.toml:48:10: Patient.name repeats: write []"),
+        ('target = "birthDate"', 'target = "birthdate"', "'birthdate'; did you mean 'birthDate'?"),
+        ("constant = true", "constant = [true]", "person.toml:42:12: Patient.active does not repeat"),
+        ('source = "PID-14"', 'source = "PDI-14"', ""),
+    ],
+)
+async def test_tables_that_would_fail_at_item_after_item_stop_the_start(
+    tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    """Each item failed in the search index and was tried again and again; a slip in a source path costs no item."""
+    folder = tmp_path / "mappings"
+    shutil.copytree(data_path("mappings"), folder)
+    person = folder / "fields" / "wujiang-hl7v2" / "shared" / "person.toml"
+    text = person.read_text(encoding="utf-8")
+    assert right in text
+    person.write_text(text.replace(right, wrong), encoding="utf-8")
+    maps = Maps([wujiang], tmp_path / "kept", folder)
+    assert maps.problems()
+    with pytest.raises(BrokenTables, match=re.escape(said)) if said else nullcontext():
+        maps.must_fit()
+
+
+async def test_no_server_starts_with_such_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Maps) -> None:
+        raise BrokenTables([])
+
+    monkeypatch.setattr(Maps, "must_fit", refuse)
+    with pytest.raises(BrokenTables):
+        async with running(load_config({"data": tmp_path, "port": 0, "mllp_port": -1, "workers": 0}, {})):
+            pytest.fail("it started")
 
 
 @asynccontextmanager
