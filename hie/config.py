@@ -137,8 +137,13 @@ class Config:
 
     @property
     def mappings_path(self) -> Path | None:
-        """The folder of tables, None for the shipped one."""
-        return Path(self.mappings) if self.mappings else None
+        """The folder of tables, None for the shipped one; raises INVALID where it is none."""
+        if not self.mappings:
+            return None
+        path = Path(self.mappings)
+        if not path.is_dir():
+            raise HieError(Category.INVALID, f"Setting 'mappings' names {path}, where no folder is.")
+        return path
 
     @property
     def terminology_path(self) -> Path:
@@ -187,6 +192,12 @@ def load_config(
     return config
 
 
+def strange_names(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings and are none: mistyped, most likely."""
+    known = {f"HIE_{setting.name.upper()}" for setting in SETTINGS}
+    return sorted(name for name in environment if name.startswith("HIE_") and name not in known)
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -194,7 +205,8 @@ def _read(file: Path) -> dict[str, Any]:
         raise HieError(Category.INVALID, f"The configuration file {file} cannot be read: {error}") from error
     unknown = set(table) - {setting.name for setting in SETTINGS}
     if unknown:
-        raise HieError(Category.INVALID, f"{file}: unknown setting {min(unknown)!r}.")
+        known = ", ".join(sorted(setting.name for setting in SETTINGS))
+        raise HieError(Category.INVALID, f"{file}: there is no setting {min(unknown)!r}. Choose one of: {known}.")
     return table
 
 

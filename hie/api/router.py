@@ -83,7 +83,8 @@ class NotAllowed(HieError):
 def resource_type(definitions: Definitions, name: str) -> str:
     """`name` when it is a resource type; raises NOT_FOUND."""
     if not definitions.is_resource(name):
-        raise HieError(Category.NOT_FOUND, "Unknown resource type", issue="not-supported", expression="http.type")
+        told = "R4 has no resource type of this name; /metadata lists those it has"
+        raise HieError(Category.NOT_FOUND, told, issue="not-supported", expression="http.type")
     return name
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hie.app.address import listening
 from hie.base.errors import Category, HieError
 from hie.config import Config
 from hie.feeds.limits import MllpLimits
@@ -19,11 +20,12 @@ class MllpPorts:
     servers: dict[str, MllpServer] = field(default_factory=dict)
 
     async def start(self) -> None:
-        """Listen. Raises what `ports_of` raises, and `OSError` when an address cannot be used."""
+        """Listen. Raises what `ports_of` raises, and UNAVAILABLE when an address cannot be used."""
         served = [runtime.feed.id for runtime in self.ingest.feeds.values() if runtime.feed.mllp]
         for feed, port in ports_of(served, self.config).items():
             server = _server(feed, self.ingest, self.config)
-            await server.start(self.config.host, port)
+            with listening(f"MLLP of {feed}", self.config.host, port, "--mllp-port (mllp_ports for further feeds)"):
+                await server.start(self.config.host, port)
             self.servers[feed] = server
 
     async def stop(self) -> None:

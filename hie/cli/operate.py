@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from hie.cli.terminal import ConfigFile, Data, Host, MllpPort, Port, Processes, StoreUrl, console, operating, perform
+from hie.cli.terminal import (
+    ConfigFile,
+    Data,
+    Host,
+    MllpPort,
+    Port,
+    Processes,
+    StoreUrl,
+    console,
+    operating,
+    perform,
+    settings_of,
+)
 
 
 def serve(
@@ -21,13 +33,12 @@ def serve(
 ) -> None:
     """启动服务 · Serve feeds, FHIR and the record browser until stopped."""
     from hie.base.children import foresee_children
-    from hie.config import load_config
 
-    settings = load_config(
+    settings = settings_of(
         {
             "host": host, "port": port, "data": data, "store": store, "mllp_port": mllp_port, "processes": processes,
         },
-        file=config,
+        config,
     )  # fmt: skip
     if settings.workers or settings.processes != 1:
         foresee_children()

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from hie.cli.terminal import ConfigFile, Data, console, operating, perform
 
-Url = Annotated[str, typer.Option(help="Where the server listens")]
+Url = Annotated[str, typer.Option(help="Where the server listens, without /fhir")]
 
 
 def validate(

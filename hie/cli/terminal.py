@@ -32,9 +32,17 @@ ConfigFile = Annotated[Path | None, typer.Option(help="TOML file with settings; 
 
 def operating(data: Path | None, store: str | None, config: Path | None) -> "Config":
     """The settings of a command: its options, else the environment, else the file."""
-    from hie.config import load_config
+    return settings_of({"data": data, "store": store}, config)
 
-    return load_config({"data": data, "store": store}, file=config)
+
+def settings_of(given: dict[str, Any], file: Path | None) -> "Config":
+    """The settings of a command whose options are `given`; a variable of the environment that looks like a setting and
+    is none is named."""
+    from hie.config import load_config, strange_names
+
+    for name in strange_names(os.environ):
+        complain(f"{name} is no setting and counts for nothing.")
+    return load_config(given, file=file)
 
 
 def attempt(work: Callable[..., T], *given: Any) -> T:

@@ -13,11 +13,11 @@ from hie.base.errors import Category, HieError
 
 class DataDirectory:
     """A data directory held by this process until `release`, and the SQLite file `store` with it, which may lie
-    elsewhere; `DIR/server` names the URL of the one who holds it. Raises CONFLICT while somebody else holds either."""
+    elsewhere; `DIR/server` names the URL of the one who holds it. Raises CONFLICT while somebody else holds either,
+    UNAVAILABLE where this user may not write."""
 
     def __init__(self, path: Path, store: Path | None = None) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        self._handle = _held(path / "server", f"the data directory {path}. Stop it, or choose another --data.")
+        self._handle = _held(path / "server", f"the data directory {path}", "--data")
         try:
             self._store = None if store is None else _held_store(store)
         except BaseException:
@@ -44,14 +44,21 @@ class DataDirectory:
             os.close(self._store)
 
 
-def _held(file: Path, what: str) -> int:
-    """A handle by which this process alone holds `file`; raises CONFLICT."""
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+def _held(file: Path, what: str, option: str) -> int:
+    """A handle by which this process alone holds `file`, which stands for `what` that `option` names; raises CONFLICT,
+    and UNAVAILABLE where `file` cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        advice = f"let this user write there, or choose another {option}"
+        raise HieError(Category.UNAVAILABLE, f"Cannot write {what} ({error.strerror}): {advice}.") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(handle)
-        raise HieError(Category.CONFLICT, f"Another server, or a command, uses {what}") from None
+        told = f"Another server, or a command, uses {what}. Stop it, or choose another {option}."
+        raise HieError(Category.CONFLICT, told) from None
     return handle
 
 
@@ -67,8 +74,7 @@ def holding(store: Path) -> Iterator[None]:
 
 def _held_store(path: Path) -> int:
     real = path.resolve()
-    real.parent.mkdir(parents=True, exist_ok=True)
-    return _held(real.with_name(f"{real.name}-server"), f"the store {path}. Stop it, or choose another --store.")
+    return _held(real.with_name(f"{real.name}-server"), f"the store {path}", "--store")
 
 
 def running_server(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from hie.base.errors import Category, HieError
-from hie.commands.reaching import reaching
+from hie.commands.reaching import reaching, refusal
 
 Progress = Callable[[str], None]
 
@@ -38,7 +38,7 @@ async def _export(url: str, folder: Path, types: Sequence[str], progress: Progre
         headers = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
         begun = await http.get("/fhir/$export", params=params, headers=headers)
         if begun.status_code != 202:
-            raise HieError(Category.UNAVAILABLE, f"The export was refused with status {begun.status_code}.")
+            raise HieError(Category.UNAVAILABLE, f"The export was refused: {refusal(begun)}.")
         place = begun.headers["Content-Location"]
         try:
             return await _save(http, await _complete(http, place, progress), folder, progress)

@@ -12,14 +12,14 @@ from pathlib import Path
 import httpx
 
 from hie.base.errors import Category, HieError
-from hie.commands.reaching import reaching
+from hie.commands.reaching import reaching, refusal, told
 
 JSON = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
 
 
 @dataclass
 class Loaded:
-    """What came of a load: requests sent, resources taken, and `file: status` of those refused, or of entries of a
+    """What came of a load: requests sent, resources taken, and `file: why` of those refused, or of entries of a
     batch."""
 
     requests: int = 0
@@ -100,12 +100,13 @@ async def _send(
             result.resources += resources - len(refused)
             result.refused += (f"{name}: {entry}" for entry in refused)
         else:
-            result.refused.append(f"{name}: {response.status_code}")
+            result.refused.append(f"{name}: {refusal(response)}")
 
 
 def _refused_entries(response: httpx.Response) -> list[str]:
-    """The entries of a batch that failed, by number and status: the batch as a whole is always answered with 200."""
+    """The entries of a batch that failed, by number, and why: the batch as a whole is always answered with 200."""
     if b'"batch-response"' not in response.content[:100]:
         return []
-    statuses = [entry["response"]["status"] for entry in response.json().get("entry", ())]
-    return [f"entry {n}: {status[:3]}" for n, status in enumerate(statuses) if not status.startswith(("2", "304"))]
+    answers = enumerate(entry["response"] for entry in response.json().get("entry", ()))
+    failed = [(n, answer) for n, answer in answers if not answer["status"].startswith(("2", "304"))]
+    return [f"entry {n}: {told(answer['status'][:3], answer.get('outcome'))}" for n, answer in failed]

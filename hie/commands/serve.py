@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from hie.app import Exchange, Reading, open_exchange, open_reading
+from hie.app.address import listening
 from hie.base.memory import settle_memory
 from hie.base.tasks import end, log_failure
 from hie.commands.datadir import DataDirectory
@@ -48,8 +49,8 @@ async def running(config: Config, readers: int = 0) -> AsyncIterator[Running]:
     """Hold the data directory, open the exchange, serve HTTP, with `readers` processes beside this one; on leaving,
     stop in the opposite order.
 
-    Raises `HieError` when the directory or the SQLite file is taken or the tables are broken, and `OSError` when an
-    address cannot be used.
+    Raises CONFLICT when the directory or the SQLite file is taken, UNAVAILABLE when they or an address cannot be used,
+    and the `HieError` of broken tables.
     """
     with DataDirectory(config.data, config.store_path) as directory:
         exchange = await open_exchange(config)
@@ -65,11 +66,9 @@ async def running(config: Config, readers: int = 0) -> AsyncIterator[Running]:
 
 @contextlib.asynccontextmanager
 async def _http(exchange: Exchange, config: Config, number: int) -> AsyncIterator[Running]:
-    try:
-        listening = listen(config.host, config.port)
-    except OSError as error:
-        raise OSError(f"The HTTP server cannot listen on {config.host} port {config.port}.") from error
-    port = listening[0].getsockname()[1]
+    with listening("The HTTP server", config.host, config.port, "--port"):
+        sockets = listen(config.host, config.port)
+    port = sockets[0].getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
     door = Door(exchange.web)
     given = Reading(config, exchange.names)
@@ -78,7 +77,7 @@ async def _http(exchange: Exchange, config: Config, number: int) -> AsyncIterato
     readers.tell(exchange.silences.told())
     await door.open()
     await readers.start()
-    readers.accept(listening)
+    readers.accept(sockets)
     try:
         yield Running(exchange, f"http://{host}:{port}", door)
     finally:

@@ -83,7 +83,8 @@ def _clock(seconds: float) -> str:
 def summary(target: Target, sent: Sent) -> Iterator[str]:
     """What to say at the end, or after an interruption."""
     each = "  ".join(f"{door} {n}" for door, n in sorted(sent.items.items()))
-    yield f"{sent.people} people, {sent.all_items} items, {sent.bytes / 1e6:.1f} MB in {sent.seconds:.1f} s: {each}"
+    done = f"{sent.people} people, {sent.all_items} items, {sent.bytes / 1e6:.1f} MB in {sent.seconds:.1f} s"
+    yield f"{done}: {each}" if each else done
     if sent.answers:
         yield "回执 answers: " + "  ".join(f"{answer} {n}" for answer, n in sorted(sent.answers.items()))
     if sent.passed:

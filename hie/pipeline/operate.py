@@ -95,9 +95,8 @@ class Operator:
         if row is not None:
             return row
         if len(item) < SHORTEST_ID:
-            raise HieError(
-                Category.NOT_FOUND, f"There is no raw item with this id: give {SHORTEST_ID} characters of it."
-            )
+            least = f"give at least the first {SHORTEST_ID} characters of one, as answers and the quarantine name it"
+            raise HieError(Category.NOT_FOUND, f"There is no raw item with this id: {least}.")
         rows = await self._store.select(RAW_ITEM, {"id": Above(item)}, order=("id",), limit=2)
         fitting = [row for row in rows if str(row["id"]).startswith(item)]
         if not fitting:

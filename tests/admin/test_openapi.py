@@ -51,7 +51,7 @@ REFUSED = [
     ("POST", "/feeds/nowhere/$check", 404, "GET /feeds lists those there are"),
     ("POST", "/admin/quarantine/0/discard", 422, "body: Field required."),
     ("GET", "/admin/coverage?days=many", 422, "query.days: Input should be a valid integer"),
-    ("GET", "/admin/quarantine/0", 404, "There is no raw item with this id: give 6 characters"),
+    ("GET", "/admin/quarantine/0", 404, "There is no raw item with this id: give at least the first 6 characters"),
 ]
 
 

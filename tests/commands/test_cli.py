@@ -1,6 +1,8 @@
 """The command line says what is wrong and what to do next."""
 
 import asyncio
+import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from hie.app import Exchange
+from hie.app.address import listening
 from hie.base.errors import Category, HieError
 from hie.cli import app
 from hie.cli.terminal import perform
@@ -129,6 +132,30 @@ async def test_no_server_starts_beside_a_command_that_changes_something(
         await operate.call(load_config({"data": tmp_path}, {}), method, "/admin/ledger", {})
     assert seen == [held]
     DataDirectory(tmp_path).release()
+
+
+def test_a_data_directory_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        HieError, match=r"data directory .*file .*: let this user write there, or choose another --data"
+    ):
+        DataDirectory(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EADDRINUSE, "another program listens there. End it, or choose another --port"),
+        (errno.EACCES, "this user may not. Choose a --port above 1023"),
+        (errno.ENETDOWN, "down. Choose another --port"),
+    ],
+)
+def test_a_port_that_cannot_be_had_says_what_to_do(number: int, told: str) -> None:
+    with (
+        pytest.raises(HieError, match=f"HTTP cannot listen on ::1 port 80: .*{told}"),
+        listening("HTTP", "::1", 80, "--port"),
+    ):
+        raise OSError(number, os.strerror(number).lower())
 
 
 def test_a_store_has_one_server_whatever_its_data_directory(tmp_path: Path) -> None:

@@ -58,7 +58,12 @@ async def test_load_and_export(tmp_path: Path) -> None:
         done = []
         result = await load(started.url, files, 1, lambda: done.append(1))
         assert (result.requests, result.resources, len(done)) == (5, 4, 4)
-        assert result.refused == ["c.json: 422", "d.json: entry 1: 404"]
+        assert [line[:35] for line in result.refused] == [
+            "c.json: 422 Patient.gender: The cod",
+            "d.json: entry 1: 404 There is no su",
+        ]
+        with pytest.raises(HieError, match=r"refused: 404 http\.type: R4 has no resource type"):
+            await export(f"{started.url}/fhir", tmp_path / "wrong", (), lambda _: None)
         saved = await export(started.url, tmp_path / "out", ("Patient", "Observation"), lambda _: None)
         with pytest.raises(HieError, match="holds NDJSON files already"):
             await export(started.url, tmp_path / "out", ("Patient",), lambda _: None)

@@ -10,7 +10,7 @@ import pytest
 from hie.app import open_exchange
 from hie.app.store import _secret_of, follow_store
 from hie.base.errors import HieError
-from hie.config import load_config
+from hie.config import load_config, strange_names
 
 
 def test_the_command_line_goes_before_the_environment_and_that_before_the_file(tmp_path: Path) -> None:
@@ -26,10 +26,15 @@ def test_files_lie_in_the_data_directory_unless_they_are_named(tmp_path: Path) -
     found = load_config({"data": tmp_path}, {})
     assert (found.terminology_path, found.export_folder) == (tmp_path / "terminology.sqlite", tmp_path / "export")
     assert (found.store_path, found.mappings_path) == (tmp_path / "hie.sqlite", None)
-    named = {"HIE_TERMINOLOGY": "t.sqlite", "HIE_EXPORTS": "e", "HIE_MAPPINGS": "m", "HIE_STORE": "sqlite:///s.sqlite"}
+    named = {
+        "HIE_TERMINOLOGY": "t.sqlite",
+        "HIE_EXPORTS": "e",
+        "HIE_MAPPINGS": str(tmp_path),
+        "HIE_STORE": "sqlite:///s.sqlite",
+    }
     found = load_config({}, named)
     assert [found.terminology_path, found.export_folder, found.mappings_path, found.store_path] == [
-        Path(name) for name in ("t.sqlite", "e", "m", "s.sqlite")
+        Path(name) for name in ("t.sqlite", "e", tmp_path, "s.sqlite")
     ]
     for url in ("mongodb://a/b", "mongodb+srv://a/b"):
         assert load_config({"store": url}, {}).store_path is None
@@ -54,7 +59,7 @@ def test_files_lie_in_the_data_directory_unless_they_are_named(tmp_path: Path) -
         ('mllp_ports = "a=1,a=2"', "'mllp_ports' must be FEED=PORT"),
         ('mllp_ports = "a2576"', "'mllp_ports' must be FEED=PORT"),
         ('mllp_ports = "a=65536"', "'mllp_ports' must be FEED=PORT"),
-        ("prot = 1", "unknown setting 'prot'"),
+        ("prot = 1", "there is no setting 'prot'. Choose one of: close_poll_seconds"),
         ("port = ", "cannot be read"),
         ('host = "0.0.0.0"', "'0.0.0.0' is not loopback"),
         ('host = "hie.example"', "'hie.example' is not loopback"),
@@ -66,6 +71,16 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(tmp_path: Path, text: str
     file.write_text(text)
     with pytest.raises(HieError, match=said):
         load_config({}, {}, file)
+
+
+def test_a_variable_that_is_nearly_a_setting_is_named() -> None:
+    """`HIE_STROE` counted for nothing, without a word."""
+    assert strange_names({"HIE_STROE": "x", "HIE_STORE": "y", "HOME": "z"}) == ["HIE_STROE"]
+
+
+def test_a_folder_of_tables_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(HieError, match="'mappings' names"):
+        _ = load_config({}, {"HIE_MAPPINGS": str(tmp_path / "none")}).mappings_path
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])

@@ -241,7 +241,11 @@ async def test_an_item_is_found_by_a_prefix_of_its_id(world: World) -> None:
     other = {**await world.operator.item(answer["id"]), "id": answer["id"][:-1] + "x"}
     await world.store.write(lambda tx: tx.insert(RAW_ITEM, other))
     assert (await world.operator.item(answer["id"]))["id"] == answer["id"]
-    for given, told in (("00000000", "no raw item"), (answer["id"][:5], "give 6"), (answer["id"][:8], "More than one")):
+    for given, told in (
+        ("00000000", "no raw item"),
+        (answer["id"][:5], "the first 6"),
+        (answer["id"][:8], "More than one"),
+    ):
         with pytest.raises(HieError, match=told):
             await world.operator.item(given)
     assert key("Patient", "1").reference in answer["resources"]

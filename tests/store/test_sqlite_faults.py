@@ -212,6 +212,28 @@ async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         await SqliteStore.open(path)
 
 
+async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """`hie verify` made its tables beside those of the other and found the store sound, with 0 items."""
+    path = tmp_path / "hie.sqlite"
+    apsw.Connection(str(path)).execute("CREATE TABLE other (a)")
+    with pytest.raises(HieError, match="of another program"):
+        await SqliteStore.open(path)
+
+
+def files(folder: Path) -> list[Path]:
+    return [*folder.glob("hie.sqlite*")]
+
+
+async def test_the_files_of_a_store_are_for_their_owner(tmp_path: Path) -> None:
+    """Records lay open to every user of the machine."""
+    store = await SqliteStore.open(tmp_path / "hie.sqlite")
+    await store.write(lambda transaction: transaction.put({"resourceType": "Patient", "id": "a"}))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in files(tmp_path)}
+    await store.close()
+    assert modes.keys() >= {"hie.sqlite", "hie.sqlite-wal", "hie.sqlite-shm", "hie.sqlite-text"}
+    assert set(modes.values()) == {0o600}, modes
+
+
 async def test_a_table_grows_a_column(tmp_path: Path) -> None:
     old = Table("job", {"id": str}, key=("id",))
     new = Table("job", {"id": str, "tries": int}, key=("id",), indexes=(("tries",),), defaults={"tries": 3})

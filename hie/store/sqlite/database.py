@@ -1,5 +1,6 @@
 """Opening the file: pragmas, and what SQLite's refusals mean for a caller."""
 
+import contextlib
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,9 +28,13 @@ def connect(path: Path, *, cache_mib: int = 128, read_only: bool = False) -> aps
     """A connection with the pragmas of this store: WAL, `synchronous=FULL`, foreign keys off.
 
     Plans do not depend on bound values: otherwise SQLite plans some statements anew each time that they are used.
-    `cache_mib` bounds the page cache. Raises UNAVAILABLE when the file cannot be opened.
+    `cache_mib` bounds the page cache. A new file is for its owner only, and so is its log, which SQLite makes alike.
+    Raises UNAVAILABLE when the file cannot be opened.
     """
     mode = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    if not read_only:
+        with contextlib.suppress(OSError):  # SQLite says what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     with translated():
         connection = apsw.Connection(str(path), flags=mode | apsw.SQLITE_OPEN_URI, statementcachesize=STATEMENTS)
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)

@@ -126,8 +126,11 @@ MIGRATIONS: tuple[str, ...] = (_FIRST, _DATED, _CODED, _BATCH, _DIMENSIONS)
 
 
 def migrate(connection: apsw.Connection) -> None:
-    """Bring the file to the newest schema, each step in its own transaction; raises UNAVAILABLE for a newer file."""
+    """Bring the file to the newest schema, each step in its own transaction; raises UNAVAILABLE for a newer file, and
+    for one that has tables of another program."""
     found = int(connection.pragma("user_version"))
+    if found == 0 and connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").get:
+        raise HieError(Category.UNAVAILABLE, "The file of the store is the database of another program.")
     if found > len(MIGRATIONS):
         raise HieError(
             Category.UNAVAILABLE,
