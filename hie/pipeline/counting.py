@@ -46,8 +46,8 @@ class Counting:
     def gone(self, row: Row) -> None:
         """Take back what was counted of a part that is no more."""
         if row["organisation"] is not None:
-            found, made = decode_findings(row["findings"]), len(stored(row["resources"]))
-            counts = counts_of_part(found, made, self._runtime.dimension, str(row["label"]))
+            found, about = decode_findings(row["findings"]), len(stored(row["resources"]))
+            counts = counts_of_part(found, about, self._runtime.dimension, str(row["label"]))
             self._tallying.take_back(str(row["organisation"]), counts)
 
     async def part(self, row: Row, findings: Sequence[Finding], resources: int) -> None:

@@ -51,8 +51,9 @@ PART = Table(
     key=("item", "part"),
     indexes=(("feed", "sha256"), ("feed", "message"), ("disposition", "received", "item", "part"), ("waits",)),
 )
-"""Parts of raw items. `cause` is the code of the gravest finding, `waits` the root an orphan waits for, `organisation`
-the sender under which the part is counted, None for a copy; `maps` the version of the maps it was processed with."""
+"""Parts of raw items. `cause` is the code of the gravest finding, `resources` what the part is about, written or not,
+`waits` the root an orphan waits for, `organisation` the sender under which the part is counted, None for a copy; `maps`
+the version of the maps it was processed with."""
 
 CONTRIBUTION = Table(
     "contribution",
