@@ -5,6 +5,7 @@ no threads and no connections, unlike the process that asks, and ends with it. O
 next child; children live on without it.
 """
 
+import errno
 import multiprocessing
 from collections.abc import Callable
 from multiprocessing import forkserver
@@ -26,7 +27,11 @@ def foresee_children() -> None:
 def start_child(target: Callable[..., None], *given: Any) -> BaseProcess:
     """Run `target`, a function at the top of a module, in a child, which is killed when this process ends in order.
 
-    Waits until it is forked; raises OSError when it cannot be."""
+    Waits until it is forked; raises OSError when it cannot be, also when the fork server ends over it (as it does when
+    the system has no process or no file descriptor for it)."""
     child = _CONTEXT.Process(target=target, args=given, daemon=True)
-    child.start()
+    try:
+        child.start()
+    except EOFError:
+        raise ConnectionResetError(errno.ECONNRESET, "The fork server ended over the child.") from None
     return child

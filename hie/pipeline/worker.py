@@ -83,10 +83,16 @@ class Worker(asyncio.Protocol):
         self._came = asyncio.Event()
 
     async def start(self) -> bool:
-        """Bring the process up; returns whether it is when it is ready or gone."""
+        """Bring the process up; returns whether it is when it is ready or gone. Raises OSError when there can be none.
+
+        The fork server may have to be started first: nothing else waits for that."""
         ours, theirs = socket.socketpair()
-        self._process = start_child(serve, theirs, self._build, self._settles)
-        theirs.close()
+        with theirs:
+            try:
+                self._process = await asyncio.to_thread(start_child, serve, theirs, self._build, self._settles)
+            except BaseException:
+                ours.close()
+                raise
         await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
         await self._came.wait()
         return not self.ended.is_set()

@@ -129,20 +129,29 @@ class Workers:
             build = self._build
             worker = Worker(build, self._settles)
             self._all.add(worker)
-            if await worker.start() and build is not self._build:
-                worker.end()
-            elif not worker.ended.is_set():
-                async with self._changed:
-                    self._working.append(worker)
-                    self._changed.notify_all()
-                await worker.ended.wait()
-            else:
+            said = "failed; it is replaced"
+            try:
+                if not await worker.start():
+                    await asyncio.sleep(AGAIN_SECONDS)
+                elif build is self._build:
+                    await self._live(worker)
+                else:
+                    worker.end()
+            except OSError as error:
+                said = f"cannot be started errno={error.errno}; it is tried again"
                 await asyncio.sleep(AGAIN_SECONDS)
             self._all.discard(worker)
             if build is self._build:
-                log.error("a worker failed; it is replaced")
-            if worker in self._working:
-                self._working.remove(worker)
+                log.error("a worker %s", said)
+
+    async def _live(self, worker: Worker) -> None:
+        """Give a worker items until it ends."""
+        async with self._changed:
+            self._working.append(worker)
+            self._changed.notify_all()
+        await worker.ended.wait()
+        if worker in self._working:
+            self._working.remove(worker)
 
 
 def _least(workers: Iterable[Worker]) -> Worker | None:

@@ -1,22 +1,27 @@
 """The pure stages in another process: the same result, and a worker that dies or hangs costs one item only."""
 
 import asyncio
+import errno
+import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import uvloop
 
 from hie.app import bind_feeds, load_adapters, open_exchange, worker_feeds
+from hie.base import children
 from hie.base.errors import Elsewhere, HieError, where
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery, Parsed
 from hie.config import load_config
 from hie.pipeline import worker as module
+from hie.pipeline import workers as workers_module
 from hie.pipeline.ahead import Ahead
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import failure
@@ -98,6 +103,31 @@ async def test_a_worker_gives_what_this_process_gives_and_survives_bad_items(
     monkeypatch.undo()
     _, meanwhile = await workers(runtime, delivery(BIG))
     assert [part.draft for part in meanwhile] == [part.draft for part in here]
+
+
+@pytest.mark.parametrize("failed", [OSError(errno.EMFILE, "Too many open files"), EOFError("unexpected EOF")])
+async def test_a_worker_that_cannot_be_started_is_tried_again(
+    failed: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that ended while there were no file descriptors to spare, or with the fork server over the next one, was
+    missing until the server was started again, and items that had failed waited for it for ever."""
+
+    loop = asyncio.get_running_loop()
+    tried, enough = itertools.count(1), asyncio.Event()
+
+    def start() -> None:
+        if next(tried) == 3:
+            loop.call_soon_threadsafe(enough.set)
+        raise failed
+
+    monkeypatch.setattr(workers_module, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(children, "_CONTEXT", SimpleNamespace(Process=lambda **_: SimpleNamespace(start=start)))
+    pool = Workers(1, worker_feeds)
+    starting = asyncio.create_task(pool.start())
+    await asyncio.wait_for(enough.wait(), 5)
+    starting.cancel()
+    pool.close()
+    assert caplog.text.count("it is tried again") == 2
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
