@@ -84,6 +84,17 @@ async def test_a_failing_commit_fails_every_job_of_the_batch(store: SqliteStore)
     assert [(v.id, v.version) async for v in store.versions()] == [("before", 1), ("p1", 1)]
 
 
+async def test_what_fails_after_a_commit_takes_nothing_back(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sender was told that nothing was stored, and a POST that is sent again makes a second one."""
+    monkeypatch.setattr(store._writer, "_after_commit", lambda: 1 / 0)
+    await _put(store, patient("there"))
+    assert await store.read("Patient", "there") is not None
+    assert "reason=ZeroDivisionError@" in caplog.text
+    assert await store.ready()
+
+
 async def test_a_store_without_room_for_a_large_item_is_not_ready(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

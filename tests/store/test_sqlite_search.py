@@ -1,10 +1,13 @@
 """What only the SQLite store has: the time limit, the thread for slow searches, and plans that never scan."""
 
 import asyncio
+import errno
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, current_thread, main_thread
+from typing import NoReturn
 
 import apsw
 import pytest
@@ -141,6 +144,10 @@ async def test_a_text_index_that_is_lost_or_of_another_store_is_made_anew(tmp_pa
     await store.close()
 
 
+def _no_descriptors(*_: object, **__: object) -> NoReturn:
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
 async def test_a_process_that_follows_is_started_again_and_ends_with_the_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +158,12 @@ async def test_a_process_that_follows_is_started_again_and_ends_with_the_store(
     assert first is not None
     first.kill()
     first.wait()
-    for number in range(2):  # the first tells that it is gone, the second commit is told to the next one
+    with monkeypatch.context() as full:
+        full.setattr(subprocess, "Popen", _no_descriptors)
+        for number in range(2):  # what is committed is told as committed
+            await put(store, {"resourceType": "Basic", "id": f"a{number}", "code": {"text": "sunset"}})
+    assert store.text_following._process is None
+    for number in range(2):  # the first finds that it is gone, the second commit is told to the next one
         await put(store, {"resourceType": "Basic", "id": f"b{number}", "code": {"text": "sunset"}})
     second = store.text_following._process
     assert second is not None

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import apsw
 
 from hie.base.errors import Category, HieError, where
+from hie.base.tasks import log_failure
 from hie.store.jobs import Job, Jobs
 from hie.store.sqlite.database import FULL, translated
 from hie.store.sqlite.names import Names
@@ -65,7 +66,7 @@ class Unit(Protocol):
 class GroupWriter:
     """Settles the `jobs` that wait. Must be made on the event loop that uses it.
 
-    `after_commit` runs in the committing thread, between transactions.
+    `after_commit` runs in the committing thread, between transactions; where it fails, what was committed stays so.
     """
 
     def __init__(
@@ -139,7 +140,10 @@ class GroupWriter:
             raise HieError(Category.UNAVAILABLE, FULL) from error
         except apsw.Error as error:
             raise HieError(Category.UNAVAILABLE, f"The store could not commit: {type(error).__name__}.") from error
-        self._after_commit()
+        try:
+            self._after_commit()
+        except Exception as error:
+            log_failure(error)
 
     async def _run(self, job: Job, done: list[tuple[Job, Any]]) -> None:
         try:
