@@ -46,6 +46,9 @@ PATIENCE = 2.0
 END_SECONDS = 1.0
 """How long is waited for a process that was killed to be gone, at most."""
 
+ENDING_SECONDS = 60
+"""How long a worker that is told to end goes on for its server, which ends it before: when it has finished."""
+
 log = logging.getLogger("hie.pipeline")
 
 Build = Callable[[], Mapping[str, FeedRuntime]]
@@ -191,8 +194,12 @@ class Worker(asyncio.Protocol):
 
 
 def serve(link: socket.socket, build: Build, settles: OpenSettles | None) -> None:
-    """Prepare what comes over the link until the server is gone; settle it ahead where that is asked for."""
+    """Prepare what comes over the link until the server is gone; settle it ahead where that is asked for.
+
+    Whoever ends the whole process group or control group, as Ctrl-C and systemd do, means the server: it has to finish.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.alarm(ENDING_SECONDS))
     threading.Thread(target=_follow, args=(link,), daemon=True).start()
     feeds = build()
     settle = _opened(settles, feeds) if settles is not None else _never

@@ -190,11 +190,14 @@ def _here(_: Delivery) -> Parsed:
 
 
 async def test_renewed_workers_let_the_old_ones_finish(runtime: FeedRuntime) -> None:
+    """Also when the whole process group is told to end, as systemd does: the server ends its workers when it has."""
     pool = Workers(1, worker_feeds, runtime.maps)
     await pool.start()
     under_way = [asyncio.create_task(pool(runtime, delivery(BIG + b"\n" * n))) for n in range(5)]
     await asyncio.sleep(0)
     [old] = pool._working
+    assert old._process is not None
+    old._process.terminate()
     pool.renew(worker_feeds, "next")
     assert all(parts for _, parts in await asyncio.gather(*under_way))
     await asyncio.wait_for(old.ended.wait(), 30)
