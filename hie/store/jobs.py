@@ -82,7 +82,11 @@ class Jobs:
         await self._task
 
     async def _work(self) -> None:
+        """Settle until closed, or cancelled: a batch takes what its jobs raise, and would take that for theirs."""
+        task = asyncio.current_task()
         while self.waiting or not self._closing:
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
             if self.waiting:
                 await self._settle()
             else:
