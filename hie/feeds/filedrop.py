@@ -6,6 +6,7 @@ restart at any point goes on instead of beginning again. A file name never decid
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -36,7 +37,7 @@ class DropAnswer:
 
 
 Handler = Callable[[str, bytes], Awaitable[DropAnswer]]
-"""Name and bytes of a file in; the same bytes again must give the same `accepted` (they are a duplicate)."""
+"""Name and bytes of a file in; the same bytes again are a duplicate, which is accepted whatever they were before."""
 
 OversizeHandler = Callable[[str, int, bytes], Awaitable[DropAnswer]]
 """Name, size and beginning of a file that is too large; it goes to `error/` as it is."""
@@ -108,6 +109,7 @@ class DropFolder:
         self._limits = limits or DropLimits()
         self._reached = reached
         self._staying: Counter[str] = Counter()
+        self._answers: dict[str, tuple[str, DropAnswer]] = {}
 
     def prepare(self) -> None:
         """Make the folders and clear away notes that a crash left behind; raises `OSError` when it cannot."""
@@ -139,6 +141,7 @@ class DropFolder:
             names, staying[_NOT_PLAIN] = await asyncio.to_thread(self._names)
         except OSError as error:
             names, staying[_reason(error)] = [], 1
+        self._answers = {name: self._answers[name] for name in names if name in self._answers}
         for name in names:
             if stop is not None and stop.is_set():
                 return moved
@@ -182,11 +185,21 @@ class DropFolder:
         self._reached(Step.READ)
         note = await asyncio.to_thread(self._recall, file)
         if note is None:
-            answer = await self._answer(file)
+            answer = await self._answered(file)
             self._reached(Step.HANDLED)
             note = await asyncio.to_thread(self._write_note, file, answer)
+            del self._answers[name]
             self._reached(Step.NOTED)
         return await asyncio.to_thread(self._settle, file, note)
+
+    async def _answered(self, file: _File) -> DropAnswer:
+        """The answer to a file. It is kept until it is noted, which a full disk may hinder for many scans: handed in
+        again, a file would be its own duplicate."""
+        key, answer = self._answers.get(file.name, ("", None))
+        if answer is None or key != file.key:
+            answer = await self._answer(file)
+            self._answers[file.name] = file.key, answer
+        return answer
 
     async def _answer(self, file: _File) -> DropAnswer:
         if file.status.st_size > self._limits.file_bytes:
@@ -244,23 +257,40 @@ class DropFolder:
 
         A file that was replaced by its sender meanwhile stays: it is another file and gets its own receipt.
         """
-        source = self._folder / INCOMING / file.name
         folder = self._folder / note.folder
         receipt = folder / (note.target + RECEIPT_SUFFIX)
         if not receipt.exists():
             write_durably(receipt, note.receipt, f".{file.key}.tmp")
         self._reached(Step.RECEIPT_VISIBLE)
-        unchanged = same(source.lstat(), file.status)
-        if unchanged:
-            source.rename(folder / note.target)
-            sync_folder(folder)
-            sync_folder(source.parent)
+        moved = self._move(file, folder / note.target)
+        if moved:
             self._reached(Step.MOVED)
         else:
             receipt.unlink()
         (self._folder / PENDING / file.key).unlink()
         self._reached(Step.FORGOTTEN)
-        return unchanged
+        return moved
+
+    def _move(self, file: _File, target: Path) -> bool:
+        """Move a file out of `incoming/`, if it is still the one that was read."""
+        source = self._folder / INCOMING / file.name
+        if not same(source.lstat(), file.status):
+            return False
+        source.rename(target)
+        moved = same(target.lstat(), file.status)
+        if not moved:
+            self._give_back(target, file.name)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+        return moved
+
+    def _give_back(self, target: Path, name: str) -> None:
+        """Put a file back that took the place of the one that was read between the last look and the move; where the
+        next has come already, under another name."""
+        for candidate in candidates(name):
+            with contextlib.suppress(FileExistsError):
+                os.link(target, self._folder / INCOMING / candidate, follow_symlinks=False)
+                return target.unlink()
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -12,6 +13,8 @@ import pytest
 
 from hie.base.errors import Category, HieError
 from hie.base.ids import sha256
+from hie.feeds import filedrop
+from hie.feeds.dropfile import same
 from hie.feeds.filedrop import DropAnswer, DropFolder, Step
 from hie.feeds.limits import DropLimits
 
@@ -375,6 +378,48 @@ async def test_a_file_replaced_meanwhile_gets_its_own_receipt(tmp_path: Path, ex
     assert await drop.scan() == 1
     assert tree(tmp_path) == {"done/a.xml": b"new", "done/a.xml.receipt.xml": b"first new"}
     assert set(exchange.stored.values()) == {b"old", b"new"}
+
+
+@pytest.mark.parametrize("others", [[b"new"], [b"new", b"newer"]])
+async def test_a_file_replaced_at_the_last_moment_is_not_moved_unread(
+    tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch, others: list[bytes]
+) -> None:
+    """The sender puts another file in its place between the last look at it and the move, and the next after that."""
+    looks: list[bool] = []
+
+    def look(one: os.stat_result, other: os.stat_result) -> bool:
+        looks.append(same(one, other))
+        if 0 <= len(looks) - 2 < len(others):
+            put(tmp_path, "a.xml", others[len(looks) - 2])
+        return looks[-1]
+
+    monkeypatch.setattr(filedrop, "same", look)
+    drop = make(tmp_path, exchange)
+    put(tmp_path, "a.xml", b"old")
+    assert await drop.scan() == 0
+    assert await drop.scan() == len(others)
+    found = tree(tmp_path)
+    assert {found[f"done/{name}"] for name in ("a.xml", "a.1.xml")[: len(others)]} == set(others)
+    assert all(found[f"{name}.receipt.xml"] == b"first " + body for name, body in found.items() if body in others)
+    assert set(exchange.stored.values()) == {b"old", *others}
+
+
+async def test_a_file_is_handed_in_once_while_the_disk_is_full(
+    tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was handed in at every scan, counted as a duplicate each time, and so was its receipt."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    drop = make(tmp_path, exchange)
+    put(tmp_path, "a.xml", b"bad")
+    with monkeypatch.context() as full:
+        full.setattr(filedrop, "write_durably", refuse)
+        assert [await drop.scan() for _ in range(3)] == [0, 0, 0]
+    assert await drop.scan() == 1
+    assert exchange.calls == ["a.xml"]
+    assert tree(tmp_path) == {"error/a.xml": b"bad", "error/a.xml.receipt.xml": b"first bad"}
 
 
 async def test_run_polls_until_it_is_stopped(tmp_path: Path, exchange: Exchange) -> None:
