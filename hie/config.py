@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.tablefile import NotUtf8, table_text, toml_problem
 
 _MOST_PORT = 65535
 
@@ -199,10 +200,18 @@ def strange_names(environment: Mapping[str, str]) -> list[str]:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    text = ""
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HieError(Category.INVALID, f"The configuration file {file} cannot be read: {error}") from error
+        text = table_text(file)
+        table = tomllib.loads(text)
+    except (OSError, NotUtf8) as error:
+        place = f"{error.line}:{error.column}: " if isinstance(error, NotUtf8) else ""
+        raise HieError(Category.INVALID, f"The configuration file {file} cannot be read: {place}{error}") from error
+    except tomllib.TOMLDecodeError as error:
+        line, column, reason = toml_problem(error, text)
+        raise HieError(
+            Category.INVALID, f"The configuration file {file} cannot be read: {line}:{column}: {reason}"
+        ) from error
     unknown = set(table) - {setting.name for setting in SETTINGS}
     if unknown:
         known = ", ".join(sorted(setting.name for setting in SETTINGS))

@@ -64,14 +64,15 @@ def read_organisations(path: Path) -> tuple[Organisation, ...]:
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except NotUtf8 as error:
         raise _broken(path, error.line, error.column, str(error)) from None
-    if not rows or rows[0][1] != _COLUMNS:
-        raise _broken(path, 1, 1, f"the columns must be {','.join(_COLUMNS)}")
+    behind = [""] * (len(rows[0][1]) - len(_COLUMNS)) if rows else []  # as a spreadsheet program puts them there
+    if not rows or rows[0][1] != [*_COLUMNS, *behind]:
+        raise _broken(path, 1, 1, f"the columns must be {','.join(_COLUMNS)}, with commas between them")
     filled = [(line, row) for line, row in rows[1:] if any(row)]
     for line, row in filled:
-        if len(row) != len(_COLUMNS) or not all(row):
+        if len(row) != len(rows[0][1]) or row[len(_COLUMNS) :] != behind or not all(row[: len(_COLUMNS)]):
             raise _broken(path, line, 1, f"an organisation has {', '.join(_COLUMNS)}")
     file = f"{path.parent.name}/{path.name}"
-    return tuple(Organisation(code, uscc, name, file, line) for line, (code, uscc, name) in filled)
+    return tuple(Organisation(code, uscc, name, file, line) for line, (code, uscc, name, *_) in filled)
 
 
 _COLUMNS = ["code", "uscc", "name"]

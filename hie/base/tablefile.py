@@ -5,6 +5,7 @@ import codecs
 import fnmatch
 import re
 import tomllib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -49,15 +50,6 @@ def table_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def toml_place(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]:
-    """Line and column at which `text` stops being TOML; what is not ended is missed at the end of the last line."""
-    at = _AT.search(str(error))
-    if at:
-        return int(at[1]), int(at[2])
-    lines = text.splitlines() or [""]
-    return len(lines), len(lines[-1]) + 1
-
-
 _HINTS = {
     "Cannot overwrite a value": "this key stands twice; or a header such as [[resource.field]] is missing above it",
     "Illegal character '\\n'": "a quotation mark is missing at the end of the text",
@@ -70,10 +62,26 @@ _HINTS = {
 """What the reader of TOML says -> what people look for."""
 
 
-def toml_reason(error: tomllib.TOMLDecodeError) -> str:
-    """Why a text is no TOML, with a hint where one is known."""
+def toml_problem(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int, str]:
+    """Line, column and reason for a text that is no TOML, with a hint where one is known; a character that looks like
+    one of TOML, or like nothing, is named."""
+    line, column = _toml_place(error, text)
     hint = next((hint for said, hint in _HINTS.items() if str(error).startswith(said)), None)
-    return f"not TOML: {error}{f': {hint}' if hint else ''}"
+    stands = "".join(text.split("\n")[line - 1 : line])[column - 1 : column]
+    if stands and (not stands.isascii() or not stands.isprintable()):
+        named = unicodedata.name(stands, "").lower() or f"U+{ord(stands):04X}"
+        found = f"the character here is {named}, which TOML has only within quotation marks"
+        hint = f"{found}; {hint}" if hint else found
+    return line, column, f"not TOML: {error}{f': {hint}' if hint else ''}"
+
+
+def _toml_place(error: tomllib.TOMLDecodeError, text: str) -> tuple[int, int]:
+    """Line and column at which a text stops being TOML; what is not ended is missed at the end of the last line."""
+    at = _AT.search(str(error))
+    if at:
+        return int(at[1]), int(at[2])
+    lines = text.splitlines() or [""]
+    return len(lines), len(lines[-1]) + 1
 
 
 class TomlHeader(NamedTuple):

@@ -173,8 +173,8 @@ class _Line:
 
     def __init__(self, address: str) -> None:
         host, colon, port = address.rpartition(":")
-        if not colon or not port.isdigit() or not 0 < int(port) < 65536:
-            raise HieError(Category.INVALID, f"{address!r} is no HOST:PORT.")
+        if not colon or not port.isdecimal() or len(port) > len("65535") or not 0 < int(port) < 65536:
+            raise HieError(Category.INVALID, f"{address!r} is no HOST:PORT: write it as 127.0.0.1:2575.")
         self._host, self._port = host.strip("[]"), int(port)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hie.base.tablefile import toml_headers, toml_place, toml_reason
+from hie.base.tablefile import toml_headers, toml_problem
 from hie.mapping.problem import Problem, meant
 
 
@@ -51,8 +51,8 @@ def read(file: str, text: str) -> tuple[Source, list[Problem]]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, column = toml_place(error, text)
-        return Source(file, {}, {}), [Problem(file, line, toml_reason(error), column)]
+        line, column, reason = toml_problem(error, text)
+        return Source(file, {}, {}), [Problem(file, line, reason, column)]
     problems = [
         Problem(file, _line_of(key, text), f"{key!r} stands in no table: write it below a header such as [[resource]]")
         for key, value in data.items()

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hie.base.errors import Category, HieError
-from hie.base.tablefile import NotUtf8, TomlHeader, table_text, toml_headers, toml_place, toml_reason
+from hie.base.tablefile import NotUtf8, TomlHeader, table_text, toml_headers, toml_problem
 from hie.base.text import half_width
 from hie.parse.row_envelope import Envelope, WrongField, check_path, read_envelope
 
@@ -120,8 +120,8 @@ def load_row_tables(path: Path) -> RowTables:
     except NotUtf8 as error:
         raise HieError(Category.INTERNAL, f"{file}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        line, column = toml_place(error, text)
-        raise HieError(Category.INTERNAL, f"{file}:{line}:{column}: {toml_reason(error)}") from error
+        line, column, reason = toml_problem(error, text)
+        raise HieError(Category.INTERNAL, f"{file}:{line}:{column}: {reason}") from error
     except _BrokenTable as error:
         line, column = error.place(toml_headers(text))
         raise HieError(Category.INTERNAL, f"{file}:{line}:{column}: {error.reason}") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES, Severity
-from hie.base.tablefile import NotUtf8, table_files, table_text
+from hie.base.tablefile import NotUtf8, table_files, table_text, toml_problem
 from hie.fhir.definitions import official
 from hie.fhir.path.scope import MemberOf
 from hie.quality.element import missing_element
@@ -69,13 +69,15 @@ def load_rules(path: Path, member_of: MemberOf = nothing_told, region: str = "")
 
 
 def _rows(file: Path) -> Iterator[tuple[int, Row]]:
+    text = ""
     try:
         text = table_text(file)
         tables = tomllib.loads(text)
     except NotUtf8 as error:
         raise HieError(Category.INTERNAL, f"{file.name}:{error.line}:{error.column}: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise HieError(Category.INTERNAL, f"{file.name}: {error}") from error
+        line, column, reason = toml_problem(error, text)
+        raise HieError(Category.INTERNAL, f"{file.name}:{line}:{column}: {reason}") from error
     lines = [number for number, line in enumerate(text.splitlines(), 1) if _HEADER.fullmatch(line)]
     defaults, rows = tables.get("defaults", {}), tables.get("rule", [])
     if not isinstance(defaults, dict) or not isinstance(rows, list) or len(rows) != len(lines):

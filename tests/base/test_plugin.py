@@ -12,7 +12,13 @@ SPACED = GOOD.replace(",昆", " , 昆") + ",,\n\n"
 
 
 @pytest.mark.parametrize(
-    "body", [GOOD.encode(), b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(), SPACED.encode()]
+    "body",
+    [
+        GOOD.encode(),
+        b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode(),
+        SPACED.encode(),
+        GOOD.replace("\n", ",,\n").encode(),
+    ],
 )
 def test_organisations_are_read(tmp_path: Path, body: bytes) -> None:
     (tmp_path / "organisations.csv").write_bytes(body)
@@ -25,6 +31,8 @@ def test_organisations_are_read(tmp_path: Path, body: bytes) -> None:
     [
         (GOOD.encode("gb18030"), "organisations.csv:2:25: not UTF-8"),
         (GOOD.replace("name", "nam").encode(), "organisations.csv:1:1: the columns must be code,uscc,name"),
+        (GOOD.replace(",", ";").encode(), "organisations.csv:1:1: .*, with commas between them"),
+        (GOOD.replace("\n", ",昆\n").encode(), "organisations.csv:1:1: the columns must be"),
         (b"", "organisations.csv:1:1: the columns must be"),
         (GOOD.replace("KSYY,", "").encode(), "organisations.csv:2:1: an organisation has code, uscc, name"),
     ],

@@ -88,6 +88,16 @@ def test_the_server_listens_on_loopback(host: str) -> None:
     assert load_config({"host": host}, {}).host == host
 
 
+def test_a_file_of_settings_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As editors on Windows save it."""
+    file = tmp_path / "hie.toml"
+    file.write_bytes(b"\xef\xbb\xbfport = 8099\r\n")
+    assert load_config({}, {}, file).port == 8099
+    file.write_text("port = 8099\nhost ＝ 1\n", encoding="utf-8")
+    with pytest.raises(HieError, match=r"2:6: .*fullwidth equals sign"):
+        load_config({}, {}, file)
+
+
 @pytest.mark.parametrize("content", [b"\xff", None])
 def test_a_file_of_settings_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "hie.toml"

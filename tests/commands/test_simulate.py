@@ -80,6 +80,8 @@ async def test_only_mllp_leaves_the_other_feeds_out(tmp_path: Path) -> None:
         Target(),
         Target(mllp="nowhere"),
         Target(mllp="127.0.0.1:99999"),
+        Target(mllp="127.0.0.1:²"),
+        Target(mllp=f"127.0.0.1:{'1' * 5000}"),
         Target(http="127.0.0.1:8080"),
         Target(http="http://"),
         Target(http="http://127.0.0.1:99999"),

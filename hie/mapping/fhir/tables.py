@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hie.base.tablefile import table_text, toml_place, toml_reason
+from hie.base.tablefile import table_text, toml_problem
 from hie.fhir.definitions import Definitions
 from hie.mapping.problem import BrokenTables, Problem, meant, read_text
 
@@ -69,8 +69,8 @@ def load_fhir_tables(path: Path, organisations: Collection[str], codes: Collecti
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, column = toml_place(error, text)
-        raise BrokenTables([Problem(path.name, line, toml_reason(error), column)]) from None
+        line, column, reason = toml_problem(error, text)
+        raise BrokenTables([Problem(path.name, line, reason, column)]) from None
     problems = _placed(path.name, text, _mistakes(data, organisations, codes))
     if problems:
         raise BrokenTables(problems)
