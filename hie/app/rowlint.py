@@ -31,7 +31,7 @@ def row_problems(feed: str, tables: RowTables, programs: Mapping[tuple[str, str]
 
 def _named(table: RowTable) -> set[str]:
     """The columns that a table names."""
-    return {*table.key, *table.required, *table.text, *(table.lengths or {}), *table.takes}
+    return {*table.key, *table.required, *table.text, *(table.lengths or {}), *(table.takes or {})}
 
 
 def _columns(program: Program) -> set[str]:

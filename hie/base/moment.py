@@ -137,12 +137,22 @@ def read_as(text: str, forms: Sequence[str]) -> Moment | None:
     may be missing. Raises `ValueError` for what is no form.
     """
     for form in forms:
-        if form != EXCEL and (form.count("%Y") != 1 or set(re.findall("%(.?)", form)) - _DIRECTIVES):
-            raise ValueError(f"{form!r} is no form of a date")
+        if not is_form(form):
+            raise ValueError(no_form(form))
         found = _numbered(text) if form == EXCEL else _written(text, form)
         if found is not None:
             return read(found)
     return read(text)
+
+
+def is_form(form: str) -> bool:
+    """Whether `read_as` takes a form."""
+    return form == EXCEL or (form.count("%Y") == 1 and not set(re.findall("%(.?)", form)) - _DIRECTIVES)
+
+
+def no_form(form: str) -> str:
+    """Why a form is none."""
+    return f"{form!r} is no form of a date: it has %Y once, and of %m %d %H %M %S what is there; or it is 'excel'"
 
 
 def _numbered(text: str) -> str | None:

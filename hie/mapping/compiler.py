@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from hie.base.moment import is_form, no_form
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import Dialect, Mention
@@ -17,6 +18,7 @@ from hie.mapping.reader import (
     always,
     either,
     first,
+    limits_of,
     never,
     of_envelope,
     parts_of,
@@ -39,6 +41,10 @@ ENVELOPED = frozenset({"rows"})
 
 CODE_MAP_OPTIONS = frozenset({"table", "flags", "critical", "types"})
 """Options of transforms that name a code map."""
+
+
+FORMS_OPTION = "forms"
+"""Option of the transforms of dates: the forms that a sender uses beside the usual ones."""
 
 
 class Lookup(NamedTuple):
@@ -112,8 +118,11 @@ class Compiler:
             reason = f"no transform {name!r}{near}"
             self.problems.append(table.problem(reason, "transform"))
             return lambda value, context: None
-        wrong = wrong_options(name, function, options)
+        wrong = list(wrong_options(name, function, options))
         self.problems += [table.problem(reason, "options") for reason in wrong]
+        if FORMS_OPTION in options and not wrong and function is BUILTIN.get(name):
+            forms = (form for form in options[FORMS_OPTION] if not is_form(form))
+            self.problems += [table.problem(no_form(form), "options") for form in forms]
         for needed in READS.get(name, ()):
             self.code_map(needed, table, "transform")
         for option in sorted(CODE_MAP_OPTIONS & options.keys()):
@@ -182,12 +191,15 @@ class Compiler:
         return [(str(p), self.path(p, table, key if _is_text(source) else place)) for p in paths], str(paths[0])
 
     def _part(self, part: Any, table: Table) -> Raw:
-        """One of several parts: a path, or `{source, join}` for all values of a path joined into one text."""
+        """One of several parts: a path, `{source, join}` for all values of a path joined into one text, or
+        `{low, high}` for two limits as one range."""
         if not isinstance(part, dict):
             return self.path(part, table, "parts")
+        if part.keys() == {"low", "high"}:
+            return limits_of(self.path(part["low"], table, "parts"), self.path(part["high"], table, "parts"))
         read, join = self.path(part.get("source"), table, "parts"), str(part.get("join", "\n"))
         if part.keys() - {"source", "join"}:
-            self.problems.append(table.problem("a part has 'source' and 'join'", "parts"))
+            self.problems.append(table.problem("a part has 'source' and 'join', or 'low' and 'high'", "parts"))
         return lambda node, context: (
             (join.join(v for v in found if isinstance(v, str)),) if (found := read(node, context)) else ()
         )
@@ -253,4 +265,4 @@ def _default(data: Mapping[str, Any]) -> list[Any]:
 
 
 def _path_of(part: Any) -> str:
-    return str(part.get("source", "")) if isinstance(part, dict) else str(part)
+    return str(part.get("source", part.get("low", ""))) if isinstance(part, dict) else str(part)

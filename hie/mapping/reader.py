@@ -92,6 +92,18 @@ def parts_of(reads: Sequence[Raw]) -> Raw:
     return read
 
 
+def limits_of(low: Raw, high: Raw) -> Raw:
+    """Two limits that stand apart, as one text that says a range: `3.5-9.5`, `≥3.5` or `≤9.5`."""
+
+    def read(node: Any, context: Context) -> Sequence[Value]:
+        below, above = first(low(node, context)), first(high(node, context))
+        if below and above:
+            return (f"{below}-{above}",)
+        return (f"≥{below}",) if below else (f"≤{above}",) if above else ()
+
+    return read
+
+
 def _note_too_long(value: Value, limit: int, parts: Sequence[str], context: Context) -> None:
     """Note a text over the limit at its path; of several, each that is too long, at the path of its part if there are
     `parts`."""

@@ -9,6 +9,7 @@ header = "Header"         # path from the root to the header; `.` (also without 
 organisation = "YLJGYQDM" # columns of the header: social credit code of the sender,
 batch = "PCH"             # batch number, unique for a sender,
 uploaded = "SCSJ"         # time of the upload,
+forms = ["%Y年%m月%d日 %H:%M"]  # in one of these forms, where it is not a usual one,
 count = "HS"              # number of rows,
 transaction = "JYM"       # what is done, and
 upload = ["UPLOAD"]       # the codes by which it is an upload
@@ -30,7 +31,7 @@ from datetime import datetime
 from typing import Any
 
 from hie.base.finding import Finding, finding
-from hie.base.moment import SENTINEL, Precision, read
+from hie.base.moment import SENTINEL, Moment, Precision, is_form, no_form, read_as
 from hie.base.text import half_width, is_null_text, trimmed
 from hie.wire.row import Header
 
@@ -62,6 +63,7 @@ class Envelope:
     count: str = ""
     transaction: str = ""
     upload: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
     name: str = "@name"
     number: str = "seq"
     sender: str = ""
@@ -113,9 +115,10 @@ class Envelope:
         for column in filter(None, (self.organisation, self.transaction, self.batch, self.uploaded, self.count)):
             if column not in columns:
                 yield finding("key-missing", self._at(column))
-        if self.uploaded in columns and _moment(columns[self.uploaded]) is None:
+        uploaded = self._time(columns.get(self.uploaded, ""))
+        if self.uploaded in columns and uploaded is None:
             yield finding("key-missing", self._at(self.uploaded), "no date and time")
-        elif (uploaded := read(half_width(columns.get(self.uploaded, "")))) and uploaded.is_future(received):
+        elif uploaded is not None and uploaded.is_future(received):
             yield finding("date-future", self._at(self.uploaded))
         if self.upload and self.transaction in columns and columns[self.transaction] not in self.upload:
             yield finding("type-unknown", self._at(self.transaction))
@@ -126,9 +129,16 @@ class Envelope:
 
     def head(self, columns: Mapping[str, str]) -> Header:
         """Sender, batch and upload time of an envelope without findings."""
-        moment = _moment(columns[self.uploaded])
-        text, order = moment if moment else ("", "")
+        moment = self._time(columns[self.uploaded])
+        text, order = (moment.text, moment.utc.strftime("%Y-%m-%dT%H:%M:%SZ")) if moment else ("", "")
         return Header(columns[self.organisation].upper(), columns[self.batch], text, order)
+
+    def _time(self, text: str) -> Moment | None:
+        """The time of an upload; None without a time of day, or before 1900."""
+        moment = read_as(half_width(text), self.forms)
+        if moment is None or moment.precision is not Precision.TIME or moment.date <= SENTINEL:
+            return None
+        return moment
 
     def _at(self, column: str) -> str:
         return f"{self.root if self.header == '.' else self.header}/{column}"
@@ -175,12 +185,15 @@ def read_envelope(table: Mapping[str, Any]) -> Envelope:
     for name, value in table.items():
         if name not in known:
             raise WrongField(name, f"unknown field {name}: an envelope has {', '.join(known)}")
-        if name != "upload" and not isinstance(value, str):
+        if name not in _LISTS and not isinstance(value, str):
             raise WrongField(name, f"{name} must be text")
     for name, field in known.items():
         if field.default is MISSING and not table.get(name):
             raise WrongField(name, f"an envelope needs {name}")
-    envelope = Envelope(**{**table, "upload": _codes(table.get("upload", []))})
+    lists = {name: _texts(name, table[name]) for name in _LISTS if name in table}
+    for form in (form for form in lists.get("forms", ()) if not is_form(form)):
+        raise WrongField("forms", no_form(form))
+    envelope = Envelope(**{**table, **lists})
     for name in ("header", "table", "row"):
         check_path(name, getattr(envelope, name))
     return envelope
@@ -192,18 +205,14 @@ def check_path(field: str, path: str) -> None:
         raise WrongField(field, f"{path!r} is no path of elements, such as data/record")
 
 
-def _codes(given: Any) -> tuple[str, ...]:
-    if not isinstance(given, list) or not all(isinstance(code, str) for code in given):
-        raise WrongField("upload", "upload must be a list of codes")
+_LISTS = {"upload": "codes", "forms": "forms of dates"}
+"""Keys of an envelope that are lists, and what of."""
+
+
+def _texts(name: str, given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise WrongField(name, f"{name} must be a list of {_LISTS[name]}")
     return tuple(given)
-
-
-def _moment(text: str) -> tuple[str, str] | None:
-    """The upload time as FHIR dateTime and as comparable text; None without a time of day, or before 1900."""
-    moment = read(half_width(text))
-    if moment is None or moment.precision is not Precision.TIME or moment.date <= SENTINEL:
-        return None
-    return moment.text, moment.utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _counts(declared: str, rows: int) -> bool:

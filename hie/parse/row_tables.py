@@ -17,12 +17,13 @@ lengths.code = ["JYZBDM"]   # at most 64 characters, like the key columns
 lengths.name = ["JYZBMC"]   # at most 100
 lengths.long = ["JYZBJG"]   # at most 1,000,000; every other column at most 4,000
 split."|" = ["XB"]      # `2|女` is two columns, XB.1 and XB.2
+commas = ["JG"]         # numbers with a comma for the point: `1.148,5` is 1148.5
 
 [[table]]               # rows that stand inside the rows of another table
 name = "ITEM"
 within = "REPORT"
 at = "items/item"       # path from the outer row
-takes = ["BGDH"]        # columns of the outer row that each of these has too
+takes = ["BGDH", { column = "NO", as = "REPORT_NO" }]  # columns of the outer row that each of these has too
 rank = 4
 key = ["BGDH", "NO"]
 ```
@@ -47,11 +48,13 @@ CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
 
 _LENGTHS = {"code": CODE, "name": NAME, "long": LONG}
 T = TypeVar("T")
-_FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes", "split")
+_FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes", "split", "commas")
 
 _LISTS = {"lengths": "lengths.code", "split": 'split."|"'}
 """Fields that hold lists of columns by name, each as it is written."""
 
+_OF_NUMBERS = re.compile(r"[\d.,\s<>=≤≥~～—–+-]+", re.ASCII)
+_COMMAED = re.compile(r"(?<![\d.,])(?:\d+(?:\.\d{3})*,\d+|\d{1,3}(?:\.\d{3})+)(?![\d.,])", re.ASCII)
 _BELOW_ZERO = re.compile(r"[-\u2212]\s*(?=[\d.]*[1-9])\d*\.?\d+", re.ASCII)
 
 
@@ -59,8 +62,9 @@ _BELOW_ZERO = re.compile(r"[-\u2212]\s*(?=[\d.]*[1-9])\d*\.?\d+", re.ASCII)
 class RowTable:
     """One table: its place in the dependency order, key and required columns, lengths other than `SHORT`, and the
     `text` columns, whose null text is kept because it may mean something (common rules §5.3). Rows that stand `within`
-    those of another table are found `at` a path from them and have the columns that they take from them. `split` is
-    what stands between the parts of a column that is several. `line` is where its name stands in the file."""
+    those of another table are found `at` a path from them and have the columns that they take from them: `takes` gives
+    the name here -> the name there. `split` is what stands between the parts of a column that is several; `commas` are
+    columns whose numbers have a comma for the point. `line` is where its name stands in the file."""
 
     name: str
     rank: int
@@ -70,14 +74,16 @@ class RowTable:
     text: frozenset[str] = frozenset()
     within: str = ""
     at: str = ""
-    takes: tuple[str, ...] = ()
+    takes: Mapping[str, str] | None = None
     split: Mapping[str, str] | None = None
+    commas: frozenset[str] = frozenset()
     line: int = 1
 
     def apart(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The columns of a row, with `XB.1` and `XB.2` instead of a column that is several."""
+        """The columns of a row, with points for commas, and `XB.1` and `XB.2` instead of a column that is several."""
+        values = {column: _pointed(text) if column in self.commas else text for column, text in values.items()}
         if not self.split:
-            return dict(values)
+            return values
         found: dict[str, str] = {}
         for column, value in values.items():
             between = self.split.get(column)
@@ -107,6 +113,13 @@ class RowTables:
         if self.revoking_code is None:
             return value is not None and _BELOW_ZERO.fullmatch(half_width(value).strip()) is not None
         return value == self.revoking_code
+
+
+def _pointed(text: str) -> str:
+    """A number, or limits of one, with points for commas and without those between thousands; other text as it is."""
+    if not _OF_NUMBERS.fullmatch(text):
+        return text
+    return _COMMAED.sub(lambda found: found[0].replace(".", "").replace(",", "."), text)
 
 
 def load_row_tables(path: Path) -> RowTables:
@@ -191,7 +204,8 @@ def _table(row: Mapping[str, Any]) -> RowTable:
     name = row.get("name")
     if not isinstance(name, str) or not name or not row.get("key") or not isinstance(row.get("rank"), int):
         raise WrongField("", "a table needs name, rank (a number) and key")
-    lists = {name: row[name] for name in ("key", "required", "text", "takes") if name in row}
+    takes = _takes(row.get("takes", []))
+    lists = {name: row[name] for name in ("key", "required", "text", "commas") if name in row}
     for field, columns in lists.items():
         _check_columns(field, columns)
     for field in (field for field in ("within", "at") if not isinstance(row.get(field, ""), str)):
@@ -205,9 +219,32 @@ def _table(row: Mapping[str, Any]) -> RowTable:
             raise WrongField(f"lengths.{kind}", f"unknown length {kind}: there are {', '.join(_LENGTHS)}")
         lengths |= dict.fromkeys(columns, _LENGTHS[kind])
     split = {column: between for between, columns in _lists(row, "split") for column in columns}
-    required, text, takes = (tuple(row.get(field, ())) for field in ("required", "text", "takes"))
-    within, at = row.get("within", ""), row.get("at", "")
-    return RowTable(name, row["rank"], tuple(row["key"]), required, lengths, frozenset(text), within, at, takes, split)
+    return RowTable(
+        name=name,
+        rank=row["rank"],
+        key=tuple(row["key"]),
+        required=tuple(row.get("required", ())),
+        lengths=lengths,
+        text=frozenset(row.get("text", ())),
+        within=row.get("within", ""),
+        at=row.get("at", ""),
+        takes=takes,
+        split=split,
+        commas=frozenset(row.get("commas", ())),
+    )
+
+
+def _takes(given: Any) -> dict[str, str]:
+    """Columns that a row takes over: its name here -> its name in the row around it."""
+    found: dict[str, str] = {}
+    for one in given if isinstance(given, list) else [given]:
+        named = one if isinstance(one, dict) else {"column": one, "as": one}
+        if named.keys() != {"column", "as"} or not all(isinstance(name, str) for name in named.values()):
+            raise WrongField(
+                "takes", 'takes must be a list of columns, each "NO" or { column = "NO", as = "REPORT_NO" }'
+            )
+        found[named["as"]] = named["column"]
+    return found
 
 
 def _lists(row: Mapping[str, Any], field: str) -> Iterable[tuple[str, Sequence[str]]]:

@@ -73,7 +73,8 @@ def _with_inner(row: _Sent, element: Any, tables: RowTables) -> Iterator[_Sent]:
         row.values.pop(table.at.partition("/")[0], None)
     yield row
     for place, (table, each) in enumerate(inner, 1):
-        taken = {column: row.values[column] for column in table.takes if column in row.values}
+        takes = (table.takes or {}).items()
+        taken = {name: row.values[column] for name, column in takes if column in row.values}
         values = taken | tables.envelope.values(each)
         yield from _with_inner(_Sent(table.name, f"{row.number}.{place}", values), each, tables)
 

@@ -173,6 +173,11 @@ def test_coverage_of_the_tables(tmp_path: Path) -> None:
             'transform = "check-code"\noptions = { table = "sexes" }',
             "f/a.toml:17:11: no code map 'sexes'; did you mean 'sex'?",
         ),
+        (
+            'transform = "human-name"',
+            'transform = "date"\noptions = { forms = ["%d.%m.%y"] }',
+            "f/a.toml:17:11: '%d.%m.%y' is no form of a date",
+        ),
         ('transform = "human-name"', 'transform = "human-nam"', "no transform 'human-nam'; did you mean 'human-name'?"),
         (
             '"PID-5.1"',
@@ -335,6 +340,9 @@ def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
         ('source = "PID-9"\ndefault = "zh"\ntarget = "language"', {"language#default": "zh"}),
         ('constant = { a = 1 }\ntarget = "b.c[]"', {"b.c[]": [{"a": 1}]}),
         ('parts = ["PID-5.1", "PID-9"]\ntransform = "lines"\ntarget = "language"', {"language": "张三\n"}),
+        ('parts = [{ low = "PID-5.1", high = "PID-9" }]\ntransform = "lines"\ntarget = "x"', {"x": "≥张三"}),
+        ('parts = [{ low = "PID-9", high = "PID-5.1" }]\ntransform = "lines"\ntarget = "x"', {"x": "≤张三"}),
+        ('parts = [{ low = "PID-5.1", high = "PID-5.1" }]\ntransform = "lines"\ntarget = "x"', {"x": "张三-张三"}),
         ('source = "PID-5.1"\ntransform = "shout"\noptions = { mark = "?" }\ntarget = "x"', {"x": "张三?"}),
         ('source = "PID-5.1"\nchoice = "xString"\ntarget = "x[x]"', {"x[x]": {"xString": "张三"}}),
         (

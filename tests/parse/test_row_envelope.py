@@ -141,3 +141,49 @@ def test_columns_may_be_attributes_of_several_namespaces(tmp_path: Path) -> None
     }  # fmt: skip
     assert (second.values, first.revoking, second.revoking) == ({"no": "8", "sex.1": "2", "amount": "-0"}, True, False)
     assert found.context["seq"] == ["4", "5"]
+
+
+NUMBERED = """
+[[table]]
+name = "REPORT"
+rank = 0
+key = ["no"]
+
+[[table]]
+name = "ITEM"
+within = "REPORT"
+at = "items/item"
+takes = ["void", { column = "no", as = "report" }]
+commas = ["v"]
+rank = 1
+key = ["report", "no"]
+"""
+
+
+def test_an_inner_row_may_have_a_column_of_the_same_name(tmp_path: Path) -> None:
+    """Vendors call the number on every level the same: that of the outer row could not be had."""
+    inner = "<item><no>1</no><v>5</v></item>"
+    found = parsed(tmp_path, request(f"<record><no>7</no><items>{inner}</items></record>"), tables=NUMBERED)
+    assert [record.tree.values for record in found.records] == [{"no": "7"}, {"report": "7", "no": "1", "v": "5"}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("6,12", "6.12"), ("1.148,5", "1148.5"), ("&lt;0,5", "<0.5"), ("3,5-9,5", "3.5-9.5"), ("≤1.000", "≤1000"),
+        ("6.12", "6.12"), ("12", "12"), ("1:80", "1:80"), ("2,3-二磷酸", "2,3-二磷酸"), ("1,2,3", "1,2,3"),
+    ],
+)  # fmt: skip
+def test_numbers_with_a_comma_for_the_point(tmp_path: Path, sent: str, read: str) -> None:
+    inner = f"<item><no>1</no><v>{sent}</v></item>"
+    found = parsed(tmp_path, request(f"<record><no>7</no><items>{inner}</items></record>"), tables=NUMBERED)
+    assert found.records[1].tree.values["v"] == read
+
+
+@pytest.mark.parametrize("sent", ["07.03.2026 12:30:05", "7.3.2026 12:30:05", "20260307123005"])
+def test_the_time_of_the_upload_in_a_form_of_the_sender(tmp_path: Path, sent: str) -> None:
+    head = HEAD.replace("20260401090000", sent)
+    forms = 'forms = ["%d.%m.%Y %H:%M:%S"]\n'
+    found = parsed(tmp_path, request("<record><no>7</no></record>", head), more=forms)
+    assert found.findings == ()
+    assert found.records[0].tree.uploaded == "2026-03-07T12:30:05+08:00"
