@@ -125,7 +125,7 @@ def _apply(program: Program, record: Record, delivery: Delivery, adapter: Adapte
         binaries=() if rejected else tuple(run.binaries),
         message_id=_message_id(program, record, context),
         order=run.order,
-        key="|".join(_first(read(tree, context)) for read in program.label),
+        key="|".join(_first(read(tree, context)) for read in program.label) or record.key,
         used=coverage.used,
         unmapped=tuple(path for path, _ in coverage.unmapped),
     )

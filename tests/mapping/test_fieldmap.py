@@ -384,6 +384,15 @@ def test_fields(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
     assert found == expected
 
 
+@pytest.mark.parametrize(("label", "called"), [("", "7|1"), ('label = ["PID-3.1", "PV1-19.1"]', "P1|V1")])
+def test_a_record_is_called_by_its_label_else_by_its_key(tmp_path: Path, label: str, called: str) -> None:
+    """Rows of a map without a label stood in the receipt without their key."""
+    maps = load(tmp_path, GOOD.replace("[map]\n", f"[map]\n{label}\n"))
+    record = Record(0, "ADT^A01", group(parse(MESSAGE)), b"", organisation="ORG", key="7|1")
+    delivery = Delivery("i", "f", "http", datetime(2026, 1, 1, tzinfo=UTC), b"")
+    assert maps.draft(record, delivery, ADAPTER).key == called
+
+
 def test_a_code_as_the_choice_of_an_element(tmp_path: Path) -> None:
     """`choice` did not count beside `codes`: the coding of a drug stood in the prescription itself."""
     found = field(tmp_path, 'source = "PID-8.1"\ncodes = "sex"\nchoice = "xConcept"\ntarget = "x[x]"\n')
