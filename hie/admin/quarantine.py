@@ -1,6 +1,6 @@
 """Routes of the quarantine: what is held, alone and in groups; rehearse, release, discard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -10,11 +10,13 @@ from pydantic import BaseModel
 from hie.admin.known import refuse_unknown
 from hie.base.clock import Clock, from_micros, instant, micros
 from hie.base.finding import Finding
+from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.items import number
 from hie.pipeline.operate import Operator
 from hie.pipeline.quarantine import Ground, Group, Held, groups
 from hie.pipeline.quarantine import overdue as too_long
 from hie.pipeline.rehearsal import Rehearsal
+from hie.store.table import Row
 
 
 class Discard(BaseModel):
@@ -82,11 +84,9 @@ def quarantine_router(operator: Callable[[], Operator], clock: Clock) -> APIRout
 
     @router.get("/quarantine/{item}")
     async def show_quarantine(item: str) -> dict[str, Any]:
-        """One raw item: what is known of it and of its parts, without its content."""
+        """One raw item, held or not: what became of it and of each part, without its content."""
         row = await operator().item(item)
-        parts = [one for one in await operator().held() if one.item == row["id"]]
-        shown = {name: row[name] for name in ("id", "feed", "door", "sha256", "size", "state", "attempts")}
-        return {**shown, "received": _instant(number(row["received"])), "parts": [held_json(one) for one in parts]}
+        return _item_json(row, await operator().parts(row))
 
     @router.post("/quarantine/{item}/release")
     async def post_release(item: str, part: int | None = None) -> Changed:
@@ -120,6 +120,23 @@ def held_json(one: Held) -> dict[str, Any]:
         "maps": one.maps,
         "findings": [finding_json(f) for f in one.findings],
     }
+
+
+def _item_json(row: Row, parts: Iterable[Row]) -> dict[str, Any]:
+    names = ("id", "feed", "door", "sha256", "size", "state", "disposition", "attempts")
+    shown = {name: row[name] for name in names}
+    received, findings = _instant(number(row["received"])), _findings_json(row)
+    return {**shown, "received": received, "findings": findings, "parts": [_part_json(part) for part in parts]}
+
+
+def _part_json(row: Row) -> dict[str, Any]:
+    shown = {name: row[name] for name in ("part", "label", "disposition", "cause", "maps")}
+    received, resources = _instant(number(row["received"])), stored(row["resources"])
+    return {**shown, "received": received, "findings": _findings_json(row), "resources": resources}
+
+
+def _findings_json(row: Row) -> list[dict[str, Any]]:
+    return [finding_json(f) for f in decode_findings(row["findings"])]
 
 
 def _instant(at: int) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_args_is_help=True)
 
 
+OneItem = Annotated[str, typer.Argument(help="Raw item id, or the beginning of one")]
 Item = Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")]
 Part = Annotated[int | None, typer.Option(help="Only this part")]
 OnFeed = Annotated[str | None, typer.Option(help="Everything that waits on this feed")]
@@ -45,8 +46,8 @@ def quarantine_list(
 
 
 @quarantine.command("show")
-def quarantine_show(item: str, data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
-    """查看 · One raw item: state, parts and findings; never its content."""
+def quarantine_show(item: OneItem, data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
+    """查看 · One raw item, held or not: what became of it and of each part, its findings; never its content."""
     from hie.commands.operate import call
 
     console.print_json(data=perform(call(operating(data, store, config), "GET", f"/admin/quarantine/{item}", {})))
@@ -77,7 +78,7 @@ def quarantine_groups(
 
 @quarantine.command("rehearse")
 def quarantine_rehearse(
-    item: str,
+    item: OneItem,
     release: Annotated[bool, typer.Option("--release", help="In spite of its quarantine findings")] = False,
     edited: Annotated[bool, typer.Option("--edited", help="By the tables on disk, before they are in force")] = False,
     draft: Annotated[bool, typer.Option("--draft", help="Print the draft as well, texts as shapes")] = False,

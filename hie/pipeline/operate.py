@@ -105,6 +105,10 @@ class Operator:
             raise HieError(Category.INVALID, "More than one raw item has an id that begins so: give more of it.")
         return fitting[0]
 
+    async def parts(self, row: Row) -> list[Row]:
+        """The rows of the parts of an item, in their order."""
+        return await self._store.select(PART, {"item": row["id"]}, order=("part",))
+
     async def _processable(self, item: str) -> Row:
         """See `item`; raises UNPROCESSABLE for one of a feed whose adapter is not there."""
         row = await self.item(item)

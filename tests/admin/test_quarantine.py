@@ -52,12 +52,16 @@ async def test_a_group_is_seen_rehearsed_and_released(quiet: Exchange) -> None:
         shown = (await http.get(f"/admin/quarantine/{ids[0]}")).json()
         assert shown["state"] == "quarantined"
         assert shown["received"] == shown["parts"][0]["received"] == group["oldest"]
+        assert [part["disposition"] for part in shown["parts"]] == ["quarantined"]
         assert datetime.fromisoformat(shown["received"]).utcoffset() == timedelta()
         assert await audits(quiet.store) == 0
         ground = {name: group[name] for name in ("feed", "label", "cause", "rule", "maps")}
         assert (await http.post("/admin/quarantine-groups/release", json=ground)).json() == {"stored": 2}
         assert (await http.post("/admin/quarantine-groups/release", json=ground)).json() == {}
         assert (await http.get("/admin/quarantine-groups")).json() == []
+        [part] = (await http.get(f"/admin/quarantine/{ids[0]}")).json()["parts"]
+        assert part["disposition"] == "accepted-with-warnings"
+        assert any(resource.startswith("Patient/") for resource in part["resources"])
     assert await audits(quiet.store) == 2
 
 
