@@ -22,10 +22,10 @@ class Tally:
     """The counters of one feed, organisation (social credit code, empty when none could be told) and day.
 
     `items` are deliveries; `checked` are the parts that went through the rules, and envelopes with something wrong;
-    `resources` are those that they are about, written or not, once for each part; `failed` by dimension how many of `checked` have a finding there that is not merely
-    informative; `found` counts findings; `samples` is one part (item id, part) for each cause. `types` are parts by
-    type of message, document or row; `unmapped` those of them that no map covers; `unknown` source fields, by type
-    and path, that were filled and that no map mentions.
+    `resources` are those that the parts are about, written or not, once for each part; `failed` by dimension how many
+    of `checked` have a finding there that is not merely informative; `found` counts findings; `samples` is one part
+    (item id, part) for each cause. `types` are parts by type of message, document or row; `unmapped` those of them that
+    no map covers; `unknown` source fields, by type and path, that were filled and that no map mentions.
     """
 
     day: str

@@ -1,4 +1,4 @@
-"""Verify: proves that nothing was lost: the ledger equation, every stored hash, every version chain."""
+"""Verify: proves that nothing was lost: the ledger equation, every stored hash, the body of every resource."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
