@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hie.app import bind_feeds, load_adapters
-from hie.base.clock import FixedClock
 from hie.base.finding import Finding
 from hie.base.ids import raw_item_id
 from hie.base.moment import CHINA
@@ -23,6 +22,7 @@ from hie.quality.rule import Rule
 from hie.staging.tables import PART, RAW_ITEM
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
+from tests.clock import FixedClock
 
 KINDS = Path(__file__).resolve().parents[1] / "tests" / "data" / "quality" / "mutations.toml"
 FEEDS = {"wujiang": "wujiang-hl7v2", "jiashan": "jiashan-cda", "qingpu": "qingpu-xml"}

@@ -23,21 +23,6 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class FixedClock:
-    """A clock that a test sets; it moves only when told."""
-
-    def __init__(self, at: datetime) -> None:
-        self.at = at
-
-    def now(self) -> datetime:
-        """The instant it was set to."""
-        return self.at
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock forward (or back, when negative)."""
-        self.at += timedelta(seconds=seconds)
-
-
 def instant(at: datetime) -> str:
     """A FHIR `instant` with milliseconds in UTC: `2026-01-18T00:30:00.000Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from hie.app import bind_feeds
-from hie.base.clock import FixedClock
 from hie.base.record import Delivery, Parsed
 from hie.identity.tables import TABLES as IDENTITY
 from hie.pipeline.feed import FeedRuntime
@@ -24,6 +23,7 @@ from hie.staging.tables import MENTION, REDIRECT, ROOT
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
 from hie.store.port import Version
+from tests.clock import FixedClock
 
 RECEIVED = datetime(2026, 6, 1, tzinfo=UTC)
 PASSING = re.compile(rb',?"(?:versionId|lastUpdated|source)":"[^"]*"')

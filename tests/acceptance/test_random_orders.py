@@ -10,7 +10,6 @@ from adapters.jiashan import adapter as jiashan
 from adapters.qingpu import adapter as qingpu
 from adapters.wujiang import adapter as wujiang
 from hie.app import bind_feeds
-from hie.base.clock import FixedClock
 from hie.identity.tables import TABLES as IDENTITY
 from hie.pipeline import statements
 from hie.pipeline.feed import FeedRuntime
@@ -21,6 +20,7 @@ from hie.store.memory import MemoryStore
 from tests.acceptance import random_items
 from tests.acceptance.orders import RECEIVED, State, state_of
 from tests.acceptance.random_items import Item
+from tests.clock import FixedClock
 
 SEEDS = range(12)
 MAKE = {

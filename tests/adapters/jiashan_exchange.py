@@ -9,7 +9,6 @@ from typing import Any
 
 import adapters
 from adapters.jiashan import adapter
-from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.base.draft import Draft, Key
 from hie.base.finding import Finding, answered
@@ -27,6 +26,7 @@ from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
+from tests.clock import FixedClock
 
 FEED = "jiashan-cda"
 JSYY, JSZY, JSWT = (organisation.uscc for organisation in adapter.organisations)

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from hie.app import Exchange
-from hie.base.clock import FixedClock, SystemClock
+from hie.base.clock import SystemClock
 from hie.base.draft import Draft
 from hie.pipeline.retry import try_again
 from hie.staging.states import MAX_ATTEMPTS
 from tests.acceptance.conftest import exchange
 from tests.acceptance.test_story import current
+from tests.clock import FixedClock
 from tests.mapping.wujiang import PID, drafts, message
 
 __all__ = ["exchange"]

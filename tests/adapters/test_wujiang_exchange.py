@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from adapters.wujiang import adapter
-from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.feeds.ack import answer
 from hie.fhir.definitions import official
@@ -24,6 +23,7 @@ from hie.staging.tables import PART
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
 from hie.wire.safejson import loads
+from tests.clock import FixedClock
 from tests.mapping.wujiang import FEED, PID, WJYY, maps, message, pv1
 
 Resource = dict[str, Any]

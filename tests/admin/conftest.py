@@ -8,12 +8,13 @@ import httpx
 import pytest
 
 from hie.app import Exchange, open_exchange
-from hie.base.clock import CHINA, FixedClock
+from hie.base.clock import CHINA
 from hie.config import load_config
 from hie.simulate.dirt import dirt
 from hie.simulate.history import World
 from hie.simulate.item import Item
 from hie.simulate.traffic import traffic
+from tests.clock import FixedClock
 
 WORLD = World(seed=250, patients=40, start=datetime(2026, 3, 2), days=9, dirt=dirt("0.3"))
 FIRST, LAST = "2026-03-02", "2026-03-11"

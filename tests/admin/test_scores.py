@@ -11,7 +11,6 @@ from hie.admin.drawing import chart
 from hie.admin.scoring import read_query
 from hie.admin.table import csv_bytes, safe
 from hie.app import Exchange
-from hie.base.clock import FixedClock
 from hie.base.shape import shape
 from hie.mapping.sample import shape_at
 from hie.pipeline.close import close_days
@@ -19,6 +18,7 @@ from hie.staging.tables import RAW_ITEM
 from hie.staging.tallies import OTHERS, Tallying, counts_of_item
 from hie.wire.row import Header, Row
 from tests.admin.conftest import FIRST, LAST, RANGE, client
+from tests.clock import FixedClock
 
 Opened = tuple[Exchange, FixedClock, dict[str, int]]
 

@@ -11,13 +11,13 @@ import pytest
 
 from hie.api.app import FhirApp, fhir_app
 from hie.api.settings import FhirSettings
-from hie.base.clock import FixedClock
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.security.policy import AllowAll
 from hie.store.memory import MemoryStore
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
+from tests.clock import FixedClock
 
 BASE = "http://test/fhir"
 SETTINGS = FhirSettings(secret=b"test", max_body=4 * 1024 * 1024)

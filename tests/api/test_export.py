@@ -16,12 +16,12 @@ import pytest
 
 from hie.api.app import FhirApp
 from hie.api.exports import SILENT_SECONDS, Asked, Exports
-from hie.base.clock import FixedClock
 from hie.search.plan import Plan
 from hie.security.principal import Principal, PrincipalKind
 from hie.store.port import Cut, Page, Store, Transaction, Version
 from tests.api.conftest import PATIENT, SETTINGS, client_of
 from tests.api.test_search import observation
+from tests.clock import FixedClock
 
 ASYNC = {"Prefer": "respond-async"}
 

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from hie.base.clock import FixedClock
 from tests.api.conftest import BASE, PATIENT
+from tests.clock import FixedClock
 
 
 async def _some(client: httpx.AsyncClient, clock: FixedClock) -> None:

@@ -12,7 +12,6 @@ from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
 from hie.api.reindex import TABLE, Reindex
 from hie.api.searchparameters import SearchParameters
-from hie.base.clock import FixedClock
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.security.policy import AllowAll
@@ -20,6 +19,7 @@ from hie.store.memory import MemoryStore
 from hie.store.port import Store
 from hie.store.sqlite import SqliteStore
 from tests.api.conftest import SETTINGS, client_of, issue
+from tests.clock import FixedClock
 from tests.parameters import parameter
 
 EYES = parameter("eyes")

@@ -7,7 +7,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.base.silence import Silence
 from hie.browse.chart import Charts
@@ -24,6 +23,7 @@ from hie.store.port import Page, Reader, Store
 from hie.wire.safejson import loads
 from tests.browse import seed
 from tests.browse.seed import NOW
+from tests.clock import FixedClock
 
 EXTRACTORS = Extractors(official())
 

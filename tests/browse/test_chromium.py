@@ -10,12 +10,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 from starlette.applications import Starlette
 
-from hie.base.clock import FixedClock
 from hie.store.sqlite import SqliteStore
 from tests import chromium as shown
 from tests.browse import seed
 from tests.browse.conftest import EXTRACTORS, Frail, mounted, write
 from tests.chromium import follow, opened
+from tests.clock import FixedClock
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GU, LONG = seed.uid("golden", "gu"), seed.uid("golden", "long")

@@ -8,7 +8,6 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.browse.chart import Charts
 from hie.browse.guard import View
@@ -21,6 +20,7 @@ from hie.security.principal import LOCAL_OPERATOR, Principal, PrincipalKind
 from hie.store.port import Page
 from tests.browse import seed
 from tests.browse.conftest import Frail, Links
+from tests.clock import FixedClock
 
 GU = seed.uid("golden", "gu")
 DOCTOR = Principal("doctor-7", PrincipalKind.PRACTITIONER, seed.JSYY)

@@ -8,13 +8,13 @@ from typing import TypeVar
 
 import pytest
 
-from hie.base.clock import FixedClock
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.copy import MIGRATION
 from hie.store.memory import MemoryStore
 from hie.store.port import Store, Transaction
 from hie.store.sqlite import SqliteFollower, SqliteStore
+from tests.clock import FixedClock
 from tests.contract.material import TABLES
 from tests.mongo_store import empty_store
 

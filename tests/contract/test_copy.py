@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.search.extract import Extractors
 from hie.store.copy import MIGRATION, compare, copy, rows, unfinished
 from hie.store.memory import MemoryStore
 from hie.store.port import HistoryQuery, Store, Transaction, Version
+from tests.clock import FixedClock
 from tests.contract.asking import ids
 from tests.contract.material import ITEM, LINK, TABLES, patient
 

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.store.lease import LEASE, Lease, fenced, take
 from hie.store.port import Store, Transaction
+from tests.clock import FixedClock
 from tests.contract.material import LINK
 
 SECOND = 1_000_000

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.store.port import HistoryQuery, Store, Transaction, Version
+from tests.clock import FixedClock
 from tests.contract.material import patient
 
 START = 1_768_696_200_000_000

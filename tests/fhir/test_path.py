@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.fhir.path import Scope, compile, evaluate, resource_node
+from tests.clock import FixedClock
 
 OBSERVATION: dict[str, Any] = {
     "resourceType": "Observation",

@@ -14,7 +14,6 @@ from adapters.qingpu import adapter as qingpu
 from adapters.wujiang import adapter as wujiang
 from hie.app import bind_feeds
 from hie.app.store import TABLES
-from hie.base.clock import FixedClock
 from hie.base.errors import Category, HieError
 from hie.base.record import Delivery, Parsed
 from hie.fhir.definitions import official
@@ -33,6 +32,7 @@ from hie.store.sqlite.ahead import Snapshots
 from tests.acceptance import random_items
 from tests.acceptance.orders import RECEIVED, state_of
 from tests.acceptance.random_items import Item
+from tests.clock import FixedClock
 
 MAKE = {
     "wujiang": random_items.wujiang,

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hie.base.clock import FixedClock
 from hie.base.draft import Alias, Claim, Contribution, Draft, Event, Key, Member, Merge
 from hie.base.finding import Disposition, Finding, finding
 from hie.base.outcome import Answer, ItemOutcome
@@ -20,6 +19,7 @@ from hie.plugin import Adapter, Feed, Organisation
 from hie.staging.tables import TABLES as STAGING
 from hie.store.lease import LEASE
 from hie.store.port import Store
+from tests.clock import FixedClock
 
 TABLES = (*STAGING, *IDENTITY, LEASE)
 JUDGED = frozenset({"规范性", "关联性"})

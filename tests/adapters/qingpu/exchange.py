@@ -10,7 +10,6 @@ from typing import Any
 from lxml import etree
 
 from adapters.qingpu import adapter
-from hie.base.clock import FixedClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
 from hie.base.finding import answered
@@ -27,6 +26,7 @@ from hie.quality.rules import load_rules
 from hie.quality.stage import Quality
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
+from tests.clock import FixedClock
 
 START = datetime(2026, 4, 11, 16, 0, tzinfo=UTC)
 FEED = adapter.feeds[0]
