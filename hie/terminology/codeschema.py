@@ -47,7 +47,7 @@ def open_for_loading(path: Path) -> apsw.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         _make(path)
-    connection = apsw.Connection(str(path))
+    connection = _connected(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     connection.set_busy_timeout(5000)
     version = _format(connection, path)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = FILE", "cache_size = -16000"):
@@ -71,6 +71,14 @@ def _make(path: Path) -> None:
     with suppress(OSError):
         os.link(draft, path)
     draft.unlink()
+
+
+def _connected(path: Path, flags: int) -> apsw.Connection:
+    """The file, opened; raises UNAVAILABLE when it cannot be (a folder, no right to read it, no file descriptor)."""
+    try:
+        return apsw.Connection(str(path), flags=flags)
+    except apsw.Error as error:
+        raise HieError(Category.UNAVAILABLE, f"{path} cannot be opened: {type(error).__name__}") from None
 
 
 def _make_tables(connection: apsw.Connection) -> None:
@@ -114,7 +122,7 @@ class Connections:
                 self._free.append(connection)
 
     def _opened(self) -> apsw.Connection:
-        connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection = _connected(self._path, apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(5000)
         connection.create_scalar_function("regexp", _regexp, 2, deterministic=True)
         if _format(connection, self._path) != FORMAT:

@@ -422,6 +422,26 @@ async def test_a_file_is_handed_in_once_while_the_disk_is_full(
     assert tree(tmp_path) == {"error/a.xml": b"bad", "error/a.xml.receipt.xml": b"first bad"}
 
 
+async def test_a_file_that_grows_while_it_is_read_is_left_for_later(
+    tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop, fstat = make(tmp_path, exchange), os.fstat
+    growing = put(tmp_path, "a.xml", b"first half")
+
+    def looked_at(descriptor: int) -> os.stat_result:
+        status = fstat(descriptor)
+        with growing.open("ab") as stream:
+            stream.write(b", second half")
+        return status
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", looked_at)
+        assert await drop.scan() == 0
+    assert exchange.calls == []
+    assert await drop.scan() == 1
+    assert exchange.calls == ["a.xml"]
+
+
 async def test_run_polls_until_it_is_stopped(tmp_path: Path, exchange: Exchange) -> None:
     stop, handled = asyncio.Event(), asyncio.Event()
 

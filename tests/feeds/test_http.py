@@ -49,9 +49,11 @@ async def post(sender: Sender, **headers: str) -> httpx.Response:
         )
 
 
-async def test_an_item_of_the_limit_is_taken() -> None:
-    found = await post(Sender(10))
+@pytest.mark.parametrize("headers", [{}, {"content-length": "1000"}])
+async def test_an_item_of_the_limit_is_taken(headers: dict[str, str]) -> None:
+    found = await post(Sender(10), **headers)
     assert (found.status_code, found.text) == (200, "1000")
+    assert "connection" not in found.headers, "the next item may come over the same connection"
 
 
 @pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("identity", 200)])

@@ -180,6 +180,10 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
         pass
     with pytest.raises(HieError, match="is no file of code systems"):
         open_for_loading(path)
+    with pytest.raises(HieError, match="cannot be opened: "), Connections(tmp_path).use():
+        pass
+    with pytest.raises(HieError, match="cannot be opened: "):
+        open_for_loading(tmp_path)
 
 
 def test_a_server_that_looks_while_the_file_is_made_finds_it_whole(tmp_path: Path) -> None:
