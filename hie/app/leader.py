@@ -21,8 +21,9 @@ class Leader:
         self._lease: Lease | None = None
 
     async def leads(self) -> bool:
-        """Whether this process leads; takes the lease, or prolongs it when half of it is over."""
-        now = micros(self._clock.now())
-        if self._lease is None or self._lease.until - now < LEASE_SECONDS * 500_000:
+        """Whether this process leads; takes the lease, or prolongs it when half of it is over, or when it runs longer
+        than it can: the clock was set back."""
+        left = self._lease.until - micros(self._clock.now()) if self._lease is not None else 0
+        if not LEASE_SECONDS * 500_000 <= left <= LEASE_SECONDS * 1_000_000:
             self._lease = await take(self._store, self._clock, self._name, self._holder, LEASE_SECONDS)
         return self._lease is not None

@@ -17,6 +17,10 @@ from hie.store.table import Row, Table
 
 T = TypeVar("T")
 
+AHEAD_SECONDS = 300.0
+"""How far the clocks of processes on one store may be apart. A lease that runs longer than this beyond its own time was
+taken by a clock that has been set back since: it would hold everybody up for as long as that was wrong."""
+
 LEASE = Table("lease", {"name": str, "holder": str, "token": int, "until": int}, key=("name",))
 """Leases by what they are for. `until` is in microseconds since the epoch, 0 for one that was given back."""
 
@@ -39,11 +43,12 @@ async def take(store: Store, clock: Clock, name: str, holder: str, seconds: floa
     """
     now = micros(clock.now())
     until = now + int(seconds * 1_000_000)
+    latest = until + int(AHEAD_SECONDS * 1_000_000)
 
     async def job(tx: Transaction) -> Lease | None:
         row = await tx.get(LEASE, name)
         before = _lease(row) if row is not None else Lease(name, "", 0, 0)
-        runs = before.until > now
+        runs = now < before.until <= latest
         if runs and before.holder != holder:
             return None
         taken = Lease(name, holder, before.token + (0 if runs else 1), until)

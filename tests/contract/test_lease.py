@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from hie.app.leader import Leader
 from hie.base.errors import Category, HieError
-from hie.store.lease import LEASE, Lease, fenced, take
+from hie.store.lease import AHEAD_SECONDS, LEASE, Lease, fenced, take
 from hie.store.port import Store, Transaction
 from tests.clock import FixedClock
 from tests.contract.material import LINK
@@ -43,6 +44,27 @@ async def test_one_that_ran_out_is_taken_under_the_next_token(store: Store, cloc
     await taken(store, clock, "a")
     clock.advance(60)
     assert (await taken(store, clock, holder)).token == 2
+
+
+async def test_one_of_a_clock_that_was_ahead_holds_nobody_up(store: Store, clock: FixedClock) -> None:
+    """A machine that began with a wrong clock kept the days from being closed until the time that it had shown."""
+    clock.advance(86_400)
+    await taken(store, clock, "a")
+    clock.advance(-86_400)
+    assert (await taken(store, clock, "b")).token == 2
+    clock.advance(-AHEAD_SECONDS)
+    assert await take(store, clock, "close-day", "a", 60) is None
+
+
+async def test_a_leader_whose_clock_was_set_back_prolongs_its_lease(store: Store, clock: FixedClock) -> None:
+    clock.advance(3600)
+    leader = Leader(store, clock, "re-index")
+    assert await leader.leads()
+    clock.advance(-3600)
+    assert await leader.leads()
+    assert await take(store, clock, "re-index", "b", 60) is None
+    clock.advance(60)
+    assert (await take(store, clock, "re-index", "b", 60)) is not None
 
 
 async def test_what_a_paused_holder_writes_is_refused_and_leaves_no_trace(store: Store, clock: FixedClock) -> None:
