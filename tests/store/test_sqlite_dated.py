@@ -7,6 +7,7 @@ import apsw
 import pytest
 
 from hie.fhir.definitions import official
+from hie.search.entries import Entries
 from hie.search.extract import Extractors
 from hie.store.memory import MemoryStore
 from hie.store.port import Transaction
@@ -14,6 +15,14 @@ from hie.store.sqlite import SqliteStore
 from tests.contract.asking import ordered, put
 
 EXTRACT = Extractors(official()).extract
+
+
+def several(resource: dict[str, Any]) -> Entries:
+    """A `date` with an entry for each end of what several events span: a custom parameter may have more than one."""
+    entries = EXTRACT(resource)
+    if "effectiveTiming" not in resource:
+        return entries
+    return entries._replace(date=[(name, at, at + 1) for name, low, high in entries.date for at in (low, high - 1)])
 
 
 def result(number: int, codes: list[str], **more: Any) -> dict[str, Any]:
@@ -26,7 +35,7 @@ def results() -> list[dict[str, Any]]:
     """One code or two, or a text only; one date, three, a period, or none; many of the same date."""
     dates: list[dict[str, Any]] = [
         {"effectiveDateTime": "2024-01-01"},
-        {"effectiveTiming": {"event": ["2024-01-03", "2024-01-01T10:00:00Z", "2024-01-02"]}},
+        {"effectiveTiming": {"event": ["2024-01-03", "2023-11-01T10:00:00Z", "2024-01-02"]}},
         {"effectivePeriod": {"start": "2023-12", "end": "2024-02"}},
         {},
     ]
@@ -72,8 +81,8 @@ async def test_pages_of_a_code_by_date(
     tmp_path: Path, query: str, sort: str, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hie.store.sqlite.paging.WALK", window)
-    memory = MemoryStore(extract=EXTRACT)
-    sqlite = await SqliteStore.open(tmp_path / "hie.sqlite", extract=EXTRACT)
+    memory = MemoryStore(extract=several)
+    sqlite = await SqliteStore.open(tmp_path / "hie.sqlite", extract=several)
     for store in (memory, sqlite):
         await put(store, *results())
     for count in (7, 500):
