@@ -1,5 +1,6 @@
 """Resources of a patient by code in the SQLite store: kept with every write, made for a file that has none."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,9 @@ import apsw
 import pytest
 
 from hie.fhir.definitions import official
+from hie.search.clause import Kind
 from hie.search.extract import Extractors
+from hie.search.plan import SortKey
 from hie.search.query import parse_query
 from hie.store.memory import MemoryStore
 from hie.store.port import Transaction
@@ -91,6 +94,10 @@ async def test_they_drive_together(tmp_path: Path) -> None:
     pairs = [("patient", "p1"), ("code", "a"), ("status", "final"), ("__explain", "true")]
     plan = parse_query("Observation", pairs, official(), strict=True, now=0, base=None, terminology=None)
     explained = (await store.search(plan)).explain
+    by_date = (await store.search(replace(plan, sort=(SortKey("date", Kind.DATE),)))).explain
     await store.close()
     assert explained is not None
+    assert by_date is not None
     assert explained["steps"][0] == {"step": "drive", "clause": "And(Match(patient), Match(code))", "rows": 16}
+    assert explained["steps"][1] == {"step": "probe", "clause": "Match(status)", "rows": 16}
+    assert (explained["sort"], by_date["sort"]) == ("number", "sort")
