@@ -110,10 +110,22 @@ class Touched:
             states = {root: await self._fold(root) for root in batch}
             fresh = [root for root in batch if root in self._fresh]
             await self._roots.foresee_mentioning(root for root in fresh if self._is_mentioned(root))
+            await self._writing.foresee(self._compared(states.values()))
             for root in batch:
                 state = states[root]
                 if state is not None:
                     await self._finish(state)
+
+    def _compared(self, states: Iterable[Folded | None]) -> Iterable[str]:
+        """The resources that are read to finish these roots: those that they may differ from, and their parents."""
+        for state in states:
+            if state is not None and state.exists:
+                if state.parent is not None:
+                    yield state.parent
+                if state.reference not in self._fresh:
+                    yield state.reference
+                    yield from state.members
+                    yield from state.unstated
 
     async def _fold(self, root: str) -> Folded | None:
         """Fold a root. One that was only spoken of may exist now, if only as taken back; a visit follows when a

@@ -1,6 +1,6 @@
 """Writing: the resources that the work on one item comes to, where they differ from what is stored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hie.base.systems import REGION
@@ -30,6 +30,10 @@ class Writing:
         self._profiles = profiles
         self._meta = {"source": source, "tag": [region_tag(region)]}
         self.written: dict[str, int] = {}
+
+    async def foresee(self, references: Iterable[str]) -> None:
+        """Have these resources read together, before they are compared with what they are to be."""
+        await self._tx.foresee_resources([*references])
 
     async def current(self, reference: str) -> Resource | None:
         """The stored resource, None when there is none or it is deleted."""

@@ -199,6 +199,9 @@ class _MemoryTransaction(_MemoryReader):
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; everything is at hand."""
 
+    async def foresee_resources(self, references: Sequence[str]) -> None:
+        """See `Transaction.foresee_resources`; everything is at hand."""
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         self._add(table, row, replace=False)

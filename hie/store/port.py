@@ -193,6 +193,10 @@ class Transaction(Reader, Protocol):
         is a round trip reads them with one; nothing else changes."""
         ...
 
+    async def foresee_resources(self, references: Sequence[str]) -> None:
+        """Say which resources (`Type/id`) will be read or written next, as `foresee` does of rows."""
+        ...
+
     async def get_unless_new(self, table: Table, *key: Value) -> Row | None:
         """As `get`, for a row that is taken to be new, and is written by the job then. A store for which each read is a
         round trip need not ask: it finds out in writing, and runs the job again."""

@@ -93,6 +93,7 @@ def _decoder(limits: JsonLimits) -> json.JSONDecoder:
 
 
 _DECODER = _decoder(LIMITS)
+_OWN_DECODER = json.JSONDecoder(parse_float=ExactDecimal, parse_int=_Hooks(LIMITS).integer)
 
 
 def loads(body: bytes | str, limits: JsonLimits = LIMITS) -> Any:
@@ -122,7 +123,7 @@ def loads_own(body: bytes) -> Any:
     """What `dumps` wrote, as `loads` reads it but without its checks; several times as fast without decimals."""
     plain = _ESCAPED.sub(b"", body) if b"\\" in body else body
     if _EXACT.search(b"".join(plain.split(b'"')[::2])):
-        return _DECODER.decode(body.decode())
+        return _OWN_DECODER.decode(body.decode())
     return orjson.loads(body)
 
 

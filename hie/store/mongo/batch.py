@@ -9,6 +9,7 @@ need not read again.
 
 import asyncio
 from collections.abc import Set
+from time import monotonic
 from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne, timeout
@@ -41,6 +42,12 @@ _MANY = 1 << 20
 _TURN = 8
 """Resources that are written between two turns of the sending."""
 
+_HELD_SECONDS = 0.02
+"""How long a job that finds here all that it asks for goes on before others have a turn: requests, signs of life."""
+
+_REPLACED = 2
+"""How much more a resource weighs in the server's cache that is written again: what was there is kept as well."""
+
 _COLUMN = 4
 """Bytes counted for the name and type of a column, roughly."""
 
@@ -49,7 +56,8 @@ class Batch:
     """The jobs of one transaction: `done` below, the running job's `job` on top.
 
     With `careful` keys are looked up before they are inserted; without, the server's unique indexes find out, and the
-    batch is run again with care. `kept` is what is known from the batches before.
+    batch is run again with care. `kept` is what is known from the batches before. `most` and `lasts` as in `Limits`: a
+    job is refused as soon as it goes beyond, before it has kept the others waiting for long.
     """
 
     def __init__(
@@ -60,6 +68,8 @@ class Batch:
         now: int,
         kept: Kept,
         *,
+        most: int,
+        lasts: float,
         careful: bool,
     ) -> None:
         self._database = database
@@ -69,6 +79,8 @@ class Batch:
         self._end = first + WRITES
         self.now = now
         self.careful = careful
+        self._most = most
+        self._until = monotonic() + lasts
         self.done = Layer()
         self.job = Layer()
         self.sent = False
@@ -80,6 +92,7 @@ class Batch:
         """Whether `broken` is about what was sent, so that any of the jobs may be at fault."""
         self._sending: asyncio.Task[None] | None = None
         self._turns = 0
+        self._gave_way = monotonic()
 
     def begin(self) -> None:
         """A job starts."""
@@ -136,13 +149,23 @@ class Batch:
         job.current[name] = version
         job.versions.append(version)
         job.resources[name] = indexed
-        job.grow(len(version.get("b", b"")) + 40 * len(indexed.get("k", ())) + 200)
+        size = len(version.get("b", b"")) + 40 * len(indexed.get("k", ())) + 200
+        job.grow(size if before is None else _REPLACED * size)
+        self._bear()
 
     def index(self, name: str, indexed: Document) -> None:
         """Another index document for the current version of a resource."""
         self.job.places[name] = self._lies(name, indexed)
         self.job.resources[name] = indexed
         self.job.grow(40 * len(indexed.get("k", ())) + 200)
+        self._bear()
+
+    def _bear(self) -> None:
+        """Raise TOO_LARGE when the running job is more than the server takes in one transaction."""
+        if self.job.size > self._most:
+            raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
+        if monotonic() > self._until:
+            raise HieError(Category.TOO_LARGE, "The transaction takes longer than the store lets it.")
 
     def _lies(self, name: str, before: Document | None) -> Document:
         """The place of what the server has of a resource whose version was `before`."""
@@ -180,6 +203,7 @@ class Batch:
         self.job.altered.setdefault(table.name, {})[key] = None
         if row is not None:
             self.job.hold(sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values()))
+        self._bear()
 
     def absent(self, table: Table, key: Key) -> None:
         """The server is taken not to have a row with this key."""
@@ -206,10 +230,21 @@ class Batch:
         """Whether something is on its way to the server."""
         return self._sending is not None and not self._sending.done()
 
-    def give_way(self) -> bool:
-        """Whether a job should let the sending go on now: a message leaves, and an answer is read, in turns."""
+    @property
+    def is_held(self) -> bool:
+        """Whether the jobs had the event loop for long enough."""
+        return monotonic() - self._gave_way > _HELD_SECONDS
+
+    @property
+    def is_turn(self) -> bool:
+        """Whether the sending should go on now: a message leaves, and an answer is read, in turns."""
         self._turns += 1
         return self.busy and self._turns % _TURN == 0
+
+    async def give_way(self) -> None:
+        """Let others have the event loop."""
+        await asyncio.sleep(0)
+        self._gave_way = monotonic()
 
     def push(self) -> None:
         """Begin to send what was collected, if it is a good piece and the line is free: the server then writes it while

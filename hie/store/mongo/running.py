@@ -11,37 +11,38 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from hie.base.errors import Category, HieError
 from hie.store.jobs import Job, Jobs
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import passing
 from hie.store.mongo.scouting import FEWEST, MOST, Scouting
 from hie.store.port import Transaction
 
-_BATCH_SHARE, _JOB_SHARE = 64, 16
+_BATCH_SHARE, _JOB_SHARE = 64, 20
 """Which part of the server's cache a batch is closed at, and the largest single job may have."""
 
 
 @dataclass(frozen=True)
 class Limits:
     """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
-    BUSY, `most` bytes of one batch at all (TOO_LARGE), `patience` seconds after which a job is refused that could not
-    be written: more than an election takes, or the end of what a silent process left open."""
+    BUSY, `most` bytes of one job at all and the seconds that it `lasts` at most (TOO_LARGE): the server ends a
+    transaction after 60. `patience` seconds after which a job is refused that could not be written: more than an
+    election takes, or the end of what a silent process left open."""
 
     jobs: int = 500
     size: int = 4 << 20
     seconds: float = 0.1
     waiting: int = 5000
     most: int = 64 << 20
+    lasts: float = 50.0
     patience: float = 75.0
 
     @classmethod
     def for_cache(cls, cache: int | None) -> "Limits":
-        """What a server with `cache` bytes takes: index and journal make a batch two to three times as large, and from
-        a fifth of the cache on the server makes writers wait, or rolls back."""
+        """What a server with `cache` bytes takes: index and journal make a batch about twice as large, and from a tenth
+        of the cache on, in changes that are not committed, the server makes writers wait, or rolls back."""
         if cache is None:
             return cls()
-        return cls(size=min(cls.size, cache // _BATCH_SHARE), most=min(cls.most, cache // _JOB_SHARE))
+        return cls(size=min(cls.size, cache // _BATCH_SHARE), most=cache // _JOB_SHARE)
 
 
 @dataclass
@@ -114,8 +115,6 @@ class Running:
         run.begin()
         try:
             result = await job.run(transaction)
-            if run.job.size > self._limits.most:
-                raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
         except (Exception, asyncio.CancelledError) as error:
             if run.broken is not None and (run.spoilt or again(run.broken)):
                 raise run.broken from error

@@ -175,6 +175,9 @@ class Scout:
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; what a scout reads is read for all."""
 
+    async def foresee_resources(self, references: Sequence[str]) -> None:
+        """See `Transaction.foresee_resources`; what a scout reads is read for all."""
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         await self.upsert(table, row)

@@ -1,7 +1,6 @@
 """Inside a job: reads see the batch's writes, writes are collected in the batch."""
 
-import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pymongo import timeout
@@ -26,9 +25,14 @@ from hie.store.table import Row, Table, Value, Where, check_access
 from hie.wire.safejson import loads
 
 T = TypeVar("T")
+One = TypeVar("One")
 
-_FORESEEN = 1000
-"""Rows that are read ahead of being asked for; more are left to be read when they are, maybe with a limit."""
+_TOGETHER = 200
+"""Looks, and resources, that one command reads ahead."""
+
+_FORESEEN = 3000
+"""Rows that one command reads ahead; of looks that find more all are left to be read when they are asked for, maybe
+with a limit."""
 
 
 class MongoTransaction:
@@ -80,6 +84,8 @@ class MongoTransaction:
         laid, look = self._batch.laid(table), look_of(table, where)
         known = None if look is None else self._batch.found(look)
         if known is not None:
+            if self._batch.is_held:
+                await self._batch.give_way()
             rows = [dict(row) for row in known.values()]
             return laid_over(rows, table, where, order, limit, descending, laid)
         if look is None or limit is not None or order:
@@ -110,7 +116,11 @@ class MongoTransaction:
         return None
 
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
-        """See `Transaction.foresee`: what is not known yet is read by one command."""
+        """See `Transaction.foresee`: what is not known yet is read by few commands."""
+        for some in _parts(looks):
+            await self._foresee(table, some)
+
+    async def _foresee(self, table: Table, looks: Sequence[Where]) -> None:
         keys, wanted = set[Key](), set[Look]()
         for one in looks:
             look = look_of(table, one)
@@ -131,6 +141,14 @@ class MongoTransaction:
             self._batch.learn_row(table, key, by_key.get(key))
         for look, found in sorted_out(wanted, by_key).items():
             self._batch.learn_found(look, found)
+
+    async def foresee_resources(self, references: Sequence[str]) -> None:
+        """See `Transaction.foresee_resources`: what is not known yet is read by few commands."""
+        names = [one for one in dict.fromkeys(references) if not self._batch.known(one)[0]]
+        for some in _parts(names) if len(names) > 1 else ():
+            found = await self._asked(self._versions.currents(some))
+            for one in some:
+                self._batch.learn(one, found.get(one))
 
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
@@ -185,8 +203,8 @@ class MongoTransaction:
             if same == current["b"]:
                 return version_of(current)
         entries = entries_of(resource, self._extract)
-        if self._batch.give_way():
-            await asyncio.sleep(0)
+        if self._batch.is_turn or self._batch.is_held:
+            await self._batch.give_way()
         number = 1 if current is None else current["v"] + 1
         content = stamped(unnumbered, number, self._batch.now)
         version = self._append(kind, identity, current, method, content, place(kind, identity, entries))
@@ -302,6 +320,12 @@ def _indexed(version: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     named = name(version["t"], version["i"])
     head = {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"]}
     return {**head, **placed(version), **fields}
+
+
+def _parts(whole: Sequence[One]) -> Iterator[Sequence[One]]:
+    """What is read ahead, in parts for one command each."""
+    for start in range(0, len(whole), _TOGETHER):
+        yield whole[start : start + _TOGETHER]
 
 
 def _taken() -> HieError:

@@ -35,6 +35,9 @@ log = logging.getLogger("hie.store")
 _CONFLICT = 112
 """Server code WriteConflict: another transaction has the clock."""
 
+_COMMITTED = 4 << 20
+"""Bytes, roughly, for which a commit gets a second more: the server writes them once more, in its journals."""
+
 
 class GroupWriter:
     """Settles the `jobs` that wait. `transact` makes the `Transaction` that jobs get."""
@@ -145,7 +148,8 @@ class GroupWriter:
                 first, now = await self._turns.take(batch.key, batch.tries, session)
             self._writers.holds = True
             self._kept.begin(first - 1)
-            run = Batch(self._database, session, first, now, self._kept, careful=batch.careful)
+            most, lasts = self._limits.most, self._limits.lasts
+            run = Batch(self._database, session, first, now, self._kept, most=most, lasts=lasts, careful=batch.careful)
             try:
                 results = await self._running.run_all(batch, run)
                 batch.closed = True
@@ -155,16 +159,16 @@ class GroupWriter:
             self._writers.holds = False
             if run.wrote:
                 batch.unknown[batch.tries] = results
-            await self._commit(session, batch)
+            await self._commit(session, batch, OPERATION_SECONDS + run.done.size / _COMMITTED)
             self._seen.note(session)
         self._kept.commit(first - 1 + WRITES, run.done.current, run.done.rows)
         self._kept.commit_found(run.done.found, run.done.altered, run.done.rows)
         return results
 
-    async def _commit(self, session: AsyncClientSession, batch: Attempts) -> None:
+    async def _commit(self, session: AsyncClientSession, batch: Attempts, seconds: float) -> None:
         while True:
             try:
-                with timeout(OPERATION_SECONDS):
+                with timeout(seconds):
                     await session.commit_transaction()
             except (ConnectionFailure, OperationFailure) as error:
                 if not error.has_error_label(UNKNOWN) or self._given_up(batch):

@@ -125,6 +125,9 @@ class AheadTransaction:
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; only what is read counts as looked at."""
 
+    async def foresee_resources(self, references: Sequence[str]) -> None:
+        """See `Transaction.foresee_resources`; only what is read counts as looked at."""
+
     async def upsert(self, table: Table, row: Row) -> None:
         """See `Transaction.upsert`."""
         self._place(table, table.key)

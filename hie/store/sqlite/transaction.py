@@ -106,6 +106,9 @@ class SqliteTransaction(RowReader):
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`; reading one after the other costs nothing here."""
 
+    async def foresee_resources(self, references: Sequence[str]) -> None:
+        """See `Transaction.foresee_resources`; reading one after the other costs nothing here."""
+
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
         with translated():

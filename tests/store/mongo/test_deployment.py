@@ -186,15 +186,21 @@ async def test_the_loss_of_the_store_is_logged_and_its_end(
     assert told == [f"the store does not answer, writes wait reason={reason}", "the store takes writes again"]
 
 
-async def test_a_transaction_beyond_the_limit_is_too_large(mongodb_uri: str) -> None:
-    store = await empty_store(mongodb_uri, "busy", limits=Limits(most=1000))
+@pytest.mark.parametrize("limits", [Limits(most=1000), Limits(lasts=0.2)])
+async def test_a_transaction_beyond_the_limit_is_refused_as_soon_as_it_is(mongodb_uri: str, limits: Limits) -> None:
+    store = await empty_store(mongodb_uri, "busy", limits=limits)
+    went_on = False
 
     async def job(transaction: Transaction) -> None:
+        nonlocal went_on
+        await asyncio.sleep(limits.lasts if limits.lasts < 1 else 0)
         await transaction.put(patient("big", text={"status": "generated", "div": "x" * 2000}))
+        went_on = True
 
     with pytest.raises(HieError) as caught:
         await store.write(job)
     assert caught.value.category is Category.TOO_LARGE
+    assert not went_on
     assert await store.read("Patient", "big") is None
     await store.write(lambda transaction: transaction.put(patient("small")))
     await store.close()
@@ -268,7 +274,8 @@ async def test_a_store_waits_in_the_server_for_another_that_writes(
 
 
 @pytest.mark.parametrize(
-    ("cache", "size", "most"), [(None, 4 << 20, 64 << 20), (8 << 30, 4 << 20, 64 << 20), (128 << 20, 2 << 20, 8 << 20)]
+    ("cache", "size", "most"),
+    [(None, 4 << 20, 64 << 20), (8 << 30, 4 << 20, (8 << 30) // 20), (160 << 20, 5 << 19, 8 << 20)],
 )
 def test_transactions_are_sized_to_the_cache(cache: int | None, size: int, most: int) -> None:
     limits = Limits.for_cache(cache)
@@ -279,11 +286,10 @@ async def test_a_job_larger_than_the_servers_cache_bears_is_refused_and_stops_no
     rows = Table("rows", {"id": str, "body": bytes}, key=("id",))
     store = await empty_store(mongodb_uri, "cache", [rows])
     async with AsyncMongoClient[Any](mongodb_uri) as client:
-        cache = await cache_bytes(client)
-    assert cache is not None
+        most = Limits.for_cache(await cache_bytes(client)).most
 
     async def large(tx: Transaction) -> None:
-        for number in range(1 + min(cache // 16, 64 << 20) // (1 << 20)):
+        for number in range(1 + most // (1 << 20)):
             await tx.insert(rows, {"id": str(number), "body": bytes(1 << 20)})
 
     found = await asyncio.gather(

@@ -199,6 +199,23 @@ async def test_what_is_foreseen_is_read_by_one_command(
     assert commands.names.count("find") == 5
 
 
+async def test_resources_that_are_foreseen_are_read_by_few_commands(
+    store: MongoStore, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(store, *(patient(f"old{number}") for number in range(5)))
+    monkeypatch.setattr("hie.store.mongo.transaction._TOGETHER", 4)
+    store._writer._kept.forget()
+
+    async def change(tx: Transaction) -> list[int]:
+        names = [*(f"old{number}" for number in range(5)), "new"]
+        await tx.foresee_resources([f"Patient/{one}" for one in (*names, *names)])
+        return [(await tx.put(patient(one, active=True))).version for one in names]
+
+    commands.names.clear()
+    assert await store.write(change) == [2, 2, 2, 2, 2, 1]
+    assert commands.names.count("find") == 4
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_row_that_is_taken_to_be_new_is_not_looked_for_and_found_all_the_same(
     store: MongoStore, commands: Commands, fails: bool
