@@ -1,8 +1,10 @@
 """A chart: one person and everything known about them, as values; and the memory of recent ones."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from hie.browse.elements import Resource, codes_of, targets, text_of
@@ -17,6 +19,11 @@ State = frozenset[tuple[str, str, int]]
 Resources = Mapping[str, Mapping[str, Resource]]
 
 _KEPT = 40_000
+"""Resources of the charts that are kept, one of which there is always."""
+
+_LONG = 500
+"""Resources from which on a record is worked out in a thread."""
+
 _MEANT = frozenset({"proposal", "plan", "option"})
 _STANDING: Mapping[str, str] = {
     "cancelled": "cancelled",
@@ -47,6 +54,11 @@ class Chart:
     medicines: Mapping[str, Resource] = field(default_factory=dict)
     _made: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
+    @property
+    def size(self) -> int:
+        """How many resources it has."""
+        return sum(map(len, self.resources.values()))
+
     def all(self, resource_type: str) -> list[Resource]:
         """The resources of one type."""
         return list(self.resources.get(resource_type, {}).values())
@@ -72,35 +84,55 @@ class Named:
     medicines: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The parsed form of some versions of one person, what it names, and the latest chart made of it by the versions of
+    what it names."""
+
+    state: State
+    resources: Resources
+    named: Named
+    charts: dict[State, Chart] = field(default_factory=dict)
+
+    async def chart(self, named: list[Version], make: Callable[[], Chart]) -> Chart:
+        """The chart over what it names; `make` is asked when none is kept for these versions."""
+        state = state_of(named)
+        if state not in self.charts:
+            made = await apart(len(self.state), make)
+            self.charts.clear()
+            self.charts[state] = made
+        return self.charts[state]
+
+
 class Charts:
     """Recent charts by person. A kept one is used only while every version it was made of is still the current one."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[State, Resources, Named, dict[State, Chart]]] = OrderedDict()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
 
-    def resources(self, person_id: str, versions: list[Version]) -> tuple[Resources, Named]:
-        """The parsed form of the versions of one person."""
+    async def of(self, person_id: str, versions: list[Version]) -> Kept:
+        """What is kept of the versions of one person."""
         state = state_of(versions)
         kept = self._kept.get(person_id)
-        if kept is None or kept[0] != state:
-            resources: dict[str, dict[str, Resource]] = {}
-            for version in versions:
-                resources.setdefault(version.type, {})[version.id] = loads_own(version.body)
-            kept = (state, resources, _named(r for kind in resources.values() for r in kind.values()), {})
+        if kept is None or kept.state != state:
+            kept = Kept(state, *await apart(len(versions), partial(_parsed, versions)))
             self._kept[person_id] = kept
         self._kept.move_to_end(person_id)
-        while len(self._kept) > 1 and sum(len(k[0]) for k in self._kept.values()) > _KEPT:
+        while len(self._kept) > 1 and sum(len(one.state) for one in self._kept.values()) > _KEPT:
             self._kept.popitem(last=False)
-        return kept[1], kept[2]
+        return kept
 
-    def chart(self, person_id: str, named: list[Version], make: Callable[[], Chart]) -> Chart:
-        """The chart of one person over what it names; `make` is asked when none is kept for these versions."""
-        charts = self._kept[person_id][3]
-        state = state_of(named)
-        if state not in charts:
-            charts.clear()
-            charts[state] = make()
-        return charts[state]
+
+async def apart(size: int, work: Callable[[], T]) -> T:
+    """What `work` on a record of `size` resources comes to; on a long one in a thread, so that nobody else waits."""
+    return await asyncio.to_thread(work) if size > _LONG else work()
+
+
+def _parsed(versions: Iterable[Version]) -> tuple[Resources, Named]:
+    resources: dict[str, dict[str, Resource]] = {}
+    for version in versions:
+        resources.setdefault(version.type, {})[version.id] = loads_own(version.body)
+    return resources, _named(r for kind in resources.values() for r in kind.values())
 
 
 def withdrawn(resource: Resource) -> bool:

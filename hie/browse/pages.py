@@ -13,7 +13,7 @@ from hie.base.clock import CHINA, Clock
 from hie.base.errors import Category, HieError
 from hie.base.silence import Silence
 from hie.browse.attachment import ENDINGS, bare, content, files
-from hie.browse.chart import Chart, Charts
+from hie.browse.chart import Chart, Charts, apart
 from hie.browse.dates import lived_until, months_old, years_old
 from hie.browse.digest import digest, quiet, series_of
 from hie.browse.document import Document, document, plain_text
@@ -143,7 +143,7 @@ class Pages:
     async def record(self, request: Request) -> Response:
         """The record of one person: banner, alerts, summary, one page of the timeline."""
         source = await self._sources.of(request)
-        chart = await source.chart(request.path_params["person"])
+        chart = await _worked_out(source, request)
         if chart.person.id != request.path_params["person"]:
             return self._to_golden(request, chart.person)
         now = self._clock.now()
@@ -165,7 +165,7 @@ class Pages:
     async def detail(self, request: Request) -> Response:
         """One event: a report, a visit, a prescription, a document; as a page, or as a part for the drawer."""
         source = await self._sources.of(request)
-        chart = await source.chart(request.path_params["person"])
+        chart = await _worked_out(source, request)
         kind, ident = request.path_params["kind"], request.path_params["ident"]
         resource = chart.get(kind, ident)
         events = chart.once(timeline)
@@ -179,7 +179,7 @@ class Pages:
     async def trend(self, request: Request) -> Response:
         """The values of one analyte as a chart and as a table; `page` asks for earlier ones of a long series."""
         source = await self._sources.of(request)
-        chart = await source.chart(request.path_params["person"])
+        chart = await _worked_out(source, request)
         found = {s.slug: s for s in chart.once(series_of).values()}.get(request.path_params["slug"])
         if found is None:
             raise _missing(chart, "indicator")
@@ -272,6 +272,13 @@ class Pages:
         name = "" if principal is LOCAL_OPERATOR else principal.id
         watermark = (name, request.client.host if request.client else "", now.strftime("%Y-%m-%d %H:%M"))
         return self._render.page(request, template, status, watermark=watermark, **values)
+
+
+async def _worked_out(source: Source, request: Request) -> Chart:
+    """The chart that a page is about, with what takes long for a long one."""
+    chart = await source.chart(request.path_params["person"])
+    await apart(chart.size, lambda: (chart.once(timeline), chart.once(series_of)))
+    return chart
 
 
 async def _words(source: Source, resource: Resource) -> Document:

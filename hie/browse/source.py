@@ -110,9 +110,10 @@ class Source:
         answers = await asyncio.gather(*(self._in_time(one) for one in (*searches, others)))
         failed = frozenset(t for t, found in zip((*TYPES, OTHERS), answers, strict=True) if found is None)
         found = [version for answer in answers if answer for version in answer]
-        resources, named = self._charts.resources(ident, [*versions, *found])
-        organisations = await self._organisations(named)
-        medicines = await self._medicines(named)
+        kept = await self._charts.of(ident, [*versions, *found])
+        resources = kept.resources
+        organisations = await self._organisations(kept.named)
+        medicines = await self._medicines(kept.named)
 
         def make() -> Chart:
             patients = [resources["Patient"][v.id] for v in versions]
@@ -121,7 +122,7 @@ class Source:
             drugs = {v.id: loads_own(v.body) for v in medicines}
             return Chart(person(patients), places, resources, failed, drugs)
 
-        return make() if failed else self._charts.chart(ident, [*organisations, *medicines], make)
+        return make() if failed else await kept.chart([*organisations, *medicines], make)
 
     async def read(self, resource_type: str, ident: str) -> Resource | None:
         """One current resource, or None."""

@@ -1,7 +1,9 @@
 """Nothing reaches a page but through the policy, and nothing waits for ever."""
 
 import asyncio
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +11,8 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from hie.base.errors import Category, HieError
+from hie.browse import chart as charts
+from hie.browse import pages
 from hie.browse.chart import Charts
 from hie.browse.guard import View
 from hie.browse.pages import browse_app
@@ -19,7 +23,7 @@ from hie.security.policy import AllowAll, Interaction, Outgoing
 from hie.security.principal import LOCAL_OPERATOR, Principal, PrincipalKind
 from hie.store.port import Page
 from tests.browse import seed
-from tests.browse.conftest import Frail, Links
+from tests.browse.conftest import Frail, Links, source_of
 from tests.clock import FixedClock
 
 GU = seed.uid("golden", "gu")
@@ -109,6 +113,46 @@ async def test_a_type_that_hangs_is_given_up_and_the_rest_is_there(store: Frail)
     chart = await Source(view, Links(store), Charts(), deadline=0.2).chart(GU)
     assert chart.failed == {"Observation"}
     assert len(chart.all("DiagnosticReport")) == 6
+
+
+async def test_a_long_record_is_worked_out_in_a_thread(store: Frail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """23,000 results held up all other requests for seconds."""
+    made: dict[str, bool] = {}
+
+    def noting(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*given: Any) -> Any:
+            made[name] = threading.current_thread() is not threading.main_thread()
+            return make(*given)
+
+        return noted
+
+    monkeypatch.setattr(charts, "_LONG", 10)
+    monkeypatch.setattr(charts, "_parsed", noting("parsed", charts._parsed))
+    monkeypatch.setattr(pages, "timeline", noting("timeline", pages.timeline))
+    monkeypatch.setattr(pages, "series_of", noting("series", pages.series_of))
+    page = await get(browse_app(store, official(), Links(store), FixedClock(seed.NOW)), f"/browse/record/{GU}")
+    assert page.status_code == 200
+    assert made == {"parsed": True, "timeline": True, "series": True}
+
+
+class Slow(Frail):
+    """What a chart names takes long to find."""
+
+    async def search(self, plan: Plan) -> Page:
+        """Search, after others had a turn."""
+        if plan.types == ("Organization",):
+            await asyncio.sleep(0.01)
+        return await super().search(plan)
+
+
+async def test_charts_are_made_side_by_side_though_only_one_is_kept(
+    store: Frail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(charts, "_KEPT", 1)
+    source = source_of(Slow(store))
+    people = (GU, seed.no_allergy()[0]["id"])
+    found = await asyncio.gather(*(source.chart(one) for one in people))
+    assert [chart.person.id for chart in found] == [*people]
 
 
 async def test_a_kept_chart_is_never_stale(store: Frail) -> None:
