@@ -1,5 +1,6 @@
 """$everything, $meta, $lastn, $document, $validate."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -154,6 +155,17 @@ async def test_lastn(chart: httpx.AsyncClient) -> None:
     for query in ("", "?code=K", "?patient=p1&max=0", "?patient=p1&nonsense=1", "?patient=p1&_sort=date"):
         assert (await chart.get(f"Observation/$lastn{query}")).status_code == 400, query
     assert (await chart.get("Patient/$lastn?patient=p1")).status_code == 404
+
+
+async def test_lastn_of_many_keeps_the_latest_of_each_page_and_answers_no_more_than_it_may(
+    chart: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = sys.modules["hie.api.operations.lastn"]
+    monkeypatch.setattr(module, "_PAGE", 1)
+    assert sorted(ids((await chart.get("Observation/$lastn?patient=p1")).json())) == ["o2", "o3"]
+    monkeypatch.setattr(module, "_MOST", 1)
+    many = await chart.get("Observation/$lastn?patient=p1")
+    assert (many.status_code, issue(many)["code"]) == (413, "too-costly")
 
 
 async def test_document(chart: httpx.AsyncClient) -> None:

@@ -1,7 +1,10 @@
 """`Observation/$lastn`: the latest n of each kind of observation (FHIR R4 operation-observation-lastn)."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from hie.api.conditional import CONTROLS
 from hie.api.message import Answer, Request
@@ -15,9 +18,17 @@ from hie.base.errors import Category, HieError
 from hie.fhir.bundle import Link, bundle, searchset_entry
 from hie.search.plan import Plan
 from hie.store.port import Version
-from hie.wire.safejson import loads
 
-_MOST_PAGES = 20
+_PAGE, _MOST_PAGES = 5000, 20
+"""Observations that are read together, and how often: each page sorts all that are asked for, and only the latest of
+each code are kept of it."""
+
+_MOST = 20_000
+"""Observations that are answered."""
+
+_TURN = 500
+"""Observations that are looked at between two turns of other requests."""
+
 _SUBJECTS = frozenset({"patient", "subject"})
 
 
@@ -32,11 +43,12 @@ async def lastn(service: Service, request: Request, route: Route) -> Answer:
         raise HieError(Category.INVALID, message, issue="not-supported", expression=f"http.{control[:64]}")
     most = _most(next((value for name, value in pairs if name == "max"), "1"))
     criteria = [pair for pair in pairs if pair[0] != "max" and pair[0].partition(":")[0] not in CONTROLS]
-    criteria += [("_sort", "-date"), ("_count", "1000")]
+    criteria += [("_sort", "-date")]
     plan = planned(
         service, request.principal, "Observation", criteria, base=request.base, lenient=request.prefer.lenient
     )
-    latest = await _latest(service, await with_linked(service, plan), most)
+    plan = replace(await with_linked(service, plan), count=_PAGE)
+    latest = await _latest(service, plan, most)
     entries = [
         searchset_entry(request.base, version.type, version.id, version.body, "match")
         for version in permitted(service, request.principal, latest)
@@ -56,10 +68,14 @@ async def _latest(service: Service, plan: Plan, most: int) -> list[Version]:
     found: dict[str, list[Version]] = {}
     for _ in range(_MOST_PAGES):
         page = await service.reader.search(plan)
-        for version in page.matches:
-            group = found.setdefault(_group(loads(version.body).get("code")), [])
+        for place, version in enumerate(page.matches):
+            if place % _TURN == 0:
+                await asyncio.sleep(0)
+            group = found.setdefault(_group(orjson.loads(version.body).get("code")), [])
             if len(group) < most:
                 group.append(version)
+        if sum(map(len, found.values())) > _MOST:
+            break
         if page.next is None:
             return [version for group in found.values() for version in group]
         plan = replace(plan, cursor=page.next)
