@@ -28,6 +28,9 @@ POLICY = (
 )
 """Content-Security-Policy of every page; `connect-src` lets the page's own script fetch a drawer or more rows."""
 
+_RETRY_AFTER = "5"
+"""Seconds after which a page that could not be made may be asked for again."""
+
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -97,7 +100,7 @@ class Renderer:
         return self._words.get(request.query_params.get("lang", ""), self._words[LANGUAGES[0]])
 
     def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        """One page, with the security headers."""
+        """One page, with the security headers; one that may come later says when to ask again."""
         words = self.words(request)
         body = self._templates.get_template(template).render(
             t=words,
@@ -107,7 +110,8 @@ class Renderer:
             other_language=_other_language(request, words.language),
             **values,
         )
-        return HTMLResponse(body, status, headers=dict(HEADERS))
+        later = {"Retry-After": _RETRY_AFTER} if status == 503 else {}
+        return HTMLResponse(body, status, headers={**HEADERS, **later})
 
     def asset(self, request: Request) -> Response:
         """The static file that the path names, kept for a year under the URL with its hash; NOT_FOUND without one."""

@@ -567,6 +567,11 @@ async def test_a_cursor_opens_only_its_own_search(filled: Store) -> None:
     assert len(again.matches) == 1
 
 
+async def test_equal_ones_come_in_the_same_order_from_every_store(store: Store) -> None:
+    await put(store, *(observation(f"t{n}", code=coded("1"), effectiveDateTime="2024-01-01") for n in range(4)))
+    assert await ordered(store, "Observation", "_sort=code,-date&_count=3") == ["t0", "t1", "t2", "t3"]
+
+
 @pytest.mark.parametrize("sort", ["", "&_sort=date", "&_sort=-date", "&_sort=code"])
 async def test_paging_is_stable_while_others_write(filled: Store, sort: str) -> None:
     from dataclasses import replace

@@ -52,8 +52,8 @@ def after(keys: Sequence[SortKey], position: Sequence[Any]) -> Stage:
 
 
 def _down(keys: Sequence[SortKey]) -> bool:
-    """Whether equal ones come in falling order of their number: as the last key does, so that an index has it."""
-    return keys[-1].descending
+    """Whether equal ones come in falling order of their number: as the first key does, whose index then has it."""
+    return keys[0].descending
 
 
 def _value(key: SortKey, scope: Scope) -> Any:

@@ -1,5 +1,6 @@
 """The MongoDB store: a replica set behind the store port."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from secrets import token_bytes
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from pymongo import AsyncMongoClient, timeout
 from pymongo.errors import PyMongoError
 
 from hie.base.clock import Clock, SystemClock
+from hie.base.tasks import end
 from hie.search.plan import Plan
 from hie.store.mongo.client import (
     OPERATION_SECONDS,
@@ -32,6 +34,9 @@ from hie.store.port import Cut, Extract, HistoryPage, HistoryQuery, Page, Transa
 from hie.store.table import Row, Table, Value, Where
 
 T = TypeVar("T")
+
+SILENT_SECONDS = 4.0
+"""After so long the store is asked whether it is there, and given up after as long again."""
 
 _MIGRATION_SECONDS = 86_400.0
 """How long indexes may take to be made."""
@@ -76,7 +81,17 @@ class MongoStore:
             return await VersionReading(self._database, session).history(query)
 
     async def search(self, plan: Plan) -> Page:
-        """See `Reader.search`."""
+        """See `Reader.search`; one takes longer than any other read, and is given up when the store is silent."""
+        found = asyncio.create_task(self._search(plan))
+        try:
+            while not (await asyncio.wait([found], timeout=SILENT_SECONDS))[0]:
+                with translated(SILENT_SECONDS):
+                    await self._client.admin.command("ping")
+            return await found
+        finally:
+            await end(found)
+
+    async def _search(self, plan: Plan) -> Page:
         async with self._seen.reading(plan.seconds + OPERATION_SECONDS) as session:
             return await Searching(self._database, self._secret, session).search(plan)
 

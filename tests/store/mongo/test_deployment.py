@@ -13,10 +13,11 @@ from pymongo.errors import AutoReconnect, BulkWriteError, NotPrimaryError, Opera
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import official
 from hie.search.extract import Extractors
+from hie.search.plan import Plan
 from hie.store.mongo import Limits, open_mongo
 from hie.store.mongo.client import _weak_defaults, _weak_server, _weak_set, cache_bytes, check_deployment, situation
 from hie.store.mongo.schema import SCHEMA, _make
-from hie.store.port import Transaction
+from hie.store.port import Page, Transaction
 from hie.store.table import Table
 from tests.contract.asking import put
 from tests.contract.material import patient
@@ -203,6 +204,33 @@ async def test_a_transaction_beyond_the_limit_is_refused_as_soon_as_it_is(mongod
     assert not went_on
     assert await store.read("Patient", "big") is None
     await store.write(lambda transaction: transaction.put(patient("small")))
+    await store.close()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_search_is_waited_for_while_the_store_is_there(
+    mongodb_uri: str, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """A search of a store that was lost was answered after a minute."""
+    store = await empty_store(mongodb_uri, "busy")
+    found = Page([], [], None, None)
+    asked = AsyncMock(side_effect=ServerSelectionTimeoutError() if lost else None)
+
+    async def slow(_: Plan) -> Page:
+        while lost or asked.await_count < 3:
+            await asyncio.sleep(0.001)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hie.store.mongo.store.SILENT_SECONDS", 0.01)
+        patched.setattr(store, "_search", slow)
+        patched.setattr(store, "_client", Mock(admin=Mock(command=asked)))
+        if lost:
+            with pytest.raises(HieError) as caught:
+                await store.search(Plan(("Patient",)))
+            assert caught.value.category is Category.UNAVAILABLE
+        else:
+            assert await store.search(Plan(("Patient",))) is found
     await store.close()
 
 
