@@ -213,18 +213,24 @@ async def test_a_search_is_waited_for_while_the_store_is_there(
 ) -> None:
     """A search of a store that was lost was answered after a minute."""
     store = await empty_store(mongodb_uri, "busy")
-    found = Page([], [], None, None)
-    asked = AsyncMock(side_effect=ServerSelectionTimeoutError() if lost else None)
+    found, asked, asked_often = Page([], [], None, None), 0, asyncio.Event()
+
+    async def command(_: str) -> None:
+        nonlocal asked
+        asked += 1
+        if lost:
+            raise ServerSelectionTimeoutError
+        if asked == 3:
+            asked_often.set()
 
     async def slow(_: Plan) -> Page:
-        while lost or asked.await_count < 3:
-            await asyncio.sleep(0.001)
+        await asked_often.wait()
         return found
 
     with monkeypatch.context() as patched:
         patched.setattr("hie.store.mongo.store.SILENT_SECONDS", 0.01)
         patched.setattr(store, "_search", slow)
-        patched.setattr(store, "_client", Mock(admin=Mock(command=asked)))
+        patched.setattr(store, "_client", Mock(admin=Mock(command=command)))
         if lost:
             with pytest.raises(HieError) as caught:
                 await store.search(Plan(("Patient",)))
