@@ -130,12 +130,14 @@ class Contribution:
 class Alias:
     """Two keys of one patient: records known only as `alias` belong to `target` (Jiashan §3.1).
 
-    `order` is the order key of the statement; among several targets the earliest statement counts.
+    `order` is the order key of the statement; among several targets the earliest statement counts. `together`: nobody
+    is known by `target` either, so both belong to the person who is stated to have one of them, if it is one.
     """
 
     alias: Key
     target: Key
     order: str
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

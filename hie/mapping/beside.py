@@ -10,18 +10,20 @@ from hie.mapping.toml import Table
 
 
 def compile_alias(blocks: BlockCompiler, table: Table) -> Step | None:
-    """`[[alias]]`: another key under which the resource `of` is known."""
+    """`[[alias]]`: another key under which the resource `of` is known; by a key of one of the kinds `together` nobody is
+    known."""
     if not blocks.compiler.applies(table.data):
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")
     of = blocks.keys.known(table, "of")
     make = blocks.keys.key(table.data, "Patient", table, of, None)
+    together = frozenset(table.data.get("together", ()))
 
     def step(node: Any, run: Run) -> None:
         target = run.keys.get(of)
         other = make(node, run) if target is not None and when(node, run.context) else None
         if target is not None and other is not None and other != target:
-            run.aliases.append(Alias(other, target, run.order))
+            run.aliases.append(Alias(other, target, run.order, together=target.kind in together))
 
     return step
 

@@ -47,7 +47,7 @@ CONDITION_KEYS: Mapping[str, Kinds] = {"source": PATHS, "absent": TEXT, "in": LI
 CREATES_KEYS: Mapping[str, Kinds] = {"finding": TEXT, "when": CONDITION}
 """Keys of `creates` as a table."""
 
-TEXTS = frozenset({"types", "include", "needs", "ignore", "in", "not_in"})
+TEXTS = frozenset({"types", "include", "needs", "ignore", "in", "not_in", "together"})
 """Lists that hold text only."""
 
 FILLED = frozenset({"types", "order", "in", "not_in", "any", "when", "key"})
@@ -115,7 +115,16 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "when": CONDITION,
     },
     "merge": {**_NOTES, "target": TEXT, "prior": TEXT, "types": LIST, "when": CONDITION},
-    "alias": {**_NOTES, "of": TEXT, "kind": TEXT, "value": SPEC, "join": TEXT, "types": LIST, "when": CONDITION},
+    "alias": {
+        **_NOTES,
+        "of": TEXT,
+        "kind": TEXT,
+        "value": SPEC,
+        "join": TEXT,
+        "together": LIST,
+        "types": LIST,
+        "when": CONDITION,
+    },
     "resource": {
         **_NOTES,
         "name": TEXT,

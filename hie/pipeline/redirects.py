@@ -1,7 +1,9 @@
 """Redirects in one transaction: references that stand for another, as aliases or because a patient was merged away."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from hie.pipeline.numbers import TOGETHER, Numbers, RedirectRows
 from hie.staging.tables import REDIRECT
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -20,34 +22,41 @@ class Redirects:
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
+        self._rows = RedirectRows(tx)
+        self._numbers = Numbers(self._rows)
         self._found: dict[str, Redirect | None] = {}
         self._sources: dict[str, list[str]] = {}
 
     async def of(self, patient: str) -> Redirect | None:
-        """Where a Patient reference leads in one step; of several statements the earliest counts."""
+        """Where a Patient reference leads in one step; of several statements the earliest counts. Numbers that nobody
+        is known by lead where their set does (`hie.pipeline.numbers`), and while that cannot be told to the number with
+        which they were first stated."""
         if patient not in self._found:
-            await self._foresee(patient)
-            rows = await self._tx.select(REDIRECT, {"source": patient})
+            rows = await self._rows.of(patient)
             found = [Redirect(str(row["target"]), str(row["ord"]), str(row["kind"])) for row in rows]
-            self._found[patient] = min(found, key=lambda r: (r.order, r.target), default=None)
+            stated = [one for one in found if one.kind != TOGETHER]
+            self._found[patient] = _first(stated) if stated else await self._by_numbers(patient, found)
         return self._found[patient]
+
+    async def _by_numbers(self, number: str, beside: list[Redirect]) -> Redirect | None:
+        """Where a number leads that nobody is known by; `beside` are the numbers that it was stated with."""
+        around = await self._numbers.around(number)
+        if around is None:
+            return None
+        if around.head is None:
+            return _first([one._replace(kind="alias") for one in beside])
+        return None if around.head == number else Redirect(around.head, "", "alias")
 
     async def sources(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient` directly."""
         if patient not in self._sources:
-            await self._foresee(patient)
-            rows = await self._tx.select(REDIRECT, {"target": patient})
-            self._sources[patient] = sorted(str(row["source"]) for row in rows)
-        found = []
-        for source in self._sources[patient]:
-            redirect = await self.of(source)
-            if redirect is not None and redirect.target == patient:
-                found.append(source)
-        return found
-
-    async def _foresee(self, patient: str) -> None:
-        """Who asks in one direction asks in the other, most often."""
-        await self._tx.foresee(REDIRECT, [{"source": patient}, {"target": patient}])
+            stated = {str(row["source"]) for row in await self._rows.to(patient)}
+            await self._rows.foresee(stated)
+            near = [await self._numbers.near(one) for one in (patient, *sorted(stated))]
+            found = sorted(stated.union(*near))
+            redirects = {source: await self.of(source) for source in found}
+            self._sources[patient] = [s for s, redirect in redirects.items() if redirect and redirect.target == patient]
+        return self._sources[patient]
 
     async def leading_to(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient`, directly or through others."""
@@ -93,21 +102,35 @@ class Redirects:
         """The row that says that `source` stands for `target`."""
         return await self._tx.get(REDIRECT, source, target)
 
-    async def state(self, source: str, target: str, order: str, kind: str, item: str) -> bool:
-        """State that `source` stands for `target`; whether that changes where it leads. A row from before items were
-        kept becomes that of the first item that states the same."""
-        before = await self.resolve(source)
-        row = await self.row(source, target)
+    async def concerned(self, references: Iterable[str]) -> list[str]:
+        """These, and the numbers that may lead elsewhere once something is stated or taken back about these."""
+        found = dict.fromkeys(references)
+        for one in list(found):
+            found |= dict.fromkeys(sorted(await self._numbers.near(one)))
+        return list(found)
+
+    async def state(self, source: str, target: str, order: str, kind: str, item: str) -> None:
+        """State that `source` stands for `target`, or, as `TOGETHER`, that both are of one patient. A row from before
+        items were kept becomes that of the first item that states the same."""
+        row = next((row for row in await self._rows.of(source) if row["target"] == target), None)
         if row is None or str(row["ord"]) > order or (row["item"] is None and row["ord"] == order):
             await self._tx.upsert(
                 REDIRECT, {"source": source, "target": target, "ord": order, "kind": kind, "item": item}
             )
-        del self._found[source]
-        self._sources.pop(target, None)
-        return before != await self.resolve(source)
+            self._rows.changed(source, target)
+            self._forget()
 
     async def take_back(self, item: str) -> None:
         """Remove those that an item states, and read everything anew."""
         await self._tx.remove(REDIRECT, {"item": item})
+        self._rows.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._numbers.clear()
         self._found.clear()
         self._sources.clear()
+
+
+def _first(stated: list[Redirect]) -> Redirect | None:
+    return min(stated, key=lambda one: (one.order, one.target), default=None)

@@ -47,6 +47,7 @@ class Roots:
         self._foreseen: set[str] = set()
         self._revoked: set[str] = set()
         self._taken: set[str] = set()
+        self._freed: set[str] = set()
         self.redirects = Redirects(tx)
         self._statements = Statements(tx)
         self._withdrawals = Withdrawals(self._statements)
@@ -65,7 +66,7 @@ class Roots:
             self._known[root] = known = None if row is None else _known(row)
             if known is not None and known.state == REVOKED:
                 self._revoked.add(root)
-            if row is None:
+            if row is None and root not in self._freed:
                 self._statements.none_yet(root)
         return self._known[root]
 
@@ -219,6 +220,14 @@ class Roots:
                 break
             found.append(redirect.target)
         return found
+
+    async def led_elsewhere(self, root: str, head: str) -> None:
+        """A root was folded under `head` and is no more: there is no prefix of that; by itself the root may have no row
+        yet, although something is stated about it."""
+        if head.startswith(STAYING):
+            await self._statements.void(head)
+        self._statements.read_anew(root)
+        self._freed.add(root)
 
     async def parts_about(self, root: str) -> list[tuple[str, int]]:
         """The items and parts that state something about a root."""

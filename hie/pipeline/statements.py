@@ -51,6 +51,10 @@ class Statements:
         whole = [root for root in roots if not root.startswith(STAYING) or await self._prefix(root) is None]
         await self._tx.foresee(CONTRIBUTION, [{"root": root} for root in whole])
 
+    def read_anew(self, root: str) -> None:
+        """Read what is stated about a root anew: there may be more than seemed."""
+        self._made.pop(root, None)
+
     def forget(self) -> None:
         """Read everything anew: rows were removed."""
         self._made.clear()

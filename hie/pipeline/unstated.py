@@ -7,9 +7,11 @@ versions stay readable.
 import logging
 from collections.abc import Iterable
 
+from hie.pipeline.leading import Leading
 from hie.pipeline.persons import Persons
 from hie.pipeline.provenance import provenance_id
 from hie.pipeline.roots import Roots
+from hie.pipeline.touched import Touched
 from hie.pipeline.writing import Writing
 from hie.store.port import Transaction
 from hie.store.table import Row
@@ -22,16 +24,20 @@ class Unstated:
     """Takes back what one item stated, and removes what is left of it that nothing states anew.
 
     `roots` are those that it was about, that it led from or to, or that stood in a document which it withdrew or stated
-    anew; `sources` are the references that it said stand for another. `left` are other items: those whose roots hung on
-    something that is gone, and those that may have led where this one did.
+    anew; `sources` are the references that it said stand for another, `leading` where they and others led by that.
+    `left` are other items: those whose roots hung on something that is gone, and those that may have led where this one
+    did.
     """
 
-    def __init__(self, tx: Transaction, roots: Roots, persons: Persons, writing: Writing, item: str) -> None:
+    def __init__(
+        self, tx: Transaction, roots: Roots, persons: Persons, writing: Writing, touched: Touched, item: str
+    ) -> None:
         self._tx = tx
         self._roots = roots
         self._persons = persons
         self._writing = writing
         self._item = item
+        self.leading = Leading(roots, touched, persons, writing)
         self._before: dict[str, None] = {}
         self._stood: list[str] = []
         self._redirects: list[Row] = []
@@ -54,6 +60,7 @@ class Unstated:
         self._redirects = await self._roots.redirects.stated_by(self._item)
         self.sources = [str(row["source"]) for row in self._redirects]
         led = [str(row[end]) for row in self._redirects for end in ("source", "target")]
+        await self.leading.note(led)
         taken = await self._roots.take_back(self._item)
         self.roots = list(dict.fromkeys((*taken, *hanging, *led)))
 

@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.base.draft import Contribution, Draft, Key, Merge
+from hie.base.draft import Alias, Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.systems import identifier_system
 from hie.fold.finish import organisation_reference
 from hie.pipeline.codec import decode_findings
 from hie.pipeline.judge import REUSED, Judge, about_what
+from hie.pipeline.leading import Leading
+from hie.pipeline.numbers import TOGETHER
 from hie.pipeline.persons import Persons
 from hie.pipeline.provenance import source_of
 from hie.pipeline.roots import Known, Roots
@@ -116,8 +118,7 @@ class Work:
         for stated in draft.contributions:
             if stated.source and stated.target.type == "DocumentReference":
                 self._touched.mark(await self._roots.stated_in(stated.target.reference, whole=stated.withdraw))
-        for alias in draft.aliases:
-            await self._alias(alias.alias.reference, alias.target.reference, alias.order)
+        await self._stand(draft.aliases)
         about = about_what(draft)
         stale = False
         for number, contribution in enumerate(draft.contributions):
@@ -148,6 +149,7 @@ class Work:
         await self._touched.retell(unstated.roots)
         for source in unstated.sources:
             await self._touched.lead_elsewhere(source)
+        await unstated.leading.follow()
         await self._touched.fold_all()
         self._touched.mark(await unstated.forget_roots())
         await self._touched.fold_all()
@@ -169,7 +171,7 @@ class Work:
     async def forget(self) -> None:
         """Take back everything this item stated (before a replay); its roots are folded anew by `complete`, and what
         nobody states any more goes."""
-        self._unstated = Unstated(self._tx, self._roots, self._persons, self._writing, self._item)
+        self._unstated = Unstated(self._tx, self._roots, self._persons, self._writing, self._touched, self._item)
         await self._unstated.take_back()
 
     async def _merge(self, part: int, merge: Merge) -> list[Finding]:
@@ -195,15 +197,16 @@ class Work:
             return [finding("merge-repeat", merge.path)]
         return [] if known else [finding("merge-stub", merge.path)]
 
-    async def _alias(self, alias: str, target: str, order: str) -> None:
-        former = await self._roots.redirects.of(alias)
-        if alias == target or not await self._roots.redirects.state(alias, target, order, "alias", self._item):
-            return
-        await self._touched.touch(target, *([former.target] if former is not None else []))
-        await self._touched.lead_elsewhere(alias)
-        self._touched.add_alias(alias)
-        if await self._writing.delete(alias) and alias.startswith("Patient/"):
-            await self._persons.remove(alias)
+    async def _stand(self, aliases: Sequence[Alias]) -> None:
+        """Keep which references stand for others; what stood under them moves."""
+        leading = Leading(self._roots, self._touched, self._persons, self._writing)
+        stated = [one for one in aliases if one.alias != one.target]
+        await leading.note(end.reference for one in stated for end in _unknown(one))
+        for one in stated:
+            kind = TOGETHER if one.together else "alias"
+            alias, target = one.alias.reference, one.target.reference
+            await self._roots.redirects.state(alias, target, one.order, kind, self._item)
+        await leading.follow()
 
     async def _state(self, part: int, number: int, contribution: Contribution, known: Known | None) -> None:
         """Keep one contribution; `known` is what was known of its root before."""
@@ -212,3 +215,8 @@ class Work:
         if contribution.mentions:
             await self._roots.mention(root, contribution.mentions)
         await self._touched.state(contribution, known)
+
+
+def _unknown(stated: Alias) -> tuple[Key, ...]:
+    """The keys by which nobody is known."""
+    return (stated.alias, stated.target) if stated.together else (stated.alias,)

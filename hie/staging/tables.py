@@ -94,8 +94,8 @@ REDIRECT = Table(
     key=("source", "target"),
     indexes=(("target",), ("item",)),
 )
-"""References that stand for another: `alias` (one patient under two keys) or `merge`; `item` is the one that says so
-under the least order key."""
+"""References that stand for another: `alias` (one patient under two keys) or `merge`; `together`: two numbers of one
+patient, whoever that is. `item` is the one that says so under the least order key."""
 
 COUNTER = Table("counter", {"name": str, "n": int}, key=("name",))
 """Counters by feed and day: items received, duplicates, what became of items when they came, items replayed."""

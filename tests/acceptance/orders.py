@@ -7,7 +7,7 @@ and run once for each item.
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,11 +18,12 @@ from hie.identity.tables import TABLES as IDENTITY
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest
 from hie.pipeline.prepare import Prepared, prepare
+from hie.pipeline.redirects import Redirects
 from hie.plugin import Adapter
 from hie.staging.tables import MENTION, REDIRECT, ROOT
 from hie.staging.tables import TABLES as STAGING
 from hie.store.memory import MemoryStore
-from hie.store.port import Version
+from hie.store.port import Transaction, Version
 from tests.clock import FixedClock
 
 RECEIVED = datetime(2026, 6, 1, tzinfo=UTC)
@@ -48,14 +49,24 @@ class Orders:
         async for order, state in self._below(MemoryStore((*STAGING, *IDENTITY), clock=FixedClock(RECEIVED)), ()):
             yield order, state
 
+    async def sent(self, order: Iterable[int]) -> MemoryStore:
+        """The store after some of the items, in this order."""
+        store = MemoryStore((*STAGING, *IDENTITY), clock=FixedClock(RECEIVED))
+        for number in order:
+            await self._send(store, number)
+        return store
+
+    async def _send(self, store: MemoryStore, number: int) -> None:
+        door, body = self.items[number]
+        await Ingest(store, self.feeds, FixedClock(RECEIVED), self._once).receive(door, body)
+
     async def _below(self, store: MemoryStore, sent: tuple[int, ...]) -> AsyncIterator[tuple[tuple[int, ...], State]]:
         left = [number for number in range(len(self.items)) if number not in sent]
         if not left:
             yield sent, await state_of(store)
         for number in left:
             fork = store.fork()
-            door, body = self.items[number]
-            await Ingest(fork, self.feeds, FixedClock(RECEIVED), self._once).receive(door, body)
+            await self._send(fork, number)
             async for found in self._below(fork, (*sent, number)):
                 yield found
 
@@ -72,7 +83,7 @@ async def state_of(store: MemoryStore) -> State:
         async for version in store.versions()
         if version.type != "Provenance"
     }
-    aliases = {row["source"] for row in await store.select(REDIRECT, {}) if row["kind"] == "alias"}
+    aliases = await store.write(_aliases)
     for row in await store.select(ROOT, {}):
         if row["state"] == "pending" or row["root"] in aliases:  # spoken of, but not there under this name
             continue
@@ -84,6 +95,13 @@ async def state_of(store: MemoryStore) -> State:
     for row in await store.select(MENTION, {}):
         found[f"mention {row['target']} {row['root']}"] = ""
     return found
+
+
+async def _aliases(tx: Transaction) -> set[str]:
+    """The references that stand for another one of the same patient."""
+    redirects, rows = Redirects(tx), await tx.select(REDIRECT, {})
+    ends = {str(row[end]): await redirects.of(str(row[end])) for row in rows for end in ("source", "target")}
+    return {one for one, redirect in ends.items() if redirect is not None and redirect.kind == "alias"}
 
 
 @lru_cache(maxsize=65536)

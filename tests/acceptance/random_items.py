@@ -5,7 +5,7 @@ corrections, deletions, withdrawals, replacements, revocations, rows before thei
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 from adapters.jiashan import adapter as jiashan
@@ -84,23 +84,15 @@ def jiashan_documents(random: Random) -> list[Item]:
 
 def _document(random: Random) -> bytes:
     number = random.choice(_DOCUMENTS)
-    text = next(jiashan.samples.glob(f"{number}-*.xml")).read_text(encoding="utf-8")
     own = _DOCUMENT_IDS[_DOCUMENTS.index(number)]
     identity = random.choice([own, own, random.choice(_DOCUMENT_IDS)])
     parent = random.choice(["", "", "", random.choice(_DOCUMENT_IDS)])
     effective = f"2026030{random.randint(2, 3)}1{random.randint(0, 5)}0000"
     version = random.choice(["", "", "0", "1", "2", "-1"])
-    for pattern, text_instead in (
-        (r'(<id root="2\.16\.156\.10011\.1\.1" extension=")[^"]*', rf"\g<1>{identity}"),
-        (r'(</title>\s*<effectiveTime value=")[^"]*', rf"\g<1>{effective}"),
-        (r"<versionNumber>[^<]*</versionNumber>", f"<versionNumber>{version}</versionNumber>"),
-        (r"(<parentDocument>\s*)<id></id>", rf"\g<1><id>{parent}</id>"),
-        (r'(<id root="2\.16\.156\.10011\.1\.3" extension=")[^"]*', rf"\g<1>{random.choice(['', '', *_NATIONAL])}"),
-    ):
-        text = re.sub(pattern, text_instead, text, count=1)
-    numbers = {"19": ["A800000517", "", ""], "11": ["MZ1", "MZ2", ""], "12": ["ZY1", "", ""]}
-    for root, values in numbers.items():
-        text = _with_number(text, root, random.choice(values))
+    numbers = {"3": random.choice(["", "", *_NATIONAL])}
+    for root, values in {"19": ["A800000517", "", ""], "11": ["MZ1", "MZ2", ""], "12": ["ZY1", "", ""]}.items():
+        numbers[root] = random.choice(values)
+    text = document(number, identity, effective, numbers, version, parent)
     for root, values in {"33": ["JY1", "JY2"], "20": ["CF1"]}.items():
         if f'2.16.156.10011.1.{root}" extension' in text:
             text = _with_number(text, root, random.choice(values))
@@ -108,6 +100,25 @@ def _document(random: Random) -> bytes:
     if entries and random.random() < 0.3:
         text = text.replace(random.choice(entries), "", 1)
     return text.encode()
+
+
+def document(
+    number: str, identity: str, effective: str, numbers: Mapping[str, str], version: str = "", parent: str = ""
+) -> str:
+    """A Jiashan sample with another id, time, version and parent; `numbers` are those of the patient by their root, an
+    empty one is left out."""
+    text = next(jiashan.samples.glob(f"{number}-*.xml")).read_text(encoding="utf-8")
+    for pattern, text_instead in (
+        (r'(<id root="2\.16\.156\.10011\.1\.1" extension=")[^"]*', rf"\g<1>{identity}"),
+        (r'(</title>\s*<effectiveTime value=")[^"]*', rf"\g<1>{effective}"),
+        (r"<versionNumber>[^<]*</versionNumber>", f"<versionNumber>{version}</versionNumber>"),
+        (r"(<parentDocument>\s*)<id></id>", rf"\g<1><id>{parent}</id>"),
+        (r'(<id root="2\.16\.156\.10011\.1\.3" extension=")[^"]*', rf"\g<1>{numbers.get('3', '')}"),
+    ):
+        text = re.sub(pattern, text_instead, text, count=1)
+    for root in ("19", "11", "12"):
+        text = _with_number(text, root, numbers.get(root, ""))
+    return text
 
 
 def _with_number(text: str, root: str, value: str) -> str:
