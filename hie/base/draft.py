@@ -191,7 +191,7 @@ class Draft:
     are held against what is stored once the parents are known, `merges` join two patients; `unmapped` are source paths
     that no map mentions; `binaries` are verbatim documents (key, content type, bytes). `issues` is a document that this
     part states as new, and how the order keys of such statements end: a second one is `control-id-reused`, whatever
-    message it came in.
+    message it came in. `ids` are keys in this draft that are the id of some server, which may be the exchange.
     """
 
     contributions: tuple[Contribution, ...] = ()
@@ -207,3 +207,4 @@ class Draft:
     used: tuple[str, ...] = ()
     unmapped: tuple[str, ...] = ()
     binaries: tuple[tuple[Key, str, bytes], ...] = ()
+    ids: tuple[Key, ...] = ()

@@ -20,6 +20,11 @@ def stable_id(*parts: str) -> str:
     return _uuid(digest.hexdigest(), 5)
 
 
+def is_stable(text: str) -> bool:
+    """Whether this could be an id that `stable_id` made."""
+    return len(text) == 36 and text[14] == "5"
+
+
 _READY: list[str] = []
 """New ids made beforehand: the system is asked for random bytes once for 256 of them."""
 os.register_at_fork(after_in_child=_READY.clear)

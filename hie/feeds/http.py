@@ -52,6 +52,7 @@ class HttpFeeds:
             Route("/feeds", self.list, methods=["GET"]),
             Route("/feeds/{door}", self.post, methods=["POST"]),
             Route("/feeds/{door}/fhir", self.post, methods=["POST"]),
+            Route("/feeds/{door}/fhir/", self.post, methods=["POST"]),
             Route("/feeds/{door}/fhir/{rest:path}", self.read, methods=["GET", "HEAD"]),
         ]
 

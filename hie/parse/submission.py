@@ -31,6 +31,14 @@ MHD = ("ProvideBundle", "ProvideDocumentBundle", "DocumentBundle")
 """Endings of the profiles with which a Bundle says that it is an ITI-65 Provide Document Bundle (IHE MHD)."""
 
 
+_READ = {
+    "Bundle": frozenset({"resourceType", "id", "meta", "identifier", "type", "timestamp", "entry"}),
+    "Bundle.meta": frozenset({"profile", "lastUpdated", "versionId"}),
+    "Bundle.entry": frozenset({"fullUrl", "resource", "request"}),
+    "Bundle.entry.request": frozenset({"method", "url", "ifNoneExist"}),
+}
+"""What is read of a Bundle beside the resources; the rest is told (`field-unmapped`)."""
+
 _IN_ENTRY = re.compile(r"Bundle\.entry\[\d+\]\.resource\b")
 """Where a finding is about the resource of one entry, which can be read apart from the others."""
 
@@ -121,7 +129,13 @@ def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
         str(request.get("url", "")).lstrip("/"),
         str(request.get("ifNoneExist", "")),
         resource if isinstance(resource, Mapping) else {},
+        (*_unread("Bundle.entry", entry), *_unread("Bundle.entry.request", request)),
     )
+
+
+def _unread(path: str, sent: Mapping[str, Any]) -> Iterable[str]:
+    """The elements that nothing is made of."""
+    return (f"{path}.{name}" for name in sent if name not in _READ[path])
 
 
 def _asks(kind: str, entry: Entry) -> bool:
@@ -138,7 +152,8 @@ def _records(
     told = Submission(kind, ())
     if kind != "resource":
         time = str(bundle.get("timestamp") or meta.get("lastUpdated") or "")
-        told = Submission(kind, (), tuple(meta.get("profile", ())), time, str(identifier.get("value", "")))
+        unread = (*_unread("Bundle", bundle), *_unread("Bundle.meta", meta))
+        told = Submission(kind, (), tuple(meta.get("profile", ())), time, str(identifier.get("value", "")), unread)
     if kind != "batch":
         whole = replace(told, entries=tuple(entries))
         label = "provide-document-bundle" if is_mhd(whole) else _label(kind, entries)

@@ -74,7 +74,9 @@ async def contribute(
     if prepared.draft is None or _holds_back(prepared.findings, released=released):
         return Partial(prepared, arrival=arrival)
     before = arrival if arrival is not None and arrival.worked else None
-    draft = prepared.draft if before is None else before.judged(prepared.draft)
+    draft = await work.under_our_keys(prepared.draft)
+    prepared = replace(prepared, draft=draft)
+    draft = draft if before is None else before.judged(draft)
     done = await work.contribute(prepared.record.part, draft, held=not released)
     if released:
         prepared = replace(prepared, findings=tuple(map(_lowered, prepared.findings)))

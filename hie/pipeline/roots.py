@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hie.base.draft import Contribution
+from hie.base.draft import Contribution, Key
 from hie.fold.finish import Child
 from hie.fold.fold import Folded, fold
 from hie.fold.listed import listed
@@ -228,6 +228,11 @@ class Roots:
             await self._statements.void(head)
         self._statements.read_anew(root)
         self._freed.add(root)
+
+    async def key_of(self, root: str) -> Key | None:
+        """The key of a root that is there to hang on; None when it is not."""
+        stated = await self._statements.about(root) if await self.exists(root) else ()
+        return next((placed.contribution.target for placed in stated), None)
 
     async def parts_about(self, root: str) -> list[tuple[str, int]]:
         """The items and parts that state something about a root."""

@@ -13,6 +13,7 @@ from hie.pipeline.codec import decode_findings
 from hie.pipeline.judge import REUSED, Judge, about_what
 from hie.pipeline.leading import Leading
 from hie.pipeline.numbers import TOGETHER
+from hie.pipeline.ours import by_our_ids
 from hie.pipeline.persons import Persons
 from hie.pipeline.provenance import source_of
 from hie.pipeline.roots import Known, Roots
@@ -80,6 +81,10 @@ class Work:
     async def foresee(self, drafts: Iterable[Draft]) -> None:
         """Have what is stored about the roots of some parts read together, before they are worked on."""
         await self._roots.foresee(one.target.reference for draft in drafts for one in draft.contributions)
+
+    async def under_our_keys(self, draft: Draft) -> Draft:
+        """The draft with the keys of the resources that it names by ids of the exchange."""
+        return await by_our_ids(draft, self._roots) if draft.ids else draft
 
     async def would_wait(self, needs: Sequence[Key]) -> bool:
         """Whether something is not there that a part needs to hang on."""

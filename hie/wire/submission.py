@@ -17,7 +17,8 @@ STATED = "STATE"
 class Entry:
     """One entry: where it stands (`Bundle.entry[0]`), its fullUrl, what is asked (`PUT`, `Patient/1`), its resource.
 
-    `method` is `STATED` for entries without a request; `resource` is empty for a deletion.
+    `method` is `STATED` for entries without a request; `resource` is empty for a deletion. `unread` are elements beside
+    these, which a feed does not follow (`Bundle.entry.request.ifMatch`).
     """
 
     path: str
@@ -26,6 +27,17 @@ class Entry:
     url: str
     if_none_exist: str
     resource: Json
+    unread: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> str:
+        """Where its resource stands."""
+        return f"{self.path}.resource" if self.path.startswith("Bundle") else self.path
+
+    @property
+    def searched(self) -> str:
+        """The search of a conditional create, as a URL (`Patient?identifier=…`); empty without one."""
+        return f"{self.type}?{self.if_none_exist}" if self.if_none_exist and "?" not in self.if_none_exist else ""
 
     @property
     def type(self) -> str:
@@ -40,7 +52,7 @@ class Submission:
 
     `kind` is the Bundle type (`transaction`, `batch`, `collection`, `document`) or `resource`; `profiles` are those of
     `Bundle.meta`; `time` is the text of Bundle.timestamp, else Bundle.meta.lastUpdated; `id` is
-    Bundle.identifier.value.
+    Bundle.identifier.value; `unread` as for an entry.
     """
 
     kind: str
@@ -48,3 +60,4 @@ class Submission:
     profiles: tuple[str, ...] = ()
     time: str = ""
     id: str = ""
+    unread: tuple[str, ...] = ()

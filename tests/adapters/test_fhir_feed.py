@@ -1,6 +1,7 @@
 """FHIR as a feed: submissions through the whole pipeline (docs/feeds/fhir.md)."""
 
 import bz2
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -186,6 +187,21 @@ async def test_conditional_create_counts_only_where_nothing_else_does(adapter: A
         assert person["telecom"][0]["value"] == "12000000002"
 
 
+async def test_conditional_create_of_what_has_no_number_means_the_one_that_is_searched(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    brief = {"resourceType": "Patient", "name": [{"text": "沈简"}]}
+    full, told = f"urn:uuid:{UUID(int=1)}", f"identifier={BASE}/id/patient|P1"
+    sent = [asked(brief, full=full, ifNoneExist=told), asked(observation("1", {"reference": full}))]
+    async with running(adapter, tmp_path) as exchange:
+        await post(exchange, bundle([asked(patient())]))
+        await post(exchange, bundle(sent, "2026-03-05T08:00:00+08:00"))
+        (person,) = await stored(exchange, "Patient")
+        (result,) = await stored(exchange, "Observation")
+    assert person["name"] == [{"text": "沈一"}]
+    assert result["subject"]["reference"] == f"Patient/{person['id']}"
+
+
 async def test_a_deletion_takes_back_and_never_deletes(adapter: Adapter, tmp_path: Path) -> None:
     async with running(adapter, tmp_path) as exchange:
         subject = by_number("patient", "Patient", "P1")
@@ -262,6 +278,35 @@ async def test_a_visit_known_by_number_is_found_by_the_id_of_its_server(adapter:
         (result,) = [r for r in await stored(exchange, "Observation") if r["code"] == {"text": "葡萄糖"}]
     assert answer.status == 200
     assert result["encounter"]["reference"] == f"Encounter/{one['id']}"
+
+
+async def test_what_the_exchange_named_is_found_by_its_id(adapter: Adapter, tmp_path: Path) -> None:
+    """Locations of an answer, and addresses of a search, are what an MHD Document Source refers to."""
+    admission = next(path for path in samples(wujiang.samples) if path.name.startswith("01")).read_bytes()
+    async with running(adapter, tmp_path, regions=True) as exchange:
+        await exchange.ingest.receive("wujiang-hl7v2", admission)
+        (other,) = await stored(exchange, "Patient")
+        _, body = await post(exchange, bundle([asked(patient()), asked(document("urn:oid:1.1"))]))
+        (mine, old) = (entry["response"]["location"].partition("/_history")[0] for entry in body["entry"])
+        target = {"code": "replaces", "target": {"reference": old}}
+        later = [
+            asked(document("urn:oid:1.2", relatesTo=[target], subject={"reference": f"http://127.0.0.1/fhir/{mine}"})),
+            asked(observation("1", {"reference": mine})),
+            asked(observation("2", {"reference": f"Patient/{other['id']}"})),
+            asked({"resourceType": "Patient", "name": [{"text": "沈二"}]}, "PUT", f"Patient/{other['id']}"),
+        ]
+        for n, entry in enumerate(later):
+            answer, _ = await post(exchange, bundle([entry], f"2026-03-02T0{n}:00:00+08:00"))
+            assert answer.status == 200
+        gone = {"request": {"method": "DELETE", "url": old}}
+        await post(exchange, bundle([gone], "2026-03-03T08:00:00+08:00"))
+        documents = {d["masterIdentifier"]["value"]: d for d in await stored(exchange, "DocumentReference")}
+        results = [one["subject"] for one in await stored(exchange, "Observation")]
+        assert other in await stored(exchange, "Patient")
+    assert results == [{"reference": mine}, {"reference": f"Patient/{other['id']}"}]
+    assert documents["urn:oid:1.2"]["subject"] == {"reference": mine}
+    assert documents["urn:oid:1.2"]["relatesTo"] == [{"code": "replaces", "target": {"reference": old}}]
+    assert documents["urn:oid:1.1"]["status"] == "entered-in-error"
 
 
 async def test_a_reference_is_literal_only_while_its_target_is_known(adapter: Adapter, tmp_path: Path) -> None:
@@ -365,7 +410,10 @@ async def test_an_attachment_leads_to_the_bytes_that_came_with_it(
         answer, _ = await post(exchange, bundle(sent))
         (held,) = await stored(exchange, "Binary")
         (found,) = await stored(exchange, "DocumentReference")
-        sent[2]["resource"]["content"][0]["attachment"]["size"] = 5
+        attachment = sent[2]["resource"]["content"][0]["attachment"]
+        attachment["hash"] = encoded(hashlib.sha1(b"text").hexdigest().encode())  # as in the examples of MHD
+        assert (await post(exchange, bundle(sent)))[0].status == 200
+        attachment["size"] = 5
         wrong, told = await post(exchange, bundle(sent))
     assert (answer.status, found["content"][0]["attachment"]["url"]) == (200, f"Binary/{held['id']}")
     assert (wrong.status, codes(told)) == (202, ["envelope-mismatch"])
@@ -390,6 +438,8 @@ async def test_a_document_that_is_replaced_may_be_named_by_its_number_alone(adap
         (("List", "code", {"text": "folder"}), 422, "count-mismatch"),
         (("List", "entry", [{"item": {"reference": "urn:uuid:00000000-0000-4000-8000-00000000ffff"}}]), 202, None),
         (("Binary", "data", encoded(b"other bytes")), 202, "envelope-mismatch"),
+        (("DocumentReference", "subject", by_number("patient", "Patient", "P0002")), 202, None),
+        (("DocumentReference", "content", [{"attachment": {"url": f"urn:uuid:{UUID(int=9)}"}}]), 202, None),
     ],
 )
 async def test_an_iti_65_request_that_contradicts_itself(
@@ -420,8 +470,11 @@ async def test_an_iti_65_request_that_contradicts_itself(
         (b'<!DOCTYPE a><Patient xmlns="http://hl7.org/fhir"/>', 422, "doctype-forbidden"),
         (bundle([asked(patient(gender="girl"))]), 202, "resource-invalid"),
         (bundle([asked({"resourceType": "Patient", "gender": "male"})]), 422, "key-missing"),
+        (b'{"resourceType": "Patient", "gender": "male"}', 422, "key-missing"),
         (bundle([asked(observation("1", by_number("patient", "Patient", "nobody")))]), 202, "orphan-reference"),
         (bundle([asked(observation("1", {"reference": "Patient?name=nobody"}))]), 202, "orphan-reference"),
+        (bundle([asked(observation("1", {"reference": "#p"}, contained=[patient(id="p")]))]), 202, "orphan-reference"),
+        (bundle([asked(patient(), "PUT", "Patient/7"), asked(patient(), "PUT", "Patient/7")]), 202, "resource-invalid"),
         (bundle([asked(patient(), url="Observation")]), 202, "envelope-mismatch"),
         (bundle([asked(patient(id="7"), "PUT", "Patient/8")]), 202, "envelope-mismatch"),
         (bundle([{"request": {"method": "GET", "url": "Patient"}}]), 422, "type-unknown"),
@@ -532,7 +585,7 @@ def http(exchange: Exchange) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=exchange.web), base_url="http://127.0.0.1")
 
 
-@pytest.mark.parametrize("path", [f"/feeds/{FEED}", f"/feeds/{FEED}/fhir"])
+@pytest.mark.parametrize("path", [f"/feeds/{FEED}", f"/feeds/{FEED}/fhir", f"/feeds/{FEED}/fhir/"])
 @pytest.mark.parametrize("content_type", ["application/fhir+json; charset=utf-8", "application/json"])
 async def test_over_http(adapter: Adapter, tmp_path: Path, path: str, content_type: str) -> None:
     async with running(adapter, tmp_path) as exchange, http(exchange) as client:
@@ -574,9 +627,11 @@ async def test_everything_a_fhir_feed_stores_is_valid(adapter: Adapter, tmp_path
 async def test_what_nobody_maps_is_told(adapter: Adapter, tmp_path: Path) -> None:
     async with running(adapter, tmp_path) as exchange:
         tagged = patient(meta={"tag": [{"system": "x:y", "code": "z"}], "security": [{"system": "x:y", "code": "R"}]})
-        _, body = await post(exchange, bundle([asked(tagged)]))
+        sent = {**asked(tagged, "PUT", "Patient/7", ifMatch='W/"1"'), "link": [{"relation": "self", "url": "x:y"}]}
+        _, body = await post(exchange, bundle([sent], language="zh"))
         (person,) = await stored(exchange, "Patient")
-    assert codes(body["entry"][0]["response"]["outcome"]) == ["field-unmapped"]
+    told = {issue["location"][0] for issue in body["entry"][0]["response"]["outcome"]["issue"]}
+    assert told == {"Patient.meta.tag", "Bundle.language", "Bundle.entry.link", "Bundle.entry.request.ifMatch"}
     assert person["meta"]["security"] == [{"system": "x:y", "code": "R"}]
 
 

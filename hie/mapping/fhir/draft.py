@@ -105,9 +105,11 @@ class _Making:
             self.context.organisation = organisation
             if key is not None:
                 self._state(entry, key, also, References(self.keys, known, same))
+        self._once_each(keyed, same)
+        self.unmapped |= dict.fromkeys(self.submission.unread)
         for path in self.unmapped:
             self.context.note("field-unmapped", path=path)
-        provided(self.submission, known, self.context)
+        provided(self.submission, References(self.keys, known, same))
         sender = self.senders.sender
         identity = self.submission.id
         return Draft(
@@ -121,7 +123,18 @@ class _Making:
             used=tuple(self.used),
             unmapped=tuple(self.unmapped),
             binaries=tuple(self.binaries),
+            ids=tuple(self.keys.ids),
         )
+
+    def _once_each(self, keyed: Iterable[tuple[Entry, Key | None, list[Key], str]], same: Mapping[Key, Key]) -> None:
+        """Note the second change of one resource in a transaction, which must fail (FHIR R4 http §3.1.0.11.2)."""
+        changed: set[Key] = set()
+        for entry, key, *_ in keyed:
+            if key is None or entry.method not in ("PUT", "DELETE") or self.submission.kind != "transaction":
+                continue
+            if key.type != "Binary" and same.get(key, key) in changed:
+                self.context.note("resource-invalid", "the resource is changed twice", f"{entry.path}.request")
+            changed.add(same.get(key, key))
 
     def _keyed(self, entry: Entry) -> tuple[Key | None, list[Key], str]:
         """The key of an entry, its other keys, and its organisation; what is missing is noted."""
@@ -140,16 +153,12 @@ class _Making:
         if not _fits(entry):
             context.note("envelope-mismatch", path=f"{entry.path}.request.url")
         key, also = self.keys.of(entry)
-        if entry.if_none_exist and key is not None and "?" not in entry.if_none_exist:
-            asked = self.keys.of_url(f"{entry.type}?{entry.if_none_exist}")
-            also = [*also, asked] if asked is not None and asked not in (key, *also) else also
-        if "?" in entry.url and (asked := self.keys.of_url(entry.url)) is not None:
-            key, also = (asked, []) if key is None else (key, [k for k in (*also, asked) if k != key])
         if key is None:
-            context.note("key-missing", path=f"{entry.path}.{'request.url' if entry.url else 'resource.identifier'}")
-        return key, list(dict.fromkeys(also)), context.organisation
+            context.note("key-missing", path=f"{entry.path}.request.url" if entry.url else f"{entry.at}.identifier")
+        return key, also, context.organisation
 
     def _state(self, entry: Entry, key: Key, also: list[Key], references: References) -> None:
+        self.unmapped |= dict.fromkeys(entry.unread)
         order = order_of(entry.resource, self.submission, self.context)
         if key.type == "Organization" and key.kind == ORGANISATION_KIND:
             self.used |= dict.fromkeys(f"Organization.{name}" for name in entry.resource)
@@ -163,7 +172,7 @@ class _Making:
             self._binary(entry, key)
             return
         content = self._content(entry, references, order, key)
-        subject, encounter = self._place(entry.resource, references)
+        subject, encounter = self._place(entry, references)
         self.contributions.append(
             Contribution(
                 key,
@@ -182,7 +191,7 @@ class _Making:
     def _content(self, entry: Entry, references: References, order: str, key: Key) -> dict[str, Any]:
         """The elements of a resource as they are stored, without id and most of meta."""
         resource, kind = entry.resource, key.type
-        path = f"{entry.path}.resource" if entry.path.startswith("Bundle") else kind
+        path = entry.at
         ignored = self.tables.ignore.get(kind, frozenset())
         content: dict[str, Any] = {}
         for name, value in resource.items():
@@ -230,9 +239,15 @@ class _Making:
         children = self.definitions.children(kind)
         return {p.key: p.name for properties in children.values() for p in properties if p.element.is_choice}
 
-    def _place(self, resource: Json, references: References) -> tuple[str | None, str | None]:
-        """Patient and visit of a resource; those outside the submission must be known."""
+    def _place(self, entry: Entry, references: References) -> tuple[str | None, str | None]:
+        """Patient and visit of a resource; those outside the submission must be known. In the record of a Patient that
+        is contained nobody would find it."""
+        resource = entry.resource
         subject = next((resource[name] for name in sorted(PATIENT) if name in resource), None)
+        inside = subject.get("reference", "")[1:] if isinstance(subject, Mapping) else ""
+        held = (one for one in resource.get("contained", ()) if one.get("id") == inside)
+        if any(one["resourceType"] == "Patient" for one in held):
+            self.context.note("orphan-reference", path=f"{entry.at}.contained")
         documents = resource["resourceType"] == "DocumentReference"
         visits = resource.get("context", {}).get("encounter") if documents else None
         visit = visits[0] if visits else resource.get("encounter")
@@ -289,5 +304,5 @@ def _names(entry: Entry) -> Iterable[str]:
         yield f"{entry.type}/{entry.resource['id']}"
     if entry.url and entry.method != "POST":
         yield entry.url
-    if entry.if_none_exist:
-        yield f"{entry.type}?{entry.if_none_exist}"
+    if entry.searched:
+        yield entry.searched

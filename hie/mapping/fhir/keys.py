@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from hie.base.draft import Key
+from hie.base.ids import is_stable
 from hie.base.national_id import is_national_id
 from hie.base.systems import GLOBAL_KINDS, NATIONAL_ID, OID
 from hie.mapping.context import Context
@@ -39,6 +40,8 @@ class Keys:
     def __init__(self, tables: FhirTables, context: Context) -> None:
         self.tables = tables
         self.context = context
+        self.ids: dict[Key, None] = {}
+        """Keys that are the id of some server, which may be the exchange."""
 
     def kind(self, system: str) -> str:
         """The kind of number that an identifier system means: an OID of common rules §4, else the system itself."""
@@ -69,12 +72,12 @@ class Keys:
     def names(self, entry: Entry) -> Iterable[Key]:
         """What the sender calls the resource itself: its id, its fullUrl."""
         stable = entry.method in ("PUT", "STATE", "DELETE")
-        for url in (entry.url if stable else "", entry.full_url):
+        for url in (entry.url if stable or "?" in entry.url else "", entry.searched, entry.full_url):
             if url and (key := self.of_url(url)) is not None and key.type == entry.type:
                 yield key
         sent = entry.resource.get("id")
         if sent and stable:
-            yield self._key(entry.type, f"{entry.type}-id", str(sent))
+            yield self._of_id(entry.type, f"{entry.type}-id", str(sent))
         if entry.full_url and _URN.fullmatch(entry.full_url):
             yield self._key(entry.type, "urn", entry.full_url)
 
@@ -91,7 +94,13 @@ class Keys:
         kind = f"{match['type']}-id"
         if base and self.tables.base and base != self.tables.base:
             kind = f"{base}/{match['type']}"
-        return self._key(match["type"], kind, match["id"])
+        return self._of_id(match["type"], kind, match["id"])
+
+    def _of_id(self, type: str, kind: str, id: str) -> Key:
+        key = self._key(type, kind, id)
+        if is_stable(id):
+            self.ids[key] = None
+        return key
 
     def _asked(self, kind: str, query: str) -> Key | None:
         """The key of a search for one number; None for any other search."""

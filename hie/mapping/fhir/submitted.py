@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hie.base.draft import Key
-from hie.mapping.context import Context
 from hie.mapping.fhir.keys import decoded
+from hie.mapping.fhir.references import References
 from hie.wire.submission import Entry, Submission
 
 Json = Mapping[str, Any]
@@ -16,30 +16,32 @@ SUBMISSION_SET = "submissionset"
 """Code of the List that is the SubmissionSet."""
 
 
-def provided(submission: Submission, known: Mapping[str, Key], context: Context) -> None:
-    """Note what is missing or contradicts itself.
+def provided(submission: Submission, references: References) -> None:
+    """Note what is missing or contradicts itself; `references` are those of the submission.
 
     In a Bundle that says it is ITI-65: one SubmissionSet (`count-mismatch`), with number, and every document it lists
-    in the Bundle (`key-missing`, `envelope-mismatch`). In every Bundle: bytes that differ from size or hash of
-    their attachment (`envelope-mismatch`), base64 that cannot be read (`message-malformed`).
+    in the Bundle and of its patient (`key-missing`, `envelope-mismatch`). In every Bundle: bytes that are not in it, or
+    differ from size or hash of their attachment (`envelope-mismatch`), base64 that cannot be read
+    (`message-malformed`).
     """
+    context = references.keys.context
     for entry in submission.entries:
         if entry.type == "Binary" and entry.resource and decoded(entry.resource) is None:
-            context.note("message-malformed", "base64", f"{entry.path}.resource.data")
+            context.note("message-malformed", "base64", f"{entry.at}.data")
     documents = [entry for entry in submission.entries if entry.type == "DocumentReference"]
     contents = {name: e.resource for e in submission.entries if e.type == "Binary" for name in _names(e)}
     for entry in documents:
-        _bytes(entry, contents, context)
+        _bytes(entry, contents, references)
     if not any("MHD" in profile for profile in submission.profiles):
         return
     sets = [entry for entry in submission.entries if entry.type == "List" and _is_set(entry.resource)]
     if len(sets) != 1:
         context.note("count-mismatch", f"{len(sets)} SubmissionSets", "Bundle.entry")
     for entry in sets:
-        _set(entry, known, context)
+        _set(entry, documents, references)
     for entry in documents:
         if not entry.resource.get("masterIdentifier"):
-            context.note("key-missing", path=f"{entry.path}.resource.masterIdentifier")
+            context.note("key-missing", path=f"{entry.at}.masterIdentifier")
 
 
 def _is_set(resource: Json) -> bool:
@@ -47,36 +49,52 @@ def _is_set(resource: Json) -> bool:
     return any(coding.get("code") == SUBMISSION_SET for coding in codings)
 
 
-def _set(entry: Entry, known: Mapping[str, Key], context: Context) -> None:
-    resource = entry.resource
+def _set(entry: Entry, documents: Iterable[Entry], references: References) -> None:
+    resource, context = entry.resource, references.keys.context
     if not resource.get("identifier"):
-        context.note("key-missing", path=f"{entry.path}.resource.identifier")
+        context.note("key-missing", path=f"{entry.at}.identifier")
     if not resource.get("date"):
-        context.note("value-missing", path=f"{entry.path}.resource.date")
+        context.note("value-missing", path=f"{entry.at}.date")
     for number, item in enumerate(resource.get("entry", ())):
         url = str(item.get("item", {}).get("reference", ""))
-        if url.startswith("urn:") and url not in known:
-            context.note("envelope-mismatch", path=f"{entry.path}.resource.entry[{number}].item")
+        if url.startswith("urn:") and url not in references.known:
+            context.note("envelope-mismatch", path=f"{entry.at}.entry[{number}].item")
+    owner = references.key_of(resource.get("subject"), "subject")
+    for document in documents:
+        if _another(owner, references.key_of(document.resource.get("subject"), "subject")):
+            context.note("envelope-mismatch", path=f"{document.at}.subject")
 
 
-def _bytes(entry: Entry, contents: Mapping[str, Json], context: Context) -> None:
+def _another(one: Key | None, other: Key | None) -> bool:
+    """Whether two keys are of two patients: they are numbers of one kind. Two kinds may be of one."""
+    return one is not None and other is not None and one.kind == other.kind and one != other
+
+
+def _bytes(entry: Entry, contents: Mapping[str, Json], references: References) -> None:
+    context = references.keys.context
     for number, content in enumerate(entry.resource.get("content", ())):
         attachment = content.get("attachment", {})
-        binary = contents.get(str(attachment.get("url", "")) or "-")
+        url, path = str(attachment.get("url", "")), f"{entry.at}.content[{number}].attachment"
+        binary = contents.get(url or "-")
+        if url.startswith("urn:uuid:") and url not in references.known:
+            context.note("envelope-mismatch", path=f"{path}.url")
         data = decoded(binary) if binary is not None else None
         if data is None:
             continue
-        path = f"{entry.path}.resource.content[{number}].attachment"
         for name in _contradictions(attachment, data):
             context.note("envelope-mismatch", path=f"{path}.{name}")
 
 
 def _contradictions(attachment: Json, data: bytes) -> Iterable[str]:
-    """Elements of an attachment that do not fit its bytes; the hash is SHA-1 (FHIR R4 Attachment.hash)."""
+    """Elements of an attachment that do not fit its bytes.
+
+    The hash is SHA-1 (FHIR R4 Attachment.hash); the examples of MHD have its hexadecimal digits in base64.
+    """
     if "size" in attachment and attachment["size"] != len(data):
         yield "size"
-    stated = attachment.get("hash")
-    if stated and stated != base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode("ascii"):
+    digest = hashlib.sha1(data, usedforsecurity=False)
+    right = (base64.b64encode(form).decode("ascii") for form in (digest.digest(), digest.hexdigest().encode()))
+    if attachment.get("hash") and attachment["hash"] not in right:
         yield "hash"
 
 
