@@ -10,8 +10,8 @@ from hie.mapping.toml import Table
 
 
 def compile_alias(blocks: BlockCompiler, table: Table) -> Step | None:
-    """`[[alias]]`: another key under which the resource `of` is known; by a key of one of the kinds `together` nobody is
-    known."""
+    """`[[alias]]`: another key under which the resource `of` is known; nobody is known by one whose kind is among
+    `together`."""
     if not blocks.compiler.applies(table.data):
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")

@@ -8,12 +8,12 @@ from random import Random
 import pytest
 
 from adapters.jiashan import adapter
-from hie.base.clock import FixedClock
 from hie.base.draft import Key
 from hie.pipeline import statements
 from hie.pipeline.operate import Operator
 from tests.acceptance import random_items
 from tests.acceptance.orders import RECEIVED, Orders, State, state_of
+from tests.clock import FixedClock
 
 JSYY = adapter.organisations[0].uscc
 ROOTS = {"N": "3", "C": "19", "Z": "12", "M": "11"}
