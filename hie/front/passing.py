@@ -43,11 +43,14 @@ class Asking:
         self._tell = tell
         self._numbers = count()
         self._answers: dict[int, asyncio.Queue[Message]] = {}
+        self._ended = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on one HTTP request and relay the answer."""
         number = next(self._numbers)
         answers = self._answers[number] = asyncio.Queue()
+        if self._ended:
+            answers.put_nowait(_GONE)
         chunk, more = _piece(await receive())
         self._tell(("ask", number, [scope.get(key) for key in _CARRIED], chunk, more))
         pump = asyncio.create_task(self._pump(number, receive)) if more else None
@@ -65,7 +68,8 @@ class Asking:
             waiting.put_nowait((message[0], *message[2:]))
 
     def end(self) -> None:
-        """The answering end is gone: whoever still waits is told to come again."""
+        """The answering end is gone: whoever waits, or still asks, is told to come again."""
+        self._ended = True
         for waiting in self._answers.values():
             waiting.put_nowait(_GONE)
 

@@ -129,7 +129,9 @@ async def test_a_failure_after_the_answer_changes_nothing() -> None:
     assert [message[0] for message in link.told] == ["ask", "start"]
 
 
-async def test_when_the_owner_is_gone_the_caller_is_told_to_come_again() -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_when_the_owner_is_gone_the_caller_is_told_to_come_again(late: bool) -> None:
+    """Whoever asked only then waited ten seconds, for a 500."""
     asking = Asking(lambda message: None)
 
     async def receive() -> MutableMapping[str, Any]:
@@ -140,10 +142,12 @@ async def test_when_the_owner_is_gone_the_caller_is_told_to_come_again() -> None
     async def send(message: MutableMapping[str, Any]) -> None:
         got.append(message)
 
+    if late:
+        asking.end()
     task = asyncio.create_task(asking(dict(SCOPE), receive, send))
     await asyncio.sleep(0.01)
     asking.end()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 1)
     assert got[0]["status"] == 503
 
 
