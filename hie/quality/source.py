@@ -31,7 +31,16 @@ def source_reader(path: str) -> SourceReader:
     field = _FIELD.fullmatch(path)
     if field is not None:
         return _in_message(field["segment"], int(field["field"]), int(field["component"] or 1))
-    return lambda tree: [tree.values[path]] if isinstance(tree, Row) and path in tree.values else []
+    return _in_row(path)
+
+
+def _in_row(column: str) -> SourceReader:
+    """A revoking row says nothing but its key (Qingpu §3.2)."""
+
+    def read(tree: Any) -> list[str]:
+        return [tree.values[column]] if isinstance(tree, Row) and not tree.revoking and column in tree.values else []
+
+    return read
 
 
 def _in_document(path: str) -> SourceReader:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from adapters.qingpu import adapter
 from hie.base.draft import Claim, Contribution
 from hie.base.finding import Severity
 from hie.base.slots import assemble
-from tests.adapters.qingpu.exchange import codes, draft, maps
+from tests.adapters.qingpu.exchange import codes, delivery, draft, maps, parsed, quality
 from tests.adapters.qingpu.rows import FULL, KEYS, TABLES, one, revocation
 
 ID = "https://hie.example.org/id/12310118MBHE03010J"
@@ -297,6 +298,15 @@ def test_report_columns(columns: dict[str, str], slot: str, expected: Any) -> No
 )
 def test_report_warnings(columns: dict[str, str], expected: list[tuple[str, str]]) -> None:
     assert warnings("report", **columns) == expected
+
+
+@pytest.mark.parametrize("flag", ["1", "2"])
+def test_no_rule_looks_at_the_columns_of_a_revoking_row(flag: str) -> None:
+    body = one("report", XGBZ=flag, BGSJ="2026-04-01", JYSJ="2026-04-02 08:00:00", SHSJ="2026-04-02 07:00:00")
+    (record,) = parsed(body).records
+    found = {f.rule for f in quality().run(maps().draft(record, delivery(body), adapter), record).findings}
+    judged = {"qingpu-report-day", "qingpu-sampled-before-test", "qingpu-tested-before-review", "report-after-sampling"}
+    assert found & judged == (judged if flag == "1" else set())
 
 
 def test_what_a_report_claims_about_its_visit_and_patient() -> None:
