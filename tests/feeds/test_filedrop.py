@@ -362,24 +362,6 @@ async def test_what_keeps_many_files_is_logged_once(
     ]
 
 
-@pytest.mark.parametrize("step", [Step.READ, Step.HANDLED, Step.NOTED, Step.RECEIPT_VISIBLE])
-async def test_a_file_replaced_meanwhile_gets_its_own_receipt(tmp_path: Path, exchange: Exchange, step: Step) -> None:
-    replaced = False
-
-    def replace(reached: Step) -> None:
-        nonlocal replaced
-        if reached is step and not replaced:
-            replaced = True
-            put(tmp_path, "a.xml", b"new")
-
-    drop = make(tmp_path, exchange, replace)
-    put(tmp_path, "a.xml", b"old")
-    assert await drop.scan() == 0
-    assert await drop.scan() == 1
-    assert tree(tmp_path) == {"done/a.xml": b"new", "done/a.xml.receipt.xml": b"first new"}
-    assert set(exchange.stored.values()) == {b"old", b"new"}
-
-
 @pytest.mark.parametrize("others", [[b"new"], [b"new", b"newer"]])
 async def test_a_file_replaced_at_the_last_moment_is_not_moved_unread(
     tmp_path: Path, exchange: Exchange, monkeypatch: pytest.MonkeyPatch, others: list[bytes]
@@ -440,6 +422,24 @@ async def test_a_file_that_grows_while_it_is_read_is_left_for_later(
     assert exchange.calls == []
     assert await drop.scan() == 1
     assert exchange.calls == ["a.xml"]
+
+
+@pytest.mark.parametrize("step", [Step.READ, Step.HANDLED, Step.NOTED, Step.RECEIPT_VISIBLE])
+async def test_a_file_replaced_meanwhile_gets_its_own_receipt(tmp_path: Path, exchange: Exchange, step: Step) -> None:
+    replaced = False
+
+    def replace(reached: Step) -> None:
+        nonlocal replaced
+        if reached is step and not replaced:
+            replaced = True
+            put(tmp_path, "a.xml", b"new")
+
+    drop = make(tmp_path, exchange, replace)
+    put(tmp_path, "a.xml", b"old")
+    assert await drop.scan() == 0
+    assert await drop.scan() == 1
+    assert tree(tmp_path) == {"done/a.xml": b"new", "done/a.xml.receipt.xml": b"first new"}
+    assert set(exchange.stored.values()) == {b"old", b"new"}
 
 
 async def test_run_polls_until_it_is_stopped(tmp_path: Path, exchange: Exchange) -> None:
