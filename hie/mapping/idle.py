@@ -33,7 +33,8 @@ def idle_types(fieldmaps: Iterable[FieldMap]) -> Iterator[Problem]:
             said = ((key, name) for key, value in table.data.items() for name in _types({key: value}))
             for key, name in said:
                 if key not in ("field", "event") and name not in known[file]:
-                    yield table.problem(f"no map with this table is for {name!r}{meant(name, known[file])}", key)
+                    near = meant(name, known[file]) or ": take it out"
+                    yield table.problem(f"no map with this table is for {name!r}{near}", key)
 
 
 def _types(value: Any) -> Iterator[str]:

@@ -146,6 +146,9 @@ def wrong_slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator
         if inner.is_list:
             yield table.problem(f"{node}.{name} repeats: a slot cannot lead through it", key)
             return
+        if inner.is_primitive:
+            yield table.problem(f"{node}.{name} is a {inner.type}: a slot cannot lead into it", key)
+            return
         node = inner.node
     members = _last(names[-1], node, choice, fhir)
     if not members:

@@ -42,6 +42,7 @@ def problems(
         ('source = "XM"\ntarget = "birthdate"', "Patient has no element 'birthdate'; did you mean 'birthDate'?"),
         ('source = "XM"\ntarget = "name"', "Patient.name repeats: write []"),
         ('source = "XM"\ntarget = "gender[]"', "Patient.gender does not repeat"),
+        ('source = "XM"\ntarget = "gender.value"', "Patient.gender is a code: a slot cannot lead into it"),
         ('constant = ["male"]\ntarget = "gender"', "Patient.gender does not repeat: write the value without [ ]"),
         ('source = "XM"\ntarget = "contact.name"', "Patient.contact repeats: a slot cannot lead through it"),
         ('source = "XM"\ntarget = "maritalStatus.words"', "CodeableConcept has no element 'words'"),
