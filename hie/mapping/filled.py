@@ -28,7 +28,7 @@ class Filled:
         self._open: dict[tuple[str, str], list[_Open]] = {}
         self._asked: set[Problem] = set()
         self._filled: set[Problem] = set()
-        self._contexts: dict[str, Callable[[Any], Iterable[Any]]] = {}
+        self._contexts: dict[tuple[str, str], Callable[[Any], Iterable[Any]]] = {}
 
     def look(self, feed: str, type: str, tree: Any) -> None:
         """Look at the tree of one record; of a type without a map nothing is asked."""
@@ -48,8 +48,9 @@ class Filled:
 
     def _nodes(self, contexts: tuple[str, ...], dialect: Dialect, known: _Nodes) -> list[Any]:
         if contexts not in known:
-            each = self._contexts.get(contexts[-1]) or dialect.compile_context(contexts[-1])
-            self._contexts[contexts[-1]] = each
+            name = (dialect.name, contexts[-1])
+            each = self._contexts.get(name) or dialect.compile_context(contexts[-1])
+            self._contexts[name] = each
             known[contexts] = [one for node in self._nodes(contexts[:-1], dialect, known) for one in each(node)]
         return known[contexts]
 
