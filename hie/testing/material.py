@@ -70,10 +70,17 @@ def golden_text(runtimes: dict[str, FeedRuntime], path: Path) -> str:
 
 
 def write_golden(adapter: Adapter, folder: Path) -> None:
-    """Write the golden file of every sample; look at the difference before you keep it."""
+    """Write the golden file of every sample, and take away those of samples that are gone; look at the difference
+    before you keep it. Raises `ValueError` for two samples of one name, whatever its end: they would share a file."""
+    paths = samples(adapter.samples)
+    names = [path.stem for path in paths]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"two samples are called {twice!r}: give each a name of its own")
     folder.mkdir(parents=True, exist_ok=True)
+    for gone in (path for path in folder.glob("*.json") if path.stem not in names):
+        gone.unlink()
     runtimes = bound(adapter)
-    for path in samples(adapter.samples):
+    for path in paths:
         (folder / f"{path.stem}.json").write_text(golden_text(runtimes, path), encoding="utf-8")
 
 

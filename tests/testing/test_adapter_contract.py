@@ -39,6 +39,21 @@ def test_a_changed_map_no_longer_gives_the_golden_files(tmp_path: Path) -> None:
         changed.test_the_maps_use_most_of_what_is_sent()
 
 
+def test_golden_files_are_those_of_the_samples_that_there_are(tmp_path: Path) -> None:
+    """Golden files of samples that are gone stayed; of two samples of one name one had the file of the other."""
+    (tmp_path / "samples" / "more").mkdir(parents=True)
+    first = next(path for path in sorted(qingpu.samples.iterdir()) if path.suffix == ".xml")
+    shutil.copy(first, tmp_path / "samples" / "a.xml")
+    (tmp_path / "golden").mkdir()
+    (tmp_path / "golden" / "old.json").write_text("[]")
+    one = replace(qingpu, samples=tmp_path / "samples")
+    write_golden(one, tmp_path / "golden")
+    assert [path.name for path in (tmp_path / "golden").iterdir()] == ["a.json"]
+    shutil.copy(first, tmp_path / "samples" / "more" / "a.xml")
+    with pytest.raises(ValueError, match="two samples are called 'a'"):
+        write_golden(one, tmp_path / "golden")
+
+
 def test_a_transform_that_counts_is_not_deterministic(tmp_path: Path) -> None:
     numbers = itertools.count()
     counting = with_transform("participant", lambda value, context: {"individual": {"display": str(next(numbers))}})
