@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import errno
 import socket
+from itertools import pairwise
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -14,10 +16,15 @@ from hie.front import readers
 class Full(socket.socket):
     """Listens in a process that has no file descriptors to spare."""
 
-    tries = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.tries: list[float] = []
+        self.thrice = asyncio.Event()
 
     def accept(self) -> Any:
-        self.tries += 1
+        self.tries.append(monotonic())
+        if len(self.tries) == 3:
+            self.thrice.set()
         raise OSError(errno.EMFILE, "Too many open files")
 
 
@@ -32,11 +39,11 @@ async def test_without_file_descriptors_to_spare_it_is_tried_again_later(
     caller.connect(listening.getsockname())
     front = readers.Readers(0, None, None, "INFO", None, None)  # type: ignore[arg-type]
     front.accept([listening])
-    await asyncio.sleep(0.12)
-    assert 2 <= listening.tries == len(caplog.records) <= 3
+    await asyncio.wait_for(listening.thrice.wait(), 5)
     front.refuse()
     await asyncio.sleep(0.06)
-    assert listening.tries <= 3
+    assert len(listening.tries) == len(caplog.records) == 3
+    assert all(later - earlier > 0.04 for earlier, later in pairwise(listening.tries))
     caller.close()
 
 
@@ -79,12 +86,17 @@ async def test_a_reader_that_cannot_be_started_is_tried_again(
     monkeypatch.setattr(readers, "_AGAIN_SECONDS", 0.01)
     place = readers._Place(None, None, "INFO", None)  # type: ignore[arg-type]
 
+    twice, tries = asyncio.Event(), []
+
     def full(*_: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 2:
+            twice.set()
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(socket, "socketpair", full)
     place.keep()
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(twice.wait(), 5)
     await asyncio.wait_for(place.close(), 5)
     assert caplog.text.count("errno=24; it is tried again") >= 2
 
