@@ -130,7 +130,7 @@ class Maps:
                 shutil.copytree(folder, copy / BESIDE / region, ignore=_UNKEPT)
             kept = self._keep / tables_version(self.adapters, copy)
             if not all((kept / BESIDE / region).is_dir() for region in own):
-                shutil.rmtree(kept, ignore_errors=True)  # kept without the tables of adapters, as it once was
+                shutil.rmtree(kept, ignore_errors=True)  # the tables of adapters are missing there
             if not kept.exists():
                 copy.rename(kept)
         except shutil.Error as error:  # one line for each file

@@ -82,6 +82,11 @@ async def test_a_narrow_window_scrolls_the_table_only(site: Site, chromium: Brow
     assert await seen.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     place = seen.page.locator("[data-testid=faults] td:nth-child(4)").first
     assert await place.evaluate("cell => cell.clientWidth") > 90
+    await seen.page.set_viewport_size({"width": 390, "height": 844})
+    score = seen.page.locator("[data-testid=matrix] tbody td:nth-child(4)").first
+    assert await score.evaluate("cell => cell.getBoundingClientRect().right <= innerWidth"), "a phone shows a score"
+    await seen.page.emulate_media(media="print")
+    assert await seen.page.locator("input[name=from]").is_visible(), "a sheet says of which days it is"
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

@@ -105,6 +105,12 @@ async def test_the_original_is_a_download_of_the_exact_bytes(client: httpx.Async
     assert "sandbox" in answer.headers["content-security-policy"]
 
 
+async def test_yes_and_no_of_a_document_are_in_the_language_of_the_page(client: httpx.AsyncClient) -> None:
+    """The sign of an allergy read `true` in a Chinese page."""
+    page = await client.get(f"{RECORD}/DocumentReference/{seed.uid(seed.JSYY, 'DocumentReference', 'doc1')}")
+    assert re.search(r"<dt>过敏史标志</dt><dd>(.*?)</dd>", page.text)[1].strip() == "是"
+
+
 async def test_an_allergy_leads_to_the_message_it_came_from(client: httpx.AsyncClient) -> None:
     rail = (await client.get(RECORD)).text
     link = re.search(rf'href="({RECORD}/AllergyIntolerance/[^"]+)">青霉素过敏<', rail)
