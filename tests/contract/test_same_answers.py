@@ -240,6 +240,66 @@ WORLDS = {
 }
 
 
+def _choose_early(monkeypatch: pytest.MonkeyPatch, dense: int, huge: int) -> None:
+    """Let the SQLite store take few resources for many."""
+    for name in ("FEW", "DENSE", "DENSE_SORT"):
+        monkeypatch.setattr(f"hie.store.sqlite.paging.{name}", dense)
+    for name in ("GLANCE", "WALK", "HUGE", "WINDOW"):
+        monkeypatch.setattr(f"hie.store.sqlite.paging.{name}", huge)
+    if dense == 1:
+        monkeypatch.setattr("hie.store.sqlite.driving._FEW", 1)
+        monkeypatch.setattr("hie.store.sqlite.driving._CAPS", (1, huge))
+
+
+def _many() -> list[dict[str, Any]]:
+    """More resources than a page of three and its window hold, no two alike."""
+    patients = [
+        {"resourceType": "Patient", "id": f"p{n}", "gender": kind, "name": [{"family": f"wang{n}"}]}
+        for n, kind in enumerate(("male", "female", "male", "female", "male"))
+    ]
+    return patients + [
+        {
+            "resourceType": "Observation",
+            "id": f"o{n:02}",
+            "status": ("final", "amended")[n % 2],
+            "code": {"coding": [{"code": f"c{n % 3}"}]},
+            "subject": {"reference": f"Patient/p{n % 5}"},
+            "effectiveDateTime": f"2024-01-{n * 7 % 30 + 1:02}",
+            "valueQuantity": {"value": n},
+        }
+        for n in range(30)
+    ]
+
+
+ASKED_OF_MANY = [
+    ("Observation", "date=ge2024-01-10"),
+    ("Observation", "date=ge2024-01-10&status=final"),
+    ("Observation", "value-quantity=gt7&code=c1"),
+    ("Observation", "patient.gender=male&date=lt2024-01-20"),
+    ("Observation", "_filter=(date ge 2024-01-10 and status eq final) or (code eq c1 and value-quantity gt 20)"),
+    ("Observation", "_filter=not (date ge 2024-01-10 and status eq final)"),
+    ("Observation", "_lastUpdated=ge2000&code=c2"),
+    ("Patient", "name=wang&gender=male"),
+    ("Patient", "_has:Observation:patient:value-quantity=ge28"),
+]
+
+
+@pytest.mark.parametrize(("dense", "huge"), [(1, 2), (1, 1000), (5, 20), (2000, 2000)])
+async def test_the_same_answers_about_many(
+    dense: int, huge: int, tmp_path: Path, extractors: Extractors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What small worlds seldom have: pages that fill before all is seen, out of resources that do not all match."""
+    _choose_early(monkeypatch, dense, huge)
+    asked = [
+        (kind, f"{query}{sort}&_count=3")
+        for kind, query in ASKED_OF_MANY
+        for sort in ("", *(("&_sort=date,_id", "&_sort=-date") if kind == "Observation" else ("&_sort=-name",)))
+    ]
+    asked += [("Observation", f"status=final&_sort={key}&_count=3") for key in ("_lastUpdated", "-_lastUpdated")]
+    sqlite = await SqliteStore.open(tmp_path / "hie.sqlite", extract=extractors.extract)
+    await _same(sqlite, _many(), [], asked, extractors)
+
+
 @pytest.mark.parametrize(("dense", "huge"), [(1, 2), (1, 1000), (2000, 2000)])
 @given(**WORLDS)
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -252,13 +312,7 @@ async def test_the_same_answers(
     extractors: Extractors,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name in ("FEW", "DENSE", "DENSE_SORT"):
-        monkeypatch.setattr(f"hie.store.sqlite.paging.{name}", dense)
-    for name in ("GLANCE", "WALK", "HUGE", "WINDOW"):
-        monkeypatch.setattr(f"hie.store.sqlite.paging.{name}", huge)
-    if dense == 1:
-        monkeypatch.setattr("hie.store.sqlite.driving._FEW", 1)
-        monkeypatch.setattr("hie.store.sqlite.driving._CAPS", (1, huge))
+    _choose_early(monkeypatch, dense, huge)
     with tempfile.TemporaryDirectory() as folder:
         sqlite = await SqliteStore.open(Path(folder) / "hie.sqlite", extract=extractors.extract)
         await _same(sqlite, resources, gone, asked, extractors)
