@@ -33,11 +33,12 @@ class Leading:
                 await self._move(one, head)
 
     async def _move(self, reference: str, former: str) -> None:
+        stated = await self._roots.known(reference) is not None
         await self._roots.led_elsewhere(reference, former)
         await self._touched.touch(reference, former)
         await self._touched.lead_elsewhere(reference)
         if await self._roots.standing_for(reference) == reference:
             return
         self._touched.add_alias(reference)
-        if await self._writing.delete(reference) and reference.startswith("Patient/"):
+        if stated and await self._writing.delete(reference) and reference.startswith("Patient/"):
             await self._persons.remove(reference)

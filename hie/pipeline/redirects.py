@@ -1,6 +1,6 @@
 """Redirects in one transaction: references that stand for another, as aliases or because a patient was merged away."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from hie.pipeline.numbers import TOGETHER, Numbers, RedirectRows
@@ -57,6 +57,10 @@ class Redirects:
             redirects = {source: await self.of(source) for source in found}
             self._sources[patient] = [s for s, redirect in redirects.items() if redirect and redirect.target == patient]
         return self._sources[patient]
+
+    async def foresee(self, aliases: Mapping[str, str]) -> None:
+        """Have the rows at both ends of these references, and of what they stand for, read together."""
+        await self._rows.foresee(dict.fromkeys((*aliases, *aliases.values())))
 
     async def leading_to(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient`, directly or through others."""

@@ -1,6 +1,6 @@
 """Roots in one transaction: their contributions, what is known of them, and what hangs on them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hie.base.draft import Contribution, Key
@@ -58,6 +58,13 @@ class Roots:
         self._foreseen.update(new)
         await self._tx.foresee(ROOT, [*({"root": root} for root in new), *({"parent": root} for root in new)])
         await self._statements.foresee([root for root in new if await self.known(root) is not None])
+
+    async def foresee_aliases(self, aliases: Mapping[str, str]) -> None:
+        """Have what is stored about these references, and about what they come to stand for, read together."""
+        await self.redirects.foresee(aliases)
+        await self._tx.foresee(ROOT, [*({"root": alias} for alias in aliases), *({"subject": one} for one in aliases)])
+        await self._tx.foresee(MENTION, [{"target": alias} for alias in aliases])
+        await self._tx.foresee(CONTRIBUTION, [{"root": alias} for alias in aliases])
 
     async def known(self, root: str) -> Known | None:
         """The row of a root, None when nothing was ever stated about it."""

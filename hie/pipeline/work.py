@@ -80,7 +80,10 @@ class Work:
 
     async def foresee(self, drafts: Iterable[Draft]) -> None:
         """Have what is stored about the roots of some parts read together, before they are worked on."""
+        drafts = list(drafts)
         await self._roots.foresee(one.target.reference for draft in drafts for one in draft.contributions)
+        aliases = {one.alias.reference: one.target.reference for draft in drafts for one in draft.aliases}
+        await self._roots.foresee_aliases(aliases)
 
     async def under_our_keys(self, draft: Draft) -> Draft:
         """The draft with the keys of the resources that it names by ids of the exchange."""

@@ -4,7 +4,7 @@ import bz2
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,7 +25,10 @@ from hie.mapping.fhir.tables import FhirTables, load_fhir_tables
 from hie.mapping.problem import BrokenTables
 from hie.pipeline.verify import verify
 from hie.plugin import Adapter
-from hie.staging.tables import PART, REDIRECT, ROOT, TALLY
+from hie.staging.tables import CONTRIBUTION, MENTION, PART, REDIRECT, ROOT, TALLY
+from hie.store.sqlite.tables import RowReader
+from hie.store.sqlite.transaction import SqliteTransaction
+from hie.store.table import Row, Table, Where
 from hie.wire.submission import Entry, Submission
 from tests.adapters.fhir_exchange import (
     BASE,
@@ -505,6 +508,35 @@ async def test_what_cannot_be_stored_is_kept_and_answered(
     assert code in codes(told)
     assert [row["organisation"] for row in tallies] == [USCC]
     assert report.sound
+
+
+async def test_what_is_asked_for_each_entry_is_read_together(
+    adapter: Adapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On MongoDB each read is a command: seven for each entry let a Bundle of 1,000 run out of time."""
+    foreseen: set[str] = set()
+    alone: list[str] = []
+
+    async def foresee(tx: Any, table: Table, looks: Sequence[Where]) -> None:
+        foreseen.update(repr((table.name, sorted(look.items()))) for look in looks)
+
+    async def select(tx: Any, table: Table, where: Where, **more: Any) -> list[Row]:
+        alone.extend({repr((table.name, sorted(where.items())))} - foreseen)
+        return await RowReader.select(tx, table, where, **more)
+
+    monkeypatch.setattr(SqliteTransaction, "foresee", foresee)
+    monkeypatch.setattr(SqliteTransaction, "select", select, raising=False)
+    subject = f"urn:uuid:{UUID(int=0)}"
+    results = [observation(str(n), {"reference": subject}) for n in range(1, 9)]
+    sent = [
+        asked(patient(), full=subject),
+        *(asked(r, full=f"urn:uuid:{UUID(int=n)}") for n, r in enumerate(results, 1)),
+    ]
+    async with running(adapter, tmp_path) as exchange:
+        answer, _ = await post(exchange, bundle(sent))
+        about = [look for look in alone if any(f"'{t.name}'" in look for t in (REDIRECT, ROOT, MENTION, CONTRIBUTION))]
+    assert answer.status == 200
+    assert about == []
 
 
 async def test_a_batch_is_judged_entry_by_entry(adapter: Adapter, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ need not read again.
 """
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from time import monotonic
 from typing import Any
 
@@ -19,6 +19,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hie.base.errors import Category, HieError
 from hie.base.tasks import end
+from hie.store.mongo.altered import Altered
 from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.layer import Document, Layer
@@ -93,6 +94,7 @@ class Batch:
         self._sending: asyncio.Task[None] | None = None
         self._turns = 0
         self._gave_way = monotonic()
+        self._altered = Altered()
 
     def begin(self) -> None:
         """A job starts."""
@@ -202,6 +204,7 @@ class Batch:
         self.job.changed[table.name, key] = table
         self.job.altered.setdefault(table.name, {})[key] = None
         if row is not None:
+            self._altered.change(table.name, key, row)
             self.job.hold(sum(len(v) + _COLUMN if isinstance(v, (str, bytes)) else 8 for v in row.values()))
         self._bear()
 
@@ -209,10 +212,18 @@ class Batch:
         """The server is taken not to have a row with this key."""
         self.job.fresh.add((table.name, key))
 
-    def laid(self, table: Table) -> Laid:
+    def laid(self, table: Table) -> dict[Key, Row | None]:
         """The rows of a table that stand for the server's: those that were changed, whether it has them or not."""
         altered = {**self.done.altered.get(table.name, {}), **self.job.altered.get(table.name, {})}
         return {key: self.row(table, key)[1] for key in altered}
+
+    def laid_at(self, table: Table, look: Look, served: Iterable[Key]) -> Laid:
+        """As `laid`, but those only that a look may find, and those that the server has `served` for it."""
+        layers = [layer.altered.get(table.name, {}) for layer in (self.done, self.job)]
+        if not any(layers):
+            return {}
+        keys = (*served, *self._altered.of(look, lambda: self.laid(table)))
+        return {key: self.row(table, key)[1] for key in keys if any(key in layer for layer in layers)}
 
     def found(self, look: Look) -> Found | None:
         """What the server has of the rows of a look, if that is known: `laid` lies over it."""

@@ -81,19 +81,20 @@ class MongoTransaction:
     ) -> list[Row]:
         """See `Reader.select`."""
         check_access(table, where, order)
-        laid, look = self._batch.laid(table), look_of(table, where)
+        look = look_of(table, where)
         known = None if look is None else self._batch.found(look)
-        if known is not None:
-            if self._batch.is_held:
-                await self._batch.give_way()
-            rows = [dict(row) for row in known.values()]
-            return laid_over(rows, table, where, order, limit, descending, laid)
-        if look is None or limit is not None or order:
+        if look is None or (known is None and (limit is not None or order)):
+            laid = self._batch.laid(table)
             found = self._tables.select(table, where, order=order, limit=limit, descending=descending, laid=laid)
             return await self._asked(found)
-        rows = await self._asked(self._tables.select(table, where))
-        self._batch.learn_found(look, {key_of(table, row): dict(row) for row in rows})
-        return laid_over(rows, table, where, order, limit, descending, laid)
+        if known is None:
+            rows = await self._asked(self._tables.select(table, where))
+            known = {key_of(table, row): row for row in rows}
+            self._batch.learn_found(look, known)
+        elif self._batch.is_held:
+            await self._batch.give_way()
+        served = [dict(row) for row in known.values()]
+        return laid_over(served, table, where, order, limit, descending, self._batch.laid_at(table, look, known))
 
     async def count(self, table: Table, where: Where) -> int:
         """See `Reader.count`."""

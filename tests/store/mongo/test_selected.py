@@ -2,8 +2,9 @@
 
 from random import Random
 
+from hie.store.mongo.altered import Altered
 from hie.store.mongo.selected import MOST, Selected, look_of
-from hie.store.mongo.tables import key_of
+from hie.store.mongo.tables import Key, key_of
 from hie.store.table import AtMost, Row, Table, Where, matches
 
 PAIR = Table("pair", {"left": str, "right": str, "value": int}, key=("left", "right"), indexes=(("right",), ("value",)))
@@ -39,6 +40,20 @@ def test_changes_at_random_leave_every_look_as_a_selection() -> None:
         else:
             rows[key] = row
             selected.change("pair", key, row)
+
+
+def test_altered_rows_are_found_by_every_value_that_they_had() -> None:
+    random, altered = Random(7), Altered()
+    rows: dict[Key, Row | None] = {}
+    for _ in range(2000):
+        some: Where = random.choice([{"right": str(random.randrange(4))}, {"value": random.randrange(4)}])
+        look = look_of(PAIR, some)
+        assert look is not None
+        found = altered.of(look, lambda: rows)
+        assert {key for key, row in rows.items() if row is not None and matches(row, some)} <= set(found)
+        row = pair(str(random.randrange(40)), str(random.randrange(4)), random.randrange(4))
+        rows[key_of(PAIR, row)] = None if random.random() < 0.3 else row
+        altered.change("pair", key_of(PAIR, row), row)
 
 
 def test_what_is_kept_is_bounded() -> None:
