@@ -238,8 +238,7 @@ class Roots:
 
     async def key_of(self, root: str) -> Key | None:
         """The key of a root that is there to hang on; None when it is not."""
-        stated = await self._statements.about(root) if await self.exists(root) else ()
-        return next((placed.contribution.target for placed in stated), None)
+        return await self._statements.key_of(root) if await self.exists(root) else None
 
     async def parts_about(self, root: str) -> list[tuple[str, int]]:
         """The items and parts that state something about a root."""

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable, Sequence
 
 from hie.base import slots
-from hie.base.draft import Contribution
+from hie.base.draft import Contribution, Key
 from hie.base.ids import sha256
 from hie.fold import fold as rules
 from hie.fold import prefix as beginnings
@@ -87,6 +87,11 @@ class Statements:
         for alias in aliases:
             found = found + await self._rows({"root": alias})
         return sorted(found, key=arrival_free)
+
+    async def key_of(self, root: str) -> Key | None:
+        """The key of a root that something is stated about, by one of the statements."""
+        rows = await self._tx.select(CONTRIBUTION, {"root": root}, limit=1)
+        return decode(rows[0]["body"]).target if rows else None
 
     async def fold(self, root: str, aliases: Sequence[str] = (), *, read: bool = False) -> Folded | None:
         """The fold of all contributions about a root that no withdrawn document takes along; None without any."""
