@@ -10,8 +10,7 @@ from hie.mapping.toml import Table
 
 
 def compile_alias(blocks: BlockCompiler, table: Table) -> Step | None:
-    """`[[alias]]`: another key under which the resource `of` is known; nobody is known by one whose kind is among
-    `together`."""
+    """`[[alias]]`: another key under which the resource `of` is known; nobody is by a key of the kinds `together`."""
     if not blocks.compiler.applies(table.data):
         return None
     when = blocks.compiler.switch(table.data.get("when", True), table, "when")

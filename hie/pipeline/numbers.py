@@ -77,7 +77,7 @@ class Numbers:
 
     def __init__(self, rows: RedirectRows) -> None:
         self._rows = rows
-        self._sets: dict[str, NumberSet] = {}
+        self._sets: dict[str, NumberSet | None] = {}
 
     def clear(self) -> None:
         """Make the sets anew."""
@@ -86,25 +86,25 @@ class Numbers:
     async def around(self, number: str) -> NumberSet | None:
         """The set that a number is in; None for one that is stated with no other, or belongs to somebody."""
         if number not in self._sets:
-            if not await self.beside(number) or await self._persons(number):
-                return None
-            found = await self._walk(number)
-            self._sets.update(dict.fromkeys(found.numbers, found))
+            if await self._together(number) and not await self._persons(number):
+                found = await self._walk(number)
+                self._sets.update(dict.fromkeys(found.numbers, found))
+            else:
+                self._sets[number] = None
         return self._sets[number]
 
     async def beside(self, number: str) -> list[str]:
         """The numbers that one is stated together with."""
         return [str(row["target" if row["source"] == number else "source"]) for row in await self._together(number)]
 
-    async def near(self, number: str) -> set[str]:
-        """The numbers of the set that one is in, and of those that it ends."""
-        found: set[str] = set()
-        beside = await self.beside(number)
-        for one in (number, *beside) if beside else ():
-            around = await self.around(one)
-            if around is not None:
-                found |= around.numbers
-        return found
+    async def near(self, references: Iterable[str]) -> list[NumberSet]:
+        """The sets that some numbers are in, and those that others of them end."""
+        found: dict[NumberSet, None] = {}
+        for reference in references:
+            own = await self.around(reference)
+            ended = [await self.around(one) for one in await self.beside(reference)] if own is None else [own]
+            found |= {one: None for one in ended if one is not None}
+        return list(found)
 
     async def _walk(self, number: str) -> NumberSet:
         numbers, persons, first = {number}, set[str](), list[tuple[str, str]]()
@@ -126,5 +126,5 @@ class Numbers:
         return {str(row["target"]) for row in await self._rows.of(number) if row["kind"] != TOGETHER}
 
     async def _together(self, number: str) -> list[Row]:
-        rows = [*await self._rows.of(number), *await self._rows.to(number)]
-        return [row for row in rows if row["kind"] == TOGETHER]
+        rows = await self._rows.of(number) + await self._rows.to(number)
+        return [row for row in rows if row["kind"] == TOGETHER] if rows else rows

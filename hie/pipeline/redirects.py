@@ -34,8 +34,8 @@ class Redirects:
         if patient not in self._found:
             rows = await self._rows.of(patient)
             found = [Redirect(str(row["target"]), str(row["ord"]), str(row["kind"])) for row in rows]
-            stated = [one for one in found if one.kind != TOGETHER]
-            self._found[patient] = _first(stated) if stated else await self._by_numbers(patient, found)
+            known = _first([one for one in found if one.kind != TOGETHER])
+            self._found[patient] = known or await self._by_numbers(patient, found)
         return self._found[patient]
 
     async def _by_numbers(self, number: str, beside: list[Redirect]) -> Redirect | None:
@@ -52,10 +52,11 @@ class Redirects:
         if patient not in self._sources:
             stated = {str(row["source"]) for row in await self._rows.to(patient)}
             await self._rows.foresee(stated)
-            near = [await self._numbers.near(one) for one in (patient, *sorted(stated))]
-            found = sorted(stated.union(*near))
-            redirects = {source: await self.of(source) for source in found}
-            self._sources[patient] = [s for s, redirect in redirects.items() if redirect and redirect.target == patient]
+            redirects = {source: await self.of(source) for source in stated}
+            found = {source for source, redirect in redirects.items() if redirect and redirect.target == patient}
+            for near in await self._numbers.near((patient, *found)):
+                found |= near.numbers if near.head == patient else set()
+            self._sources[patient] = sorted(found - {patient})
         return self._sources[patient]
 
     async def foresee(self, aliases: Mapping[str, str]) -> None:
@@ -109,9 +110,8 @@ class Redirects:
     async def concerned(self, references: Iterable[str]) -> list[str]:
         """These, and the numbers that may lead elsewhere once something is stated or taken back about these."""
         found = dict.fromkeys(references)
-        for one in list(found):
-            found |= dict.fromkeys(sorted(await self._numbers.near(one)))
-        return list(found)
+        near = await self._numbers.near(found)
+        return list(found | dict.fromkeys(sorted(number for one in near for number in one.numbers)))
 
     async def state(self, source: str, target: str, order: str, kind: str, item: str) -> None:
         """State that `source` stands for `target`, or, as `TOGETHER`, that both are of one patient. A row from before

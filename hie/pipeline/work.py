@@ -126,7 +126,8 @@ class Work:
         for stated in draft.contributions:
             if stated.source and stated.target.type == "DocumentReference":
                 self._touched.mark(await self._roots.stated_in(stated.target.reference, whole=stated.withdraw))
-        await self._stand(draft.aliases)
+        if draft.aliases:
+            await self._stand(draft.aliases)
         about = about_what(draft)
         stale = False
         for number, contribution in enumerate(draft.contributions):
