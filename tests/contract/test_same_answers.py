@@ -249,6 +249,7 @@ def _choose_early(monkeypatch: pytest.MonkeyPatch, dense: int, huge: int) -> Non
     if dense == 1:
         monkeypatch.setattr("hie.store.sqlite.driving._FEW", 1)
         monkeypatch.setattr("hie.store.sqlite.driving._CAPS", (1, huge))
+        monkeypatch.setattr("hie.store.sqlite.conditions._FEW", 1)
 
 
 def _many() -> list[dict[str, Any]]:
@@ -262,7 +263,7 @@ def _many() -> list[dict[str, Any]]:
             "resourceType": "Observation",
             "id": f"o{n:02}",
             "status": ("final", "amended")[n % 2],
-            "code": {"coding": [{"code": f"c{n % 3}"}]},
+            "code": {"coding": [{"system": "urn:c", "code": f"c{n % 3}"}]},
             "subject": {"reference": f"Patient/p{n % 5}"},
             "effectiveDateTime": f"2024-01-{n * 7 % 30 + 1:02}",
             "valueQuantity": {"value": n},
@@ -275,6 +276,7 @@ ASKED_OF_MANY = [
     ("Observation", "date=ge2024-01-10"),
     ("Observation", "date=ge2024-01-10&status=final"),
     ("Observation", "value-quantity=gt7&code=c1"),
+    ("Observation", "code=urn:c|&date=ge2024-01-10"),
     ("Observation", "patient.gender=male&date=lt2024-01-20"),
     ("Observation", "_filter=(date ge 2024-01-10 and status eq final) or (code eq c1 and value-quantity gt 20)"),
     ("Observation", "_filter=not (date ge 2024-01-10 and status eq final)"),
