@@ -50,7 +50,7 @@ class Redirects:
     async def sources(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient` directly."""
         if patient not in self._sources:
-            stated = {str(row["source"]) for row in await self._rows.to(patient)}
+            stated = set(await self.names(patient))
             await self._rows.foresee(stated)
             redirects = {source: await self.of(source) for source in stated}
             found = {source for source, redirect in redirects.items() if redirect and redirect.target == patient}
@@ -59,9 +59,14 @@ class Redirects:
             self._sources[patient] = sorted(found - {patient})
         return self._sources[patient]
 
-    async def foresee(self, aliases: Mapping[str, str]) -> None:
-        """Have the rows at both ends of these references, and of what they stand for, read together."""
-        await self._rows.foresee(dict.fromkeys((*aliases, *aliases.values())))
+    async def names(self, reference: str) -> list[str]:
+        """The references that were ever said to stand for `reference`."""
+        return [str(row["source"]) for row in await self._rows.to(reference)]
+
+    async def foresee(self, aliases: Mapping[str, str | None]) -> None:
+        """Have the rows at both ends of these references, and of what they come to stand for, read together."""
+        names = (name for name in (*aliases, *aliases.values()) if name is not None)
+        await self._rows.foresee(dict.fromkeys(names))
 
     async def leading_to(self, patient: str) -> list[str]:
         """The Patient references that stand for `patient`, directly or through others."""

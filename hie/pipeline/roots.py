@@ -57,7 +57,13 @@ class Roots:
         new = [root for root in dict.fromkeys(roots) if root not in self._foreseen]
         self._foreseen.update(new)
         await self._tx.foresee(ROOT, [*({"root": root} for root in new), *({"parent": root} for root in new)])
-        await self._statements.foresee([root for root in new if await self.known(root) is not None])
+        before = [root for root in new if await self.known(root) is not None]
+        await self._statements.foresee(before)
+        if self._aliased:
+            await self.redirects.foresee(dict.fromkeys(new))
+            names = [name for root in before for name in await self.redirects.names(root)]
+            await self.redirects.foresee(dict.fromkeys(names))
+            await self._tx.foresee(CONTRIBUTION, [{"root": name} for name in names])
 
     async def foresee_aliases(self, aliases: Mapping[str, str]) -> None:
         """Have what is stored about these references, and about what they come to stand for, read together."""
