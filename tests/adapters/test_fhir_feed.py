@@ -527,13 +527,12 @@ async def test_what_is_asked_for_each_entry_is_read_together(
     monkeypatch.setattr(SqliteTransaction, "foresee", foresee)
     monkeypatch.setattr(SqliteTransaction, "select", select, raising=False)
     subject = f"urn:uuid:{UUID(int=0)}"
-    results = [observation(str(n), {"reference": subject}) for n in range(1, 9)]
-    sent = [
-        asked(patient(), full=subject),
-        *(asked(r, full=f"urn:uuid:{UUID(int=n)}") for n, r in enumerate(results, 1)),
-    ]
     async with running(adapter, tmp_path) as exchange:
-        answer, _ = await post(exchange, bundle(sent))
+        for day, status in enumerate(("final", "amended"), start=1):
+            results = [observation(str(n), {"reference": subject}, status=status) for n in range(8)]
+            named = [asked(one, full=f"urn:uuid:{UUID(int=100 * day + n)}") for n, one in enumerate(results)]
+            sent = bundle([asked(patient(), full=subject), *named], f"2026-03-0{day}T08:00:00+08:00")
+            answer, _ = await post(exchange, sent)
         about = [look for look in alone if any(f"'{t.name}'" in look for t in (REDIRECT, ROOT, MENTION, CONTRIBUTION))]
     assert answer.status == 200
     assert about == []
