@@ -172,6 +172,20 @@ async def test_an_alias_that_another_item_states_too_stays() -> None:
     assert row["ord"] == "2"
 
 
+async def test_what_came_under_an_alias_that_nobody_states_any_more_stands_by_itself() -> None:
+    """It had no row of its own."""
+    world = World(MemoryStore(TABLES))
+    stated = {**patient("known", gender="male"), "aliases": [[["Patient", "visit"], ["Patient", "known"], "1"]]}
+    answer = await world.send(stated)
+    await world.send(patient("visit", "2", birthDate="1968-04-17"))
+    await world.mended(lambda part: {**part, "aliases": []}).replay(answer["id"])
+    known, visit = await world.resource("Patient", "known"), await world.resource("Patient", "visit")
+    assert known is not None
+    assert "birthDate" not in known
+    assert visit is not None
+    assert visit["birthDate"] == "1968-04-17"
+
+
 async def test_what_mentions_something_that_is_gone_mentions_it_no_more() -> None:
     world = World(MemoryStore(TABLES))
     order, report = key("ServiceRequest", "s").reference, {"target": ["DiagnosticReport", "r"], "order": "2"}
