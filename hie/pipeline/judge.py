@@ -8,7 +8,8 @@ from hie.base.finding import Finding, finding
 from hie.base.slots import assemble
 from hie.fold.fold import Folded
 from hie.pipeline.codec import decode_findings
-from hie.pipeline.roots import Known, Roots
+from hie.pipeline.known import Known
+from hie.pipeline.roots import Roots
 from hie.staging.tables import PART
 from hie.store.port import Transaction
 

@@ -1,7 +1,6 @@
 """Roots in one transaction: their contributions, what is known of them, and what hangs on them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from hie.base.draft import Contribution, Key
 from hie.fold.finish import Child
@@ -9,31 +8,12 @@ from hie.fold.fold import Folded, fold
 from hie.fold.listed import listed
 from hie.fold.prefix import Placed
 from hie.fold.review import unfinal
+from hie.pipeline.known import MOVED, PENDING, RESTORED, REVOKED, Known, known_in, known_of
 from hie.pipeline.redirects import Redirects
 from hie.pipeline.statements import STAYING, Statements
 from hie.pipeline.withdrawals import ITSELF, Withdrawals
 from hie.staging.tables import CONTRIBUTION, MENTION, ROOT
 from hie.store.port import Transaction
-from hie.store.table import Row
-
-LIVE, RESTORED, MOVED, REVOKED, PENDING = "live", "restored", "moved", "revoked", "pending"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a root without folding it; `state` is live, restored (taken back and stated anew), moved (live,
-    under another parent before), revoked or pending (stated but not asserted)."""
-
-    state: str
-    parent: str | None
-    subject: str | None
-    last_order: str
-    digest: str
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is a resource: a revoked parent is still a parent (Qingpu §3.1)."""
-        return self.state != PENDING
 
 
 class Roots:
@@ -76,7 +56,7 @@ class Roots:
         """The row of a root, None when nothing was ever stated about it."""
         if root not in self._known:
             row = await self._tx.get(ROOT, root)
-            self._known[root] = known = None if row is None else _known(row)
+            self._known[root] = known = None if row is None else known_in(row)
             if known is not None and known.state == REVOKED:
                 self._revoked.add(root)
             if row is None and root not in self._freed:
@@ -92,7 +72,7 @@ class Roots:
         """Whether the root is there to hang on, by what is stated now: not what an item said that is taken back."""
         if root in self._taken:
             state = await self.fold(root)
-            if state is None or _how(state) == PENDING:
+            if state is None or not known_of(state).exists:
                 return False
             self._taken.discard(root)
         return await self.exists(root)
@@ -279,7 +259,7 @@ class Roots:
 
     async def save(self, state: Folded) -> Known:
         """Write what is known of a root after folding it."""
-        known = Known(_how(state), state.parent, state.subject, state.last_order, state.digest)
+        known = known_of(state)
         self._known[state.reference] = known
         await self._tx.upsert(
             ROOT,
@@ -321,22 +301,3 @@ def _fold_until(order: str, root: str, stated: Sequence[Contribution]) -> Folded
     members = (member.key.reference for one in stated for member in one.members)
     state.unstated = [one for one in dict.fromkeys(members) if one not in state.members]
     return state
-
-
-def _how(state: Folded) -> str:
-    """`Known.state` of a root by its fold."""
-    if not state.exists and not (state.revoked and state.slots):
-        return PENDING
-    if state.revoked:
-        return REVOKED
-    return RESTORED if state.restored else MOVED if state.moved else LIVE
-
-
-def _known(row: Row) -> Known:
-    return Known(
-        str(row["state"]),
-        None if row["parent"] is None else str(row["parent"]),
-        None if row["subject"] is None else str(row["subject"]),
-        str(row["last_order"]),
-        str(row["digest"]),
-    )

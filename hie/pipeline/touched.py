@@ -8,8 +8,9 @@ from hie.base.finding import Finding
 from hie.fold.finish import Child, diagnoses, finish, link_merged
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
+from hie.pipeline.known import LIVE, PENDING, REVOKED, Known
 from hie.pipeline.persons import Persons
-from hie.pipeline.roots import LIVE, PENDING, REVOKED, Known, Roots
+from hie.pipeline.roots import Roots
 from hie.pipeline.writing import Writing
 
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}

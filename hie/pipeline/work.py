@@ -11,12 +11,13 @@ from hie.base.systems import identifier_system
 from hie.fold.finish import organisation_reference
 from hie.pipeline.codec import decode_findings
 from hie.pipeline.judge import REUSED, Judge, about_what
+from hie.pipeline.known import Known
 from hie.pipeline.leading import Leading
 from hie.pipeline.numbers import TOGETHER
 from hie.pipeline.ours import by_our_ids
 from hie.pipeline.persons import Persons
 from hie.pipeline.provenance import source_of
-from hie.pipeline.roots import Known, Roots
+from hie.pipeline.roots import Roots
 from hie.pipeline.touched import Touched
 from hie.pipeline.unstated import Unstated
 from hie.pipeline.writing import Writing
