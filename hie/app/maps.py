@@ -106,15 +106,11 @@ class Maps:
 
     def must_fit(self) -> None:
         """Raises `BrokenTables` when the tables in force state what has not the structure of FHIR: item after item
-        would fail. What else lint finds costs no item (`problems`)."""
+        would fail. What else lint finds costs no item."""
         folders, feeds = _searched(self.now, kept_beside(self.adapters, self.now.folder))
         found = unfit(folders, feeds, self.now.maps.codes, official())
         if found:
             raise BrokenTables(found)
-
-    def problems(self) -> list[Problem]:
-        """What lint finds in the tables in force; it takes half a second."""
-        return lint_tables(self.now, self.adapters)
 
     def _fit(self) -> Tables:
         """The tables as they are on disk now, as a copy that stays as it is; raises `UnfitTables`."""

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from hie.app import Exchange, Reading, open_exchange, open_reading
 from hie.app.address import listening
 from hie.base.memory import settle_memory
-from hie.base.tasks import end, log_failure
 from hie.commands.datadir import DataDirectory
 from hie.config import Config
 from hie.front.door import Door
 from hie.front.readers import Readers, listen
-
-log = logging.getLogger("hie")
 
 MOST = 4
 """Reading processes that are started without being asked for."""
@@ -99,20 +96,7 @@ async def serve(config: Config, announce: Callable[[Running], None]) -> None:
     async with running(config, readers_of(config)) as started:
         settle_memory()
         announce(started)
-        doubted = asyncio.create_task(_tell_doubts(started.exchange))
         await started.wait()
-        await end(doubted)
-
-
-async def _tell_doubts(exchange: Exchange) -> None:
-    """Tell what lint finds in the tables, which costs no item and need not hold up the start."""
-    try:
-        problems = await asyncio.to_thread(exchange.maps.problems)
-    except Exception as error:
-        log_failure(error)
-        return
-    for problem in problems:
-        log.warning("table problem=%s", problem)
 
 
 def set_up_logging(level: str) -> None:
