@@ -122,7 +122,7 @@ def _mapped(
             yield WHOLE, parsed.findings, None, ()
         for one in parts:
             if one.record.tree is not None:
-                filled.look(runtime.feed.id, one.record.type, one.record.tree)
+                filled.look(runtime.feed.id, one.record)
             skipped = left_out(runtime, one.record) if one.draft is not None else ()
             yield one.record.type, one.findings, one.draft, skipped or ()
 

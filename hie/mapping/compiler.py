@@ -88,10 +88,12 @@ class Compiler:
         if not isinstance(path, str):
             self.problems.append(table.problem(f"{path!r} is no source path", key))
             return lambda node, context: ()
+        lookup = Lookup(self.contexts, path, table.problem(f"nothing fills {path!r}", key))
         if path.startswith(ENVELOPE):
             name = path.removeprefix(ENVELOPE)
             if self.dialect.name not in ENVELOPED:
                 self.doubts.append(table.problem(f"records of {self.dialect.name} have no {path!r}", key))
+            self.lookups.add(lookup)
             return partial(of_envelope, name)
         try:
             read = self.dialect.compile_path(path)
@@ -99,7 +101,7 @@ class Compiler:
             self.problems.append(table.problem(str(error), key))
             return lambda node, context: ()
         self.mentions.add((self.contexts, path))
-        self.lookups.add(Lookup(self.contexts, path, table.problem(f"nothing fills {path!r}", key)))
+        self.lookups.add(lookup)
         self.doubt(path, table, key)
         return read
 

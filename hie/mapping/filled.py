@@ -3,10 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from hie.mapping.compiler import Lookup
+from hie.base.record import Record
+from hie.mapping.compiler import ENVELOPE, Lookup
 from hie.mapping.dialect import Dialect, ReadPath
 from hie.mapping.fieldmap import Program
 from hie.mapping.problem import Problem
+from hie.mapping.reader import enveloped
 
 _Nodes = dict[tuple[str, ...], list[Any]]
 """Contexts from the outside in -> their nodes in one record."""
@@ -30,21 +32,22 @@ class Filled:
         self._filled: set[Problem] = set()
         self._contexts: dict[tuple[str, str], Callable[[Any], Iterable[Any]]] = {}
 
-    def look(self, feed: str, type: str, tree: Any) -> None:
-        """Look at the tree of one record; of a type without a map nothing is asked."""
-        program = self._programs.get((feed, type))
+    def look(self, feed: str, record: Record) -> None:
+        """Look at the tree of one record, and at what its envelope says; of a type without a map nothing is asked."""
+        of = feed, record.type
+        program = self._programs.get(of)
         if program is None:
             return
-        if (feed, type) not in self._open:
-            self._open[feed, type] = [_open(lookup, program.dialect) for lookup in program.lookups]
-        nodes: _Nodes = {(): [tree]}
-        for place in self._open[feed, type]:
+        if of not in self._open:
+            self._open[of] = [_open(lookup, program.dialect) for lookup in program.lookups]
+        nodes: _Nodes = {(): [record.tree], (ENVELOPE,): [record.envelope]}
+        for place in self._open[of]:
             around = self._nodes(place.around, program.dialect, nodes)
             if around:
                 self._asked.add(place.empty)
             if any(len(place.read(node)) for node in around):
                 self._filled.add(place.empty)
-        self._open[feed, type] = [place for place in self._open[feed, type] if place.empty not in self._filled]
+        self._open[of] = [place for place in self._open[of] if place.empty not in self._filled]
 
     def _nodes(self, contexts: tuple[str, ...], dialect: Dialect, known: _Nodes) -> list[Any]:
         if contexts not in known:
@@ -64,6 +67,9 @@ class Filled:
 
 
 def _open(lookup: Lookup, dialect: Dialect) -> _Open:
+    if lookup.path is not None and lookup.path.startswith(ENVELOPE):
+        name = lookup.path.removeprefix(ENVELOPE)
+        return _Open((ENVELOPE,), lambda envelope, context=None: enveloped(name, envelope), lookup.empty)
     if lookup.path is not None:
         return _Open(lookup.contexts, dialect.compile_path(lookup.path), lookup.empty)
     each = dialect.compile_context(lookup.contexts[-1])

@@ -29,7 +29,12 @@ def never(node: Any, context: Context) -> bool:
 
 def of_envelope(name: str, node: Any, context: Context) -> Sequence[Value]:
     """What the envelope of the part says under that name."""
-    value = context.envelope.get(name) if isinstance(context.envelope, Mapping) else None
+    return enveloped(name, context.envelope)
+
+
+def enveloped(name: str, envelope: Any) -> Sequence[Value]:
+    """What an envelope says under that name; nothing when it is no mapping."""
+    value = envelope.get(name) if isinstance(envelope, Mapping) else None
     return (value,) if value else ()
 
 

@@ -6,7 +6,7 @@ there are is said by the tables of the feed (`hie.parse.row_tables`).
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +45,7 @@ def parse(delivery: Delivery, organisations: Collection[str], tables: RowTables)
     if gravest(findings).rank >= Severity.QUARANTINE.rank:
         sender = columns.get(envelope.organisation, "").upper()
         return Parsed((), findings, document.charset, context, sender)
-    records = _records(rows, envelope.head(columns), tables)
+    records = _records(rows, columns, tables)
     return Parsed(_in_order(records, tables), findings, document.charset, context)
 
 
@@ -92,12 +92,14 @@ def _places(numbers: list[str]) -> list[int]:
     return [found[number] for number in whole]
 
 
-def _records(rows: list[_Sent], header: Header, tables: RowTables) -> list[tuple[int, Record]]:
+def _records(rows: list[_Sent], columns: Mapping[str, str], tables: RowTables) -> list[tuple[int, Record]]:
+    """The rows, each with its place; `columns` are those of the header, which field maps may read."""
+    header = tables.envelope.head(columns)
     found = []
     seen: dict[tuple[str, str], str] = {}
     for part, (row, place) in enumerate(zip(rows, _places([row.number for row in rows]), strict=True), 1):
         order = f"{header.order}\x1f{header.batch}\x1f{place:0{_DIGITS}d}"
-        record = _record(part, row.table, row.values, order, header, tables)
+        record = replace(_record(part, row.table, row.values, order, header, tables), envelope=columns)
         if record.key and seen.setdefault((row.table, record.key), record.tree.digest) != record.tree.digest:
             again = finding("repeated-content", tables.tables[row.table].key[-1])
             record = replace(record, findings=(*record.findings, again))
@@ -128,7 +130,6 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
         body=b"",
         findings=findings,
         organisation=header.organisation,
-        envelope=header,
         label=name,
         key=key,
     )
@@ -159,6 +160,5 @@ def _in_order(records: list[tuple[int, Record]], tables: RowTables) -> tuple[Rec
     ordered = [record for _, record in sorted(records, key=rank)]
     first = next((n for n, record in enumerate(ordered) if gravest(record.findings) is not Severity.REJECT), None)
     if first is not None:
-        header: Header = ordered[first].envelope
-        ordered[first] = replace(ordered[first], message_id=header.batch)
+        ordered[first] = replace(ordered[first], message_id=ordered[first].tree.batch)
     return tuple(ordered)

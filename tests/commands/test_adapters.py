@@ -71,6 +71,12 @@ def test_coverage_names_what_the_maps_look_for_and_no_item_has(tmp_path: Path) -
     (slip,) = set(map(str, after)) - set(map(str, before))
     assert slip.endswith(": nothing fills 'recordTarget/patientRole/patientt/birthTime/@value'")
     assert "jiashan-cda/include/patient.toml:" in slip
+    rows = copy / "fields" / "qingpu-xml" / "patient.toml"
+    text = rows.read_text(encoding="utf-8")
+    changed = text.replace('source = "XM"', 'source = ["XM", "envelope:PCH", "envelope:PHC"]')
+    rows.write_text(changed, encoding="utf-8")
+    (slip,) = (str(place) for place in covered("qingpu", shared=copy).never if "envelope:" in str(place))
+    assert slip.endswith(": nothing fills 'envelope:PHC'")
     hl7 = [str(place) for place in covered("wujiang").never]
     assert "wujiang-hl7v2/shared/person.toml:179:11: there is no 'AL1'" in hl7
     assert not any("'AL1-2" in place for place in hl7)
