@@ -26,6 +26,7 @@ class Checkpointer:
         self._connection = connection
         connection.set_busy_timeout(_PATIENCE)
         self._thread = ThreadPoolExecutor(1, "hie-checkpoint")
+        self._thread.submit(int)  # the thread is there before a commit asks for it: what is committed cannot fail then
         self._running: Future[bool] | None = None
         self._pages = 0
         self._relieve_at = LIMIT
