@@ -1,5 +1,7 @@
 """Made-up Wujiang messages, any number of them, each with its own patient, visit and report numbers."""
 
+from datetime import date
+
 ITEMS = (
     ("WBC", "白细胞计数", "10^9/L", "3.5-9.5", "6.20"),
     ("RBC", "红细胞计数", "10^12/L", "3.8-5.1", "4.41"),
@@ -29,12 +31,27 @@ def adt(n: int, *, event: str = "A01", run: str = "X") -> bytes:
 
 def oru(n: int, results: int = 10, *, run: str = "X") -> bytes:
     """A laboratory report with `results` results for patient `n`."""
-    time = f"202601{1 + n % 28:02d}{n % 24:02d}4500"
+    return _report(n, f"{run}{n}", f"202601{1 + n % 28:02d}{n % 24:02d}4500", results)
+
+
+def report(n: int, day: date, results: int) -> bytes:
+    """One of many laboratory reports of patient `n`: that of a day."""
+    return _report(n, f"D{day:%Y%m%d}", f"{day:%Y%m%d}084500", results)
+
+
+def merge(n: int, retired: int) -> bytes:
+    """Patient `retired` is patient `n`."""
+    time = "20260301090000"
+    head = _MSH.format(app="HIS", time=time, type="ADT^A40", control=f"M{n}")
+    return _encode([head, f"EVN|A40|{time}", _pid(n), f"MRG|L{retired}^^^^LocalID"])
+
+
+def _report(n: int, number: str, time: str, results: int) -> bytes:
     segments = [
-        _MSH.format(app="LIS", time=time, type="ORU^R01", control=f"{run}{n}R"),
+        _MSH.format(app="LIS", time=time, type="ORU^R01", control=f"{number}R"),
         _pid(n),
         f"PV1|1|I{'|' * 17}V{n}",
-        f"OBR|1|SQ{n}|B{run}{n}|XCG^血常规^99WJL|||{time}||||||||0101^全血|||||||{time}|||F",
+        f"OBR|1|SQ{n}|B{number}|XCG^血常规^99WJL|||{time}||||||||0101^全血|||||||{time}|||F",
     ]
     for k in range(results):
         code, name, unit, interval, value = ITEMS[k % len(ITEMS)]
