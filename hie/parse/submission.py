@@ -16,13 +16,16 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.fhir.outcome import Issue
 from hie.wire.safejson import dumps, loads
 from hie.wire.safexml import parse_xml
-from hie.wire.submission import STATED, Entry, Submission
+from hie.wire.submission import STATED, SUPERSEDED, Entry, Submission, supersedes
 
 TOGETHER = frozenset({"transaction", "collection", "document"})
 """Bundle types whose entries are stored or refused together."""
 
-METHODS = frozenset({"POST", "PUT", "DELETE"})
+METHODS = frozenset({"POST", "PUT", "DELETE", SUPERSEDED})
 """What an entry may ask of a feed."""
+
+BARE = frozenset({"DELETE", SUPERSEDED})
+"""Those that have no resource."""
 
 SHAPE = frozenset({"structure", "value", "required", "too-costly", "invalid"})
 """Issue types after which a resource cannot be read as what it claims to be."""
@@ -122,11 +125,14 @@ def _findings(issues: Sequence[Issue]) -> Iterable[Finding]:
 
 def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
     request, resource = entry.get("request", {}), entry.get("resource", {})
+    method, url = str(request.get("method", STATED)), str(request.get("url", "")).lstrip("/")
+    if method == "PATCH" and isinstance(resource, Mapping) and supersedes(url, resource):
+        method, resource = SUPERSEDED, {}
     return Entry(
         f"Bundle.entry[{number}]",
         str(entry.get("fullUrl", "")),
-        str(request.get("method", STATED)),
-        str(request.get("url", "")).lstrip("/"),
+        method,
+        url,
         str(request.get("ifNoneExist", "")),
         resource if isinstance(resource, Mapping) else {},
         (*_unread("Bundle.entry", entry), *_unread("Bundle.entry.request", request)),
@@ -141,7 +147,7 @@ def _unread(path: str, sent: Mapping[str, Any]) -> Iterable[str]:
 def _asks(kind: str, entry: Entry) -> bool:
     """Whether the entry asks for something that a feed does."""
     if kind in ("transaction", "batch"):
-        return entry.method in METHODS and (entry.method == "DELETE") != bool(entry.resource)
+        return entry.method in METHODS and (entry.method in BARE) != bool(entry.resource)
     return bool(entry.resource)
 
 

@@ -422,6 +422,41 @@ async def test_an_attachment_leads_to_the_bytes_that_came_with_it(
     assert (wrong.status, codes(told)) == (202, ["envelope-mismatch"])
 
 
+def patch(path: str = "DocumentReference.status", value: str = "superseded") -> dict[str, Any]:
+    parts = [("path", "valueString", path), ("type", "valueCode", "replace"), ("value", "valueCode", value)]
+    operation = {"name": "operation", "part": [{"name": name, kind: said} for name, kind, said in parts]}
+    return {"resourceType": "Parameters", "parameter": [operation]}
+
+
+async def test_a_replacing_bundle_may_patch_the_status_of_what_it_replaces(adapter: Adapter, tmp_path: Path) -> None:
+    """IHE MHD 2:3.65.4.1.2.3: the Bundle was refused as a whole."""
+    async with running(adapter, tmp_path) as exchange:
+        _, body = await post(exchange, bundle([asked(patient()), asked(document("urn:oid:1.1"))]))
+        url = body["entry"][1]["response"]["location"].partition("/_history")[0]
+        younger = document("urn:oid:1.2", relatesTo=[{"code": "replaces", "target": {"reference": url}}])
+        sent = [asked(patch(), "PATCH", url), asked(younger)]
+        answer, told = await post(exchange, bundle(sent, "2026-03-02T08:00:00+08:00"))
+        found = {one["masterIdentifier"]["value"]: one for one in await stored(exchange, "DocumentReference")}
+        refused = []
+        for wrong in (
+            [sent[0]],
+            [asked(patch(value="current"), "PATCH", url), sent[1]],
+            [asked(patch("DocumentReference.type"), "PATCH", url), sent[1]],
+            [asked({"resourceType": "Parameters"}, "PATCH", url), sent[1]],
+            [asked(patch(), "PATCH", "Patient/1"), sent[1]],
+        ):
+            one, said = await post(exchange, bundle(wrong, "2026-03-03T08:00:00+08:00"))
+            refused.append((one.status, codes(said)))
+        odd = [asked({"resourceType": "Parameters", "parameter": [1, {"part": "x"}]}, "PATCH", url)]
+        _, said = await post(exchange, bundle(odd, kind="batch"))
+    assert said["entry"][0]["response"]["status"].startswith("422")
+    assert answer.status == 200
+    assert [entry["response"]["status"] for entry in told["entry"]] == ["200 OK", "201 Created"]
+    assert told["entry"][0]["response"]["location"] == f"{url}/_history/2"
+    assert (found["urn:oid:1.1"]["status"], found["urn:oid:1.2"]["status"]) == ("superseded", "current")
+    assert refused == [(202, ["envelope-mismatch"]), *[(422, ["type-unknown"])] * 4]
+
+
 async def test_a_document_that_is_replaced_may_be_named_by_its_number_alone(adapter: Adapter, tmp_path: Path) -> None:
     before = {"identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.1"}}
     younger = document("urn:oid:1.2", relatesTo=[{"code": "replaces", "target": before}])

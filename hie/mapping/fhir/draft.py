@@ -1,8 +1,9 @@
 """A submission becomes a draft: one contribution per resource, one Binary per verbatim document (docs/feeds/fhir.md).
 
 `PUT` states a resource as a whole; `POST`, a collection and a single resource add to what is known, younger values
-winning; `POST` with `ifNoneExist` counts only where nothing else does; `DELETE` takes back. What a resource says is
-kept as sent, with three changes: references, identifier systems, and translations beside the source codings.
+winning; `POST` with `ifNoneExist` counts only where nothing else does; `DELETE` takes back; `PATCH` may say that a
+document is superseded, where another one replaces it. What a resource says is kept as sent, with three changes:
+references, identifier systems, and translations beside the source codings.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -26,13 +27,16 @@ from hie.mapping.fhir.tables import FhirTables
 from hie.mapping.terms import NO_TERMS, Terms
 from hie.plugin import Adapter
 from hie.wire.safejson import dumps
-from hie.wire.submission import Entry, Submission
+from hie.wire.submission import SUPERSEDED, Entry, Submission
 
 Json = Mapping[str, Any]
 
 ORGANISATION_KIND = f"{OID}.1.5"
 NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
 """Types that state nothing about the world of patients."""
+
+REPLACING = frozenset({"replaces", "transforms-replace"})
+"""Codes of `DocumentReference.relatesTo` by which the other document is superseded."""
 
 _KEPT_META = ("profile", "security")
 
@@ -129,8 +133,8 @@ class _Making:
     def _once_each(self, keyed: Iterable[tuple[Entry, Key | None, list[Key], str]], same: Mapping[Key, Key]) -> None:
         """Note the second change of one resource in a transaction, which must fail (FHIR R4 http §3.1.0.11.2)."""
         changed: set[Key] = set()
-        for entry, key, *_ in keyed:
-            if key is None or entry.method not in ("PUT", "DELETE") or self.submission.kind != "transaction":
+        for entry, key, *_ in keyed if self.submission.kind == "transaction" else ():
+            if key is None or entry.method not in ("PUT", "DELETE", SUPERSEDED):
                 continue
             if key.type != "Binary" and same.get(key, key) in changed:
                 self.context.note("resource-invalid", "the resource is changed twice", f"{entry.path}.request")
@@ -143,6 +147,8 @@ class _Making:
         if not self.definitions.is_resource(entry.type) or entry.type in NEVER:
             context.note("type-unknown")
             return None, [], ""
+        if entry.method == SUPERSEDED:
+            return self._replaced(entry)
         uscc = self.senders.own_code(entry.resource)
         if uscc is not None:
             return Key(context.region, uscc, "Organization", ORGANISATION_KIND, uscc), [], uscc
@@ -157,8 +163,21 @@ class _Making:
             context.note("key-missing", path=f"{entry.path}.request.url" if entry.url else f"{entry.at}.identifier")
         return key, also, context.organisation
 
+    def _replaced(self, entry: Entry) -> tuple[Key | None, list[Key], str]:
+        """The key of a document that is superseded, as the one that replaces it names it."""
+        for other in self.submission.entries:
+            self.context.organisation = self.senders.of(other)
+            key = self.keys.of_url(entry.url)
+            replaced = (self.keys.of_url(url) for url in _replaces(other.resource))
+            if key is not None and key in replaced:
+                return key, [], self.context.organisation
+        self.context.note("envelope-mismatch", path=f"{entry.path}.request.url")
+        return None, [], ""
+
     def _state(self, entry: Entry, key: Key, also: list[Key], references: References) -> None:
         self.unmapped |= dict.fromkeys(entry.unread)
+        if entry.method == SUPERSEDED:
+            return  # the document that replaces it says so
         order = order_of(entry.resource, self.submission, self.context)
         if key.type == "Organization" and key.kind == ORGANISATION_KIND:
             self.used |= dict.fromkeys(f"Organization.{name}" for name in entry.resource)
@@ -276,9 +295,16 @@ class _Making:
             return
         for related in resource.get("relatesTo", ()):
             other = references.key_of(related.get("target"), RELATED)
-            if related.get("code") in ("replaces", "transforms-replace") and other is not None and other != key:
+            if related.get("code") in REPLACING and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
+
+
+def _replaces(resource: Json) -> Iterable[str]:
+    """The references of documents that one replaces."""
+    for related in resource.get("relatesTo", ()) if resource.get("resourceType") == "DocumentReference" else ():
+        if related.get("code") in REPLACING:
+            yield str(related.get("target", {}).get("reference", ""))
 
 
 def _fits(entry: Entry) -> bool:
