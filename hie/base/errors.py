@@ -31,6 +31,10 @@ class Category(StrEnum):
     INTERNAL = "internal"
 
 
+RETRY_AFTER = "5"
+"""Seconds after which a feed or a page that could not answer may be asked again (`Retry-After`)."""
+
+
 @dataclass(frozen=True)
 class Response:
     """What is answered for one category: `status` HTTP status; `issue` FHIR IssueType code; `retry` whether the same

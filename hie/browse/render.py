@@ -15,7 +15,7 @@ from pypinyin import Style, lazy_pinyin
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from hie.base.errors import Category, HieError
+from hie.base.errors import RETRY_AFTER, Category, HieError
 from hie.browse.dates import day, shown
 from hie.browse.medicine import dose_text
 from hie.browse.place import REGIONS
@@ -27,9 +27,6 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
 )
 """Content-Security-Policy of every page; `connect-src` lets the page's own script fetch a drawer or more rows."""
-
-_RETRY_AFTER = "5"
-"""Seconds after which a page that could not be made may be asked for again."""
 
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": POLICY,
@@ -110,7 +107,7 @@ class Renderer:
             other_language=_other_language(request, words.language),
             **values,
         )
-        later = {"Retry-After": _RETRY_AFTER} if status == 503 else {}
+        later = {"Retry-After": RETRY_AFTER} if status == 503 else {}
         return HTMLResponse(body, status, headers={**HEADERS, **later})
 
     def asset(self, request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.types import Receive as ReceiveBody
 from starlette.types import Scope, Send
 
-from hie.base.errors import Category, HieError
+from hie.base.errors import RETRY_AFTER, Category, HieError
 from hie.base.outcome import Answer
 from hie.feeds.coding import check_coding
 from hie.feeds.limits import HEAD_BYTES, HttpLimits
@@ -88,7 +88,7 @@ class HttpFeeds:
             return Response(status_code=400)
         headers = {"Content-Type": answer.content_type}
         if answer.status == 503:
-            headers["Retry-After"] = "5"
+            headers["Retry-After"] = RETRY_AFTER
         if answer.status == 413:
             headers["Connection"] = "close"
         return Response(answer.body, answer.status, headers)

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from hie.base.errors import RESPONSES, Category, HieError
+from hie.base.errors import RESPONSES, RETRY_AFTER, Category, HieError
 
 MEDIA_TYPE = "application/problem+json"
 OUR_FAILURE = HieError(Category.INTERNAL, "The exchange failed; its log says where.")
@@ -18,5 +18,5 @@ def problem(error: HieError, more: Mapping[str, Any] = NOTHING, headers: Mapping
     are further members, `headers` further headers."""
     row = RESPONSES[error.category]
     body = {"status": row.status, "title": error.category.value, "detail": error.message, **more}
-    retry = {"Retry-After": "5"} if row.retry else {}
+    retry = {"Retry-After": RETRY_AFTER} if row.retry else {}
     return JSONResponse(body, row.status, {**retry, **headers}, media_type=MEDIA_TYPE)

@@ -16,7 +16,7 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.fhir.outcome import Issue
 from hie.wire.safejson import dumps, loads
 from hie.wire.safexml import parse_xml
-from hie.wire.submission import STATED, SUPERSEDED, Entry, Submission, supersedes
+from hie.wire.submission import STATED, SUPERSEDED, Entry, Submission
 
 TOGETHER = frozenset({"transaction", "collection", "document"})
 """Bundle types whose entries are stored or refused together."""
@@ -26,6 +26,9 @@ METHODS = frozenset({"POST", "PUT", "DELETE", SUPERSEDED})
 
 BARE = frozenset({"DELETE", SUPERSEDED})
 """Those that have no resource."""
+
+_SUPERSEDED = {"type": "replace", "path": "DocumentReference.status", "value": "superseded"}
+"""The one operation that a PATCH may be: its parts, by name."""
 
 SHAPE = frozenset({"structure", "value", "required", "too-costly", "invalid"})
 """Issue types after which a resource cannot be read as what it claims to be."""
@@ -126,7 +129,7 @@ def _findings(issues: Sequence[Issue]) -> Iterable[Finding]:
 def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
     request, resource = entry.get("request", {}), entry.get("resource", {})
     method, url = str(request.get("method", STATED)), str(request.get("url", "")).lstrip("/")
-    if method == "PATCH" and isinstance(resource, Mapping) and supersedes(url, resource):
+    if method == "PATCH" and isinstance(resource, Mapping) and _supersedes(url, resource):
         method, resource = SUPERSEDED, {}
     return Entry(
         f"Bundle.entry[{number}]",
@@ -137,6 +140,23 @@ def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
         resource if isinstance(resource, Mapping) else {},
         (*_unread("Bundle.entry", entry), *_unread("Bundle.entry.request", request)),
     )
+
+
+def _supersedes(url: str, resource: Mapping[str, Any]) -> bool:
+    """Whether a PATCH makes a document superseded and nothing else, by FHIRPath Patch (FHIR R4 fhirpatch)."""
+    operations = _members(resource.get("parameter"))
+    said = ({part.get("name"): _value(part) for part in _members(one.get("part"))} for one in operations)
+    named = all(one.get("name") == "operation" for one in operations)
+    return url.startswith("DocumentReference/") and bool(operations) and named and all(map(_SUPERSEDED.__eq__, said))
+
+
+def _value(part: Mapping[str, Any]) -> Any:
+    return next((value for key, value in part.items() if key.startswith("value")), None)
+
+
+def _members(given: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; of a batch nothing is known of the shape of an entry yet."""
+    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
 
 
 def _unread(path: str, sent: Mapping[str, Any]) -> Iterable[str]:

@@ -16,25 +16,6 @@ SUPERSEDED = "SUPERSEDED"
 """Method of an entry that patches the status of a DocumentReference to superseded, which is all that a PATCH may ask:
 so a Bundle says of the document that another one in it replaces (IHE MHD 2:3.65.4.1.2.3)."""
 
-_SUPERSEDED = {"type": "replace", "path": "DocumentReference.status", "value": "superseded"}
-
-
-def supersedes(url: str, resource: Json) -> bool:
-    """Whether a PATCH asks for that, in the form of FHIRPath Patch (FHIR R4 fhirpatch)."""
-    operations = _members(resource.get("parameter"))
-    said = ({part.get("name"): _value(part) for part in _members(one.get("part"))} for one in operations)
-    named = all(one.get("name") == "operation" for one in operations)
-    return url.startswith("DocumentReference/") and bool(operations) and named and all(map(_SUPERSEDED.__eq__, said))
-
-
-def _value(part: Json) -> Any:
-    return next((value for key, value in part.items() if key.startswith("value")), None)
-
-
-def _members(given: Any) -> list[Json]:
-    """The objects of a list; of a batch nothing is known of the shape of an entry yet."""
-    return [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
