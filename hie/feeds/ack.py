@@ -20,7 +20,7 @@ ACKNOWLEDGE: Mapping[Disposition, str] = {
     Disposition.QUARANTINED: "AE",
     Disposition.REJECTED: "AR",
 }
-"""Disposition -> MSA-1 in original mode (common rules §2.1)."""
+"""Disposition -> MSA-1 in original mode, and acknowledgement/@typeCode of MCCI (common rules §2.1)."""
 
 NOT_ACCEPTABLE = frozenset({"type-unknown", "event-unknown", "processing-id", "version-unsupported"})
 """Findings about MSH-9, 11 and 12, which make an accept acknowledgement CR."""

@@ -11,6 +11,7 @@ from hie.base.finding import Disposition, Severity
 from hie.base.ids import stable_id
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.systems import BASE, OID
+from hie.feeds.ack import ACKNOWLEDGE
 from hie.feeds.receipt import SPECIAL_STATUS
 from hie.wire.soap import SOAP_11, SOAP_12
 
@@ -19,15 +20,6 @@ HIP = f"{BASE}/soap"
 INTERACTION = "MCCI_IN000002UV01"
 DEVICE = "YRDHIE-01"
 """Device id of the exchange, used when the request does not name its receiver."""
-
-TYPE_CODES: Mapping[Disposition, str] = {
-    Disposition.ACCEPTED: "AA",
-    Disposition.ACCEPTED_WITH_WARNINGS: "AA",
-    Disposition.DUPLICATE: "AA",
-    Disposition.QUARANTINED: "AE",
-    Disposition.REJECTED: "AR",
-}
-"""Disposition -> acknowledgement/@typeCode (common rules §2.1)."""
 
 CONTENT_TYPES: Mapping[str, str] = {SOAP_11: "text/xml; charset=utf-8", SOAP_12: "application/soap+xml; charset=utf-8"}
 """Envelope namespace -> Content-Type of the answer: SOAP 1.1 or 1.2."""
@@ -91,7 +83,7 @@ def _mcci(outcome: ItemOutcome, now: datetime) -> etree._Element:
     _add(message, "acceptAckCode", code="NE")
     _device(message, "receiver", "RCV", getattr(outcome.context, "sender", ""))
     _device(message, "sender", "SND", getattr(outcome.context, "receiver", "") or DEVICE)
-    acknowledgement = _add(message, "acknowledgement", typeCode=TYPE_CODES[_first_disposition(outcome)])
+    acknowledgement = _add(message, "acknowledgement", typeCode=ACKNOWLEDGE[_first_disposition(outcome)])
     _add(acknowledgement, "targetMessageId", root=f"{_ROOT}.1", extension=outcome.context.message_id)
     _add(_add(acknowledgement, "acknowledgementDetail"), "text", value=_detail(outcome))
     return message

@@ -7,17 +7,9 @@ from lxml import etree
 
 from hie.base.finding import Disposition, Finding, answered
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
+from hie.feeds.receipt import HTTP_STATUS
 
 CONTENT_TYPE = "application/xml"
-
-STATUS = {
-    Disposition.ACCEPTED: 200,
-    Disposition.ACCEPTED_WITH_WARNINGS: 200,
-    Disposition.DUPLICATE: 200,
-    Disposition.QUARANTINED: 202,
-    Disposition.REJECTED: 422,
-}
-"""HTTP status by disposition (common rules §2)."""
 
 
 def answer(outcome: ItemOutcome, now: datetime) -> Answer:
@@ -37,7 +29,7 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     numbers = context.get("seq", ())
     for part in sorted(outcome.parts, key=lambda part: part.part):
         _row(receipt, part, numbers)
-    return Answer(_bytes(receipt), CONTENT_TYPE, STATUS[outcome.disposition])
+    return Answer(_bytes(receipt), CONTENT_TYPE, HTTP_STATUS[outcome.disposition])
 
 
 def as_duplicate(saved: bytes) -> bytes:

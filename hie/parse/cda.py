@@ -14,7 +14,7 @@ from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import is_null_text
 from hie.parse.cda_pairing import PAIRING
-from hie.parse.cda_register import Register, SoapContext, compare, read_register
+from hie.parse.cda_register import ID_LENGTHS, Register, compare, read_register
 from hie.wire.clinical_document import (
     NAMESPACE,
     Header,
@@ -29,7 +29,6 @@ from hie.wire.safexml import parse_xml
 LAST_TYPE = 53
 """Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
 
-_ID_LENGTHS = range(32, 37)
 _HEADER = ("setId/@extension", "versionNumber", "relatedDocument/parentDocument/id")
 """What a document may do without: null text there is noted, where a key should be it counts as missing."""
 
@@ -138,7 +137,7 @@ def _must_haves(header: Header, organisations: Collection[str]) -> tuple[Finding
         found.append(finding("type-unknown", "code/@code"))
     if not header.id:
         found.append(finding("key-missing", "id/@extension"))
-    elif len(header.id) not in _ID_LENGTHS:
+    elif len(header.id) not in ID_LENGTHS:
         found.append(finding("value-missing", "id/@extension", "32 to 36 characters expected"))
     effective = moment.read(header.effective)
     if effective is None or effective.date == moment.SENTINEL:
@@ -146,6 +145,3 @@ def _must_haves(header: Header, organisations: Collection[str]) -> tuple[Finding
     if header.organisation not in organisations:
         found.append(finding("org-unknown", "custodian//id/@extension"))
     return tuple(found)
-
-
-__all__ = ["SoapContext", "is_known_type", "parse"]

@@ -38,7 +38,7 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
     found: list[Finding] = []
     paired = 0
     for section in _sections(root, _RESULTS):
-        entries = [(entry, code) for entry in section.findall("entry") if (code := _code(entry))]
+        entries = [(entry, code) for entry in section.findall("entry") if (code := _observed(entry, "observation/code"))]
         items = sum(code == ITEM for _, code in entries)
         if _results_before_item(code for _, code in entries):
             found.append(finding("pairing-broken", "structuredBody//section/entry"))
@@ -53,11 +53,6 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
 def _sections(root: Any, name: str) -> list[Any]:
     """The sections of the body that go by a name, as field maps find them."""
     return [one for one in root.iterfind("component/structuredBody//section") if name in section_names(one)]
-
-
-def _code(entry: Any) -> str:
-    code = entry.find("observation/code")
-    return (code.get("code") or "").strip() if code is not None else ""
 
 
 def _results_before_item(codes: Iterable[str]) -> bool:
@@ -119,8 +114,9 @@ def mark_texts(root: Any) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _observed(observation: Any) -> str:
-    code = observation.find("code")
+def _observed(entry: Any, path: str = "code") -> str:
+    """The data element code at a path; empty when there is none."""
+    code = entry.find(path)
     return (code.get("code") or "").strip() if code is not None else ""
 
 

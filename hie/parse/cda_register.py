@@ -13,7 +13,9 @@ from hie.wire.clinical_document import read_header
 from hie.wire.safexml import parse_xml
 from hie.wire.soap import SOAP_11, SOAP_12
 
-_ID_LENGTHS = range(32, 37)
+ID_LENGTHS = range(32, 37)
+"""Characters of the id of a document, and of the message that registers it (Jiashan interface §2, §8)."""
+
 _BLANKS = re.compile(r"\s+")
 _DECLARATION = re.compile(r"\s*<\?xml\s.*?\?>", re.DOTALL)
 
@@ -114,7 +116,7 @@ def _checks(message: Any, context: SoapContext) -> list[Finding]:
     found = []
     if _local(message) != "RCMR_IN000002UV02":
         found.append(finding("type-unknown", "HIPMessageServer/message"))
-    if len(context.message_id) not in _ID_LENGTHS:
+    if len(context.message_id) not in ID_LENGTHS:
         found.append(finding("value-missing", "message id/@extension", "32 to 36 characters expected"))
     if _attribute(_child(message, "processingCode"), "code") != "P":
         found.append(finding("processing-id", "processingCode/@code"))

@@ -36,7 +36,6 @@ SHAPE = frozenset({"structure", "value", "required", "too-costly", "invalid"})
 MHD = ("ProvideBundle", "ProvideDocumentBundle", "DocumentBundle")
 """Endings of the profiles with which a Bundle says that it is an ITI-65 Provide Document Bundle (IHE MHD)."""
 
-
 _READ = {
     "Bundle": frozenset({"resourceType", "id", "meta", "identifier", "type", "timestamp", "entry"}),
     "Bundle.meta": frozenset({"profile", "lastUpdated", "versionId"}),

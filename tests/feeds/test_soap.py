@@ -8,7 +8,7 @@ from lxml import etree
 from hie.base.finding import Disposition, finding
 from hie.base.outcome import ItemOutcome, PartOutcome
 from hie.feeds.soap import answer
-from hie.parse.cda import SoapContext
+from hie.parse.cda_register import SoapContext
 from hie.wire.soap import SOAP_11, SOAP_12
 
 NOW = datetime(2026, 3, 5, 1, 10, 30, tzinfo=UTC)
