@@ -3,7 +3,7 @@
 from typing import Any
 
 from hie.admin.scoring import UNKNOWN, Board, Feeds, institutions, words_of
-from hie.quality.dimension import CODED
+from hie.quality.rule import DIMENSIONS
 from hie.quality.score import Fault, Score
 
 
@@ -14,7 +14,9 @@ def board_json(board: Board, feeds: Feeds) -> dict[str, Any]:
         "from": asked.days[0],
         "to": asked.days[-1],
         "group": ["institution" if name == "organisation" else name for name in asked.group],
-        "dimensions": [{"name": name, "code": CODED[name][0], "english": CODED[name][1]} for name in board.dimensions],
+        "dimensions": [
+            {"name": name, "code": DIMENSIONS[name][0], "english": DIMENSIONS[name][1]} for name in board.dimensions
+        ],
         "scores": [_row(row, board, feeds) for row in board.rows],
         "faults": [_fault(fault, feeds) for fault in board.faults],
     }
@@ -38,7 +40,7 @@ def _row(row: Score, board: Board, feeds: Feeds) -> dict[str, Any]:
         "checked": row.checked,
         "resources": row.resources,
         "findings": dict(row.findings),
-        "dimensions": {CODED[name][0]: row.dimensions[name] for name in board.dimensions},
+        "dimensions": {DIMENSIONS[name][0]: row.dimensions[name] for name in board.dimensions},
         "total": row.total,
     }
 
@@ -47,7 +49,7 @@ def _fault(fault: Fault, feeds: Feeds) -> dict[str, Any]:
     zh, en = words_of(feeds, fault.feed, fault.code, fault.rule)
     return {
         "feed": fault.feed,
-        "dimension": CODED[fault.dimension][0],
+        "dimension": DIMENSIONS[fault.dimension][0],
         "code": fault.code,
         "rule": fault.rule or None,
         "path": fault.path,

@@ -24,7 +24,7 @@ from hie.browse.words import LANGUAGES, Words
 from hie.feeds.problem import OUR_FAILURE, problem
 from hie.pipeline.feed import titles
 from hie.pipeline.operate import Operator
-from hie.quality.dimension import CODED
+from hie.quality.rule import DIMENSIONS
 from hie.quality.score import Fault
 from hie.staging.tallies import OTHERS
 from hie.store.port import Store
@@ -82,7 +82,7 @@ class Pages:
             board=found,
             institutions=known,
             feeds=self._feeds,
-            coded=CODED,
+            coded=DIMENSIONS,
             faults=faults,
             trend=chart(days, named),
             small=small,

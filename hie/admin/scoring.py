@@ -10,7 +10,7 @@ from hie.base.finding import CODES
 from hie.base.tally import Cause, Tally
 from hie.pipeline.close import dimension_of
 from hie.pipeline.feed import FeedRuntime
-from hie.quality.dimension import CODED
+from hie.quality.rule import DIMENSIONS
 from hie.quality.score import KEYS, Fault, Score, faults, scores
 from hie.staging.tallies import day_of, tallies
 from hie.store.port import Reader
@@ -93,10 +93,10 @@ def _day(text: str, name: str) -> date | None:
 def _dimension(text: str) -> str | None:
     if not text:
         return None
-    for name, (code, _) in CODED.items():
+    for name, (code, _) in DIMENSIONS.items():
         if text in (name, code):
             return name
-    raise _unknown("dimension", text, CODED)
+    raise _unknown("dimension", text, DIMENSIONS)
 
 
 def _group(text: str) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ async def board(reader: Reader, feeds: Feeds, asked: Asked) -> Board:
     """The answer to what is asked."""
     counted = await tallies(reader, asked.days, feed=asked.feed, organisation=asked.institution)
     found = [one for one in counted if one.items or one.checked]  # a replay may take all of a sender back
-    shown = (asked.dimension,) if asked.dimension else tuple(CODED)
+    shown = (asked.dimension,) if asked.dimension else tuple(DIMENSIONS)
     judged = {name: runtime.judged & frozenset(shown) for name, runtime in feeds.items()}
     return Board(
         asked,

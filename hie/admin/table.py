@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hie.admin.scoring import Board, Institution
 from hie.base.finding import Severity
-from hie.quality.dimension import CODED
+from hie.quality.rule import DIMENSIONS
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -34,7 +34,7 @@ _HEADS = (
 
 def scores_csv(board: Board, institutions: Mapping[str, Institution], language: str) -> bytes:
     """One line for each row of the board."""
-    named = [*_HEADS, *((name, CODED[name][1]) for name in board.dimensions)]
+    named = [*_HEADS, *((name, DIMENSIONS[name][1]) for name in board.dimensions)]
     return csv_bytes([zh if language == "zh" else en for zh, en in named], _rows(board, institutions))
 
 

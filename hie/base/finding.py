@@ -1,8 +1,11 @@
 """Findings: what is wrong with data, as values (interface control document, common rules §9)."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+_INDEX = re.compile(r"\[\d+\]")
 
 
 class Severity(StrEnum):
@@ -165,6 +168,11 @@ class Finding:
 def finding(code: str, path: str = "", detail: str = "") -> Finding:
     """A `Finding` with the severity its code has in `CODES`; raises `KeyError` for a code not in the table."""
     return Finding(code, path, detail, CODES[code].severity)
+
+
+def place_of(path: str) -> str:
+    """A source path without its indexes: the place that every repetition shares."""
+    return _INDEX.sub("", path) if "[" in path else path
 
 
 def gravest(findings: Iterable[Finding]) -> Severity:

@@ -1,10 +1,14 @@
-"""URLs under which the exchange names its own things, and the OIDs of common rules §4."""
+"""URLs under which the exchange names its own things, the OIDs of common rules §4, and LOINC."""
 
+LOINC = "http://loinc.org"
 BASE = "https://hie.example.org"
 EXTENSION = f"{BASE}/fhir/StructureDefinition"
 CODE_SYSTEM = f"{BASE}/fhir/CodeSystem"
 REGION = f"{CODE_SYSTEM}/region"
 """The tag that says from which region a resource came (common rules §4.2)."""
+
+FINDING = f"{CODE_SYSTEM}/finding"
+"""The system of the codes of findings, in answers and in reports."""
 
 RAW_ITEM = f"{BASE}/raw-item"
 """The system of the ids of raw items."""

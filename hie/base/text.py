@@ -1,10 +1,15 @@
 """Text of the feeds: blanks, full width, null text, Han characters (common rules §4, §5.3)."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 NULL_TEXT = frozenset({"-", "--", "—", "/", "无", "NULL", "null", "同上"})
 """Texts that mean "no value" in demographic, identifier, contact, location and header fields."""
+
+LENGTHS: Mapping[str, int] = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
+"""The most characters of an identifier or code, a person or organisation name, other short text, and narrative (common
+rules §5.5)."""
 
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _HAN = re.compile(r"(?:\s*[〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af])+\s*")

@@ -14,8 +14,8 @@ import orjson
 
 from hie.base.finding import STORED, Disposition, Finding, answered
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
-from hie.base.systems import RAW_ITEM
-from hie.feeds.receipt import FINDINGS, http_status, operation_outcome
+from hie.base.systems import FINDING, RAW_ITEM
+from hie.feeds.receipt import http_status, operation_outcome
 
 CONTENT_TYPE = "application/fhir+json"
 
@@ -56,7 +56,7 @@ def again(saved: bytes) -> bytes:
     known = {
         "severity": "information",
         "code": "duplicate",
-        "details": {"coding": [{"system": FINDINGS, "code": "duplicate"}], "text": "The same bytes came before"},
+        "details": {"coding": [{"system": FINDING, "code": "duplicate"}], "text": "The same bytes came before"},
     }
     if body["resourceType"] == "OperationOutcome":
         body["issue"] = [known, *body["issue"]]

@@ -8,10 +8,7 @@ import orjson
 
 from hie.base.finding import Disposition, Finding, Severity, answered
 from hie.base.outcome import Answer, ItemOutcome
-from hie.base.systems import CODE_SYSTEM
-
-FINDINGS = f"{CODE_SYSTEM}/finding"
-"""Code system of finding codes (common rules §2.3)."""
+from hie.base.systems import FINDING
 
 CONTENT_TYPE = "application/json"
 
@@ -60,7 +57,7 @@ def _issue(found: Finding) -> dict[str, Any]:
     issue: dict[str, Any] = {
         "severity": _ISSUE_SEVERITY[found.severity],
         "code": found.row.issue,
-        "details": {"coding": [{"system": FINDINGS, "code": found.code, "display": found.row.zh}], "text": found.text},
+        "details": {"coding": [{"system": FINDING, "code": found.code, "display": found.row.zh}], "text": found.text},
     }
     return {**issue, "location": [found.path]} if found.path else issue
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hie.base.systems import EXTENSION
+
 if TYPE_CHECKING:
     from hie.mapping.context import Context
 
@@ -19,7 +21,7 @@ COLUMNS = (
 )
 """The columns of a code map, in order."""
 
-SOURCE_CODING = "https://hie.example.org/fhir/StructureDefinition/source-coding"
+SOURCE_CODING = f"{EXTENSION}/source-coding"
 """Extension that keeps the source code on a plain `code` element (common rules §5.6)."""
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from hie.base.moment import is_form, no_form
+from hie.base.text import LENGTHS
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import Dialect, Mention
@@ -29,7 +30,7 @@ from hie.mapping.reader import (
     run_each,
     there,
 )
-from hie.mapping.schema import CONDITION_KEYS, LIMITS, VALUE_KEYS, check_inline
+from hie.mapping.schema import CONDITION_KEYS, VALUE_KEYS, check_inline
 from hie.mapping.toml import Table
 from hie.mapping.transforms.registry import BUILTIN, READS, Transform, reads, reads_text
 
@@ -155,7 +156,7 @@ class Compiler:
                 self.problems += wrong
                 return lambda node, context: []
         raw, first = self._raw(data, table, key)
-        limit = LIMITS.get(data.get("limit", "short"), LIMITS["short"])
+        limit = LENGTHS.get(data.get("limit", "short"), LENGTHS["short"])
         name = data.get("transform", transform)
         change = self.transform(name, data.get("options", {}), table) if name is not None else plain
         if "transform" not in data and transform:

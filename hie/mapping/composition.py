@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from hie.base.text import trimmed
+from hie.base.systems import LOINC
+from hie.base.text import LENGTHS, trimmed
+from hie.fhir.xml import XHTML
 from hie.mapping.narrative_block import narrative_block
-from hie.mapping.transforms.texts import LENGTHS
 from hie.wire.clinical_document import value_text
 
-LOINC = "http://loinc.org"
 _LOINC_OID = "2.16.840.1.113883.6.1"
-_XHTML = "http://www.w3.org/1999/xhtml"
 
 
 def sections(root: Any) -> list[dict[str, Any]]:
@@ -49,7 +48,7 @@ def _narrative(section: Any, otherwise: str) -> dict[str, str]:
     own = narrative_block(text) if any(_own_text(section)) else ""
     lines = list(_entries(section)) or ([] if own else [otherwise])
     paragraphs = "".join(f"<p>{'<br/>'.join(_lines(line))}</p>" for line in lines)
-    return {"status": "additional" if own else "generated", "div": f'<div xmlns="{_XHTML}">{own}{paragraphs}</div>'}
+    return {"status": "additional" if own else "generated", "div": f'<div xmlns="{XHTML}">{own}{paragraphs}</div>'}
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -8,9 +8,10 @@ stand in `comment`.
 from collections.abc import Iterable
 from typing import Any
 
+from hie.base.systems import BASE
 from hie.mapping.codes import CodeRow, CodeTable
 
-URL = "https://hie.example.org/fhir/ConceptMap/"
+URL = f"{BASE}/fhir/ConceptMap/"
 """The canonical URL of a code map is this and its name."""
 
 VERSION = "1.0.0"

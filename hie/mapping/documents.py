@@ -13,13 +13,13 @@ from hie.base.draft import Contribution, Draft, Key, Member
 from hie.base.finding import Severity, gravest
 from hie.base.record import Delivery, Record
 from hie.base.systems import OID, identifier_system
-from hie.base.text import trimmed
+from hie.base.text import LENGTHS, trimmed
 from hie.mapping.apply import MapSet
 from hie.mapping.composition import has_long_text, sections
 from hie.mapping.context import Context
 from hie.mapping.transforms.clinical import signer
 from hie.mapping.transforms.dates import moment
-from hie.mapping.transforms.texts import LENGTHS, fits
+from hie.mapping.transforms.texts import fits
 from hie.plugin import Adapter
 from hie.wire.clinical_document import Header, read_header
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hie.base.finding import CODES
+from hie.base.text import LENGTHS
 from hie.mapping.problem import Problem, meant
 from hie.mapping.toml import Table
 
@@ -225,9 +226,6 @@ SEVERAL = "*"
 VALUE = "{value}"
 """In the `item` of a field: where the value goes."""
 
-LIMITS: Mapping[str, int] = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
-"""Most characters of a source value by class (common rules §5.5)."""
-
 TARGET = re.compile(
     r"_?[a-z][A-Za-z]*(?:\._?[a-z][A-Za-z]*)*(?:(?:\[x\]|\[\])(?:#(?:[A-Za-z0-9_:-]+|\d+(?:\.\d+)+|\{id\})+)?|#default)?\+?"
 )
@@ -281,8 +279,8 @@ def _unfit(key: str, value: Any, kinds: Kinds) -> str:
         return "is an empty list"
     if key not in EMPTY and isinstance(value, str) and not value.strip():
         return "is an empty text: leave it out"
-    if key == "limit" and value not in LIMITS:
-        return f"must be one of {sorted(LIMITS)}"
+    if key == "limit" and value not in LENGTHS:
+        return f"must be one of {sorted(LENGTHS)}"
     return ""
 
 

@@ -38,7 +38,9 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
     found: list[Finding] = []
     paired = 0
     for section in _sections(root, _RESULTS):
-        entries = [(entry, code) for entry in section.findall("entry") if (code := _observed(entry, "observation/code"))]
+        entries = [
+            (entry, code) for entry in section.findall("entry") if (code := _observed(entry, "observation/code"))
+        ]
         items = sum(code == ITEM for _, code in entries)
         if _results_before_item(code for _, code in entries):
             found.append(finding("pairing-broken", "structuredBody//section/entry"))

@@ -14,7 +14,7 @@ from hie.wire.safexml import parse_xml
 from hie.wire.soap import SOAP_11, SOAP_12
 
 ID_LENGTHS = range(32, 37)
-"""Characters of the id of a document, and of the message that registers it (Jiashan interface §2, §8)."""
+"""Characters of the id of a document, and of the message that registers it (Jiashan interface §3, §8)."""
 
 _BLANKS = re.compile(r"\s+")
 _DECLARATION = re.compile(r"\s*<\?xml\s.*?\?>", re.DOTALL)

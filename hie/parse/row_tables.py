@@ -40,13 +40,9 @@ from typing import Any, TypeVar
 
 from hie.base.errors import Category, HieError
 from hie.base.tablefile import NotUtf8, TomlHeader, table_text, toml_headers, toml_problem
-from hie.base.text import half_width
+from hie.base.text import LENGTHS, half_width
 from hie.parse.row_envelope import Envelope, WrongField, check_path, read_envelope
 
-CODE, NAME, SHORT, LONG = 64, 100, 4_000, 1_000_000
-"""The most characters of codes and identifiers, names, other text, and narrative (common rules §5.5)."""
-
-_LENGTHS = {"code": CODE, "name": NAME, "long": LONG}
 T = TypeVar("T")
 _FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes", "split", "commas")
 
@@ -60,7 +56,7 @@ _BELOW_ZERO = re.compile(r"[-\u2212]\s*(?=[\d.]*[1-9])\d*\.?\d+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class RowTable:
-    """One table: its place in the dependency order, key and required columns, lengths other than `SHORT`, and the
+    """One table: its place in the dependency order, key and required columns, lengths other than `short`, and the
     `text` columns, whose null text is kept because it may mean something (common rules §5.3). Rows that stand `within`
     those of another table are found `at` a path from them and have the columns that they take from them: `takes` gives
     the name here -> the name there. `split` is what stands between the parts of a column that is several; `commas` are
@@ -93,7 +89,7 @@ class RowTable:
 
     def limit(self, column: str) -> int:
         """The most characters `column` may have."""
-        return (self.lengths or {}).get(column, SHORT)
+        return (self.lengths or {}).get(column, LENGTHS["short"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +209,11 @@ def _table(row: Mapping[str, Any]) -> RowTable:
     if ("within" in row) != ("at" in row):
         raise WrongField("", "a table inside another needs within and at")
     check_path("at", row.get("at", "."))
-    lengths = dict.fromkeys(row["key"], CODE)
+    lengths = dict.fromkeys(row["key"], LENGTHS["code"])
     for kind, columns in _lists(row, "lengths"):
-        if kind not in _LENGTHS:
-            raise WrongField(f"lengths.{kind}", f"unknown length {kind}: there are {', '.join(_LENGTHS)}")
-        lengths |= dict.fromkeys(columns, _LENGTHS[kind])
+        if kind not in LENGTHS:
+            raise WrongField(f"lengths.{kind}", f"unknown length {kind}: there are {', '.join(LENGTHS)}")
+        lengths |= dict.fromkeys(columns, LENGTHS[kind])
     split = {column: between for between, columns in _lists(row, "split") for column in columns}
     return RowTable(
         name=name,

@@ -12,8 +12,8 @@ from typing import Any
 
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
-from hie.base.text import half_width, is_null_text, trimmed
-from hie.parse.row_tables import CODE, RowTable, RowTables
+from hie.base.text import LENGTHS, half_width, is_null_text, trimmed
+from hie.parse.row_tables import RowTable, RowTables
 from hie.wire.row import Header, Row
 from hie.wire.safexml import parse_xml
 
@@ -114,7 +114,7 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
     values = table.apart(values) if table else values
     nulls: list[str] = []
     if table:
-        values = {c: half_width(value) if table.limit(c) == CODE else value for c, value in values.items()}
+        values = {c: half_width(value) if table.limit(c) == LENGTHS["code"] else value for c, value in values.items()}
         nulls = [c for c, value in values.items() if c not in table.text and is_null_text(value)]
         values = {column: value for column, value in values.items() if column not in nulls}
     revoking = tables.revokes(values)

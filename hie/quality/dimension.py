@@ -4,10 +4,7 @@ from collections.abc import Callable, Iterable
 
 from hie.base.finding import Finding
 from hie.quality.resolve import resolver
-from hie.quality.rule import DIMENSIONS, Rule
-
-CODED = DIMENSIONS
-"""Dimension -> its code in reports, its English name; in the order in which they are shown."""
+from hie.quality.rule import Rule
 
 
 def dimensions(rules: Iterable[Rule], region: str) -> Callable[[Finding], str]:

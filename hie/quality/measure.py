@@ -8,17 +8,16 @@ from typing import Any
 from hie.base.clock import instant
 from hie.base.finding import CODES, Severity
 from hie.base.ids import stable_id
-from hie.base.systems import BASE, CODE_SYSTEM
+from hie.base.systems import BASE, CODE_SYSTEM, FINDING, REGION
 from hie.base.tally import Cause, Tally
-from hie.quality.dimension import CODED
+from hie.fhir.ucum import UCUM
+from hie.quality.rule import DIMENSIONS
 from hie.quality.score import scores
 
 MEASURE_ID = "feed-quality"
 MEASURE = f"{BASE}/fhir/Measure/{MEASURE_ID}"
 DIMENSION_SYSTEM = f"{CODE_SYSTEM}/quality-dimension"
-FINDING_SYSTEM = f"{CODE_SYSTEM}/finding"
 REPORT_SYSTEM = f"{BASE}/id/quality-report"
-REGION_SYSTEM = f"{CODE_SYSTEM}/region"
 _POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
 _TERMS = "http://terminology.hl7.org/CodeSystem"
 MOST_STRATA = 50
@@ -50,11 +49,11 @@ def measure() -> Json:
                     {"code": _concept(_POPULATION, code), "criteria": {"language": "text/plain", "expression": text}}
                     for code, text in (
                         ("denominator", "parts and envelopes that the rules were run on"),
-                        ("numerator", f"those without a finding of the dimension {CODED[name][1].lower()}"),
+                        ("numerator", f"those without a finding of the dimension {DIMENSIONS[name][1].lower()}"),
                     )
                 ],
             }
-            for name in CODED
+            for name in DIMENSIONS
         ],
     }
 
@@ -73,7 +72,7 @@ def measure_report(
     report: Json = {
         "resourceType": "MeasureReport",
         "id": report_id(tally),
-        "meta": {"tag": [{"system": REGION_SYSTEM, "code": region}]},
+        "meta": {"tag": [{"system": REGION, "code": region}]},
         "identifier": [{"system": REPORT_SYSTEM, "value": f"{tally.feed}|{tally.organisation or '-'}|{tally.day}"}],
         "status": "complete",
         "type": "summary",
@@ -102,7 +101,7 @@ def _group(name: str, tally: Tally, share: float, dimension_of: Mapping[Cause, s
             {"code": _concept(_POPULATION, "denominator"), "count": tally.checked},
             {"code": _concept(_POPULATION, "numerator"), "count": tally.checked - failed},
         ],
-        "measureScore": {"value": share, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"},
+        "measureScore": {"value": share, "unit": "%", "system": UCUM, "code": "%"},
     }
     causes: Counter[_Named] = Counter()
     for cause, n in tally.found.items():
@@ -122,13 +121,13 @@ _Named = tuple[str, str, str]
 def _stratum(named: _Named, n: int) -> Json:
     """How many findings causes gave that are named alike; the place in the source's own terms stands in the text."""
     code, rule, path = named
-    value = _concept(FINDING_SYSTEM, code, CODES[code].zh)
+    value = _concept(FINDING, code, CODES[code].zh)
     value["text"] = " ".join(word for word in (rule or code, path) if word)
     return {"value": value, "population": [{"code": _concept(_POPULATION, "measure-observation"), "count": n}]}
 
 
 def _dimension(name: str) -> Json:
-    code, english = CODED[name]
+    code, english = DIMENSIONS[name]
     return {**_concept(DIMENSION_SYSTEM, code, name), "text": f"{name} {english}"}
 
 

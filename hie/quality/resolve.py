@@ -1,12 +1,9 @@
 """Which rule a finding comes from: the one that noted it, or the one that stands for what a stage noted itself."""
 
-import re
 from collections.abc import Callable, Iterable
 
-from hie.base.finding import Finding
+from hie.base.finding import Finding, place_of
 from hie.quality.rule import Rule
-
-_INDEX = re.compile(r"\[\d+\]")
 
 
 def resolver(rules: Iterable[Rule], region: str) -> Callable[[Finding], Rule | None]:
@@ -28,6 +25,6 @@ def resolver(rules: Iterable[Rule], region: str) -> Callable[[Finding], Rule | N
     def rule_of(found: Finding) -> Rule | None:
         if found.rule in by_id:
             return by_id[found.rule]
-        return by_place.get((found.code, _INDEX.sub("", found.path))) or by_code.get(found.code)
+        return by_place.get((found.code, place_of(found.path))) or by_code.get(found.code)
 
     return rule_of

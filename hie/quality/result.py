@@ -5,14 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from hie.base.draft import Key
+from hie.base.systems import CODE_SYSTEM, LOINC
 from hie.fhir.quantity import same_unit, side
 from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 from hie.quality.shape import as_number, quantity_number
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
-QUALITATIVE = "https://hie.example.org/fhir/CodeSystem/qualitative"
-LOINC = "http://loinc.org"
+QUALITATIVE = f"{CODE_SYSTEM}/qualitative"
 CRITICAL = frozenset({"HH", "LL", "AA"})
 _DIRECTED = frozenset({"H", "HH", "L", "LL"})
 _HIGH, _LOW = frozenset({"H", "HH"}), frozenset({"L", "LL"})

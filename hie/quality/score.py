@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hie.base.finding import Severity
 from hie.base.tally import Cause, Tally
-from hie.quality.dimension import CODED
+from hie.quality.rule import DIMENSIONS
 
 KEYS = ("day", "feed", "organisation")
 """What scores may be grouped by."""
@@ -70,7 +70,7 @@ def _score(key: _Key, group: Sequence[Tally], judged: Mapping[str, frozenset[str
     for tally in group:
         for cause, n in tally.found.items():
             findings[cause.severity] = findings.get(cause.severity, 0) + n
-    dimensions = {name: _dimension(name, group, judged) for name in CODED}
+    dimensions = {name: _dimension(name, group, judged) for name in DIMENSIONS}
     given = [round(share * 100) for share in dimensions.values() if share is not None]
     return Score(
         *key,

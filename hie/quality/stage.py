@@ -1,20 +1,17 @@
 """The stage: holds one draft against the rules of its region."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, cast
 
 from hie.base.draft import Draft
-from hie.base.finding import Finding
+from hie.base.finding import Finding, place_of
 from hie.base.record import Record
 from hie.quality.about import About
 from hie.quality.predicate import Amendment, ClaimTest, DocumentTest, ResourceTest
 from hie.quality.predicates import PREDICATES
 from hie.quality.rule import REGIONS, Rule
-
-_INDEX = re.compile(r"\[\d+\]")
 
 
 class Checked(NamedTuple):
@@ -125,7 +122,7 @@ class Quality:
 
 def _new(broken: Mapping[int, _Ready], draft: Draft, record: Record) -> tuple[Finding, ...]:
     """What is not explained by what mapping has noted."""
-    noted = {(f.code, _INDEX.sub("", f.path)) for f in (*draft.findings, *record.findings)}
+    noted = {(f.code, place_of(f.path)) for f in (*draft.findings, *record.findings)}
     codes = {code for code, _ in noted}
     found = []
     for _, (_, rule, finding, paths) in sorted(broken.items()):

@@ -8,7 +8,6 @@ Receiving an item twice therefore counts once, and a replay or a release takes b
 A tally that changed is `open` until its day is closed; a change after that opens it again.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from typing import Any
 import orjson
 
 from hie.base.clock import CHINA
-from hie.base.finding import Finding, Severity
+from hie.base.finding import Finding, Severity, place_of
 from hie.base.tally import Cause, Tally
 from hie.staging.tables import TALLY
 from hie.store.port import Reader, Transaction
@@ -58,7 +57,6 @@ _STAND_IN: Mapping[str, tuple[int, tuple[str, ...]]] = {
 before."""
 
 _CAUSES = ("found|", "fault|")
-_INDEX = re.compile(r"\[\d+\]")
 _LONGEST_PATH = 120
 _LONGEST_TYPE = 40
 
@@ -70,7 +68,7 @@ def day_of(at: datetime) -> str:
 
 def place(path: str) -> str:
     """A source path without indexes, cut at 120 characters; what two findings of one cause have in common."""
-    return (_INDEX.sub("", path) if "[" in path else path)[:_LONGEST_PATH]
+    return place_of(path)[:_LONGEST_PATH]
 
 
 def counts_of_item(received: datetime, findings: Iterable[Finding], dimension: Dimension) -> Counts:

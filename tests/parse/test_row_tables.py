@@ -18,7 +18,7 @@ TABLE = '[[table]]\nname = "A"\nrank = 0\nkey = ["K"]\n'
         (ENVELOPE + TABLE.replace('["K"]', '"K"'), "t.toml:11:7: key must be a list of columns"),
         (ENVELOPE + TABLE + 'lengths.code = "K"\n', "t.toml:12:16: lengths.code must be a list of columns"),
         (ENVELOPE + TABLE + "keys = 1\n", "t.toml:12:8: unknown field keys: a table has name, "),
-        (ENVELOPE + TABLE + "lengths.x = []\n", "t.toml:12:13: unknown length x: there are code, name, long"),
+        (ENVELOPE + TABLE + "lengths.x = []\n", "t.toml:12:13: unknown length x: there are code, name, short, long"),
         (
             ENVELOPE + TABLE + "lengths = 5\n",
             "t.toml:12:11: lengths has lists of columns by name, such as lengths.code",

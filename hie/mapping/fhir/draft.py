@@ -14,7 +14,7 @@ from typing import Any
 from hie.base.draft import Alias, Contribution, Draft, Key, Merge
 from hie.base.finding import Severity, gravest
 from hie.base.record import Delivery, Record
-from hie.base.systems import OID
+from hie.base.systems import ORGANISATION_KIND
 from hie.fhir.definitions import Definitions
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
@@ -31,12 +31,11 @@ from hie.wire.submission import SUPERSEDED, Entry, Submission
 
 Json = Mapping[str, Any]
 
-ORGANISATION_KIND = f"{OID}.1.5"
 NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
 """Types that state nothing about the world of patients."""
 
-REPLACING = frozenset({"replaces", "transforms-replace"})
-"""Codes of `DocumentReference.relatesTo` by which the other document is superseded."""
+REPLACES = "replaces"
+"""The code of `DocumentReference.relatesTo` by which the other document is superseded."""
 
 _KEPT_META = ("profile", "security")
 
@@ -295,7 +294,7 @@ class _Making:
             return
         for related in resource.get("relatesTo", ()):
             other = references.key_of(related.get("target"), RELATED)
-            if related.get("code") in REPLACING and other is not None and other != key:
+            if related.get("code") == REPLACES and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
 
@@ -303,7 +302,7 @@ class _Making:
 def _replaces(resource: Json) -> Iterable[str]:
     """The references of documents that one replaces."""
     for related in resource.get("relatesTo", ()) if resource.get("resourceType") == "DocumentReference" else ():
-        if related.get("code") in REPLACING:
+        if related.get("code") == REPLACES:
             yield str(related.get("target", {}).get("reference", ""))
 
 

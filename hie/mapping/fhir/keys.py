@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from hie.base.draft import Key
 from hie.base.ids import is_stable
 from hie.base.national_id import is_national_id
-from hie.base.systems import GLOBAL_KINDS, NATIONAL_ID, OID
+from hie.base.systems import GLOBAL_KINDS, NATIONAL_ID, NATIONAL_ID_KIND, OID
 from hie.mapping.context import Context
 from hie.mapping.fhir.tables import FhirTables
 from hie.mapping.transforms.identifiers import national_id
@@ -23,7 +23,7 @@ from hie.wire.submission import Entry
 
 Json = Mapping[str, Any]
 
-PERSONAL = frozenset({f"{OID}.1.2", f"{OID}.1.3", f"{OID}.1.19"})
+PERSONAL = frozenset({f"{OID}.1.2", NATIONAL_ID_KIND, f"{OID}.1.19"})
 """Global numbers that one person has alone: health record, national id, health card."""
 
 _RANK = {"usual": 0, "official": 1, "": 2, "secondary": 3, "temp": 4}
@@ -66,7 +66,7 @@ class Keys:
         if key.type != "Patient":
             return True
         listed = {self.kind(system) for system in self.tables.keys.get("Patient", ())}
-        national = key.kind != f"{OID}.1.3" or is_national_id(key.value)
+        national = key.kind != NATIONAL_ID_KIND or is_national_id(key.value)
         return key.kind in listed | PERSONAL and national
 
     def names(self, entry: Entry) -> Iterable[Key]:
@@ -116,7 +116,7 @@ class Keys:
         return self._key(kind, self.kind(str(system)), str(value)) if system and value else None
 
     def _key(self, type: str, kind: str, value: str) -> Key:
-        return self.context.key(type, kind, value.upper() if kind == f"{OID}.1.3" else value)
+        return self.context.key(type, kind, value.upper() if kind == NATIONAL_ID_KIND else value)
 
     def _numbers(self, kind: str, resource: Json) -> list[Key]:
         """The numbers of a resource, the best first: those agreed on, else in the order of their use and as sent."""
@@ -144,7 +144,7 @@ class Keys:
     def identifier(self, sent: Json) -> Json | None:
         """An identifier with its system made the one of common rules §4, and a national id checked (§4.1)."""
         kind = self.kind(str(sent.get("system", "")))
-        if kind == f"{OID}.1.3":
+        if kind == NATIONAL_ID_KIND:
             checked = national_id(str(sent.get("value", "")), self.context)
             return None if checked is None else {**sent, **checked, "system": NATIONAL_ID}
         if kind == sent.get("system") or "system" not in sent:

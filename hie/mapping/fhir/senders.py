@@ -5,14 +5,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from hie.base.draft import Key
-from hie.base.systems import OID
+from hie.base.systems import ORGANISATION, ORGANISATION_KIND
 from hie.mapping.fhir.tables import FhirTables
 from hie.wire.submission import Entry, Submission
 
 Json = Mapping[str, Any]
-
-USCC_KIND = f"{OID}.1.5"
-USCC_SYSTEM = f"urn:oid:{USCC_KIND}"
 
 OWNER: Mapping[str, str] = {
     "Composition": "custodian",
@@ -34,7 +31,9 @@ class Senders:
     def __init__(self, submission: Submission, tables: FhirTables, region: str, registered: Collection[str]) -> None:
         self._tables = tables
         self._registered = registered
-        self._known = {Key(region, uscc, "Organization", USCC_KIND, uscc).reference: uscc for uscc in registered}
+        self._known = {
+            Key(region, uscc, "Organization", ORGANISATION_KIND, uscc).reference: uscc for uscc in registered
+        }
         for entry in submission.entries:
             code = self._code(entry.resource) if entry.type == "Organization" else None
             if code:
@@ -62,7 +61,7 @@ class Senders:
 
     def _means_institution(self, identifier: Json) -> bool:
         system = str(identifier.get("system", ""))
-        return system == USCC_SYSTEM or self._tables.identifiers.get(system) == USCC_KIND
+        return system == ORGANISATION or self._tables.identifiers.get(system) == ORGANISATION_KIND
 
     def _stated(self, resource: Json) -> Iterable[str]:
         """The codes that a resource names as its institution."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from hie.base.systems import EXTENSION, OID, STAFF, identifier_system
 from hie.base.text import half_width, trimmed
+from hie.fhir.ucum import UCUM
 from hie.mapping.context import Context
 from hie.mapping.transforms.identifiers import number
 from hie.mapping.transforms.names import address, name_text
@@ -21,7 +22,6 @@ WARD, BED = f"{OID}.1.27", f"{OID}.1.22"
 _STAFF = (STAFF, f"{OID}.1.7")
 _DEPARTMENT = "associatedEntity/scopingOrganization/name"
 _V2_0074 = "http://terminology.hl7.org/CodeSystem/v2-0074"
-_UCUM = "http://unitsofmeasure.org"
 _NUMERIC_TYPES = frozenset({"REAL", "PQ", "INT"})
 _RESULT, _UNIT = "DE04.30.015.00", "DE04.30.016.00"
 _DAYS, _TOTAL, _PER_DAY = "DE06.00.294.00", "DE06.00.135.00", frozenset({"次/日", "次/天"})
@@ -197,7 +197,7 @@ def _timing(node: Any, context: Context) -> dict[str, Any]:
             words = " ".join(part for part in (often, unit) if part)
     days = _amount(value_of(node, _DAYS), _DAYS, context)
     if days is not None:
-        repeat = {"boundsDuration": {"value": days, "unit": "天", "system": _UCUM, "code": "d"}, **repeat}
+        repeat = {"boundsDuration": {"value": days, "unit": "天", "system": UCUM, "code": "d"}, **repeat}
     fits(words, "short", context)
     timing: dict[str, Any] = {"repeat": repeat} if repeat else {}
     return {**timing, "code": {"text": words}} if words else timing

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hie.base.moment import SENTINEL, read, read_as
-from hie.base.systems import NATIONAL_ID, OID, STAFF
+from hie.base.systems import NATIONAL_ID_KIND, OID, STAFF
 from hie.base.text import half_width
 from hie.mapping.codes import CodeRow
 from hie.mapping.context import Context
@@ -20,7 +20,6 @@ from hie.mapping.transforms.results import interpretation, observation_result
 from hie.mapping.transforms.texts import present
 
 ORDER_NUMBER = f"{OID}.1.24"
-_NATIONAL_KIND = NATIONAL_ID.removeprefix("urn:oid:")
 _TYPE = 5
 """The component of CX that tells the kind of a number, when a map does not say another."""
 _NATIONAL_SHAPE = re.compile(r"\d{17}[\dXx]", re.ASCII)
@@ -73,8 +72,8 @@ def identifiers(
         if kind is None:
             context.note("code-unknown")
             continue
-        made = national_id(components[0], context) if kind == _NATIONAL_KIND else None
-        if kind != _NATIONAL_KIND:
+        made = national_id(components[0], context) if kind == NATIONAL_ID_KIND else None
+        if kind != NATIONAL_ID_KIND:
             made = identifier(components[0], context, kind=kind)
         if made is not None and made not in slots.setdefault(f"identifier[]#{kind}", []):
             slots[f"identifier[]#{kind}"].append(made)
@@ -105,7 +104,7 @@ def typed_number(
 def _kind(components: tuple[str, ...], context: Context, types: str, by: int) -> str | None:
     sent = _sent_type(components, by)
     if not sent:
-        return _NATIONAL_KIND if _NATIONAL_SHAPE.fullmatch(half_width(components[0]).strip()) else None
+        return NATIONAL_ID_KIND if _NATIONAL_SHAPE.fullmatch(half_width(components[0]).strip()) else None
     row = context.code(types, sent) or _regardless_of_case(context.codes[types].rows, sent)
     return row.target_code if row is not None else None
 

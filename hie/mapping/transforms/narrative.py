@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from hie.fhir.xml import XHTML
 from hie.mapping.context import Context
-
-_XHTML = "http://www.w3.org/1999/xhtml"
 
 
 def narrative(text: str) -> dict[str, str]:
     """A Narrative of plain text; line ends become `<br/>`."""
     lines = (escape(line.strip(), quote=False) for line in text.strip().splitlines())
-    return {"status": "generated", "div": f'<div xmlns="{_XHTML}">{"<br/>".join(lines)}</div>'}
+    return {"status": "generated", "div": f'<div xmlns="{XHTML}">{"<br/>".join(lines)}</div>'}
 
 
 def sections(value: Sequence[str], context: Context, *, titles: Sequence[str]) -> dict[str, Any] | None:

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from hie.base.text import NULL_TEXT, trimmed
+from hie.base.text import LENGTHS, NULL_TEXT, trimmed
 from hie.mapping.transforms.notes import Notes
-
-LENGTHS = {"code": 64, "name": 100, "short": 4_000, "long": 1_000_000}
-"""The most characters of an identifier or code, a person or organisation name, other short text, and narrative."""
 
 
 def present(value: Any, context: Notes) -> str | None:
