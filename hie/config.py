@@ -6,6 +6,7 @@ names, else from its default. `docs/generated/settings.md` is built from `SETTIN
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,7 +16,11 @@ from typing import Any
 from hie.base.errors import Category, HieError
 from hie.base.tablefile import NotUtf8, table_text, toml_problem
 
+ANY = "*"
+"""Of a list of names: each."""
+
 _MOST_PORT = 65535
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ SETTINGS: tuple[Setting, ...] = (
         "export_hours", float, 24.0, "How long files of a bulk export are kept for whoever asked for them.", least=0
     ),
     Setting("cors_origins", str, "", "Web origins whose pages may call the FHIR API, with commas; * is any."),
+    Setting("allowed_hosts", str, "", "Names by which the server may be asked beside loopback, with commas; * is any."),
     Setting("mappings", str, "", "Folder of field maps, code maps and rules to work by instead of the shipped ones."),
     Setting(
         "mllp_port",
@@ -100,6 +106,7 @@ class Config:
     exports: str
     export_hours: float
     cors_origins: str
+    allowed_hosts: str
     mappings: str
     mllp_port: int
     mllp_ports: str
@@ -130,6 +137,16 @@ class Config:
                 raise HieError(Category.INVALID, f"Setting 'mllp_ports' must be FEED=PORT, …, one of each: {part!r}.")
             found[feed] = int(port)
         return found
+
+    @property
+    def known_hosts(self) -> tuple[str, ...]:
+        """The names of `allowed_hosts`, addresses of IPv6 without brackets; raises INVALID for what is neither name nor
+        address, such as one with a port."""
+        given = tuple(name.strip("[]") for name in self.allowed_hosts.replace(",", " ").split())
+        for name in given:
+            if name != ANY and not _NAME.fullmatch(name) and not _is_address(name):
+                raise HieError(Category.INVALID, f"Setting 'allowed_hosts' must be names without a port: {name!r}.")
+        return given
 
     @property
     def profiled_types(self) -> tuple[str, ...]:
@@ -189,7 +206,7 @@ def load_config(
     values["data"] = Path(values["data"])
     _check_host(values["host"])
     config = Config(**{f.name: values[f.name] for f in fields(Config)})
-    _ = config.mllp_feed_ports
+    _ = config.mllp_feed_ports, config.known_hosts
     return config
 
 
@@ -248,14 +265,16 @@ def _typed(setting: Setting, value: Any) -> Any:
 
 def _check_host(host: str) -> None:
     """Without authentication only this machine may reach the server (design §4)."""
-    if host == "localhost":
-        return
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if host != "localhost" and not (_is_address(host) and ipaddress.ip_address(host).is_loopback):
         raise HieError(
             Category.INVALID,
             f"Host {host!r} is not loopback, and authentication is off: use 127.0.0.1, ::1 or localhost.",
         )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

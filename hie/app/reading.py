@@ -22,6 +22,7 @@ from hie.api.prepared import prepare
 from hie.api.searchparameters import SearchParameters
 from hie.app.browse import KnownSilences, open_browse, warm_later
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
+from hie.app.hosts import known_hosts
 from hie.app.store import follow_store
 from hie.app.terminology import open_terminology
 from hie.base.clock import SystemClock
@@ -161,7 +162,7 @@ async def open_reading(given: Reading, owner: App) -> AsyncIterator[Site]:
     ]
     try:
         front = ReadingFront(fhir, pages, owner, prepares=config.profiles == "off")
-        yield Site(front, renew, silences.take)
+        yield Site(known_hosts(front, config), renew, silences.take)
     finally:
         await end(*tasks)
         await store.close()

@@ -24,6 +24,7 @@ class Category(StrEnum):
     MULTIPLE_MATCHES = "multiple-matches"
     TOO_LARGE = "too-large"
     UNSUPPORTED_MEDIA = "unsupported-media"
+    MISDIRECTED = "misdirected"
     NOT_SUPPORTED = "not-supported"
     TIMEOUT = "timeout"
     BUSY = "busy"
@@ -59,6 +60,7 @@ RESPONSES: dict[Category, Response] = {
     Category.MULTIPLE_MATCHES: Response(412, "multiple-matches", False),
     Category.TOO_LARGE: Response(413, "too-long", False),
     Category.UNSUPPORTED_MEDIA: Response(415, "not-supported", False),
+    Category.MISDIRECTED: Response(421, "security", False),
     Category.NOT_SUPPORTED: Response(501, "not-supported", False),
     Category.TIMEOUT: Response(503, "timeout", True),
     Category.BUSY: Response(503, "throttled", True),

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 
 from hie.app import Exchange, Reading, open_exchange, open_reading
 from hie.app.address import listening
+from hie.app.hosts import known_hosts
 from hie.base.memory import settle_memory
 from hie.commands.datadir import DataDirectory
-from hie.config import Config
+from hie.config import ANY, Config
 from hie.front.door import Door
 from hie.front.readers import Readers, listen
+
+log = logging.getLogger("hie")
 
 MOST = 4
 """Reading processes that are started without being asked for."""
@@ -67,7 +70,9 @@ async def _http(exchange: Exchange, config: Config, number: int) -> AsyncIterato
         sockets = listen(config.host, config.port)
     port = sockets[0].getsockname()[1]
     host = f"[{config.host}]" if ":" in config.host else config.host
-    door = Door(exchange.web)
+    if ANY in config.known_hosts:
+        log.warning("requests are served whatever name they ask by: setting allowed_hosts is *")
+    door = Door(known_hosts(exchange.web, config))
     given = Reading(config, exchange.names)
     readers = Readers(number, open_reading, given, config.log_level, exchange.web, door)
     exchange.fhir.spread, exchange.tell = readers.renew, readers.tell

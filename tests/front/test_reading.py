@@ -16,7 +16,7 @@ from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.port import Transaction
 
-BASE = "http://hie/browse/"
+BASE = "http://localhost/browse/"
 
 
 async def owner(*_: Any) -> None:
