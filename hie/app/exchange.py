@@ -65,7 +65,7 @@ SILENCE_SECONDS = 60.0
 """How often it is found out which sources are silent, for the record pages."""
 
 DROP_SECONDS = 10.0
-"""How long an end waits for the file of a drop folder that is under way: else it is a duplicate at the next start."""
+"""How long an end waits for the file of a drop folder that is under way: else it is gone on with at the next start."""
 
 
 class Exchange:
@@ -191,6 +191,7 @@ class Exchange:
         return [
             DropFolder(
                 self.config.data / "drop" / runtime.feed.id,
+                partial(self.ingest.knows, runtime.feed.id),
                 partial(self._dropped, runtime.feed.id),
                 partial(self._dropped_too_large, runtime.feed.id),
                 DropLimits(self.config.max_body, self.config.drop_poll_seconds),
@@ -199,14 +200,14 @@ class Exchange:
             if runtime.feed.drop and self.config.drop_poll_seconds > 0
         ]
 
-    async def _dropped(self, door: str, _: str, body: bytes) -> DropAnswer:
-        answer = await self.ingest.receive(door, body)
+    async def _dropped(self, door: str, body: bytes, begun: bool) -> DropAnswer:
+        answer = await self.ingest.receive(door, body, begun=begun)
         if answer.status == 503:
             raise HieError(Category.UNAVAILABLE, "The file is tried again later.")
         return DropAnswer(answer.body, answer.status != 422)
 
-    async def _dropped_too_large(self, door: str, _: str, __: int, head: bytes) -> DropAnswer:
-        return DropAnswer((await self.ingest.refuse(door, head)).body, False)
+    async def _dropped_too_large(self, door: str, size: int, head: bytes) -> DropAnswer:
+        return DropAnswer((await self.ingest.refuse(door, size, head)).body, False)
 
     def _web(self) -> "Front":
         app = FastAPI(title="健康信息交换 · Health Information Exchange", version=__version__, redoc_url=None)

@@ -78,7 +78,7 @@ def _server(door: str, ingest: Ingest, config: Config) -> MllpServer:
         return answer.frames or answer.body
 
     async def oversize(head: bytes) -> bytes | tuple[bytes, ...]:
-        answer = await ingest.refuse(door, head)
+        answer = await ingest.refuse(door, config.max_body + 1, head)
         return answer.frames or answer.body
 
     limits = MllpLimits(

@@ -1,14 +1,14 @@
 """The drop folder: files in, receipts out (Qingpu interface §1).
 
 A file is read from `incoming/`, handled, and moved to `done/` or `error/`; its receipt lies there before it moves.
-Between handling and moving, a *note* in `.pending/` says where the file goes and what its receipt is, so that a
-restart at any point goes on instead of beginning again. A file name never decides a path outside the three folders.
+From before it is handled until it is moved, a *note* in `.pending/` (`dropnote.py`) says how far it has come, so that a
+restart at any point goes on instead of beginning again: a file that was sent once is no duplicate of itself. A file
+name never decides a path outside the three folders.
 """
 
 import asyncio
 import contextlib
 import hashlib
-import json
 import logging
 import os
 from collections import Counter
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from hie.base.errors import HieError, where
 from hie.feeds.dropfile import candidates, is_plain, same, sync_folder, write_durably
+from hie.feeds.dropnote import Note, Notes
 from hie.feeds.limits import HEAD_BYTES, DropLimits
 
 INCOMING, DONE, ERROR, PENDING = "incoming", "done", "error", ".pending"
@@ -36,17 +37,22 @@ class DropAnswer:
     accepted: bool
 
 
-Handler = Callable[[str, bytes], Awaitable[DropAnswer]]
-"""Name and bytes of a file in; the same bytes again are a duplicate, which is accepted whatever they were before."""
+Knows = Callable[[bytes], Awaitable[bool]]
+"""Whether bytes have come before, by whatever door."""
 
-OversizeHandler = Callable[[str, int, bytes], Awaitable[DropAnswer]]
-"""Name, size and beginning of a file that is too large; it goes to `error/` as it is."""
+Handler = Callable[[bytes, bool], Awaitable[DropAnswer]]
+"""The bytes of a file in, and whether this very file was begun before, as new: it is then answered as for the first
+time. Otherwise the same bytes again are a duplicate, which is accepted whatever they were before."""
+
+OversizeHandler = Callable[[int, bytes], Awaitable[DropAnswer]]
+"""Size and beginning of a file that is too large; it goes to `error/` as it is."""
 
 
 class Step(StrEnum):
     """What has just become true for a file; told to `reached`."""
 
     READ = "read"
+    BEGUN = "begun"
     HANDLED = "handled"
     NOTED = "noted"
     RECEIPT_VISIBLE = "receipt-visible"
@@ -64,27 +70,6 @@ class _File:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
-    """Where a handled file goes, under which name, with which receipt."""
-
-    name: str
-    folder: str
-    target: str
-    receipt: bytes
-
-    def encode(self) -> bytes:
-        """One JSON line, then the receipt."""
-        return json.dumps([self.name, self.folder, self.target]).encode("ascii") + b"\n" + self.receipt
-
-    @classmethod
-    def decode(cls, raw: bytes) -> "_Note":
-        """The note of `encode`."""
-        head, _, receipt = raw.partition(b"\n")
-        name, folder, target = json.loads(head)
-        return cls(name, folder, target, receipt)
-
-
 def _nothing(_: Step) -> None:
     return
 
@@ -98,12 +83,15 @@ class DropFolder:
     def __init__(
         self,
         folder: Path,
+        knows: Knows,
         handler: Handler,
         oversize: OversizeHandler,
         limits: DropLimits | None = None,
         reached: Callable[[Step], None] = _nothing,
     ) -> None:
         self._folder = folder
+        self._notes = Notes(folder / PENDING)
+        self._knows = knows
         self._handler = handler
         self._oversize = oversize
         self._limits = limits or DropLimits()
@@ -115,10 +103,7 @@ class DropFolder:
         """Make the folders and clear away notes that a crash left behind; raises `OSError` when it cannot."""
         for name in (INCOMING, DONE, ERROR, PENDING):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
-        for path in (self._folder / PENDING).iterdir():
-            note = self._read_note(path)
-            if note is None or not os.path.lexists(self._folder / INCOMING / note.name):
-                path.unlink()
+        self._notes.clear(self._folder / INCOMING)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Scan again and again until `stop` is set; the file in progress is finished first."""
@@ -183,28 +168,31 @@ class DropFolder:
         if file is None:
             return False
         self._reached(Step.READ)
-        note = await asyncio.to_thread(self._recall, file)
-        if note is None:
-            answer = await self._answered(file)
+        note = await asyncio.to_thread(self._notes.recall, file.key)
+        if note is None or not note.folder:
+            answer = await self._answered(file, begun=note is not None)
             self._reached(Step.HANDLED)
-            note = await asyncio.to_thread(self._write_note, file, answer)
+            note = await asyncio.to_thread(self._note, file, answer)
             del self._answers[name]
             self._reached(Step.NOTED)
         return await asyncio.to_thread(self._settle, file, note)
 
-    async def _answered(self, file: _File) -> DropAnswer:
+    async def _answered(self, file: _File, *, begun: bool) -> DropAnswer:
         """The answer to a file. It is kept until it is noted, which a full disk may hinder for many scans: handed in
         again, a file would be its own duplicate."""
         key, answer = self._answers.get(file.name, ("", None))
         if answer is None or key != file.key:
-            answer = await self._answer(file)
+            answer = await self._answer(file, begun=begun)
             self._answers[file.name] = file.key, answer
         return answer
 
-    async def _answer(self, file: _File) -> DropAnswer:
+    async def _answer(self, file: _File, *, begun: bool) -> DropAnswer:
         if file.status.st_size > self._limits.file_bytes:
-            return await self._oversize(file.name, file.status.st_size, file.body[:HEAD_BYTES])
-        return await self._handler(file.name, file.body)
+            return await self._oversize(file.status.st_size, file.body[:HEAD_BYTES])
+        if not begun and not await self._knows(file.body):
+            await asyncio.to_thread(self._notes.keep, file.key, Note(file.name))
+            self._reached(Step.BEGUN)
+        return await self._handler(file.body, begun)
 
     def _read(self, name: str) -> _File | None:
         """The file, if it is plain and does not change while it is read; of a large one only the beginning. Raises
@@ -225,23 +213,10 @@ class DropFolder:
         digest = hashlib.sha256(os.fsencode(name) + b"\0%d\0" % before.st_size + body)
         return _File(name, body, before, digest.hexdigest())
 
-    def _recall(self, file: _File) -> _Note | None:
-        """The note that an interrupted run left for this very file."""
-        return self._read_note(self._folder / PENDING / file.key)
-
-    def _read_note(self, path: Path) -> _Note | None:
-        """A note that is still to be carried out: complete, and its target not taken."""
-        try:
-            note = _Note.decode(path.read_bytes())
-        except (OSError, ValueError):
-            return None
-        return None if os.path.lexists(self._folder / note.folder / note.target) else note
-
-    def _write_note(self, file: _File, answer: DropAnswer) -> _Note:
+    def _note(self, file: _File, answer: DropAnswer) -> Note:
         folder = DONE if answer.accepted else ERROR
-        note = _Note(file.name, folder, self._free_name(folder, file.name), answer.receipt)
-        write_durably(self._folder / PENDING / file.key, note.encode())
-        return note
+        target = self._free_name(folder, file.name)
+        return self._notes.keep(file.key, Note(file.name, folder, target, answer.receipt))
 
     def _free_name(self, folder: str, name: str) -> str:
         """The first name of which neither file nor receipt exists: nothing is ever overwritten."""
@@ -252,7 +227,7 @@ class DropFolder:
             and not os.path.lexists(self._folder / folder / (candidate + RECEIPT_SUFFIX))
         )
 
-    def _settle(self, file: _File, note: _Note) -> bool:
+    def _settle(self, file: _File, note: Note) -> bool:
         """Show the receipt, move the file, forget the note.
 
         A file that was replaced by its sender meanwhile stays: it is another file and gets its own receipt.
@@ -267,7 +242,7 @@ class DropFolder:
             self._reached(Step.MOVED)
         else:
             receipt.unlink()
-        (self._folder / PENDING / file.key).unlink()
+        self._notes.forget(file.key)
         self._reached(Step.FORGOTTEN)
         return moved
 

@@ -30,14 +30,14 @@ LINGER_SECONDS, LINGER_SIZES = 10.0, 4
 an answer before the sender has sent all is lost when the connection closes."""
 
 Receive = Callable[[str, bytes], Awaitable[Answer]]
-TooLarge = Callable[[str, bytes], Awaitable[Answer]]
+TooLarge = Callable[[str, int, bytes], Awaitable[Answer]]
 
 
 class HttpFeeds:
     """Serves `POST /feeds/{door}` and `GET /feeds`; a FHIR door is also the base URL `/feeds/{door}/fhir`.
 
     `doors` maps each door to its content type, `receive` takes an item in, `too_large` gives the answer of a door to an
-    item over the limit, of which it gets the beginning.
+    item over the limit, of which it gets the size, as far as it is known, and the beginning.
     """
 
     def __init__(self, doors: Mapping[str, str], receive: Receive, too_large: TooLarge, limits: HttpLimits) -> None:
@@ -77,8 +77,9 @@ class HttpFeeds:
         try:
             self._check_type(door, request.headers.get("content-type", ""))
             check_coding(request.headers.get("content-encoding", ""))
-            body, fits = await self._body(request)
-            answer = await (self._receive(door, body) if fits else self._too_large(door, body))
+            body, size = await self._body(request)
+            fits = size <= self._limits.body_bytes
+            answer = await (self._receive(door, body) if fits else self._too_large(door, size, body))
         except HieError as error:
             answered = problem(error)
             if error.category is Category.TIMEOUT:
@@ -110,12 +111,13 @@ class HttpFeeds:
         if given not in accepted:
             raise HieError(Category.UNSUPPORTED_MEDIA, f"This feed takes Content-Type: {expected}.")
 
-    async def _body(self, request: Request) -> tuple[bytes, bool]:
-        """The whole body and True; its beginning and False when it is longer than allowed. Raises TIMEOUT when it takes
-        too long to arrive."""
+    async def _body(self, request: Request) -> tuple[bytes, int]:
+        """The whole body and its size; of one that is longer than allowed only its beginning, and the size that it
+        announces or has come to. Raises TIMEOUT when it takes too long to arrive."""
         most = self._limits.body_bytes
         declared = request.headers.get("content-length", "")
-        fits = not declared.isdigit() or int(declared) <= most
+        announced = int(declared) if declared.isdigit() else 0
+        fits = announced <= most
         chunks: list[bytes] = []
         head, size, lingering = b"", 0, False
         try:
@@ -136,5 +138,4 @@ class HttpFeeds:
         except TimeoutError:
             if not lingering:
                 raise HieError(Category.TIMEOUT, "The item did not arrive in time.") from None
-            return head, False
-        return (b"".join(chunks), True) if fits else (head, False)
+        return (b"".join(chunks), size) if fits else (head, max(size, announced))

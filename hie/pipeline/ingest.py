@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from hie.base.clock import Clock, micros
 from hie.base.errors import Category, HieError, where
@@ -73,8 +74,13 @@ class Ingest:
         self._doors |= {door: f for f in feeds for door in f.feed.doors}
         self.settler = Settler(dict(self._feeds))
 
-    async def receive(self, door: str, body: bytes) -> Answer:
-        """Take in one delivery and return its answer, after everything is durable.
+    async def knows(self, door: str, body: bytes) -> bool:
+        """Whether these bytes have come before, through whatever door of the feed."""
+        return await self._store.get(RAW_ITEM, raw_item_id(self.doors[door].feed.id, body)) is not None
+
+    async def receive(self, door: str, body: bytes, *, begun: bool = False) -> Answer:
+        """Take in one delivery and return its answer, after everything is durable. `begun`: this very delivery was
+        begun before, as new, and may have been taken: it is answered as for the first time.
 
         Raises `HieError`: NOT_FOUND for an unknown door, BUSY or UNAVAILABLE when nothing could be kept.
         """
@@ -86,7 +92,7 @@ class Ingest:
         known = await self._store.get(RAW_ITEM, item)
         if known is not None and State(str(known["state"])) not in IN_FLIGHT:
             parsed = await self._read_again(runtime, known, self.delivery(door, body))
-            return await self._store.write(lambda tx: self._repeat(tx, runtime, known, door, parsed))
+            return await self._store.write(lambda tx: self._repeat(tx, runtime, known, door, parsed, begun=begun))
         delivery = self.delivery(door, body)
         try:
             if known is not None:
@@ -96,7 +102,7 @@ class Ingest:
                 if isinstance(found, Ahead):
                     return await self._take_ahead(settler, delivery, found)
                 prepared = found
-            return await self._take_here(settler, delivery, *prepared, new=known is None)
+            return await self._take_here(settler, delivery, *prepared, new=known is None, begun=begun)
         except HieError as error:
             if error.category in (Category.BUSY, Category.UNAVAILABLE, Category.TIMEOUT):
                 raise
@@ -119,10 +125,19 @@ class Ingest:
         return await self._take_here(settler, delivery, *prepared, new=True)
 
     async def _take_here(
-        self, settler: Settler, delivery: Delivery, parsed: Parsed, parts: Sequence[Prepared], *, new: bool
+        self,
+        settler: Settler,
+        delivery: Delivery,
+        parsed: Parsed,
+        parts: Sequence[Prepared],
+        *,
+        new: bool,
+        begun: bool = False,
     ) -> Answer:
-        """Settle a prepared item where the store is written; `new`: it was not there a moment ago."""
-        answer = await self._store.write(lambda tx: self._take_in(tx, settler, delivery, parsed, parts, new=new))
+        """Settle a prepared item where the store is written; `new`: it was not there a moment ago; `begun`: as in
+        `receive`."""
+        take_in = partial(self._take_in, new=new, begun=begun)
+        answer = await self._store.write(lambda tx: take_in(tx, settler, delivery, parsed, parts))
         self.settled["here"] += 1
         return answer
 
@@ -141,13 +156,16 @@ class Ingest:
             return _envelope(runtime, delivery, lost=isinstance(error, Lost))
         return parsed
 
-    async def _repeat(self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str, parsed: Parsed) -> Answer:
+    async def _repeat(
+        self, tx: Transaction, runtime: FeedRuntime, row: Row, door: str, parsed: Parsed, *, begun: bool = False
+    ) -> Answer:
         """The saved answer to bytes that are known (common rules §2.2), which is counted; made anew from what is stored
-        when there is none: they came through another door, or were given up."""
-        await count(tx, self._clock.now(), runtime.feed.id, "duplicate")
+        when there is none: they came through another door, or were given up. `begun`: as in `receive`."""
+        if not begun:
+            await count(tx, self._clock.now(), runtime.feed.id, "duplicate")
         if _is_answered(row, door):
             saved = Answer(blob(row["answer"]), str(row["answer_type"]), number(row["answer_status"]))
-            return runtime.repeat(saved, door)
+            return saved if begun else runtime.repeat(saved, door)
         outcome = replace(await outcome_of(tx, row, door), charset=parsed.charset, context=parsed.context)
         return runtime.answers[door](outcome, self._clock.now())
 
@@ -160,11 +178,12 @@ class Ingest:
         parts: Sequence[Prepared],
         *,
         new: bool,
+        begun: bool,
     ) -> Answer:
         runtime = settler.feeds[delivery.feed]
         row = await (tx.get_unless_new if new else tx.get)(RAW_ITEM, delivery.id)
         if row is not None and State(str(row["state"])) not in IN_FLIGHT:
-            return await self._repeat(tx, runtime, row, delivery.door, parsed)
+            return await self._repeat(tx, runtime, row, delivery.door, parsed, begun=begun)
         answer, counting = await settler.take_in(tx, delivery, parsed, parts, row)
         await counting.flush()
         return answer
@@ -192,18 +211,20 @@ class Ingest:
         except HieError as full:
             if full.category is not Category.TOO_LARGE:
                 raise
-            return await self.refuse(delivery.door, delivery.body[:HEAD_BYTES])
+            return await self.refuse(delivery.door, len(delivery.body), delivery.body[:HEAD_BYTES])
         return failure(runtime, delivery, lost=isinstance(error, Lost))
 
-    async def refuse(self, door: str, head: bytes) -> Answer:
-        """The answer to an item that is larger than allowed, of which `head` is the beginning: it is not kept, only
-        counted under the sender that its beginning names. The answer leaves even when nothing can be counted."""
+    async def refuse(self, door: str, size: int, head: bytes) -> Answer:
+        """The answer to an item that is larger than allowed: of `size` bytes, at the least, of which `head` is the
+        beginning. It is not kept, only counted under the sender that its beginning names, and logged. The answer leaves
+        even when nothing can be counted."""
         runtime = self.doors[door]
         found, now = finding("too-large"), self._clock.now()
         hl7 = runtime.feed.dialect == "hl7v2"
         parsed = _beginning(runtime, Delivery("", runtime.feed.id, door, now, head)) if hl7 else Parsed(())
         organisation = sender(runtime, parsed) or runtime.named(head)
-        log.warning("item refused feed=%s organisation=%s reason=%s", runtime.feed.id, organisation, found.code)
+        told = (runtime.feed.id, organisation, size, found.code)
+        log.warning("item refused feed=%s organisation=%s size=%d reason=%s", *told)
         label = next((record.label for record in parsed.records), "")
         with suppress(HieError):
             await self._store.write(lambda tx: count_refused(tx, runtime, now, found, organisation, label))

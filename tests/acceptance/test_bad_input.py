@@ -78,7 +78,14 @@ async def test_a_giant_frame_is_refused_and_neighbours_are_served(live: Running)
 )
 @pytest.mark.parametrize("declared", [True, False])
 async def test_what_is_too_large_is_refused_in_the_words_of_its_door_and_counted_under_its_sender(
-    live: Running, door: str, kind: str, sample: bytes, sender: str, says: str, declared: bool
+    live: Running,
+    caplog: pytest.LogCaptureFixture,
+    door: str,
+    kind: str,
+    sample: bytes,
+    sender: str,
+    says: str,
+    declared: bool,
 ) -> None:
     body = sample + b" " * 300_000
 
@@ -95,6 +102,9 @@ async def test_what_is_too_large_is_refused_in_the_words_of_its_door_and_counted
     feed = "jiashan-cda" if door == "jiashan-soap" else door
     assert f'hie_staging_items_total{{feed="{feed}",what="too-large"}} 2' in metrics
     await _counted(live, feed, sender, 2)
+    assert (
+        caplog.messages.count(f"item refused feed={feed} organisation={sender} size={len(body)} reason=too-large") == 2
+    )
 
 
 async def test_a_giant_frame_with_a_header_is_answered_and_counted_under_its_sender(live: Running) -> None:
@@ -104,7 +114,9 @@ async def test_a_giant_frame_with_a_header_is_answered_and_counted_under_its_sen
     assert (await tallies(live.exchange.store, [_today()]))[0].types == {"ADT^A01": 1}
 
 
-async def test_a_file_that_is_too_large_is_moved_aside_with_its_receipt_and_counted(tmp_path: Path) -> None:
+async def test_a_file_that_is_too_large_is_moved_aside_with_its_receipt_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     place, big = tmp_path / "drop" / "qingpu-xml", ROWS + b" " * 300_000
     settings = {"data": tmp_path, "port": 0, "mllp_port": -1, "workers": 0, "max_body": 200_000}
     async with running(load_config({**settings, "drop_poll_seconds": 0.01}, {})) as live:
@@ -115,6 +127,8 @@ async def test_a_file_that_is_too_large_is_moved_aside_with_its_receipt_and_coun
             await asyncio.sleep(0.01)
         await _counted(live, "qingpu-xml", "12310118MBHE03010J", 1)
     assert (place / "error" / "big.xml").read_bytes() == big
+    told = f"item refused feed=qingpu-xml organisation=12310118MBHE03010J size={len(big)} reason=too-large"
+    assert told in caplog.messages
     assert "too-large" in (place / "error" / "big.xml.receipt.xml").read_text()
 
 

@@ -66,7 +66,7 @@ async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) 
 
 
 async def test_an_end_finishes_the_file_of_a_drop_folder_that_is_under_way(tmp_path: Path) -> None:
-    """Cut off between commit and receipt, it was a duplicate of itself at the next start."""
+    """It is not left to the next start."""
     exchange = await open_exchange(load_config({"data": tmp_path, "mllp_port": -1, "workers": 0}, {}))
     folder, receive, begun = tmp_path / "drop" / "qingpu-xml", exchange.ingest.receive, asyncio.Event()
 

@@ -36,8 +36,9 @@ async def post(sender: Sender, **headers: str) -> httpx.Response:
     async def receive(_: str, body: bytes) -> Answer:
         return Answer(str(len(body)).encode(), "text/plain")
 
-    async def too_large(_: str, head: bytes) -> Answer:
+    async def too_large(_: str, size: int, head: bytes) -> Answer:
         assert 0 < len(head) <= HEAD_BYTES
+        assert size > LIMIT
         return Answer(b"AR", "text/plain", 413)
 
     feeds = HttpFeeds({DOOR: "application/hl7-v2"}, receive, too_large, HttpLimits(LIMIT, 0.05))

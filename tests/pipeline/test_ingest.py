@@ -261,3 +261,15 @@ async def test_two_parts_of_one_item_that_state_the_same_thing_at_the_same_time_
     found = await world.resource("Patient", "1")
     assert found is not None
     assert (found["gender"], found["birthDate"]) == ("male", "1968")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+async def test_what_was_begun_before_is_answered_as_for_the_first_time(world: World, begun: bool) -> None:
+    """A file of a drop folder that a crash left between its item and its receipt was called a duplicate of itself."""
+    body = json.dumps([patient("1")]).encode()
+    assert not await world.ingest.knows("test", body)
+    first = await world.ingest.receive("test", body)
+    assert await world.ingest.knows("test", body)
+    again = await world.ingest.receive("test", body, begun=begun)
+    assert (again == first, json.loads(again.body)["status"]) == (begun, "accepted" if begun else "duplicate")
+    assert ("duplicate|2026-04-01|test" in await counters(world.store)) is not begun
