@@ -33,7 +33,8 @@ async def test_a_name_of_the_server_is_served_with_any_port(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "hie.example.org.evil", "hieXexample.org", "127.0.0.2", "a@localhost", ""],
+    ["evil.example", "localhost.evil.example", "hie.example.org.evil", "hieXexample.org",
+     "127.0.0.2", "a@localhost", ""],
 )  # fmt: skip
 async def test_another_name_is_refused_and_told_which_setting_takes_it(host: str) -> None:
     async with client(**MINE) as http:
