@@ -247,10 +247,12 @@ class Exchange:
         return {"status": "ok", "version": __version__}
 
     async def _readyz(self) -> Response:
-        """The store answers, its schema is current and the feeds listen; 503 otherwise."""
+        """The store answers, its schema is current and the feeds listen; 503 otherwise. Without workers that there
+        should be it is degraded: items are taken, but those that failed wait."""
         ready = self._ready and await self.store.ready()
+        served = "degraded" if self._workers is not None and self._workers.are_missing else "ready"
         state = {
-            "status": "ready" if ready else "not ready",
+            "status": served if ready else "not ready",
             "feeds": sorted(self.ingest.doors),
             "mllp": self.mllp.listening,
         }
@@ -258,7 +260,8 @@ class Exchange:
 
     async def _metrics(self) -> PlainTextResponse:
         """Counters in the Prometheus text format; no patient data."""
-        text = await metrics_text(self.store, self.mllp.connections, self.ingest.settled, self._clock.now())
+        workers = self._workers.up if self._workers is not None else 0
+        text = await metrics_text(self.store, self.mllp.connections, self.ingest.settled, workers, self._clock.now())
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 

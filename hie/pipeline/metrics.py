@@ -11,9 +11,11 @@ from hie.staging.tallies import day_of, tallies
 from hie.store.port import Reader
 
 
-async def metrics_text(reader: Reader, mllp_connections: int, settled: Mapping[str, int], now: datetime) -> str:
+async def metrics_text(
+    reader: Reader, mllp_connections: int, settled: Mapping[str, int], workers: int, now: datetime
+) -> str:
     """Items by feed and what became of them, the ledger by state, open MLLP connections, where items were `settled`
-    (`Ingest.settled`), and what the maps cover today."""
+    (`Ingest.settled`), how many `workers` are up, and what the maps cover today."""
     items: dict[tuple[str, str], int] = {}
     for name, n in (await counters(reader)).items():
         what, _, feed = name.split("|", 2)
@@ -39,6 +41,9 @@ async def metrics_text(reader: Reader, mllp_connections: int, settled: Mapping[s
         "# HELP hie_pipeline_settled_total Items by where they were settled since the start.",
         "# TYPE hie_pipeline_settled_total counter",
         *(f'hie_pipeline_settled_total{{where="{where}"}} {n}' for where, n in settled.items()),
+        "# HELP hie_pipeline_workers Worker processes that can take items.",
+        "# TYPE hie_pipeline_workers gauge",
+        f"hie_pipeline_workers {workers}",
         *_coverage(await tallies(reader, [day_of(now)])),
     ]
     return "\n".join(lines) + "\n"

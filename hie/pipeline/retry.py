@@ -10,11 +10,19 @@ from hie.pipeline.counting import Counting
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import delivery_of, number
 from hie.pipeline.settle import Settler
-from hie.pipeline.workers import Preparation, prepare_here
-from hie.staging.states import LEASE_SECONDS, MAX_ATTEMPTS, Event, State, advance, backoff_seconds
+from hie.pipeline.workers import NoWorker, Preparation, prepare_here
+from hie.staging.states import (
+    LEASE_SECONDS,
+    LONGEST_BACKOFF,
+    MAX_ATTEMPTS,
+    Event,
+    State,
+    advance,
+    backoff_seconds,
+)
 from hie.staging.tables import RAW_ITEM
 from hie.store.port import Store, Transaction
-from hie.store.table import AtMost, Row
+from hie.store.table import Above, AtMost, Row
 
 log = logging.getLogger("hie.pipeline")
 
@@ -32,16 +40,24 @@ async def try_again(
     pure stages.
 
     An item is leased first, so that two processes never try the same one, and a lease that ran out counts as a failure.
+    The first one that cannot even be prepared now, for want of a worker, ends the round.
     """
     now = micros(clock.now())
     tried = 0
     for state in (State.RETRY, State.LEASED, State.RECEIVED):
-        for row in await store.select(RAW_ITEM, {"state": state.value, "due": AtMost(now)}, limit=AT_ONCE):
-            leased = await _lease(store, row, now)
-            if leased is not None:
+        for due in (AtMost(now), Above(now + LONGEST_BACKOFF * 1_000_000)):
+            for row in await store.select(RAW_ITEM, {"state": state.value, "due": due}, limit=AT_ONCE):
+                leased = await _lease(store, row, now)
+                if leased is None:
+                    continue
+                if not await _try(store, feeds, leased, clock, preparation):
+                    return tried
                 tried += 1
-                await _try(store, feeds, leased, clock, preparation)
     return tried
+
+
+def _is_due(row: Row, now: int) -> bool:
+    return not now < number(row["due"]) <= now + LONGEST_BACKOFF * 1_000_000
 
 
 async def _lease(store: Store, row: Row, now: int) -> Row | None:
@@ -49,7 +65,7 @@ async def _lease(store: Store, row: Row, now: int) -> Row | None:
 
     async def job(tx: Transaction) -> Row | None:
         current = await tx.get(RAW_ITEM, row["id"])
-        if current is None or current["state"] != row["state"] or number(current["due"]) > now:
+        if current is None or current["state"] != row["state"] or not _is_due(current, now):
             return None
         state = State(str(current["state"]))
         if state is State.LEASED:
@@ -66,7 +82,9 @@ async def _lease(store: Store, row: Row, now: int) -> Row | None:
     return await store.write(job)
 
 
-async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock, preparation: Preparation) -> None:
+async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clock, preparation: Preparation) -> bool:
+    """Try an item that is leased; False when it could not be prepared now, through no fault of its own: that is no
+    attempt."""
     delivery = delivery_of(row)
     settler = Settler(feeds)
     runtime = feeds[delivery.feed]
@@ -84,16 +102,35 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
     try:
         parsed, parts = await preparation(runtime, delivery, suspect=True)
         await store.write(job)
+    except NoWorker as error:
+        log.error("retry waits feed=%s item=%s reason=%s", delivery.feed, delivery.id, error.message)
+        await store.write(lambda tx: _put_off(tx, row, micros(clock.now())))
+        return False
     except Exception as error:
         log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
         await store.write(lambda tx: _failed(tx, runtime, row, micros(clock.now())))
+    return True
+
+
+async def _is_ours(tx: Transaction, row: Row) -> bool:
+    """Whether an item is still as we leased it: not settled by an operator or its sender meanwhile, nor leased by
+    another process when our lease ran out."""
+    current = await tx.get(RAW_ITEM, row["id"])
+    return current is not None and all(current[name] == row[name] for name in ("state", "due", "attempts"))
+
+
+async def _put_off(tx: Transaction, row: Row, now: int) -> None:
+    """Give an item back that was not tried; its attempt does not count."""
+    if await _is_ours(tx, row):
+        attempts = number(row["attempts"]) - 1
+        due = now + backoff_seconds(attempts) * 1_000_000
+        waiting: Row = {"state": advance(State.LEASED, Event.FAIL).value, "attempts": attempts, "due": due}
+        await tx.upsert(RAW_ITEM, {**row, **waiting})
 
 
 async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, now: int) -> None:
-    """Note a failure, unless the item is not ours any more: settled by an operator or its sender, or leased by another
-    process when our lease ran out."""
-    current = await tx.get(RAW_ITEM, row["id"])
-    if current is None or any(current[name] != row[name] for name in ("state", "due", "attempts")):
+    """Note a failure."""
+    if not await _is_ours(tx, row):
         return
     attempts = number(row["attempts"])
     if attempts >= MAX_ATTEMPTS:

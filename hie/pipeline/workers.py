@@ -6,6 +6,7 @@ like any other failure. What it costs and gains: docs/decisions/0005-workers.md.
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
@@ -22,6 +23,17 @@ log = logging.getLogger("hie.pipeline")
 AGAIN_SECONDS = 1.0
 """How long to wait before a worker that did not come up is replaced."""
 
+WAIT_SECONDS = 20.0
+"""How long an item that failed before waits for a worker to be there, and how long none may be there until the server
+counts as degraded."""
+
+
+class NoWorker(HieError):
+    """UNAVAILABLE: no worker can take an item that is prepared in one or not at all."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Category.UNAVAILABLE, reason)
+
 
 class Preparation(Protocol):
     """Whatever runs the pure stages for one delivery."""
@@ -30,7 +42,7 @@ class Preparation(Protocol):
         self, runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
     ) -> tuple[Parsed, list[Prepared]]:
         """Parse, map and check; raises whatever goes wrong. `suspect`: the item failed before, so that it is prepared
-        in a worker or, where there are workers, not at all."""
+        in a worker or, where there are workers, not at all: raises `NoWorker` when none comes."""
         ...
 
 
@@ -62,12 +74,23 @@ class Workers:
         self._all: set[Worker] = set()
         self._keeping: list[asyncio.Task[None]] = []
         self._changed = asyncio.Condition()
+        self._seen = time.monotonic()
 
     async def start(self) -> None:
         """Bring the workers up; returns when they are. One that ends is replaced from then on."""
         self._keeping = [asyncio.create_task(self._keep()) for _ in range(self._count)]
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._working) == self._count)
+
+    @property
+    def up(self) -> int:
+        """How many workers can take items."""
+        return len(self._alive())
+
+    @property
+    def are_missing(self) -> bool:
+        """Whether no worker has been there for so long that none seems to come."""
+        return not self._alive() and time.monotonic() - self._seen > WAIT_SECONDS
 
     async def __call__(
         self, runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
@@ -113,11 +136,15 @@ class Workers:
         return not self._maps or runtime.maps == self._maps
 
     async def _any(self, runtime: FeedRuntime) -> Worker | None:
-        """The worker with the fewest items, waited for; raises UNAVAILABLE when they have read other tables."""
+        """The worker with the fewest items, waited for; raises `NoWorker` when none comes, and when they have read
+        other tables."""
         if not self._fits(runtime):
-            raise HieError(Category.UNAVAILABLE, "The tables have just changed; send again.")
-        async with self._changed:
-            await self._changed.wait_for(self._alive)
+            raise NoWorker("The tables have just changed; send again.")
+        try:
+            async with asyncio.timeout(WAIT_SECONDS), self._changed:
+                await self._changed.wait_for(self._alive)
+        except TimeoutError:
+            raise NoWorker("No worker process comes up, and the item needs one; send again later.") from None
         return _least(self._alive())
 
     def _alive(self) -> list[Worker]:
@@ -150,6 +177,7 @@ class Workers:
             self._working.append(worker)
             self._changed.notify_all()
         await worker.ended.wait()
+        self._seen = time.monotonic()
         if worker in self._working:
             self._working.remove(worker)
 

@@ -68,6 +68,10 @@ MAX_ATTEMPTS = 6
 LEASE_SECONDS = 120
 """How long a claimed item stays with whoever claimed it; afterwards it is tried again."""
 
+LONGEST_BACKOFF = 900
+"""Seconds after which a failed item is tried again at the latest. One that would wait longer was put off, or claimed,
+by a clock that has been set back since."""
+
 
 def advance(state: State, event: Event) -> State:
     """The next state; raises `ValueError` for a transition that the table does not have."""
@@ -78,5 +82,5 @@ def advance(state: State, event: Event) -> State:
 
 
 def backoff_seconds(attempts: int) -> int:
-    """Seconds to wait after `attempts` failures: 5, 20, 80, 320, then 900 at the most."""
-    return int(min(900, 5 * 4 ** (max(attempts, 1) - 1)))
+    """Seconds to wait after `attempts` failures: 5, 20, 80, 320, then `LONGEST_BACKOFF`."""
+    return int(min(LONGEST_BACKOFF, 5 * 4 ** (max(attempts, 1) - 1)))

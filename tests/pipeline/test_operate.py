@@ -16,8 +16,9 @@ from hie.pipeline.operate import Operator
 from hie.pipeline.prepare import Prepared
 from hie.pipeline.retry import try_again
 from hie.pipeline.verify import verify
+from hie.pipeline.workers import NoWorker
 from hie.staging.ledger import ledger
-from hie.staging.states import MAX_ATTEMPTS
+from hie.staging.states import LONGEST_BACKOFF, MAX_ATTEMPTS
 from hie.staging.tables import AUDIT, RAW_ITEM
 from hie.staging.tallies import tallies
 from hie.store.memory import MemoryStore
@@ -126,6 +127,37 @@ async def test_a_failing_item_is_retried_and_given_up_in_the_end(world: World) -
     assert row["state"] == "quarantined"
     assert [held.cause for held in await world.operator.held()] == ["internal-error"]
     assert (await ledger(world.store)).balanced
+
+
+async def test_an_item_for_which_no_worker_comes_waits_and_no_attempt_is_counted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def nobody(
+        runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
+    ) -> tuple[Parsed, list[Prepared]]:
+        raise NoWorker("No worker process comes up.")
+
+    items = [(await world.send_bytes(body))["id"] for body in (b'"explode"', b' "explode"')]
+    for _ in range(MAX_ATTEMPTS + 2):
+        world.clock.advance(2000)
+        assert await try_again(world.store, dict(world.ingest.feeds), world.clock, nobody) == 0
+    for item in items:
+        row = await world.operator.item(item)
+        assert (row["state"], row["attempts"]) == ("retry", 1)
+    said = [message for message in caplog.messages if message.startswith("retry waits")]
+    assert len(said) == MAX_ATTEMPTS + 2, "the others are not asked for as well"
+    assert said[0].endswith("reason=No worker process comes up.")
+
+
+async def test_what_a_clock_that_was_ahead_put_off_is_tried_now(world: World) -> None:
+    """It waited until that time had come."""
+    for body in (b'"explode"', b' "explode"'):
+        await world.send_bytes(body)
+    world.clock.advance(-86_400)
+    assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == 2
+    assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == 0
+    world.clock.advance(LONGEST_BACKOFF)
+    assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == 2
 
 
 async def test_a_failure_leaves_alone_what_was_settled_meanwhile(world: World) -> None:

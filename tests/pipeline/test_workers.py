@@ -27,7 +27,7 @@ from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import failure
 from hie.pipeline.prepare import prepare
 from hie.pipeline.worker import Lost, Settle
-from hie.pipeline.workers import Workers
+from hie.pipeline.workers import NoWorker, Workers
 from hie.staging.ledger import ledger
 from tests.bench.messages import adt
 
@@ -189,6 +189,19 @@ def _here(_: Delivery) -> Parsed:
     raise LookupError("here")
 
 
+async def test_an_item_that_needs_a_worker_does_not_wait_for_ever(
+    runtime: FeedRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no worker to come, an item that had failed waited in silence, and every other one behind it."""
+    pool = Workers(1, worker_feeds)
+    assert (pool.up, pool.are_missing) == (0, False)
+    monkeypatch.setattr(workers_module, "WAIT_SECONDS", 0.01)
+    with pytest.raises(NoWorker, match="No worker process comes up"):
+        await pool(runtime, delivery(SMALL), suspect=True)
+    assert pool.are_missing
+    assert (await pool(runtime, delivery(BIG)))[1], "another is prepared here"
+
+
 async def test_renewed_workers_let_the_old_ones_finish(runtime: FeedRuntime) -> None:
     """Also when the whole process group is told to end, as systemd does: the server ends its workers when it has."""
     pool = Workers(1, worker_feeds, runtime.maps)
@@ -238,6 +251,10 @@ async def test_workers_settle_ahead_for_a_running_server(tmp_path: Path) -> None
             for number in range(8):
                 answer = await exchange.ingest.receive("wujiang-hl7v2", adt(number))
                 assert b"MSA|AA|" in answer.body
+            assert b"\nhie_pipeline_workers 1\n" in (await exchange._metrics()).body
+            assert b'"ready"' in (await exchange._readyz()).body
+            patch.setattr(Workers, "are_missing", True)
+            assert b'"degraded"' in (await exchange._readyz()).body
         found = await ledger(exchange.store)
         assert (found.received, found.stored, found.balanced) == (8, 8, True)
         assert taken[-1], "what a worker settled was taken"
