@@ -43,11 +43,23 @@ def load(
 
     with Progress(console=console) as bar:
         task = bar.add_task("loading", total=len(files))
-        result = perform(run(url, files, senders, lambda: bar.advance(task)))
+
+        def advance() -> None:
+            bar.update(task, advance=1, description="loading")
+
+        def waits(why: str) -> None:
+            bar.update(task, description=f"waiting for the server ({why})")
+
+        result = perform(run(url, files, senders, advance, waits))
     for line in result.refused[:20]:
         console.print("[red]✗[/red]", escape(line))
-    console.print(f"{result.requests} requests, {result.resources} resources, {len(result.refused)} refused")
-    raise typer.Exit(1 if result.refused else 0)
+    waited = f", waited {result.waited} times" if result.waited else ""
+    console.print(f"{result.requests} requests, {result.resources} resources, {len(result.refused)} refused{waited}")
+    if result.ended:
+        left = ", ".join(result.left[:20]) + (", …" if len(result.left) > 20 else "")
+        console.print(f"[red]✗[/red] {escape(result.ended)} Not sent, or not whole, {len(result.left)} files:")
+        console.print(left, markup=False, soft_wrap=True)
+    raise typer.Exit(1 if result.refused or result.ended else 0)
 
 
 def export(

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from urllib.parse import urlsplit
 
 import httpx
 
 from hie.base.errors import Category, HieError
+from hie.commands.patience import IN_BETWEEN, NOT_TAKEN, PATIENCE, Tries, asked_pause
 from hie.simulate.item import Item
 from hie.wire.mllp import Frame, FrameMachine, wrap
 
@@ -33,15 +33,6 @@ CONTENT_TYPES = {
 
 ANSWER_BYTES = 16 * 2**20
 ANSWER_SECONDS = 30.0
-TRIES = 8
-"""How often an item is sent before the server counts as gone."""
-PATIENCE = 300.0
-"""Seconds for which an item is sent again all the same, when the server took another one before."""
-FIRST_PAUSE = 0.1
-"""Seconds before the second try; each further pause is twice as long, up to `LONGEST_PAUSE`."""
-LONGEST_PAUSE = 5.0
-ASKED_PAUSE = 60.0
-"""A server may ask for a longer pause (Retry-After), up to this one."""
 
 _CODE = re.compile(rb"(?:^|\r)MSA\|(\w\w)")
 
@@ -113,18 +104,14 @@ class _Patient:
 
     async def send(self, item: Item, _: int) -> Delivered:
         """Deliver one item. Raises UNAVAILABLE after the last try."""
-        began, pause, tries = monotonic(), FIRST_PAUSE, 0
+        tries = Tries(self._patience)
         while True:
             answer = await self._try(item)
             if isinstance(answer, Delivered):
                 self._patience = PATIENCE
                 return answer
-            tries += 1
-            if tries >= TRIES and monotonic() - began >= self._patience:
-                raise HieError(Category.UNAVAILABLE, self._complaint(answer, tries))
-            asked = answer.seconds if answer else 0.0
-            await asyncio.sleep(max(pause, min(asked, ASKED_PAUSE)))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            if not await tries.again(answer.seconds if answer else 0.0):
+                raise HieError(Category.UNAVAILABLE, self._complaint(answer, tries.number))
 
     async def _try(self, item: Item) -> Delivered | NotTaken | None:
         """One try; None when nothing answered."""
@@ -153,16 +140,15 @@ async def _to_file(out: Path, item: Item, number: int) -> Delivered:
 
 _ANSWERS = (200, 202, 400, 413, 422)
 """What the exchange answers to an item that it has read (common rules §2)."""
-_LATER = (429, 500, 502, 503, 504)
-"""What is answered by an exchange, or by what stands before it, that did not take the item."""
+_LATER = frozenset({500}) | NOT_TAKEN | IN_BETWEEN
+"""What is answered by an exchange, or by what stands before it, that did not take the item, or may be sent it again."""
 
 
 async def _to_http(client: httpx.AsyncClient, item: Item) -> Delivered | NotTaken:
     path = f"/feeds/{item.door}"
     response = await client.post(path, content=item.body, headers={"Content-Type": CONTENT_TYPES[item.door]})
     if response.status_code in _LATER:
-        asked = response.headers.get("Retry-After", "")
-        return NotTaken(float(asked) if asked.isdecimal() else 0.0)
+        return NotTaken(asked_pause(response))
     if response.status_code not in _ANSWERS:
         raise HieError(Category.UNAVAILABLE, f"POST {path} answered {response.status_code}.")
     return Delivered(str(response.status_code))

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from hie.base.errors import Category, HieError
+from hie.commands.patience import PatientClient
 from hie.commands.reaching import reaching, refusal
 
 Progress = Callable[[str], None]
@@ -34,22 +35,23 @@ def _make(folder: Path) -> None:
 
 async def _export(url: str, folder: Path, types: Sequence[str], progress: Progress) -> dict[str, int]:
     async with httpx.AsyncClient(base_url=url, timeout=300) as http:
+        client = PatientClient(http, progress)
         params = {"_type": ",".join(types)} if types else {}
         headers = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
-        begun = await http.get("/fhir/$export", params=params, headers=headers)
+        begun = await client.request("GET", "/fhir/$export", params=params, headers=headers)
         if begun.status_code != 202:
             raise HieError(Category.UNAVAILABLE, f"The export was refused: {refusal(begun)}.")
         place = begun.headers["Content-Location"]
         try:
-            return await _save(http, await _complete(http, place, progress), folder, progress)
+            return await _save(http, await _complete(client, place, progress), folder, progress)
         finally:
             with contextlib.suppress(httpx.TransportError):
                 await http.delete(place)
 
 
-async def _complete(http: httpx.AsyncClient, place: str, progress: Progress) -> Sequence[dict[str, Any]]:
+async def _complete(client: PatientClient, place: str, progress: Progress) -> Sequence[dict[str, Any]]:
     """Wait for an export; returns its files as its manifest lists them."""
-    while (status := await http.get(place)).status_code == 202:
+    while (status := await client.request("GET", place)).status_code == 202:
         progress(status.headers.get("X-Progress", "under way"))
         await asyncio.sleep(0.5)
     if status.status_code != 200:

@@ -9,6 +9,7 @@ import httpx
 from hie.app import Exchange, open_exchange
 from hie.base.errors import Category, HieError
 from hie.commands.datadir import DataDirectory, running_server
+from hie.commands.patience import PatientClient
 from hie.commands.reaching import reaching
 from hie.config import Config
 from hie.pipeline.verify import verify
@@ -31,7 +32,8 @@ async def call(
     if url is not None:
         with reaching(url):
             async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
-                return _result(await client.request(method, path, params=params, json=body))
+                patient = PatientClient(client, lambda _: None)
+                return _result(await patient.request(method, path, params=params, json=body))
     _must_exist(config)
     with contextlib.nullcontext() if method == "GET" else DataDirectory(config.data, config.store_path):
         exchange = await open_existing(config)

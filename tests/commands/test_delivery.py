@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from hie.base.errors import HieError
-from hie.commands import delivery, simulate
+from hie.commands import delivery, patience, simulate
 from hie.commands.delivery import Delivered, NotTaken
 from hie.commands.simulate import Sent
 from hie.commands.simulated import Forecast, progress
@@ -39,7 +39,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (delivery, simulate):
+    for module in (patience, simulate):
         monkeypatch.setattr(module, "monotonic", clock.monotonic)
         monkeypatch.setattr(module.asyncio, "sleep", clock.sleep)
     return clock

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from hie.base.errors import HieError
+from hie.commands import patience
 from hie.commands.export import export
 from hie.commands.load import load, requests_of
 from hie.commands.serve import running
@@ -80,7 +82,8 @@ def test_a_resource_without_id_is_posted(tmp_path: Path) -> None:
     assert [request[:2] for request in requests_of(path)] == [("POST", "/fhir/Patient")]
 
 
-async def test_a_server_that_does_not_answer_is_one_clear_line(tmp_path: Path) -> None:
+async def test_a_server_that_does_not_answer_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.0)
     (tmp_path / "a.json").write_text(json.dumps(PATIENT))
     with pytest.raises(HieError, match=r"No answer from http://127\.0\.0\.1:1: does the server run"):
         await export("http://127.0.0.1:1", tmp_path, (), lambda words: None)
@@ -109,3 +112,69 @@ async def test_files_that_hold_no_fhir_are_refused(tmp_path: Path) -> None:
     assert [line.partition(" (")[0] for line in found.refused] == [
         f"{name}: not sent, it is no FHIR JSON" for name in bodies
     ]
+
+
+class Server:
+    """Answers as it is told, one step a request, and notes what came; `clock` is what waiting moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *steps: int | type[Exception]) -> None:
+        self.came: list[str] = []
+        self.now = 0.0
+        self._steps = iter(steps)
+        client = httpx.AsyncClient
+        transport = httpx.MockTransport(self._answer)
+        monkeypatch.setattr(httpx, "AsyncClient", lambda **more: client(transport=transport, **more))
+        monkeypatch.setattr(patience, "monotonic", lambda: self.now)
+        monkeypatch.setattr(patience.asyncio, "sleep", self._sleep)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.came.append(request.method)
+        step = next(self._steps)
+        if isinstance(step, int):
+            return httpx.Response(step, headers={"Retry-After": "7"} if step == 503 else {}, json={})
+        raise step("")
+
+    async def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def some_files(folder: Path, *resources: dict[str, Any]) -> list[Path]:
+    for number, resource in enumerate(resources):
+        (folder / f"{number}.json").write_text(json.dumps(resource))
+    return sorted(folder.iterdir())
+
+
+async def test_a_busy_server_is_asked_again_when_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 counted as refused: the resource was left out."""
+    server = Server(monkeypatch, 503, 429, 201, httpx.ConnectError, 200)
+    told: list[str] = []
+    found = await load("http://x", some_files(tmp_path, PATIENT, BUNDLE), 1, lambda: None, told.append)
+    assert (found.requests, found.resources, found.refused, found.waited, found.ended) == (2, 2, [], 3, "")
+    assert told == ["503", "429", "no answer"]
+    assert server.now == pytest.approx(7 + 0.2 + 0.1)
+
+
+async def test_a_put_is_sent_again_over_a_broken_connection_and_a_post_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = some_files(tmp_path, PATIENT, BUNDLE, PATIENT)
+    server = Server(monkeypatch, httpx.ReadError, 502, 200, httpx.RemoteProtocolError, httpx.ReadTimeout)
+    found = await load("http://x", files, 1, lambda: None)
+    unknown = "the answer did not come; whether it was stored is not known"
+    assert (found.resources, found.refused) == (1, [f"1.json: {unknown}", f"2.json: {unknown}"])
+    assert server.came == ["PUT", "PUT", "PUT", "POST", "PUT"]
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [(503, "http://x takes no more requests: 503."), (httpx.ConnectError, "No answer from http://x any")],
+)
+async def test_a_load_that_ends_early_says_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: Any, said: str
+) -> None:
+    files = some_files(tmp_path, PATIENT, PATIENT, PATIENT)
+    server = Server(monkeypatch, 200, *[last] * 500)
+    found = await load("http://x", files, 1, lambda: None)
+    assert found.ended.startswith(said)
+    assert (found.resources, found.left, found.refused) == (1, ["1.json", "2.json"], [])
+    assert 300 <= server.now < 320
