@@ -47,7 +47,7 @@ def visit_elements(slots: Mapping[str, Any], events: list[Event]) -> dict[str, A
         if event.code in ("admit", "register"):
             start = event.at
         end = event.at if event.code == "discharge" else (None if event.code == "cancel-discharge" else end)
-        _move(history, step.location, event)
+        _move(history, step.location, event, end if status == "finished" else None)
     elements: dict[str, Any] = {"status": status or slots.get("status") or "unknown"}
     period = {
         "start": slots.get("period.start") or start,
@@ -60,7 +60,8 @@ def visit_elements(slots: Mapping[str, Any], events: list[Event]) -> dict[str, A
     return elements
 
 
-def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
+def _move(history: list[dict[str, Any]], how: str, event: Event, discharged: str | None) -> None:
+    """Change the location history; `discharged` is when the visit ended, as far as it has."""
     if how == "enter" and event.location:
         _complete(history, event.at)
         period = {"start": event.at} if event.at else {}
@@ -68,8 +69,8 @@ def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
     elif how == "back" and history and history[-1]["event"] == "transfer":
         last = history.pop()
         _reopen(history)
-        if last["status"] == "completed":  # the visit has ended there
-            _complete(history, last["period"].get("end"))
+        if last["status"] == "completed" or discharged is not None:
+            _complete(history, discharged or last["period"].get("end"))
     elif how == "complete":
         _complete(history, event.at)
     elif how == "reopen":

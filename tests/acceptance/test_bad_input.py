@@ -168,7 +168,7 @@ async def test_frames_in_pieces_and_many_frames_in_one_piece(live: Running) -> N
         (GOOD.replace(b"ADT^A01", b"XYZ^A01"), b"type-unknown"),
         (GOOD.replace(b"ADT^A01", b"ADT^A77"), b"event-unknown"),
         (GOOD.replace(b"|P|2.4", b"|T|2.4"), b"processing-id"),
-        (GOOD.replace(b"|P|2.4", b"|P|9.9"), b"version-unsupported"),
+        (GOOD.replace(b"|P|2.4", b"|P|2.7"), b"version-unsupported"),
         (GOOD.replace(b"WS0001", b""), b"key-missing"),
         (GOOD.replace(b"L800001^^^^LocalID", b"L800001^^^^Other"), b"key-missing"),
         (GOOD.replace(b"12320509MBHE01015B", b"12320509MBHE99999B"), b"org-unknown"),

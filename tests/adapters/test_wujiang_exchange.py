@@ -168,6 +168,29 @@ async def test_a_transfer_cancelled_after_discharge_leaves_no_ward_open() -> Non
     assert found["location"][0]["period"]["end"] == "2026-04-01T11:00:00+08:00"
 
 
+LATE = adt("A02", "1200", WARD_2)
+"""A transfer after the discharge of `STAY`."""
+
+
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        ([STAY[0], STAY[2], LATE], [("completed", "12"), ("active", "")]),
+        ([STAY[0], STAY[2], LATE, adt("A12", "1230", pv1())], [("completed", "11")]),
+        ([STAY[0], STAY[2], LATE, adt("A13", "1230", pv1()), adt("A12", "1300", pv1())], [("active", "")]),
+        ([*STAY, adt("A13", "1130", pv1()), LATE], [("completed", "10"), ("completed", "12"), ("active", "")]),
+    ],
+)
+async def test_a_transfer_after_the_discharge_and_its_cancellation(
+    bodies: list[bytes], expected: list[tuple[str, str]]
+) -> None:
+    """Each entry ends where the next begins (§4.3), whatever the order of arrival; a transfer that is cancelled leaves
+    the discharge as it was: the ward was open again."""
+    for turned in (1, -1):
+        found = await (await after(*bodies[::turned])).one("Encounter")
+        assert [(one["status"], one["period"].get("end", "")[11:13]) for one in found["location"]] == expected
+
+
 async def test_cancellations_before_what_they_cancel() -> None:
     exchange = Exchange()
     assert await exchange.send(adt("A11", "1200", pv1())) == ("AA", ["nothing-to-cancel"])
@@ -375,16 +398,34 @@ async def test_a_merge_against_a_link_of_a_chain_is_inverse(
     assert await exchange.all() == before
 
 
-async def test_the_time_of_death_stays_when_only_the_death_is_repeated() -> None:
-    def dead(at: str, time: str, indicator: str) -> bytes:
-        return adt("A31", at, pid=PID + "|" * 21 + f"{time}|{indicator}")
+DEATH = "20260401083000"
 
-    exchange = await after(dead("0900", "20260401083000", "Y"), dead("1000", "", "Y"))
-    assert (await exchange.one("Patient"))["deceasedDateTime"] == "2026-04-01T08:30:00+08:00"
-    await exchange.send(dead("1100", '""', "Y"))
-    assert (await exchange.one("Patient"))["deceasedBoolean"] is True
-    await exchange.send(dead("1200", '""', '""'))
-    assert not any(name.startswith("deceased") for name in await exchange.one("Patient"))
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ([(DEATH, "Y"), ("", "Y")], {"deceasedDateTime": "2026-04-01T08:30:00+08:00"}),
+        ([(DEATH, "Y"), ("", "N")], {"deceasedDateTime": "2026-04-01T08:30:00+08:00"}),
+        ([("", "Y"), ("", "N")], {"deceasedBoolean": True}),
+        ([("", "N"), ("", "Y")], {"deceasedBoolean": True}),
+        ([("", "Y"), ("", "")], {"deceasedBoolean": True}),
+        ([("", "Y"), ("", '""')], {}),
+        ([("", '""'), ("", "Y")], {"deceasedBoolean": True}),
+        ([(DEATH, "Y"), ('""', '""')], {}),
+        ([('""', '""'), (DEATH, "Y")], {"deceasedDateTime": "2026-04-01T08:30:00+08:00"}),
+        ([(DEATH, "Y"), ('""', "")], {"deceasedBoolean": True}),
+        ([(DEATH, "Y"), ("", '""')], {"deceasedDateTime": "2026-04-01T08:30:00+08:00"}),
+        ([("", "Y"), ("", '""'), ("", "N"), ("", "")], {}),
+    ],
+)
+async def test_a_death_is_taken_back_field_by_field_and_by_nothing_but_quotes(
+    stated: list[tuple[str, str]], expected: object
+) -> None:
+    """PID-30 means something when it is Y (§4.2), empty states nothing (§1.2); older and younger, in any order."""
+    bodies = [adt("A31", f"{9 + n:02}00", pid=PID + "|" * 21 + f"{at}|{dead}") for n, (at, dead) in enumerate(stated)]
+    for order in permutations(bodies):
+        patient = await (await after(*order)).one("Patient")
+        assert {name: value for name, value in patient.items() if name.startswith("deceased")} == expected
 
 
 TYPED = f"{'|' * 8}0101^全血{'|' * 7}".encode()
