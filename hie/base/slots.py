@@ -17,6 +17,9 @@ UNIT = "unit"
 CRITICAL = "critical"
 """The slot of a critical result, by itself: interpretation code -> the coding that it becomes in `assemble`."""
 
+EARLY_END = "early-end"
+"""The slot of a visit's end that lies before its start, by itself: no element, but other resources may follow it."""
+
 JOINED = "+"
 """At the end of a slot: its value is joined to the one stated before."""
 
@@ -67,6 +70,7 @@ def assemble(slots: Slots) -> dict[str, Any]:
         _put_unit(elements, elements.pop(UNIT))
     if CRITICAL in elements:
         _put_critical(elements, elements.pop(CRITICAL))
+    elements.pop(EARLY_END, None)
     return elements
 
 

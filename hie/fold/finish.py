@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from hie.base.finding import finding
 from hie.base.ids import resource_id
-from hie.base.slots import assemble
+from hie.base.slots import EARLY_END, assemble
 from hie.base.systems import ORGANISATION_KIND, PATIENT_INDEX
 from hie.fold.fold import FINAL, Folded, MemberState
 from hie.fold.placed import ENCOUNTER, SUBJECT
-from hie.fold.visit import precedes, visit_elements
+from hie.fold.visit import precedes, stated_end, visit_elements
 
 Resource = dict[str, Any]
 Resolve = Callable[[str], str]
@@ -65,7 +65,10 @@ def finish(
     subject, encounter = _context(state, parent, resolve)
     root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}
     if state.type == "Encounter":
-        root.update(visit_elements(state.slots, state.events))
+        visit = visit_elements(state.slots, state.events)
+        if "period.end" in state.slots and "period" not in visit:
+            del root["period"]  # it goes on, and nobody says since when
+        root.update(visit)
         _forwards(root, state)
     elif state.type == "Observation":
         _value_or_reason(root)
@@ -83,6 +86,30 @@ def finish(
     if state.revoked:
         _revoke(root)
     return resources
+
+
+def untold_end(root: Resource, state: Folded) -> str | None:
+    """The end of a finished visit that its Period does not say, since it lies before the start; None when there is
+    none."""
+    if state.type != "Encounter" or "end" in root.get("period", {}) or state.slots.get("status") != "finished":
+        return None
+    return stated_end(state.slots)
+
+
+def conceals(parent: Resource, child: str) -> bool:
+    """Whether a resource may not show what a child of that type takes over from it: the status of a report that was
+    taken back (Qingpu §3.2, §4.4), or when a stay ended (Qingpu §4.6)."""
+    if child == "Composition":
+        return parent["resourceType"] == "Encounter" and "end" not in parent.get("period", {})
+    return child == "Observation" and parent.get("status") == "entered-in-error"
+
+
+def revealed(parent: Resource, state: Folded) -> Resource:
+    """A resource with what it conceals: a report has the status that it had, a stay the end that was stated."""
+    if state.type != "Encounter":
+        return {**parent, "status": state.slots.get("status")}
+    end = untold_end(parent, state)
+    return parent if end is None else {**parent, "period": {**parent.get("period", {}), "end": end}}
 
 
 def diagnoses(state: Folded) -> list[str]:
@@ -178,11 +205,12 @@ def _organisation(root: Resource, state: Folded) -> None:
 
 
 def _forwards(root: Resource, state: Folded) -> None:
-    """A Period must not run backwards: the end is left out (common rules §5.2)."""
+    """A Period must not run backwards: the end is left out (common rules §5.2); whoever stated both was told."""
     period = root.get("period", {})
     if "start" in period and "end" in period and precedes(period["end"], period["start"]):
         del period["end"]
-        state.findings.append(finding("time-order", "Encounter.period"))
+        if "period.end" in state.slots or EARLY_END not in state.slots:
+            state.findings.append(finding("time-order", "Encounter.period"))
 
 
 def _value_or_reason(root: Resource) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from hie.base.draft import Event
 from hie.base.moment import read
+from hie.base.slots import EARLY_END
 
 
 class Step(NamedTuple):
@@ -51,13 +52,18 @@ def visit_elements(slots: Mapping[str, Any], events: list[Event]) -> dict[str, A
     elements: dict[str, Any] = {"status": status or slots.get("status") or "unknown"}
     period = {
         "start": slots.get("period.start") or start,
-        "end": (slots.get("period.end") or end) if elements["status"] == "finished" else None,
+        "end": (stated_end(slots) or end) if elements["status"] == "finished" else None,
     }
     if any(period.values()):
         elements["period"] = {name: at for name, at in period.items() if at}
     if history:
         elements["location"] = [{k: v for k, v in entry.items() if k != "event"} for entry in history]
     return elements
+
+
+def stated_end(slots: Mapping[str, Any]) -> str | None:
+    """When a visit ended, by what was stated last, whether or not its Period can say so; None when nothing says it."""
+    return slots.get("period.end") or slots.get(EARLY_END)
 
 
 def _move(history: list[dict[str, Any]], how: str, event: Event, discharged: str | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hie.base.draft import Contribution
 from hie.base.finding import Finding
-from hie.fold.finish import Child, diagnoses, finish, link_merged
+from hie.fold.finish import Child, conceals, diagnoses, finish, link_merged, revealed, untold_end
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
 from hie.pipeline.known import LIVE, PENDING, REVOKED, Known
@@ -168,7 +168,7 @@ class Touched:
     async def _finish(self, state: Folded) -> None:
         """Write the resources of a root that is there; what hangs on it follows when one of them has changed, or when
         it was taken back: the status that it would have, which its results follow, does not show in it. Nor does the
-        one that it had before."""
+        one that it had before, nor an end before the start."""
         root = state.reference
         if not await self._roots.exists(root):
             return
@@ -185,7 +185,7 @@ class Touched:
             changed = await self._writing.put(resource, new=new) or changed
         for member in state.unstated:
             await self._writing.delete(member)
-        if changed or state.revoked or self._is_retold(state):
+        if changed or state.revoked or self._is_retold(state) or untold_end(resources[0], state):
             self.mark(child.reference for child in children if _rank(child.reference) > _rank(root))
             if state.type == "DiagnosticReport" and not new and self._mentioned is not None:
                 self.mark(await self._roots.mentioning(root))  # results that have moved to another report
@@ -221,15 +221,14 @@ class Touched:
         return resources
 
     async def _parent(self, state: Folded) -> Resource | None:
-        """The resource that a root hangs on. A report that was taken back has the status that it had: its results stay
-        preliminary while it says no time of review (Qingpu §3.2, §4.4)."""
+        """The resource that a root hangs on, with what the root takes over from it and it does not show."""
         if state.parent is None:
             return None
         parent = await self._writing.current(state.parent)
-        if parent is None or state.type != "Observation" or parent.get("status") != "entered-in-error":
+        if parent is None or not conceals(parent, state.type):
             return parent
         folded = await self._roots.fold(state.parent)
-        return parent if folded is None else {**parent, "status": folded.slots.get("status")}
+        return parent if folded is None else revealed(parent, folded)
 
     async def _link_merged(self, patient: Resource) -> None:
         reference = f"Patient/{patient['id']}"

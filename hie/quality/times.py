@@ -9,6 +9,7 @@ from typing import Any
 from hie.base.draft import Contribution, Draft, Event
 from hie.base.moment import Moment
 from hie.base.moment import read as read_moment
+from hie.base.slots import EARLY_END
 from hie.quality.about import About, Resource, Stated
 from hie.quality.element import reader
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
@@ -19,7 +20,8 @@ Times = Callable[[Resource], list[Moment]]
 
 
 def period_forward(draft: Draft) -> Draft | None:
-    """No visit ends before it starts; the end is left out, the status stays (common rules §5.2)."""
+    """No visit ends before it starts; the end is left out, the status stays (common rules §5.2). So is an end that was
+    stated before; this one is kept in a slot by itself, for whatever else is dated by it (Qingpu §4.6)."""
     if not any(_may_run_backwards(contribution) for contribution in draft.contributions):
         return None
     fixed = tuple(_without_early_end(contribution) for contribution in draft.contributions)
@@ -118,7 +120,7 @@ def _without_early_end(contribution: Contribution) -> Contribution:
     end = moment(contribution.slots.get("period.end"))
     slots = contribution.slots
     if end is not None and end.is_before(start):
-        slots = {name: value for name, value in slots.items() if name != "period.end"}
+        slots = {**slots, "period.end": None, EARLY_END: slots["period.end"]}
     events = tuple(_without_early_time(event, start) for event in contribution.events)
     return replace(contribution, slots=slots, events=events)
 

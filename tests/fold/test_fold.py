@@ -285,6 +285,14 @@ def test_a_period_never_runs_backwards() -> None:
     assert [f.code for f in state.findings] == ["time-order"]
 
 
+def test_a_stay_that_goes_on_again_has_no_end() -> None:
+    """Nor where nobody said since when it lasts (Qingpu §4.2)."""
+    stated = [{"period.end": "2026-01-05", "status": "finished"}, {"status": "in-progress"}]
+    state = fold(VISIT.reference, [Contribution(VISIT, str(n), slots) for n, slots in enumerate(stated)])
+    encounter = resources(state)[VISIT.reference]
+    assert (encounter["status"], "period" in encounter) == ("in-progress", False)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "runs"),
     [

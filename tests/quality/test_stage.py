@@ -180,7 +180,12 @@ def test_broken(rule_id: str, example: Draft) -> None:
 
 def test_an_end_before_the_start_is_left_out_and_the_status_stays() -> None:
     checked = QUALITY.run(visit(END, START), RECORD)
-    assert checked.draft.contributions[0].slots == {"period.start": END, "status": "finished"}
+    assert checked.draft.contributions[0].slots == {
+        "period.start": END,
+        "period.end": None,
+        "early-end": START,
+        "status": "finished",
+    }
     assert answered((*checked.draft.findings, *checked.findings)) == (given("visit-forward"),)
 
 

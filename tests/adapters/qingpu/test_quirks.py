@@ -433,6 +433,23 @@ async def test_a_revoked_summary_takes_its_condition_at_discharge_along(exchange
     assert visit["status"] == "in-progress"
 
 
+async def test_a_summary_is_dated_by_a_discharge_before_the_admission_too() -> None:
+    """Only the Period leaves that end out (common §5.2); CYSJ is known all the same (§4.6), and the last one counts."""
+    exchange = await in_every_order(
+        upload(("inpatient", {"CYSJ": "2026-04-09 15:30:00"})),
+        later(("summary", {})),
+        later(("inpatient", {"CYSJ": "2026-04-02 09:00:00"}), day=12, batch="B3"),
+        before=upload(PERSON, batch="B0"),
+    )
+    visit = await exchange.one("Encounter")
+    assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-04-03T10:20:00+08:00"})
+    assert (await exchange.one("Composition"))["date"] == "2026-04-02T09:00:00+08:00"
+    await exchange.send(later(("inpatient", {"CYSJ": "2026-04-01 09:00:00"}), day=13, batch="B4"))
+    assert (await exchange.one("Composition"))["date"] == "2026-04-01T09:00:00+08:00"
+    await exchange.send(later(("inpatient", {"RYSJ": "2026-04-01"}), day=14, batch="B5"))
+    assert (await exchange.one("Composition"))["date"] == "2026-04-11T22:00:00+08:00", "it goes on"
+
+
 async def test_revoking_something_unknown_is_kept_for_when_it_comes(exchange: Exchange) -> None:
     await exchange.send(upload(PERSON, VISIT, REPORT))
     receipt = await exchange.send(revocation("result"))
