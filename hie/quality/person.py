@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hie.base.draft import Claim
 from hie.base.moment import Precision
 from hie.base.national_id import birth_date, gender, is_national_id
-from hie.base.systems import NATIONAL_ID
+from hie.base.systems import HEALTH_CARD, NATIONAL_ID
 from hie.quality.about import About, Resource, Stated
 from hie.quality.predicate import ClaimTest, DocumentTest, Predicate, ResourceTest
 from hie.quality.times import moment
@@ -49,6 +49,7 @@ class _Limit(NamedTuple):
 _ByCode = Mapping[str, Sequence[tuple[str, _Limit]]]
 _ByWord = Sequence[tuple[str, _Limit]]
 _OPPOSITE = {"male": "female", "female": "male"}
+_PERSONAL = frozenset({NATIONAL_ID, HEALTH_CARD})
 
 
 def fits_person(*, type: str, table: Rows) -> DocumentTest:
@@ -86,6 +87,16 @@ def fits_known_person(*, type: str, table: Rows) -> ClaimTest:
                 yield from (Claim(visit, "gender", "", differs=(_OPPOSITE[sex],), subject=True) for sex in sexes)
 
     return claims
+
+
+def visit_of_one_sex(about: About) -> Iterator[Claim]:
+    """A patient with no better number than that of a visit has the sex of the patient whose visit it is known to be:
+    a number that some form fills in for everybody makes one patient of all of them."""
+    for person in about.of("Patient"):
+        sex = _OPPOSITE.get(str(person.resource.get("gender")))
+        known_by = {item.get("system") for item in person.resource.get("identifier", ())}
+        if sex is not None and person.root and known_by.isdisjoint(_PERSONAL):
+            yield from (Claim(visit.key, "gender", "", differs=(sex,), subject=True) for visit in about.of("Encounter"))
 
 
 def age_rules_out(*, element: str, below: float) -> ResourceTest:
@@ -203,6 +214,7 @@ PREDICATES = {
     "one-national-id": Predicate("resource", lambda: one_national_id),
     "fits-person": Predicate("document", fits_person, table=True),
     "fits-known-person": Predicate("claims", fits_known_person, table=True),
+    "visit-of-one-sex": Predicate("claims", lambda: visit_of_one_sex),
     "age-rules-out": Predicate("resource", age_rules_out),
     "allergy-told": Predicate("document", allergy_told),
     "death-agrees": Predicate("document", lambda: death_agrees),
