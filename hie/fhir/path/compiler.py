@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from hie.base.errors import Category, HieError
 from hie.fhir.path import collections, fhir, numbers, strings
 from hie.fhir.path.arithmetic import calculate, negate
 from hie.fhir.path.collections import sort
 from hie.fhir.path.function import Closure, Function, one, truth, whole
-from hie.fhir.path.node import Node, TypeInfo, Value, Values, child
+from hie.fhir.path.leaves import empty, literal, member, navigate, special, variable
+from hie.fhir.path.lexer import invalid
+from hie.fhir.path.node import Values
 from hie.fhir.path.operators import DECIDED, LOGIC, OPERATORS
 from hie.fhir.path.parser import type_name_of
-from hie.fhir.path.quantity import Quantity
 from hie.fhir.path.scope import Evaluation, PathError, single
 from hie.fhir.path.syntax import (
     Binary,
@@ -39,16 +39,8 @@ FUNCTIONS: dict[str, Function] = {
 }
 """Every function that takes values or expressions; `is`, `as`, `ofType`, `sort` and the keys take types or signs."""
 
-_CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
-_URLS = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
-_PARTS: dict[type, tuple[str, ...]] = {TypeInfo: ("name", "namespace"), Quantity: ("value", "unit")}
 _UNORDERED = frozenset(("children", "descendants"))
 _ORDERED = frozenset(("first", "last", "tail", "skip", "take"))
-
-
-def invalid(message: str, position: int) -> HieError:
-    """An error at a position of the expression."""
-    return HieError(Category.INVALID, f"FHIRPath: {message} at position {position + 1}")
 
 
 def compile_tree(tree: Syntax) -> Closure:
@@ -64,87 +56,6 @@ def _placed(position: int, closure: Closure) -> Closure:
             return closure(evaluation, items)
         except PathError as error:
             raise invalid(str(error), position) from None
-
-    return run
-
-
-# -- leaves ------------------------------------------------------------------------------------------------------
-
-
-def _literal(tree: Literal) -> Closure:
-    value = [tree.value]
-    return lambda evaluation, items: value
-
-
-def _empty(tree: Empty) -> Closure:
-    return lambda evaluation, items: []
-
-
-def _variable(tree: Variable) -> Closure:
-    name, position = tree.name, tree.position
-    fixed = _CONSTANTS.get(name)
-    for prefix, base in _URLS.items():
-        if name.startswith(prefix):
-            fixed = base + name[len(prefix) :]
-
-    def run(evaluation: Evaluation, items: Values) -> Values:
-        found = evaluation.variables.get(name)
-        if found is None:
-            if fixed is None:
-                raise invalid(f"unknown variable %{name}", position)
-            return [fixed]
-        return found
-
-    return run
-
-
-def _special(tree: Special) -> Closure:
-    if tree.name == "this":
-        return lambda evaluation, items: [] if evaluation.this is None else [evaluation.this]
-    if tree.name == "index":
-        return lambda evaluation, items: one(evaluation.index)
-    return lambda evaluation, items: evaluation.total
-
-
-def _children_of(item: Value, name: str, evaluation: Evaluation, position: int) -> Values:
-    if isinstance(item, Node):
-        found = child(item, name, evaluation.definitions)
-        if found is not None:
-            return found
-    elif name in _PARTS.get(type(item), ()):
-        return [getattr(item, name)]
-    if evaluation.scope.strict:
-        raise invalid(f"no element {name!r} here", position)
-    return []
-
-
-def _navigate(name: str, position: int) -> Closure:
-    def run(evaluation: Evaluation, items: Values) -> Values:
-        if len(items) == 1:
-            found = _children_of(items[0], name, evaluation, position)
-        else:
-            found = [value for item in items for value in _children_of(item, name, evaluation, position)]
-        evaluation.spend(1 + len(found))
-        return found
-
-    return run
-
-
-def _member(tree: Member) -> Closure:
-    """At the head of a path: an element, or the type of the context."""
-    name, position = tree.name, tree.position
-    navigate = _navigate(name, position)
-    if not name[:1].isupper():
-        return navigate
-
-    def run(evaluation: Evaluation, items: Values) -> Values:
-        definitions = evaluation.definitions
-        if not definitions.is_type(name):
-            return navigate(evaluation, items)
-        kept = [i for i in items if isinstance(i, Node) and definitions.is_subtype(i.type, name)]
-        if not kept and items and evaluation.scope.strict:
-            raise invalid(f"the context is no {name}", position)
-        return kept
 
     return run
 
@@ -170,15 +81,15 @@ def _dot(tree: Dot) -> Closure:
 
 def _path(left: Closure, member: Member, narrowed: str | None) -> Closure:
     """`left.member`; in strict mode a type that `left` was narrowed to must have the element."""
-    navigate = _navigate(member.name, member.position)
+    steps = navigate(member.name, member.position)
     if narrowed is None:
-        return lambda evaluation, items: navigate(evaluation, left(evaluation, items))
+        return lambda evaluation, items: steps(evaluation, left(evaluation, items))
 
     def run(evaluation: Evaluation, items: Values) -> Values:
         definitions = evaluation.definitions
         if evaluation.scope.strict and member.name not in definitions.children(narrowed):
             raise invalid(f"no element {member.name!r} in {narrowed}", member.position)
-        return navigate(evaluation, left(evaluation, items))
+        return steps(evaluation, left(evaluation, items))
 
     return run
 
@@ -362,11 +273,11 @@ def _unary(tree: Unary) -> Closure:
 
 
 _COMPILERS: dict[type[Syntax], Callable[..., Closure]] = {
-    Literal: _literal,
-    Empty: _empty,
-    Variable: _variable,
-    Special: _special,
-    Member: _member,
+    Literal: literal,
+    Empty: empty,
+    Variable: variable,
+    Special: special,
+    Member: member,
     Dot: _dot,
     Call: _head_call,
     Index: _index,

@@ -33,8 +33,8 @@ class Token(NamedTuple):
     position: int
 
 
-def syntax_error(message: str, position: int) -> HieError:
-    """The error for an expression that cannot be read; positions are counted from 1 for people."""
+def invalid(message: str, position: int) -> HieError:
+    """An error at a position of the expression; positions are counted from 1 for people."""
     return HieError(Category.INVALID, f"FHIRPath: {message} at position {position + 1}")
 
 
@@ -57,7 +57,7 @@ def tokens(text: str) -> list[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None or (text.startswith("/*", position) and match.lastgroup != "space"):
-            raise syntax_error(f"unexpected character {text[position]!r}", position)
+            raise invalid(f"unexpected character {text[position]!r}", position)
         if match.lastgroup != "space":
             found.append(Token(str(match.lastgroup), match.group(), position))
         position = match.end()

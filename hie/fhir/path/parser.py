@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hie.fhir.path.lexer import Token, syntax_error, tokens, unescape
+from hie.fhir.path.lexer import Token, invalid, tokens, unescape
 from hie.fhir.path.quantity import CALENDAR_UNITS, Quantity
 from hie.fhir.path.syntax import (
     Binary,
@@ -74,12 +74,12 @@ class _Parser:
 
     def expect(self, text: str) -> None:
         if not self.accept(text):
-            raise syntax_error(f"expected {text!r}", self.here.position)
+            raise invalid(f"expected {text!r}", self.here.position)
 
     def expression(self, lowest: int = 1) -> Syntax:
         self._depth += 1
         if self._depth > _DEPTH:
-            raise syntax_error("nested too deeply", self.here.position)
+            raise invalid("nested too deeply", self.here.position)
         left = self.unary()
         while True:
             token = self.here
@@ -100,7 +100,7 @@ class _Parser:
             self.take()
             self._depth += 1
             if self._depth > _DEPTH:
-                raise syntax_error("nested too deeply", token.position)
+                raise invalid("nested too deeply", token.position)
             operand = self.unary()
             self._depth -= 1
             return Unary(token.position, token.text, operand)
@@ -148,12 +148,12 @@ class _Parser:
         if token.text == "{":
             self.expect("}")
             return Empty(token.position)
-        raise syntax_error(f"unexpected {token.text!r}", token.position)
+        raise invalid(f"unexpected {token.text!r}", token.position)
 
     def temporal(self, token: Token) -> object:
         value = parse_literal(token.text)
         if value is None:
-            raise syntax_error("not a valid date or time", token.position)
+            raise invalid("not a valid date or time", token.position)
         return value
 
     def number(self) -> Syntax:
@@ -189,7 +189,7 @@ class _Parser:
         if token.kind == "quoted":
             return unescape(token.text[1:-1])
         what = "the end" if token.kind == "end" else repr(token.text)
-        raise syntax_error(f"unexpected {what}", token.position)
+        raise invalid(f"unexpected {what}", token.position)
 
     def type_name(self) -> str:
         first = self.identifier(self.take())
@@ -197,7 +197,7 @@ class _Parser:
 
     def end(self) -> None:
         if self.here.kind != "end":
-            raise syntax_error(f"unexpected {self.here.text!r}", self.here.position)
+            raise invalid(f"unexpected {self.here.text!r}", self.here.position)
 
 
 def parse(text: str) -> Syntax:
