@@ -8,31 +8,26 @@ need not read again.
 """
 
 import asyncio
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne, timeout
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from hie.base.errors import Category, HieError
-from hie.base.tasks import end
 from hie.store.mongo.altered import Altered
-from hie.store.mongo.client import OPERATION_SECONDS
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.layer import Document, Layer
 from hie.store.mongo.placing import placed
-from hie.store.mongo.schema import CLOCK, CONTROL, RESOURCE, VERSION, collection
-from hie.store.mongo.tables import Found, Key, Laid, Look, by_key, document
+from hie.store.mongo.schema import CLOCK, CONTROL
+from hie.store.mongo.sending import Line, Piece, pieces
+from hie.store.mongo.tables import Found, Key, Laid, Look
 from hie.store.table import Row, Table
 
 WRITES = 1 << 20
 """Numbers of writes that a batch reserves; how many it may hold."""
-
-_TAKEN = 11000
-"""Server code of a taken unique key."""
 
 PIECE = 128 << 10
 """Bytes, roughly, that are worth a message to the server while jobs still run."""
@@ -73,7 +68,6 @@ class Batch:
         lasts: float,
         careful: bool,
     ) -> None:
-        self._database = database
         self._kept = kept
         self.session = session
         self._next = first
@@ -86,12 +80,9 @@ class Batch:
         self.job = Layer()
         self.sent = False
         """Whether something of the running job is at the server already, so that forgetting does not undo it."""
-        self.broken: Exception | None = None
-        """The server's error that ended the transaction."""
+        self.line = Line(database, session)
+        """By which writes go to the server."""
         self.wrote = False
-        self.spoilt = False
-        """Whether `broken` is about what was sent, so that any of the jobs may be at fault."""
-        self._sending: asyncio.Task[None] | None = None
         self._turns = 0
         self._gave_way = monotonic()
         self._altered = Altered()
@@ -237,11 +228,6 @@ class Batch:
     # -- to the server -------------------------------------------------------------------------------------------
 
     @property
-    def busy(self) -> bool:
-        """Whether something is on its way to the server."""
-        return self._sending is not None and not self._sending.done()
-
-    @property
     def is_held(self) -> bool:
         """Whether the jobs had the event loop for long enough."""
         return monotonic() - self._gave_way > _HELD_SECONDS
@@ -250,7 +236,7 @@ class Batch:
     def is_turn(self) -> bool:
         """Whether the sending should go on now: a message leaves, and an answer is read, in turns."""
         self._turns += 1
-        return self.busy and self._turns % _TURN == 0
+        return self.line.busy and self._turns % _TURN == 0
 
     async def give_way(self) -> None:
         """Let others have the event loop."""
@@ -260,100 +246,19 @@ class Batch:
     def push(self) -> None:
         """Begin to send what was collected, if it is a good piece and the line is free: the server then writes it while
         the jobs go on."""
-        if self.done.waiting + self.job.waiting >= PIECE and not self.busy and self.broken is None:
-            self._raise()
-            pieces = self._pieces(rows=self.done.held + self.job.held >= _MANY)
-            self._sending = asyncio.create_task(self._write(pieces), name="hie-store-send")
-
-    async def settle(self) -> None:
-        """Wait for what is on its way; raises what the server refused. A session takes one operation at a time."""
-        if self._sending is not None:
-            await asyncio.wait([self._sending])
-            self._raise()
+        if self.done.waiting + self.job.waiting >= PIECE and not self.line.busy and self.line.broken is None:
+            self.line.begin(self._pieces(rows=self.done.held + self.job.held >= _MANY))
 
     async def send(self, *, rows: bool = True) -> None:
         """Write what was collected, inside the transaction; only resources without `rows`."""
-        await self.settle()
-        await self._write(self._pieces(rows=rows))
+        await self.line.settle()
+        await self.line.write(self._pieces(rows=rows))
 
-    async def stop(self) -> None:
-        """Give up what is on its way."""
-        if self._sending is not None:
-            await end(self._sending)
-
-    def _raise(self) -> None:
-        sending, self._sending = self._sending, None
-        if sending is not None and (error := sending.exception()) is not None:
-            if isinstance(error, Exception):
-                self.broken, self.spoilt = error, True
-            raise error
-
-    def _pieces(self, *, rows: bool) -> list[tuple[str, list[Any]]]:
-        """Collection and operations of what is not sent yet, which counts as sent from here on; rows only if `rows`."""
+    def _pieces(self, *, rows: bool) -> list[Piece]:
+        """What is not sent yet, which counts as sent from here on; rows only if `rows`."""
         self.sent = self.sent or not self.job.empty
-        layers = [layer for layer in (self.done, self.job) if not layer.empty]
-        found = [piece for layer in layers for piece in self._resources(layer)]
-        if rows:
-            found += [piece for layer in layers for piece in self._rows(layer)]
+        found = pieces((self.done, self.job), rows=rows)
         if self.last is not None and self.last > self.now:
             found.append((CONTROL, [UpdateOne({"_id": CLOCK}, {"$max": {"last": self.last}})]))
         self.wrote = self.wrote or bool(found)
         return found
-
-    def _resources(self, layer: Layer) -> list[tuple[str, list[Any]]]:
-        for version in layer.versions:
-            if version["_id"] in layer.ends:
-                version["e"] = layer.ends.pop(version["_id"])[0]
-        found: list[tuple[str, list[Any]]] = [
-            (VERSION, [InsertOne(version) for version in layer.versions]),
-            (VERSION, [UpdateOne({"_id": write, **at}, {"$set": {"e": e}}) for write, (e, at) in layer.ends.items()]),
-            (RESOURCE, [self._resource_write(*item, layer.places[item[0]]) for item in layer.resources.items()]),
-        ]
-        self._there(layer.resources.keys())
-        layer.versions, layer.resources, layer.places, layer.ends = [], {}, {}, {}
-        layer.waiting = 0
-        return [piece for piece in found if piece[1]]
-
-    def _rows(self, layer: Layer) -> list[tuple[str, list[Any]]]:
-        tables: dict[str, list[Any]] = {}
-        for pair, table in layer.changed.items():
-            tables.setdefault(collection(table), []).append(self._row_write(table, pair, layer))
-        self._there(layer.changed.keys())
-        layer.changed, layer.held = {}, 0
-        return [*tables.items()]
-
-    def _there(self, sent: Set[Any]) -> None:
-        """The server has these from here on."""
-        self.done.fresh -= sent
-        self.job.fresh -= sent
-
-    async def _write(self, pieces: list[tuple[str, list[Any]]]) -> None:
-        for name, writes in pieces:
-            with timeout(2 * OPERATION_SECONDS):
-                await self._bulk(name, writes)
-
-    def _resource_write(self, name: str, indexed: Document, place: Document) -> Any:
-        if name in self.done.fresh or name in self.job.fresh:
-            return InsertOne(indexed)
-        return ReplaceOne({"_id": name, **place}, indexed)
-
-    def _row_write(self, table: Table, pair: tuple[str, Key], layer: Layer) -> Any:
-        row = layer.rows[pair]
-        if row is None:
-            return DeleteOne(by_key(table, pair[1]))
-        if pair in self.done.fresh or pair in self.job.fresh:
-            return InsertOne(document(table, row))
-        return ReplaceOne(by_key(table, pair[1]), document(table, row), upsert=True)
-
-    async def _bulk(self, name: str, writes: list[Any]) -> None:
-        writes.sort(key=lambda write: _ORDER[type(write)])
-        try:
-            await self._database[name].bulk_write(writes, session=self.session)
-        except BulkWriteError as error:
-            if any(one.get("code") == _TAKEN for one in error.details.get("writeErrors", ())):
-                raise DuplicateKeyError("taken", _TAKEN) from error
-            raise
-
-
-_ORDER: dict[type, int] = {DeleteOne: 0, UpdateOne: 1, ReplaceOne: 1, InsertOne: 2}
-"""Removed rows first: they may hold a unique value that another row gets."""

@@ -116,9 +116,9 @@ class Running:
         try:
             result = await job.run(transaction)
         except (Exception, asyncio.CancelledError) as error:
-            if run.broken is not None and (run.spoilt or again(run.broken)):
-                raise run.broken from error
-            if run.sent or run.broken is not None:
+            if run.line.broken is not None and (run.line.spoilt or again(run.line.broken)):
+                raise run.line.broken from error
+            if run.sent or run.line.broken is not None:
                 batch.jobs.remove(job)
                 job.fail(error)
                 raise Restart from error
@@ -127,8 +127,8 @@ class Running:
             results[job] = Failed(error)
             run.forget()
             return
-        if run.broken is not None:
-            raise run.broken
+        if run.line.broken is not None:
+            raise run.line.broken
         results[job] = result
         run.keep()
 

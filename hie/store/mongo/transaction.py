@@ -306,13 +306,13 @@ class MongoTransaction:
         try:
             with timeout(OPERATION_SECONDS):
                 try:
-                    await self._batch.settle()
+                    await self._batch.line.settle()
                 except BaseException:
                     answer.close()
                     raise
                 return await answer
         except PyMongoError as error:
-            self._batch.broken = error
+            self._batch.line.broken = error
             raise situation(error) from error
 
 

@@ -155,7 +155,7 @@ class GroupWriter:
                 batch.closed = True
                 await run.send()
             finally:
-                await run.stop()
+                await run.line.stop()
             self._writers.holds = False
             if run.wrote:
                 batch.unknown[batch.tries] = results
