@@ -79,8 +79,8 @@ class Elsewhere(Exception):
 
 
 def where(error: BaseException) -> str:
-    """What failed and where, for logs: the type and the innermost module and line of `hie`, never the message, which
-    may hold patient data."""
+    """What failed and where, for logs: the type, of a situation its category, and the innermost module and line of
+    `hie`, never the message, which may hold patient data."""
     if isinstance(error, Elsewhere):
         return error.place
     place, trace = "", error.__traceback__
@@ -89,7 +89,8 @@ def where(error: BaseException) -> str:
         if name.startswith(("hie", "adapters")):
             place = f"{name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{type(error).__name__}@{place}"
+    what = f"{type(error).__name__}:{error.category}" if isinstance(error, HieError) else type(error).__name__
+    return f"{what}@{place}"
 
 
 class HieError(Exception):

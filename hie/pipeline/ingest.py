@@ -189,22 +189,18 @@ class Ingest:
         return answer
 
     async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:
-        """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`. What another
-        one is at work on, or has settled in the meantime, stays as it is. What the store cannot keep is refused."""
+        """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`. One that is
+        kept already stays as it is: a sender that sends it again and again neither puts off the tries of the exchange
+        nor uses them up. What the store cannot keep is refused."""
         log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
 
         async def job(tx: Transaction) -> None:
-            row = await tx.get(RAW_ITEM, delivery.id)
-            if row is None:
-                await count(tx, delivery.received, delivery.feed, "received")
-                row = raw_row(delivery)
-            before = State(str(row["state"]))
-            if before is State.LEASED or before not in IN_FLIGHT:
+            if await tx.get(RAW_ITEM, delivery.id) is not None:
                 return
-            attempts = number(row["attempts"]) + 1
-            due = micros(delivery.received) + backoff_seconds(attempts) * 1_000_000
-            state = advance(advance(before, Event.CLAIM), Event.FAIL)
-            await tx.upsert(RAW_ITEM, {**row, "state": state.value, "attempts": attempts, "due": due})
+            await count(tx, delivery.received, delivery.feed, "received")
+            due = micros(delivery.received) + backoff_seconds(1) * 1_000_000
+            state = advance(advance(State.RECEIVED, Event.CLAIM), Event.FAIL)
+            await tx.upsert(RAW_ITEM, {**raw_row(delivery), "state": state.value, "attempts": 1, "due": due})
 
         try:
             await self._store.write(job)

@@ -193,6 +193,19 @@ async def test_a_failure_leaves_alone_what_another_one_tries(world: World) -> No
     assert (row["state"], row["attempts"]) == ("retry", 2)
 
 
+async def test_who_sends_again_and_again_puts_off_no_try_and_uses_none_up(world: World) -> None:
+    """Each failure of what was sent again put the next try off, and counted as one, so that none ever came."""
+    answer = await world.send_bytes(b'"explode"')
+    for _ in range(MAX_ATTEMPTS):
+        before = await world.operator.item(answer["id"])
+        for _ in range(3):
+            assert (await world.send_bytes(b'"explode"'))["findings"] == ["internal-error"]
+        assert await world.operator.item(answer["id"]) == before
+        world.clock.advance(2000)
+        await try_again(world.store, dict(world.ingest.feeds), world.clock)
+    assert (await world.operator.item(answer["id"]))["state"] == "quarantined"
+
+
 async def test_who_sends_again_what_had_failed_is_told_what_became_of_it(world: World) -> None:
     answer = await world.send_bytes(b'"explode"')
     assert await saying(world, patient("1")).replay(answer["id"]) == "stored"

@@ -157,6 +157,10 @@ class Batch:
         """Raise TOO_LARGE when the running job is more than the server takes in one transaction."""
         if self.job.size > self._most:
             raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
+        self.check_time()
+
+    def check_time(self) -> None:
+        """Raise TOO_LARGE when the server is about to end the transaction."""
         if monotonic() > self._until:
             raise HieError(Category.TOO_LARGE, "The transaction takes longer than the store lets it.")
 
@@ -239,7 +243,8 @@ class Batch:
         return self.line.busy and self._turns % _TURN == 0
 
     async def give_way(self) -> None:
-        """Let others have the event loop."""
+        """Let others have the event loop; raises TOO_LARGE as `check_time` does."""
+        self.check_time()
         await asyncio.sleep(0)
         self._gave_way = monotonic()
 

@@ -132,6 +132,13 @@ async def cache_bytes(client: AsyncMongoClient[Any]) -> int | None:
     return None if found is None else int(found)
 
 
+async def transaction_seconds(client: AsyncMongoClient[Any]) -> int | None:
+    """How long the primary lets a transaction live; None where a router stands before it."""
+    with translated():
+        found = (await client.admin.command("getParameter", "*")).get("transactionLifetimeLimitSeconds")
+    return None if found is None else int(found)
+
+
 def _weak_server(hello: dict[str, Any], sharded: bool) -> str | None:
     if not sharded and "setName" not in hello:
         return "it is no replica set: transactions and majority writes need one"

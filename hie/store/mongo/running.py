@@ -20,13 +20,16 @@ from hie.store.port import Transaction
 _BATCH_SHARE, _JOB_SHARE = 64, 20
 """Which part of the server's cache a batch is closed at, and the largest single job may have."""
 
+_LIFE_SHARE = 5 / 6
+"""Which part of the life of a transaction its jobs may take: what they wrote last is still to be sent."""
+
 
 @dataclass(frozen=True)
 class Limits:
     """Admission: `jobs` and `size` (bytes) at which a batch is closed, `seconds` it may collect, `waiting` jobs before
     BUSY, `most` bytes of one job at all and the seconds that it `lasts` at most (TOO_LARGE): the server ends a
-    transaction after 60. `patience` seconds after which a job is refused that could not be written: more than an
-    election takes, or the end of what a silent process left open."""
+    transaction after 60, if it is not told otherwise. `patience` seconds after which a job is refused that could not be
+    written: more than an election takes, or the end of what a silent process left open."""
 
     jobs: int = 500
     size: int = 4 << 20
@@ -37,12 +40,12 @@ class Limits:
     patience: float = 75.0
 
     @classmethod
-    def for_cache(cls, cache: int | None) -> "Limits":
-        """What a server with `cache` bytes takes: index and journal make a batch about twice as large, and from a tenth
-        of the cache on, in changes that are not committed, the server makes writers wait, or rolls back."""
-        if cache is None:
-            return cls()
-        return cls(size=min(cls.size, cache // _BATCH_SHARE), most=cache // _JOB_SHARE)
+    def of_server(cls, cache: int | None, lifetime: int | None) -> "Limits":
+        """What a server takes with `cache` bytes that lets a transaction live for `lifetime` seconds: index and journal
+        make a batch about twice as large, and from a tenth of the cache on, in changes that are not committed, the
+        server makes writers wait, or rolls back."""
+        size, most = (cls.size, cls.most) if cache is None else (cache // _BATCH_SHARE, cache // _JOB_SHARE)
+        return cls(size=min(cls.size, size), most=most, lasts=cls.lasts if lifetime is None else lifetime * _LIFE_SHARE)
 
 
 @dataclass

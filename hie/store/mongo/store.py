@@ -18,6 +18,7 @@ from hie.store.mongo.client import (
     connect,
     database_of,
     situation,
+    transaction_seconds,
     translated,
 )
 from hie.store.mongo.running import Limits
@@ -180,7 +181,7 @@ async def open_mongo(
         await check_deployment(client)
         with translated(_MIGRATION_SECONDS):
             await migrate(database_of(client), tables)
-        limits = limits or Limits.for_cache(await cache_bytes(client))
+        limits = limits or Limits.of_server(await cache_bytes(client), await transaction_seconds(client))
     except BaseException:
         await client.close()
         raise

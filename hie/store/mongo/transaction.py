@@ -306,6 +306,7 @@ class MongoTransaction:
         try:
             with timeout(OPERATION_SECONDS):
                 try:
+                    self._batch.check_time()
                     await self._batch.line.settle()
                 except BaseException:
                     answer.close()

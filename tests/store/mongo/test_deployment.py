@@ -187,15 +187,23 @@ async def test_the_loss_of_the_store_is_logged_and_its_end(
     assert told == [f"the store does not answer, writes wait reason={reason}", "the store takes writes again"]
 
 
-@pytest.mark.parametrize("limits", [Limits(most=1000), Limits(lasts=0.2)])
-async def test_a_transaction_beyond_the_limit_is_refused_as_soon_as_it_is(mongodb_uri: str, limits: Limits) -> None:
+@pytest.mark.parametrize(
+    ("limits", "reads"), [(Limits(most=1000), False), (Limits(lasts=0.2), False), (Limits(lasts=0.2), True)]
+)
+async def test_a_transaction_beyond_the_limit_is_refused_as_soon_as_it_is(
+    mongodb_uri: str, limits: Limits, reads: bool
+) -> None:
+    """One that read for long was ended by the server, and run again until its sender was told to come back."""
     store = await empty_store(mongodb_uri, "busy", limits=limits)
     went_on = False
 
     async def job(transaction: Transaction) -> None:
         nonlocal went_on
         await asyncio.sleep(limits.lasts if limits.lasts < 1 else 0)
-        await transaction.put(patient("big", text={"status": "generated", "div": "x" * 2000}))
+        if reads:
+            await transaction.read("Patient", "other")
+        else:
+            await transaction.put(patient("big", text={"status": "generated", "div": "x" * 2000}))
         went_on = True
 
     with pytest.raises(HieError) as caught:
@@ -308,19 +316,35 @@ async def test_a_store_waits_in_the_server_for_another_that_writes(
 
 
 @pytest.mark.parametrize(
-    ("cache", "size", "most"),
-    [(None, 4 << 20, 64 << 20), (8 << 30, 4 << 20, (8 << 30) // 20), (160 << 20, 5 << 19, 8 << 20)],
+    ("cache", "lifetime", "size", "most", "lasts"),
+    [
+        (None, None, 4 << 20, 64 << 20, 50),
+        (8 << 30, 60, 4 << 20, (8 << 30) // 20, 50),
+        (160 << 20, 300, 5 << 19, 8 << 20, 250),
+    ],
 )
-def test_transactions_are_sized_to_the_cache(cache: int | None, size: int, most: int) -> None:
-    limits = Limits.for_cache(cache)
-    assert (limits.size, limits.most) == (size, most)
+def test_transactions_are_sized_to_the_server(
+    cache: int | None, lifetime: int | None, size: int, most: int, lasts: float
+) -> None:
+    """A member that lets transactions live longer was of no use for a job that takes long, and one that lets them live
+    shorter ended jobs that were then run again and again."""
+    assert Limits.of_server(cache, lifetime) == Limits(size=size, most=most, lasts=lasts)
+
+
+async def test_how_long_a_transaction_may_last_is_asked_of_the_server(mongodb_uri: str) -> None:
+    store = await empty_store(mongodb_uri, "busy")
+    async with AsyncMongoClient[Any](mongodb_uri) as client:
+        found = await client.admin.command("getParameter", 1, transactionLifetimeLimitSeconds=1)
+        lifetime = found["transactionLifetimeLimitSeconds"]
+        assert store._writer._limits == Limits.of_server(await cache_bytes(client), lifetime)
+    await store.close()
 
 
 async def test_a_job_larger_than_the_servers_cache_bears_is_refused_and_stops_nobody(mongodb_uri: str) -> None:
     rows = Table("rows", {"id": str, "body": bytes}, key=("id",))
     store = await empty_store(mongodb_uri, "cache", [rows])
     async with AsyncMongoClient[Any](mongodb_uri) as client:
-        most = Limits.for_cache(await cache_bytes(client)).most
+        most = Limits.of_server(await cache_bytes(client), None).most
 
     async def large(tx: Transaction) -> None:
         for number in range(1 + most // (1 << 20)):
