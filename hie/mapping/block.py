@@ -81,7 +81,7 @@ class BlockCompiler:
         compiler = self.compiler
         if not compiler.applies(table.data):
             return None
-        when = compiler.switch(table.data.get("when", True), table, "when")
+        when = self._when(table)
         if when is never:
             return None
         name = str(table.get("name", ""))
@@ -125,7 +125,7 @@ class BlockCompiler:
         compiler = self.compiler
         if not compiler.applies(table.data):
             return None
-        when = compiler.switch(table.data.get("when", True), table, "when")
+        when = self._when(table)
         if when is never:
             return None
         outer = compiler.contexts
@@ -141,6 +141,14 @@ class BlockCompiler:
         adds = bool(table.get("adds"))
         constants = frozenset(str(field.get("target")) for field in fields if "constant" in field.data)
         return _Member(nodes, when, key, gone, adds, exists, states, constants, table.get("listed"), name)
+
+    def _when(self, table: Table) -> Switch:
+        """The condition of a block, which is asked of each node of its context."""
+        compiler, outer = self.compiler, self.compiler.contexts
+        compiler.contexts = (*outer, table.data["context"]) if "context" in table.data else outer
+        when = compiler.switch(table.data.get("when", True), table, "when")
+        compiler.contexts = outer
+        return when
 
     def _context(self, table: Table) -> Callable[[Any], Iterable[Any]]:
         path = table.get("context")
