@@ -89,7 +89,8 @@ class Feed:
     `id` names it everywhere; `dialect` selects parser and answer (`hl7v2`, `cda`, `rows`, `fhir`); `doors` maps each
     HTTP path name `POST /feeds/<door>` to its content type, one of them with the name of the feed; `mllp` and `drop`
     say whether those transports serve it too (over MLLP on a port of its own: setting `mllp_ports`); `orphans` that
-    parts may come before the parents they hang on, and then wait for them. Raises INVALID without that door.
+    parts may come before the parents they hang on, and then wait for them; `first_version` is the `versionNumber` of a
+    new document (dialect `cda`). Raises INVALID without that door.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Feed:
     mllp: bool = False
     drop: bool = False
     orphans: bool = False
+    first_version: int = 0
 
     def __post_init__(self) -> None:
         if self.id not in self.doors:

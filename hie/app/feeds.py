@@ -151,7 +151,8 @@ def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callabl
             from_xml=partial(from_xml, definitions=definitions),
             sender=partial(counted, tables=tables, region=adapter.region, registered=registered),
         )
-    return partial(cda.parse, organisations=registered, soap=_soap_doors(feed))
+    agreed = cda.Agreed(registered, frozenset(maps.needs(feed.id)), _soap_doors(feed), feed.first_version)
+    return partial(cda.parse, agreed=agreed)
 
 
 def _soap_doors(feed: Feed) -> frozenset[str]:

@@ -39,6 +39,8 @@ _DIAGNOSIS_USE: Mapping[str, tuple[str, str]] = {
 _ROLE = "http://terminology.hl7.org/CodeSystem/diagnosis-role"
 _TEMPLATE = f"{OID}.2.1.1."
 _FIRST_TEMPLATE = 20
+_NATIONAL_TYPES = frozenset(f"C{number:04d}" for number in range(1, 54))
+"""WS/T 500 parts 1 to 53, each with a template of its own."""
 
 
 def with_document(
@@ -111,8 +113,8 @@ class _Document:
         context.path = "templateId/@root"
         template = (node.get("root") or "" for node in self.root.iterfind("templateId"))
         numbers = [root.removeprefix(_TEMPLATE) for root in template if root.startswith(_TEMPLATE)]
-        others = {n for n in numbers if n.isdecimal() and 1 <= int(n) - _FIRST_TEMPLATE <= 53}
-        if others - {str(int(header.type[1:]) + _FIRST_TEMPLATE)}:
+        named = {f"C{int(n) - _FIRST_TEMPLATE:04d}" for n in numbers if n.isdecimal()}
+        if (named - {header.type}) & _NATIONAL_TYPES:
             context.note("code-name-conflict")
         return found.concept
 

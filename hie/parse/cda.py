@@ -6,7 +6,7 @@ came. Elements lose their namespace, and results sent as flat entries are groupe
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hie.base import moment
@@ -18,6 +18,7 @@ from hie.parse.cda_register import ID_LENGTHS, Register, compare, read_register
 from hie.wire.clinical_document import (
     NAMESPACE,
     Header,
+    count_versions,
     drop_namespaces,
     number_entries,
     read_header,
@@ -26,9 +27,6 @@ from hie.wire.clinical_document import (
 )
 from hie.wire.safexml import parse_xml
 
-LAST_TYPE = 53
-"""Documents are C0001 to C0053 (WS/T 500 parts 1 to 53)."""
-
 _HEADER = ("setId/@extension", "versionNumber", "relatedDocument/parentDocument/id")
 """What a document may do without: null text there is noted, where a key should be it counts as missing."""
 
@@ -36,21 +34,31 @@ _OID = re.compile(r"[0-9.]{1,64}")
 _CODED = ("administrativeGenderCode", "maritalStatusCode", "occupationCode", "ethnicGroupCode", "patienttypeCode")
 
 
-def parse(delivery: Delivery, organisations: Collection[str], soap: Collection[str] = ()) -> Parsed:
-    """The one record of a delivery; `organisations` are the social credit codes registered for the feed, `soap` the
-    doors through which documents come in a DocumentRegister.
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What is agreed with the senders of a feed: their social credit codes, the document types that have a map, the
+    doors through which documents come in a DocumentRegister, and the `versionNumber` of a new document."""
+
+    organisations: Collection[str]
+    types: Collection[str]
+    soap: Collection[str] = ()
+    first_version: int = 0
+
+
+def parse(delivery: Delivery, agreed: Agreed) -> Parsed:
+    """The one record of a delivery.
 
     Never raises for bad data: a reject among the findings says what is wrong.
     """
-    if delivery.door in soap:
-        return _parse_register(delivery, organisations)
+    if delivery.door in agreed.soap:
+        return _parse_register(delivery, agreed)
     document = parse_xml(delivery.body, bare=NAMESPACE)
     if document.root is None:
         return Parsed((), document.findings, document.charset)
-    return Parsed((_record(delivery.body, document.root, document.findings, organisations),), (), document.charset)
+    return Parsed((_record(delivery.body, document.root, document.findings, agreed),), (), document.charset)
 
 
-def _parse_register(delivery: Delivery, organisations: Collection[str]) -> Parsed:
+def _parse_register(delivery: Delivery, agreed: Agreed) -> Parsed:
     register = read_register(delivery.body)
     sender = register.envelope.organisation if register.envelope else ""
     if register.document is None or gravest(register.findings) is Severity.REJECT:
@@ -59,7 +67,7 @@ def _parse_register(delivery: Delivery, organisations: Collection[str]) -> Parse
     if document.root is None:
         findings = (*register.findings, *document.findings)
         return Parsed((), findings, register.charset, register.context, sender)
-    record = _record(register.document, document.root, document.findings, organisations)
+    record = _record(register.document, document.root, document.findings, agreed)
     findings = (*register.findings, *record.findings, *_compared(register, record))
     record = replace(record, findings=findings, message_id=register.context.message_id, envelope=register.envelope)
     return Parsed((record,), (), register.charset, register.context)
@@ -69,13 +77,14 @@ def _compared(register: Register, record: Record) -> tuple[Finding, ...]:
     return compare(register.envelope, record.tree) if record.tree is not None and register.envelope else ()
 
 
-def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], organisations: Collection[str]) -> Record:
+def _record(body: bytes, root: Any, earlier: tuple[Finding, ...], agreed: Agreed) -> Record:
     drop_namespaces(root)
     trim_roots(root)
+    count_versions(root, agreed.first_version)
     if root.tag != "ClinicalDocument":
         return Record(1, "", None, body, (*earlier, finding("type-unknown", "/")))
     header = read_header(root)
-    findings = (*earlier, *_must_haves(header, organisations), *_one_patient(root), *_null_text(root))
+    findings = (*earlier, *_must_haves(header, agreed), *_one_patient(root), *_null_text(root))
     findings = (*findings, *_paired(header, root))
     return Record(1, header.type, root, body, findings, organisation=header.organisation, label=header.type)
 
@@ -125,15 +134,10 @@ def _paired(header: Header, root: Any) -> tuple[Finding, ...]:
     return found
 
 
-def is_known_type(code: str) -> bool:
-    """Whether `code` is C0001 to C0053."""
-    return len(code) == 5 and code[0] == "C" and code[1:].isdecimal() and 1 <= int(code[1:]) <= LAST_TYPE
-
-
-def _must_haves(header: Header, organisations: Collection[str]) -> tuple[Finding, ...]:
+def _must_haves(header: Header, agreed: Agreed) -> tuple[Finding, ...]:
     """Findings about the fields without which a document has no place (Jiashan interface §2, §3)."""
     found: list[Finding] = []
-    if not is_known_type(header.type):
+    if header.type not in agreed.types:
         found.append(finding("type-unknown", "code/@code"))
     if not header.id:
         found.append(finding("key-missing", "id/@extension"))
@@ -142,6 +146,6 @@ def _must_haves(header: Header, organisations: Collection[str]) -> tuple[Finding
     effective = moment.read(header.effective)
     if effective is None or effective.date == moment.SENTINEL:
         found.append(finding("key-missing", "effectiveTime/@value"))
-    if header.organisation not in organisations:
+    if header.organisation not in agreed.organisations:
         found.append(finding("org-unknown", "custodian//id/@extension"))
     return tuple(found)

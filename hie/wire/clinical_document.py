@@ -19,6 +19,9 @@ ENTRIES = ("observation", "procedure", "substanceAdministration", "encounter", "
 NUMBER = "n"
 """Attribute that `number_entries` sets."""
 
+FIRST = "first"
+"""Attribute of `versionNumber` that `count_versions` sets."""
+
 NAMESPACE = "urn:hl7-org:v3"
 """The namespace of CDA; the parser may leave it out at once."""
 
@@ -95,6 +98,13 @@ def trim_roots(root: Any) -> None:
             number.set("root", kind.strip())
 
 
+def count_versions(root: Any, first: int) -> None:
+    """Say which `versionNumber` a new document has, where that is not 0: HL7 CDA R2 leaves the first number open."""
+    version = root.find("versionNumber")
+    if first and version is not None:
+        version.set(FIRST, str(first))
+
+
 def number_entries(root: Any) -> None:
     """Number the entries of the body among their likes, from 1: in their section, drugs in the whole body.
 
@@ -165,11 +175,18 @@ def _read_header(root: Any) -> Header:
         title=_text(root.find("title")),
         effective=_attribute(root.find("effectiveTime"), "value"),
         organisation=_custodian(root.find("custodian")).upper(),
-        version=_text(root.find("versionNumber")) or _attribute(root.find("versionNumber"), "value"),
+        version=_version(root.find("versionNumber")),
         set_id=_text(root.find("setId")) or _attribute(root.find("setId"), "extension"),
         parent=_parent(root.find("relatedDocument/parentDocument/id")),
         relation=_RELATIONS.get(_attribute(root.find("relatedDocument"), "typeCode"), "replaces"),
     )
+
+
+def _version(element: Any) -> str:
+    """`versionNumber`, counted from 0."""
+    said = _text(element) or _attribute(element, "value")
+    first = int(element.get(FIRST, "0")) if element is not None else 0
+    return str(int(said) - first) if first and _COUNT.fullmatch(said) and int(said) >= first else said
 
 
 def _custodian(element: Any) -> str:

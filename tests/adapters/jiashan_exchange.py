@@ -18,7 +18,7 @@ from hie.feeds import receipt, soap
 from hie.identity.tables import TABLES as IDENTITY
 from hie.mapping.apply import MapSet
 from hie.mapping.documents import with_document
-from hie.parse.cda import parse
+from hie.parse.cda import Agreed, parse
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.ingest import Ingest
 from hie.pipeline.prepare import prepare
@@ -31,9 +31,9 @@ from tests.clock import FixedClock
 FEED = "jiashan-cda"
 JSYY, JSZY, JSWT = (organisation.uscc for organisation in adapter.organisations)
 REGISTERED = frozenset({JSYY, JSZY, JSWT})
-SOAP = frozenset({"jiashan-soap"})
 _ALL = [import_module(f"adapters.{module.name}").adapter for module in pkgutil.iter_modules(adapters.__path__)]
 MAPS = MapSet.load(data_path("mappings"), _ALL)
+AGREED = Agreed(REGISTERED, frozenset(MAPS.needs(FEED)), {"jiashan-soap"})
 QUALITY = Quality(load_rules(data_path("mappings", "quality")))
 RECEIVED = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -58,7 +58,7 @@ def draft_of(record: Record, delivery: Delivery) -> Draft:
 def draft(body: bytes, door: str = FEED) -> Draft:
     """The draft of the one record of a body."""
     delivery = Delivery("raw", FEED, door, RECEIVED, body)
-    (record,) = parse(delivery, REGISTERED, SOAP).records
+    (record,) = parse(delivery, AGREED).records
     return draft_of(record, delivery)
 
 
@@ -69,7 +69,7 @@ def codes(given: Draft) -> list[str]:
 RUNTIME = FeedRuntime(
     adapter.feeds[0],
     adapter,
-    partial(parse, organisations=REGISTERED, soap=SOAP),
+    partial(parse, agreed=AGREED),
     draft_of,
     QUALITY.run,
     {FEED: receipt.answer, "jiashan-soap": soap.answer},

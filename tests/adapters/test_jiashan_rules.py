@@ -13,13 +13,13 @@ from hie.base.record import Delivery
 from hie.mapping.documents import with_document
 from hie.parse.cda import parse
 from tests.adapters.jiashan_exchange import (
+    AGREED,
     FEED,
     JSWT,
     JSYY,
     JSZY,
     MAPS,
     RECEIVED,
-    REGISTERED,
     Exchange,
     changed,
     codes,
@@ -587,7 +587,7 @@ def test_a_header_field_of_null_text_is_none_and_noted(old: str, new: str, place
     (reference,) = (c for c in found.contributions if c.target.type == "DocumentReference")
     assert reference.slots["status"] == "current"
     assert not reference.slots.keys() & {"identifier[]", "relatesTo[]"}
-    (record,) = parse(Delivery("raw", FEED, FEED, RECEIVED, changed("01", (old, new))), REGISTERED).records
+    (record,) = parse(Delivery("raw", FEED, FEED, RECEIVED, changed("01", (old, new))), AGREED).records
     assert [f.path for f in record.findings if f.code == "null-text"] == [place]
 
 
@@ -711,7 +711,7 @@ async def test_a_second_record_target_is_not_mixed_into_the_patient() -> None:
 def test_a_diagnosis_of_another_section_is_none_of_admission_or_discharge() -> None:
     """The map of another region may state Conditions of any section."""
     delivery = Delivery("raw", FEED, FEED, RECEIVED, sample("07"))
-    (record,) = parse(delivery, REGISTERED).records
+    (record,) = parse(delivery, AGREED).records
     made = MAPS.draft(record, delivery, adapter)
     moved = [
         replace(c, target=replace(c.target, value=c.target.value.replace("46241-6", "29548-5")))

@@ -1,17 +1,21 @@
 """Jiashan documents through both doors, down to the record (Jiashan interface §1-3, §6.4 shape A, §8)."""
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from hie.base.record import Delivery, Parsed, Record
-from hie.parse.cda import is_known_type, parse
+from hie.parse.cda import Agreed, parse
+from hie.wire.clinical_document import read_header
 
 SAMPLES = Path(__file__).parents[2] / "adapters" / "jiashan" / "samples"
 JSYY = "12330421MBHE020186"
 REGISTERED = frozenset({JSYY, "12330421MBHE020261", "12330421MBHE02034U"})
+RECEIVED = datetime(2026, 4, 1, tzinfo=UTC)
+AGREED = Agreed(REGISTERED, frozenset({"C0001", "C0002", "C0004", "C0006", "C0007", "C0053"}), {"jiashan-soap"})
 
 
 def sample(start: str) -> bytes:
@@ -19,8 +23,8 @@ def sample(start: str) -> bytes:
 
 
 def received(body: bytes, door: str = "jiashan-cda") -> Parsed:
-    delivery = Delivery("raw", "jiashan-cda", door, datetime(2026, 4, 1, tzinfo=UTC), body)
-    return parse(delivery, REGISTERED, {"jiashan-soap"})
+    delivery = Delivery("raw", "jiashan-cda", door, RECEIVED, body)
+    return parse(delivery, AGREED)
 
 
 def record(body: bytes, door: str = "jiashan-cda") -> Record:
@@ -108,9 +112,18 @@ def test_another_root_is_no_document() -> None:
     assert codes(record(b"<ClinicalDocuments/>").findings) == ["type-unknown"]
 
 
-@pytest.mark.parametrize("code", ["C0001", "C0053"])
-def test_known_types(code: str) -> None:
-    assert is_known_type(code)
+def test_a_region_has_its_own_document_types_and_first_version() -> None:
+    """HL7 CDA R2 says neither what documents are called nor from where versions count."""
+    agreed = replace(AGREED, types={"DQ-11"}, first_version=1)
+    headers = []
+    for version in ("1", "2", "-1", ""):
+        stated = f"<versionNumber>{version}</versionNumber>"
+        body = changed("01", ('code="C0002"', 'code="DQ-11"'), ("<versionNumber></versionNumber>", stated))
+        (found,) = parse(Delivery("raw", "a-cda", "a-cda", RECEIVED, body), agreed).records
+        assert not found.findings
+        headers.append(read_header(found.tree))
+    assert [header.version for header in headers] == ["0", "1", "-1", ""]
+    assert [header.corrects for header in headers] == [False, True, False, False]
 
 
 def test_flat_results_are_grouped_under_their_items() -> None:

@@ -72,12 +72,13 @@ def place(node: Any, context: Context) -> dict[str, Any] | None:
     return found
 
 
-def signer(node: Any, context: Context) -> dict[str, Any] | None:
+def signer(node: Any, context: Context, *, root: str = "") -> dict[str, Any] | None:
     """A Reference that names an author or authenticator, with number and role where they are given; a number without
-    a name is one too."""
+    a name is one too. `root` is that of staff numbers (`id/@root`) where it is none of the national ones."""
     person = next(iter(node.iter("assignedPerson", "associatedPerson")), None)
     name = name_text(said_name(person.find("name")) if person is not None else None, context)
-    identity = next((one for one in node.iter("id") if one.get("root") in _STAFF and one.get("extension")), None)
+    roots = (*_STAFF, root) if root else _STAFF
+    identity = next((one for one in node.iter("id") if one.get("root") in roots and one.get("extension")), None)
     staff = number(identity.get("extension"), context) if identity is not None else None
     if name is None and staff is None:
         return None
@@ -87,7 +88,8 @@ def signer(node: Any, context: Context) -> dict[str, Any] | None:
     shown = f"{name} ({role})" if name and role else name or role
     found: dict[str, Any] = {"display": shown} if shown else {}
     if staff and identity is not None:
-        system = identifier_system(context.organisation, identity.get("root"))
+        kind = STAFF if root == identity.get("root") else identity.get("root")
+        system = identifier_system(context.organisation, kind)
         found["identifier"] = {"system": system, "value": staff}
     return found
 

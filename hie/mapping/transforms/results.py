@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from hie.base.text import half_width, trimmed
+from hie.mapping.codes import CodeRow
 from hie.mapping.context import Context
 from hie.mapping.transforms.notes import Notes
 from hie.mapping.transforms.texts import fits
@@ -101,11 +102,19 @@ def unit_parts(unit: str, context: Context) -> dict[str, str]:
     if sent is None:
         return {}
     fits(sent, "short", context)
-    row = context.codes["unit"].rows.get(fold_unit(sent))
-    if row is None:
+    row = _unit_row(sent, context)
+    if row is None or not row.target_code:
         context.note("unit-unmapped")
         return {"unit": sent}
     return {"unit": sent, "system": row.target_system, "code": row.target_code}
+
+
+def _unit_row(sent: str, context: Context) -> CodeRow | None:
+    """The line of the code map `<region>-unit` of the package, else that of `unit`."""
+    folded = fold_unit(sent)
+    own = context.codes.get(f"{context.region}-unit")
+    row = (own.rows.get(sent) or own.rows.get(folded)) if own is not None else None
+    return row or context.codes["unit"].rows.get(folded)
 
 
 def absent() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hie.base.data import data_path
 from hie.mapping.codefile import load_codes
 from hie.mapping.context import Context
 from hie.mapping.transforms import coded, dates, identifiers
-from hie.mapping.transforms.clinical import document_address
+from hie.mapping.transforms.clinical import document_address, signer
 from hie.mapping.transforms.narrative import narrative, sections
 from tests.mapping.transforms.notebook import ORGANISATION, Notebook
 
@@ -29,6 +29,14 @@ def test_an_address_of_cda_keeps_its_lines(context: Context) -> None:
     found = document_address(node, context)
     assert found is not None
     assert (found["text"], found["line"]) == ("浙江省嘉兴市朝阳东路 1 号2 楼", ["朝阳东路 1 号2 楼"])
+
+
+def test_a_staff_number_has_a_root_of_the_region(context: Context) -> None:
+    ids = '<id root="1.2.156.9" extension="0301"/><id root="1.2.156.4" extension="2001"/>'
+    node = etree.fromstring(f"<author>{ids}<assignedPerson><name>姚立</name></assignedPerson></author>")
+    assert signer(node, context) == {"display": "姚立"}
+    number = {"system": f"{ID}/2.16.156.10011.1.4", "value": "2001"}
+    assert signer(node, context, root="1.2.156.4") == {"display": "姚立", "identifier": number}
 
 
 @pytest.mark.parametrize(("code", "found"), [("1", []), (" １ ", []), ("7", ["code-unknown"]), ("", [])])

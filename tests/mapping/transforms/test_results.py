@@ -1,5 +1,6 @@
 """Results by common rules §7: every row of the value, unit, range and interpretation tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from hie.base.data import data_path
 from hie.mapping.codefile import load_codes
+from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.context import Context
 from hie.mapping.transforms import elements, row_result
 from hie.mapping.transforms.results import (
@@ -181,6 +183,17 @@ def test_units(context: Context, sent: str, code: str) -> None:
 @pytest.mark.parametrize("sent", ["S/CO", "10⁹/L", "MMOL/L", "个"])
 def test_other_units_stay_text(context: Context, sent: str) -> None:
     assert unit_parts(sent, context) == {"unit": sent}
+    assert noted(context) == ["unit-unmapped"]
+
+
+def test_a_package_adds_units_of_its_own(context: Context) -> None:
+    row = CodeRow("", "个", ("个",), UCUM, "{#}", "")
+    own = CodeTable("jiashan-unit", closed=False, rows={"个": row, "枚": replace(row, target_code="")})
+    context.codes = {**TABLES, "jiashan-unit": own}
+    assert unit_parts("个", context)["code"] == "{#}"
+    assert unit_parts("mmHg", context)["code"] == "mm[Hg]"
+    assert noted(context) == []
+    assert unit_parts("枚", context) == {"unit": "枚"}
     assert noted(context) == ["unit-unmapped"]
 
 
