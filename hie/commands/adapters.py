@@ -1,6 +1,6 @@
 """`hie adapters show | coverage | lint | reload`: what the maps of a region read, write and miss."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +15,13 @@ from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
 from hie.base.finding import Finding
 from hie.base.ids import raw_item_id
-from hie.base.record import Delivery
+from hie.base.record import Delivery, Record
 from hie.commands.datadir import running_server
 from hie.commands.operate import call, open_existing
 from hie.config import Config
 from hie.mapping.apply import MapSet
 from hie.mapping.coverage import MapCoverage, coverage
+from hie.mapping.fhir.met import Met
 from hie.mapping.fhir.tables import load_fhir_tables
 from hie.mapping.filled import Filled
 from hie.mapping.problem import Problem
@@ -38,8 +39,8 @@ SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
 
 
 class Covered(NamedTuple):
-    """What items carry and maps use, by record type; what the maps look up and no item fills, as `file:line:column`;
-    and the types that have a map and are in no item."""
+    """What items carry and maps use, by record type; what the maps look up, or what is agreed with a FHIR sender, and
+    no item has, as `file:line:column`; and the types that have a map and are in no item."""
 
     types: dict[str, TypeCoverage]
     never: Sequence[Problem]
@@ -105,16 +106,30 @@ def covered(
 
 def _covered(adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], shared: Path | None = None) -> Covered:
     """The coverage of items: feed, door, bytes."""
-    filled = Filled(MapSet.load(shared or data_path("mappings"), [adapter]).programs)
-    types = measure(_mapped(adapter, items, filled, shared))
-    return Covered(types, filled.never(), filled.unseen({feed.id for feed in adapter.feeds}))
+    tables = shared or data_path("mappings")
+    filled = Filled(MapSet.load(tables, [adapter]).programs)
+    agreed = (adapter.mappings or tables) / "fhir"
+    met = {feed.id: Met(agreed / f"{feed.id}.toml") for feed in adapter.feeds if feed.dialect == "fhir"}
+
+    def look(feed: str, record: Record) -> None:
+        if feed in met:
+            met[feed].look(record.tree)
+        else:
+            filled.look(feed, record)
+
+    types = measure(_mapped(adapter, items, look, shared))
+    never = [*filled.never(), *(problem for one in met.values() for problem in one.never())]
+    return Covered(types, never, filled.unseen({feed.id for feed in adapter.feeds}))
 
 
 def _mapped(
-    adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], filled: Filled, shared: Path | None
+    adapter: Adapter,
+    items: Iterable[tuple[FeedRuntime, str, bytes]],
+    look: Callable[[str, Record], None],
+    shared: Path | None,
 ) -> Iterator[tuple[str, Iterable[Finding], Draft | None, Iterable[str]]]:
     """What the maps make of items (feed, door, bytes), what was found wrong, and the filled fields that they leave out
-    on purpose; an item that is refused as a whole has no parts. `filled` is shown every record."""
+    on purpose; an item that is refused as a whole has no parts. `look` is shown every record, with its feed."""
     left_out = ignored(adapter, shared)
     for runtime, door, body in items:
         parsed, parts = prepare(runtime, delivery_of(runtime, door, body))
@@ -122,7 +137,7 @@ def _mapped(
             yield WHOLE, parsed.findings, None, ()
         for one in parts:
             if one.record.tree is not None:
-                filled.look(runtime.feed.id, one.record)
+                look(runtime.feed.id, one.record)
             skipped = left_out(runtime, one.record) if one.draft is not None else ()
             yield one.record.type, one.findings, one.draft, skipped or ()
 

@@ -21,6 +21,7 @@ Patient = ["photo"]
 Every table may be left out; so may the file, when the adapter registers one organisation.
 """
 
+import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ def load_fhir_tables(path: Path, organisations: Collection[str], codes: Collecti
     except tomllib.TOMLDecodeError as error:
         line, column, reason = toml_problem(error, text)
         raise BrokenTables([Problem(path.name, line, reason, column)]) from None
-    problems = _placed(path.name, text, _mistakes(data, organisations, codes))
+    problems = placed(path.name, text, _mistakes(data, organisations, codes))
     if problems:
         raise BrokenTables(problems)
     sender = data.get("sender", {})
@@ -100,7 +101,7 @@ def lint_agreement(path: Path, fhir: Definitions) -> list[Problem]:
             known = fhir.properties(kind)
             unknown = (name for name in names if table == "ignore" and name not in known)
             found += [(table, name, f"{kind} has no element {name!r}{meant(name, known)}") for name in unknown]
-    return _placed(path.name, text, found)
+    return placed(path.name, text, found)
 
 
 Mistake = tuple[str, str, str]
@@ -132,13 +133,14 @@ def _mistakes(data: Mapping[str, Any], organisations: Collection[str], codes: Co
     ]
 
 
-def _placed(file: str, text: str, mistakes: Iterable[Mistake]) -> list[Problem]:
+def placed(file: str, text: str, mistakes: Iterable[Mistake]) -> list[Problem]:
     """Mistakes with line and column: the first place of the word below the header of its table."""
     lines = text.splitlines()
     found = []
     for table, word, reason in mistakes:
         header = next((n for n, line in enumerate(lines) if line.lstrip().startswith(f"[{table}]")), 0)
-        places = ((n, lines[n].find(word)) for n in range(header, len(lines)) if not lines[n].lstrip().startswith("#"))
-        line, column = next(((n, at) for n, at in places if at >= 0), (header, 0))
+        whole = re.compile(rf"(?<![\w./-]){re.escape(word)}(?![\w./-])")
+        places = ((n, whole.search(lines[n])) for n in range(header, len(lines)) if lines[n].lstrip()[:1] != "#")
+        line, column = next(((n, at.start()) for n, at in places if at), (header, 0))
         found.append(Problem(file, line + 1, reason, column + 1))
     return found
