@@ -1,11 +1,12 @@
 """Custom search parameters: SearchParameter resources in the store that searches and the index go by.
 
 An active one is checked when it is written, serves new data as soon as the write has answered, and old data when the
-re-index has come by. What is loaded at the start is what the store holds.
+re-index has come by. What is loaded at the start is what the store holds. Parameters that ship with a later version of
+this server (IHE MHD) are official, and get to old data in the same way.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hie.api.reindex import Log, Progress, Reindex
@@ -26,8 +27,9 @@ KIND = "SearchParameter"
 class SearchParameters:
     """The custom parameters of one store.
 
-    `extractors` must be those that the store extracts with. Call `load` before anything else is written. `read_at` is
-    the version of a SearchParameter that was written last when they were read.
+    `extractors` must be those that the store extracts with. Call `load` before anything else is written. `shipped` are
+    parameters of `definitions` that an index from before them is completed for. `read_at` is the version of a
+    SearchParameter that was written last when they were read.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class SearchParameters:
         extractors: Extractors,
         failed: Log,
         reindex: Reindex | None = None,
+        shipped: Sequence[SearchParameter] = (),
     ) -> None:
         self.reindex = reindex or Reindex(store, failed)
         self.definitions = definitions
@@ -46,6 +49,7 @@ class SearchParameters:
         self._store = store
         self._extractors = extractors
         self._failed = failed
+        self._shipped = tuple(shipped)
         self._loading = asyncio.Lock()
         self._served: dict[str, SearchParameter] = {}
 
@@ -138,7 +142,7 @@ class SearchParameters:
 
     def _wanted(self) -> dict[str, frozenset[str]]:
         wanted: dict[str, set[str]] = {}
-        for parameter in self._served.values():
+        for parameter in (*self._shipped, *self._served.values()):
             for kind in types_of(parameter, self._official):
                 wanted.setdefault(kind, set()).add(f"{parameter.code}:{fingerprint(parameter)}")
         return {kind: frozenset(keys) for kind, keys in wanted.items()}

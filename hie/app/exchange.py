@@ -40,7 +40,7 @@ from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import HttpFeeds
 from hie.feeds.limits import DropLimits, HttpLimits
-from hie.fhir.definitions import Definitions, load_definitions
+from hie.fhir.definitions import Definitions, ihe_parameters, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.pipeline.close import close_days
 from hie.pipeline.feed import FeedRuntime, titles
@@ -288,7 +288,7 @@ async def open_exchange(
     reindex = Reindex(
         store, log_place, leads=Leader(store, clock, "reindex").leads, delay=2 * PARAMETER_SECONDS if shared else 0
     )
-    parameters = SearchParameters(store, definitions, extractors, log_place, reindex)
+    parameters = SearchParameters(store, definitions, extractors, log_place, reindex, ihe_parameters())
     await parameters.load()
     terminology = open_terminology(store, definitions, maps.now.maps.codes.values(), config.terminology_path, adapters)
     await terminology.load()

@@ -277,11 +277,26 @@ def _array(folder: Path, name: str) -> list[Json]:
 
 
 def load_definitions() -> Definitions:
-    """The official definitions and our own search parameters (`profiles/hie/SearchParameter-*.json`)."""
-    folder = data_path("profiles")
-    rows = _array(folder / "r4", "search-parameters")
-    rows += [orjson.loads(path.read_bytes()) for path in sorted((folder / "hie").glob("SearchParameter-*.json"))]
-    return Definitions(folder / "r4", [search_parameter(row) for row in rows])
+    """The official definitions, the search parameters of IHE, and our own (`profiles/hie/SearchParameter-*.json`)."""
+    return r4_definitions().with_parameters((*_parameters(data_path("profiles", "hie")), *ihe_parameters()))
+
+
+def r4_definitions() -> Definitions:
+    """What FHIR R4 itself defines, no more."""
+    folder = data_path("profiles", "r4")
+    return Definitions(folder, [search_parameter(row) for row in _array(folder, "search-parameters")])
+
+
+def ihe_parameters() -> tuple[SearchParameter, ...]:
+    """The search parameters that IHE profiles add to R4 (`profiles/ihe`): MHD for ITI-66 and ITI-67.
+
+    They shipped later than the others: an index from before is completed for them.
+    """
+    return _parameters(data_path("profiles", "ihe"))
+
+
+def _parameters(folder: Path) -> tuple[SearchParameter, ...]:
+    return tuple(search_parameter(orjson.loads(path.read_bytes())) for path in sorted(folder.glob("SearchParameter-*")))
 
 
 @cache

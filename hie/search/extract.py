@@ -78,25 +78,25 @@ def _fills(tree: Tree) -> bool:
 
 
 class Extractors:
-    """The extractors of all types, each compiled on first use."""
+    """The extractors of all types by `definitions`, each compiled on first use."""
 
     def __init__(self, definitions: Definitions) -> None:
-        self._definitions = definitions
+        self.definitions = definitions
         self._compiled: dict[str, Extractor] = {}
 
     def use(self, definitions: Definitions) -> None:
         """Extract by other definitions from now on: search parameters were added or removed."""
-        self._definitions = definitions
+        self.definitions = definitions
         self._compiled = {}
 
     def of(self, type_name: str) -> Extractor:
         """The extractor of a resource type; raises `HieError(INVALID)` when there is no such type."""
         found = self._compiled.get(type_name)
         if found is None:
-            if not self._definitions.is_resource(type_name):
+            if not self.definitions.is_resource(type_name):
                 raise HieError(Category.INVALID, "Not a resource type of FHIR R4")
-            parameters = self._definitions.search_parameters(type_name).values()
-            found = self._compiled[type_name] = compile_extractor(type_name, parameters, self._definitions)
+            parameters = self.definitions.search_parameters(type_name).values()
+            found = self._compiled[type_name] = compile_extractor(type_name, parameters, self.definitions)
         return found
 
     def extract(self, resource: Resource) -> Entries:

@@ -1,7 +1,7 @@
 """Custom search parameters posted at run time: checked, served at once, re-indexed, removed, loaded again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from hie.api.app import FhirApp, fhir_app
 from hie.api.faults import log_place
 from hie.api.reindex import TABLE, Reindex
 from hie.api.searchparameters import SearchParameters
-from hie.fhir.definitions import official
+from hie.fhir.definitions import Definitions, ihe_parameters, official, r4_definitions
+from hie.fhir.element import SearchParameter
 from hie.search.extract import Extractors
 from hie.security.policy import AllowAll
 from hie.store.memory import MemoryStore
@@ -33,13 +34,14 @@ def patient(identity: str, colour: str) -> dict[str, Any]:
 class Server:
     """One process over a store: its parameters, and a gate that holds the re-index while it is shut."""
 
-    def __init__(self, store: Store, extractors: Extractors, clock: FixedClock) -> None:
+    def __init__(self, store: Store, shipped: Sequence[SearchParameter], extractors: Extractors, clock: FixedClock):
         self.gate = asyncio.Event()
         self.gate.set()
         self.steps = 0
         reindex = Reindex(store, log_place, batch=2, pause=self._pause)
-        self.parameters = SearchParameters(store, official(), extractors, log_place, reindex)
-        self.app: FhirApp = fhir_app(store, official(), SETTINGS, AllowAll(), clock, parameters=self.parameters)
+        known = extractors.definitions
+        self.parameters = SearchParameters(store, known, extractors, log_place, reindex, shipped)
+        self.app: FhirApp = fhir_app(store, known, SETTINGS, AllowAll(), clock, parameters=self.parameters)
         self.client = client_of(self.app)
 
     async def _pause(self) -> None:
@@ -73,13 +75,13 @@ async def boot(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock
     running: list[tuple[Server, Store]] = []
     kept: list[MemoryStore] = []
 
-    async def start() -> Server:
+    async def start(definitions: Definitions = official(), shipped: Sequence[SearchParameter] = ()) -> Server:
         for server, store in running:
             await server.close()
             if request.param == "sqlite":
                 await store.close()
         running.clear()
-        extractors = Extractors(official())
+        extractors = Extractors(definitions)
         if request.param == "sqlite":
             opened: Store = await SqliteStore.open(
                 tmp_path / "hie.sqlite", [TABLE], extract=extractors.extract, clock=clock, secret=b"test"
@@ -90,7 +92,7 @@ async def boot(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock
         else:
             kept.append(MemoryStore([TABLE], extract=extractors.extract, clock=clock))
             opened = kept[0]
-        server = Server(opened, extractors, clock)
+        server = Server(opened, shipped, extractors, clock)
         running.append((server, opened))
         await server.parameters.load()
         return server
@@ -237,3 +239,24 @@ async def test_two_of_one_code(boot: Callable[[], Any]) -> None:
     answer = await server.put({**EYES, "id": "other", "url": "urn:test:other"})
     assert (answer.status_code, issue(answer)["expression"]) == (422, ["SearchParameter.code"])
     assert (await server.put({**EYES, "description": "Again"})).status_code == 200
+
+
+async def test_parameters_that_ship_with_a_later_version_get_to_old_data(boot: Callable[[], Any]) -> None:
+    """An index from before IHE MHD: what it has not is told, completed, and complete at the next start."""
+    mhd = "https://profiles.ihe.net/ITI/MHD/StructureDefinition"
+    source = {"url": f"{mhd}/ihe-sourceId", "valueIdentifier": {"system": "urn:oid:1.2", "value": "ORG"}}
+    kind = {"url": f"{mhd}/ihe-designationType", "valueCodeableConcept": {"coding": [{"code": "225728007"}]}}
+    listed = {"resourceType": "List", "id": "l", "status": "current", "mode": "working", "extension": [source, kind]}
+    attached = {"status": "current", "content": [{"attachment": {"url": "urn:a", "creation": "2020-02-01"}}]}
+    server = await boot(definitions=r4_definitions())
+    assert (await server.put(listed)).status_code == 201
+    assert (await server.put({"resourceType": "DocumentReference", "id": "d", **attached})).status_code == 201
+    assert (await server.client.get("List?sourceId=ORG")).status_code == 400
+    for steps in (2, 0):
+        server = await boot(shipped=ihe_parameters())
+        await server.parameters.reindex.finished()
+        assert server.steps == steps
+        assert await server.find("List?sourceId=urn:oid:1.2|ORG&designationType=225728007") == ["l"]
+        assert await server.find("List?sourceId=ORG2") == []
+        assert await server.find("DocumentReference?creation=2020-02") == ["d"]
+        assert await server.remarks("DocumentReference?creation=2020-02") == []
