@@ -5,7 +5,7 @@ follows, so that going back or loading again repeats nothing.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from starlette.requests import Request
@@ -22,7 +22,7 @@ from hie.browse.render import HEADERS, link_maker
 from hie.pipeline.codec import decode_findings, stored
 from hie.pipeline.items import delivery_of, number
 from hie.pipeline.operate import FAILED, Operator
-from hie.pipeline.quarantine import Ground, groups, overdue
+from hie.pipeline.quarantine import GROUND, Ground, ground, groups, overdue
 from hie.pipeline.rehearsal import Rehearsal
 from hie.staging.states import State
 from hie.staging.tables import PART
@@ -36,7 +36,6 @@ SHOWN = 100
 ACTS = ("release", "discard", "replay")
 """What operators do to items."""
 
-_GROUND = ("feed", "label", "cause", "rule", "maps")
 _UNITS = (("q.age-days", 86_400_000_000), ("q.age-hours", 3_600_000_000), ("q.age-minutes", 60_000_000))
 _OLD_DAYS = 3
 
@@ -95,8 +94,8 @@ class QuarantinePages:
         """The groups; of a chosen one its parts."""
         held = await self._operator().held()
         params = request.query_params
-        chosen = Ground(*(params.get(name, "") for name in _GROUND)) if params.get("cause") else None
-        parts = [one for one in held if chosen == Ground(*(getattr(one, name) for name in _GROUND))]
+        chosen = Ground(*(params.get(name, "") for name in GROUND)) if params.get("cause") else None
+        parts = [one for one in held if chosen == ground(one)]
         return self._frame(
             request,
             "quarantine.html",
@@ -107,11 +106,11 @@ class QuarantinePages:
             total=len(held),
             overdue=len(overdue(held, micros(self._clock.now()))),
             feeds=self._feeds,
-            words_of=lambda ground: words_of(self._feeds, ground.feed, ground.cause, ground.rule),
+            words_of=lambda why: words_of(self._feeds, why.feed, why.cause, why.rule),
             age=self._age,
             done=_done(request),
             tables=await self._operator().tables(),
-            query_of=lambda ground: {name: getattr(ground, name) for name in _GROUND},
+            query_of=asdict,
         )
 
     async def act_on_group(self, request: Request) -> Response:
@@ -120,11 +119,11 @@ class QuarantinePages:
         form = await read_form(request)
         if not form.get("feed") or not form.get("cause"):
             raise HieError(Category.INVALID, "Choose a group.")
-        ground = Ground(*(form.get(name, "") for name in _GROUND))
+        why = Ground(*(form.get(name, "") for name in GROUND))
         if request.path_params["act"] == "release":
-            ended = await self._operator().release_group(ground)
+            ended = await self._operator().release_group(why)
         elif request.path_params["act"] == "discard":
-            ended = await self._operator().discard_group(ground, form.get("reason", ""))
+            ended = await self._operator().discard_group(why, form.get("reason", ""))
         else:
             raise HieError(Category.NOT_FOUND, "There is no such act.")
         failed = ended.get(FAILED, 0)

@@ -1,5 +1,7 @@
 """Refusing what nothing can be narrowed to."""
 
+from collections.abc import Iterable
+
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES
 from hie.pipeline.operate import Operator
@@ -16,5 +18,10 @@ def refuse_unknown(
         ("state", state, [one.value for one in State]),
     ):
         if value is not None and value not in names:
-            message = f"There is no {name} {value[:64]!r}. Choose one of: {', '.join(names)}."
-            raise HieError(Category.INVALID, message, expression=name)
+            raise unknown(name, value, names)
+
+
+def unknown(name: str, value: str, names: Iterable[str]) -> HieError:
+    """What to raise for a parameter `name` that is none of `names`."""
+    message = f"There is no {name} {value[:64]!r}. Choose one of: {', '.join(names)}."
+    return HieError(Category.INVALID, message, expression=name)

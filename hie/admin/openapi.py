@@ -12,10 +12,10 @@ from fastapi.openapi.utils import get_openapi
 
 from hie.admin.held import ACTS
 from hie.feeds.problem import MEDIA_TYPE
+from hie.pipeline.quarantine import GROUND
 
 Json = dict[str, Any]
 _DAYS = ("from", "to", "feed", "institution", "dimension")
-_GROUND = ("feed", "label", "cause", "rule", "maps")
 _ITEM = ("application/hl7-v2", "application/xml", "text/xml", "application/fhir+json")
 _FORM = "application/x-www-form-urlencoded"
 _PAGE = ("text/html",)
@@ -49,9 +49,9 @@ SERVED: tuple[Served, ...] = (
     Served("/quality/scores", "get", "Scores as JSON", ("application/json",), (*_DAYS, "group")),
     Served("/quality/scores.csv", "get", "Scores as CSV", ("text/csv",), (*_DAYS, "group")),
     Served("/quality/static/{name}", "get", "A style sheet or script of the pages", ("text/css", "text/javascript")),
-    Served("/quality/quarantine", "get", "Groups of what is held; of a chosen one its parts", _PAGE, _GROUND),
+    Served("/quality/quarantine", "get", "Groups of what is held; of a chosen one its parts", _PAGE, GROUND),
     Served(
-        "/quality/quarantine/group/{act}", "post", "Release or discard a group", _PAGE, form=(*_GROUND, "reason")
+        "/quality/quarantine/group/{act}", "post", "Release or discard a group", _PAGE, form=(*GROUND, "reason")
     ),
     Served("/quality/quarantine/maps/reload", "post", "Put the tables on disk in force", _PAGE),
     Served("/quality/quarantine/{item}", "get", "One item and its parts, without its content", _PAGE),

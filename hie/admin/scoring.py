@@ -1,9 +1,10 @@
 """What is asked about quality, and the answer as values: scores, trends, the worst faults; from tallies only."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from hie.admin.known import unknown
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
 from hie.base.finding import CODES
@@ -67,7 +68,7 @@ def read_query(params: Mapping[str, str], feeds: Feeds, clock: Clock) -> Asked:
         raise HieError(Category.INVALID, f"Ask for 1 to {MOST_DAYS} days, the first before the last.")
     feed = params.get("feed") or None
     if feed is not None and feed not in feeds:
-        raise _unknown("feed", feed, feeds)
+        raise unknown("feed", feed, feeds)
     institution = params.get("institution") or None
     return Asked(
         tuple(f"{first + timedelta(days=n)}" for n in range((last - first).days + 1)),
@@ -76,11 +77,6 @@ def read_query(params: Mapping[str, str], feeds: Feeds, clock: Clock) -> Asked:
         _dimension(params.get("dimension", "")),
         _group(params.get("group", "feed,institution")),
     )
-
-
-def _unknown(name: str, value: str, names: Iterable[str]) -> HieError:
-    told = f"There is no {name} {value[:64]!r}. Choose one of: {', '.join(names)}."
-    return HieError(Category.INVALID, told, expression=name)
 
 
 def _day(text: str, name: str) -> date | None:
@@ -96,7 +92,7 @@ def _dimension(text: str) -> str | None:
     for name, (code, _) in DIMENSIONS.items():
         if text in (name, code):
             return name
-    raise _unknown("dimension", text, DIMENSIONS)
+    raise unknown("dimension", text, DIMENSIONS)
 
 
 def _group(text: str) -> tuple[str, ...]:
@@ -123,14 +119,14 @@ async def board(reader: Reader, feeds: Feeds, asked: Asked) -> Board:
     )
 
 
-def worst(found: Sequence[Tally], feeds: Feeds, dimension: str | None, limit: int = 20) -> list[Fault]:
+def worst(found: Sequence[Tally], feeds: Feeds, dimension: str | None) -> list[Fault]:
     """What costs most points, in one dimension or in all."""
 
     def against(feed: str, cause: Cause) -> str:
         name = dimension_of(cause, feeds[feed]) if feed in feeds else ""
         return name if dimension in (None, name) else ""
 
-    return faults(found, against, limit)
+    return faults(found, against)
 
 
 def institutions(feeds: Feeds) -> dict[str, Institution]:

@@ -2,8 +2,8 @@
 the owner.
 
 Code maps are read from the store, where the owner publishes them as ConceptMaps. What changes what is served (search
-parameters, terminology) is read again when the owner says so, and every few seconds
-besides, because feeds and other commands may write it as well.
+parameters, terminology) is read again when the owner says so, and every few seconds besides, because feeds and other
+commands may write it as well.
 """
 
 import asyncio

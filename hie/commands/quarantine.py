@@ -7,9 +7,9 @@ from hie.base.clock import SystemClock
 from hie.base.errors import Category, HieError
 from hie.commands.operate import call
 from hie.config import Config
+from hie.pipeline.quarantine import GROUND
 
 GROUPS = "/admin/quarantine-groups"
-_GROUND = ("feed", "label", "cause", "rule", "maps")
 
 
 async def groups(config: Config, wanted: dict[str, str | None]) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ async def act(config: Config, action: str, wanted: dict[str, str | None], reason
         raise HieError(Category.INVALID, "Name an item, or at least one of --feed, --cause, --label and --maps.")
     ended: dict[str, int] = {}
     for group in await groups(config, wanted):
-        body = {name: group[name] for name in _GROUND} | ({"reason": reason} if reason is not None else {})
+        body = {name: group[name] for name in GROUND} | ({"reason": reason} if reason is not None else {})
         for state, n in (await call(config, "POST", f"{GROUPS}/{action}", {}, body)).items():
             ended[state] = ended.get(state, 0) + n
     return ended

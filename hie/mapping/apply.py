@@ -94,16 +94,7 @@ def _with_codes(known: dict[str, CodeTable], more: dict[str, CodeTable]) -> dict
 
 
 def _apply(program: Program, record: Record, delivery: Delivery, adapter: Adapter, maps: MapSet) -> Draft:
-    context = Context(
-        region=adapter.region,
-        organisation=record.organisation,
-        feed=delivery.feed,
-        received=delivery.received,
-        codes=maps.codes,
-        terms=maps.terms,
-        type=record.type,
-        envelope=record.envelope,
-    )
+    context = Context.of(record, delivery, adapter.region, maps.codes, maps.terms)
     tree = record.tree
     context.node, context.locate = tree, program.dialect.locate
     run = Run(context, record.body, program.order(tree, context))

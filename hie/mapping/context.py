@@ -6,6 +6,7 @@ from typing import Any
 
 from hie.base.draft import Key
 from hie.base.finding import CODES, Finding, Severity
+from hie.base.record import Delivery, Record
 from hie.base.systems import identifier_system
 from hie.mapping.codes import CodeRow, CodeTable
 from hie.mapping.terms import NO_TERMS, Terms
@@ -64,6 +65,22 @@ class Context:
         self.locate: Callable[[Any, str], str] = lambda node, path: path
         self.mentions: tuple[str, ...] = ()
         self.seen: dict[Finding, None] = {}
+
+    @classmethod
+    def of(
+        cls, record: Record, delivery: Delivery, region: str, codes: Mapping[str, CodeTable], terms: Terms
+    ) -> "Context":
+        """The surroundings of a part that came with a delivery."""
+        return cls(
+            region=region,
+            organisation=record.organisation,
+            feed=delivery.feed,
+            received=delivery.received,
+            codes=codes,
+            terms=terms,
+            type=record.type,
+            envelope=record.envelope,
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -6,9 +6,8 @@ from typing import Any
 
 from hie.base.systems import CODE_SYSTEM, EXTENSION
 from hie.mapping.codes import CodeTable
-from hie.mapping.fieldmap import FieldMap
+from hie.mapping.fieldmap import FieldMap, written
 from hie.mapping.problem import Problem, meant
-from hie.mapping.toml import Source
 
 _OURS = {
     f"{EXTENSION}/": ("StructureDefinition", "stands under another host"),
@@ -47,12 +46,8 @@ class Described:
 def undescribed(fieldmaps: Iterable[FieldMap], codes: Iterable[CodeTable], described: Described) -> Iterator[Problem]:
     """Extensions and code systems of the exchange that it does not have: most are mistyped, and nobody who reads the
     resource can look up the others."""
-    sources: dict[str, Source] = {source.file: source for fieldmap in fieldmaps for source in fieldmap.sources}
-    for source in sources.values():
-        for table in (table for group in (source.tables, source.children) for row in group.values() for table in row):
-            for key, value in table.data.items():
-                if key not in ("field", "event"):
-                    yield from (table.problem(reason, key) for reason in described.wrong(value))
+    for table, key, value in written(fieldmaps):
+        yield from (table.problem(reason, key) for reason in described.wrong(value))
     for code_table in codes:
         for system, (line, column) in systems_of(code_table).items():
             yield from (Problem(f"codes/{code_table.file}", line, reason, column) for reason in described.wrong(system))

@@ -54,15 +54,7 @@ def with_document(
     if record.tree is None or gravest(draft.findings) is Severity.REJECT:
         return draft
     header = read_header(record.tree)
-    context = Context(
-        region=adapter.region,
-        organisation=record.organisation,
-        feed=delivery.feed,
-        received=delivery.received,
-        codes=maps.codes,
-        terms=maps.terms,
-        type=record.type,
-    )
+    context = Context.of(record, delivery, adapter.region, maps.codes, maps.terms)
     document = _Document(record, header, context, draft)
     if maps.programs[delivery.feed, record.type].states <= LASTING:
         context.note("document-level-only", path="code/@code")

@@ -1,6 +1,6 @@
 """Field maps: `mappings/fields/<feed>/*.toml`, read, checked and compiled to one program per feed and record type."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,13 @@ class FieldMap:
             for source in self.sources
             for n, table in enumerate(source.all("resource"))
         ]
+
+
+def written(fieldmaps: Iterable[FieldMap]) -> Iterator[tuple[Table, str, Any]]:
+    """Every value with its table and key, of every file once, however many maps include it."""
+    sources = {source.file: source for fieldmap in fieldmaps for source in fieldmap.sources}
+    for source in sources.values():
+        yield from source.values()
 
 
 def load_maps(

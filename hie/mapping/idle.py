@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hie.mapping.fieldmap import FieldMap
+from hie.mapping.fieldmap import FieldMap, written
 from hie.mapping.problem import Problem, meant
-from hie.mapping.toml import Source, Table
+from hie.mapping.toml import Table
 
 
 def alone(table: Table, fields: Sequence[Table], events: Sequence[Table]) -> Iterator[Problem]:
@@ -22,19 +22,16 @@ def alone(table: Table, fields: Sequence[Table], events: Sequence[Table]) -> Ite
 
 def idle_types(fieldmaps: Iterable[FieldMap]) -> Iterator[Problem]:
     """Record types that a block, field or condition is restricted to and that no map of its file is for."""
-    sources: dict[str, Source] = {}
     known: dict[str, set[str]] = {}
-    for fieldmap in fieldmaps:
+    given = tuple(fieldmaps)
+    for fieldmap in given:
         for source in fieldmap.sources:
-            sources[source.file] = source
             known.setdefault(source.file, set()).update(fieldmap.head.data["types"])
-    for file, source in sources.items():
-        for table in (table for group in (source.tables, source.children) for row in group.values() for table in row):
-            said = ((key, name) for key, value in table.data.items() for name in _types({key: value}))
-            for key, name in said:
-                if key not in ("field", "event") and name not in known[file]:
-                    near = meant(name, known[file]) or ": take it out"
-                    yield table.problem(f"no map with this table is for {name!r}{near}", key)
+    for table, key, value in written(given):
+        types = known[table.file]
+        for name in (name for name in _types({key: value}) if name not in types):
+            near = meant(name, types) or ": take it out"
+            yield table.problem(f"no map with this table is for {name!r}{near}", key)
 
 
 def _types(value: Any) -> Iterator[str]:

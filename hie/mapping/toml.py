@@ -1,12 +1,15 @@
 """TOML tables that know the line and column they stand on, so that a mistake is reported where it was made."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hie.base.tablefile import toml_headers, toml_problem
 from hie.mapping.problem import Problem, meant
+
+_NESTED = ("field", "event")
+"""Keys of a table whose values are tables of their own."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class Source:
     def nested(self, name: str, index: int) -> tuple[Table, ...]:
         """The tables under `resource.field` that belong to the resource number `index` (from 0)."""
         return self.children.get((name, index), ())
+
+    def values(self) -> Iterator[tuple[Table, str, Any]]:
+        """Every value with its table and key, at every level once."""
+        for rows in (*self.tables.values(), *self.children.values()):
+            for table in rows:
+                yield from ((table, key, value) for key, value in table.data.items() if key not in _NESTED)
 
 
 def read(file: str, text: str) -> tuple[Source, list[Problem]]:

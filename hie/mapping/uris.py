@@ -10,9 +10,8 @@ from hie.base.systems import CODE_SYSTEM, EXTENSION
 from hie.mapping.codes import CodeTable
 from hie.mapping.codeshape import SHAPES
 from hie.mapping.described import systems_of
-from hie.mapping.fieldmap import FieldMap
+from hie.mapping.fieldmap import FieldMap, written
 from hie.mapping.problem import Problem
-from hie.mapping.toml import Source
 
 _URI = re.compile(r"https?://[^\s/\\]+(?:/[^\s\\]*)?|(?!https?:)[a-z][a-z0-9+.-]*:[^\s\\]+")
 _OID = re.compile(r"\d+(?:\.\d+)+")
@@ -64,12 +63,9 @@ def _written(fieldmaps: Iterable[FieldMap], codes: Iterable[CodeTable]) -> Itera
 
 
 def _in_maps(fieldmaps: Iterable[FieldMap]) -> Iterator[tuple[str, At]]:
-    sources: dict[str, Source] = {source.file: source for fieldmap in fieldmaps for source in fieldmap.sources}
-    for source in sources.values():
-        for table in (table for group in (source.tables, source.children) for row in group.values() for table in row):
-            for key, value in table.data.items():
-                for uri in _uris({key: value}) if key not in ("field", "event") else ():
-                    yield uri, partial(table.problem, key=key)
+    for table, key, value in written(fieldmaps):
+        for uri in _uris({key: value}):
+            yield uri, partial(table.problem, key=key)
 
 
 def _uris(value: Any) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hie.base.finding import Disposition, Finding, Severity, disposition
+from hie.base.finding import STORED, Disposition, Finding, Severity, disposition
 from hie.base.outcome import PartOutcome
 from hie.base.record import Delivery, Parsed
 from hie.pipeline.codec import encode
@@ -13,7 +13,6 @@ from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.prepare import Prepared
 from hie.wire.safejson import dumps, loads
 
-_STORABLE = (Disposition.ACCEPTED, Disposition.ACCEPTED_WITH_WARNINGS)
 _UNMAPPED = ("field-unmapped", "segment-unmapped")
 
 
@@ -43,7 +42,7 @@ class CheckReport:
     @property
     def storable(self) -> bool:
         """Whether it would be stored."""
-        return self.disposition in _STORABLE
+        return self.disposition in STORED
 
     @property
     def clean(self) -> bool:
@@ -52,8 +51,8 @@ class CheckReport:
         Rules that count in the scores only are not held against it: they go beyond the interface documents.
         """
         found = [*self.findings, *(f for part in self.parts for f in part.findings)]
-        worst = all(f.severity.rank <= Severity.INFO.rank for f in found)
-        return self.storable and worst and not any(part.unmapped for part in self.parts)
+        mild = all(f.severity.rank <= Severity.INFO.rank for f in found)
+        return self.storable and mild and not any(part.unmapped for part in self.parts)
 
 
 def check(runtime: FeedRuntime, delivery: Delivery, parsed: Parsed, prepared: Sequence[Prepared]) -> CheckReport:

@@ -82,7 +82,7 @@ class Ingest:
         """Take in one delivery and return its answer, after everything is durable. `begun`: this very delivery was
         begun before, as new, and may have been taken: it is answered as for the first time.
 
-        Raises `HieError`: NOT_FOUND for an unknown door, BUSY or UNAVAILABLE when nothing could be kept.
+        Raises `HieError`: NOT_FOUND for an unknown door, BUSY, UNAVAILABLE or TIMEOUT when nothing could be kept.
         """
         runtime = self.doors.get(door)
         if runtime is None:

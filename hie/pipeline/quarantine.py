@@ -1,7 +1,7 @@
 """Quarantine: what waits for a decision, and its groups: parts of one feed and type that wait for one reason."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hie.base.finding import Disposition, Finding
 from hie.pipeline.codec import decode_findings
@@ -48,6 +48,10 @@ class Ground:
     cause: str
     rule: str
     maps: str
+
+
+GROUND = tuple(one.name for one in fields(Ground))
+"""The names under which a ground is sent: in addresses, forms and bodies."""
 
 
 @dataclass(frozen=True, slots=True)

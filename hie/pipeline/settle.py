@@ -88,7 +88,7 @@ class Settler:
         batch = runtime.feed.dialect == "hl7v2"
         partials = await contribute_all(tx, work, delivery, parts, arrivals, batch=batch)
         envelope = (*parsed.findings, *self._about_the_envelope(delivery, partials, row))
-        found = self.feeds[delivery.feed].weighed(envelope)
+        found = runtime.weighed(envelope)
         outcomes = await self._finish(tx, work, delivery, partials, counting, copies=len(parts) > 1, first=not again)
         if any(partial.work is not None and partial.work.waits for partial in partials):
             await counting.flush()

@@ -14,6 +14,9 @@ from hie.quality.times import moment
 
 _FULL_DATE = len("YYYY-MM-DD")
 _YEAR = 365.2425 * 86400
+_SAYS_LITTLE = frozenset({"UNK", "S", "10", "90", "31", "70"})
+"""What any age may have: unknown; never married (`S`; GB/T 2261.2 10); unstated, or another occupation (90); a student
+(GB/T 2261.4 31); without work (70)."""
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -100,7 +103,7 @@ def visit_of_one_sex(about: About) -> Iterator[Claim]:
 
 
 def age_rules_out(*, element: str, below: float) -> ResourceTest:
-    """A patient younger than `below` years does not have the concept `element` (other than one that says unknown)."""
+    """A patient younger than `below` years does not have the concept `element`, apart from `_SAYS_LITTLE`."""
 
     def test(stated: Stated, about: About) -> bool:
         if not _codes(stated.resource, element):
@@ -197,7 +200,7 @@ def _fits(limit: _Limit, sex: str | None, age: float | None) -> bool:
 
 
 def _codes(resource: Resource, element: str) -> set[str]:
-    """Codes of a concept element, or of the extension of that name."""
+    """Codes of a concept element, or of the extension of that name; not those of `_SAYS_LITTLE`."""
     concepts = [resource.get(element)]
     concepts += [
         extension.get("valueCodeableConcept")
@@ -205,7 +208,7 @@ def _codes(resource: Resource, element: str) -> set[str]:
         if str(extension.get("url", "")).endswith(f"/{element}")
     ]
     codes = {str(c.get("code")) for concept in concepts if concept for c in concept.get("coding", ())}
-    return codes - {"UNK", "S", "10", "90", "31", "70"}
+    return codes - _SAYS_LITTLE
 
 
 PREDICATES = {

@@ -123,10 +123,12 @@ def accompanied(*, type: str, by: str) -> DocumentTest:
 
 
 def has_subject(stated: Stated, about: About) -> bool:
+    """What a feed states itself belongs to a person, or to something that does."""
     return not _own(stated) or stated.contribution.subject is not None or stated.contribution.parent is not None
 
 
 def has_encounter(stated: Stated, about: About) -> bool:
+    """What a feed states itself belongs to an encounter, or to something that does."""
     return not _own(stated) or stated.contribution.encounter is not None or stated.contribution.parent is not None
 
 

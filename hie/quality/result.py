@@ -47,7 +47,7 @@ def flag_stated(stated: Stated, about: About) -> bool:
 
 
 def word_agrees_with_flag(stated: Stated, about: About) -> bool:
-    """No negative result is flagged A or AA, no positive one N, unless the range says that positive is usual."""
+    """No negative result is flagged A, AA, H or HH, no positive one N, unless the range says that positive is usual."""
     codings = (stated.resource.get("valueCodeableConcept") or {}).get("coding", ())
     words = {coding.get("code") for coding in codings if coding.get("system") == QUALITATIVE}
     if not words:

@@ -97,6 +97,7 @@ def not_before(*, element: str, first: str) -> ResourceTest:
 
 
 def range_forward(stated: Stated, about: About) -> bool:
+    """No reference range has a low above its high."""
     for limits in stated.resource.get("referenceRange", ()):
         low, high = quantity_number(limits.get("low")), quantity_number(limits.get("high"))
         if low is not None and high is not None and low > high:

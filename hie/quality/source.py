@@ -193,6 +193,17 @@ def source_equal(*, first: str, second: str) -> DocumentTest:
     return test
 
 
+def noted_only_at(*, finding: str, paths: Sequence[str]) -> DocumentTest:
+    """What mapping has noted with this code, it has noted at these source paths only."""
+    allowed = tuple(paths)
+
+    def test(about: About) -> bool:
+        found = (*about.draft.findings, *about.record.findings)
+        return all(f.code != finding or f.path.endswith(allowed) for f in found)
+
+    return test
+
+
 PREDICATES = {
     "source-present": Predicate("document", source_present),
     "source-matches": Predicate("document", source_matches),
@@ -201,4 +212,5 @@ PREDICATES = {
     "source-ordered": Predicate("document", source_ordered),
     "source-same-day": Predicate("document", source_same_day),
     "source-equal": Predicate("document", source_equal),
+    "noted-only-at": Predicate("document", noted_only_at),
 }

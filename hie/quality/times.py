@@ -1,6 +1,6 @@
 """Predicates about the order of times within a draft, and about how long something took."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
@@ -130,22 +130,10 @@ def _without_early_time(event: Event, start: Moment) -> Event:
     return replace(event, at=None) if event.code == "discharge" and at is not None and at.is_before(start) else event
 
 
-def noted_only_at(*, finding: str, paths: Sequence[str]) -> DocumentTest:
-    """What mapping has noted with this code, it has noted at these source paths only."""
-    allowed = tuple(paths)
-
-    def test(about: About) -> bool:
-        found = (*about.draft.findings, *about.record.findings)
-        return all(f.code != finding or f.path.endswith(allowed) for f in found)
-
-    return test
-
-
 PREDICATES = {
     "period-forward": Predicate("amend", lambda: period_forward),
     "ordered": Predicate("resource", ordered, ("first", "then")),
     "ordered-in": Predicate("document", ordered_in),
     "lasts": Predicate("resource", lasts, ("first", "then")),
     "arrives-within": Predicate("resource", arrives_within, ("element",)),
-    "noted-only-at": Predicate("document", noted_only_at),
 }

@@ -90,9 +90,9 @@ class Segment:
         raw = _part(raw, self.delimiters.component, component - 1)
         return self._text(_part(raw, self.delimiters.subcomponent, subcomponent - 1))
 
-    def component(self, field: int, component: int = 1, repeat: int = 0) -> str:
+    def component(self, field: int, component: int = 1) -> str:
         """One component, unescaped, with its sub-component separators: for text whose `&` was not escaped."""
-        parts = self.components(field, repeat)
+        parts = self.components(field)
         return parts[component - 1] if component <= len(parts) else ""
 
     def text(self, field: int, repeat: int = 0) -> str:

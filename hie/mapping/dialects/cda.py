@@ -76,7 +76,7 @@ class Cda:
         return coverage(used, Named(ignored)) if used else lambda root: Coverage()
 
     def is_composed(self, path: str) -> bool:
-        """Values are texts or elements."""
+        """Never: a value is a text or an element."""
         return False
 
     def doubt(self, path: str) -> str | None:

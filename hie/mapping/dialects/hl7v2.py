@@ -195,7 +195,7 @@ def _cover(group: Group, used: dict[str, set[int]], skipped: dict[str, set[int]]
         if mine is None and other is None and name not in whole:
             missed[name, "segment-unmapped"] = None
             continue
-        for number in _populated(segment):
+        for number in segment.populated():
             if mine is not None and number in mine:
                 seen[f"{name}-{number}"] = None
             elif name in whole or (other is not None and number in other):
@@ -203,7 +203,3 @@ def _cover(group: Group, used: dict[str, set[int]], skipped: dict[str, set[int]]
             else:
                 missed[f"{name}-{number}", "field-unmapped"] = None
     return Coverage(tuple(seen), tuple(missed), tuple(left))
-
-
-def _populated(segment: Segment) -> list[int]:
-    return [number for number, raw in enumerate(segment.fields) if raw and number]

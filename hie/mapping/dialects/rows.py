@@ -73,11 +73,11 @@ class Rows:
         return cover
 
     def is_composed(self, path: str) -> bool:
-        """Values are texts or elements."""
+        """Never: every value is a text."""
         return False
 
     def doubt(self, path: str) -> str | None:
-        """Nothing: any element or column may come."""
+        """Nothing: any column may come."""
 
     def beyond(self, path: str) -> str | None:
         """Nothing: no standard names the columns."""

@@ -62,3 +62,12 @@ def instant(value: Any, context: Notes, *, planned: bool = False, forms: Sequenc
     if found.precision is Precision.DAY:
         context.note("date-partial")
     return None
+
+
+def order_time(value: str, context: Notes, *, forms: Sequence[str] = ()) -> str | None:
+    """A time stamp as text that sorts by time, whatever its precision and offset; None when it states no time. `forms`
+    as for `date`."""
+    found = read_as(half_width(value).strip(), forms)
+    if found is None or found.date == SENTINEL:
+        return None
+    return f"{found.utc.year:04}{found.utc:%m%d%H%M%S%f}"

@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from hie.base.moment import SENTINEL, read, read_as
+from hie.base.moment import read
 from hie.base.systems import NATIONAL_ID_KIND, OID, STAFF
 from hie.base.text import half_width
 from hie.mapping.codes import CodeRow
@@ -44,15 +44,6 @@ _MAIN_TYPES = {
     "video": "video",
 }
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-
-
-def order_time(value: str, context: Context, *, forms: Sequence[str] = ()) -> str | None:
-    """A time stamp as text that sorts by time, whatever its precision and offset; None when it states no time. `forms`
-    as for `date`."""
-    moment = read_as(half_width(value).strip(), forms)
-    if moment is None or moment.date == SENTINEL:
-        return None
-    return f"{moment.utc.year:04}{moment.utc:%m%d%H%M%S%f}"
 
 
 def identifiers(
@@ -309,6 +300,5 @@ TRANSFORMS: dict[str, Callable[..., Any]] = {
     "hl7-staff-name": staff_name,
     "hl7-typed-number": typed_number,
     "hl7-yes": yes,
-    "order-time": order_time,
 }
 """Transforms of this module by the name maps use."""

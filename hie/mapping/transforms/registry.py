@@ -104,6 +104,7 @@ BUILTIN: Mapping[str, Transform] = {
     "name-text": names.name_text,
     "national-id": identifiers.national_id,
     "number": identifiers.number,
+    "order-time": dates.order_time,
     "phone": names.phone,
     "presence": dates.presence,
     "qualified-identifier": identifiers.qualified_identifier,
