@@ -68,11 +68,11 @@ async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) 
 async def test_an_end_finishes_the_file_of_a_drop_folder_that_is_under_way(tmp_path: Path) -> None:
     """It is not left to the next start."""
     exchange = await open_exchange(load_config({"data": tmp_path, "mllp_port": -1, "workers": 0}, {}))
-    folder, receive, begun = tmp_path / "drop" / "qingpu-xml", exchange.ingest.receive, asyncio.Event()
+    folder, receive, taken = tmp_path / "drop" / "qingpu-xml", exchange.ingest.receive, asyncio.Event()
 
-    async def slowly(door: str, body: bytes) -> Answer:
-        answer = await receive(door, body)
-        begun.set()
+    async def slowly(door: str, body: bytes, *, begun: bool = False) -> Answer:
+        answer = await receive(door, body, begun=begun)
+        taken.set()
         await asyncio.sleep(0.05)
         return answer
 
@@ -80,7 +80,8 @@ async def test_an_end_finishes_the_file_of_a_drop_folder_that_is_under_way(tmp_p
     (folder / "incoming").mkdir(parents=True)
     (folder / "incoming" / "a.xml").write_bytes(b"<x/>")
     await exchange.start()
-    await begun.wait()
+    async with asyncio.timeout(20):
+        await taken.wait()
     await exchange.close()
     assert b'status="rejected"' in (folder / "error" / "a.xml.receipt.xml").read_bytes()
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from hie.base.errors import Category, HieError
 from hie.base.ids import sha256
 from hie.cli import app
-from hie.commands import delivery
+from hie.commands import delivery, patience
 from hie.commands.scored import report, score
 from hie.commands.serve import running
 from hie.commands.simulate import Sent, Target, simulate
@@ -151,7 +151,7 @@ async def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> 
 
 
 async def test_a_server_that_is_not_there_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.0)
     with pytest.raises(HieError) as caught:
         await simulate(WORLD, Target(http="http://127.0.0.1:9", truth=tmp_path / "truth.jsonl", connections=3))
     assert caught.value.category is Category.UNAVAILABLE
@@ -164,7 +164,7 @@ async def test_a_server_that_takes_nothing_is_not_called_silent(
     async def unavailable(client: object, item: object) -> delivery.NotTaken:
         return delivery.NotTaken()
 
-    monkeypatch.setattr(delivery, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.0)
     monkeypatch.setattr(delivery, "_to_http", unavailable)
     with pytest.raises(HieError, match="did not take an item in 8 tries"):
         await simulate(WORLD, Target(http="http://127.0.0.1:9", truth=tmp_path / "truth.jsonl"))
