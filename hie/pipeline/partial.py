@@ -127,7 +127,7 @@ async def outcome_of_part(partial: Partial, work: Work) -> PartOutcome:
         resources = _resources(partial, work) if how in STORED else ()
     if how is Disposition.QUARANTINED and partial.arrival is not None and partial.arrival.discarded:
         how = Disposition.REJECTED
-    key = draft.key if draft is not None else record.key
+    key = record.key if draft is None else draft.key if partial.work is None else await work.written_as(draft.key)
     return PartOutcome(
         record.part,
         record.label or record.type,

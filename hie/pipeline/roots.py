@@ -17,12 +17,14 @@ from hie.store.port import Transaction
 
 
 class Roots:
-    """The roots that one transaction touches, with the `redirects` between them; each row is read once."""
+    """The roots that one transaction touches, with the `redirects` between them; each row is read once.
+
+    `aliased`: every type may have aliases (a FHIR feed), not Patients alone.
+    """
 
     def __init__(self, tx: Transaction, *, aliased: bool = False) -> None:
-        """`aliased`: every type may have aliases (a FHIR feed), not Patients alone."""
         self._tx = tx
-        self._aliased = aliased
+        self.aliased = aliased
         self._known: dict[str, Known | None] = {}
         self._foreseen: set[str] = set()
         self._revoked: set[str] = set()
@@ -39,7 +41,7 @@ class Roots:
         await self._tx.foresee(ROOT, [*({"root": root} for root in new), *({"parent": root} for root in new)])
         before = [root for root in new if await self.known(root) is not None]
         await self._statements.foresee(before)
-        if self._aliased:
+        if self.aliased:
             await self.redirects.foresee(dict.fromkeys(new))
             names = [name for root in before for name in await self.redirects.names(root)]
             await self.redirects.foresee(dict.fromkeys(names))
@@ -106,7 +108,7 @@ class Roots:
 
     async def last_row(self, root: str) -> str:
         """The order key of the youngest row about the root itself, not one that only speaks of it in passing."""
-        aliases = await self.redirects.aliases(root) if self._aliased or root.startswith("Patient/") else ()
+        aliases = await self.redirects.aliases(root) if self.aliased or root.startswith("Patient/") else ()
         stated = await self._statements.about(root, aliases)
         return max((placed.order for placed in stated if placed.contribution.digest), default="")
 
@@ -146,7 +148,7 @@ class Roots:
         """Where each mentioned reference leads; None while there is no such resource."""
         found: dict[str, str | None] = {}
         for mention in mentions:
-            target = await self.redirects.resolve(mention) if self._aliased else mention
+            target = await self.redirects.resolve(mention) if self.aliased else mention
             found[mention] = target if await self.exists(target) or await self._is_kept(target) else None
         return found
 
@@ -171,7 +173,7 @@ class Roots:
         """
         aliases: Sequence[str] = ()
         read = False
-        if self._aliased or root.startswith("Patient/"):
+        if self.aliased or root.startswith("Patient/"):
             aliases = await self.redirects.aliases(root)
             retired = await self.redirects.of(root)
             read = retired is not None  # an alias has no row of its own, and seems new
@@ -207,7 +209,7 @@ class Roots:
     async def _heads(self, root: str) -> list[str]:
         """The roots under which what is stated about `root` is folded: itself, and those that it stands for."""
         found = [root]
-        while self._aliased or root.startswith("Patient/"):
+        while self.aliased or root.startswith("Patient/"):
             redirect = await self.redirects.of(found[-1])
             if redirect is None or redirect.kind != "alias" or redirect.target in found:
                 break

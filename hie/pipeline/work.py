@@ -170,6 +170,13 @@ class Work:
         """The resources that the roots of a part consist of."""
         return self._touched.resources_of(part.roots)
 
+    async def written_as(self, key: str) -> str:
+        """What the answer calls a part: as it is, but the references of a FHIR submission are those under which the
+        resources are written, which another name of theirs leads to."""
+        if not self._roots.aliased:
+            return key
+        return "|".join([await self._roots.standing_for(name) if name else "" for name in key.split("|")])
+
     async def is_found_elsewhere(self, root: str, found: Finding) -> bool:
         """Whether a part of another item that states something about a root has the finding."""
         for item, part in await self._roots.parts_about(root):
