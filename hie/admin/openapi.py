@@ -41,6 +41,8 @@ SERVED: tuple[Served, ...] = (
     Served("/feeds/{door}", "post", "Take one item in; the answer is that of the door", _ITEM, body=_ITEM),
     Served("/feeds/{door}/fhir", "post", "The same, as the base URL of a FHIR door", _ITEM, body=_ITEM),
     Served("/feeds/{door}/fhir/", "post", "The same, by clients that end it with a slash", _ITEM, body=_ITEM),
+    Served("/feeds/{door}/fhir/{type}", "post", "Take one resource in at a FHIR door (create)", _ITEM, body=_ITEM),
+    Served("/feeds/{door}/fhir/metadata", "get", "What the FHIR door does (CapabilityStatement)", _ITEM),
     Served(
         "/feeds/{door}/$check", "post", "What would become of an item; nothing is stored",
         ("application/json", "text/plain"), ("strict",), _ITEM,

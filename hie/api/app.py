@@ -7,9 +7,12 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from hie.api.asgi import Receive, Scope, Send, pairs_of, path_of, received, sent
+from hie.api.asgi import Receive, Scope, Send, headers_of, pairs_of, path_of, received, sent
+from hie.api.bundle import run_apart
 from hie.api.dispatch import handle
+from hie.api.entries import refused
 from hie.api.exports import Exports
 from hie.api.faults import answer_of, log_place
 from hie.api.message import Answer, Request
@@ -46,6 +49,7 @@ from hie.fhir.definitions import Definitions
 from hie.security.policy import Policy
 from hie.security.principal import Authenticate, Principal, local_operator
 from hie.store.port import Store
+from hie.wire.safejson import loads_own
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
@@ -114,7 +118,7 @@ class FhirApp:
         if scope["type"] != "http":
             return
         self._use_parameters()
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = headers_of(scope)
         wanted = _Wanted()
         try:
             answer = await self._answer(scope, receive, headers, wanted)
@@ -169,6 +173,20 @@ class FhirApp:
             return await self._written(request)
         async with asyncio.timeout(self.service.settings.seconds):
             return await handle(self.service, request)
+
+    async def reads(self, scope: Scope, asked: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+        """The response entries to requests that read and came in through another door of this server, by their places
+        in a Bundle: they are answered as those of a batch are, to whoever sent them, each with what hinders it."""
+        self._use_parameters()
+        rows = {place: {"request": request} for place, request in asked.items()}
+        try:
+            principal = await self.authenticate(headers_of(scope))
+            request = Request("POST", (), (), {}, b"", self.base_of(scope), principal)
+            async with asyncio.timeout(self.service.settings.seconds):
+                answers = await run_apart(self.service, request, rows)
+        except Exception as error:
+            answers = dict.fromkeys(rows, refused(error))
+        return {place: loads_own(answer) for place, answer in answers.items()}
 
     def _use_parameters(self) -> None:
         """Go by the search parameters of now; a request keeps those it began with."""

@@ -17,6 +17,11 @@ _MOST = 1000
 """Parameters of one query or form."""
 
 
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers of a request by lower-case name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
 def path_of(scope: Scope) -> tuple[str, ...]:
     """The segments below the mount point; raises NOT_FOUND when there is an empty one in between."""
     path: str = scope["path"]

@@ -1,11 +1,11 @@
 """batch and transaction: what is posted to the service base (FHIR R4 http §3.1.0.11)."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from hie.api.content import decoded
-from hie.api.entries import answer_entry, entry_of, rows_of
-from hie.api.faults import answer_of
+from hie.api.entries import answer_entry, entry_of, refused, rows_of
 from hie.api.message import Answer, Request
 from hie.api.router import Route
 from hie.api.service import Service
@@ -35,19 +35,22 @@ async def bundle(service: Service, request: Request, route: Route) -> Answer:
 
 async def _batch(service: Service, request: Request, posted: dict[str, Any]) -> Answer:
     """Each entry on its own; writes first, so that reads of the same batch see them."""
-    rows = rows_of(service, posted)
-    answers: list[bytes] = [b""] * len(rows)
+    rows = dict(enumerate(rows_of(service, posted)))
+    reading = {place: row for place, row in rows.items() if _reads(row)}
+    answers = await run_apart(service, request, {place: row for place, row in rows.items() if place not in reading})
+    answers |= await run_apart(service, request, reading)
+    return Answer(200, bundled("batch-response", [answers[place] for place in rows]))
+
+
+async def run_apart(service: Service, request: Request, rows: Mapping[int, Any]) -> dict[int, bytes]:
+    """The response entries to entries, by their places in a Bundle: each on its own, several at once."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def run(place: int) -> None:
+    async def run(place: int) -> bytes:
         async with gate:
-            answers[place] = await _one(service, request, place, rows[place])
+            return await _one(service, request, place, rows[place])
 
-    reading = [place for place, row in enumerate(rows) if _reads(row)]
-    writing = sorted(set(range(len(rows))) - set(reading))
-    for phase in (writing, reading):
-        await asyncio.gather(*(run(place) for place in phase))
-    return Answer(200, bundled("batch-response", answers))
+    return dict(zip(rows, await asyncio.gather(*map(run, rows)), strict=True))
 
 
 def _reads(row: Any) -> bool:
@@ -64,4 +67,4 @@ async def _one(service: Service, request: Request, place: int, row: Any) -> byte
             raise HieError(Category.INVALID, "A Bundle in a Bundle is not run", expression=f"{entry.at}.request.url")
         return answer_entry(entry.request, await handle(service, entry.request))
     except Exception as error:
-        return answer_entry(request, answer_of(error))
+        return refused(error)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from hie.api.content import checked_shape
+from hie.api.faults import answer_of
 from hie.api.message import Answer, Request, etag, location, shown_instant
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
@@ -129,6 +130,12 @@ def _invalid(why: str, expression: str, issue: str = "structure") -> HieError:
 def status_line(status: int) -> str:
     """`201 Created`."""
     return f"{status} {HTTPStatus(status).phrase}"
+
+
+def refused(error: Exception) -> bytes:
+    """The response entry of what failed."""
+    answer = answer_of(error)
+    return response_entry(Response(status_line(answer.status), outcome=answer.body))
 
 
 def answer_entry(request: Request, answer: Answer) -> bytes:

@@ -75,8 +75,8 @@ ROUTES: dict[str, Methods] = {
 class NotAllowed(HieError):
     """NOT_ALLOWED with the methods that would be; they go into the Allow header."""
 
-    def __init__(self, allowed: list[str]) -> None:
-        super().__init__(Category.NOT_ALLOWED, "This method is not allowed here")
+    def __init__(self, allowed: list[str], told: str = "This method is not allowed here") -> None:
+        super().__init__(Category.NOT_ALLOWED, told)
         self.allowed = allowed
 
 

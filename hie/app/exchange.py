@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from hie.app.ahead import SettlingAhead, may_settle_ahead
 from hie.app.browse import KnownSilences, open_browse, warm_later
 from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
+from hie.app.fhirdoor import FhirDoor
 from hie.app.leader import Leader
 from hie.app.maps import Maps
 from hie.app.mllp import MllpPorts
@@ -38,7 +40,7 @@ from hie.base.errors import Category, HieError
 from hie.base.tasks import end, every, log_failure
 from hie.config import Config
 from hie.feeds.filedrop import DropAnswer, DropFolder
-from hie.feeds.http import HttpFeeds
+from hie.feeds.http import FHIR, HttpFeeds
 from hie.feeds.limits import DropLimits, HttpLimits
 from hie.fhir.definitions import Definitions, ihe_parameters, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
@@ -63,6 +65,9 @@ EXPORT_SECONDS = 600.0
 
 SILENCE_SECONDS = 60.0
 """How often it is found out which sources are silent, for the record pages."""
+
+NOBODY: Mapping[str, Any] = MappingProxyType({"headers": (), "scheme": "http"})
+"""The request of who reads in a file that was dropped: it came over no connection."""
 
 DROP_SECONDS = 10.0
 """How long an end waits for the file of a drop folder that is under way: else it is gone on with at the next start."""
@@ -204,27 +209,15 @@ class Exchange:
         answer = await self.ingest.receive(door, body, begun=begun)
         if answer.status == 503:
             raise HieError(Category.UNAVAILABLE, "The file is tried again later.")
-        return DropAnswer(answer.body, answer.status != 422)
+        fhir = self._fhir_doors.get(door)
+        told = answer.body if fhir is None else await fhir.complete(NOBODY, answer.body)
+        return DropAnswer(told, answer.status != 422)
 
     async def _dropped_too_large(self, door: str, size: int, head: bytes) -> DropAnswer:
         return DropAnswer((await self.ingest.refuse(door, size, head)).body, False)
 
     def _web(self) -> "Front":
         app = FastAPI(title="健康信息交换 · Health Information Exchange", version=__version__, redoc_url=None)
-        feeds = HttpFeeds(
-            {door: kind for r in self.ingest.feeds.values() for door, kind in r.feed.doors.items()},
-            self.ingest.receive,
-            self.ingest.refuse,
-            HttpLimits(self.config.max_body),
-        )
-        app.router.routes.append(Checking(self.ingest.doors, self._workers or prepare_here, self._clock).route())
-        app.router.routes.extend(feeds.routes())
-        app.include_router(admin_router(self.store, self.operator, self._clock))
-        answer_problems(app)
-        app.add_api_route("/healthz", self._healthz, tags=["operate"])
-        app.add_api_route("/readyz", self._readyz, tags=["operate"])
-        app.add_api_route("/metrics", self._metrics, tags=["operate"], response_class=PlainTextResponse)
-        app.add_api_route("/", _home, include_in_schema=False)
         self.fhir = open_fhir(
             self.config,
             self.store,
@@ -235,6 +228,24 @@ class Exchange:
             check=self._rules.issues,
             validate=self._validator.all_issues,
         )
+        doors = {door: kind for r in self.ingest.feeds.values() for door, kind in r.feed.doors.items()}
+        fhir = FhirDoor(self.fhir, self.store)
+        self._fhir_doors = dict.fromkeys((door for door, kind in doors.items() if kind == FHIR), fhir)
+        feeds = HttpFeeds(
+            doors,
+            self.ingest.receive,
+            self.ingest.refuse,
+            HttpLimits(self.config.max_body),
+            self._fhir_doors,
+        )
+        app.router.routes.append(Checking(self.ingest.doors, self._workers or prepare_here, self._clock).route())
+        app.router.routes.extend(feeds.routes())
+        app.include_router(admin_router(self.store, self.operator, self._clock))
+        answer_problems(app)
+        app.add_api_route("/healthz", self._healthz, tags=["operate"])
+        app.add_api_route("/readyz", self._readyz, tags=["operate"])
+        app.add_api_route("/metrics", self._metrics, tags=["operate"], response_class=PlainTextResponse)
+        app.add_api_route("/", _home, include_in_schema=False)
         browser = open_browse(self.store, self._definitions, self._clock, self.names, self.silences)
         app.router.routes.append(Mount("/browse", browser))
         quality = quality_app(self.store, self.ingest.feeds, self._clock, self.operator)

@@ -23,6 +23,7 @@ from hie.fhir.xml import from_xml
 from hie.mapping.apply import MapSet
 from hie.mapping.documents import with_document
 from hie.mapping.fhir.draft import fhir_draft
+from hie.mapping.fhir.reading import named
 from hie.mapping.fhir.senders import counted
 from hie.mapping.fhir.tables import FhirTables, load_fhir_tables
 from hie.mapping.outline import outline
@@ -149,7 +150,11 @@ def _parser(adapter: Adapter, feed: Feed, maps: MapSet, folder: Path) -> Callabl
             submission.parse,
             validate=Validator(definitions).write_issues,
             from_xml=partial(from_xml, definitions=definitions),
-            sender=partial(counted, tables=tables, region=adapter.region, registered=registered),
+            agreed=submission.Agreed(
+                partial(counted, tables=tables, region=adapter.region, registered=registered),
+                partial(named, tables=tables, region=adapter.region, registered=registered),
+                tables.base,
+            ),
         )
     agreed = cda.Agreed(registered, frozenset(maps.needs(feed.id)), _soap_doors(feed), feed.first_version)
     return partial(cda.parse, agreed=agreed)

@@ -2,11 +2,12 @@
 
 What was stored gets `transaction-response` or `batch-response` with one entry for each that was sent, in the same
 order: status, location and version, and an OperationOutcome where something is to be said about it. A submission that
-was not stored gets an OperationOutcome. HTTP status by disposition (common rules §2.5).
+was not stored gets an OperationOutcome. HTTP status by disposition (common rules §2.5). A read is not answered here,
+but each time that the answer leaves (`reads`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from hie.feeds.receipt import http_status, operation_outcome
 CONTENT_TYPE = "application/fhir+json"
 
 _STATUS = {Disposition.QUARANTINED: "202 Accepted", Disposition.REJECTED: "422 Unprocessable Entity"}
+_READ = b'{"read":{"request":'
 _ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
 
 
@@ -27,10 +29,14 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     """The answer for an item; `now` is not used, so that a resend gets the same bytes."""
     context: dict[str, Any] = outcome.context or {}
     status = http_status(outcome)
-    kind = context.get("kind", "transaction")
-    if outcome.parts and (kind == "batch" or outcome.disposition in STORED):
+    kind, asked_for = context.get("kind", "transaction"), context.get("reads", {})
+    if (outcome.parts or asked_for) and (kind == "batch" or outcome.disposition in STORED):
         methods = context.get("methods", ())
         entries = _batch(outcome.parts, methods) if kind == "batch" else _together(outcome.parts[0], methods)
+        for place, asked in sorted(asked_for.items()):
+            if kind == "batch":
+                entries.insert(place, {"response": {}})
+            entries[place] = _read(asked, entries[place]["response"])
         body: dict[str, Any] = {
             "resourceType": "Bundle",
             "identifier": {"system": RAW_ITEM, "value": outcome.id},
@@ -38,13 +44,19 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
             "entry": entries,
         }
         return Answer(orjson.dumps(body), CONTENT_TYPE, 200 if kind == "batch" else status)
-    told = operation_outcome(answered(outcome.all_findings))
+    told = _outcome(answered(outcome.all_findings))
     if outcome.id:
         told = {"resourceType": "OperationOutcome", "id": outcome.id, "issue": told["issue"]}
+    return Answer(orjson.dumps(told), CONTENT_TYPE, status)
+
+
+def _outcome(findings: Sequence[Finding]) -> dict[str, Any]:
+    """An OperationOutcome; the paths of findings about FHIR are FHIRPath."""
+    told = operation_outcome(tuple(findings))
     for issue in told["issue"]:
         if "location" in issue:
             issue["expression"] = issue.pop("location")
-    return Answer(orjson.dumps(told), CONTENT_TYPE, status)
+    return told
 
 
 def again(saved: bytes) -> bytes:
@@ -61,6 +73,30 @@ def again(saved: bytes) -> bytes:
     if body["resourceType"] == "OperationOutcome":
         body["issue"] = [known, *body["issue"]]
     return orjson.dumps(body)
+
+
+def outcome_of(response: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said about an entry that was stored: its OperationOutcome, or that there is nothing to say."""
+    told: dict[str, Any] = response.get("outcome") or _outcome(())
+    return told
+
+
+def only_response(body: bytes) -> dict[str, Any]:
+    """The response in the answer to a single resource; empty when it was not stored."""
+    entries = orjson.loads(body).get("entry", ())
+    return dict(entries[0]["response"]) if len(entries) == 1 else {}
+
+
+def reads(body: bytes) -> bool:
+    """Whether an answer has reads, which are to be answered before it leaves: entries `{"read": {"request": …,
+    "named": …}, "response": …}` (`hie.parse.submission`)."""
+    return _READ in body
+
+
+def _read(asked: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    """The entry of a read while nobody has answered it; what is said about it stays."""
+    said = {name: told for name, told in response.items() if name == "outcome"}
+    return {"read": asked, "response": {"status": "", **said}}
 
 
 def _batch(parts: Sequence[PartOutcome], methods: Sequence[str]) -> list[dict[str, Any]]:
@@ -91,7 +127,7 @@ def _entry(part: PartOutcome, name: str, method: str, findings: Sequence[Finding
         if version:
             response["etag"] = f'W/"{version}"'
     if findings:
-        response["outcome"] = operation_outcome(tuple(findings))
+        response["outcome"] = _outcome(findings)
     return {"response": response}
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive as ReceiveBody
 from starlette.types import Scope, Send
@@ -16,12 +18,11 @@ from hie.feeds.limits import HEAD_BYTES, HttpLimits
 from hie.feeds.problem import problem
 
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
+FHIR = "application/fhir+json"
 ACCEPTED: Mapping[str, frozenset[str]] = {
     "text/xml": XML,
     "application/xml": XML,
-    "application/fhir+json": frozenset(
-        {"application/fhir+json", "application/json", "application/fhir+xml", "application/xml", "text/xml"}
-    ),
+    FHIR: frozenset({FHIR, "application/json", "application/fhir+xml", "application/xml", "text/xml"}),
 }
 """Content type of a door -> content types it takes."""
 
@@ -29,22 +30,59 @@ LINGER_SECONDS, LINGER_SIZES = 10.0, 4
 """What is still sent of an item that is too large is read and dropped, for so long and up to so many times the limit:
 an answer before the sender has sent all is lost when the connection closes."""
 
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Receive = Callable[[str, bytes], Awaitable[Answer]]
 TooLarge = Callable[[str, int, bytes], Awaitable[Answer]]
+
+
+class FhirHttp(Protocol):
+    """How a FHIR door speaks HTTP; `kind` is the path below its base, where that is the type of what is posted."""
+
+    def expects(self, request: Request) -> None:
+        """Raise NOT_ACCEPTABLE when the answer could not be in a form that is asked for."""
+        ...
+
+    def checked(self, request: Request, kind: str, body: bytes) -> None:
+        """Raise what speaks against a resource that is posted to its type."""
+        ...
+
+    async def told(self, request: Request, kind: str, answer: Answer) -> Response:
+        """The answer to an item, in the form that is asked for."""
+        ...
+
+    def shown(self, request: Request, path: str) -> Response:
+        """What is read below the base; raises NOT_ACCEPTABLE, NOT_ALLOWED."""
+        ...
+
+    def refused(self, request: Request, error: HieError) -> Response:
+        """A situation in the form of FHIR."""
+        ...
+
+
+NO_FHIR: Mapping[str, FhirHttp] = MappingProxyType({})
 
 
 class HttpFeeds:
     """Serves `POST /feeds/{door}` and `GET /feeds`; a FHIR door is also the base URL `/feeds/{door}/fhir`.
 
     `doors` maps each door to its content type, `receive` takes an item in, `too_large` gives the answer of a door to an
-    item over the limit, of which it gets the size, as far as it is known, and the beginning.
+    item over the limit, of which it gets the size, as far as it is known, and the beginning; `fhir` says how the FHIR
+    doors speak.
     """
 
-    def __init__(self, doors: Mapping[str, str], receive: Receive, too_large: TooLarge, limits: HttpLimits) -> None:
+    def __init__(
+        self,
+        doors: Mapping[str, str],
+        receive: Receive,
+        too_large: TooLarge,
+        limits: HttpLimits,
+        fhir: Mapping[str, FhirHttp] = NO_FHIR,
+    ) -> None:
         self._doors = doors
         self._receive = receive
         self._too_large = too_large
         self._limits = limits
+        self._fhir = fhir
 
     def routes(self) -> list[Route]:
         """The routes, for the application to include."""
@@ -53,7 +91,9 @@ class HttpFeeds:
             Route("/feeds/{door}", self.post, methods=["POST"]),
             Route("/feeds/{door}/fhir", self.post, methods=["POST"]),
             Route("/feeds/{door}/fhir/", self.post, methods=["POST"]),
-            Route("/feeds/{door}/fhir/{rest:path}", self.read, methods=["GET", "HEAD"]),
+            Route("/feeds/{door}/fhir/metadata", self.below, methods=["GET"]),
+            Route("/feeds/{door}/fhir/{type}", self.below, methods=["POST"]),
+            Route("/feeds/{door}/fhir{below:path}", self.below, methods=_METHODS),
         ]
 
     def takes(self, scope: Scope) -> bool:
@@ -71,35 +111,54 @@ class HttpFeeds:
         """The doors there are, with their content types."""
         return JSONResponse({"feeds": [{"path": f"/feeds/{d}", "contentType": t} for d, t in self._doors.items()]})
 
-    async def post(self, request: Request) -> Response:
-        """Take one item in and answer as its door does; problems of the request get `application/problem+json`."""
-        door = request.path_params["door"]
+    async def post(self, request: Request, kind: str = "") -> Response:
+        """Take one item in and answer as its door does; problems of the request get `application/problem+json`, at a
+        FHIR door an OperationOutcome. `kind` is the type that a single resource is posted to."""
         try:
-            self._check_type(door, request.headers.get("content-type", ""))
-            check_coding(request.headers.get("content-encoding", ""))
-            body, size = await self._body(request)
-            fits = size <= self._limits.body_bytes
-            answer = await (self._receive(door, body) if fits else self._too_large(door, size, body))
+            answered = await self._answered(request, kind)
         except HieError as error:
-            answered = problem(error)
+            fhir = self._fhir.get(request.path_params["door"])
+            answered = problem(error) if fhir is None else fhir.refused(request, error)
             if error.category is Category.TIMEOUT:
                 answered.headers["Connection"] = "close"
-            return answered
         except ClientDisconnect:
             return Response(status_code=400)
-        headers = {"Content-Type": answer.content_type}
-        if answer.status == 503:
-            headers["Retry-After"] = RETRY_AFTER
-        if answer.status == 413:
-            headers["Connection"] = "close"
-        return Response(answer.body, answer.status, headers)
+        if answered.status_code == 503:
+            answered.headers["Retry-After"] = RETRY_AFTER
+        if answered.status_code == 413:
+            answered.headers["Connection"] = "close"
+        return answered
 
-    async def read(self, request: Request) -> Response:
-        """What a FHIR door stored is read at the FHIR base: the locations of its answers lead there."""
-        if self._doors.get(request.path_params["door"]) != "application/fhir+json":
+    async def below(self, request: Request) -> Response:
+        """The base of a FHIR door and what is below it: whatever else than a Bundle is asked of it."""
+        door, path = request.path_params["door"], request.url.path
+        fhir = self._fhir.get(door)
+        base, _, below = path.removeprefix(f"/feeds/{door}/fhir").partition("/")
+        if fhir is None or base:
             return problem(HieError(Category.NOT_FOUND, "There is no such FHIR feed."))
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/fhir/{request.path_params['rest']}{query}")
+        if request.method == "POST" and not below.endswith("_search"):
+            return await self.post(request, below.rstrip("/"))
+        try:
+            return fhir.shown(request, below)
+        except HieError as error:
+            return fhir.refused(request, error)
+
+    async def _answered(self, request: Request, kind: str) -> Response:
+        """The answer to an item; raises what is refused before it is one."""
+        door = request.path_params["door"]
+        fhir = self._fhir.get(door)
+        if fhir is not None:
+            fhir.expects(request)
+        self._check_type(door, request.headers.get("content-type", ""))
+        check_coding(request.headers.get("content-encoding", ""))
+        body, size = await self._body(request)
+        fits = size <= self._limits.body_bytes
+        if fhir is not None and kind:
+            fhir.checked(request, kind, body)
+        answer = await (self._receive(door, body) if fits else self._too_large(door, size, body))
+        if fhir is not None:
+            return await fhir.told(request, kind, answer)
+        return Response(answer.body, answer.status, {"Content-Type": answer.content_type})
 
     def _check_type(self, door: str, content_type: str) -> None:
         """A `charset` parameter is ignored (Jiashan §1); XML is taken under both of its names."""

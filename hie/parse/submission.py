@@ -7,7 +7,7 @@ shape and breaks another rule (a required code, an invariant) is kept for a deci
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hie.base.errors import Category, HieError
@@ -16,12 +16,12 @@ from hie.base.record import Delivery, Parsed, Record
 from hie.fhir.outcome import Issue
 from hie.wire.safejson import dumps, loads
 from hie.wire.safexml import parse_xml
-from hie.wire.submission import STATED, SUPERSEDED, Entry, Submission
+from hie.wire.submission import READS, STATED, SUPERSEDED, Entry, Submission, asked_type
 
 TOGETHER = frozenset({"transaction", "collection", "document"})
 """Bundle types whose entries are stored or refused together."""
 
-METHODS = frozenset({"POST", "PUT", "DELETE", SUPERSEDED})
+METHODS = frozenset({"POST", "PUT", "DELETE", SUPERSEDED}) | READS
 """What an entry may ask of a feed."""
 
 BARE = frozenset({"DELETE", SUPERSEDED})
@@ -44,28 +44,48 @@ _READ = {
 }
 """What is read of a Bundle beside the resources; the rest is told (`field-unmapped`)."""
 
+_OF_READS = frozenset({"method", "url", "ifNoneMatch", "ifModifiedSince"})
+"""What is followed of the request of a read."""
+
+_DOOR = r"https?://[^/?#]+(?:/[^?#]*)?/feeds/{}/fhir/"
+_ANY = re.compile(r"https?://[^?#]+/(?=[A-Z][A-Za-z]+(?:/[A-Za-z0-9.-]{1,64}(?:/_history/[^?]+)?)?(?:\?|$))")
+"""The base in a URL of a resource or type, whichever it is."""
+
 _IN_ENTRY = re.compile(r"Bundle\.entry\[\d+\]\.resource\b")
 """Where a finding is about the resource of one entry, which can be read apart from the others."""
 
 Validate = Callable[[Any], Sequence[Issue]]
-Sender = Callable[[Submission], str]
-"""Submission -> the institution that it is counted under; that of one without entries is the one agreed on."""
+FromXml = Callable[[bytes], Mapping[str, Any]]
 
 
-def parse(
-    delivery: Delivery, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]], sender: Sender
-) -> Parsed:
-    """The records of one submission; `validate` gives the issues of a resource, `sender` its institution.
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What parsing goes by of the agreement with the sender.
+
+    `sender`: a submission -> the institution that it is counted under; that of one without entries is the one agreed
+    on. `named`: the submission and a read in it -> the reference of the resource that the sender calls so; empty when
+    the URL is not that of one. `base`: the base URL of the sender's own server.
+    """
+
+    sender: Callable[[Submission], str]
+    named: Callable[[Submission, Entry], str]
+    base: str = ""
+
+
+def parse(delivery: Delivery, validate: Validate, from_xml: FromXml, agreed: Agreed) -> Parsed:
+    """The records of one submission; `validate` gives the issues of a resource.
 
     Rejects: bytes that are no resource (`message-malformed`), a Bundle of another type or an entry that asks for
-    something else than storing (`type-unknown`). `Parsed.context` holds `kind` and the methods, for the answer.
+    something else than storing and reading (`type-unknown`). `Parsed.context` holds `kind`, the methods and the reads
+    by their place, for the answer.
     """
-    parsed = _parsed(delivery.body, validate, from_xml, sender)
-    return parsed if parsed.organisation else replace(parsed, organisation=sender(Submission("resource", ())))
+    parsed = _parsed(delivery, validate, from_xml, agreed)
+    return parsed if parsed.organisation else replace(parsed, organisation=agreed.sender(Submission("resource", ())))
 
 
-def _parsed(body: bytes, validate: Validate, from_xml: Callable[[bytes], Mapping[str, Any]], sender: Sender) -> Parsed:
+def _parsed(delivery: Delivery, validate: Validate, from_xml: FromXml, agreed: Agreed) -> Parsed:
     """As `parse`, where the item itself names its institution or has records."""
+    body, sender = delivery.body, agreed.sender
     try:
         resource = _read(body, from_xml)
     except HieError as error:
@@ -82,7 +102,8 @@ def _parsed(body: bytes, validate: Validate, from_xml: Callable[[bytes], Mapping
         return Parsed((), tuple(refused), context={"kind": "resource"})
     if kind not in TOGETHER | {"batch", "resource"}:
         return Parsed((), (finding("type-unknown", "Bundle.type"),), context={"kind": kind})
-    entries = [_entry(n, one) for n, one in enumerate(resource.get("entry", ()))] if kind != "resource" else []
+    below = _below(delivery.door, agreed.base)
+    entries = [_entry(n, one, below) for n, one in enumerate(resource.get("entry", ()))] if kind != "resource" else []
     if kind == "resource":
         entries = [Entry(str(resource["resourceType"]), "", STATED, "", "", resource)]
     unknown = tuple(finding("type-unknown", f"{e.path}.request.method") for e in entries if not _asks(kind, e))
@@ -91,12 +112,14 @@ def _parsed(body: bytes, validate: Validate, from_xml: Callable[[bytes], Mapping
         named = sender(Submission(kind, tuple(entries)))
         return Parsed((), unknown or (missing,), context={"kind": kind}, organisation=named)
     found += unknown
-    context = {"kind": kind, "methods": [entry.method for entry in entries]}
+    asked = [one.get("request", {}) for one in resource.get("entry", ())]
+    reads = {n: _asked(asked[n], Submission(kind, tuple(entries)), n, agreed) for n in _reads(entries)}
+    context = {"kind": kind, "methods": [entry.method for entry in entries], "reads": reads}
     records = tuple(_sent(record, sender) for record in _records(kind, resource, entries, found, body))
     return Parsed(records, (), "utf-8", context)
 
 
-def _sent(record: Record, sender: Sender) -> Record:
+def _sent(record: Record, sender: Callable[[Submission], str]) -> Record:
     """A record with its institution; what is malformed is not read for it."""
     submission: Submission = record.tree
     if gravest(record.findings) is Severity.REJECT:
@@ -125,9 +148,20 @@ def _findings(issues: Sequence[Issue]) -> Iterable[Finding]:
         yield finding(code, next(iter(issue.expression), ""), issue.rule)
 
 
-def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
+def _below(door: str, base: str) -> re.Pattern[str]:
+    """The beginning of a URL below a base of the feed: that of its door, whatever host it goes by, and that of the
+    sender; while none is agreed on, any is taken for the sender's."""
+    own = _DOOR.format(re.escape(door))
+    return re.compile(f"{own}|{re.escape(base)}/" if base else f"{own}|{_ANY.pattern}")
+
+
+def _entry(number: int, entry: Mapping[str, Any], below: re.Pattern[str]) -> Entry:
     request, resource = entry.get("request", {}), entry.get("resource", {})
-    method, url = str(request.get("method", STATED)), str(request.get("url", "")).lstrip("/")
+    method, url = str(request.get("method", STATED)), below.sub("", str(request.get("url", "")), count=1).lstrip("/")
+    unread = [*_unread("Bundle.entry", entry), *_unread("Bundle.entry.request", request)]
+    if method in READS:
+        copies = ["Bundle.entry.resource"] if "resource" in entry else []
+        unread = [*copies, *(path for path in unread if path.rpartition(".")[2] not in _OF_READS)]
     if method == "PATCH" and isinstance(resource, Mapping) and _supersedes(url, resource):
         method, resource = SUPERSEDED, {}
     return Entry(
@@ -137,8 +171,20 @@ def _entry(number: int, entry: Mapping[str, Any]) -> Entry:
         url,
         str(request.get("ifNoneExist", "")),
         resource if isinstance(resource, Mapping) else {},
-        (*_unread("Bundle.entry", entry), *_unread("Bundle.entry.request", request)),
+        tuple(unread),
     )
+
+
+def _reads(entries: Sequence[Entry]) -> list[int]:
+    """The places of the reads."""
+    return [number for number, entry in enumerate(entries) if entry.method in READS]
+
+
+def _asked(request: Mapping[str, Any], submission: Submission, number: int, agreed: Agreed) -> dict[str, Any]:
+    """What the answer is told of a read: its request, with a relative URL, and by `named` what it means."""
+    entry = submission.entries[number]
+    followed = {name: value for name, value in request.items() if name in _OF_READS}
+    return {"request": {**followed, "url": entry.url}, "named": agreed.named(submission, entry)}
 
 
 def _supersedes(url: str, resource: Mapping[str, Any]) -> bool:
@@ -146,7 +192,8 @@ def _supersedes(url: str, resource: Mapping[str, Any]) -> bool:
     operations = _members(resource.get("parameter"))
     said = ({part.get("name"): _value(part) for part in _members(one.get("part"))} for one in operations)
     named = all(one.get("name") == "operation" for one in operations)
-    return url.startswith("DocumentReference/") and bool(operations) and named and all(map(_SUPERSEDED.__eq__, said))
+    right = bool(operations) and named and all(map(_SUPERSEDED.__eq__, said))
+    return right and asked_type(url) == "DocumentReference"
 
 
 def _value(part: Mapping[str, Any]) -> Any:
@@ -165,6 +212,8 @@ def _unread(path: str, sent: Mapping[str, Any]) -> Iterable[str]:
 
 def _asks(kind: str, entry: Entry) -> bool:
     """Whether the entry asks for something that a feed does."""
+    if kind in ("transaction", "batch") and entry.method in READS:
+        return bool(entry.url)
     if kind in ("transaction", "batch"):
         return entry.method in METHODS and (entry.method in BARE) != bool(entry.resource)
     return bool(entry.resource)
@@ -185,6 +234,8 @@ def _records(
         yield Record(1, label, whole, body, tuple(found))
         return
     for number, entry in enumerate(entries, start=1):
+        if entry.method in READS:
+            continue
         asked = {"time": told.time, "url": entry.full_url, "request": [entry.method, entry.url, entry.if_none_exist]}
         mine = tuple(f for f in found if f.path.startswith(f"{entry.path}.") or not f.path.startswith("Bundle.entry"))
         content = dumps({**asked, "resource": entry.resource})

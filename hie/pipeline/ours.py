@@ -4,12 +4,13 @@
 resource of the exchange with that id.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hie.base.draft import Contribution, Draft, Key
 from hie.pipeline.roots import Roots
+from hie.store.port import Transaction
 
 
 async def by_our_ids(draft: Draft, roots: Roots) -> Draft:
@@ -31,6 +32,13 @@ async def by_our_ids(draft: Draft, roots: Roots) -> Draft:
         key="|".join(names.get(name, name) for name in draft.key.split("|")),
         ids=(),
     )
+
+
+async def standing(tx: Transaction, references: Iterable[str]) -> dict[str, str]:
+    """By what reference each resource is written that a FHIR sender calls by these; what is not there is left out."""
+    roots = Roots(tx, aliased=True)
+    written = {one: await roots.standing_for(one) for one in dict.fromkeys(references)}
+    return {one: root for one, root in written.items() if await roots.exists(root)}
 
 
 async def _ours(key: Key, roots: Roots) -> Key | None:

@@ -16,13 +16,18 @@ SUPERSEDED = "SUPERSEDED"
 """Method of an entry that patches the status of a DocumentReference to superseded, which is all that a PATCH may ask:
 so a Bundle says of the document that another one in it replaces (IHE MHD 2:3.65.4.1.2.3)."""
 
+READS = frozenset({"GET", "HEAD"})
+"""Methods of entries that state nothing: they are answered from what is stored once the others are (FHIR R4 http
+§3.1.0.11.2). MHD has one for the patient, with a copy of the resource that says whom the others mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One entry: where it stands (`Bundle.entry[0]`), its fullUrl, what is asked (`PUT`, `Patient/1`), its resource.
 
-    `method` is `STATED` for entries without a request; `resource` is empty for a deletion and `SUPERSEDED`. `unread`
-    are elements beside these, which a feed does not follow (`Bundle.entry.request.ifMatch`).
+    `method` is `STATED` for entries without a request; `resource` is empty for a deletion and `SUPERSEDED`, for a read
+    the copy that came with it. `url` is relative to the base where it is below one of this feed. `unread` are elements
+    beside these, which a feed does not follow (`Bundle.entry.request.ifMatch`).
     """
 
     path: str
@@ -47,7 +52,12 @@ class Entry:
     def type(self) -> str:
         """The resource type, of a deletion that of its URL."""
         named = self.resource.get("resourceType")
-        return str(named) if named else self.url.partition("?")[0].partition("/")[0]
+        return str(named) if named else asked_type(self.url)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its URL is one of another server."""
+        return "://" in self.url.partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +75,17 @@ class Submission:
     time: str = ""
     id: str = ""
     unread: tuple[str, ...] = ()
+
+    @property
+    def stating(self) -> tuple[Entry, ...]:
+        """The entries that state something: all but reads."""
+        return tuple(entry for entry in self.entries if entry.method not in READS)
+
+
+def asked_type(url: str) -> str:
+    """The resource type in the URL of a request: `Patient/1`, `Patient?…`, `https://…/Patient/1`."""
+    path, _, query = url.partition("?")
+    if "://" not in path:
+        return path.partition("/")[0]
+    parts = path.split("/")
+    return parts[-1] if query else parts[-2]

@@ -18,7 +18,7 @@ from hie.app import Exchange
 from hie.commands.adapters import samples
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
-from hie.fhir.xml import to_xml
+from hie.fhir.xml import from_xml, to_xml
 from hie.fold.finish import organisation_reference
 from hie.mapping.fhir.senders import counted
 from hie.mapping.fhir.tables import FhirTables, load_fhir_tables
@@ -515,7 +515,7 @@ async def test_an_iti_65_request_that_contradicts_itself(
         (bundle([asked(patient(), "PUT", "Patient/7"), asked(patient(), "PUT", "Patient/7")]), 202, "resource-invalid"),
         (bundle([asked(patient(), url="Observation")]), 202, "envelope-mismatch"),
         (bundle([asked(patient(id="7"), "PUT", "Patient/8")]), 202, "envelope-mismatch"),
-        (bundle([{"request": {"method": "GET", "url": "Patient"}}]), 422, "type-unknown"),
+        (bundle([asked(patient(), "PATCH", "Patient/1")]), 422, "type-unknown"),
         (
             bundle(
                 [
@@ -571,6 +571,57 @@ async def test_what_is_asked_for_each_entry_is_read_together(
         about = [look for look in alone if any(f"'{t.name}'" in look for t in (REDIRECT, ROOT, MENTION, CONTRIBUTION))]
     assert answer.status == 200
     assert about == []
+
+
+async def test_an_answer_calls_a_resource_by_the_name_that_it_is_written_under(
+    adapter: Adapter, tmp_path: Path
+) -> None:
+    """Told by the id of its server alone, it was located where nothing is."""
+    async with running(adapter, tmp_path) as exchange:
+        _, first = await post(exchange, bundle([asked(patient(id="7"), "PUT", "Patient/7")]))
+        alone = {"resourceType": "Patient", "id": "7", "gender": "male"}
+        _, body = await post(exchange, bundle([asked(alone, "PUT", "Patient/7")], "2026-03-02T08:00:00+08:00"))
+        place = first["entry"][0]["response"]["location"]
+        assert body["entry"][0]["response"]["location"] == place.replace("/_history/1", "/_history/2")
+
+
+@pytest.mark.parametrize("base", [f"http://10.0.0.1:8080/feeds/{FEED}/fhir/", f"{BASE}/fhir/"])
+async def test_a_url_below_a_base_of_the_feed_is_as_good_as_a_relative_one(
+    adapter: Adapter, tmp_path: Path, base: str
+) -> None:
+    older, younger = document("urn:oid:1.1", id="d"), document("urn:oid:1.2")
+    younger["relatesTo"] = [{"code": "replaces", "target": {"reference": "DocumentReference/d"}}]
+    async with running(adapter, tmp_path) as exchange:
+        person = {"resourceType": "Patient", "id": "9", "gender": "male"}
+        sent = [asked(patient(), url=f"{base}Patient"), asked(older, "PUT", f"{base}DocumentReference/d")]
+        await post(exchange, bundle([*sent, asked(person, "PUT", f"{base}Patient/9")]))
+        changes = [
+            asked(younger),
+            asked(patch(), "PATCH", f"{base}DocumentReference/d"),
+            {"request": {"method": "DELETE", "url": f"{base}Patient/9"}},
+        ]
+        answer, body = await post(exchange, bundle(changes, "2026-03-02T08:00:00+08:00"))
+        documents = {
+            one["masterIdentifier"]["value"]: one["status"] for one in await stored(exchange, "DocumentReference")
+        }
+        people = [one.get("active") for one in await stored(exchange, "Patient") if one["gender"] == "male"]
+    assert [entry["response"]["status"][:3] for entry in body["entry"]] == ["201", "200", "204"]
+    assert (answer.status, documents, people) == (200, {"urn:oid:1.1": "superseded", "urn:oid:1.2": "current"}, [False])
+
+
+async def test_a_url_of_another_server_is_told(adapter: Adapter, tmp_path: Path) -> None:
+    other = "https://other.example.com/fhir"
+    wrong = [
+        asked(patient(), url=f"{other}/Patient"),
+        {"request": {"method": "DELETE", "url": f"{other}/Patient/9"}},
+        asked(patch(), "PATCH", f"{other}/DocumentReference/d"),
+    ]
+    async with running(adapter, tmp_path) as exchange:
+        _, body = await post(exchange, bundle(wrong, kind="batch"))
+    said = [entry["response"]["outcome"]["issue"][0] for entry in body["entry"]]
+    assert [entry["response"]["status"][:3] for entry in body["entry"]] == ["201", "204", "202"]
+    assert [one["expression"] for one in said] == [[f"Bundle.entry[{n}].request.url"] for n in range(3)]
+    assert all("another server" in one["details"]["text"] for one in said)
 
 
 async def test_a_batch_is_judged_entry_by_entry(adapter: Adapter, tmp_path: Path) -> None:
@@ -671,6 +722,115 @@ async def test_over_http_in_xml(adapter: Adapter, tmp_path: Path) -> None:
     assert one["identifier"][0]["value"] == "V0001"
 
 
+def read(url: str, method: str = "GET", **entry: Any) -> Json:
+    return {**entry, "request": {"method": method, "url": url}}
+
+
+async def test_a_read_is_answered_when_the_others_are_stored(adapter: Adapter, tmp_path: Path) -> None:
+    """As MHD has it: a copy of the patient, with the method `GET`, says whom the others mean."""
+    known, subject = f"Patient?identifier={BASE}/id/patient|P1", f"urn:uuid:{UUID(int=1)}"
+    door, kind = f"/feeds/{FEED}/fhir", {"Content-Type": "application/fhir+json"}
+    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
+        await post(exchange, bundle([asked(patient(id="7"), "PUT", "Patient/7")]))
+        (person,) = await stored(exchange, "Patient")
+        sent = [
+            read("Patient/nobody", fullUrl=subject, resource=patient(name=[{"text": "别人"}])),
+            read("Observation?code:text=葡萄糖"),
+            asked(observation("1", {"reference": subject}, 1.5)),
+            read("Patient/7"),
+            read(f"http://10.0.0.1{door}/Patient/{person['id']}"),
+            read(known, "HEAD"),
+            read("Patient?nonsense=1"),
+        ]
+        for _ in range(2):
+            answer = await client.post(door, content=bundle(sent), headers=kind)
+            entries = answer.json()["entry"]
+            assert [e["response"]["status"][:3] for e in entries[3:]] == ["200", "200", "200", "400"]
+            assert entries[0]["response"]["status"] == "404 Not Found"
+            assert [e["resource"]["id"] for e in entries[1]["resource"]["entry"]] == [
+                entries[2]["response"]["location"].split("/")[1]
+            ]
+            assert b'"value":1.5,' in answer.content
+            assert [e["resource"] for e in entries[3:5]] == [person] * 2
+            assert entries[3]["response"]["location"] == f"Patient/{person['id']}/_history/1"
+            assert entries[3]["fullUrl"] == f"http://127.0.0.1/fhir/Patient/{person['id']}"
+            assert "resource" not in entries[5]
+        (result,) = await stored(exchange, "Observation")
+        assert await stored(exchange, "Patient") == [person]
+        only = bundle([read("Patient/7"), asked(patient(gender="girl")), read(known)], kind="batch")
+        entries = (await client.post(door, content=only, headers=kind)).json()["entry"]
+        parts = await exchange.store.select(PART, {})
+    assert result["subject"]["reference"] == f"Patient/{person['id']}"
+    assert [e["response"]["status"][:3] for e in entries] == ["200", "202", "200"]
+    assert len(parts) == 3
+    assert entries[2]["resource"]["entry"][0]["resource"] == person
+
+
+async def test_a_fhir_door_answers_as_it_is_asked(adapter: Adapter, tmp_path: Path) -> None:
+    door, kind = f"/feeds/{FEED}/fhir", {"Content-Type": "application/fhir+json"}
+    sent = bundle([asked(patient())])
+    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
+        for path, accept in (
+            (door, "text/html"),
+            (f"/feeds/{FEED}", "application/pdf"),
+            (f"{door}?_format=csv", "*/*"),
+        ):
+            refused = await client.post(path, content=sent, headers={**kind, "Accept": accept})
+            assert (refused.status_code, refused.json()["resourceType"]) == (406, "OperationOutcome")
+        assert await stored(exchange) == []
+        shown = {}
+        for prefer in ("return=minimal", "return=representation", "return=OperationOutcome"):
+            told = await client.post(door, content=sent, headers={**kind, "Prefer": prefer})
+            (entry,) = told.json()["entry"]
+            shown[prefer] = (entry.get("resource", {}).get("gender"), "outcome" in entry["response"])
+        xml = await client.post(door, content=sent, headers={**kind, "Accept": "application/fhir+xml"})
+        assert xml.headers["content-type"].startswith("application/fhir+xml")
+        assert from_xml(xml.content, official())["type"] == "transaction-response"
+        said = (await client.get(f"{door}/metadata")).json()
+        other = await client.get(f"{door}/metadata", headers={"Accept": "text/csv"})
+    assert (other.status_code, Validator(official()).write_issues(said)) == (406, [])
+    assert said["implementation"]["url"] == f"http://127.0.0.1{door}"
+    assert said["instantiates"] == ["https://profiles.ihe.net/ITI/MHD/CapabilityStatement/IHE.MHD.DocumentRecipient"]
+    (rest,) = said["rest"]
+    assert [one["code"] for one in rest["interaction"]] == ["transaction", "batch"]
+    assert {one["code"] for row in rest["resource"] for one in row["interaction"]} == {"create"}
+    assert "Bundle" not in {row["type"] for row in rest["resource"]}
+    assert shown == {
+        "return=minimal": (None, False),
+        "return=representation": ("female", False),
+        "return=OperationOutcome": (None, True),
+    }
+
+
+async def test_one_resource_may_be_posted_to_its_type(adapter: Adapter, tmp_path: Path) -> None:
+    door, kind = f"/feeds/{FEED}/fhir", {"Content-Type": "application/fhir+json"}
+    sent = json.dumps({**patient(), "meta": {"lastUpdated": "2026-03-01T00:00:00Z"}}).encode()
+    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
+        refused = [
+            ("POST", "Observation", {}, 400),
+            ("POST", "Bundle", {}, 405),
+            ("POST", "Patient/1", {}, 405),
+            ("PUT", "Patient", {}, 405),
+            ("DELETE", "", {}, 405),
+            ("POST", "Patient", {"If-None-Exist": "identifier=1"}, 501),
+        ]
+        for method, path, headers, status in refused:
+            told = await client.request(method, f"{door}/{path}", content=sent, headers={**kind, **headers})
+            assert (told.status_code, told.json()["resourceType"]) == (status, "OperationOutcome"), path
+            assert ("POST" in told.headers.get("allow", "")) == (status == 405 and path in ("", "Patient")), path
+        assert await stored(exchange) == []
+        made = await client.post(f"{door}/Patient", content=sent, headers=kind)
+        again = await client.post(f"{door}/Patient", content=sent, headers={**kind, "Prefer": "return=minimal"})
+        (person,) = await stored(exchange, "Patient")
+        held = await client.post(f"{door}/Patient", content=json.dumps(patient("P2", gender="girl")), headers=kind)
+        search = await client.post(f"{door}/Patient/_search", data={"gender": "female"}, follow_redirects=True)
+    assert (made.status_code, made.json(), made.headers["etag"]) == (201, person, 'W/"1"')
+    assert made.headers["location"] == f"http://127.0.0.1{door}/Patient/{person['id']}/_history/1"
+    assert (again.status_code, again.content, again.headers["location"]) == (200, b"", made.headers["location"])
+    assert (held.status_code, codes(held.json())) == (202, ["resource-invalid", "value-missing"])
+    assert [entry["resource"] for entry in search.json()["entry"]] == [person]
+
+
 async def test_over_http_something_else(adapter: Adapter, tmp_path: Path) -> None:
     async with running(adapter, tmp_path) as exchange, http(exchange) as client:
         done = await client.post(f"/feeds/{FEED}", content=b"MSH|", headers={"Content-Type": "application/hl7-v2"})
@@ -696,7 +856,7 @@ async def test_what_nobody_maps_is_told(adapter: Adapter, tmp_path: Path) -> Non
         sent = {**asked(tagged, "PUT", "Patient/7", ifMatch='W/"1"'), "link": [{"relation": "self", "url": "x:y"}]}
         _, body = await post(exchange, bundle([sent], language="zh"))
         (person,) = await stored(exchange, "Patient")
-    told = {issue["location"][0] for issue in body["entry"][0]["response"]["outcome"]["issue"]}
+    told = {issue["expression"][0] for issue in body["entry"][0]["response"]["outcome"]["issue"]}
     assert told == {"Patient.meta.tag", "Bundle.language", "Bundle.entry.link", "Bundle.entry.request.ifMatch"}
     assert person["meta"]["security"] == [{"system": "x:y", "code": "R"}]
 

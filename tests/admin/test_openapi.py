@@ -8,8 +8,8 @@ from hie.admin.openapi import SERVED
 from hie.app import Exchange
 from tests.admin.conftest import client
 
-NOT_OURS = ("/browse", "/docs", "/openapi.json", "/feeds/{door}/fhir/{rest:path}")
-"""Pages of the record browser, of FastAPI, and a redirect to the FHIR base."""
+NOT_OURS = ("/browse", "/docs", "/openapi.json", "/feeds/{door}/fhir{below:path}")
+"""Pages of the record browser, of FastAPI, and what a FHIR door leads to the FHIR base or refuses."""
 
 
 def routes(exchange: Exchange) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.fhir.keys import Keys, decoded
 from hie.mapping.fhir.order import order_of
+from hie.mapping.fhir.reading import read_key
 from hie.mapping.fhir.references import PATIENT, RELATED, References
 from hie.mapping.fhir.senders import Senders
 from hie.mapping.fhir.submitted import provided
@@ -27,7 +28,7 @@ from hie.mapping.fhir.tables import FhirTables
 from hie.mapping.terms import NO_TERMS, Terms
 from hie.plugin import Adapter
 from hie.wire.safejson import dumps
-from hie.wire.submission import SUPERSEDED, Entry, Submission
+from hie.wire.submission import READS, SUPERSEDED, Entry, Submission
 
 Json = Mapping[str, Any]
 
@@ -36,6 +37,8 @@ NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutc
 
 REPLACES = "replaces"
 """The code of `DocumentReference.relatesTo` by which the other document is superseded."""
+
+FOREIGN = "the URL is one of another server"
 
 _KEPT_META = ("profile", "security")
 
@@ -98,10 +101,11 @@ class _Making:
     def draft(self) -> Draft:
         """Everything the entries state."""
         keyed = [(entry, *self._keyed(entry)) for entry in self.submission.entries]
-        known: dict[str, Key] = {}
+        reads = [(entry, key) for entry, key, *_ in keyed if entry.method in READS and key is not None]
+        known = {name: key for entry, key in reads for name in _names(entry)}
         same: dict[Key, Key] = {}
         for entry, key, also, _ in keyed:
-            if key is not None and entry.method != "DELETE":
+            if key is not None and entry.method not in ("DELETE", *READS):
                 known |= dict.fromkeys(_names(entry), key)
                 same |= dict.fromkeys((*also, key), key)
         for entry, key, also, organisation in keyed:
@@ -143,40 +147,54 @@ class _Making:
         """The key of an entry, its other keys, and its organisation; what is missing is noted."""
         context = self.context
         context.path = entry.path
+        uscc = self.senders.own_code(entry.resource)
+        if uscc is not None:
+            return Key(context.region, uscc, "Organization", ORGANISATION_KIND, uscc), [], uscc
+        context.organisation = self.senders.of(entry)
+        if entry.method in READS:
+            return read_key(self.keys, entry), [], context.organisation
         if not self.definitions.is_resource(entry.type) or entry.type in NEVER:
             context.note("type-unknown")
             return None, [], ""
         if entry.method == SUPERSEDED:
             return self._replaced(entry)
-        uscc = self.senders.own_code(entry.resource)
-        if uscc is not None:
-            return Key(context.region, uscc, "Organization", ORGANISATION_KIND, uscc), [], uscc
-        context.organisation = self.senders.of(entry)
         if not context.organisation:
             context.note("org-unknown")
             return None, [], ""
-        if not _fits(entry):
-            context.note("envelope-mismatch", path=f"{entry.path}.request.url")
         key, also = self.keys.of(entry)
+        if self._is_foreign(entry):
+            context.note("envelope-mismatch", FOREIGN, f"{entry.path}.request.url", Severity.WARN)
+        elif not _fits(entry):
+            context.note("envelope-mismatch", path=f"{entry.path}.request.url")
         if key is None:
             context.note("key-missing", path=f"{entry.path}.request.url" if entry.url else f"{entry.at}.identifier")
         return key, also, context.organisation
 
+    def _is_foreign(self, entry: Entry) -> bool:
+        """Whether a request is for another server; the exchange may go by further names than its doors, but the ids
+        that it gives are those of nobody else."""
+        return entry.is_elsewhere and self.keys.of_url(entry.url) not in self.keys.ids
+
     def _replaced(self, entry: Entry) -> tuple[Key | None, list[Key], str]:
         """The key of a document that is superseded, as the one that replaces it names it."""
-        for other in self.submission.entries:
+        for other in self.submission.stating:
             self.context.organisation = self.senders.of(other)
             key = self.keys.of_url(entry.url)
-            replaced = (self.keys.of_url(url) for url in _replaces(other.resource))
-            if key is not None and key in replaced:
-                return key, [], self.context.organisation
-        self.context.note("envelope-mismatch", path=f"{entry.path}.request.url")
+            for replaced in (self.keys.of_url(url) for url in _replaces(other.resource)):
+                if key is not None and replaced is not None and self._is_same(key, replaced):
+                    return replaced, [], self.context.organisation
+        self.context.note("envelope-mismatch", FOREIGN if entry.is_elsewhere else "", f"{entry.path}.request.url")
         return None, [], ""
+
+    def _is_same(self, one: Key, other: Key) -> bool:
+        """Whether two keys are one, or one id of the exchange by two addresses of it."""
+        ids = self.keys.ids
+        return one == other or (one in ids and other in ids and (one.type, one.value) == (other.type, other.value))
 
     def _state(self, entry: Entry, key: Key, also: list[Key], references: References) -> None:
         self.unmapped |= dict.fromkeys(entry.unread)
-        if entry.method == SUPERSEDED:
-            return  # the document that replaces it says so
+        if entry.method == SUPERSEDED or entry.method in READS:
+            return  # the document that replaces it says so; a read says nothing
         order = order_of(entry.resource, self.submission, self.context)
         if key.type == "Organization" and key.kind == ORGANISATION_KIND:
             self.used |= dict.fromkeys(f"Organization.{name}" for name in entry.resource)

@@ -118,6 +118,10 @@ class Keys:
     def _key(self, type: str, kind: str, value: str) -> Key:
         return self.context.key(type, kind, value.upper() if kind == NATIONAL_ID_KIND else value)
 
+    def number(self, kind: str, resource: Json) -> Key | None:
+        """The best number of a resource; None without any."""
+        return next(iter(self._numbers(kind, resource)), None)
+
     def _numbers(self, kind: str, resource: Json) -> list[Key]:
         """The numbers of a resource, the best first: those agreed on, else in the order of their use and as sent."""
         sent = [one for one in _identifiers(resource) if one.get("use") != "old"]

@@ -28,5 +28,5 @@ def order_of(resource: Mapping[str, Any], submission: Submission, context: Conte
 
 def _submitted(submission: Submission) -> str:
     """The time of the SubmissionSet (IHE MHD: List.date)."""
-    lists = (entry.resource for entry in submission.entries if entry.type == "List")
+    lists = (entry.resource for entry in submission.stating if entry.type == "List")
     return next((str(one["date"]) for one in lists if one.get("date")), "")

@@ -39,7 +39,7 @@ class Senders:
             if code:
                 names = (entry.full_url, f"Organization/{entry.resource.get('id', '')}")
                 self._known |= dict.fromkeys((name for name in names if name), code)
-        stated = [code for entry in submission.entries for code in self._stated(entry.resource)]
+        stated = [code for entry in submission.stating for code in self._stated(entry.resource)]
         self.sender = tables.organisation or next(iter(stated), "")
         self.counted = next((code for code in stated if code in registered), self.sender)
 

@@ -25,16 +25,16 @@ def provided(submission: Submission, references: References) -> None:
     (`message-malformed`).
     """
     context = references.keys.context
-    for entry in submission.entries:
+    for entry in submission.stating:
         if entry.type == "Binary" and entry.resource and decoded(entry.resource) is None:
             context.note("message-malformed", "base64", f"{entry.at}.data")
-    documents = [entry for entry in submission.entries if entry.type == "DocumentReference"]
-    contents = {name: e.resource for e in submission.entries if e.type == "Binary" for name in _names(e)}
+    documents = [entry for entry in submission.stating if entry.type == "DocumentReference"]
+    contents = {name: e.resource for e in submission.stating if e.type == "Binary" for name in _names(e)}
     for entry in documents:
         _bytes(entry, contents, references)
     if not any("MHD" in profile for profile in submission.profiles):
         return
-    sets = [entry for entry in submission.entries if entry.type == "List" and _is_set(entry.resource)]
+    sets = [entry for entry in submission.stating if entry.type == "List" and _is_set(entry.resource)]
     if len(sets) != 1:
         context.note("count-mismatch", f"{len(sets)} SubmissionSets", "Bundle.entry")
     for entry in sets:
