@@ -379,7 +379,11 @@ async def test_an_iti_65_request_gives_set_document_and_bytes(adapter: Adapter, 
         (document,) = await stored(exchange, "DocumentReference")
         (binary,) = await stored(exchange, "Binary")
         assert document["content"][0]["attachment"]["url"] == f"Binary/{binary['id']}"
-        await post(exchange, item(adapter, "04"))
+        sent = json.loads(item(adapter, "04"))
+        number = "identifier=urn:ietf:rfc:3986|urn:oid:2.16.156.10011.9.598.1"
+        sent["entry"].append(asked(patch(), "PATCH", f"DocumentReference?{number}"))
+        answer, body = await post(exchange, json.dumps(sent).encode())
+        assert body["entry"][-1]["response"]["location"] == f"DocumentReference/{document['id']}/_history/2"
         status = {one["date"]: one["status"] for one in await stored(exchange, "DocumentReference")}
     assert status == {"2026-03-20T10:55:00+08:00": "superseded", "2026-03-20T16:00:00+08:00": "current"}
 

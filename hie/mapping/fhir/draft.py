@@ -35,8 +35,8 @@ Json = Mapping[str, Any]
 NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
 """Types that state nothing about the world of patients."""
 
-REPLACES = "replaces"
-"""The code of `DocumentReference.relatesTo` by which the other document is superseded."""
+REPLACING = frozenset({"replaces", "transforms-replace"})
+"""Codes of `DocumentReference.relatesTo` by which the other document is superseded."""
 
 FOREIGN = "the URL is one of another server"
 
@@ -180,11 +180,16 @@ class _Making:
         for other in self.submission.stating:
             self.context.organisation = self.senders.of(other)
             key = self.keys.of_url(entry.url)
-            for replaced in (self.keys.of_url(url) for url in _replaces(other.resource)):
+            for replaced in (self._named(target) for target in _replaced(other.resource)):
                 if key is not None and replaced is not None and self._is_same(key, replaced):
                     return replaced, [], self.context.organisation
         self.context.note("envelope-mismatch", FOREIGN if entry.is_elsewhere else "", f"{entry.path}.request.url")
         return None, [], ""
+
+    def _named(self, target: Json) -> Key | None:
+        """The key of a document that a reference names, by whatever it is called."""
+        named = self.keys.of_url(str(target.get("reference", "")))
+        return named or self.keys.of_identifier("DocumentReference", target.get("identifier", {}))
 
     def _is_same(self, one: Key, other: Key) -> bool:
         """Whether two keys are one, or one id of the exchange by two addresses of it."""
@@ -312,16 +317,16 @@ class _Making:
             return
         for related in resource.get("relatesTo", ()):
             other = references.key_of(related.get("target"), RELATED)
-            if related.get("code") == REPLACES and other is not None and other != key:
+            if related.get("code") in REPLACING and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
 
 
-def _replaces(resource: Json) -> Iterable[str]:
-    """The references of documents that one replaces."""
+def _replaced(resource: Json) -> Iterable[Json]:
+    """The references to documents that one replaces."""
     for related in resource.get("relatesTo", ()) if resource.get("resourceType") == "DocumentReference" else ():
-        if related.get("code") == REPLACES:
-            yield str(related.get("target", {}).get("reference", ""))
+        if related.get("code") in REPLACING:
+            yield related.get("target", {})
 
 
 def _fits(entry: Entry) -> bool:

@@ -28,7 +28,7 @@ def provided(submission: Submission, references: References) -> None:
     for entry in submission.stating:
         if entry.type == "Binary" and entry.resource and decoded(entry.resource) is None:
             context.note("message-malformed", "base64", f"{entry.at}.data")
-    documents = [entry for entry in submission.stating if entry.type == "DocumentReference"]
+    documents = [entry for entry in submission.stating if entry.type == "DocumentReference" and entry.resource]
     contents = {name: e.resource for e in submission.stating if e.type == "Binary" for name in _names(e)}
     for entry in documents:
         _bytes(entry, contents, references)
