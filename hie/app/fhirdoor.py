@@ -116,9 +116,12 @@ class FhirDoor:
         """Put the answers to reads in their places. A name that the sender's own server gave comes before an id of the
         exchange, as in references."""
         places = {place: entry["read"] for place, entry in enumerate(entries) if "read" in entry}
-        names = {asked["named"] for asked in places.values() if asked["named"]}
+        names = [name for asked in places.values() for name in asked["named"]]
         written = await self._store.write(partial(standing, references=names)) if names else {}
-        asked = {place: _at(one["request"], written.get(one["named"])) for place, one in places.items()}
+        asked = {
+            place: _at(one["request"], [written[n] for n in one["named"] if n in written])
+            for place, one in places.items()
+        }
         for place, answered in (await self._read(scope, asked)).items():
             said = entries[place]["response"]
             entries[place] = {**answered, "response": {**said, **answered["response"], **_location(answered)}}
@@ -192,11 +195,11 @@ def _base(request: Request) -> str:
     return f"{url.scheme}://{url.netloc}/feeds/{request.path_params['door']}/fhir"
 
 
-def _at(asked: Json, written: str | None) -> Json:
-    """A read of the resource that it means, where that is known; a search for it finds that one alone."""
-    if written is None:
+def _at(asked: Json, written: list[str]) -> Json:
+    """A read of the resource that it means, where one is known; a search for it finds that one alone."""
+    if not written:
         return asked
-    return {**asked, "url": written.replace("/", "?_id=") if "?" in asked["url"] else written}
+    return {**asked, "url": written[0].replace("/", "?_id=") if "?" in asked["url"] else written[0]}
 
 
 def _location(entry: Json) -> Json:

@@ -63,12 +63,12 @@ class Agreed:
     """What parsing goes by of the agreement with the sender.
 
     `sender`: a submission -> the institution that it is counted under; that of one without entries is the one agreed
-    on. `named`: the submission and a read in it -> the reference of the resource that the sender calls so; empty when
-    the URL is not that of one. `base`: the base URL of the sender's own server.
+    on. `named`: the submission and a read in it -> the references by which the resource may be known that it asks for,
+    the best first. `base`: the base URL of the sender's own server.
     """
 
     sender: Callable[[Submission], str]
-    named: Callable[[Submission, Entry], str]
+    named: Callable[[Submission, Entry], list[str]]
     base: str = ""
 
 

@@ -16,15 +16,20 @@ _RESOURCE = re.compile(r"[A-Z][A-Za-z]+/(?P<id>[A-Za-z0-9.-]{1,64})")
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-def named(submission: Submission, entry: Entry, *, tables: FhirTables, region: str, registered: Collection[str]) -> str:
-    """The reference under which the exchange knows the resource that the sender calls by the URL of a read, by id or by
-    a search for its number; empty when that is another search, a version, an operation."""
+def named(
+    submission: Submission, entry: Entry, *, tables: FhirTables, region: str, registered: Collection[str]
+) -> list[str]:
+    """The references under which the exchange may know the resource that a read asks for: as the sender calls it by the
+    URL, by id or by a search for its number, else by the number in the copy that came along. None when the URL is that
+    of another search, a version, an operation."""
     if not _RESOURCE.fullmatch(entry.url) and "?" not in entry.url:
-        return ""
+        return []
     organisation = Senders(submission, tables, region, registered).of(entry)
     context = Context(region=region, organisation=organisation, feed="", received=_NEVER)
-    key = Keys(tables, context).of_url(entry.url)
-    return key.reference if key is not None else ""
+    keys = Keys(tables, context)
+    asked = keys.of_url(entry.url)
+    found = dict.fromkeys((asked, read_key(keys, entry)))
+    return [key.reference for key in found if key is not None] if asked is not None else []
 
 
 def read_key(keys: Keys, entry: Entry) -> Key | None:
