@@ -63,7 +63,7 @@ async def _one(service: Service, request: Request, place: int, row: Any) -> byte
 
     try:
         entry = entry_of(service, request, place, row)
-        if entry.request.path == ():
+        if entry.request.path == () and entry.request.method == "POST":
             raise HieError(Category.INVALID, "A Bundle in a Bundle is not run", expression=f"{entry.at}.request.url")
         return answer_entry(entry.request, await handle(service, entry.request))
     except Exception as error:

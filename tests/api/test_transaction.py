@@ -364,12 +364,14 @@ async def test_entries_of_a_batch_stand_alone(client: httpx.AsyncClient) -> None
         entry("GET", "Patient/none"),
         entry("POST", "", bundle()),
         1,
+        entry("GET", "?_type=Patient"),
         kind="batch",
     )
     body = (await client.post("", json=posted)).json()
     statuses = [e["response"]["status"][:3] for e in body["entry"]]
-    assert statuses == ["200", "201", "400", "404", "400", "400"]
+    assert statuses == ["200", "201", "400", "404", "400", "400", "200"]
     assert body["entry"][0]["resource"]["id"] == "p1"
+    assert body["entry"][6]["resource"]["type"] == "searchset"
     assert body["entry"][2]["response"]["outcome"]["issue"][0]["expression"] == ["Patient.id"]
 
 
