@@ -35,8 +35,8 @@ Json = Mapping[str, Any]
 NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
 """Types that state nothing about the world of patients."""
 
-REPLACING = frozenset({"replaces", "transforms-replace"})
-"""Codes of `DocumentReference.relatesTo` by which the other document is superseded."""
+REPLACES = "replaces"
+"""The code of `DocumentReference.relatesTo` by which the other document is superseded."""
 
 FOREIGN = "the URL is one of another server"
 
@@ -317,7 +317,7 @@ class _Making:
             return
         for related in resource.get("relatesTo", ()):
             other = references.key_of(related.get("target"), RELATED)
-            if related.get("code") in REPLACING and other is not None and other != key:
+            if related.get("code") == REPLACES and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
 
@@ -325,7 +325,7 @@ class _Making:
 def _replaced(resource: Json) -> Iterable[Json]:
     """The references to documents that one replaces."""
     for related in resource.get("relatesTo", ()) if resource.get("resourceType") == "DocumentReference" else ():
-        if related.get("code") in REPLACING:
+        if related.get("code") == REPLACES:
             yield related.get("target", {})
 
 
