@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hie.app import bind_feeds, load_adapters
+from hie.base.clock import CHINA
 from hie.base.finding import Finding
 from hie.base.ids import raw_item_id
-from hie.base.moment import CHINA
 from hie.identity.tables import TABLES as IDENTITY
 from hie.pipeline.codec import decode_findings
 from hie.pipeline.feed import FeedRuntime

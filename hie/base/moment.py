@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import IntEnum
 from functools import lru_cache
 
-from hie.base.clock import CHINA as CHINA
+from hie.base.clock import CHINA
 
 _FARTHEST = timedelta(hours=14)
 _FUTURE = timedelta(hours=24)

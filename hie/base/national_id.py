@@ -6,7 +6,8 @@ from operator import mul
 _SHAPE = re.compile(r"\d{17}[\dX]", re.ASCII)
 _LEGACY = re.compile(r"\d{15}", re.ASCII)
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECK = "10X98765432"
+CHECK_DIGITS = "10X98765432"
+"""Every check digit, by the remainder that gives it."""
 
 
 def is_national_id(number: str) -> bool:
@@ -16,7 +17,12 @@ def is_national_id(number: str) -> bool:
     """
     if not _SHAPE.fullmatch(number):
         return False
-    return _CHECK[sum(map(mul, map(int, number[:17]), _WEIGHTS)) % 11] == number[17]
+    return check_digit(number[:17]) == number[17]
+
+
+def check_digit(digits: str) -> str:
+    """The eighteenth character for 17 digits: `0` to `9` or `X` (ISO 7064 MOD 11-2)."""
+    return CHECK_DIGITS[sum(map(mul, map(int, digits), _WEIGHTS)) % 11]
 
 
 def is_legacy(number: str) -> bool:

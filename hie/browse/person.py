@@ -31,11 +31,6 @@ class Number:
     value: str
     uscc: str
 
-    @property
-    def masked(self) -> str:
-        """The value with its middle hidden."""
-        return masked(self.value)
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from hie.app import bind_feeds, load_adapters
-from hie.base.clock import SystemClock
 from hie.base.errors import Category, HieError
-from hie.base.ids import raw_item_id
-from hie.base.record import Delivery
+from hie.commands.adapters import delivery_of
 from hie.config import Config
 from hie.pipeline.check import CheckReport, check
 from hie.pipeline.prepare import prepare
@@ -21,5 +19,5 @@ def check_file(file: Path, door: str, config: Config) -> CheckReport:
     if runtime is None:
         raise HieError(Category.NOT_FOUND, f"There is no feed {door!r}. Choose one of: {', '.join(sorted(runtimes))}.")
     body = file.read_bytes()
-    delivery = Delivery(raw_item_id(runtime.feed.id, body), runtime.feed.id, door, SystemClock().now(), body)
+    delivery = delivery_of(runtime, door, body)
     return check(runtime, delivery, *prepare(runtime, delivery))

@@ -69,13 +69,15 @@ async def send_all(exchange: Exchange, url: str, progress: Callable[[Sample], No
             elif sample.transport == "drop":
                 await _by_drop(exchange, sample)
             else:
-                content_type = sample.runtime.feed.doors[sample.door]
-                response = await http.post(
-                    f"/feeds/{sample.door}", content=sample.path.read_bytes(), headers={"Content-Type": content_type}
-                )
-                if response.status_code >= 500:
-                    raise RuntimeError(f"POST /feeds/{sample.door} answered {response.status_code}.")
+                await _by_http(http, sample)
             progress(sample)
+
+
+async def _by_http(http: httpx.AsyncClient, sample: Sample) -> None:
+    headers = {"Content-Type": sample.runtime.feed.doors[sample.door]}
+    response = await http.post(f"/feeds/{sample.door}", content=sample.path.read_bytes(), headers=headers)
+    if response.status_code >= 500:
+        raise RuntimeError(f"POST /feeds/{sample.door} answered {response.status_code}.")
 
 
 async def _by_mllp(exchange: Exchange, sample: Sample) -> None:

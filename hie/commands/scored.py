@@ -3,13 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hie.app import open_exchange
 from hie.base.errors import Category, HieError
 from hie.base.ids import stable_id
+from hie.commands.operate import open_existing
 from hie.config import Config
 from hie.identity.tables import RECORD
 from hie.pipeline.ingest import Ingest
@@ -30,9 +29,7 @@ async def score(config: Config, truth: Path) -> Score:
     """
     if not await asyncio.to_thread(truth.exists):
         raise HieError(Category.NOT_FOUND, f"There is no truth at {truth}; name it with --truth.")
-    if config.store_path is not None and not config.store_path.exists():
-        raise HieError(Category.NOT_FOUND, f"There is no database in {config.data}.")
-    exchange = await open_exchange(replace(config, workers=0))
+    exchange = await open_existing(config)
     try:
         found = await score_store(exchange.store, exchange.ingest, _lines(truth))
     finally:

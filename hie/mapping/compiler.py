@@ -43,7 +43,6 @@ ENVELOPED = frozenset({"rows"})
 CODE_MAP_OPTIONS = frozenset({"table", "flags", "critical", "types"})
 """Options of transforms that name a code map."""
 
-
 FORMS_OPTION = "forms"
 """Option of the transforms of dates: the forms that a sender uses beside the usual ones."""
 

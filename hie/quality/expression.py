@@ -7,7 +7,7 @@ from hie.fhir.definitions import official
 from hie.fhir.path import Scope, resource_node
 from hie.fhir.path import compile as compile_path
 from hie.fhir.path.scope import MemberOf
-from hie.fhir.path.syntax import Binary, Call, Dot, Index, Member, Syntax, TypeTest, Unary
+from hie.fhir.path.syntax import Binary, Call, Dot, Index, Member, Special, Syntax, TypeTest, Unary
 from hie.quality.about import About, Stated
 from hie.quality.predicate import ResourceTest
 
@@ -78,7 +78,7 @@ def _unknown(tree: Syntax, nodes: Nodes) -> tuple[Nodes, Iterator[str]]:
             return (), _both(_unknown(left, nodes)[1], _unknown(right, nodes)[1])
         case Unary(operand=operand) | TypeTest(operand=operand):
             return (), _unknown(operand, nodes)[1]
-    return nodes if type(tree).__name__ == "Special" else (), iter(())
+    return nodes if isinstance(tree, Special) else (), iter(())
 
 
 def _member(name: str, nodes: Nodes) -> tuple[Nodes, Iterator[str]]:

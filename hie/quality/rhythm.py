@@ -8,7 +8,7 @@ brought nothing. A feed that never sends at night is thus not silent in the morn
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from hie.base.moment import CHINA
+from hie.base.clock import CHINA
 from hie.quality.predicate import Arrivals, FeedTest, Predicate
 
 _HOUR, _WEEK = timedelta(hours=1), timedelta(weeks=1)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
+from hie.base.national_id import CHECK_DIGITS, check_digit
 from hie.simulate.catalogue import ADULT, CHRONIC, DISEASES, REGIONS, Disease
 from hie.simulate.chance import chance, weighted
 
@@ -29,8 +30,6 @@ _DOUBLE = ("欧阳", "上官", "司马", "东方")
 _MALE = ("伟", "强", "磊", "洋", "勇", "军", "杰", "涛", "超", "明", "刚", "瑋", "昞億", "建国", "志远", "文博")
 _FEMALE = ("芳", "娜", "敏", "静", "丽", "艳", "娟", "霞", "秀兰", "桂英", "晓岚", "雨桐", "欣怡", "梦瑶")
 _VARIANTS = str.maketrans("岚张刘陈杨吴国军丽兰", "嵐張劉陳楊吳國軍麗蘭")
-_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_CHECK = "10X98765432"
 _FIRST_BIRTH = date(1935, 1, 1)
 _BIRTH_DAYS = 29_927
 """A prime, so that steps over it meet every day: births until 2016."""
@@ -114,12 +113,12 @@ def diseases(born: int, chronic: bool, again: bool = False) -> tuple[tuple[Disea
 def national_id(county: str, born: date, sequence: int) -> str:
     """An 18-character number with a right check digit (GB 11643); an odd `sequence` is a man's."""
     digits = f"{county}{born:%Y%m%d}{sequence:03d}"
-    return digits + _CHECK[sum(int(d) * w for d, w in zip(digits, _WEIGHTS, strict=True)) % 11]
+    return digits + check_digit(digits)
 
 
 def mistyped(number: str) -> str:
     """A national id with a wrong check digit."""
-    return number[:-1] + _CHECK[(_CHECK.index(number[-1]) + 3) % 11]
+    return number[:-1] + CHECK_DIGITS[(CHECK_DIGITS.index(number[-1]) + 3) % 11]
 
 
 def local_number(hospital: int, number: int) -> int:

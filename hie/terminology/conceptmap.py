@@ -30,7 +30,6 @@ class Match:
     display: str
     source: str
     products: tuple[tuple[str, Mapping[str, str]], ...] = ()
-    comment: str = ""
 
     @property
     def counts(self) -> bool:
@@ -127,7 +126,6 @@ def _match(
         str(row.get("display", "")),
         url_of(concept_map),
         tuple(products),
-        str(row.get("comment", "")),
     )
 
 

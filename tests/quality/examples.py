@@ -8,10 +8,10 @@ from typing import Any
 
 from lxml import etree
 
+from hie.base.clock import CHINA
 from hie.base.data import data_path
 from hie.base.draft import Contribution, Draft, Key, Member
 from hie.base.finding import finding
-from hie.base.moment import CHINA
 from hie.base.record import Record
 from hie.quality.rule import Rule
 from hie.quality.rules import load_rules

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hie.base.moment import CHINA
+from hie.base.clock import CHINA
 from hie.quality.rhythm import not_silent
 
 MONDAY = datetime(2026, 4, 6, tzinfo=CHINA)

@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pytest
 
+from hie.base.clock import CHINA
 from hie.base.data import data_path
 from hie.base.finding import CODES, Finding, Severity
-from hie.base.moment import CHINA
 from hie.base.tally import Cause, Tally
 from hie.quality.dimension import dimensions, judged
 from hie.quality.measure import MOST_STRATA, measure, measure_report

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from hie.base.clock import CHINA
 from hie.base.data import data_path
 from hie.base.draft import Contribution, Draft, Event, Key, Member
 from hie.base.finding import Finding, answered, finding
-from hie.base.moment import CHINA
 from hie.base.record import Record
 from hie.quality.dimension import judged
 from hie.quality.rules import load_rules

@@ -19,7 +19,7 @@ from hie.base.systems import GLOBAL_KINDS, NATIONAL_ID, NATIONAL_ID_KIND, OID
 from hie.mapping.context import Context
 from hie.mapping.fhir.tables import FhirTables
 from hie.mapping.transforms.identifiers import national_id
-from hie.wire.submission import Entry
+from hie.wire.submission import STATED, Entry
 
 Json = Mapping[str, Any]
 
@@ -71,7 +71,7 @@ class Keys:
 
     def names(self, entry: Entry) -> Iterable[Key]:
         """What the sender calls the resource itself: its id, its fullUrl."""
-        stable = entry.method in ("PUT", "STATE", "DELETE")
+        stable = entry.method in ("PUT", STATED, "DELETE")
         for url in (entry.url if stable or "?" in entry.url else "", entry.searched, entry.full_url):
             if url and (key := self.of_url(url)) is not None and key.type == entry.type:
                 yield key
