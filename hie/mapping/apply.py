@@ -1,7 +1,6 @@
 """Applying field maps: a record becomes a draft. Pure and deterministic: the same record gives the same draft."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from hie.base.draft import Draft
@@ -114,18 +113,12 @@ def _apply(program: Program, record: Record, delivery: Delivery, adapter: Adapte
         claims=() if rejected else tuple(run.claims),
         merges=() if rejected else tuple(run.merges),
         binaries=() if rejected else tuple(run.binaries),
-        message_id=_message_id(program, record, context),
+        message_id=record.sent_id,
         order=run.order,
         key="|".join(_first(read(tree, context)) for read in program.label) or record.key,
         used=coverage.used,
         unmapped=tuple(path for path, _ in coverage.unmapped),
     )
-
-
-def _message_id(program: Program, record: Record, context: Context) -> str:
-    if record.message_id or program.message_id is None:
-        return record.sent_id
-    return replace(record, message_id=_first(program.message_id(record.tree, context))).sent_id
 
 
 def _first(values: list[object]) -> str:

@@ -36,7 +36,6 @@ class Program:
     dialect: Dialect
     steps: tuple[Step, ...]
     order: Callable[[Any, Context], str]
-    message_id: Reader | None
     label: tuple[Reader, ...]
     coverage: Callable[[Any], Coverage]
     mentions: frozenset[Mention]
@@ -146,7 +145,6 @@ def compile_map(
     blocks = BlockCompiler(compiler)
     head = fieldmap.head
     order = blocks.order(head.data["order"], head)
-    message_id = compiler.value(head.data["message_id"], head, "message_id") if "message_id" in head.data else None
     label = tuple(compiler.value(path, head, "label") for path in head.get("label", ()))
     steps = [blocks.key_block(table) for table in fieldmap.all("key")]
     steps += [compile_binary(blocks, table) for table in fieldmap.all("binary")]
@@ -162,12 +160,8 @@ def compile_map(
     for table, key in ((table, key) for table in fieldmap.all("map") for key in ("ignore", "needs")):
         for path in table.get(key, ()):
             compiler.doubt(path, table, key)
-    problems = [*compiler.problems, *_orphans(resources)]
-    try:
-        coverage = dialect.compile_coverage(mentions, ignored)
-    except ValueError as error:
-        problems.append(head.problem(str(error), "ignore"))
-        coverage = _no_coverage
+    coverage, unread = _coverage(dialect, mentions, ignored, head)
+    problems = [*compiler.problems, *_orphans(resources), *unread]
     made = tuple(step for step in steps if step is not None)
     program = Program(
         head.data["feed"],
@@ -176,7 +170,6 @@ def compile_map(
         dialect,
         made,
         order,
-        message_id,
         label,
         coverage,
         mentions,
@@ -191,8 +184,14 @@ def compile_map(
     return program, problems
 
 
-def _no_coverage(tree: Any) -> Coverage:
-    return Coverage()
+def _coverage(
+    dialect: Dialect, mentions: frozenset[Mention], ignored: frozenset[str], head: Table
+) -> tuple[Callable[[Any], Coverage], list[Problem]]:
+    """What tells which source fields a tree fills; nothing, and the problem, when paths cannot be ignored."""
+    try:
+        return dialect.compile_coverage(mentions, ignored), []
+    except ValueError as error:
+        return lambda tree: Coverage(), [head.problem(str(error), "ignore")]
 
 
 _Resources = Sequence[tuple[Table, Sequence[Table], Sequence[Table]]]

@@ -75,7 +75,6 @@ TABLES: Mapping[str, Mapping[str, Kinds]] = {
         "include": LIST,
         "order": LIST,
         "needs": LIST,
-        "message_id": SPEC,
         "label": LIST,
         "ignore": LIST,
     },
