@@ -237,6 +237,7 @@ async def test_requests_that_are_no_items_at_all(live: Running) -> None:
     assert "Fault" in fault.text
     async with httpx.AsyncClient(base_url=live.url) as http:
         assert (await http.get("/readyz")).json()["status"] == "ready"
+        assert (await http.get("/fhir/metadata", headers={"Host": "elsewhere.example"})).status_code == 421
 
 
 def _mutations(sample: bytes, k: int) -> Iterator[bytes]:

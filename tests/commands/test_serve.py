@@ -26,6 +26,7 @@ from hie.base.outcome import Answer
 from hie.commands.datadir import running_server
 from hie.commands.serve import running
 from hie.config import load_config
+from hie.feeds.filedrop import Step
 from hie.mapping.problem import BrokenTables
 from hie.wire.mllp import wrap
 from tests.bench.bench_feeds import wait_ready
@@ -66,7 +67,7 @@ async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) 
 
 
 async def test_an_end_finishes_the_file_of_a_drop_folder_that_is_under_way(tmp_path: Path) -> None:
-    """It is not left to the next start."""
+    """It is not left to the next start; one that a crash did leave gets the receipt of its item, not of a duplicate."""
     exchange = await open_exchange(load_config({"data": tmp_path, "mllp_port": -1, "workers": 0}, {}))
     folder, receive, taken = tmp_path / "drop" / "qingpu-xml", exchange.ingest.receive, asyncio.Event()
 
@@ -79,11 +80,46 @@ async def test_an_end_finishes_the_file_of_a_drop_folder_that_is_under_way(tmp_p
     exchange.ingest.receive = slowly  # type: ignore[method-assign]
     (folder / "incoming").mkdir(parents=True)
     (folder / "incoming" / "a.xml").write_bytes(b"<x/>")
+    await _not_taken(exchange)
+    await _crash_when_handled(exchange)
+    taken.clear()
     await exchange.start()
     async with asyncio.timeout(20):
         await taken.wait()
     await exchange.close()
+    assert (folder / "error" / "a.xml").read_bytes() == b"<x/>"
     assert b'status="rejected"' in (folder / "error" / "a.xml.receipt.xml").read_bytes()
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+async def _not_taken(exchange: Exchange) -> None:
+    """A file at which the exchange fails stays where it is."""
+
+    async def fails(*_: object, **__: object) -> Answer:
+        return Answer(b"", "application/xml", 503)
+
+    [drop] = exchange.drops
+    drop.prepare()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange.ingest, "receive", fails)
+        assert await drop.scan() == 0
+
+
+async def _crash_when_handled(exchange: Exchange) -> None:
+    """Handle what lies in the drop folder, and forget what is not on the disk."""
+
+    def crash(step: Step) -> None:
+        if step is Step.HANDLED:
+            raise Crash
+
+    [drop] = exchange.drops
+    drop._reached = crash
+    with pytest.raises(Crash):
+        await drop.scan()
+    exchange.drops = exchange._drop_folders()
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,9 @@ async def test_a_reader_shows_what_the_owner_found_silent(tmp_path: Path) -> Non
         before = await client.get("record/lin?lang=en")
         site.take(known.told())
         after = await client.get("record/lin?lang=en")
+        strange = await client.get("record/lin", headers={"Host": "elsewhere.example"})
     await store.close()
+    assert strange.status_code == 421
     assert "Nothing received" not in before.text
     assert "Nothing received from Jiashan since 2026-03-02 10:40" in after.text
     assert "Nothing received from Hangzhou lake since 2026-03-02 11:40" in after.text

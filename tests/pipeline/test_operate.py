@@ -160,8 +160,9 @@ async def test_what_a_clock_that_was_ahead_put_off_is_tried_now(world: World) ->
     assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == 2
 
 
-async def test_a_failure_leaves_alone_what_was_settled_meanwhile(world: World) -> None:
-    """An operator settles the item while a retry prepares it, which then fails."""
+@pytest.mark.parametrize(("failed", "tried"), [(RuntimeError(), 1), (NoWorker("none"), 0)])
+async def test_a_failure_leaves_alone_what_was_settled_meanwhile(world: World, failed: Exception, tried: int) -> None:
+    """An operator settles the item while a retry prepares it, which then fails, or waits for a worker in vain."""
     answer = await world.send_bytes(b'"explode"')
     operator = saying(world, patient("1"))
 
@@ -169,10 +170,10 @@ async def test_a_failure_leaves_alone_what_was_settled_meanwhile(world: World) -
         runtime: FeedRuntime, delivery: Delivery, *, suspect: bool = False
     ) -> tuple[Parsed, list[Prepared]]:
         await operator.replay(answer["id"])
-        raise RuntimeError
+        raise failed
 
     world.clock.advance(2000)
-    assert await try_again(world.store, dict(world.ingest.feeds), world.clock, overtaken) == 1
+    assert await try_again(world.store, dict(world.ingest.feeds), world.clock, overtaken) == tried
     assert (await operator.item(answer["id"]))["state"] == "stored"
     assert [one.items for one in await tallies(world.store, ["2026-04-01"])] == [1]
 
