@@ -217,7 +217,9 @@ class Touched:
         if state.mentions:
             own = {f"{r['resourceType']}/{r['id']}" for r in resources}
             others = [mention for mention in state.mentions if mention not in own]
-            resources = settled(resources, await self._roots.settle(others))
+            targets = await self._roots.settle(others)
+            elsewhere = {mention: target for mention, target in targets.items() if target != mention}
+            resources = settled(resources, elsewhere) if elsewhere else resources
         return resources
 
     async def _parent(self, state: Folded) -> Resource | None:
