@@ -30,7 +30,7 @@ from hie.mapping.outline import outline
 from hie.mapping.sample import shape_at
 from hie.parse import cda, hl7v2, rows, submission
 from hie.parse.row_tables import load_row_tables
-from hie.pipeline.feed import FeedRuntime
+from hie.pipeline.feed import FeedRuntime, as_it_is
 from hie.plugin import Adapter, Feed
 from hie.quality.dimension import dimensions, judged
 from hie.quality.rule import Rule
@@ -133,6 +133,7 @@ def _bind(adapter: Adapter, feed: Feed, tables: Tables) -> FeedRuntime:
         {rule.id: (rule.zh, rule.en) for rule in quality.rules},
         partial(shape_at, feed.dialect),
         outline,
+        shown=fhirreply.shown if feed.dialect == "fhir" else as_it_is,
     )
 
 

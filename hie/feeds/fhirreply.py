@@ -8,6 +8,7 @@ but each time that the answer leaves (`reads`).
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +92,16 @@ def reads(body: bytes) -> bool:
     """Whether an answer has reads, which are to be answered before it leaves: entries `{"read": {"request": …,
     "named": …}, "response": …}` (`hie.parse.submission`)."""
     return _READ in body
+
+
+def shown(answer: Answer) -> Answer:
+    """An answer without what its reads ask for, which may name a patient."""
+    if not reads(answer.body):
+        return answer
+    body = orjson.loads(answer.body)
+    for entry in body["entry"]:
+        entry.pop("read", None)
+    return replace(answer, body=orjson.dumps(body))
 
 
 def _read(asked: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:

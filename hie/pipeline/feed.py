@@ -35,6 +35,11 @@ def no_outline(_: Any) -> list[str]:
     return []
 
 
+def as_it_is(answer: Answer) -> Answer:
+    """The `shown` of feeds whose answers say nothing of patients."""
+    return answer
+
+
 @dataclass(frozen=True)
 class FeedRuntime:
     """What the pipeline needs of one feed.
@@ -44,7 +49,8 @@ class FeedRuntime:
     turns a saved answer into that of a duplicate; `maps` is the version of its tables; `dimension` names the quality
     dimension that a finding counts against, `judged` are those that there are rules for; `rules` holds the sentences of
     every rule (zh, en); `shape` shows what the value at a source path looks like, `outline` the lines of a whole tree;
-    `profiles` tells which profiles a resource conforms to, for its `meta.profile`.
+    `profiles` tells which profiles a resource conforms to, for its `meta.profile`; `shown` leaves out of an answer what
+    only the sender may see.
     """
 
     feed: Feed
@@ -61,6 +67,7 @@ class FeedRuntime:
     shape: Callable[[Any, str], str] = no_shape
     outline: Callable[[Any], list[str]] = no_outline
     profiles: Callable[[Resource], tuple[str, ...]] = no_profiles
+    shown: Callable[[Answer], Answer] = as_it_is
 
     @property
     def region(self) -> str:

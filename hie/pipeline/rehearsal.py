@@ -104,7 +104,7 @@ def _result(runtime: FeedRuntime, delivery: Delivery, outcome: ItemOutcome, part
     drafted = [(one.record.part, one.draft) for one in parts if one.draft is not None]
     return Rehearsal(
         outcome,
-        runtime.answers[delivery.door](outcome, delivery.received),
+        runtime.shown(runtime.answers[delivery.door](outcome, delivery.received)),
         {part: draft.unmapped for part, draft in drafted},
         {part: [shaped(c) for c in draft.contributions] for part, draft in drafted},
     )

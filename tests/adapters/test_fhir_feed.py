@@ -762,11 +762,15 @@ async def test_a_read_is_answered_when_the_others_are_stored(adapter: Adapter, t
         (result,) = await stored(exchange, "Observation")
         assert await stored(exchange, "Patient") == [person]
         only = bundle([read("Patient/7"), asked(patient(gender="girl")), read(known)], kind="batch")
-        entries = (await client.post(door, content=only, headers=kind)).json()["entry"]
+        told = (await client.post(door, content=only, headers=kind)).json()
+        entries = told["entry"]
+        rehearsal = await exchange.operator().rehearse(told["identifier"]["value"])
         parts = await exchange.store.select(PART, {})
+        dropped = json.loads((await exchange._dropped(FEED, "a.fhir", bundle([read("Patient/7")]))).receipt)
     assert result["subject"]["reference"] == f"Patient/{person['id']}"
     assert [e["response"]["status"][:3] for e in entries] == ["200", "202", "200"]
-    assert len(parts) == 3
+    assert (len(parts), "P1" in rehearsal.answer_text) == (3, False)
+    assert dropped["entry"][0]["resource"] == person
     assert entries[2]["resource"]["entry"][0]["resource"] == person
 
 
