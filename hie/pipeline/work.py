@@ -175,7 +175,9 @@ class Work:
         resources are written, which another name of theirs leads to."""
         if not self._roots.aliased:
             return key
-        return "|".join([await self._roots.standing_for(name) if name else "" for name in key.split("|")])
+        names = key.split("|")
+        await self._roots.redirects.foresee(dict.fromkeys(name for name in names if name))
+        return "|".join([await self._roots.standing_for(name) if name else "" for name in names])
 
     async def is_found_elsewhere(self, root: str, found: Finding) -> bool:
         """Whether a part of another item that states something about a root has the finding."""

@@ -555,9 +555,12 @@ async def test_what_is_asked_for_each_entry_is_read_together(
     """On MongoDB each read is a command: seven for each entry let a Bundle of 1,000 run out of time."""
     foreseen: set[str] = set()
     alone: list[str] = []
+    single: list[str] = []
 
     async def foresee(tx: Any, table: Table, looks: Sequence[Where]) -> None:
-        foreseen.update(repr((table.name, sorted(look.items()))) for look in looks)
+        new = {repr((table.name, sorted(look.items()))) for look in looks} - foreseen
+        single.extend(new if len(new) < 4 and "Binary/" in repr(new) else ())
+        foreseen.update(new)
 
     async def select(tx: Any, table: Table, where: Where, **more: Any) -> list[Row]:
         alone.extend({repr((table.name, sorted(where.items())))} - foreseen)
@@ -569,12 +572,13 @@ async def test_what_is_asked_for_each_entry_is_read_together(
     async with running(adapter, tmp_path) as exchange:
         for day, status in enumerate(("final", "amended"), start=1):
             results = [observation(str(n), {"reference": subject}, status=status) for n in range(8)]
+            results += [{"resourceType": "Binary", "contentType": "a/b", "data": encoded(one)} for one in (b"1", b"2")]
             named = [asked(one, full=f"urn:uuid:{UUID(int=100 * day + n)}") for n, one in enumerate(results)]
             sent = bundle([asked(patient(), full=subject), *named], f"2026-03-0{day}T08:00:00+08:00")
             answer, _ = await post(exchange, sent)
         about = [look for look in alone if any(f"'{t.name}'" in look for t in (REDIRECT, ROOT, MENTION, CONTRIBUTION))]
     assert answer.status == 200
-    assert about == []
+    assert about == single == []
 
 
 async def test_an_answer_calls_a_resource_by_the_name_that_it_is_written_under(
