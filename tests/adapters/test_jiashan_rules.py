@@ -10,6 +10,7 @@ import pytest
 from adapters.jiashan import adapter
 from hie.base.draft import Draft
 from hie.base.record import Delivery
+from hie.base.slots import assemble
 from hie.mapping.documents import with_document
 from hie.parse.cda import parse
 from tests.adapters.jiashan_exchange import (
@@ -155,10 +156,11 @@ def test_an_unknown_title_contradicts_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("start", "old"),
-    [("02", "2.16.156.10011.1.33"), ("06", "2.16.156.10011.1.20")],
+    [("02", "2.16.156.10011.1.33"), ("05", "2.16.156.10011.1.32"), ("06", "2.16.156.10011.1.20")],
 )
 def test_reports_and_prescriptions_need_their_number(start: str, old: str) -> None:
-    assert "key-missing" in finding_codes(changed(start, (f'root="{old}"', 'root="2.16.156.10011.1.99"')))
+    number = (f'root="{old}"', 'root="2.16.156.10011.1.99"')
+    assert "key-missing" in finding_codes(imaging(number) if start == "05" else changed(start, number))
 
 
 def test_other_documents_are_kept_as_a_whole() -> None:
@@ -761,6 +763,70 @@ def test_items_of_one_examination_are_all_named() -> None:
     item = '<observation><code code="DE04.30.019.00"/><value>头部CT平扫</value></observation>'
     report = draft(imaging(("</organizer>", f"<component>{item}</component></organizer>"))).contributions[-1]
     assert report.slots["code"] == {"text": "胸部CT平扫、头部CT平扫"}
+
+
+def test_categories_of_one_report_are_all_named() -> None:
+    """And so are the states of its specimen, and a conclusion in several entries has as many lines."""
+    entry = '<observation><code code="{}"/><value>{}</value></observation>'
+    stated = (("DE04.30.018.00", "尿常规"), ("DE04.50.130.00", "请复查"))
+    added = "".join(f"<entry>{entry.format(*one)}</entry>" for one in stated)
+    of_item = (entry.format("DE04.50.135.00", state) for state in ("溶血", "脂血"))
+    states = "".join(f"<entryRelationship>{one}</entryRelationship>" for one in of_item)
+    opening = '<value xsi:type="ST">白细胞计数</value>'
+    found = draft(changed("02", ("</section>", f"{added}</section>"), (opening, opening + states)))
+    report = found.contributions[-1].slots
+    assert report["code"] == {"text": "血常规、尿常规"}
+    assert report["conclusion"] == "白细胞偏高\n请复查"
+    assert members(found, "Specimen")[0].slots["condition[]"] == [{"text": "溶血、脂血"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "type", "text", "finding"),
+    [
+        (changed("02", (">血常规<", "><")), "DiagnosticReport", "检验报告", []),
+        (changed("02", (">白细胞计数<", "><")), "Observation", "检验项目", ["value-missing"]),
+        (imaging((">胸部CT平扫<", "><")), "DiagnosticReport", "检查报告", []),
+        (
+            imaging(('displayName="检查报告结果-主观提示"', ""), ('displayName="检查报告结果-客观所见"', "")),
+            "Observation",
+            "客观所见",
+            ["pairing-assumed"],
+        ),
+        (
+            changed("06", ("<code>YP1001</code>", ""), ("<name>阿莫西林胶囊</name>", "")),
+            "MedicationRequest",
+            "药品名称缺失",
+            ["value-missing"],
+        ),
+    ],
+)
+def test_what_comes_without_a_name_has_one_all_the_same(body: bytes, type: str, text: str, finding: list[str]) -> None:
+    found = draft(body)
+    roots = [c for c in found.contributions if c.target.type == type] or members(found, type)
+    named = assemble(roots[0].slots)
+    assert (named.get("code") or named["medicationCodeableConcept"]) == {"text": text}
+    assert [code for code in codes(found) if code not in ("code-unmapped", "null-text")] == finding
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        imaging(("右肺上叶磨玻璃结节，建议随访。", "长" * 4001)),
+        imaging(("右肺上叶磨玻璃结节，约8mm。", "长" * 4001)),
+        changed("02", ("白细胞偏高", "长" * 4001)),
+    ],
+)
+def test_findings_and_conclusions_may_be_long(body: bytes) -> None:
+    """4,000 characters are the limit of short text (common rules §5.5)."""
+    assert "field-too-long" not in codes(draft(body))
+
+
+def test_a_laboratory_report_has_diagnoses_too() -> None:
+    entry = '<observation><code code="DE05.01.024.00"/><value code="J40.x00" displayName="支气管炎"/></observation>'
+    section = f'<component><section><code code="29548-5"/><text/><entry>{entry}</entry></section></component>'
+    found = draft(changed("02", ("<structuredBody>", f"<structuredBody>{section}")))
+    (condition,) = [c for c in found.contributions if c.target.type == "Condition"]
+    assert (condition.target.value, condition.slots["code"]["text"]) == ("MZ810001:C0007:29548-5:1", "支气管炎")
 
 
 def test_specimens_of_one_report_are_all_named() -> None:
