@@ -159,10 +159,10 @@ class BlockCompiler:
         except ValueError as error:
             self.compiler.problems.append(table.problem(str(error), "context"))
             return lambda tree: ()
+        self.compiler.doubt(path, table, "context")
         self.compiler.contexts = (*self.compiler.contexts, path)
         empty = table.problem(f"there is no {path!r}", "context")
         self.compiler.lookups.add(Lookup(self.compiler.contexts, None, empty))
-        self.compiler.doubt(path, table, "context")
         return nodes
 
     def _fields(self, tables: Sequence[Table], deletes: bool) -> tuple[Field, ...]:

@@ -107,7 +107,8 @@ class Compiler:
 
     def doubt(self, path: str, table: Table, key: str) -> None:
         """Note what is odd about a path or context, and what its standard does not have."""
-        for reason, noted in ((self.dialect.doubt(path), self.doubts), (self.dialect.beyond(path), self.beyond)):
+        beyond = self.dialect.beyond(path, self.contexts)
+        for reason, noted in ((self.dialect.doubt(path), self.doubts), (beyond, self.beyond)):
             if reason is not None:
                 noted.append(table.problem(reason, key))
 

@@ -74,9 +74,9 @@ class Dialect(Protocol):
         """What is odd about a path or context that can be read; None when nothing is."""
         ...
 
-    def beyond(self, path: str) -> str | None:
-        """What a path or context names that the standard of the source does not have: a slip, or something that a
-        sender has of its own; None when there is nothing."""
+    def beyond(self, path: str, around: Sequence[str] = ()) -> str | None:
+        """What a path or context names that the standard of the source does not have, or not in the contexts `around`:
+        a slip, or something that a sender has of its own; None when there is nothing."""
         ...
 
     def locate(self, node: Any, path: str) -> str:

@@ -21,6 +21,7 @@ from lxml import etree
 from hie.base.text import trimmed
 from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.mapping.dialects.cda_coverage import Named, alternatives, coverage
+from hie.mapping.dialects.cda_nesting import misplaced
 from hie.mapping.dialects.cda_xpath import unknown_name, xpath
 from hie.wire.clinical_document import ENTRIES, NUMBER, Header, entry_code, read_header, said_name, value_text
 
@@ -82,9 +83,11 @@ class Cda:
     def doubt(self, path: str) -> str | None:
         """Nothing: any element may come."""
 
-    def beyond(self, path: str) -> str | None:
-        """An element or attribute that CDA does not have."""
-        return None if path.startswith("document:") or path == "n()" else unknown_name(path.removeprefix("node:"))
+    def beyond(self, path: str, around: Sequence[str] = ()) -> str | None:
+        """An element or attribute that CDA does not have, or not there."""
+        if path.startswith("document:") or path == "n()":
+            return None
+        return unknown_name(path.removeprefix("node:")) or misplaced(path, tuple(around))
 
     def locate(self, node: Any, path: str) -> str:
         """Where in the document; inside an entry with its section, if that has a LOINC code, and its number."""

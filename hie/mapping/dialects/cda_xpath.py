@@ -31,7 +31,9 @@ _NO_FUNCTIONS = frozenset({"and", "or", "div", "mod", "node", "text", "comment",
 
 _AXIS = re.compile(r"[a-z-]+::")
 _NAME = re.compile(r"(?<![\w.:$@-])@?[^\W\d](?:[\w.:-]*[\w.-])?(?![\w.-]|\s*\()")
-_OPERATORS = frozenset({"and", "or", "div", "mod"})
+OPERATORS = frozenset({"and", "or", "div", "mod"})
+"""Names that are none behind a value."""
+
 _NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
 _NOWHERE = etree.Element("ClinicalDocument")
 
@@ -59,7 +61,7 @@ def unknown_name(path: str) -> str | None:
             kind, said, known = "attribute", name[1:], ATTRIBUTES
         else:
             kind, said, known = "element", name, ELEMENTS
-        if said not in known and said not in _OPERATORS:
+        if said not in known and said not in OPERATORS:
             return f"CDA has no {kind} {said!r}{meant(said, known)}"
     return None
 

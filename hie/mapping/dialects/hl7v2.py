@@ -69,7 +69,7 @@ class Hl7v2:
                 return f"HL7 has no segment {name!r} and local ones begin with Z{meant(name, swapped or SEGMENTS)}"
         return None
 
-    def beyond(self, path: str) -> str | None:
+    def beyond(self, path: str, around: Sequence[str] = ()) -> str | None:
         """A field behind the last that HL7 defines for the segment, or a component that no data type has."""
         match = _PATH.fullmatch(path) or _IGNORED.fullmatch(path)
         if match is None or match["field"] == "*":

@@ -79,7 +79,7 @@ class Rows:
     def doubt(self, path: str) -> str | None:
         """Nothing: any column may come."""
 
-    def beyond(self, path: str) -> str | None:
+    def beyond(self, path: str, around: Sequence[str] = ()) -> str | None:
         """Nothing: no standard names the columns."""
 
     def locate(self, node: Any, path: str) -> str:

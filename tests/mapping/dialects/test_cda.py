@@ -172,3 +172,36 @@ def test_a_finding_names_a_place_in_the_document(path: str, expected: str) -> No
 def test_names_that_cda_does_not_have(path: str, unknown: str) -> None:
     said = CDA.beyond(path)
     assert (f"{unknown!r}" in said) if unknown and said else said is None
+
+
+ENTRY, DRUG = "section(*)//obs(Z)", "section(*)//substanceAdministration"
+
+
+@pytest.mark.parametrize(
+    ("path", "around", "meant"),
+    [
+        ("recordTarget/patient/name", (), "recordTarget/patientRole/patient"),
+        ("/recordTarget/patientRole", (), "/ClinicalDocument/recordTarget"),
+        ("section(*)//organizer/observation", (), "organizer/component/observation"),
+        ("consumable/manufacturedMaterial/code", (DRUG,), "consumable/manufacturedProduct/manufacturedMaterial"),
+        ("manufacturedProduct", (DRUG, "consumable/id | entry"), ""),
+        ("node:entryRelationship/value", (ENTRY,), "entryRelationship/observation/value"),
+        ("translate(observationRange/text, '/', '')", (ENTRY,), "observation/referenceRange/observationRange"),
+        ("id | author/id[@root='1']", (), "author/assignedAuthor/id"),
+        ("participant[associatedEntity/name and time]", (), "associatedEntity/associatedPerson/name"),
+        ("value/@value | value[not(@value)]", (ENTRY,), ""),
+        ("ancestor::section/title", (ENTRY,), ""),
+        ("../../code", (ENTRY,), ""),
+        ("value * 2", (ENTRY,), ""),
+        ("(legalAuthenticator | authenticator)/assignedEntity/id", (), ""),
+        ("recordTarget[1]/patientRole[not(patient/birthTime)]/addr/city", (), ""),
+        ("/ClinicalDocument/author div 2", (ENTRY,), ""),
+        ("entry/node()/code", ("section(*)",), ""),
+        ("signatureText", ("legalAuthenticator",), ""),
+        ("recordTarget/patientRole/patientType/patienttypeCode", (), ""),
+    ],
+)
+def test_elements_that_cda_does_not_have_there(path: str, around: tuple[str, ...], meant: str) -> None:
+    said = CDA.beyond(path, around) or ""
+    assert said.partition("did you mean ")[2] == (f"{meant!r}?" if meant else "")
+    assert bool(said) == bool(meant)
