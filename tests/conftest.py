@@ -1,21 +1,35 @@
 """What all tests share: a real MongoDB, started once, at the first test that asks for one; field maps, compiled once;
-memory given back, and looked through less often."""
+what a clock shows, and index entries; memory given back, and looked through less often."""
 
 import gc
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import fastapi.dependencies.models
 import pytest
 
+from hie.fhir.definitions import official
 from hie.mapping.apply import MapSet
 from hie.plugin import Adapter
+from hie.search.extract import Extractors
+from tests.clock import FixedClock
 from tests.mongod import ReplicaSet, find_mongod, unusable
 
 _SKIPPED: list[str] = []
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(datetime(2026, 1, 18, 0, 30, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def extractors() -> Extractors:
+    return Extractors(official())
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,15 @@
 """`hie adapters ...`: the regions that are installed, and what their maps cover."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from hie.cli.terminal import ConfigFile, Data, StoreUrl, attempt, console, operating, perform
+
+if TYPE_CHECKING:
+    from hie.commands.adapters import Covered
 
 adapters = typer.Typer(help="适配器 · The regions that are installed, and what their maps cover.", no_args_is_help=True)
 
@@ -72,8 +75,6 @@ def adapters_coverage(
     config: ConfigFile = None,
 ) -> None:
     """字段覆盖 · Which source fields of real items are used, ignored or mentioned by nobody, per record type."""
-    from rich.table import Table
-
     from hie.commands.adapters import covered, covered_by_traffic, feeds_of
     from hie.commands.operate import call
 
@@ -82,20 +83,7 @@ def adapters_coverage(
         found = attempt(covered, region, folder, settings.mappings_path)
     else:
         found = perform(covered_by_traffic(settings, region, most))
-    table = Table()
-    for name in ("type", "records", "used", "ignored", "share", "unknown fields"):
-        table.add_column(name, overflow="fold")
-    for kind, one in found.types.items():
-        unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
-        table.add_row(
-            escape(kind),
-            str(one.records),
-            str(len(one.used)),
-            str(len(one.ignored)),
-            f"{one.share:.1%}" if one.used or one.unknown else "-",
-            escape(unknown),
-        )
-    console.print(table)
+    _show_types(found)
     for kind, one in found.types.items():
         for reason, n in sorted(one.refused.items()):
             console.print(f"拒收 refused: {kind} {reason} ×{n}", markup=False, soft_wrap=True)
@@ -110,6 +98,25 @@ def adapters_coverage(
             if row["feed"] in feeds:
                 sender = row["organisation"] or "-"
                 console.print(f"没有映射 no map: {row['day']} {sender} {row['type']} ×{row['parts']}", markup=False)
+
+
+def _show_types(found: "Covered") -> None:
+    from rich.table import Table
+
+    table = Table()
+    for name in ("type", "records", "used", "ignored", "share", "unknown fields"):
+        table.add_column(name, overflow="fold")
+    for kind, one in found.types.items():
+        unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
+        table.add_row(
+            escape(kind),
+            str(one.records),
+            str(len(one.used)),
+            str(len(one.ignored)),
+            f"{one.share:.1%}" if one.used or one.unknown else "-",
+            escape(unknown),
+        )
+    console.print(table)
 
 
 @adapters.command("diff")

@@ -82,14 +82,18 @@ def _lines(truth: Path) -> Iterator[dict[str, Any]]:
     with truth.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             if line.endswith("\n"):
-                try:
-                    told = json.loads(line)
-                    fit = _NEEDED[told["kind"]] <= told.keys()
-                except (ValueError, KeyError, TypeError, AttributeError):
-                    fit = False
-                if not fit:
-                    raise HieError(Category.INVALID, f"{truth}:{number}: this is no line of a truth.")
-                yield told
+                yield _told(line, f"{truth}:{number}")
+
+
+def _told(line: str, place: str) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(line)
+        fit = _NEEDED[told["kind"]] <= told.keys()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        fit = False
+    if not fit:
+        raise HieError(Category.INVALID, f"{place}: this is no line of a truth.")
+    return told
 
 
 _NEEDED = {

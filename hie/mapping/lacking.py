@@ -58,10 +58,9 @@ def lacking(fieldmap: FieldMap, fhir: Definitions, given: Given) -> Iterator[Pro
     found: dict[Problem, list[str]] = {}
     for type in types:
         blocks, filled = blocks_of(fieldmap, type), given.filled(fieldmap.head.data["feed"], type)
-        for block in blocks:
-            if block.makes and fhir.is_resource(block.type):
-                for problem in _problems(block, blocks, fhir, given, filled):
-                    found.setdefault(problem, []).append(type)
+        for block in (one for one in blocks if one.makes and fhir.is_resource(one.type)):
+            for problem in _problems(block, blocks, fhir, given, filled):
+                found.setdefault(problem, []).append(type)
     for table, _, _ in fieldmap.resources():
         yield from _unplaced(table, fhir, given)
     for problem, lacked in found.items():
@@ -80,9 +79,8 @@ def unprofiled(fieldmap: FieldMap, fhir: Definitions, given: Given, profile_for:
                 continue
             stated = [part for one in alike for part in one.stated or ()]
             names = {_element(one.names[0], block.type, fhir) for one in stated} | _known(block, alike, blocks, given)
-            for member, said in _profiled(block.type, stated, fhir, profile_for):
-                if member.name not in names:
-                    yield _never(block, member, said, fhir, given)
+            profiled = _profiled(block.type, stated, fhir, profile_for)
+            yield from (_never(block, one, said, fhir, given) for one, said in profiled if one.name not in names)
 
 
 def _profiled(

@@ -261,9 +261,8 @@ class Operator:
         wanted = {state.value for state in states}
         for name in sorted(self._feeds) if feed is None else [feed]:
             async for page in self._pages(name):
-                for row in page:
-                    if row["state"] in wanted:
-                        yield row
+                for row in (row for row in page if row["state"] in wanted):
+                    yield row
 
     async def _pages(self, feed: str) -> AsyncIterator[list[Row]]:
         """The items of a feed by their moment of reception; those of one moment stand on one page."""

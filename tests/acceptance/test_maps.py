@@ -182,13 +182,19 @@ def test_tables_that_cannot_be_copied_are_one_problem(tmp_path: Path) -> None:
         Maps((), tmp_path / "tables", folder, tmp_path / "terminology.sqlite")
 
 
-def test_what_an_editor_puts_beside_a_table_is_none(tmp_path: Path) -> None:
-    """No server started while someone had a map open in Emacs: its lock is a link that leads nowhere."""
-    [jiashan] = [one for one in load_adapters() if one.region == "jiashan"]
-    own, shared = tmp_path / "own", tmp_path / "shared"
+def _own_tables(folder: Path) -> tuple[Path, Path]:
+    """The tables of Jiashan as if its adapter brought them, and those of all regions without them."""
+    own, shared = folder / "own", folder / "shared"
     for name in ("fields/jiashan-cda", "codes"):
         shutil.copytree(data_path("mappings") / name, own / name)
     shutil.copytree(data_path("mappings", "quality"), shared / "quality")
+    return own, shared
+
+
+def test_what_an_editor_puts_beside_a_table_is_none(tmp_path: Path) -> None:
+    """No server started while someone had a map open in Emacs: its lock is a link that leads nowhere."""
+    [jiashan] = [one for one in load_adapters() if one.region == "jiashan"]
+    own, shared = _own_tables(tmp_path)
     adapter = replace(jiashan, mappings=own)
     version = tables_version([adapter], shared)
     for folder in (own / "fields", own / "fields" / "jiashan-cda", own / "codes", shared, shared / "quality"):
@@ -206,10 +212,7 @@ def test_what_an_editor_puts_beside_a_table_is_none(tmp_path: Path) -> None:
 
 def test_what_an_adapter_brings_is_kept_with_the_tables_in_force(tmp_path: Path) -> None:
     [jiashan] = [one for one in load_adapters() if one.region == "jiashan"]
-    own, empty = tmp_path / "own", tmp_path / "none"
-    for name in ("fields/jiashan-cda", "codes"):
-        shutil.copytree(data_path("mappings") / name, own / name)
-    shutil.copytree(data_path("mappings", "quality"), empty / "quality")
+    own, empty = _own_tables(tmp_path)
     adapter = replace(jiashan, mappings=own)
     maps = Maps([adapter], tmp_path / "tables", empty)
     assert maps.version == tables_version([adapter], empty)

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +28,6 @@ PATIENT: dict[str, Any] = {
     "gender": "female",
     "birthDate": "1980-05-17",
 }
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(datetime(2026, 1, 18, 0, 30, tzinfo=UTC))
-
-
-@pytest.fixture(scope="session")
-def extractors() -> Extractors:
-    return Extractors(official())
 
 
 @pytest.fixture(params=["memory", "sqlite"])

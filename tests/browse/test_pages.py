@@ -196,7 +196,7 @@ async def test_sources_that_have_fallen_silent_are_named_to_those_whose_record_m
             said[name] = re.findall('data-testid="quiet">([^<]*)', page)
         english = (await client.get(f"{RECORD}?lang=en")).text
     assert said == {
-        "gu": ["嘉善自 2026-04-07 10:40 起没有收到数据；青浦区中山医院自 2026-04-07 10:40 起没有收到数据"],
+        "gu": ["嘉善自 2026-04-07 10:40 起没有收到数据; 青浦区中山医院自 2026-04-07 10:40 起没有收到数据"],
         "one": [],
     }
     assert "Nothing received from Jiashan since 2026-04-07 10:40; Nothing received from 青浦区中山医院" in english

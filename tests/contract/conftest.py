@@ -1,14 +1,12 @@
 """Every test in this folder runs on every store."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_bytes
 from typing import TypeVar
 
 import pytest
 
-from hie.fhir.definitions import official
 from hie.search.extract import Extractors
 from hie.store.copy import MIGRATION
 from hie.store.memory import MemoryStore
@@ -32,16 +30,6 @@ class Followed(SqliteFollower):
     async def close(self) -> None:
         await super().close()
         await self.owner.close()
-
-
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock(datetime(2026, 1, 18, 0, 30, tzinfo=UTC))
-
-
-@pytest.fixture(scope="session")
-def extractors() -> Extractors:
-    return Extractors(official())
 
 
 @pytest.fixture(params=["memory", "sqlite", "follower", "mongodb"])

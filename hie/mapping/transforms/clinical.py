@@ -112,7 +112,8 @@ def coded_entry(node: Any, context: Context, *, table: str) -> dict[str, Any] | 
 
 
 def lab_result(node: Any, context: Context) -> dict[str, Any]:
-    """The slots of a laboratory item: its value with unit, else why there is none (Jiashan interface §6.4, §7.1)."""
+    """The slots of a laboratory item: its value with unit, else why there is none (Jiashan interface §6.4; common
+    rules §7.1)."""
     sent, *others = values_of(node, _RESULT) or (None,)
     if sent is None:
         return observation_result(None, context)
