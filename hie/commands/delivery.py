@@ -110,8 +110,9 @@ class _Patient:
             if isinstance(answer, Delivered):
                 self._patience = PATIENCE
                 return answer
-            if not await tries.again(answer.seconds if answer else 0.0):
+            if not tries.again():
                 raise HieError(Category.UNAVAILABLE, self._complaint(answer, tries.number))
+            await tries.pause(answer.seconds if answer else 0.0)
 
     async def _try(self, item: Item) -> Delivered | NotTaken | None:
         """One try; None when nothing answered."""

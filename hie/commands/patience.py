@@ -46,14 +46,15 @@ class Tries:
         self._patience = patience
         self._began, self._pause = monotonic(), FIRST_PAUSE
 
-    async def again(self, asked: float) -> bool:
-        """Wait for the next try, `asked` seconds where the server asks for more; False when there is none."""
+    def again(self) -> bool:
+        """Whether there is another try after one that came to nothing."""
         self.number += 1
-        if self.number >= TRIES and monotonic() - self._began >= self._patience:
-            return False
+        return self.number < TRIES or monotonic() - self._began < self._patience
+
+    async def pause(self, asked: float) -> None:
+        """Wait for the next try, `asked` seconds where the server asks for more."""
         await asyncio.sleep(max(self._pause, min(asked, ASKED_PAUSE)))
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        return True
 
 
 def asked_pause(response: httpx.Response) -> float:
@@ -96,5 +97,8 @@ class PatientClient:
                 return answer
 
     async def _again(self, tries: Tries, asked: float, why: str) -> bool:
+        if not tries.again():
+            return False
         self._waits(why)
-        return await tries.again(asked)
+        await tries.pause(asked)
+        return True

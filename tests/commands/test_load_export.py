@@ -8,9 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from hie.base.errors import HieError
-from hie.commands import patience
+from hie.cli import app
+from hie.commands import operate, patience
 from hie.commands.export import export
 from hie.commands.load import load, requests_of
 from hie.commands.serve import running
@@ -178,3 +180,22 @@ async def test_a_load_that_ends_early_says_what_is_left(
     assert found.ended.startswith(said)
     assert (found.resources, found.left, found.refused) == (1, ["1.json", "2.json"], [])
     assert 300 <= server.now < 320
+
+
+async def test_other_commands_ask_a_busy_server_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(monkeypatch, 503, 404, 503, 200)
+    with pytest.raises(HieError, match="The export was refused: 404"):
+        await export("http://x", tmp_path, (), lambda _: None)
+    monkeypatch.setattr(operate, "running_server", lambda _: "http://x")
+    assert await operate.call(load_config({"data": tmp_path}, {}), "POST", "/admin/replay", {}) == {}
+    assert (server.came, server.now) == (["GET", "GET", "POST", "POST"], 14.0)
+
+
+def test_the_command_says_what_it_waited_for_and_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Server(monkeypatch, 503, 200, *[httpx.ConnectError] * 500)
+    files = map(str, some_files(tmp_path, PATIENT, PATIENT, PATIENT))
+    said = CliRunner().invoke(app, ["load", "--senders", "1", *files])
+    assert said.exit_code == 1
+    told = " ".join(said.output.split())
+    assert "1 requests, 1 resources, 0 refused, waited 66 times" in told
+    assert "No answer from http://127.0.0.1:8080 any more. Not sent, or not whole, 2 files: 1.json, 2.json" in told
