@@ -27,7 +27,6 @@ class DataDirectory:
 
     def announce(self, url: str) -> None:
         """Write down where the server listens."""
-        os.ftruncate(self._handle, 0)
         os.pwrite(self._handle, url.encode(), 0)
 
     def __enter__(self) -> Self:

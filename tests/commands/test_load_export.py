@@ -78,10 +78,19 @@ async def test_load_and_export(tmp_path: Path) -> None:
     assert {r["id"] for r in found if r["resourceType"] == "Patient"} == {"p1", "p2", "p3"}
 
 
-def test_a_resource_without_id_is_posted(tmp_path: Path) -> None:
-    path = tmp_path / "x.json"
-    path.write_text('{"resourceType": "Patient"}')
-    assert [request[:2] for request in requests_of(path)] == [("POST", "/fhir/Patient")]
+@pytest.mark.parametrize(
+    ("resource", "request_"),
+    [
+        ({"resourceType": "Patient"}, ("POST", "/fhir/Patient")),
+        ({"resourceType": "Bundle", "id": "b", "type": "collection"}, ("PUT", "/fhir/Bundle/b")),
+        ({"resourceType": "Questionnaire", "id": "q", "type": "batch"}, ("PUT", "/fhir/Questionnaire/q")),
+    ],
+)
+def test_what_is_no_batch_is_put_under_its_id_or_posted(
+    tmp_path: Path, resource: dict[str, Any], request_: tuple[str, str]
+) -> None:
+    [path] = some_files(tmp_path, resource)
+    assert [one[:2] for one in requests_of(path)] == [request_]
 
 
 async def test_a_server_that_does_not_answer_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
