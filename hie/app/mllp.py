@@ -9,6 +9,7 @@ from hie.config import Config
 from hie.feeds.limits import MllpLimits
 from hie.feeds.mllp import MllpServer
 from hie.pipeline.ingest import Ingest, failure
+from hie.pipeline.workers import NoWorker
 
 
 @dataclass
@@ -73,8 +74,8 @@ def _server(door: str, ingest: Ingest, config: Config) -> MllpServer:
     async def handle(body: bytes) -> bytes | tuple[bytes, ...]:
         try:
             answer = await ingest.receive(door, body)
-        except HieError:
-            answer = failure(ingest.doors[door], ingest.delivery(door, body))
+        except HieError as error:
+            answer = failure(ingest.doors[door], ingest.delivery(door, body), lost=isinstance(error, NoWorker))
         return answer.frames or answer.body
 
     async def oversize(head: bytes) -> bytes | tuple[bytes, ...]:

@@ -24,7 +24,7 @@ from hie.pipeline.items import blob, number, outcome_of, raw_row
 from hie.pipeline.prepare import Prepared
 from hie.pipeline.settle import Settler
 from hie.pipeline.worker import Lost
-from hie.pipeline.workers import Preparation, Settlement, prepare_here
+from hie.pipeline.workers import NoWorker, Preparation, Settlement, prepare_here
 from hie.staging.ledger import count
 from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
 from hie.staging.tables import RAW_ITEM
@@ -153,7 +153,7 @@ class Ingest:
         try:
             parsed, _ = await self._prepare(runtime, delivery, suspect=True)
         except Exception as error:
-            return _envelope(runtime, delivery, lost=isinstance(error, Lost))
+            return _envelope(runtime, delivery, lost=isinstance(error, Lost | NoWorker))
         return parsed
 
     async def _repeat(
@@ -253,7 +253,8 @@ def _is_answered(row: Row, door: str) -> bool:
 def _envelope(runtime: FeedRuntime, delivery: Delivery, *, lost: bool) -> Parsed:
     """What an item that cannot be processed says of itself, as far as it can be read.
 
-    `lost`: a worker was lost over the item, so that no more than its first line is read here, the header of HL7.
+    `lost`: a worker was lost over the item, or may be and none is there, so that no more than its first line is read
+    here, the header of HL7.
     """
     if lost:
         return _beginning(runtime, delivery)

@@ -1,6 +1,7 @@
 """Retry: items that failed inside the exchange are tried again, each time later, and given up in the end."""
 
 import logging
+from collections.abc import AsyncIterator
 
 from hie.base.clock import Clock, micros
 from hie.base.errors import where
@@ -44,19 +45,26 @@ async def try_again(
     """
     now = micros(clock.now())
     tried = 0
-    for state in (State.RETRY, State.LEASED, State.RECEIVED):
-        for due in (AtMost(now), Above(now + LONGEST_BACKOFF * 1_000_000)):
-            for row in await store.select(RAW_ITEM, {"state": state.value, "due": due}, limit=AT_ONCE):
-                leased = await _lease(store, row, now)
-                if leased is None:
-                    continue
-                if not await _try(store, feeds, leased, clock, preparation):
-                    return tried
-                tried += 1
+    async for row in _due(store, now):
+        leased = await _lease(store, row, now)
+        if leased is None:
+            continue
+        if not await _try(store, feeds, leased, clock, preparation):
+            break
+        tried += 1
     return tried
 
 
+async def _due(store: Store, now: int) -> AsyncIterator[Row]:
+    """The items that `_is_due` holds of, as many as are tried at once."""
+    for state in (State.RETRY, State.LEASED, State.RECEIVED):
+        for due in (AtMost(now), Above(now + LONGEST_BACKOFF * 1_000_000)):
+            for row in await store.select(RAW_ITEM, {"state": state.value, "due": due}, limit=AT_ONCE):
+                yield row
+
+
 def _is_due(row: Row, now: int) -> bool:
+    """Whether its time has come, or is so far off that a clock which was ahead must have set it."""
     return not now < number(row["due"]) <= now + LONGEST_BACKOFF * 1_000_000
 
 

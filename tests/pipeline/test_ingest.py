@@ -3,12 +3,17 @@
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from hie.base.errors import Category, HieError
+from hie.base.record import Delivery, Parsed
+from hie.pipeline.retry import try_again
+from hie.pipeline.workers import NoWorker
 from hie.staging.ledger import counters, ledger
+from hie.staging.states import MAX_ATTEMPTS
 from hie.staging.tables import RAW_ITEM
 from hie.store.memory import MemoryStore
 from tests.pipeline.world import TABLES, World, key, patient
@@ -261,6 +266,27 @@ async def test_two_parts_of_one_item_that_state_the_same_thing_at_the_same_time_
     found = await world.resource("Patient", "1")
     assert found is not None
     assert (found["gender"], found["birthDate"]) == ("male", "1968")
+
+
+async def test_of_a_known_item_no_more_than_the_first_line_is_read_while_no_worker_is_there(world: World) -> None:
+    """It was given up: read as a whole it might end the server, as it did its workers."""
+    body, read = b'"explode"\r', list[bytes]()
+    item = (await world.send_bytes(body))["id"]
+    for _ in range(MAX_ATTEMPTS):
+        world.clock.advance(2000)
+        await try_again(world.store, dict(world.ingest.feeds), world.clock)
+
+    async def nobody(*_: object, suspect: bool = False) -> Any:
+        raise NoWorker("none")
+
+    def parse(delivery: Delivery) -> Parsed:
+        read.append(delivery.body)
+        return Parsed(())
+
+    world.ingest._prepare = nobody
+    world.ingest.change([replace(runtime, parse=parse) for runtime in world.ingest.feeds.values()])
+    answer = await world.send_bytes(body)
+    assert (answer["id"], answer["status"], read) == (item, "quarantined", [body[:-1]])
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 import uvloop
 
-from hie.app import bind_feeds, load_adapters, open_exchange, worker_feeds
+from hie.app import bind_feeds, load_adapters, mllp, open_exchange, worker_feeds
 from hie.base import children
 from hie.base.errors import Elsewhere, HieError, where
 from hie.base.ids import raw_item_id
+from hie.base.outcome import Answer
 from hie.base.record import Delivery, Parsed
 from hie.config import load_config
 from hie.pipeline import worker as module
@@ -157,7 +158,8 @@ def test_items_under_way_with_a_bad_one_are_prepared_all_the_same(
         runner.run(under_way(b"<!-- hang -->"))
 
 
-def test_of_an_item_that_ended_its_worker_no_more_than_the_header_is_read_here() -> None:
+async def test_of_an_item_that_ended_its_worker_no_more_than_the_header_is_read_here() -> None:
+    """Nor, on MLLP, of one that failed before and for which no worker is there."""
     runtime = next(r for r in bind_feeds(load_adapters()) if r.feed.id == "wujiang-hl7v2")
     body = (SAMPLES / "wujiang" / "samples" / "01-admit-a01.hl7").read_bytes()
     read: list[bytes] = []
@@ -167,10 +169,17 @@ def test_of_an_item_that_ended_its_worker_no_more_than_the_header_is_read_here()
         return runtime.parse(item)
 
     item = replace(delivery(body), feed="wujiang-hl7v2", door="wujiang-hl7v2")
-    answer = failure(replace(runtime, parse=parse), item, lost=True)
-    control = body.split(b"|")[9]
-    assert b"MSA|AE|" + control in answer.body
-    assert read == [body.split(b"\r")[0]]
+
+    async def receive(door: str, body: bytes) -> Answer:
+        raise NoWorker("none")
+
+    ours = replace(runtime, parse=parse)
+    ingest: Any = SimpleNamespace(receive=receive, doors={item.door: ours}, delivery=lambda door, body: item)
+    over_mllp = await mllp._server(item.door, ingest, load_config({}, {}))._handler(body)
+    assert isinstance(over_mllp, bytes)
+    for answer in (failure(ours, item, lost=True).body, over_mllp):
+        assert b"MSA|AE|" + body.split(b"|")[9] in answer
+    assert read == [body.split(b"\r")[0]] * 2
 
 
 async def test_workers_that_have_read_other_tables_are_not_asked(runtime: FeedRuntime) -> None:
