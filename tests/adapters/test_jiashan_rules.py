@@ -185,6 +185,33 @@ def test_an_element_without_namespace_and_pretty_printed() -> None:
     assert slots(draft(body), "Encounter")["reasonCode[]"] == [{"text": "咳嗽一周"}]
 
 
+@pytest.mark.parametrize(
+    ("start", "section", "entry"),
+    [
+        ("01", "11348-0", "DE02.10.099.00"),
+        ("01", "29545-1", "DE04.10.258.00"),
+        ("01", "46209-3", "DE06.00.289.00"),
+        ("01", "46209-3", "DE06.00.288.00"),
+        ("07", "11450-4", "DE05.10.148.00"),
+        ("07", "8648-8", "DE06.00.296.00"),
+        ("07", "8648-8", "DE05.10.113.00"),
+        ("07", "18776-5", "DE06.00.287.00"),
+        ("07", "46209-3", "DE06.00.287.00"),
+        ("07", "30954-2", "DE04.50.128.00"),
+    ],
+)
+def test_entries_that_are_text_of_their_section_are_named(start: str, section: str, entry: str) -> None:
+    """Section 6 names them, so nothing is reported (§4)."""
+    stated = f'<entry><observation><code code="{entry}"/><value>自述</value></observation></entry>'
+    added = f'<component><section><code code="{section}"/><text/>{stated}</section></component>'
+    assert "field-unmapped" not in codes(draft(changed(start, ("</structuredBody>", f"{added}</structuredBody>"))))
+
+
+def test_an_allergy_without_words_is_none() -> None:
+    found = draft(changed("01", ("青霉素过敏", " ")))
+    assert "AllergyIntolerance" not in [c.target.type for c in found.contributions]
+
+
 def test_no_allergy() -> None:
     found = draft(changed("01", ('xsi:type="BL" value="true"', 'xsi:type="BL" value="false"')))
     assert "AllergyIntolerance" not in [c.target.type for c in found.contributions]
