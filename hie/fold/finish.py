@@ -67,7 +67,7 @@ def finish(
     if state.type == "Encounter":
         visit = visit_elements(state.slots, state.events)
         if "period.end" in state.slots and "period" not in visit:
-            del root["period"]  # it goes on, and nobody says since when
+            root.pop("period", None)  # it goes on, and nobody says since when
         root.update(visit)
         _forwards(root, state)
     elif state.type == "Observation":
