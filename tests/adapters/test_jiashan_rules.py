@@ -71,6 +71,24 @@ def test_patient_key(changes: tuple[tuple[str, str], ...], key: tuple[str, str])
     assert patient_key(draft(changed("01", *changes))) == key
 
 
+@pytest.mark.parametrize("start", ["01", "02", "06", "07"])
+@pytest.mark.parametrize("known", ["", NATIONAL_ID])
+def test_numbers_may_stand_in_any_order(start: str, known: str) -> None:
+    """What a number is says its root, not its place (§3.1, §3.2)."""
+    text = re.sub(r'<id root="2.16.156.10011.1.3" [^>]*>', known, sample(start).decode(), count=1)
+    if not known:
+        text = re.sub(r'<id root="2.16.156.10011.1.19" [^>]*>', "", text)
+    head, opening, rest = text.partition('<patientRole classCode="PAT">')
+    ids = re.findall(r'<id root="2.16.156.10011.1.\d+" [^>]*/>', rest.partition("<patient ")[0])
+    ids += ['<id root="2.16.156.10011.1.2" extension="N2"/>', '<id root="2.16.156.10011.1.13" extension="B1"/>']
+    for number in ids:
+        rest = rest.replace(number, "", 1)
+    one, other = (draft((head + opening + "".join(order) + rest).encode()) for order in (ids, ids[::-1]))
+    assert (one.aliases, one.findings) == (other.aliases, other.findings)
+    stated = ([c for c in d.contributions if c.target.type != "DocumentReference"] for d in (one, other))
+    assert next(stated) == next(stated)
+
+
 def test_no_number_of_the_patient_at_all() -> None:
     body = changed("01", (NATIONAL_ID, ""), (CARD, ""), ('<id root="2.16.156.10011.1.11" extension="MZ810001"/>', ""))
     assert "key-missing" in finding_codes(body)
@@ -643,6 +661,30 @@ def test_a_stay_number_that_is_null_text_leaves_an_outpatient(start: str, number
     visits = [c for c in draft(body).contributions if c.target.type == "Encounter"]
     assert [c.slots["class"]["code"] for c in visits if "class" in c.slots] == ["AMB"]
     assert {c.target.value for c in visits} == {"MZ810001"}
+
+
+@pytest.mark.parametrize("start", ["01", "02", "07"])
+def test_a_stay_with_an_outpatient_number_too_is_one_visit(start: str) -> None:
+    """The inpatient number is the key (§3.2), also of a visit whose class nobody states."""
+    number = re.compile(r'<id root="2.16.156.10011.1.1[12]" [^>]*>')
+    both = '<id root="2.16.156.10011.1.11" extension="M1"/><id root="2.16.156.10011.1.12" extension="Z1"/>'
+    text = re.sub("<patienttypeCode[^>]*>", "", number.sub(both, sample(start).decode(), count=1))
+    found = draft(text.encode())
+    assert {c.target.value for c in found.contributions if c.target.type == "Encounter"} == {"Z1"}
+    stay, visit = (slots(found, "Encounter")[f"identifier[]#2.16.156.10011.1.1{n}"][0] for n in (2, 1))
+    assert [(one["value"], one["type"]["coding"][0]["code"]) for one in (stay, visit)] == [("Z1", "VN"), ("M1", "VN")]
+
+
+async def test_a_document_that_says_no_class_leaves_that_of_another() -> None:
+    stay = '<id root="2.16.156.10011.1.12" extension="Z1"/>'
+    told = changed("02", ('<id root="2.16.156.10011.1.11" extension="MZ810001"/>', stay))
+    silent = changed("06", ('<id root="2.16.156.10011.1.11" extension="MZ810001"/>', stay))
+    silent = silent.replace(b'effectiveTime value="20260302103000"', b'effectiveTime value="20260302123000"')
+    for order in permutations([told, silent]):
+        exchange = Exchange()
+        for body in order:
+            await exchange.send(body)
+        assert [visit["class"]["code"] for visit in await exchange.all("Encounter")] == ["AMB"]
 
 
 @pytest.mark.parametrize("value", ['<value displayName="咳嗽一周"/>', '<value value="咳嗽一周"/>'])
