@@ -57,6 +57,7 @@ def finding_codes(body: bytes) -> list[str]:
     [
         ((), ("3", "320598196804175127")),
         ((("2.16.156.10011.1.3", " 2.16.156.10011.1.3\n"),), ("3", "320598196804175127")),
+        (((NATIONAL_ID, f'<id root="2.16.156.10011.1.99" extension="9"/>{NATIONAL_ID}'),), ("3", "320598196804175127")),
         (
             ((NATIONAL_ID, '<id root="2.16.156.10011.1.3" extension="320598196804175128"/>'),),
             ("3", "320598196804175128"),
@@ -87,6 +88,17 @@ def test_numbers_may_stand_in_any_order(start: str, known: str) -> None:
     assert (one.aliases, one.findings) == (other.aliases, other.findings)
     stated = ([c for c in d.contributions if c.target.type != "DocumentReference"] for d in (one, other))
     assert next(stated) == next(stated)
+
+
+def test_phone_and_address_may_stand_with_the_person() -> None:
+    found = draft(
+        changed("06", (NATIONAL_ID, f'<addr><city>嘉兴市</city></addr><telecom value="12000000001"/>{NATIONAL_ID}'))
+    )
+    patient = slots(found, "Patient")
+    assert ([a["city"] for a in patient["address[]"]], [t["value"] for t in patient["telecom[]"]]) == (
+        ["嘉兴市"],
+        ["12000000001"],
+    )
 
 
 def test_no_number_of_the_patient_at_all() -> None:
@@ -223,6 +235,12 @@ def test_entries_that_are_text_of_their_section_are_named(start: str, section: s
     stated = f'<entry><observation><code code="{entry}"/><value>自述</value></observation></entry>'
     added = f'<component><section><code code="{section}"/><text/>{stated}</section></component>'
     assert "field-unmapped" not in codes(draft(changed(start, ("</structuredBody>", f"{added}</structuredBody>"))))
+
+
+def test_an_operation_may_have_a_beginning() -> None:
+    started = '<effectiveTime><low value="20260311140000"/></effectiveTime>'
+    found = draft(changed("07", ('<effectiveTime value="20260311140000"/>', started)))
+    assert slots(found, "Procedure")["performedDateTime"] == "2026-03-11T14:00:00+08:00"
 
 
 def test_an_allergy_without_words_is_none() -> None:
@@ -670,7 +688,14 @@ def test_a_stay_with_an_outpatient_number_too_is_one_visit(start: str) -> None:
     both = '<id root="2.16.156.10011.1.11" extension="M1"/><id root="2.16.156.10011.1.12" extension="Z1"/>'
     text = re.sub("<patienttypeCode[^>]*>", "", number.sub(both, sample(start).decode(), count=1))
     found = draft(text.encode())
-    assert {c.target.value for c in found.contributions if c.target.type == "Encounter"} == {"Z1"}
+    visits = [c for c in found.contributions if c.target.type == "Encounter"]
+    assert {c.target.value for c in visits} == {"Z1"}
+    act = {
+        "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+        "code": "IMP",
+        "display": "inpatient encounter",
+    }
+    assert [c.slots["class"] for c in visits if "class" in c.slots] == [act]
     stay, visit = (slots(found, "Encounter")[f"identifier[]#2.16.156.10011.1.1{n}"][0] for n in (2, 1))
     assert [(one["value"], one["type"]["coding"][0]["code"]) for one in (stay, visit)] == [("Z1", "VN"), ("M1", "VN")]
 
