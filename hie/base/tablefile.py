@@ -51,7 +51,8 @@ def table_text(path: Path) -> str:
 
 
 _HINTS = {
-    "Cannot overwrite a value": "this key stands twice; or a header such as [[resource.field]] is missing above it",
+    "Cannot overwrite a value": "this key stands twice; or a header such as [[resource.field]] is missing above it, or "
+    "its first one was written [resource]",
     "Illegal character '\\n'": "a quotation mark is missing at the end of the text",
     "Cannot declare": "a header that stands several times is written [[resource]], with double brackets",
     "Unclosed array": "a comma or a bracket is missing before this place",

@@ -42,6 +42,9 @@ EQUIVALENCES = frozenset(
 )
 """FHIR R4 ConceptMapEquivalence; an empty cell means `equivalent`."""
 
+_KINDS = ", ".join(sorted(EQUIVALENCES))
+_MORE = ": a name with a comma in it stands in quotation marks"
+_WIDE = ": a full-width comma (，) separates nothing, write ,"
 _HEADERS = frozenset({"table", "kind", "system", "target", "unknown", "unknown-display", "names", "unmapped"})
 
 
@@ -132,7 +135,7 @@ def _cells(lines: list[str], first: int, file: str, problems: list[Problem]) -> 
             problems.append(Problem(file, number, "a cell that begins with a quotation mark does not end on its line"))
             continue
         if len(cells) != len(columns) or cells[len(COLUMNS) :] != behind:
-            hint = ": a name with a comma in it stands in quotation marks" if len(cells) > len(COLUMNS) else ""
+            hint = _MORE if len(cells) > len(COLUMNS) else _WIDE if any("，" in cell for cell in cells) else ""
             problems.append(Problem(file, number, f"{len(cells)} cells instead of {len(COLUMNS)}{hint}"))
             continue
         found.append((number, dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=False))))
@@ -179,7 +182,7 @@ def _read_row(
         "code": ("the code is empty", bool(row.code)),
         "source_system": ("no source system in the row and no '# system:' above", bool(row.source_system)),
         "target_system": ("a target code without target system", not row.target_code or bool(row.target_system)),
-        "equivalence": (f"unknown equivalence {row.equivalence!r}", row.equivalence in EQUIVALENCES),
+        "equivalence": (f"unknown equivalence {row.equivalence!r}: {_KINDS}", row.equivalence in EQUIVALENCES),
     }
     wrong = ((name, reason) for name, (reason, right) in checks.items() if not right)
     problems += [Problem(file, number, reason, row.column(name)) for name, reason in wrong]

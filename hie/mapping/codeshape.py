@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Mapping
 
+from hie.fhir.ucum import UCUM, parse_unit
+
 _LOINC = re.compile(r"(\d{1,7})-(\d)|L[AP]\d{1,7}-\d")
 """Terms; answers and parts begin with LA and LP and have another kind of check digit."""
 _ICD_10 = re.compile(r"[A-Z]\d{2}(?:\.\d{1,2})?")
@@ -35,11 +37,16 @@ def _form(pattern: re.Pattern[str], words: str) -> Callable[[str], str | None]:
     return lambda code: None if pattern.fullmatch(code) else f"is no code of {words}"
 
 
+def _unit(code: str) -> str | None:
+    return None if parse_unit(code) is not None else "is no unit of UCUM, such as mmol/L, 10*9/L or mm[Hg]"
+
+
 SHAPES: Mapping[str, Callable[[str], str | None]] = {
     "http://loinc.org": loinc,
     "http://hl7.org/fhir/sid/icd-10": _form(_ICD_10, "ICD-10, such as E11.9"),
     "urn:oid:2.16.156.10011.2.3.3.11": _form(_ICD_10_CN, "ICD-10 as in GB/T 14396, such as E11.900 or I10.x05"),
     "urn:oid:2.16.156.10011.2.3.3.12": _form(_ICD_9_CM_3, "ICD-9-CM-3, such as 47.01"),
+    UCUM: _unit,
     "http://www.whocc.no/atc": _form(_ATC, "the ATC classification, such as A10BA02"),
 }
 """Code system -> what is wrong with the form of a code, None when nothing is."""

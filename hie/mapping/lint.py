@@ -16,6 +16,7 @@ from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Property
 from hie.mapping.codelint import Judge, at, lint_codes, shape_only, targets
 from hie.mapping.codes import CodeTable
+from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
@@ -28,6 +29,7 @@ from hie.mapping.misfit import (
     given_values,
     has_slot,
     misfits,
+    named_twice,
     owner,
     stated_at,
     wrong_slot,
@@ -104,7 +106,8 @@ def lint_map(
     fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definitions, judge: Judge = shape_only
 ) -> Iterator[Problem]:
     """What is wrong with the targets of one field map."""
-    yield from misfits(fieldmap, codes, fhir)
+    twice = list(named_twice(fieldmap))
+    yield from twice or misfits(fieldmap, codes, fhir)
     types = block_types(fieldmap)
     for table, fields, events in fieldmap.resources():
         if fhir.is_resource(str(table.get("type"))):
@@ -113,6 +116,19 @@ def lint_map(
             for key in ("constant", "default"):
                 yield from (field.problem(reason, key) for reason in _codings(field.get(key), judge))
             yield from _bound(field, owner(table, field, types), codes, fhir)
+            yield from _pointed(field, owner(table, field, types), types, fhir)
+
+
+def _pointed(field: Table, kind: str, types: Mapping[str, str], fhir: Definitions) -> Iterator[Problem]:
+    """A reference to a block of a type that the element does not refer to."""
+    named = types.get(str(field.get("reference")), "")
+    if not (named and has_slot(field) and fhir.is_resource(kind)) or any(wrong_slot(field, "target", kind, fhir)):
+        return
+    members, target = stated_at(field, kind, fhir)
+    wanted = [type for member in members for type in member.element.reference_targets]
+    if wanted and named not in wanted:
+        reason = f"{target} refers to {' or '.join(wanted)}, and {field.get('reference')!r} is a {named}"
+        yield field.problem(reason, "reference")
 
 
 def _bound(field: Table, kind: str, codes: Mapping[str, CodeTable], fhir: Definitions) -> Iterator[Problem]:
@@ -152,7 +168,7 @@ def _codings(value: Any, judge: Judge) -> Iterator[str]:
     elif isinstance(value, dict):
         system, code = value.get("system"), value.get("code")
         if isinstance(system, str) and isinstance(code, str):
-            wrong = judge(system, code)
+            wrong = misshapen(system, code) or judge(system, code)
             if wrong is not None:
                 yield f"{code!r} {wrong}"
         for item in value.values():

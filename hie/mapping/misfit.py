@@ -41,6 +41,17 @@ def misfits(fieldmap: FieldMap, codes: Mapping[str, CodeTable], fhir: Definition
             yield from _misfit(field, owner(table, field, types), codes, fhir)
 
 
+def named_twice(fieldmap: FieldMap) -> Iterator[Problem]:
+    """Blocks and keys of different types that have one name: which of them is meant cannot be told."""
+    first: dict[str, Table] = {}
+    for table in (*fieldmap.all("key"), *(table for table, _, _ in fieldmap.resources())):
+        other = first.setdefault(str(table.get("name", "")), table)
+        both = "types" in table.data and "types" in other.data
+        apart = both and not {*table.data["types"]} & {*other.data["types"]}
+        if "name" in table.data and other.get("type") != table.get("type") and not apart:
+            yield table.problem(f"there is a block {table.get('name')!r} of type {other.get('type')} already", "name")
+
+
 def block_types(fieldmap: FieldMap) -> dict[str, str]:
     """Name of a block or key -> its type."""
     resources = ((table.get("name"), table.get("type")) for table, _, _ in fieldmap.resources() if "name" in table.data)

@@ -144,18 +144,19 @@ def _mistakes(row: Row, folder: Path, known: frozenset[str]) -> list[str]:
         return found
     code = CODES.get(row["finding"])
     regions = set(row.get("regions", ()))
+    unknown = [name for name in row.get("types", ()) if not official().is_resource(name)]
     runs = "predicate" in row or "expression" in row
     checks = {
         f"no finding code {row['finding']!r}": code is not None,
         "the severity is neither that of the code nor score": code is None
         or row["severity"] in (code.severity.value, Severity.SCORE.value),
-        f"no dimension {row['dimension']!r}": row["dimension"] in DIMENSIONS,
-        f"no stage {row['stage']!r}": row["stage"] in STAGES,
-        f"no scope {row['scope']!r}": row["scope"] in _SCOPES,
+        f"no dimension {row['dimension']!r}, only {', '.join(DIMENSIONS)}": row["dimension"] in DIMENSIONS,
+        f"no stage {row['stage']!r}, only {', '.join(sorted(STAGES))}": row["stage"] in STAGES,
+        f"no scope {row['scope']!r}, only {', '.join(sorted(_SCOPES))}": row["scope"] in _SCOPES,
         f"regions must be a list of regions ({', '.join(sorted(known))})": bool(regions) and regions <= known,
         "unless must name finding codes": set(row.get("unless", ())) <= set(CODES),
         "path must name regions of the rule": set(row.get("path", {})) <= regions,
-        "types must name resource types": all(official().is_resource(name) for name in row.get("types", ())),
+        f"types must name resource types: {', '.join(map(repr, unknown))}": not unknown,
         "rules of stage quality, and only they, have a predicate or an expression": runs == (row["stage"] == "quality"),
         "a rule has a predicate or an expression, not both": not ("predicate" in row and "expression" in row),
     }

@@ -122,7 +122,7 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, field: str, said: 
         'source = "XM"\nchoice = "deceasedDateTime"\ntarget = "deceased[x]"',
         'source = "XB"\ncodes = "sex"\nform = "code"\ntarget = "gender"',
         'item = { gender = "{value}" }\nsource = "XM"\ntarget = "contact[]"',
-        'item = { organization = "{value}" }\nreference = "p"\ntarget = "contact[]"',
+        'item = { other = "{value}", type = "refer" }\nreference = "p"\ntarget = "link[]"',
         'source = "XB"\ncodes = "sex"\nurl = "http://x"\ntarget = "extension[]#x"',
     ],
 )
@@ -160,6 +160,14 @@ def test_a_type_that_does_not_exist(tmp_path: Path) -> None:
         (
             '[[resource]]\ntype = "Encounter"\nkey = { kind = "v", value = "KH" }\nlisted = "result[]"',
             ":18:10: 'listed' names a slot of the block in 'root', and there is no 'root'",
+        ),
+        (
+            '[[resource]]\nname = "p"\ntype = "Flag"\nkey = { kind = "v", value = "KH" }',
+            ":16:8: there is a block 'p' of type Patient already",
+        ),
+        (
+            '[[resource.field]]\nreference = "p"\ntarget = "managingOrganization"',
+            ":16:13: managingOrganization refers to Organization, and 'p' is a Patient",
         ),
         ('[[resource.event]]\ncode = "admit"', ":15:1: events are those of a visit: their block is an Encounter"),
     ],
@@ -308,6 +316,7 @@ LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
         ("http://hl7.org/fhir/sid/icd-10", "E11900", "is no code of ICD-10"),
         ("urn:oid:2.16.156.10011.2.3.3.11", "糖尿病", "is no code of ICD-10"),
         ("http://www.whocc.no/atc", "A10-BA02", "is no code of the ATC"),
+        (UCUM, "mmHg", "is no unit of UCUM"),
     ],
 )
 def test_a_code_that_cannot_be_one_of_its_system(tmp_path: Path, target: str, code: str, said: str) -> None:
@@ -323,6 +332,7 @@ def test_a_code_that_cannot_be_one_of_its_system(tmp_path: Path, target: str, co
         (LOINC, "718-7"), (LOINC, "6690-2"), (LOINC, "LA6576-8"), ("http://hl7.org/fhir/sid/icd-10", "E11.9"),
         ("urn:oid:2.16.156.10011.2.3.3.11", "E11.900"), ("urn:oid:2.16.156.10011.2.3.3.11", "I10.x05"),
         ("urn:oid:2.16.156.10011.2.3.3.12", "47.0100"), ("http://www.whocc.no/atc", "A10BA02"), ("urn:x", "anything"),
+        (UCUM, "mm[Hg]"), (UCUM, "/[HPF]"), (UCUM, "10*9/L"),
     ],
 )  # fmt: skip
 def test_a_code_of_the_right_form(system: str, code: str) -> None:
@@ -378,17 +388,17 @@ def test_a_code_system_of_ours_that_nothing_describes(tmp_path: Path, name: str,
 
 def test_every_code_goes_to_the_judge(tmp_path: Path) -> None:
     (tmp_path / "codes").mkdir()
-    (tmp_path / "codes" / "sex.csv").write_text(TABLE.format(target=UCUM, code="furlong"), encoding="utf-8")
+    (tmp_path / "codes" / "sex.csv").write_text(TABLE.format(target=LOINC, code="718-7"), encoding="utf-8")
     codes = load_codes(tmp_path / "codes")
     asked: list[tuple[str, str]] = []
 
     def judge(system: str, code: str) -> str | None:
         asked.append((system, code))
-        return "is no unit"
+        return "is not in LOINC"
 
     found = lint([tmp_path], [], codes, load_definitions(), judge)
-    assert [str(problem) for problem in found] == ["codes/sex.csv:6:7: 'furlong' is no unit"]
-    assert asked == [(UCUM, "furlong")]
+    assert [str(problem) for problem in found] == ["codes/sex.csv:6:7: '718-7' is not in LOINC"]
+    assert asked == [(LOINC, "718-7")]
 
 
 def test_a_cell_after_a_quoted_comma_is_found(tmp_path: Path) -> None:

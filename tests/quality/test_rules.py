@@ -74,6 +74,7 @@ def test_paths_are_known_for_every_region_of_a_checked_rule() -> None:
         ('id = "a"', "id = a", r"rules.toml:2:6: not TOML"),
         ('scope = "document"', 'scope = "row"', "rules.toml:1: no scope 'row'"),
         ('stage = "mapping"', 'stage = "quality"\nexpression = "a"', "rules.toml:1: an expression is asked about"),
+        (DOCUMENT, PATIENT.replace("Patient", "Patien") + PRESENT, "types must name resource types: 'Patien'"),
         (DOCUMENT, PATIENT + 'expression = "name.exists("', "rules.toml:1: FHIRPath"),
         (DOCUMENT, PATIENT + 'expression = "name.where(txt.exists())"', "rules.toml:1: Patient has no element 'txt'"),
         (DOCUMENT, PATIENT + PRESENT, r"rules.toml:1: Patient has no element 'name.txt' \(txt\)"),
