@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hie.base.errors import HieError, where
 from hie.base.gb32100 import check_character, is_valid
+from hie.mapping.dialects.registry import DIALECTS
 from hie.mapping.problem import Problem
 from hie.plugin import API_VERSION, Adapter
 
@@ -16,8 +17,8 @@ log = logging.getLogger("hie")
 def load_adapters() -> tuple[Adapter, ...]:
     """The adapters of all installed packages (entry-point group `hie.adapters`), in order of their names.
 
-    One that fails to load, was made for another API version, or has the region, a feed or a door of another (of one
-    that ships, or that comes before it) is left out with a logged reason; the others run.
+    One that fails to load, was made for another API version, says of itself what cannot be, or has the region, a feed
+    or a door of another (of one that ships, or that comes before it) is left out with a logged reason; the others run.
     """
     found: dict[str, Adapter] = {}
     for point in sorted(entry_points(group="hie.adapters"), key=lambda point: (not _ships(point), point.name)):
@@ -29,8 +30,8 @@ def load_adapters() -> tuple[Adapter, ...]:
         if not isinstance(adapter, Adapter) or adapter.api_version != API_VERSION:
             log.error("adapter disabled name=%s reason=api-version", point.name)
             continue
-        if taken := _taken(adapter, found.values()):
-            log.error("adapter disabled name=%s reason=%s", point.name, taken)
+        if wrong := _taken(adapter, found.values()) or next(_unfit(adapter), ""):
+            log.error("adapter disabled name=%s reason=%s", point.name, wrong)
             continue
         found[point.name] = adapter
     return tuple(adapter for _, adapter in sorted(found.items()))
@@ -49,18 +50,32 @@ def _taken(adapter: Adapter, others: Iterable[Adapter]) -> str:
     )
 
 
+def _unfit(adapter: Adapter) -> Iterator[str]:
+    """What an adapter says of itself that cannot be."""
+    known = (*DIALECTS, "fhir")
+    for feed in adapter.feeds:
+        if feed.dialect not in known:
+            yield f"feed {feed.id!r}: no dialect {feed.dialect!r}, only {', '.join(sorted(known))}"
+        if feed.mllp and feed.dialect != "hl7v2":
+            yield f"feed {feed.id!r}: 'mllp' is for the dialect hl7v2"
+    for name, function in adapter.transforms.items():
+        if not callable(function):
+            yield f"the transform {name!r} is no function"
+
+
 def _claims(adapter: Adapter) -> set[str]:
     doors = {f"door {door!r}" for feed in adapter.feeds for door in feed.doors}
     return {f"region {adapter.region!r}", *doors}
 
 
 def _reason(error: Exception) -> str:
-    """Why a package does not load: what is wrong with its tables or its Python, else the type and the place."""
+    """Why a package does not load: what is wrong with its tables or its Python. Nothing has come yet, so the message
+    holds no patient data."""
     if isinstance(error, HieError):
         return error.message
     if isinstance(error, SyntaxError) and error.filename:
-        return f"SyntaxError@{Path(error.filename).name}:{error.lineno}"
-    return where(error)
+        return f"SyntaxError@{Path(error.filename).name}:{error.lineno}: {error.msg}"
+    return " ".join(f"{where(error)}: {error}".split())
 
 
 def _expected(uscc: str) -> str:

@@ -97,10 +97,13 @@ def covered(
     shared: Path | None = None,
     adapters: Sequence[Adapter] | None = None,
 ) -> Covered:
-    """What the samples of a region, or of a folder, carry and its maps use, by record type."""
+    """What the samples of a region, or of a folder, carry and its maps use, by record type. Raises NOT_FOUND when there
+    are none."""
     adapter = adapter_of(region, adapters)
+    if not (paths := samples(folder or adapter.samples)):
+        raise HieError(Category.NOT_FOUND, f"There are no items in {folder or adapter.samples}.")
     runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter], shared)}
-    items = ((*runtime_of(path, runtimes), path.read_bytes()) for path in samples(folder or adapter.samples))
+    items = ((*runtime_of(path, runtimes), path.read_bytes()) for path in paths)
     return _covered(adapter, items, shared)
 
 

@@ -12,6 +12,8 @@ Golden files are written by `write_golden(adapter, folder)`. No pytest plug-in i
 """
 
 import random
+from difflib import unified_diff
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,8 +66,12 @@ class AdapterContract:
         """Every sample gives what was looked at and kept."""
         runtimes = bound(self.adapter)
         for path in samples(self.adapter.samples):
-            kept = (self.golden / f"{path.stem}.json").read_text(encoding="utf-8")
-            assert golden_text(runtimes, path) == kept, f"{path.name}: look at it, then write_golden(...)"
+            file = self.golden / f"{path.stem}.json"
+            kept = file.read_text(encoding="utf-8") if file.exists() else ""
+            made = golden_text(runtimes, path)
+            assert made == kept, f"{path.name}: look at it, then write_golden(...)\n{_changed(kept, made)}"
+        alone = {file.stem for file in self.golden.glob("*.json")} - {p.stem for p in samples(self.adapter.samples)}
+        assert not alone, f"golden files without a sample: {', '.join(sorted(alone))}"
 
     def test_every_populated_field_is_used_ignored_or_reported(self) -> None:
         """No loss: fields are counted apart from the maps."""
@@ -143,9 +149,18 @@ class AdapterContract:
         return cls._once
 
 
+def _changed(kept: str, made: str) -> str:
+    """The first lines that differ, of the golden file (-) and of what is made now (+)."""
+    lines = (line for line in unified_diff(kept.splitlines(), made.splitlines(), n=0, lineterm="") if line[:2] != "@@")
+    return "\n".join(islice(lines, 2, 2 + _MOST_LINES))
+
+
 def _bodies(state: dict[str, tuple[str, Any]]) -> dict[str, Any]:
     return {reference: body for reference, (_, body) in state.items()}
 
+
+_MOST_LINES = 12
+"""Of a difference."""
 
 _LETTERS = bytes.maketrans(b"0123456789", b"xxxxxxxxxx")
 

@@ -45,6 +45,39 @@ def test_a_package_does_not_take_the_feed_of_another(
     assert "name=a-copy reason=door 'wujiang-hl7v2' is that of region wujiang too" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ('feed("rows2")', "feed 'x': no dialect 'rows2', only cda, fhir, hl7v2, rows"),
+        ('feed("cda", mllp=True)', "feed 'x': 'mllp' is for the dialect hl7v2"),
+        ('feed("cda"), bed=3', "the transform 'bed' is no function"),
+        ('feed("cda", frist_version=1)', "unexpected keyword argument 'frist_version'"),
+        ('feed("cda", mappings=open("/none/such"))', "No such file or directory: '/none/such'"),
+        ('feed("cda"', "SyntaxError@adapter_unfit.py:5: "),
+    ],
+)
+def test_an_adapter_that_cannot_be_is_left_out_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, change: str, reason: str
+) -> None:
+    head = "from pathlib import Path\nfrom hie.plugin import Adapter, Feed\n"
+    feed = "feed = lambda dialect, **more: Feed('x', dialect, 'x', {'x': 'text/xml'}, **more)\n"
+    made = "made = lambda one, **transforms: Adapter('x', 'x', (one,), (), Path(), transforms)\n"
+    text = f"{head}{feed}{made}adapter = made({change})\n"
+    (tmp_path / "adapter_unfit.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "adapter_unfit", raising=False)
+    unfit = EntryPoint("unfit", "adapter_unfit:adapter", "hie.adapters")
+    monkeypatch.setattr("hie.app.adapters.entry_points", lambda group: [unfit])
+    with caplog.at_level("ERROR", "hie"):
+        assert load_adapters() == ()
+    assert reason in caplog.text
+
+
+def test_coverage_of_a_folder_without_items_says_so(tmp_path: Path) -> None:
+    with pytest.raises(HieError, match="There are no items in"):
+        covered("jiashan", tmp_path)
+
+
 def test_show_lists_what_a_map_reads_and_ignores() -> None:
     rows = {row.type: row for row in shown("wujiang")}
     assert "OBR/OBX: OBX-11.1" in rows["ORU^R01"].paths
