@@ -112,11 +112,14 @@ def number_entries(root: Any) -> None:
     that no number does. The number goes into the attribute `n`.
     """
     drugs: Counter[str] = Counter()
-    sections: dict[Any, Counter[str]] = {}
+    sections: dict[Any, Counter[str]] = {None: Counter()}
+    names: dict[Any, Counter[str]] = {}
     for entry in root.iter(*ENTRIES):
         section = next(entry.iterancestors("section"), None)
-        name = next(iter(section_names(section)), section) if section is not None else None
-        counts = drugs if entry.tag == "substanceAdministration" else sections.setdefault(name, Counter())
+        if section not in sections:
+            name = next(iter(section_names(section)), section)
+            sections[section] = names.setdefault(name, Counter())
+        counts = drugs if entry.tag == "substanceAdministration" else sections[section]
         code = entry_code(entry)
         counts[code] += 1
         entry.set(NUMBER, str(counts[code]))
