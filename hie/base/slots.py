@@ -26,18 +26,21 @@ JOINED = "+"
 
 class SlotPath(NamedTuple):
     """A slot name taken apart: nested element names, whether the last repeats, whether it is a choice; `place` of a
-    share that has one among the others, by number, and of what counts last."""
+    share that has one among the others, by number, and of what counts last; `plain` is the element of a slot that is
+    just that, with one value; `joined` says that the slot is."""
 
     names: tuple[str, ...]
     repeats: bool
     choice: bool
     place: int = 0
+    plain: str = ""
+    joined: bool = False
 
 
 @lru_cache(maxsize=4096)
 def slot_path(slot: str) -> SlotPath:
     """Take a slot name apart: `hospitalization.extension[]#x` -> names, repeats."""
-    slot = slot.removesuffix(JOINED)
+    adds, slot = slot.endswith(JOINED), slot.removesuffix(JOINED)
     element, _, share = slot.partition("#")
     place = _LAST if slot.endswith(DEFAULT) else int(share) if share.isdecimal() else 0
     repeats = element.endswith("[]")
@@ -46,7 +49,9 @@ def slot_path(slot: str) -> SlotPath:
         element = element[:-2]
     elif choice:
         element = element[:-3]
-    return SlotPath(tuple(element.split(".")), repeats, choice, place)
+    names = tuple(element.split("."))
+    plain = "" if repeats or choice or place or adds or len(names) > 1 else element
+    return SlotPath(names, repeats, choice, place, plain, adds)
 
 
 def assemble(slots: Slots) -> dict[str, Any]:
@@ -58,20 +63,29 @@ def assemble(slots: Slots) -> dict[str, Any]:
         if value is None:
             continue
         path = slot_path(slot)
-        if slot.endswith(JOINED):
+        if path.plain:
+            elements[path.plain] = value
+            continue
+        if path.joined:
             value = _settled(value)
         if path.place:
             placed.append((path, value))
         else:
             _put(elements, path, value)
-    for path, value in sorted(placed, key=lambda one: one[0].place):
-        _put(elements, path, value)
+    if placed:
+        placed.sort(key=_place)
+        for path, value in placed:
+            _put(elements, path, value)
     if UNIT in elements:
         _put_unit(elements, elements.pop(UNIT))
     if CRITICAL in elements:
         _put_critical(elements, elements.pop(CRITICAL))
     elements.pop(EARLY_END, None)
     return elements
+
+
+def _place(placed: tuple[SlotPath, Any]) -> int:
+    return placed[0].place
 
 
 def joined(before: Mapping[str, Any] | None, value: Mapping[str, Any]) -> dict[str, Any]:
