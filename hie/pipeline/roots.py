@@ -15,6 +15,10 @@ from hie.pipeline.withdrawals import ITSELF, Withdrawals
 from hie.staging.tables import CONTRIBUTION, MENTION, ROOT
 from hie.store.port import Transaction
 
+HUNG_ON = ("Patient/", "Encounter/", "DiagnosticReport/", "EpisodeOfCare/")
+"""Roots of which what hangs on them is asked for when they are finished: they list it, or it follows them. Nobody looks
+at what hangs on a result."""
+
 
 class Roots:
     """The roots that one transaction touches, with the `redirects` between them; each row is read once.
@@ -38,7 +42,8 @@ class Roots:
         """Have the rows of these roots and of those that hang on them read together, and what is stated about them."""
         new = [root for root in dict.fromkeys(roots) if root not in self._foreseen]
         self._foreseen.update(new)
-        await self._tx.foresee(ROOT, [*({"root": root} for root in new), *({"parent": root} for root in new)])
+        hung_on = ({"parent": root} for root in new if root.startswith(HUNG_ON))
+        await self._tx.foresee(ROOT, [*({"root": root} for root in new), *hung_on])
         before = [root for root in new if await self.known(root) is not None]
         await self._statements.foresee(before)
         if self.aliased:

@@ -10,7 +10,7 @@ from hie.fold.fold import Folded
 from hie.fold.mentions import settled
 from hie.pipeline.known import LIVE, PENDING, REVOKED, Known
 from hie.pipeline.persons import Persons
-from hie.pipeline.roots import Roots
+from hie.pipeline.roots import HUNG_ON, Roots
 from hie.pipeline.writing import Writing
 
 RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
@@ -174,7 +174,7 @@ class Touched:
             return
         await self._list_diagnoses(state)
         new = await self._is_born(root)
-        children = await self._roots.children(root)
+        children = await self._roots.children(root) if root.startswith(HUNG_ON) else ()
         resources = await self._made(state, children)
         self.findings.setdefault(root, []).extend(state.findings)
         self._resources[root] = [f"{r['resourceType']}/{r['id']}" for r in resources]
@@ -226,7 +226,7 @@ class Touched:
         """The resource that a root hangs on, with what the root takes over from it and it does not show."""
         if state.parent is None:
             return None
-        parent = await self._writing.current(state.parent)
+        parent = await self._writing.parent(state.parent)
         if parent is None or not conceals(parent, state.type):
             return parent
         folded = await self._roots.fold(state.parent)

@@ -12,6 +12,8 @@ from hie.fold.finish import Child, finish, organisation_reference
 from hie.fold.fold import Folded, fold
 from hie.fold.mentions import settled
 from hie.fold.placed import ENCOUNTER, SUBJECT
+from hie.pipeline.roots import HUNG_ON
+from hie.pipeline.touched import RANK
 
 REPORT = Key("jiashan", "ORG", "DiagnosticReport", "report", "R1")
 VISIT = Key("wujiang", "ORG", "Encounter", "visit", "V1")
@@ -373,3 +375,18 @@ def test_patient_and_visit_are_placed_in_every_type_that_has_them() -> None:
             visited |= {kind} if "encounter" in singles else set()
     assert {**about, "Composition": "subject"} == SUBJECT, "that of a Composition may be anything"
     assert visited | {"Composition"} == ENCOUNTER
+
+
+def test_what_hangs_on_a_root_shows_only_where_it_is_asked_for() -> None:
+    children = [Child("Observation/1", "1", False), Child("Condition/1", "2", True)]
+    for name in official().resource_types:
+        key = Key("qingpu", "ORG", name, "k", "1")
+        listed = {"diagnosis[]": [{"condition": {"reference": "Condition/1"}}]} if _lists_conditions(name) else {}
+        state = fold(key.reference, [Contribution(key, "1", listed)])
+        if not key.reference.startswith(HUNG_ON):
+            assert name not in RANK
+            assert finish(state, resolve=str, children=children) == finish(state, resolve=str)
+
+
+def _lists_conditions(name: str) -> bool:
+    return any("condition" in official().properties(d.node) for d in official().children(name).get("diagnosis", ()))
