@@ -16,7 +16,7 @@ from hie.app.address import listening
 from hie.base.errors import Category, HieError
 from hie.cli import app
 from hie.cli.terminal import perform
-from hie.commands import operate
+from hie.commands import operate, quarantine
 from hie.commands.datadir import DataDirectory
 from hie.config import Config, load_config
 
@@ -168,6 +168,26 @@ def test_a_store_has_one_server_whatever_its_data_directory(tmp_path: Path) -> N
     DataDirectory(tmp_path / "b").release()
     held.release()
     DataDirectory(tmp_path / "b", other).release()
+
+
+async def test_an_act_on_groups_is_on_those_that_were_meant_and_on_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = {"feed": "f", "cause": "c", "rule": "r", "maps": "m"}
+    groups, asked = [{**ground, "label": label, "n": 2} for label in ("A", "B", "A")], list[object]()
+
+    async def call(_: Config, method: str, path: str, params: object, body: object = None) -> object:
+        asked.append((path, params, body))
+        return groups if method == "GET" else {"stored": 2}
+
+    monkeypatch.setattr(quarantine, "call", call)
+    config = load_config({"data": tmp_path}, {})
+    assert await quarantine.act(config, "release", {"feed": None, "label": "A"}, "why") == {"stored": 4}
+    release = ("/admin/quarantine-groups/release", {}, {**ground, "label": "A", "reason": "why"})
+    assert asked == [("/admin/quarantine-groups", {"feed": None, "cause": None}, None), release, release]
+    with pytest.raises(HieError, match="Name an item, or at least one of"):
+        await quarantine.act(config, "discard", {"feed": None, "label": None})
+    assert len(asked) == 3
 
 
 def test_quarantine_of_a_stopped_exchange(tmp_path: Path) -> None:
