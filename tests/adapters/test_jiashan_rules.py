@@ -90,6 +90,37 @@ def test_numbers_may_stand_in_any_order(start: str, known: str) -> None:
     assert next(stated) == next(stated)
 
 
+@pytest.mark.parametrize(
+    ("start", "number", "stated"),
+    [
+        ("07", "1.12", ["C0053:46241-6:1", "C0053:11535-2:1", "C0053:11535-2:2", "C0053:47519-4:1"]),
+        ("01", "1.11", ["C0002:29548-5:1"]),
+    ],
+)
+def test_diagnoses_and_operations_without_a_visit_are_the_document_s(
+    start: str, number: str, stated: list[str]
+) -> None:
+    body = re.sub(rf'<id root="2.16.156.10011.{number}" [^>]*>'.encode(), b"", sample(start))
+    found = draft(body)
+    document = next(c.target.value for c in found.contributions if c.target.type == "DocumentReference")
+    kinds = ("Condition", "Procedure")
+    assert [c.target.value for c in found.contributions if c.target.type in kinds] == [
+        f"{document}:{one}" for one in stated
+    ]
+
+
+def test_an_examination_without_order_number_has_the_department_that_asked() -> None:
+    number = '<id root="2.16.156.10011.1.24" extension="SQ810005"/>'
+    report = slots(draft(imaging((number, ""))), "DiagnosticReport")
+    assert report["basedOn[]"] == [{"type": "ServiceRequest", "display": "放射科"}]
+
+
+def test_a_number_of_another_kind_is_not_the_national_id() -> None:
+    body = changed("06", (NATIONAL_ID, f'<id root="2.16.156.10011.1.99" extension="9"/>{NATIONAL_ID}'))
+    (own,) = slots(draft(body), "Patient")["identifier[]#2.16.156.10011.1.3"]
+    assert own["value"] == "320598196804175127"
+
+
 def test_phone_and_address_may_stand_with_the_person() -> None:
     found = draft(
         changed("06", (NATIONAL_ID, f'<addr><city>嘉兴市</city></addr><telecom value="12000000001"/>{NATIONAL_ID}'))
