@@ -277,3 +277,17 @@ def _lacking(tables: Tables, adapters: Sequence[Adapter]) -> Iterator[Problem]:
                     f"nothing is read here: field maps stand in a folder named after their feed ({', '.join(feeds)})"
                 )
                 yield Problem(f"fields/{path.name}", 1, reason)
+        yield from _of_no_feed(adapter)
+
+
+def _of_no_feed(adapter: Adapter) -> Iterator[Problem]:
+    """Files about how rows are wrapped, or about what is agreed with a FHIR sender, that no feed is called after."""
+    for kind in ("rows", "fhir"):
+        feeds = [feed.id for feed in adapter.feeds if feed.dialect == kind]
+        files = adapter.mappings.glob(f"{kind}/*.toml") if adapter.mappings is not None else ()
+        for path in sorted(path for path in files if path.stem not in feeds):
+            if not fnmatch.fnmatch(path.name, HIDDEN):
+                known = (
+                    f"it is called after its feed ({', '.join(feeds)})" if feeds else f"no feed has dialect {kind!r}"
+                )
+                yield Problem(f"{kind}/{path.name}", 1, f"this file is not read: {known}")

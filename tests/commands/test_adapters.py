@@ -330,9 +330,14 @@ def test_lint_of_a_changed_copy_of_the_tables_of_a_package(further: Make, tmp_pa
 def test_lint_names_a_feed_without_maps_and_what_is_not_read(further: Make) -> None:
     region, tables = further("xml")
     (tables / "fields" / f"{region}-xml").rename(tables / "fields" / "typo-xml")
+    shutil.copy(tables / "rows" / f"{region}-xml.toml", tables / "rows" / "typo-xml.toml")
+    (tables / "fhir").mkdir()
+    (tables / "fhir" / "typo-fhir.toml").touch()
     assert [str(problem).partition(": ")[2] for problem in linted(region)] == [
+        "this file is not read: no feed has dialect 'fhir'",
         f"there is no field map for the feed '{region}-xml' in this folder",
         f"nothing is read here: field maps stand in a folder named after their feed ({region}-xml)",
+        f"this file is not read: it is called after its feed ({region}-xml)",
     ]
 
 
