@@ -954,6 +954,21 @@ def test_a_laboratory_report_has_diagnoses_too() -> None:
     assert (condition.target.value, condition.slots["code"]["text"]) == ("MZ810001:C0007:29548-5:1", "支气管炎")
 
 
+async def test_a_stay_and_a_visit_with_equal_numbers_share_no_diagnosis() -> None:
+    """Whoever is admitted under the number of another one's visit must not take the diagnosis away from that one."""
+    number, stay = (f'<id root="2.16.156.10011.1.1{kind}" extension="MZ810001"/>' for kind in (1, 2))
+    other = '<id root="2.16.156.10011.1.3" extension="330421198503074226"/>'
+    prescribed = ("CF810006", "CF810099"), ("3bb230a8", "3bb230a9")
+    inpatient = changed("06", (number, stay), (NATIONAL_ID, other), *prescribed)
+    for order in permutations([sample("06"), inpatient]):
+        exchange = Exchange()
+        for body in order:
+            await exchange.send(body)
+        found = await exchange.all("Condition")
+        assert len({one["subject"]["reference"] for one in found}) == 2
+        assert {one["identifier"][0]["value"] for one in found} == {"MZ810001:C0004:29548-5:1"}
+
+
 def test_specimens_of_one_report_are_all_named() -> None:
     found = draft(changed("02", ('<value xsi:type="ST">全血</value>', '<value xsi:type="ST">尿</value>')))
     assert members(found, "Specimen")[0].slots["type"] == {"text": "尿、全血"}
