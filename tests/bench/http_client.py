@@ -47,7 +47,7 @@ class Client(asyncio.Protocol):
     async def get(self, path: str) -> Answer:
         """GET, JSON."""
         return await self._asked(
-            b"GET %b HTTP/1.1\r\nHost: bench\r\nAccept: application/fhir+json\r\n\r\n" % path.encode()
+            b"GET %b HTTP/1.1\r\nHost: localhost\r\nAccept: application/fhir+json\r\n\r\n" % path.encode()
         )
 
     @property
@@ -58,7 +58,7 @@ class Client(asyncio.Protocol):
     async def post(self, path: str, body: bytes, content_type: str = "application/fhir+json") -> Answer:
         """POST; the answer carries no bodies of resources."""
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
             f"Prefer: return=minimal\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         return await self._asked(head.encode() + body)
