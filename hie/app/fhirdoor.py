@@ -27,9 +27,11 @@ from hie.wire.safejson import dumps, loads, loads_own
 from hie.wire.safexml import parse_xml
 
 Json = dict[str, Any]
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _VARY = {"Vary": "Accept, Prefer"}
 MHD = "https://profiles.ihe.net/ITI/MHD"
+"""Where the profiles of IHE MHD are named."""
+
 PROFILES = ("Minimal", "UnContained.Comprehensive", "Comprehensive")
 """The kinds of ITI-65 Bundles."""
 
@@ -137,7 +139,7 @@ class FhirDoor:
         """The answers that the FHIR API has to reads, by their places."""
         return await self._fhir.reads({**scope, "root_path": "/fhir"}, asked)
 
-    def _shown(self, request: Request, status: int, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Response:
+    def _shown(self, request: Request, status: int, body: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Response:
         """A JSON body in the format that is asked for; as JSON where that cannot be had (it is what was refused)."""
         try:
             form = _format(request)

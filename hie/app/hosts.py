@@ -19,6 +19,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PROBES = frozenset({"/healthz", "/readyz"})
 """What container platforms ask by the address that they gave out; it tells nothing about anybody."""
 
+_OF_FHIR = re.compile(r"(?:/feeds/[^/]+)?/fhir(?:/|$)")
 _REFUSAL = HieError(
     Category.MISDIRECTED,
     "This server is not asked by the name that Host gives. Setting 'allowed_hosts' (HIE_ALLOWED_HOSTS) takes further "
@@ -44,8 +45,8 @@ def known_hosts(app: App, config: Config) -> App:
 
 
 def _refusal(path: str) -> Response:
-    """An OperationOutcome below `/fhir`, a problem elsewhere."""
-    if path != "/fhir" and not path.startswith("/fhir/"):
+    """An OperationOutcome below `/fhir` and at the FHIR doors, a problem elsewhere."""
+    if not _OF_FHIR.match(path):
         return problem(_REFUSAL)
     answer = answer_of(_REFUSAL)
     return Response(answer.body, answer.status, media_type=CONTENT_TYPE[JSON])

@@ -19,6 +19,8 @@ from hie.feeds.problem import problem
 
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 FHIR = "application/fhir+json"
+"""Content type of a FHIR door."""
+
 ACCEPTED: Mapping[str, frozenset[str]] = {
     "text/xml": XML,
     "application/xml": XML,
@@ -60,6 +62,7 @@ class FhirHttp(Protocol):
 
 
 NO_FHIR: Mapping[str, FhirHttp] = MappingProxyType({})
+"""Where no door is one of FHIR."""
 
 
 class HttpFeeds:

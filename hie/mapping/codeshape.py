@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from hie.base.systems import LOINC
 from hie.fhir.ucum import UCUM, parse_unit
 
 _LOINC = re.compile(r"(\d{1,7})-(\d)|L[AP]\d{1,7}-\d")
@@ -42,7 +43,7 @@ def _unit(code: str) -> str | None:
 
 
 SHAPES: Mapping[str, Callable[[str], str | None]] = {
-    "http://loinc.org": loinc,
+    LOINC: loinc,
     "http://hl7.org/fhir/sid/icd-10": _form(_ICD_10, "ICD-10, such as E11.9"),
     "urn:oid:2.16.156.10011.2.3.3.11": _form(_ICD_10_CN, "ICD-10 as in GB/T 14396, such as E11.900 or I10.x05"),
     "urn:oid:2.16.156.10011.2.3.3.12": _form(_ICD_9_CM_3, "ICD-9-CM-3, such as 47.01"),

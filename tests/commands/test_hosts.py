@@ -39,11 +39,13 @@ async def test_a_name_of_the_server_is_served_with_any_port(host: str) -> None:
 async def test_another_name_is_refused_and_told_which_setting_takes_it(host: str) -> None:
     async with client(**MINE) as http:
         fhir = await http.get("/fhir/Patient/1", headers={"host": host})
+        door = await http.post("/feeds/a/fhir", content=b"{}", headers={"host": host})
         page = await http.post("/feeds/qingpu-xml", content=b"<x/>", headers={"host": host})
-    assert [fhir.status_code, page.status_code] == [421, 421]
-    assert fhir.headers["content-type"].startswith("application/fhir+json")
-    assert fhir.json()["issue"][0]["code"] == "security"
-    assert "allowed_hosts" in fhir.json()["issue"][0]["diagnostics"]
+    assert [fhir.status_code, door.status_code, page.status_code] == [421, 421, 421]
+    for told in (fhir, door):
+        assert told.headers["content-type"].startswith("application/fhir+json")
+        assert told.json()["issue"][0]["code"] == "security"
+        assert "allowed_hosts" in told.json()["issue"][0]["diagnostics"]
     assert (page.json()["title"], "allowed_hosts" in page.json()["detail"]) == ("misdirected", True)
 
 

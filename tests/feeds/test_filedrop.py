@@ -51,6 +51,16 @@ def exchange() -> Exchange:
     return Exchange()
 
 
+def crash_at(last: Step) -> Callable[[Step], None]:
+    """Ends the process after that step."""
+
+    def reached(step: Step) -> None:
+        if step is last:
+            raise Crash
+
+    return reached
+
+
 def make(folder: Path, exchange: Exchange, reached: Callable[[Step], None] | None = None) -> DropFolder:
     extra = {"reached": reached} if reached else {}
     drop = DropFolder(
@@ -132,25 +142,21 @@ async def test_a_receipt_that_lies_there_alone_is_not_overwritten(tmp_path: Path
 
 
 @pytest.mark.parametrize("body", [b"good", b"bad", b"x" * 101])
-@pytest.mark.parametrize("crash_at", list(Step))
+@pytest.mark.parametrize("last", list(Step))
 async def test_a_crash_after_any_step_ends_in_the_same_state(
-    tmp_path: Path, exchange: Exchange, crash_at: Step, body: bytes
+    tmp_path: Path, exchange: Exchange, last: Step, body: bytes
 ) -> None:
-    def crash(step: Step) -> None:
-        if step is crash_at:
-            raise Crash
-
     target, receipt = {
         b"good": ("done", b"first good"),
         b"bad": ("error", b"first bad"),
     }.get(body, ("error", b"too-large 101"))
-    drop = make(tmp_path, exchange, crash)
+    drop = make(tmp_path, exchange, crash_at(last))
     put(tmp_path, "a.xml", body)
     with contextlib.suppress(Crash):
         await drop.scan()
     await make(tmp_path, exchange).scan()
     assert tree(tmp_path) == {f"{target}/a.xml": body, f"{target}/a.xml.receipt.xml": receipt}
-    assert len(exchange.calls) == (2 if crash_at is Step.HANDLED else 1)
+    assert len(exchange.calls) == (2 if last is Step.HANDLED else 1)
 
 
 OPERATIONS = [(os, "open"), (os, "fsync"), (Path, "open"), (Path, "rename"), (Path, "unlink")]
@@ -198,11 +204,7 @@ async def crashed_before(operation: int, folder: Path, exchange: Exchange, body:
 
 
 async def test_repeated_crashes_and_other_files_with_the_name(tmp_path: Path, exchange: Exchange) -> None:
-    def crash(step: Step) -> None:
-        if step is Step.RECEIPT_VISIBLE:
-            raise Crash
-
-    put_first = make(tmp_path, exchange, crash)
+    put_first = make(tmp_path, exchange, crash_at(Step.RECEIPT_VISIBLE))
     put(tmp_path, "a.xml", b"one")
     for _ in range(3):
         with pytest.raises(Crash):
@@ -418,11 +420,7 @@ async def test_a_file_is_handed_in_once_while_the_disk_is_full(
 
 
 async def test_a_file_that_was_begun_is_forgotten_when_it_is_gone(tmp_path: Path, exchange: Exchange) -> None:
-    def crash(step: Step) -> None:
-        if step is Step.HANDLED:
-            raise Crash
-
-    drop = make(tmp_path, exchange, crash)
+    drop = make(tmp_path, exchange, crash_at(Step.HANDLED))
     put(tmp_path, "a.xml", b"one")
     with pytest.raises(Crash):
         await drop.scan()

@@ -1,13 +1,15 @@
 """The leaves of a syntax tree as closures: literals, variables, and elements of what an evaluation starts from."""
 
+from hie.base.systems import LOINC
 from hie.fhir.path.function import Closure, one
 from hie.fhir.path.lexer import invalid
 from hie.fhir.path.node import Node, TypeInfo, Value, Values, child
 from hie.fhir.path.quantity import Quantity
 from hie.fhir.path.scope import Evaluation
 from hie.fhir.path.syntax import Empty, Literal, Member, Special, Variable
+from hie.fhir.ucum import UCUM
 
-_CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": "http://loinc.org", "ucum": "http://unitsofmeasure.org"}
+_CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": LOINC, "ucum": UCUM}
 _URLS = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
 _PARTS: dict[type, tuple[str, ...]] = {TypeInfo: ("name", "namespace"), Quantity: ("value", "unit")}
 

@@ -38,8 +38,7 @@ NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutc
 REPLACES = "replaces"
 """The code of `DocumentReference.relatesTo` by which the other document is superseded."""
 
-FOREIGN = "the URL is one of another server"
-
+_FOREIGN = "the URL is one of another server"
 _KEPT_META = ("profile", "security")
 
 
@@ -163,7 +162,7 @@ class _Making:
             return None, [], ""
         key, also = self.keys.of(entry)
         if self._is_foreign(entry):
-            context.note("envelope-mismatch", FOREIGN, f"{entry.path}.request.url", Severity.WARN)
+            context.note("envelope-mismatch", _FOREIGN, f"{entry.path}.request.url", Severity.WARN)
         elif not _fits(entry):
             context.note("envelope-mismatch", path=f"{entry.path}.request.url")
         if key is None:
@@ -183,7 +182,7 @@ class _Making:
             for replaced in (self._named(target) for target in _replaced(other.resource)):
                 if key is not None and replaced is not None and self._is_same(key, replaced):
                     return replaced, [], self.context.organisation
-        self.context.note("envelope-mismatch", FOREIGN if entry.is_elsewhere else "", f"{entry.path}.request.url")
+        self.context.note("envelope-mismatch", _FOREIGN if entry.is_elsewhere else "", f"{entry.path}.request.url")
         return None, [], ""
 
     def _named(self, target: Json) -> Key | None:
