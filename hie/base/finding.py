@@ -128,7 +128,7 @@ CODES: dict[str, FindingCode] = {
     "upload-late": _row(_S, 0, "timeout", "上传不及时", "Sent later than agreed"),
     "feed-silent": _row(_S, 0, "timeout", "通道无数据", "The feed is silent against its own rhythm"),
     "not-recognisable": _row(_S, 0, "incomplete", "不满足互认条件", "Does not meet mutual recognition"),
-    "internal-error": _row(_Q, 207, "exception", "平台内部错误, 请重发", "The exchange failed; send again"),
+    "internal-error": _row(_Q, 207, "exception", "平台内部错误, 已保留原文", "The exchange failed; the item is kept"),
 }
 """Every finding code of common rules §9, and those of rules beyond it (severity `score`).
 

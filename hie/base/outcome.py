@@ -31,7 +31,8 @@ class ItemOutcome:
     """One raw item: `findings` are those about the item as a whole; `parts` in the order of the envelope.
 
     `charset` is what the item was read in and `context` what its parser keeps for the answer (the MSH of each message,
-    the batch header, the SOAP ids).
+    the batch header, the SOAP ids). `failed`: the exchange failed at it just now, so that it has no disposition yet and
+    its sender is to send it again (common rules §9).
     """
 
     id: str
@@ -43,6 +44,7 @@ class ItemOutcome:
     parts: tuple[PartOutcome, ...] = ()
     charset: str = "UTF-8"
     context: Any = None
+    failed: bool = False
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:

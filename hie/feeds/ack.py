@@ -25,9 +25,6 @@ ACKNOWLEDGE: Mapping[Disposition, str] = {
 NOT_ACCEPTABLE = frozenset({"type-unknown", "event-unknown", "processing-id", "version-unsupported"})
 """Findings about MSH-9, 11 and 12, which make an accept acknowledgement CR."""
 
-NOT_STORED = frozenset({"internal-error"})
-"""Findings that make an accept acknowledgement CE."""
-
 FOLLOWS: Mapping[str, frozenset[str]] = {
     "AL": frozenset({"AA", "AE", "AR"}),
     "ER": frozenset({"AE", "AR"}),
@@ -69,7 +66,7 @@ def _single(outcome: ItemOutcome, envelope: Hl7Envelope, now: datetime) -> list[
     application = _ack(outcome, header, code, findings, now, "0", charset)
     if header is None or header.value(15).strip() != "AL":
         return [application]
-    accept = _accept_code(findings)
+    accept = "CE" if outcome.failed else _accept_code(findings)
     shown = () if accept == "CA" else findings
     acks = [_ack(outcome, header, accept, shown, now, "1", charset)]
     return [*acks, application] if code in FOLLOWS.get(header.value(16).strip(), ()) else acks
@@ -94,10 +91,7 @@ def _code(part: PartOutcome) -> str:
 
 
 def _accept_code(findings: tuple[Finding, ...]) -> str:
-    codes = {found.code for found in findings}
-    if codes & NOT_STORED:
-        return "CE"
-    return "CR" if codes & NOT_ACCEPTABLE else "CA"
+    return "CR" if any(found.code in NOT_ACCEPTABLE for found in findings) else "CA"
 
 
 def _ack(

@@ -31,7 +31,8 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     context: dict[str, Any] = outcome.context or {}
     status = http_status(outcome)
     kind, asked_for = context.get("kind", "transaction"), context.get("reads", {})
-    if (outcome.parts or asked_for) and (kind == "batch" or outcome.disposition in STORED):
+    settled = outcome.disposition in STORED or (kind == "batch" and outcome.parts)
+    if settled and (outcome.parts or asked_for):
         methods = context.get("methods", ())
         entries = _batch(outcome.parts, methods) if kind == "batch" else _together(outcome.parts[0], methods)
         for place, asked in sorted(asked_for.items()):

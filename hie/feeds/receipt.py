@@ -21,8 +21,8 @@ HTTP_STATUS: Mapping[Disposition, int] = {
 }
 """Disposition -> HTTP status of a JSON or XML receipt (common rules §2.5)."""
 
-SPECIAL_STATUS: Mapping[str, int] = {"internal-error": 503, "too-large": 413}
-"""Finding code -> HTTP status that wins over that of the disposition."""
+_TOO_LARGE = 413
+"""HTTP status of what is `too-large`, which wins over that of its disposition (common rules §2.3)."""
 
 _ISSUE_SEVERITY: Mapping[Severity, str] = {
     Severity.SCORE: "information",
@@ -39,10 +39,12 @@ def receipt_status(outcome: ItemOutcome) -> Disposition:
     return Disposition.DUPLICATE if copies else outcome.disposition
 
 
-def http_status(outcome: ItemOutcome) -> int:
-    """The HTTP status of a receipt for `outcome`."""
-    special = [SPECIAL_STATUS[f.code] for f in outcome.all_findings if f.code in SPECIAL_STATUS]
-    return special[0] if special else HTTP_STATUS[receipt_status(outcome)]
+def http_status(outcome: ItemOutcome, usual: int | None = None) -> int:
+    """The HTTP status of the answer to `outcome`: `usual`, or else what goes with the status of a JSON receipt (common
+    rules §2.5); for `too-large` that of it. That the exchange failed just now says who gives the answer."""
+    if any(found.code == "too-large" for found in outcome.all_findings):
+        return _TOO_LARGE
+    return HTTP_STATUS[receipt_status(outcome)] if usual is None else usual
 
 
 def operation_outcome(findings: tuple[Finding, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hie.base.ids import stable_id
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.systems import BASE, OID
 from hie.feeds.ack import ACKNOWLEDGE
-from hie.feeds.receipt import SPECIAL_STATUS
+from hie.feeds.receipt import http_status
 from hie.wire.soap import SOAP_11, SOAP_12
 
 HL7 = "urn:hl7-org:v3"
@@ -24,6 +24,13 @@ DEVICE = "YRDHIE-01"
 CONTENT_TYPES: Mapping[str, str] = {SOAP_11: "text/xml; charset=utf-8", SOAP_12: "application/soap+xml; charset=utf-8"}
 """Envelope namespace -> Content-Type of the answer: SOAP 1.1 or 1.2."""
 
+_NO_ENVELOPE = ("soap:Client", "The request is not a SOAP envelope that can be read")
+_FAULTS: Mapping[str, tuple[str, str]] = {
+    "too-large": ("soap:Client", "The request is larger than allowed"),
+    "internal-error": ("soap:Server", "The exchange failed"),
+}
+"""Finding -> faultcode and faultstring where they are not those of a request that is none (SOAP 1.1 §4.4.1)."""
+
 _DEFAULT_NAMESPACE: Any = {None: HL7}
 _ROOT = f"{OID}.2.5.1"
 
@@ -31,13 +38,12 @@ _ROOT = f"{OID}.2.5.1"
 def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     """The acknowledgement at `now`; a Fault when the envelope was not read: with status 400 when it is none.
 
-    An acknowledgement travels with 200 whatever it says, except for `too-large` and `internal-error`.
+    An acknowledgement travels with 200 whatever it says, except for `too-large`.
     """
     soap = getattr(outcome.context, "soap", "")
-    special = next((SPECIAL_STATUS[f.code] for f in outcome.all_findings if f.code in SPECIAL_STATUS), None)
     if not soap:
-        return Answer(_fault(outcome), CONTENT_TYPES[SOAP_11], special or 400)
-    return Answer(_acknowledgement(outcome, soap, now), CONTENT_TYPES[soap], special or 200)
+        return Answer(_fault(outcome), CONTENT_TYPES[SOAP_11], http_status(outcome, 400))
+    return Answer(_acknowledgement(outcome, soap, now), CONTENT_TYPES[soap], http_status(outcome, 200))
 
 
 def _first_disposition(outcome: ItemOutcome) -> Disposition:
@@ -54,10 +60,9 @@ def _detail(outcome: ItemOutcome) -> str:
 def _fault(outcome: ItemOutcome) -> bytes:
     envelope = etree.Element(f"{{{SOAP_11}}}Envelope", nsmap={"soap": SOAP_11})
     fault = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP_11}}}Body"), f"{{{SOAP_11}}}Fault")
-    etree.SubElement(fault, "faultcode").text = "soap:Client"
-    large = any(found.code == "too-large" for found in outcome.all_findings)
-    reason = "The request is larger than allowed" if large else "The request is not a SOAP envelope that can be read"
-    etree.SubElement(fault, "faultstring").text = reason
+    code = next((found.code for found in outcome.all_findings if found.code in _FAULTS), "")
+    for name, text in zip(("faultcode", "faultstring"), _FAULTS.get(code, _NO_ENVELOPE), strict=True):
+        etree.SubElement(fault, name).text = text
     etree.SubElement(etree.SubElement(fault, "detail"), f"{{{HIP}}}text", nsmap={"hip": HIP}).text = _detail(outcome)
     return _serialise(envelope)
 

@@ -7,7 +7,7 @@ from lxml import etree
 
 from hie.base.finding import Disposition, Finding, answered
 from hie.base.outcome import Answer, ItemOutcome, PartOutcome
-from hie.feeds.receipt import HTTP_STATUS
+from hie.feeds.receipt import HTTP_STATUS, http_status
 
 CONTENT_TYPE = "application/xml"
 
@@ -29,7 +29,7 @@ def answer(outcome: ItemOutcome, now: datetime) -> Answer:
     numbers = context.get("seq", ())
     for part in sorted(outcome.parts, key=lambda part: part.part):
         _row(receipt, part, numbers)
-    return Answer(_bytes(receipt), CONTENT_TYPE, HTTP_STATUS[outcome.disposition])
+    return Answer(_bytes(receipt), CONTENT_TYPE, http_status(outcome, HTTP_STATUS[outcome.disposition]))
 
 
 def as_duplicate(saved: bytes) -> bytes:

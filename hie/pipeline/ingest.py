@@ -239,8 +239,9 @@ def failure(runtime: FeedRuntime, delivery: Delivery, *, lost: bool = False) -> 
         delivery.feed,
         delivery.door,
         Disposition.QUARANTINED,
-        (finding("internal-error"),),
+        (finding("internal-error", detail="send it again"),),
         context=_envelope(runtime, delivery, lost=lost).context,
+        failed=True,
     )
     return replace(runtime.answers[delivery.door](outcome, delivery.received), status=503)
 

@@ -27,6 +27,9 @@ from hie.store.table import Above, AtMost, Row
 
 log = logging.getLogger("hie.pipeline")
 
+GIVEN_UP = finding("internal-error", detail="for a decision, it need not be sent again")
+"""What is found about an item that is not tried any more (common rules §2.1: `quarantined`)."""
+
 AT_ONCE = 20
 """How many items of a state are tried before the others wait for the next time."""
 
@@ -142,7 +145,7 @@ async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, now: int) -> 
         return
     attempts = number(row["attempts"])
     if attempts >= MAX_ATTEMPTS:
-        findings = runtime.weighed((finding("internal-error"),))
+        findings = runtime.weighed((GIVEN_UP,))
         given_up: Row = {**row, "state": advance(State.LEASED, Event.GIVE_UP).value, "disposition": "quarantined"}
         counting = Counting(tx, runtime, delivery_of(row), again=False)
         counting.item(given_up, findings, "")

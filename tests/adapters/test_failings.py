@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from adapters.qingpu import adapter as qingpu
 from hie.app import Exchange
 from hie.base.clock import SystemClock
 from hie.base.draft import Draft
@@ -12,6 +13,8 @@ from hie.pipeline.retry import try_again
 from hie.staging.states import MAX_ATTEMPTS
 from tests.acceptance.conftest import exchange
 from tests.acceptance.test_story import current
+from tests.adapters.jiashan_exchange import sample
+from tests.adapters.test_jiashan_doors import register
 from tests.clock import FixedClock
 from tests.mapping.wujiang import PID, drafts, message
 
@@ -85,21 +88,39 @@ async def test_two_results_of_one_item_at_one_time_stay_two(exchange: Exchange) 
     assert sorted(str(r["valueQuantity"]["value"]) for r in found) == ["5.1", "5.3"]
 
 
-async def test_a_message_that_was_given_up_is_answered_under_its_own_number(exchange: Exchange) -> None:
+CDA, ROWS = (sample("02"), next(qingpu.samples.glob("*.xml")).read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("door", "body", "says", "again", "then", "released"),
+    [
+        ("wujiang-hl7v2", message("ADT^A31", PID, f10="UP"), b"MSA|AE|UP|", 200, b"MSA|AE|UP|", b"MSA|AA|UP|"),
+        ("wujiang-hl7v2", message("ADT^A31", PID, f15="AL"), b"MSA|CE|", 200, b"MSA|CA|", b"MSA|CA|"),
+        ("jiashan-cda", CDA, b'"quarantined"', 202, b'"quarantined"', b'"duplicate"'),
+        ("jiashan-soap", register(CDA, "a"), b'typeCode="AE"', 200, b'typeCode="AE"', b'typeCode="AA"'),
+        ("qingpu-xml", ROWS, b'status="quarantined"', 202, b'status="quarantined"', b'status="duplicate"'),
+    ],
+)
+async def test_what_was_given_up_is_kept_for_a_decision_and_not_refused(
+    exchange: Exchange, door: str, body: bytes, says: bytes, again: int, then: bytes, released: bytes
+) -> None:
+    """JSON receipts and SOAP said 503, "nothing was stored", for ever, and an accept acknowledgement CE."""
+
     def fail(*_: object) -> Draft:
         raise RuntimeError
 
-    sound = exchange.ingest.feeds["wujiang-hl7v2"]
+    sound = exchange.ingest.doors[door]
     exchange.ingest.change([replace(sound, draft=fail)])
-    body = message("ADT^A31", PID, f10="GIVENUP")
-    assert b"MSA|AE|GIVENUP|" in (await exchange.ingest.receive("wujiang-hl7v2", body)).body
+    failed = await exchange.ingest.receive(door, body)
+    assert (failed.status, says in failed.body) == (503, True)
     clock = FixedClock(SystemClock().now())
     for _ in range(MAX_ATTEMPTS):
         clock.advance(2000)
         await try_again(exchange.store, dict(exchange.ingest.feeds), clock)
-    assert [one.cause for one in await exchange.operator().held()] == ["internal-error"]
-    assert b"MSA|AE|GIVENUP|" in (await exchange.ingest.receive("wujiang-hl7v2", body)).body
-    exchange.ingest.change([sound])
     [held] = await exchange.operator().held()
+    kept = await exchange.ingest.receive(door, body)
+    assert (held.cause, kept.status, then in kept.body) == ("internal-error", again, True)
+    exchange.ingest.change([sound])
     await exchange.operator().release(held.item)
-    assert b"MSA|AA|GIVENUP|" in (await exchange.ingest.receive("wujiang-hl7v2", body)).body
+    stored = await exchange.ingest.receive(door, body)
+    assert (stored.status, released in stored.body) == (200, True)

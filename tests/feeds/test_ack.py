@@ -142,7 +142,8 @@ def test_what_could_not_be_stored_is_ce() -> None:
     failed = ItemOutcome(
         RAW, "", good.feed, "http", Disposition.QUARANTINED, (finding("internal-error"),), (), "utf-8", good.context
     )
-    assert line(ack.answer(failed, NOW).body, "MSA")[1] == "CE"
+    assert line(ack.answer(failed, NOW).body, "MSA")[1] == "CA", "it was given up, and is kept"
+    assert line(ack.answer(replace(failed, failed=True), NOW).body, "MSA")[1] == "CE"
 
 
 def batch(*messages: bytes, count: int | None = None) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 
 from hie.base.finding import Disposition, finding
 from hie.base.outcome import ItemOutcome, PartOutcome
+from hie.feeds import fhirreply
 from hie.feeds.receipt import answer, as_duplicate, json_receipt
 
 NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -57,7 +58,7 @@ def test_one_issue_for_each_finding(code: str, severity: str, issue: str) -> Non
         (Disposition.QUARANTINED, ["envelope-mismatch"], 202),
         (Disposition.REJECTED, ["message-malformed"], 422),
         (Disposition.REJECTED, ["too-large"], 413),
-        (Disposition.QUARANTINED, ["internal-error"], 503),
+        (Disposition.QUARANTINED, ["internal-error"], 202),
     ],
 )
 def test_status_of_the_answer(disposition: Disposition, codes: list[str], status: int) -> None:
@@ -72,3 +73,12 @@ def test_the_saved_receipt_of_a_duplicate_changes_in_one_place() -> None:
     first = json.loads(saved)
     assert first.pop("status") == "rejected"
     assert again == first
+
+
+def test_a_batch_with_reads_that_was_given_up_is_no_batch_of_its_reads() -> None:
+    """It was answered 200 with the reads alone, as if nothing else had been sent."""
+    asked = {"kind": "batch", "methods": ("GET", "POST"), "reads": {0: {"request": "GET", "url": "Patient"}}}
+    found = (finding("internal-error"),)
+    given_up = ItemOutcome("raw-1", "", "fhir", "fhir", Disposition.QUARANTINED, found, context=asked)
+    told = fhirreply.answer(given_up, NOW)
+    assert (told.status, json.loads(told.body)["resourceType"]) == (202, "OperationOutcome")

@@ -89,6 +89,11 @@ def test_no_envelope_gets_a_fault() -> None:
     assert "message-malformed" in first(found.body, "//detail")
 
 
-@pytest.mark.parametrize(("code", "status"), [("too-large", 413), ("internal-error", 503)])
-def test_statuses_that_win(code: str, status: int) -> None:
-    assert answer(outcome(Disposition.REJECTED, code), NOW).status == status
+@pytest.mark.parametrize(
+    ("code", "status", "unread", "fault"),
+    [("too-large", 413, 413, "soap:Client"), ("internal-error", 200, 400, "soap:Server")],
+)
+def test_what_a_finding_says_with_and_without_an_envelope(code: str, status: int, unread: int, fault: str) -> None:
+    assert answer(outcome(Disposition.QUARANTINED, code), NOW).status == status
+    found = answer(outcome(Disposition.QUARANTINED, code, context=SoapContext()), NOW)
+    assert (found.status, first(found.body, "//faultcode")) == (unread, fault)

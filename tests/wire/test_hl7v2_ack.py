@@ -43,7 +43,7 @@ def test_findings_above_info_are_sent() -> None:
 
 def test_internal_error_is_an_error() -> None:
     assert ack(MSH, "AE", finding("internal-error"))[2] == (
-        "ERR|||207^Application internal error^HL70357|E|internal-error|||The exchange failed; send again"
+        "ERR|||207^Application internal error^HL70357|E|internal-error|||The exchange failed; the item is kept"
     )
 
 
