@@ -21,14 +21,14 @@ STEPS: Mapping[str, Step] = {
     "admit": Step("in-progress", "enter"),
     "transfer": Step(None, "enter"),
     "cancel-transfer": Step(None, "back"),
-    "discharge": Step("finished", "complete"),
+    "discharge": Step("finished", "none"),
     "cancel-discharge": Step("in-progress", "reopen"),
     "cancel": Step("cancelled", "none"),
     "to-inpatient": Step(None, "none"),
     "to-outpatient": Step(None, "none"),
 }
 """Event code -> step. `enter` adds a location entry, `back` takes the last transfer away (the entry before is current
-again, or ends with the visit), `complete` ends the last entry, `reopen` makes it current again."""
+again), `reopen` makes the last one current again. While the visit is finished, the last entry has ended with it."""
 
 _IMPLIED = {"transfer": "in-progress", "cancel-transfer": "in-progress"}
 
@@ -48,7 +48,9 @@ def visit_elements(slots: Mapping[str, Any], events: list[Event]) -> dict[str, A
         if event.code in ("admit", "register"):
             start = event.at
         end = event.at if event.code == "discharge" else (None if event.code == "cancel-discharge" else end)
-        _move(history, step.location, event, end if status == "finished" else None)
+        _move(history, step.location, event)
+        if status == "finished":
+            _complete(history, end)
     elements: dict[str, Any] = {"status": status or slots.get("status") or "unknown"}
     period = {
         "start": slots.get("period.start") or start,
@@ -66,8 +68,8 @@ def stated_end(slots: Mapping[str, Any]) -> str | None:
     return slots.get("period.end") or slots.get(EARLY_END)
 
 
-def _move(history: list[dict[str, Any]], how: str, event: Event, discharged: str | None) -> None:
-    """Change the location history; `discharged` is when the visit ended, as far as it has."""
+def _move(history: list[dict[str, Any]], how: str, event: Event) -> None:
+    """Change the location history."""
     if how == "enter" and event.location:
         _complete(history, event.at)
         period = {"start": event.at} if event.at else {}
@@ -75,10 +77,8 @@ def _move(history: list[dict[str, Any]], how: str, event: Event, discharged: str
     elif how == "back" and history and history[-1]["event"] == "transfer":
         last = history.pop()
         _reopen(history)
-        if last["status"] == "completed" or discharged is not None:
-            _complete(history, discharged or last["period"].get("end"))
-    elif how == "complete":
-        _complete(history, event.at)
+        if last["status"] == "completed":
+            _complete(history, last["period"].get("end"))
     elif how == "reopen":
         _reopen(history)
 
@@ -90,10 +90,12 @@ def precedes(first: str, second: str) -> bool:
 
 
 def _complete(history: list[dict[str, Any]], at: str | None) -> None:
+    """End the last entry: at its own start, where `at` is before it or unknown."""
     if history:
-        history[-1]["status"] = "completed"
-        if at and not precedes(at, history[-1]["period"].get("start", "")):
-            history[-1]["period"] = {**history[-1]["period"], "end": at}
+        period = history[-1]["period"]
+        start = period.get("start", "")
+        end = at if at and not precedes(at, start) else start
+        history[-1] |= {"status": "completed", "period": {**period, "end": end} if end else period}
 
 
 def _reopen(history: list[dict[str, Any]]) -> None:

@@ -169,23 +169,26 @@ async def test_a_transfer_cancelled_after_discharge_leaves_no_ward_open() -> Non
 
 
 LATE = adt("A02", "1200", WARD_2)
-"""A transfer after the discharge of `STAY`."""
+LATE_2 = adt("A02", "1215", WARD_1)
+"""Transfers after the discharge of `STAY`."""
 
 
 @pytest.mark.parametrize(
     ("bodies", "expected"),
     [
-        ([STAY[0], STAY[2], LATE], [("completed", "12"), ("active", "")]),
+        ([STAY[0], STAY[2], LATE], [("completed", "12"), ("completed", "12")]),
         ([STAY[0], STAY[2], LATE, adt("A12", "1230", pv1())], [("completed", "11")]),
         ([STAY[0], STAY[2], LATE, adt("A13", "1230", pv1()), adt("A12", "1300", pv1())], [("active", "")]),
         ([*STAY, adt("A13", "1130", pv1()), LATE], [("completed", "10"), ("completed", "12"), ("active", "")]),
+        ([STAY[0], STAY[2], LATE, adt("A13", "1230", pv1())], [("completed", "12"), ("active", "")]),
+        ([STAY[0], STAY[2], LATE, LATE_2, adt("A12", "1230", pv1())], [("completed", "12"), ("completed", "12")]),
     ],
 )
 async def test_a_transfer_after_the_discharge_and_its_cancellation(
     bodies: list[bytes], expected: list[tuple[str, str]]
 ) -> None:
     """Each entry ends where the next begins (§4.3), whatever the order of arrival; a transfer that is cancelled leaves
-    the discharge as it was: the ward was open again."""
+    the discharge as it was. In a finished visit every ward has ended: the last one was open, or had no end."""
     for turned in (1, -1):
         found = await (await after(*bodies[::turned])).one("Encounter")
         assert [(one["status"], one["period"].get("end", "")[11:13]) for one in found["location"]] == expected
