@@ -13,6 +13,7 @@ from hie.base.systems import NATIONAL_ID_KIND, OID, STAFF
 from hie.base.text import half_width
 from hie.mapping.codes import CodeRow
 from hie.mapping.context import Context
+from hie.mapping.dialect import DELETED, Deleted
 from hie.mapping.transforms.dates import date_time
 from hie.mapping.transforms.identifiers import identifier, national_id, number
 from hie.mapping.transforms.names import address, human_name, name_text, phone
@@ -25,6 +26,8 @@ _TYPE = 5
 _NATIONAL_SHAPE = re.compile(r"\d{17}[\dXx]", re.ASCII)
 _ADDRESS = {"city": 3, "state": 4, "postalCode": 5, "country": 6, "district": 9}
 """Part of an Address -> component of XAD (HL7 v2.5.1 §2.A.85)."""
+
+_YES_OR_NO: Mapping[str, bool | Deleted] = {"Y": True, "N": DELETED}
 
 _CODED = frozenset({"CE", "CWE"})
 _DATES = frozenset({"DT", "TS", "DTM"})
@@ -174,9 +177,9 @@ def performer(value: tuple[str, ...], context: Context) -> dict[str, Any] | None
     return None if result.field(16).strip() == result.field(7).strip() else staff_name(value, context)
 
 
-def yes(value: str, context: Context) -> bool | None:
-    """ID of table 0136: true for `Y`; `N` states nothing."""
-    return half_width(value).strip().upper() == "Y" or None
+def yes(value: str, context: Context) -> bool | Deleted | None:
+    """ID of table 0136: true for `Y`; `N` takes back what was stated before, and states nothing itself."""
+    return _YES_OR_NO.get(half_width(value).strip().upper())
 
 
 def order(value: str, context: Context) -> dict[str, Any] | None:
