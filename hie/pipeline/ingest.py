@@ -22,6 +22,7 @@ from hie.pipeline.counting import count_refused, sender
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob, number, outcome_of, raw_row
 from hie.pipeline.prepare import Prepared
+from hie.pipeline.retry import give_up, too_much
 from hie.pipeline.settle import Settler
 from hie.pipeline.worker import Lost
 from hie.pipeline.workers import NoWorker, Preparation, Settlement, prepare_here
@@ -191,11 +192,15 @@ class Ingest:
     async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:
         """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`. One that is
         kept already stays as it is: a sender that sends it again and again neither puts off the tries of the exchange
-        nor uses them up. What the store cannot keep is refused."""
+        nor uses them up; but one that is too much for the store again is given up. What the store cannot keep is
+        refused."""
         log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
 
         async def job(tx: Transaction) -> None:
-            if await tx.get(RAW_ITEM, delivery.id) is not None:
+            kept = await tx.get(RAW_ITEM, delivery.id)
+            if kept is not None:
+                if kept["state"] == State.RETRY and too_much(error):
+                    await give_up(tx, runtime, kept, error)
                 return
             await count(tx, delivery.received, delivery.feed, "received")
             due = micros(delivery.received) + backoff_seconds(1) * 1_000_000

@@ -39,6 +39,9 @@ SHORTEST_ID = 6
 FAILED = "failed"
 """How an act ended at which the exchange failed; the item is as it was."""
 
+_OF_ITEM = (Category.UNPROCESSABLE, Category.TOO_LARGE)
+"""What fails an act at one item, and may go well at the next one."""
+
 
 class TablesAtWork(Protocol):
     """Field maps, code maps and rules: those in force, and those on disk."""
@@ -285,10 +288,12 @@ class Operator:
 
 async def _told(item: str, act: Awaitable[T]) -> T:
     """What comes of an act on an item. A failure inside is told as one: UNPROCESSABLE, with its place in the code and
-    no data."""
+    no data; TOO_LARGE where the item is too much for the store."""
     try:
         return await act
-    except HieError:
+    except HieError as error:
+        if error.category is Category.TOO_LARGE:
+            raise HieError(error.category, f"Item {item} is too much for the store: {error.message}") from error
         raise
     except Exception as error:
         raise HieError(Category.UNPROCESSABLE, f"The exchange fails at item {item}: {where(error)}.") from error
@@ -299,7 +304,7 @@ async def _ended(act: Awaitable[str]) -> str:
     try:
         return await act
     except HieError as error:
-        if error.category is not Category.UNPROCESSABLE:
+        if error.category not in _OF_ITEM:
             raise
         log.error("%s", error)
         return FAILED

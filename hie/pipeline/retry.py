@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 
 from hie.base.clock import Clock, micros
-from hie.base.errors import where
+from hie.base.errors import Category, HieError, where
 from hie.base.finding import finding
 from hie.pipeline.codec import encode_findings
 from hie.pipeline.counting import Counting
@@ -27,8 +28,8 @@ from hie.store.table import Above, AtMost, Row
 
 log = logging.getLogger("hie.pipeline")
 
-GIVEN_UP = finding("internal-error", detail="for a decision, it need not be sent again")
-"""What is found about an item that is not tried any more (common rules §2.1: `quarantined`)."""
+_KEPT = "for a decision, it need not be sent again"
+"""What is told of an item that is not tried any more (common rules §2.1: `quarantined`)."""
 
 AT_ONCE = 20
 """How many items of a state are tried before the others wait for the next time."""
@@ -119,7 +120,7 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
         return False
     except Exception as error:
         log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
-        await store.write(lambda tx: _failed(tx, runtime, row, micros(clock.now())))
+        await store.write(partial(_failed, runtime=runtime, row=row, error=error, now=micros(clock.now())))
     return True
 
 
@@ -139,18 +140,30 @@ async def _put_off(tx: Transaction, row: Row, now: int) -> None:
         await tx.upsert(RAW_ITEM, {**row, **waiting})
 
 
-async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, now: int) -> None:
+async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, error: Exception, now: int) -> None:
     """Note a failure."""
     if not await _is_ours(tx, row):
         return
     attempts = number(row["attempts"])
-    if attempts >= MAX_ATTEMPTS:
-        findings = runtime.weighed((GIVEN_UP,))
-        given_up: Row = {**row, "state": advance(State.LEASED, Event.GIVE_UP).value, "disposition": "quarantined"}
-        counting = Counting(tx, runtime, delivery_of(row), again=False)
-        counting.item(given_up, findings, "")
-        await counting.flush()
-        await tx.upsert(RAW_ITEM, {**given_up, "findings": encode_findings(findings)})
+    if attempts >= MAX_ATTEMPTS or too_much(error):
+        await give_up(tx, runtime, row, error)
         return
     due = now + backoff_seconds(attempts) * 1_000_000
     await tx.upsert(RAW_ITEM, {**row, "state": advance(State.LEASED, Event.FAIL).value, "due": due})
+
+
+def too_much(error: Exception) -> str:
+    """What the store told of an item that changes more than it takes at once; empty for any other failure. Such an item
+    is tried once more, as a pause of a machine may look the same, and given up: until it is refused, each try keeps
+    all other writes waiting."""
+    return error.message if isinstance(error, HieError) and error.category is Category.TOO_LARGE else ""
+
+
+async def give_up(tx: Transaction, runtime: FeedRuntime, row: Row, error: Exception) -> None:
+    """Have an item, which was leased, wait for an operator; its finding says what the store told."""
+    findings = runtime.weighed((finding("internal-error", detail=too_much(error) or _KEPT),))
+    given_up: Row = {**row, "state": advance(State.LEASED, Event.GIVE_UP).value, "disposition": "quarantined"}
+    counting = Counting(tx, runtime, delivery_of(row), again=False)
+    counting.item(given_up, findings, "")
+    await counting.flush()
+    await tx.upsert(RAW_ITEM, {**given_up, "findings": encode_findings(findings)})

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hie.base.errors import HieError
+from hie.base.draft import Draft
+from hie.base.errors import Category, HieError
 from hie.base.record import Delivery, Parsed
 from hie.pipeline import operate
 from hie.pipeline.feed import FeedRuntime
@@ -126,6 +127,35 @@ async def test_a_failing_item_is_retried_and_given_up_in_the_end(world: World) -
     assert row is not None
     assert row["state"] == "quarantined"
     assert [held.cause for held in await world.operator.held()] == ["internal-error"]
+    assert (await ledger(world.store)).balanced
+
+
+@pytest.mark.parametrize("by_sender", [True, False])
+async def test_what_is_too_much_for_the_store_is_tried_once_more_and_given_up(world: World, by_sender: bool) -> None:
+    """Each of its six tries, and each time that it was sent again, kept all other writes waiting for up to 50 s."""
+
+    def too_much(*_: object) -> Draft:
+        raise HieError(Category.TOO_LARGE, "The store says which setting.")
+
+    runtime = replace(world.runtime, draft=too_much)
+    world.ingest.change([runtime])
+    answer = await world.send(patient("1"))
+    assert (await world.operator.item(answer["id"]))["state"] == "retry"
+    if by_sender:
+        assert (await world.send(patient("1")))["findings"] == ["internal-error"]
+    else:
+        world.clock.advance(2000)
+        assert await try_again(world.store, {"test": runtime}, world.clock) == 1
+    assert (await world.operator.item(answer["id"]))["state"] == "quarantined"
+    [held] = await world.operator.held()
+    assert [f.text for f in held.findings] == ["The exchange failed; send again: The store says which setting."]
+    assert [one.items for one in await tallies(world.store, ["2026-04-01"])] == [1]
+    operator = Operator(world.store, {"test": runtime}, world.clock, "tester")
+    with pytest.raises(HieError, match=rf"Item {answer['id']} is too much for the store: The store says"):
+        await operator.release(answer["id"])
+    assert await operator.replay_all() == {"failed": 1}, "the others have their turn"
+    assert (await world.send(patient("1")))["status"] == "quarantined"
+    assert await world.operator.release(answer["id"]) == "stored"
     assert (await ledger(world.store)).balanced
 
 

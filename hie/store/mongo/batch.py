@@ -18,6 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from hie.base.errors import Category, HieError
 from hie.store.mongo.altered import Altered
+from hie.store.mongo.client import OVER_CACHE, OVER_TIME
 from hie.store.mongo.kept import Kept
 from hie.store.mongo.layer import Document, Layer
 from hie.store.mongo.placing import placed
@@ -156,13 +157,13 @@ class Batch:
     def _bear(self) -> None:
         """Raise TOO_LARGE when the running job is more than the server takes in one transaction."""
         if self.job.size > self._most:
-            raise HieError(Category.TOO_LARGE, "The transaction is larger than the store takes.")
+            raise HieError(Category.TOO_LARGE, OVER_CACHE)
         self.check_time()
 
     def check_time(self) -> None:
         """Raise TOO_LARGE when the server is about to end the transaction."""
         if monotonic() > self._until:
-            raise HieError(Category.TOO_LARGE, "The transaction takes longer than the store lets it.")
+            raise HieError(Category.TOO_LARGE, OVER_TIME)
 
     def _lies(self, name: str, before: Document | None) -> Document:
         """The place of what the server has of a resource whose version was `before`."""

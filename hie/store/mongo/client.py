@@ -46,6 +46,10 @@ _TIME_LIMIT = (50, 262)
 _BEYOND_CACHE = 388
 """Server code TransactionTooLargeForCache: no use to try it again."""
 
+OVER_CACHE = "The transaction is larger than the cache of MongoDB takes: see to cacheSizeGB."
+OVER_TIME = "The transaction takes longer than MongoDB lets it: see to transactionLifetimeLimitSeconds."
+"""What is told of a job that is too much; names the setting that an operator may change."""
+
 _REPLACED_TOO_LARGE = (17419, 17420)
 """Server codes of a replacement and of an upsert that would make too large a document."""
 
@@ -191,7 +195,7 @@ def situation(error: PyMongoError) -> HieError:
     if isinstance(error, ExecutionTimeout) or code in _TIME_LIMIT:
         return HieError(Category.TIMEOUT, "The time limit of the query is used up.")
     if _BEYOND_CACHE in (code, *(one["code"] for one in _refused(error))):
-        return HieError(Category.TOO_LARGE, "The transaction is larger than the cache of the store takes.")
+        return HieError(Category.TOO_LARGE, OVER_CACHE)
     if isinstance(error, DocumentTooLarge) or code == 10334 or _too_large(error):
         return HieError(Category.TOO_LARGE, "A document is larger than the store takes (16 MiB).")
     if isinstance(error, ConnectionFailure):
