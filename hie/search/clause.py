@@ -4,7 +4,7 @@ A clause is a condition on one resource, a test a comparison of one of its index
 query language; stores compile them with bound values, `hie.search.match` evaluates them in plain Python.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -114,11 +114,18 @@ class RangeTest:
 
     Dates compare ranges (FHIR R4 search §3.1.1.4.7). Numbers compare the entry's value, exactly known, with the range
     of the written precision for `eq`, `ne`, `ap` and with the written value (`low` = `high`) for the others.
+
+    The range of `ap` with a date grows with the time between the pages of a search: what is `written` stands for it
+    where a plan is named, so that a cursor is known again.
     """
 
     op: Op
     low: float
     high: float
+    written: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return f"RangeTest({self.op}, {self.written or (self.low, self.high)})"
 
 
 @dataclass(frozen=True, slots=True)

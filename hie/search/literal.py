@@ -63,5 +63,5 @@ def date_range(text: str, now: int) -> RangeTest:
     low, high = found
     if prefix == Op.AP:
         reach = abs(now - low) // _APPROXIMATE
-        low, high = low - reach, high + reach
+        return RangeTest(Op.AP, low - reach, high + reach, rest)
     return RangeTest(Op(prefix), low, high)

@@ -28,6 +28,7 @@ from hie.search.clause import (
     StringTest,
     TokenTest,
 )
+from hie.search.page import digest
 from hie.search.plan import Include, Plan, SortKey, Summary, Total
 from hie.search.query import parse_query
 
@@ -68,6 +69,14 @@ WITHIN = Hierarchy("partof", up=False)
 )
 def test_patient_parameters(query: str, expected: object) -> None:
     assert clause("Patient", query) == expected
+
+
+@pytest.mark.parametrize("query", ["date=ap2026", "_lastUpdated=ap2026", "code-value-date=x$ap2026"])
+def test_the_pages_of_an_approximate_date_are_of_one_search(query: str) -> None:
+    """Its range had grown since the first page, whose link to the second was refused."""
+    first, second = (digest(parse("Observation", query, now=now)) for now in (0, 10**15))
+    assert first == second
+    assert first != digest(parse("Observation", query.replace("2026", "2025"), now=0))
 
 
 def test_references_to_our_own_base_are_local() -> None:
