@@ -26,14 +26,24 @@ _LONG = 500
 
 _MEANT = frozenset({"proposal", "plan", "option"})
 _STANDING: Mapping[str, str] = {
+    "abandoned": "cancelled",
     "cancelled": "cancelled",
+    "declined": "not-done",
     "draft": "draft",
+    "inactive": "stopped",
+    "intended": "planned",
+    "noshow": "not-done",
     "not-done": "not-done",
+    "not-taken": "not-done",
     "on-hold": "on-hold",
+    "onhold": "on-hold",
     "planned": "planned",
     "preparation": "planned",
+    "proposed": "planned",
+    "revoked": "cancelled",
     "stopped": "stopped",
 }
+"""Statuses of R4, of whatever type, of what is not simply done or ordered -> the mark that says so."""
 OVER = frozenset({"resolved", "inactive", "remission"})
 """Clinical statuses of what a person has no more."""
 
@@ -137,7 +147,12 @@ def _parsed(versions: Iterable[Version]) -> tuple[Resources, Named]:
 
 def withdrawn(resource: Resource) -> bool:
     """Whether the issuer has taken it back."""
-    return text_of(resource, "status") == WITHDRAWN or WITHDRAWN in codes_of(resource, "verificationStatus")
+    return _status(resource) == WITHDRAWN or WITHDRAWN in codes_of(resource, "verificationStatus")
+
+
+def _status(resource: Resource) -> str:
+    """The status of whatever type; that of a Goal goes by another name."""
+    return text_of(resource, "status") or text_of(resource, "lifecycleStatus")
 
 
 def refuted(condition: Resource) -> bool:
@@ -157,12 +172,12 @@ def certainty(resource: Resource) -> tuple[str, ...]:
 
 
 def standing(resource: Resource) -> str:
-    """Key of the mark for a visit, procedure or prescription that is not simply done or ordered; else empty."""
+    """Key of the mark for a visit, order, plan or the like that is not simply done or ordered; else empty."""
     if withdrawn(resource):
         return "withdrawn"
     if resource.get("doNotPerform") is True:
         return "forbidden"
-    mark = _STANDING.get(text_of(resource, "status"), "")
+    mark = _STANDING.get(_status(resource), "")
     return mark or ("planned" if text_of(resource, "intent") in _MEANT else "")
 
 

@@ -8,10 +8,10 @@ from itertools import takewhile
 
 from hie.base.silence import Silence
 from hie.browse.allergy import Allergies, allergies
-from hie.browse.chart import OVER, Chart, refuted, suspected, withdrawn
+from hie.browse.chart import OVER, Chart, refuted, standing, suspected, withdrawn
 from hie.browse.dates import days_before, local
 from hie.browse.diagnosis import diagnosed
-from hie.browse.elements import codes_of, concept_text, first, text_of
+from hie.browse.elements import codes_of, concept_text, first, text_of, visit_of
 from hie.browse.event import Event
 from hie.browse.measured import valid_results
 from hie.browse.medicine import Drug, drugs_of
@@ -21,6 +21,7 @@ from hie.browse.result import Result
 from hie.browse.trend import Series, all_series, key_series
 
 _NEVER_DONE = frozenset({"withdrawn", "not-done", "planned"})
+_NO_VISIT = frozenset({"withdrawn", "cancelled"})
 _CRITICAL_DAYS = 365
 
 
@@ -35,7 +36,7 @@ class Critical:
 
 @dataclass(slots=True)
 class Problem:
-    """A diagnosis merged over all sources."""
+    """A diagnosis merged over all sources; `visits` that were cancelled or withdrawn are left out."""
 
     text: str
     code: str
@@ -44,6 +45,11 @@ class Problem:
     places: list[Place] = field(default_factory=list)
     visits: set[str] = field(default_factory=set)
     provisional: bool = False
+
+    @property
+    def unvisited(self) -> bool:
+        """Whether it was stated only for visits that did not take place."""
+        return not self.visits
 
     @property
     def count(self) -> int:
@@ -101,7 +107,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
         drugs=tuple(d for d in drugs if d.current),
         past_drugs=tuple(d for d in drugs if not d.current),
         indicators=tuple(key_series(series)),
-        stays=tuple(e for e in events if e.kind == "stay"),
+        stays=tuple(e for e in events if e.kind == "stay" and not _NO_VISIT & {*e.marks}),
         procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
         regions=_regions(chart, events),
         others=tuple(counts(chart)),
@@ -160,7 +166,8 @@ def _problems(chart: Chart) -> tuple[Problem, ...]:
         key = (text_of(coding, "system"), code) if code else ("", text)
         at = diagnosed(chart, condition)
         problem = problems.setdefault(key, Problem(text, code, "", ""))
-        problem.visits.add(text_of(first(condition, "encounter"), "reference") or text_of(condition, "id"))
+        if standing(chart.get("Encounter", visit_of(condition)) or {}) not in _NO_VISIT:
+            problem.visits.add(visit_of(condition) or text_of(condition, "id"))
         if at >= problem.at:
             problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")
             problem.provisional = suspected(condition)

@@ -174,9 +174,10 @@ def _first_dates(chart: Chart) -> Mapping[str, str]:
 
 
 def _documents_by_item(chart: Chart) -> Mapping[str, Resource]:
-    """Raw item id -> the only DocumentReference it wrote, if it has an XML original, of which the rest was made."""
+    """Raw item id -> the only DocumentReference it wrote, if it has an XML original, of which the rest was made; one
+    that it replaced is marked as written by it, too."""
     written: dict[str, list[Resource]] = defaultdict(list)
-    for document in chart.all("DocumentReference"):
+    for document in _current(chart):
         written[feed_of(document)[1]].append(document)
     return {item: found[0] for item, found in written.items() if item and len(found) == 1 and original_of(found[0])}
 
@@ -208,16 +209,28 @@ def _prescriptions(chart: Chart, documents: Mapping[str, Resource], shown_with: 
 
 
 def _documents(chart: Chart, shown_with: set[str]) -> list[Event]:
-    """Documents that no report or prescription already shows, and Compositions that came without a document."""
+    """Documents that no report or prescription already shows, and Compositions of which no document is known, not even
+    one that was replaced."""
     documents = chart.all("DocumentReference")
-    by_document = {feed_of(document)[1] for document in documents} - {""}
-    shown = [
-        _document(chart, document)
-        for document in documents
-        if text_of(document, "id") not in shown_with and text_of(document, "status") != "superseded"
-    ]
-    alone = (one for one in chart.all("Composition") if feed_of(one)[1] not in by_document)
+    items_told = {feed_of(document)[1] for document in documents} - {""}
+    numbers_told = {_number(document, "masterIdentifier") for document in documents} - {("", "")}
+    shown = [_document(chart, one) for one in _current(chart) if text_of(one, "id") not in shown_with]
+    alone = (
+        one
+        for one in chart.all("Composition")
+        if feed_of(one)[1] not in items_told and _number(one, "identifier") not in numbers_told
+    )
     return [*shown, *(_composition(chart, one) for one in alone)]
+
+
+def _current(chart: Chart) -> list[Resource]:
+    """Documents that no younger one replaces."""
+    return [one for one in chart.all("DocumentReference") if text_of(one, "status") != "superseded"]
+
+
+def _number(document: Resource, name: str) -> tuple[str, str]:
+    identifier = first(document, name)
+    return text_of(identifier, "system"), text_of(identifier, "value")
 
 
 def _document(chart: Chart, document: Resource) -> Event:

@@ -65,6 +65,20 @@ async def test_problems_are_merged_by_code(source: Source) -> None:
     ]
 
 
+@pytest.mark.parametrize("status", ["cancelled", "entered-in-error"])
+async def test_a_visit_that_did_not_take_place_is_no_stay_and_its_diagnosis_says_so(status: str) -> None:
+    who = seed.patient(seed.WJYY, "P", "某人")
+    stays = [
+        seed.encounter(who, seed.WJYY, key, "IMP", f"2026-03-0{day}", status=stated)
+        for key, day, stated in (("V1", 1, "finished"), ("V2", 2, status), ("V3", 3, status))
+    ]
+    named = (("C1", "肺炎", 0), ("C2", "肺炎", 1), ("C3", "高血压", 2))
+    conditions = [seed.condition(who, seed.WJYY, key, text, "", stays[stay]) for key, text, stay in named]
+    found = await digest_of(source_of(await filled([who, *stays, *conditions])), who["id"])
+    assert [stay.id for stay in found.stays] == [stays[0]["id"]]
+    assert {p.text: (p.count, p.unvisited) for p in found.problems} == {"肺炎": (1, False), "高血压": (0, True)}
+
+
 @pytest.mark.parametrize(
     ("days", "newest"), [((1, 2, 3), ("高血压病3级", True)), ((2, 1, 3), ("高血压", False))], ids=["rising", "falling"]
 )

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from hie.browse.other import elements
+from hie.browse.timeline import timeline
 from tests.browse import seed
-from tests.browse.conftest import filled, mounted
+from tests.browse.conftest import filled, mounted, source_of
 
 WHO = seed.patient(seed.WJYY, "P", "某人")
 
@@ -47,6 +48,23 @@ async def test_every_record_has_a_row_and_opens(language: str, said: tuple[str, 
     assert 'data-event="ServiceRequest/' not in page, "its report tells it"
     for text in ("流感疫苗", f"<dd>{status}</dd>", "<dd>A12</dd>", f"<dd>{source}</dd>"):
         assert text in opened
+
+
+@pytest.mark.parametrize(
+    ("kind", "stated", "mark"),
+    [
+        ("ServiceRequest", {"status": "revoked", "intent": "order"}, "cancelled"),
+        ("MedicationStatement", {"status": "not-taken"}, "not-done"),
+        ("Goal", {"lifecycleStatus": "entered-in-error"}, "withdrawn"),
+        ("Goal", {"lifecycleStatus": "proposed"}, "planned"),
+        ("Flag", {"status": "inactive"}, "stopped"),
+        ("ServiceRequest", {"status": "active", "intent": "order"}, ""),
+    ],
+)
+async def test_what_is_not_simply_so_is_marked(kind: str, stated: dict[str, str], mark: str) -> None:
+    store = await filled([WHO, of(kind, "one", subject=seed.ref(WHO), **stated)])
+    [event] = timeline(await source_of(store).chart(WHO["id"]))
+    assert event.marks == ((mark,) if mark else ())
 
 
 @pytest.mark.parametrize(

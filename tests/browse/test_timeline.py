@@ -224,3 +224,16 @@ async def test_a_resource_with_nothing_in_it_does_not_break_the_record() -> None
     store = await filled([who, *bare])
     events = await events_of(source_of(store), who["id"])
     assert len(events) == 8
+
+
+async def test_a_document_that_was_replaced_has_no_row_and_the_younger_one_stays_with_its_report() -> None:
+    who = seed.patient(seed.JSYY, "P", "某人")
+    old, _ = seed.cda(who, "D1", "C0007", "检验报告", "2026-03-02", "<x/>")
+    new, _ = seed.cda(who, "D2", "C0007", "检验报告", "2026-03-02", "<x/>")
+    said = seed.made(
+        seed.JSYY, "Composition", "D1", identifier=old["masterIdentifier"], status="final", subject=seed.ref(who)
+    )
+    old |= {"status": "superseded", "meta": new["meta"]}
+    report = seed.lab(who, seed.JSYY, "JY1", "血常规", "2026-03-02", [], item="D2")
+    (event,) = await events_of(source_of(await filled([who, old, new, said, report])), who["id"])
+    assert (event.type, event.original) == ("DiagnosticReport", seed.uid(seed.JSYY, "Binary", "D2"))
