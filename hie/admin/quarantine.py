@@ -56,8 +56,16 @@ class Changed(BaseModel):
 def quarantine_router(operator: Callable[[], Operator], clock: Clock) -> APIRouter:
     """The routes under `/quarantine` and `/quarantine-groups`."""
     router = APIRouter()
+    router.include_router(_items_router(operator, clock))
+    router.include_router(_groups_router(operator))
+    return router
 
-    @router.get("/quarantine")
+
+def _items_router(operator: Callable[[], Operator], clock: Clock) -> APIRouter:
+    """What is held, and single items and parts."""
+    router = APIRouter(prefix="/quarantine")
+
+    @router.get("")
     async def get_quarantine(
         feed: str | None = None, cause: str | None = None, overdue: bool = False
     ) -> list[dict[str, Any]]:
@@ -66,43 +74,50 @@ def quarantine_router(operator: Callable[[], Operator], clock: Clock) -> APIRout
         found = await operator().held(feed=feed, cause=cause)
         return [held_json(one) for one in (too_long(found, micros(clock.now())) if overdue else found)]
 
-    @router.get("/quarantine-groups")
-    async def get_groups(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
-        """What lies in quarantine, grouped by feed, type, cause and version of the maps; largest first."""
-        refuse_unknown(operator(), feed=feed, cause=cause)
-        return [group_json(one) for one in groups(await operator().held(feed=feed, cause=cause))]
-
-    @router.post("/quarantine-groups/release")
-    async def post_release_group(body: OneGround) -> dict[str, int]:
-        """Release every part that is held on one ground; returns how many items ended in which state."""
-        return await operator().release_group(body.ground)
-
-    @router.post("/quarantine-groups/discard")
-    async def post_discard_group(body: DiscardGround) -> dict[str, int]:
-        """Discard every part that is held on one ground; returns how many items ended in which state."""
-        return await operator().discard_group(body.ground, body.reason)
-
-    @router.get("/quarantine/{item}")
+    @router.get("/{item}")
     async def show_quarantine(item: str) -> dict[str, Any]:
         """One raw item, held or not: what became of it and of each part, without its content."""
         row = await operator().item(item)
         return _item_json(row, await operator().parts(row))
 
-    @router.post("/quarantine/{item}/release")
+    @router.post("/{item}/release")
     async def post_release(item: str, part: int | None = None) -> Changed:
         """Process a quarantined item, or one part, in spite of its quarantine findings."""
         return Changed(item=item, state=await operator().release(item, part))
 
-    @router.post("/quarantine/{item}/rehearse")
+    @router.post("/{item}/rehearse")
     async def post_rehearse(item: str, release: bool = False, edited: bool = False) -> dict[str, Any]:
         """What would become of an item now, replayed or released; nothing is stored. `edited`: by the tables as
         they are on disk, before they are in force."""
         return rehearsal_json(await operator().rehearse(item, release=release, edited=edited))
 
-    @router.post("/quarantine/{item}/discard")
+    @router.post("/{item}/discard")
     async def post_discard(item: str, body: Discard, part: int | None = None) -> Changed:
         """Decide that a quarantined item, or one part, will never be processed."""
         return Changed(item=item, state=await operator().discard(item, body.reason, part))
+
+    return router
+
+
+def _groups_router(operator: Callable[[], Operator]) -> APIRouter:
+    """What is held on one ground, all at once."""
+    router = APIRouter(prefix="/quarantine-groups")
+
+    @router.get("")
+    async def get_groups(feed: str | None = None, cause: str | None = None) -> list[dict[str, Any]]:
+        """What lies in quarantine, grouped by feed, type, cause and version of the maps; largest first."""
+        refuse_unknown(operator(), feed=feed, cause=cause)
+        return [group_json(one) for one in groups(await operator().held(feed=feed, cause=cause))]
+
+    @router.post("/release")
+    async def post_release_group(body: OneGround) -> dict[str, int]:
+        """Release every part that is held on one ground; returns how many items ended in which state."""
+        return await operator().release_group(body.ground)
+
+    @router.post("/discard")
+    async def post_discard_group(body: DiscardGround) -> dict[str, int]:
+        """Discard every part that is held on one ground; returns how many items ended in which state."""
+        return await operator().discard_group(body.ground, body.reason)
 
     return router
 

@@ -17,10 +17,11 @@ from hie.identity.match import REASONS
 from hie.identity.tables import REVIEW
 from hie.pipeline.operate import Operator
 from hie.pipeline.verify import verify
-from hie.staging.ledger import counters, ledger
+from hie.staging.ledger import Ledger, counters, ledger
 from hie.staging.states import State
 from hie.staging.tallies import day_of, tallies
 from hie.store.port import Store
+from hie.store.table import Row
 
 COVERAGE_DAYS = 7
 """How many days of coverage are shown when nobody says how many."""
@@ -42,16 +43,7 @@ def _books_router(store: Store, operator: Callable[[], Operator], clock: Clock) 
     @router.get("/ledger")
     async def get_ledger() -> dict[str, Any]:
         """The ledger equation and all counters."""
-        books = await ledger(store)
-        return {
-            "received": books.received,
-            "stored": books.stored,
-            "quarantined": books.quarantined,
-            "rejected": books.rejected,
-            "inFlight": books.in_flight,
-            "balanced": books.balanced,
-            "counters": await counters(store),
-        }
+        return _ledger_json(await ledger(store)) | {"counters": await counters(store)}
 
     @router.get("/coverage")
     async def get_coverage(feed: str | None = None, days: int = COVERAGE_DAYS) -> dict[str, Any]:
@@ -76,17 +68,25 @@ def _books_router(store: Store, operator: Callable[[], Operator], clock: Clock) 
     @router.get("/reviews")
     async def get_reviews() -> list[dict[str, Any]]:
         """Pairs of Patients left apart for a person to look at."""
-        return [
-            {
-                "first": row["first"],
-                "second": row["second"],
-                "reason": row["reason"],
-                "text": dict(zip(("zh", "en"), REASONS[str(row["reason"])], strict=True)),
-            }
-            for row in await store.select(REVIEW, {}, order=("first",))
-        ]
+        return [_review_json(row) for row in await store.select(REVIEW, {}, order=("first",))]
 
     return router
+
+
+def _ledger_json(books: Ledger) -> dict[str, Any]:
+    return {
+        "received": books.received,
+        "stored": books.stored,
+        "quarantined": books.quarantined,
+        "rejected": books.rejected,
+        "inFlight": books.in_flight,
+        "balanced": books.balanced,
+    }
+
+
+def _review_json(row: Row) -> dict[str, Any]:
+    text = dict(zip(("zh", "en"), REASONS[str(row["reason"])], strict=True))
+    return {**{name: row[name] for name in ("first", "second", "reason")}, "text": text}
 
 
 def _tables_router(operator: Callable[[], Operator]) -> APIRouter:

@@ -13,6 +13,7 @@ from hie.mapping.guarded import guarded
 from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
 from hie.mapping.reader import (
+    Change,
     Raw,
     Reader,
     Switch,
@@ -167,7 +168,7 @@ class Compiler:
         empty = ("",) * len(data["parts"]) if "parts" in data else ""
         unsent = empty if data.get("always") else None
         parts = [_path_of(part) for part in data.get("parts", ())]
-        return reader(raw, first, change, run, limit, _default(data), unsent, deletes=deletes, parts=parts)
+        return reader(raw, first, Change(change, run, limit, parts, deletes), _default(data), unsent)
 
     def _refuse_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
         """Note a path that gives components to a transform that reads text, and would fail or write them all."""

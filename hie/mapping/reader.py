@@ -7,6 +7,7 @@ by `hie.mapping.compiler`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hie.mapping.context import Context
@@ -134,22 +135,36 @@ def run_all(change: Callable[[Any, Context], Any], values: Sequence[Value], cont
     return [] if found is None else [found]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done with the values of a source: `change` them by `run`, and note those longer than `limit` (common
+    rules §5.5), at the path of their part if there are `parts`; a deletion counts if it `deletes`, else it is nothing.
+    """
+
+    change: Callable[[Any, Context], Any]
+    run: Run
+    limit: int
+    parts: Sequence[str]
+    deletes: bool
+
+    def of(self, values: Sequence[Value], context: Context) -> list[Any]:
+        """What the values of one path come to."""
+        if DELETED in values:
+            if self.deletes:
+                return [DELETED]
+            values = [value for value in values if value is not DELETED]
+        for value in values:
+            if type(value) is not str or len(value) > self.limit:
+                _note_too_long(value, self.limit, self.parts, context)
+        return self.run(self.change, values, context)
+
+
 def reader(
-    sources: Iterable[tuple[str, Raw]],
-    first: str,
-    change: Callable[[Any, Context], Any],
-    run: Run,
-    limit: int,
-    default: list[Any],
-    empty: Value | None,
-    *,
-    deletes: bool,
-    parts: Sequence[str] = (),
+    sources: Iterable[tuple[str, Raw]], first: str, work: Change, default: list[Any], empty: Value | None
 ) -> Reader:
-    """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then;
-    `parts` are the paths of a value of several."""
+    """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then."""
     alternatives = tuple(sources)
-    each = run is run_each
+    change, alone = work.change, work.run is run_each
 
     def read(node: Any, context: Context) -> list[Any]:
         for path, raw in alternatives:
@@ -157,31 +172,18 @@ def reader(
             if not values:
                 continue
             context.path = path
-            if each and len(values) == 1:
-                value = values[0]
-                if value is DELETED:
-                    if deletes:
-                        return [DELETED]
-                    continue
-                if type(value) is not str or len(value) > limit:
-                    _note_too_long(value, limit, parts, context)
+            if alone and len(values) == 1 and (value := values[0]) is not DELETED:  # of almost every field
+                if type(value) is not str or len(value) > work.limit:
+                    _note_too_long(value, work.limit, work.parts, context)
                 one = change(value, context)
-                if one is not None:
-                    return [one]
-                continue
-            if DELETED in values:
-                if deletes:
-                    return [DELETED]
-                values = [value for value in values if value is not DELETED]
-            for value in values:
-                if type(value) is not str or len(value) > limit:
-                    _note_too_long(value, limit, parts, context)
-            found = run(change, values, context)
+                found = [] if one is None else [one]
+            else:
+                found = work.of(values, context)
             if found:
                 return found
         if empty is not None and not any(there(raw(node, context)) for _, raw in alternatives):
             context.path = first
-            return run(change, (empty,), context) or default
+            return work.run(change, (empty,), context) or default
         if default:
             return default
         context.path = first
