@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hie.base.draft import Contribution, Event, Key, Member
@@ -11,9 +12,10 @@ from hie.base.text import half_width
 from hie.mapping.compiler import Compiler, Lookup
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED
-from hie.mapping.field import Field, Slots, compile_field
+from hie.mapping.field import Field, compile_field
 from hie.mapping.keys import KeyCompiler
 from hie.mapping.problem import meant
+from hie.mapping.putting import Slots
 from hie.mapping.reader import Switch, always, never
 from hie.mapping.run import MakeKey, Run, Step, text_of
 from hie.mapping.schema import CREATES_KEYS, EVENTS, check_inline
@@ -36,6 +38,20 @@ class _Member:
     fields: tuple[Field, ...]
     constants: frozenset[str]
     listed: str | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A compiled block without `root`; `finish` makes its contribution."""
+
+    nodes: Callable[[Any], Iterable[Any]]
+    when: Switch
+    key: MakeKey
+    fields: tuple[Field, ...]
+    members: tuple[_Member, ...]
+    events: tuple[Callable[[Any, Context], Event | None], ...]
+    finish: Callable[..., Contribution]
     name: str
 
 
@@ -91,34 +107,12 @@ class BlockCompiler:
         if name:
             self.keys.names.add(name)
         states = self._fields(fields, bool(table.get("deletes")))
-        makes = [member for part in members(name) if (member := self.member(*part)) is not None] if name else []
-        happen = [event for part in events if (event := self._event(part)) is not None]
-        finish = self._contribution(table)
+        parts = members(name) if name else ()
+        stated = tuple(member for part in parts if (member := self.member(*part)) is not None)
+        happen = tuple(event for part in events if (event := self._event(part)) is not None)
+        root = _Root(nodes, when, make, states, stated, happen, self._contribution(table), name)
         compiler.contexts = outer
-
-        def step(tree: Any, run: Run) -> None:
-            context = run.context
-            for node in nodes(tree):
-                context.node = node
-                if when is not always and not when(node, context):
-                    continue
-                key = make(node, run)
-                if name:
-                    run.keys[name] = key
-                if key is None:
-                    continue
-                context.current = key
-                context.mentions = ()
-                slots: Slots = {}
-                for part in states:
-                    part.state(node, context, slots, run.keys)
-                stated = [m for member in makes for m in _members(member, node, run, slots)]
-                context.node, context.current = node, key
-                stated_events = tuple(e for event in happen if (e := event(node, context)) is not None)
-                run.contributions.append(finish(node, run, key, slots, tuple(stated), stated_events))
-            context.node = tree
-
-        return step
+        return partial(_contribute, root)
 
     def member(self, table: Table, fields: Sequence[Table]) -> _Member | None:
         """`[[resource]]` with `root`: members of the contribution of that block."""
@@ -259,6 +253,30 @@ def _required(table: Table) -> str | None:
     spec = table.get("key")
     first = spec[0] if isinstance(spec, list) and spec else spec
     return first.get("required") if isinstance(first, dict) else None
+
+
+def _contribute(root: _Root, tree: Any, run: Run) -> None:
+    """One contribution for each node of the context of a block that has a key."""
+    context = run.context
+    for node in root.nodes(tree):
+        context.node = node
+        if root.when is not always and not root.when(node, context):
+            continue
+        key = root.key(node, run)
+        if root.name:
+            run.keys[root.name] = key
+        if key is None:
+            continue
+        context.current = key
+        context.mentions = ()
+        slots: Slots = {}
+        for part in root.fields:
+            part.state(node, context, slots, run.keys)
+        members = [m for member in root.members for m in _members(member, node, run, slots)]
+        context.node, context.current = node, key
+        events = tuple(e for event in root.events if (e := event(node, context)) is not None)
+        run.contributions.append(root.finish(node, run, key, slots, tuple(members), events))
+    context.node = tree
 
 
 def _members(member: _Member, node: Any, run: Run, root_slots: Slots) -> Iterable[Member]:

@@ -17,18 +17,18 @@ from hie.mapping.reader import (
     Raw,
     Reader,
     Switch,
+    all_at_once,
     always,
     either,
     first,
     limits_of,
     never,
     of_envelope,
+    one_by_one,
     parts_of,
     plain,
     plain_first,
     reader,
-    run_all,
-    run_each,
     there,
 )
 from hie.mapping.schema import CONDITION_KEYS, VALUE_KEYS, check_inline
@@ -164,11 +164,16 @@ class Compiler:
             change = plain_first(change)
         if "transform" in data and "parts" not in data:
             self._refuse_components(data, table, key)
-        run = run_all if data.get("all") else run_each
+        manner = all_at_once if data.get("all") else one_by_one
         empty = ("",) * len(data["parts"]) if "parts" in data else ""
         unsent = empty if data.get("always") else None
         parts = [_path_of(part) for part in data.get("parts", ())]
-        return reader(raw, first, Change(change, run, limit, parts, deletes), _default(data), unsent)
+        return reader(raw, first, Change(change, manner, limit, parts, deletes), _default(data), unsent)
+
+    def field(self, table: Table, limit: str, *, deletes: bool) -> Reader:
+        """What a field reads, with that class of length where it names none; its default is stated apart."""
+        data = {key: value for key, value in table.data.items() if key in VALUE_KEYS and key != "default"}
+        return self.value({"limit": limit} | data, table, "source", deletes=deletes)
 
     def _refuse_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
         """Note a path that gives components to a transform that reads text, and would fail or write them all."""

@@ -146,42 +146,45 @@ def compile_map(
     head = fieldmap.head
     order = blocks.order(head.data["order"], head)
     label = tuple(compiler.value(path, head, "label") for path in head.get("label", ()))
-    steps = [blocks.key_block(table) for table in fieldmap.all("key")]
-    steps += [compile_binary(blocks, table) for table in fieldmap.all("binary")]
     resources = fieldmap.resources()
-    for table, fields, events in resources:
-        if "root" not in table.data:
-            steps.append(blocks.resource(table, fields, events, lambda name: _members_of(resources, name)))
-    steps += [compile_alias(blocks, table) for table in fieldmap.all("alias")]
-    steps += [compile_claim(blocks, table) for table in fieldmap.all("claim")]
-    steps += [compile_merge(blocks, table) for table in fieldmap.all("merge")]
+    steps = tuple(step for step in _steps(blocks, fieldmap, resources) if step is not None)
     mentions = frozenset(compiler.mentions)
     ignored = frozenset(path for table in fieldmap.all("map") for path in table.get("ignore", ()))
     for table, key in ((table, key) for table in fieldmap.all("map") for key in ("ignore", "needs")):
         for path in table.get(key, ()):
             compiler.doubt(path, table, key)
     coverage, unread = _coverage(dialect, mentions, ignored, head)
-    problems = [*compiler.problems, *_orphans(resources), *unread]
-    made = tuple(step for step in steps if step is not None)
     program = Program(
-        head.data["feed"],
-        type,
-        head.file,
-        dialect,
-        made,
-        order,
-        label,
-        coverage,
-        mentions,
-        ignored,
-        head.get("clause", ""),
-        tuple(head.get("needs", ())),
-        frozenset(str(table.get("type")) for table, _, _ in resources if compiler.applies(table.data)),
-        tuple(compiler.doubts),
-        tuple(compiler.beyond),
-        frozenset(compiler.lookups),
+        feed=head.data["feed"],
+        type=type,
+        file=head.file,
+        dialect=dialect,
+        steps=steps,
+        order=order,
+        label=label,
+        coverage=coverage,
+        mentions=mentions,
+        ignored=ignored,
+        clause=head.get("clause", ""),
+        needs=tuple(head.get("needs", ())),
+        states=frozenset(str(table.get("type")) for table, _, _ in resources if compiler.applies(table.data)),
+        doubts=tuple(compiler.doubts),
+        beyond=tuple(compiler.beyond),
+        lookups=frozenset(compiler.lookups),
     )
-    return program, problems
+    return program, [*compiler.problems, *_orphans(resources), *unread]
+
+
+def _steps(blocks: BlockCompiler, fieldmap: FieldMap, resources: "_Resources") -> Iterable[Step | None]:
+    """The blocks of a map at work, in order: keys first, since the others refer to them."""
+    yield from (blocks.key_block(table) for table in fieldmap.all("key"))
+    yield from (compile_binary(blocks, table) for table in fieldmap.all("binary"))
+    for table, fields, events in resources:
+        if "root" not in table.data:
+            yield blocks.resource(table, fields, events, lambda name: _members_of(resources, name))
+    yield from (compile_alias(blocks, table) for table in fieldmap.all("alias"))
+    yield from (compile_claim(blocks, table) for table in fieldmap.all("claim"))
+    yield from (compile_merge(blocks, table) for table in fieldmap.all("merge"))
 
 
 def _coverage(

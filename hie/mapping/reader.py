@@ -120,16 +120,16 @@ def _note_too_long(value: Value, limit: int, parts: Sequence[str], context: Cont
             context.note("field-too-long", f"more than {limit} characters", path=path)
 
 
-Run = Callable[[Callable[[Any, Context], Any], Sequence[Value], Context], list[Any]]
-"""Runs a transform on the values of a source: `run_each` or `run_all`."""
+Manner = Callable[[Callable[[Any, Context], Any], Sequence[Value], Context], list[Any]]
+"""How a transform gets the values of a source: `one_by_one` or `all_at_once`."""
 
 
-def run_each(change: Callable[[Any, Context], Any], values: Sequence[Value], context: Context) -> list[Any]:
+def one_by_one(change: Callable[[Any, Context], Any], values: Sequence[Value], context: Context) -> list[Any]:
     """The transform at work on each value; what it states nothing of is left out."""
     return [found for value in values if (found := change(value, context)) is not None]
 
 
-def run_all(change: Callable[[Any, Context], Any], values: Sequence[Value], context: Context) -> list[Any]:
+def all_at_once(change: Callable[[Any, Context], Any], values: Sequence[Value], context: Context) -> list[Any]:
     """The transform at work on all values at once."""
     found = change(tuple(values), context)
     return [] if found is None else [found]
@@ -137,12 +137,12 @@ def run_all(change: Callable[[Any, Context], Any], values: Sequence[Value], cont
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done with the values of a source: `change` them by `run`, and note those longer than `limit` (common
+    """What is done with the values of a source: `change` them in a `manner`, and note those longer than `limit` (common
     rules §5.5), at the path of their part if there are `parts`; a deletion counts if it `deletes`, else it is nothing.
     """
 
     change: Callable[[Any, Context], Any]
-    run: Run
+    manner: Manner
     limit: int
     parts: Sequence[str]
     deletes: bool
@@ -156,7 +156,7 @@ class Change:
         for value in values:
             if type(value) is not str or len(value) > self.limit:
                 _note_too_long(value, self.limit, self.parts, context)
-        return self.run(self.change, values, context)
+        return self.manner(self.change, values, context)
 
 
 def reader(
@@ -164,7 +164,7 @@ def reader(
 ) -> Reader:
     """The reader itself; `empty` is what the transform gets when nothing was sent, None when it is not called then."""
     alternatives = tuple(sources)
-    change, alone = work.change, work.run is run_each
+    change, alone = work.change, work.manner is one_by_one
 
     def read(node: Any, context: Context) -> list[Any]:
         for path, raw in alternatives:
@@ -183,7 +183,7 @@ def reader(
                 return found
         if empty is not None and not any(there(raw(node, context)) for _, raw in alternatives):
             context.path = first
-            return work.run(change, (empty,), context) or default
+            return work.manner(change, (empty,), context) or default
         if default:
             return default
         context.path = first
