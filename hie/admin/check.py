@@ -14,7 +14,7 @@ from hie.base.errors import Category, HieError
 from hie.base.ids import raw_item_id
 from hie.base.record import Delivery
 from hie.feeds.coding import check_coding
-from hie.feeds.problem import problem
+from hie.feeds.problem import NO_FEED, problem
 from hie.pipeline.check import check, report_json, report_lines
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.workers import Preparation
@@ -41,7 +41,7 @@ class Checking:
         door = request.path_params["door"]
         runtime = self._doors.get(door)
         if runtime is None:
-            return problem(HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are."))
+            return problem(HieError(Category.NOT_FOUND, NO_FEED))
         try:
             check_coding(request.headers.get("content-encoding", ""))
             body = await _body(request)

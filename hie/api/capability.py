@@ -16,6 +16,7 @@ from hie.api.service import Service
 from hie.api.termcapability import terminology_capabilities
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
+from hie.base.systems import CORE
 from hie.search.params import served
 
 Json = dict[str, Any]
@@ -106,7 +107,7 @@ def _resource(service: Service, kind: str, reverse: list[str]) -> Json:
     ]
     row = {
         "type": kind,
-        "profile": f"http://hl7.org/fhir/StructureDefinition/{kind}",
+        "profile": f"{CORE}{kind}",
         "supportedProfile": list(service.settings.profiles.get(kind, ())),
         "interaction": [{"code": code} for code in _interactions(_OF_TYPE)],
         "versioning": "versioned-update",

@@ -6,11 +6,11 @@ from typing import Any
 
 from hie.api.message import Request
 from hie.api.negotiation import XML, body_format
-from hie.api.router import ID
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
 from hie.fhir.outcome import Problem
 from hie.fhir.validate.positions import text_issue
+from hie.fhir.validate.primitives import ID
 from hie.fhir.xml import NotFhirXml, from_xml
 from hie.wire.safejson import dumps, loads
 

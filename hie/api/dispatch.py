@@ -15,6 +15,7 @@ from hie.api.search import search
 from hie.api.service import Service
 from hie.api.write import conditional_delete, conditional_update, create, delete, update
 from hie.base.errors import Category, HieError
+from hie.search.query import PASSED_OVER
 
 Handler = Callable[[Service, Request, Route], Awaitable[Answer]]
 
@@ -38,16 +39,15 @@ HANDLERS: dict[str, Handler] = {
 """Handler name of `router.ROUTES` -> handler."""
 
 
-_FORM = frozenset({"_format", "_pretty"})
-_SHOWN = _FORM | {"_summary", "_elements"}
+_SHOWN = PASSED_OVER | {"_summary", "_elements"}
 PARAMETERS: dict[str, frozenset[str]] = {
     "read": _SHOWN,
     "vread": _SHOWN,
-    "create": _FORM,
-    "update": _FORM,
-    "patch": _FORM,
-    "delete": _FORM,
-    "bundle": _FORM,
+    "create": PASSED_OVER,
+    "update": PASSED_OVER,
+    "patch": PASSED_OVER,
+    "delete": PASSED_OVER,
+    "bundle": PASSED_OVER,
     "capabilities": _SHOWN | {"mode"},
     "openapi": frozenset(),
 }

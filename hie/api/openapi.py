@@ -14,8 +14,9 @@ from hie.api.message import Answer, Request
 from hie.api.negotiation import deflate
 from hie.api.operations import OPERATIONS
 from hie.api.operations.operation import Level, Operation
-from hie.api.router import ID, ROUTES, Route
+from hie.api.router import ROUTES, Route
 from hie.api.service import Service
+from hie.fhir.validate.primitives import ID
 
 Json = dict[str, Any]
 FHIR_JSON = "application/fhir+json"

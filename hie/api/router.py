@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from hie.base.errors import Category, HieError
 from hie.fhir.definitions import Definitions
+from hie.fhir.validate.primitives import ID
 from hie.security.policy import Interaction
-
-ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-"""A logical id (FHIR R4 datatypes, `id`)."""
 
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 

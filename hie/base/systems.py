@@ -1,6 +1,16 @@
-"""URLs under which the exchange names its own things, the OIDs of common rules §4, and LOINC."""
+"""URLs under which the exchange names its own things, those of FHIR, HL7 and LOINC, and the OIDs of common rules §4."""
 
 LOINC = "http://loinc.org"
+CORE = "http://hl7.org/fhir/StructureDefinition/"
+"""Before the name of a type, profile or extension of HL7: the URL of its definition."""
+
+CONDITION_VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+ALLERGY_VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+DATA_ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+CRITICAL_FLAGS = frozenset({"HH", "LL", "AA"})
+"""Interpretations of a result that somebody must be told of at once (common rules §7.4)."""
+
 BASE = "https://hie.example.org"
 EXTENSION = f"{BASE}/fhir/StructureDefinition"
 CODE_SYSTEM = f"{BASE}/fhir/CodeSystem"

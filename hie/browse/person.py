@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hie.base.human_name import name_in_use
-from hie.base.systems import NATIONAL_ID
+from hie.base.systems import NATIONAL_ID, PATIENT_INDEX
 from hie.browse.elements import Resource, distinct, first, items, target, text_of
 from hie.browse.place import REGIONS, region_of, uscc_of
 
@@ -16,7 +16,7 @@ KINDS: Mapping[str, str] = {
     "2.16.156.10011.1.11": "outpatient-number",
     "2.16.156.10011.1.12": "inpatient-number",
     "2.16.156.10011.1.13": "chart-number",
-    "2.16.156.10011.2.5.1.4": "patient-index",
+    PATIENT_INDEX: "patient-index",
     "passport": "passport",
     "card": "hospital-card",
 }

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from hie.base.errors import HieError
 from hie.browse.person import Person, golden_id
 from hie.browse.source import Source
+from hie.fhir.validate.primitives import is_id
 
 LIMIT = 20
 """Most rows of one answer; with more the user is asked to narrow."""
 
 _READ = 10 * LIMIT
 _NUMBER = re.compile(r"[0-9A-Z][0-9A-Z\-/]{2,63}")
-_UUID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _SEPARATORS = re.compile(r"([\\,$|])")
 
 
@@ -63,7 +63,7 @@ async def people(source: Source, ids: list[str]) -> list[Person]:
     """The persons of a list of ids, without those that do not exist."""
     found: dict[str, Person] = {}
     for ident in ids[:LIMIT]:
-        if not _UUID.fullmatch(ident):
+        if not is_id(ident):
             continue
         try:
             one = await source.person(ident)

@@ -15,7 +15,7 @@ from hie.base.errors import RETRY_AFTER, Category, HieError
 from hie.base.outcome import Answer
 from hie.feeds.coding import check_coding
 from hie.feeds.limits import HEAD_BYTES, HttpLimits
-from hie.feeds.problem import problem
+from hie.feeds.problem import NO_FEED, problem
 
 XML = frozenset({"text/xml", "application/xml", "application/soap+xml"})
 FHIR = "application/fhir+json"
@@ -167,7 +167,7 @@ class HttpFeeds:
         """A `charset` parameter is ignored (Jiashan §1); XML is taken under both of its names."""
         expected = self._doors.get(door)
         if expected is None:
-            raise HieError(Category.NOT_FOUND, "There is no such feed; GET /feeds lists those there are.")
+            raise HieError(Category.NOT_FOUND, NO_FEED)
         given = content_type.partition(";")[0].strip().lower()
         accepted = ACCEPTED.get(expected, frozenset({expected}))
         if given not in accepted:

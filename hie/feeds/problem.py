@@ -10,6 +10,7 @@ from hie.base.errors import RESPONSES, RETRY_AFTER, Category, HieError
 
 MEDIA_TYPE = "application/problem+json"
 OUR_FAILURE = HieError(Category.INTERNAL, "The exchange failed; its log says where.")
+NO_FEED = "There is no such feed; GET /feeds lists those there are."
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -19,7 +19,6 @@ from hie.fhir.element import Element, Property, SearchParameter, TypeDefinition
 
 Json = dict[str, Any]
 V = TypeVar("V")
-CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 
 class _Lines:

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 import orjson
 
 from hie.base.errors import HieError
+from hie.base.systems import CORE
 
 RULES = "urn:hie:validation-rules"
 """Code system of the rule keys in `details`."""
 
 _PLACE = re.compile(r"\bline ([0-9]{1,9}), column ([0-9]{1,9})\b")
-_CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 
 class Problem(Protocol):
@@ -115,8 +115,8 @@ def _row(issue: Problem) -> dict[str, Any]:
         text = f"第 {issue.line} 行第 {issue.column} 列 · line {issue.line}, column {issue.column}"
         row["details"] = {**row.get("details", {}), "text": text}
         row["extension"] = [
-            {"url": f"{_CORE}operationoutcome-issue-line", "valueInteger": issue.line},
-            {"url": f"{_CORE}operationoutcome-issue-col", "valueInteger": issue.column},
+            {"url": f"{CORE}operationoutcome-issue-line", "valueInteger": issue.line},
+            {"url": f"{CORE}operationoutcome-issue-col", "valueInteger": issue.column},
         ]
     return row
 

@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 from hie.base.finding import finding
 from hie.base.ids import resource_id
 from hie.base.slots import EARLY_END, assemble
-from hie.base.systems import ORGANISATION_KIND, PATIENT_INDEX
+from hie.base.systems import (
+    ALLERGY_VERIFICATION,
+    CONDITION_VERIFICATION,
+    DATA_ABSENT_REASON,
+    ORGANISATION_KIND,
+    PATIENT_INDEX,
+)
 from hie.fold.fold import FINAL, Folded, MemberState
 from hie.fold.placed import ENCOUNTER, SUBJECT
 from hie.fold.visit import precedes, stated_end, visit_elements
@@ -14,17 +20,8 @@ from hie.fold.visit import precedes, stated_end, visit_elements
 Resource = dict[str, Any]
 Resolve = Callable[[str], str]
 
-_WRONG = {
-    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": "entered-in-error"}]
-}
-_WRONG_ALLERGY = {
-    "coding": [
-        {
-            "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
-            "code": "entered-in-error",
-        }
-    ]
-}
+_WRONG = {"coding": [{"system": CONDITION_VERIFICATION, "code": "entered-in-error"}]}
+_WRONG_ALLERGY = {"coding": [{"system": ALLERGY_VERIFICATION, "code": "entered-in-error"}]}
 REVOKED: Mapping[str, Mapping[str, Any]] = {
     "AllergyIntolerance": {"verificationStatus": _WRONG_ALLERGY, "clinicalStatus": None},
     "Condition": {"verificationStatus": _WRONG, "clinicalStatus": None},
@@ -218,8 +215,7 @@ def _value_or_reason(root: Resource) -> None:
     if any(name.startswith("value") for name in root):
         root.pop("dataAbsentReason", None)
     elif "component" not in root and "hasMember" not in root and "dataAbsentReason" not in root:
-        system = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-        root["dataAbsentReason"] = {"coding": [{"system": system, "code": "unknown"}]}
+        root["dataAbsentReason"] = {"coding": [{"system": DATA_ABSENT_REASON, "code": "unknown"}]}
 
 
 def _list_members(root: Resource, state: Folded) -> None:

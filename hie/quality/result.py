@@ -5,15 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 from hie.base.draft import Key
-from hie.base.systems import CODE_SYSTEM, LOINC
+from hie.base.systems import CODE_SYSTEM, CRITICAL_FLAGS, INTERPRETATION, LOINC
 from hie.fhir.quantity import same_unit, side
 from hie.quality.about import About, Stated
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 from hie.quality.shape import as_number, quantity_number
 
-INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 QUALITATIVE = f"{CODE_SYSTEM}/qualitative"
-CRITICAL = frozenset({"HH", "LL", "AA"})
 _DIRECTED = frozenset({"H", "HH", "L", "LL"})
 _HIGH, _LOW = frozenset({"H", "HH"}), frozenset({"L", "LL"})
 _ABNORMAL = frozenset({"A", "AA"})
@@ -32,7 +30,7 @@ def range_agrees_with_flag(stated: Stated, about: About) -> bool:
 
 def not_critical(stated: Stated, about: About) -> bool:
     """No interpretation is HH, LL or AA (common rules §7.4)."""
-    return CRITICAL.isdisjoint(_flags(stated))
+    return CRITICAL_FLAGS.isdisjoint(_flags(stated))
 
 
 def flag_points_the_right_way(stated: Stated, about: About) -> bool:

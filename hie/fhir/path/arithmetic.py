@@ -12,7 +12,7 @@ from hie.fhir.path.quantity import CALENDAR_UNITS, Quantity
 from hie.fhir.path.scope import PathError, single
 from hie.fhir.path.temporal import Temporal
 
-_CONTEXT = Context(prec=40, Emax=9999, Emin=-9999)
+CONTEXT = Context(prec=40, Emax=9999, Emin=-9999)
 _LARGEST = 2**63
 _LONGEST = 1_000_000
 _STEPS = {
@@ -34,7 +34,7 @@ def _bounded(value: Value) -> Value | None:
 
 def _numbers(left: Value, right: Value, work: Callable[[Decimal, Decimal], Decimal]) -> Value | None:
     try:
-        with localcontext(_CONTEXT):
+        with localcontext(CONTEXT):
             return work(Decimal(left), Decimal(right))
     except (DecimalException, ZeroDivisionError):
         return None

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hie.base.systems import CORE
 from hie.fhir.path.function import Function, one, text
 from hie.fhir.path.node import Node, Value, Values, child, has_value, resource_node, system, type_info
 from hie.fhir.path.scope import Evaluation, PathError, single
-
-CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 
 def _extension(evaluation: Evaluation, items: Values, url: Values) -> Values:

@@ -1,6 +1,6 @@
 """The leaves of a syntax tree as closures: literals, variables, and elements of what an evaluation starts from."""
 
-from hie.base.systems import LOINC
+from hie.base.systems import CORE, LOINC
 from hie.fhir.path.function import Closure, one
 from hie.fhir.path.lexer import invalid
 from hie.fhir.path.node import Node, TypeInfo, Value, Values, child
@@ -10,7 +10,7 @@ from hie.fhir.path.syntax import Empty, Literal, Member, Special, Variable
 from hie.fhir.ucum import UCUM
 
 _CONSTANTS = {"sct": "http://snomed.info/sct", "loinc": LOINC, "ucum": UCUM}
-_URLS = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhir/StructureDefinition/"}
+_URLS = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": CORE}
 _PARTS: dict[type, tuple[str, ...]] = {TypeInfo: ("name", "namespace"), Quantity: ("value", "unit")}
 
 

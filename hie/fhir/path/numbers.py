@@ -3,9 +3,10 @@
 import calendar
 import math
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, DecimalException
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, DecimalException
 
 from hie.fhir import ucum
+from hie.fhir.path.arithmetic import CONTEXT
 from hie.fhir.path.compare import EXACT_CALENDAR
 from hie.fhir.path.convert import CONVERSIONS, convert, to_quantity
 from hie.fhir.path.function import Function, one, per_value, text, whole
@@ -13,8 +14,6 @@ from hie.fhir.path.node import Node, Value, Values, system
 from hie.fhir.path.quantity import Quantity
 from hie.fhir.path.scope import Evaluation, PathError, single
 from hie.fhir.path.temporal import DAY, HOUR, MILLISECOND, MINUTE, MONTH, SECOND, YEAR, Temporal
-
-_CONTEXT = Context(prec=40, Emax=9999, Emin=-9999)
 
 
 def _number(value: Value) -> Decimal:
@@ -25,7 +24,7 @@ def _number(value: Value) -> Decimal:
 
 def _tidy(value: Decimal) -> Decimal:
     """Eight decimals at most for results that do not end."""
-    return value if _places(value) <= 8 else value.quantize(Decimal("1e-8"), ROUND_HALF_UP, _CONTEXT)
+    return value if _places(value) <= 8 else value.quantize(Decimal("1e-8"), ROUND_HALF_UP, CONTEXT)
 
 
 def _places(value: Decimal) -> int:
@@ -74,13 +73,13 @@ def _abs(value: Value) -> Value:
 
 
 def _power(base: Decimal, exponent: Decimal) -> Value | None:
-    found = _CONTEXT.power(base, exponent)
+    found = CONTEXT.power(base, exponent)
     both = exponent == int(exponent) >= 0 and base == int(base) and _places(base) == 0 and _places(exponent) == 0
     return int(found) if both and abs(found) < 2**63 else found
 
 
 def _log(value: Decimal, base: Decimal) -> Decimal:
-    return _tidy(_CONTEXT.divide(_CONTEXT.ln(value), _CONTEXT.ln(base)))
+    return _tidy(CONTEXT.divide(CONTEXT.ln(value), CONTEXT.ln(base)))
 
 
 # -- conversion --------------------------------------------------------------------------------------------------
@@ -126,7 +125,7 @@ def _decimal_boundary(value: Decimal, places: int | None, sign: int) -> Decimal 
     if not 0 <= digits <= 28:
         return None
     edge = value + sign * Decimal(5).scaleb(-_places(value) - 1)
-    found = edge.quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR if sign < 0 else ROUND_CEILING, _CONTEXT)
+    found = edge.quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR if sign < 0 else ROUND_CEILING, CONTEXT)
     near_zero = digits < _places(value) and abs(value) < Decimal(1).scaleb(-digits)
     return Decimal(0).quantize(Decimal(1).scaleb(-digits)).copy_sign(value) if near_zero and digits else found
 
@@ -215,9 +214,9 @@ FUNCTIONS: dict[str, Function] = {
     "ceiling": _math(lambda value: int(value.to_integral_value(ROUND_CEILING))),
     "floor": _math(lambda value: int(value.to_integral_value(ROUND_FLOOR))),
     "truncate": _math(lambda value: math.trunc(value)),
-    "exp": _math(lambda value: _tidy(_CONTEXT.exp(value))),
-    "ln": _math(lambda value: _tidy(_CONTEXT.ln(value))),
-    "sqrt": _math(lambda value: _tidy(_CONTEXT.sqrt(value))),
+    "exp": _math(lambda value: _tidy(CONTEXT.exp(value))),
+    "ln": _math(lambda value: _tidy(CONTEXT.ln(value))),
+    "sqrt": _math(lambda value: _tidy(CONTEXT.sqrt(value))),
     "log": _math_two(_log),
     "power": _math_two(_power),
     "round": Function(_round, 0, 1),

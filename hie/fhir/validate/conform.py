@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from hie.fhir.definitions import CORE, Definitions
+from hie.base.systems import CORE
+from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint, Element, ElementType
 from hie.fhir.validate.bindings import Bindings
 from hie.fhir.validate.engine import Engine

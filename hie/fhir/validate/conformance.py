@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.base.errors import HieError
-from hie.fhir.definitions import CORE, Definitions
+from hie.base.systems import CORE
+from hie.fhir.definitions import Definitions
 from hie.fhir.path import compile
 from hie.fhir.validate.options import Options
 

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from hie.fhir.definitions import CORE, official
+from hie.base.systems import CORE
+from hie.fhir.definitions import official
 from hie.fhir.ucum import UCUM, parse_unit
 from hie.fhir.validate.bindings import Bindings, Fault
 from hie.fhir.validate.options import Options

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hie.base.systems import CORE
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import TypeDefinition
 from hie.fhir.validate.options import Options
@@ -15,7 +16,7 @@ Fault = tuple[str, str, str]
 
 _EXAMPLE = re.compile(r"https?://(?:[^/]+\.)?(?:example\.(?:org|com|net)|acme\.(?:org|com))(?:/|$)")
 _CROSS_VERSION = re.compile(r"http://hl7\.org/fhir/[1345]\.[0-9]/StructureDefinition/extension-([A-Z][A-Za-z]+)\.(.+)")
-HL7 = ("http://hl7.org/fhir/StructureDefinition/", "http://hl7.org/fhir/tools/StructureDefinition/")
+HL7 = (CORE, "http://hl7.org/fhir/tools/StructureDefinition/")
 """Where HL7 publishes core extensions: newer ones than those of R4 exist there, so an unknown one is no error."""
 
 _INDEX = re.compile(r"\[[0-9]+\]")

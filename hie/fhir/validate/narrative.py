@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-XHTML = "{http://www.w3.org/1999/xhtml}"
+from hie.fhir.xml import XHTML
+
+_IN_XHTML = f"{{{XHTML}}}"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -73,7 +75,7 @@ def narrative_faults(text: str) -> Iterator[tuple[str, str]]:
     except (etree.XMLSyntaxError, ValueError):
         yield "txt-1", "The narrative is not well-formed XHTML"
         return
-    if root.tag != f"{XHTML}div":
+    if root.tag != f"{_IN_XHTML}div":
         yield "txt-1", "The narrative is one div element in the XHTML namespace"
         return
     seen: set[tuple[str, str]] = set()
@@ -96,8 +98,8 @@ def _faults_inside(root: etree._Element) -> Iterator[tuple[str, str]]:
             if isinstance(element, etree._ProcessingInstruction):
                 yield "txt-1", "A narrative has no processing instructions"
             continue
-        name = element.tag.removeprefix(XHTML)
-        if name not in ELEMENTS or not element.tag.startswith(XHTML):
+        name = element.tag.removeprefix(_IN_XHTML)
+        if name not in ELEMENTS or not element.tag.startswith(_IN_XHTML):
             yield "txt-1", f"The element {_short(name)} is not allowed in a narrative"
             continue
         yield from _attribute_faults(name, element)
@@ -115,7 +117,7 @@ def _attribute_faults(name: str, element: etree._Element) -> Iterator[tuple[str,
 
 def _has_content(root: etree._Element) -> bool:
     """Whether there is text that is not blank, or an image (constraint txt-2)."""
-    return any(str(part).strip() for part in root.itertext()) or root.find(f".//{XHTML}img") is not None
+    return any(str(part).strip() for part in root.itertext()) or root.find(f".//{_IN_XHTML}img") is not None
 
 
 def _short(name: str) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from hie.fhir.definitions import CORE, Definitions
+from hie.base.systems import CORE
+from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint, Element, ElementType, Property, TypeDefinition
 
 

@@ -25,11 +25,14 @@ _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
 _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _MONTH = r"(?:0[1-9]|1[0-2])"
 
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+"""A logical id (FHIR R4 datatypes, `id`)."""
+
 _date = re.compile(rf"{_YEAR}(?:-{_DAY}|-{_MONTH})?").fullmatch
 _date_time = re.compile(rf"{_YEAR}(?:-{_DAY}(?:T{_CLOCK}{_ZONE})?|-{_MONTH})?").fullmatch
 _instant = re.compile(rf"{_YEAR}-{_DAY}T{_CLOCK}{_ZONE}").fullmatch
 _time = re.compile(_CLOCK).fullmatch
-_id = re.compile(r"[A-Za-z0-9.-]{1,64}").fullmatch
+_id = ID.fullmatch
 _oid = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+").fullmatch
 _uuid = re.compile(r"urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}").fullmatch
 _blank = re.compile(r"\s").search

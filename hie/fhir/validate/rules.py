@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hie.base.systems import ALLERGY_VERIFICATION, CONDITION_VERIFICATION
 from hie.fhir.path.temporal import compare, parse_temporal
 from hie.fhir.validate.references import Root, contained_found
 
@@ -16,8 +17,6 @@ _NARRATIVE_LINK = re.compile(r"""(?:src|href)=["'](#[^"']+)["']""").findall
 Rule = Callable[[Mapping[str, Any], Root], bool]
 
 CONDITION_CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
-CONDITION_VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
-ALLERGY_VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
 WITH_REQUEST = frozenset(("batch", "transaction", "history"))
 WITH_RESPONSE = frozenset(("batch-response", "transaction-response", "history"))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from hie.fhir.definitions import CORE
+from hie.base.systems import CORE
 from hie.fhir.element import Element, TypeDefinition
 from hie.fhir.path import Node
 from hie.fhir.validate.plan import Slice

@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from hie.fhir.definitions import CORE, Definitions
+from hie.base.systems import CORE
+from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Constraint, Element, ElementType, TypeDefinition
 from hie.fhir.validate.plan import Profiles, last_step, parent_of, unsliced
 

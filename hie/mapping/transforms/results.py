@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from hie.base.systems import CRITICAL_FLAGS, DATA_ABSENT_REASON, INTERPRETATION
 from hie.base.text import half_width, trimmed
 from hie.mapping.codes import CodeRow
 from hie.mapping.context import Context
@@ -21,10 +22,6 @@ from hie.wire.safejson import ExactDecimal
 COMPARATORS: Mapping[str, str] = {"<": "<", "<=": "<=", "≤": "<=", ">": ">", ">=": ">=", "≥": ">="}
 """Sign before a number -> Quantity.comparator (common rules §7.1.2)."""
 
-CRITICAL = frozenset({"HH", "LL", "AA"})
-"""Interpretations that are noted as `critical-value` (common rules §7.4)."""
-
-_ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _NUMBER = r"-?(?:\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})"
 _PLAIN = re.compile(_NUMBER, re.ASCII)
 _COMPARED = re.compile(rf"(<=|<|≤|>=|>|≥)\s*({_NUMBER})", re.ASCII)
@@ -119,7 +116,7 @@ def _unit_row(sent: str, context: Context) -> CodeRow | None:
 
 def absent() -> dict[str, Any]:
     """The `dataAbsentReason` of a result without value (§7.1.6)."""
-    return {"coding": [{"system": _ABSENT, "code": "unknown", "display": "Unknown"}]}
+    return {"coding": [{"system": DATA_ABSENT_REASON, "code": "unknown", "display": "Unknown"}]}
 
 
 def result_value(value: Any, context: Context, *, unit: Any = None, numeric: bool = False) -> dict[str, Any] | None:
@@ -182,7 +179,7 @@ def interpretation(
         return None
     fits(sent, "code", context)
     found = context.codes[table].translate(half_width(sent), trimmed(name) or "", context)
-    if found.code in CRITICAL:
+    if found.code in CRITICAL_FLAGS:
         context.note("critical-value")
     if found.target is not None and found.source.get("system") == found.target.get("system"):
         return {"coding": [dict(found.target)]}
@@ -242,7 +239,7 @@ def unit_of(chosen: Mapping[str, Any] | None, unit: Any, context: Context) -> di
 
 def _codes(flag: Mapping[str, Any]) -> list[str]:
     """The codes of v3-ObservationInterpretation in a CodeableConcept."""
-    return [c["code"] for c in flag.get("coding", ()) if c.get("system", "").endswith("/v3-ObservationInterpretation")]
+    return [c["code"] for c in flag.get("coding", ()) if c.get("system") == INTERPRETATION]
 
 
 TRANSFORMS: dict[str, Callable[..., Any]] = {

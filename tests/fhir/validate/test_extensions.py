@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from hie.base.systems import CORE
 from hie.fhir.validate import Options, Validator
 
-CORE = "http://hl7.org/fhir/StructureDefinition/"
 BIRTH_PLACE = {"url": f"{CORE}patient-birthPlace", "valueAddress": {"text": "x"}}
 ANIMAL = {
     "url": f"{CORE}patient-animal",

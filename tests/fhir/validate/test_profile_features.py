@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from hie.fhir.definitions import CORE, official
+from hie.base.systems import CORE
+from hie.fhir.definitions import official
 from hie.fhir.validate import ProfileSet, Validator
 
 Json = dict[str, Any]

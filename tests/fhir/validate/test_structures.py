@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 
+from hie.base.systems import CORE
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
 from hie.fhir.validate.structures import ProfileSet, load_structures
 
-CORE = "http://hl7.org/fhir/StructureDefinition/"
 URL = "http://example.org/patient"
 ID_CARD = "http://example.org/id-card"
 
