@@ -200,15 +200,8 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
             state.slots.pop("period.end", None)
             state.slots.pop("hospitalization.dischargeDisposition", None)
         state.events.append(event)
-    if contribution.complete:
-        for member in state.members.values():
-            member.gone = True
-    for stated in contribution.members:
-        reference = stated.key.reference
-        before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
-        state.members[reference] = made = _member(stated, before, corrects=contribution.correcting and not reissued)
-        if again and made.slots.get("status") == "final":
-            made.slots["status"] = "corrected"
+    if contribution.members or contribution.complete:
+        _state_members(state, contribution, corrects=contribution.correcting and not reissued, again=again)
     if (moved or (final and _others(listed, _there(state)))) and state.slots.get("status") == "final":
         state.slots["status"] = "corrected"
     state.exists = state.exists or contribution.exists
@@ -218,6 +211,19 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
     if contribution.parent is not None:
         state.moved = state.moved or state.parent not in (None, contribution.parent.reference)
         state.parent = contribution.parent.reference
+
+
+def _state_members(state: Folded, contribution: Contribution, *, corrects: bool, again: bool) -> None:
+    """Apply what one statement says of the members; the ones that a complete statement leaves out are out."""
+    if contribution.complete:
+        for member in state.members.values():
+            member.gone = True
+    for stated in contribution.members:
+        reference = stated.key.reference
+        before = state.members.pop(reference, None) if contribution.complete else state.members.get(reference)
+        state.members[reference] = made = _member(stated, before, corrects=corrects)
+        if again and made.slots.get("status") == "final":
+            made.slots["status"] = "corrected"
 
 
 def _moves(state: Folded, contribution: Contribution) -> bool:

@@ -98,23 +98,14 @@ class Settler:
             if work.left:
                 await self._settle_again(tx, dict.fromkeys(work.left))
                 outcomes = [part_outcome(row) for row in await tx.select(PART, {"item": delivery.id})]
-        how = item_disposition(found, outcomes)
+        outcome = _outcome(delivery, parsed, str(row["sha256"]), found, outcomes)
+        how = outcome.disposition
         counting.item(row, found, sender(runtime, parsed))
         counting.ledger("replayed" if again else how.value)
         state = _settled(State(str(row["state"])), how, again=again)
         findings = encode_findings(found)
         row.update(state=state.value, disposition=how.value, findings=findings, maps=runtime.maps, due=0)
-        return ItemOutcome(
-            delivery.id,
-            str(row["sha256"]),
-            delivery.feed,
-            delivery.door,
-            how,
-            found,
-            tuple(sorted(outcomes, key=lambda o: o.part)),
-            parsed.charset,
-            parsed.context,
-        )
+        return outcome
 
     async def _drop_parts(self, tx: Transaction, delivery: Delivery, kept: frozenset[int], counting: Counting) -> None:
         """Remove the rows of parts that an item was said to have before and has not now."""
@@ -283,6 +274,23 @@ class Settler:
         if profiles:
             made["meta"] = {"profile": list(profiles), **made["meta"]}
         await tx.put(made, new=first)
+
+
+def _outcome(
+    delivery: Delivery, parsed: Parsed, sha256: str, found: tuple[Finding, ...], parts: Sequence[PartOutcome]
+) -> ItemOutcome:
+    """What an item came to, of what was `found` about its envelope and of its parts."""
+    return ItemOutcome(
+        delivery.id,
+        sha256,
+        delivery.feed,
+        delivery.door,
+        item_disposition(found, parts),
+        found,
+        tuple(sorted(parts, key=lambda part: part.part)),
+        parsed.charset,
+        parsed.context,
+    )
 
 
 def _settled(before: State, how: Disposition, *, again: bool) -> State:
