@@ -1,5 +1,7 @@
 """`hie terminology load | names | list | remove`: the large code systems of a server."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -37,27 +39,12 @@ def load(
 
     The same file again changes nothing; an interrupted load leaves nothing behind.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
     from hie.terminology.loading import Source
     from hie.terminology.loading import load as run
 
     source = Source(file, system, format, version, name or _name(file), title, language, value_set, _columns(column))
-    columns = (
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        tasks = {phase: bar.add_task(phase, total=None) for phase in ("reading", "hierarchy", "index")}
-
-        def show(phase: str, done: int, total: int | None) -> None:
-            bar.update(tasks[phase], completed=done, total=total)
-
+    with _bars("reading", "hierarchy", "index") as show:
         report = attempt(run, _file(data, config), source, datetime.now(UTC), show)
-        for task in tasks.values():
-            bar.update(task, total=1, completed=1)
     if report.unchanged:
         console.print(f"没有变化 · loaded before, nothing changed: {report.concepts} codes")
         return
@@ -70,6 +57,28 @@ def load(
     for text, count in notes.items():
         if count:
             console.print(f"[yellow]{count} {text}[/yellow]")
+
+
+@contextmanager
+def _bars(*phases: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A bar for each phase; all are full at the end, those of phases that were not needed too."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        tasks = {phase: bar.add_task(phase, total=None) for phase in phases}
+
+        def show(phase: str, done: int, total: int | None) -> None:
+            bar.update(tasks[phase], completed=done, total=total)
+
+        yield show
+        for task in tasks.values():
+            bar.update(task, total=1, completed=1)
 
 
 @terminology.command("names")

@@ -92,7 +92,7 @@ class Conforming:
         """The check of a member element: which keys may carry it, how often, each item, its slices; None when the base
         definition has settled all of that."""
         element = child.element
-        forbidden = [half for key in child.base_keys if key not in child.keys for half in (key, f"_{key}")]
+        forbidden = {half for key in child.base_keys if key not in child.keys for half in (key, f"_{key}")}
         keys = [
             (key, f"_{key}", plan.members[key].is_list, kind.code, self._item(element, kind, plan))
             for key, kind in child.keys.items()
@@ -105,22 +105,18 @@ class Conforming:
             return None
 
         def holds(value: Json, root: Root) -> bool:
-            for key in forbidden:
-                if key in value:
-                    return False
+            if forbidden and not forbidden.isdisjoint(value):
+                return False
             count = 0
             for key, half, is_list, kind, item in keys:
-                values: list[Any]
-                here, sibling = value.get(key), value.get(half)
+                here: Any = value.get(key)
+                sibling = value.get(half)
                 if here is None and sibling is None:
                     continue
-                if is_list:
-                    if here.__class__ is not list:
-                        return False
-                    values = here
-                    halves = _paired(sibling, len(here))
-                else:
-                    values, halves = [here], [sibling]
+                if is_list and here.__class__ is not list:
+                    return False
+                values: list[Any] = here if is_list else [here]
+                halves = _paired(sibling, len(values)) if is_list else [sibling]
                 count += len(values)
                 if item is not None and not all(map(item, values, halves, repeat(root))):
                     return False
