@@ -20,7 +20,7 @@ from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.base.outcome import Answer
 from hie.feeds import fhirreply
-from hie.mapping.fhir.draft import NEVER
+from hie.mapping.fhir.keyed import NEVER
 from hie.pipeline.ours import standing
 from hie.store.port import Store
 from hie.wire.safejson import dumps, loads, loads_own

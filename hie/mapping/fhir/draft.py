@@ -18,9 +18,9 @@ from hie.base.systems import ORGANISATION_KIND
 from hie.fhir.definitions import Definitions
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
+from hie.mapping.fhir.keyed import REPLACES, Keyed, Keying
 from hie.mapping.fhir.keys import Keys, decoded
 from hie.mapping.fhir.order import order_of
-from hie.mapping.fhir.reading import read_key
 from hie.mapping.fhir.references import PATIENT, RELATED, References
 from hie.mapping.fhir.senders import Senders
 from hie.mapping.fhir.submitted import provided
@@ -32,13 +32,6 @@ from hie.wire.submission import READS, SUPERSEDED, Entry, Submission
 
 Json = Mapping[str, Any]
 
-NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
-"""Types that state nothing about the world of patients."""
-
-REPLACES = "replaces"
-"""The code of `DocumentReference.relatesTo` by which the other document is superseded."""
-
-_FOREIGN = "the URL is one of another server"
 _KEPT_META = ("profile", "security")
 
 
@@ -99,18 +92,19 @@ class _Making:
 
     def draft(self) -> Draft:
         """Everything the entries state."""
-        keyed = [(entry, *self._keyed(entry)) for entry in self.submission.entries]
-        reads = [(entry, key) for entry, key, *_ in keyed if entry.method in READS and key is not None]
+        keying = Keying(self.submission, self.context, self.keys, self.senders, self.definitions)
+        keyed = [keying.of(entry) for entry in self.submission.entries]
+        reads = [(one.entry, one.key) for one in keyed if one.entry.method in READS and one.key is not None]
         known = {name: key for entry, key in reads for name in _names(entry)}
         same: dict[Key, Key] = {}
-        for entry, key, also, _ in keyed:
-            if key is not None and entry.method not in ("DELETE", *READS):
-                known |= dict.fromkeys(_names(entry), key)
-                same |= dict.fromkeys((*also, key), key)
-        for entry, key, also, organisation in keyed:
-            self.context.organisation = organisation
-            if key is not None:
-                self._state(entry, key, also, References(self.keys, known, same))
+        for one in keyed:
+            if one.key is not None and one.entry.method not in ("DELETE", *READS):
+                known |= dict.fromkeys(_names(one.entry), one.key)
+                same |= dict.fromkeys((*one.also, one.key), one.key)
+        for one in keyed:
+            self.context.organisation = one.organisation
+            if one.key is not None:
+                self._state(one.entry, one.key, one.also, References(self.keys, known, same))
         self._once_each(keyed, same)
         self.unmapped |= dict.fromkeys(self.submission.unread)
         for path in self.unmapped:
@@ -125,77 +119,24 @@ class _Making:
             merges=tuple(self.merges),
             message_id=f"{sender}|{identity}" if identity else "",
             order=max((contribution.order for contribution in self.contributions), default=""),
-            key="|".join(key.reference if key is not None else "" for _, key, _, _ in keyed),
+            key="|".join(one.key.reference if one.key is not None else "" for one in keyed),
             used=tuple(self.used),
             unmapped=tuple(self.unmapped),
             binaries=tuple(self.binaries),
             ids=tuple(self.keys.ids),
         )
 
-    def _once_each(self, keyed: Iterable[tuple[Entry, Key | None, list[Key], str]], same: Mapping[Key, Key]) -> None:
+    def _once_each(self, keyed: Iterable[Keyed], same: Mapping[Key, Key]) -> None:
         """Note the second change of one resource in a transaction, which must fail (FHIR R4 http §3.1.0.11.2)."""
         changed: set[Key] = set()
-        for entry, key, *_ in keyed if self.submission.kind == "transaction" else ():
+        for entry, key, _, _ in keyed if self.submission.kind == "transaction" else ():
             if key is None or entry.method not in ("PUT", "DELETE", SUPERSEDED):
                 continue
             if key.type != "Binary" and same.get(key, key) in changed:
                 self.context.note("resource-invalid", "the resource is changed twice", f"{entry.path}.request")
             changed.add(same.get(key, key))
 
-    def _keyed(self, entry: Entry) -> tuple[Key | None, list[Key], str]:
-        """The key of an entry, its other keys, and its organisation; what is missing is noted."""
-        context = self.context
-        context.path = entry.path
-        uscc = self.senders.own_code(entry.resource)
-        if uscc is not None:
-            return Key(context.region, uscc, "Organization", ORGANISATION_KIND, uscc), [], uscc
-        context.organisation = self.senders.of(entry)
-        if entry.method in READS:
-            return read_key(self.keys, entry), [], context.organisation
-        if not self.definitions.is_resource(entry.type) or entry.type in NEVER:
-            context.note("type-unknown")
-            return None, [], ""
-        if entry.method == SUPERSEDED:
-            return self._replaced(entry)
-        if not context.organisation:
-            context.note("org-unknown")
-            return None, [], ""
-        key, also = self.keys.of(entry)
-        if self._is_foreign(entry):
-            context.note("envelope-mismatch", _FOREIGN, f"{entry.path}.request.url", Severity.WARN)
-        elif not _fits(entry):
-            context.note("envelope-mismatch", path=f"{entry.path}.request.url")
-        if key is None:
-            context.note("key-missing", path=f"{entry.path}.request.url" if entry.url else f"{entry.at}.identifier")
-        return key, also, context.organisation
-
-    def _is_foreign(self, entry: Entry) -> bool:
-        """Whether a request is for another server; the exchange may go by further names than its doors, but the ids
-        that it gives are those of nobody else."""
-        return entry.is_elsewhere and self.keys.of_url(entry.url) not in self.keys.ids
-
-    def _replaced(self, entry: Entry) -> tuple[Key | None, list[Key], str]:
-        """The key of a document that is superseded, as the one that replaces it names it."""
-        for other in self.submission.stating:
-            self.context.organisation = self.senders.of(other)
-            key = self.keys.of_url(entry.url)
-            for replaced in (self._named(target) for target in _replaced(other.resource)):
-                if key is not None and replaced is not None and self._is_same(key, replaced):
-                    return replaced, [], self.context.organisation
-        self.context.note("envelope-mismatch", _FOREIGN if entry.is_elsewhere else "", f"{entry.path}.request.url")
-        return None, [], ""
-
-    def _named(self, target: Json) -> Key | None:
-        """The key of a document that a reference names, by whatever it is called."""
-        named = self.keys.of_url(str(target.get("reference", "")))
-        return named or self.keys.of_identifier("DocumentReference", target.get("identifier", {}))
-
-    def _is_same(self, one: Key, other: Key) -> bool:
-        """Whether two keys are one, or one id of the exchange by two addresses of it."""
-        ids = self.keys.ids
-        return one == other or (one in ids and other in ids and (one.type, one.value) == (other.type, other.value))
-
-    def _state(self, entry: Entry, key: Key, also: list[Key], references: References) -> None:
+    def _state(self, entry: Entry, key: Key, also: Iterable[Key], references: References) -> None:
         self.unmapped |= dict.fromkeys(entry.unread)
         if entry.method == SUPERSEDED or entry.method in READS:
             return  # the document that replaces it says so; a read says nothing
@@ -319,25 +260,6 @@ class _Making:
             if related.get("code") == REPLACES and other is not None and other != key:
                 slots = {"status": "superseded"}
                 self.contributions.append(Contribution(other, order, slots=slots, tier=1, exists=False))
-
-
-def _replaced(resource: Json) -> Iterable[Json]:
-    """The references to documents that one replaces."""
-    for related in resource.get("relatesTo", ()) if resource.get("resourceType") == "DocumentReference" else ():
-        if related.get("code") == REPLACES:
-            yield related.get("target", {})
-
-
-def _fits(entry: Entry) -> bool:
-    """Whether a request asks for the type, and with `PUT` for the id, that its resource has (FHIR R4 http §3.1.0.4,
-    §3.1.0.8). A `PUT` need not repeat the id in the resource."""
-    path, _, query = entry.url.partition("?")
-    if not path or entry.method not in ("POST", "PUT"):
-        return True
-    parts = path.rstrip("/").split("/")
-    if entry.method == "POST" or query:
-        return parts[-1] == entry.type
-    return parts[-2:] == [entry.type, str(entry.resource.get("id", parts[-1]))]
 
 
 def _names(entry: Entry) -> Iterable[str]:
