@@ -7,7 +7,8 @@ element that a profile says nothing about is defined by a link to the standard.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hie.fhir.definitions import CORE, Definitions, load_definitions
+from hie.base.systems import CORE
+from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.element import Constraint, Element, ElementType
 from hie.fhir.validate.plan import last_step, parent_of
 from hie.fhir.validate.structures import inherited, laid_over
