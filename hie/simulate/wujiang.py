@@ -6,14 +6,20 @@ from datetime import timedelta
 
 from hie.simulate.history import Visit
 from hie.simulate.item import Act, compact, temporary_number
-from hie.simulate.reports import Report
-from hie.simulate.results import Result
+from hie.simulate.wujiang_segments import (
+    Segment,
+    diagnosis,
+    header,
+    number_types,
+    order_number,
+    person_segment,
+    result_segment,
+    service,
+    unknown,
+    visit_segment,
+)
 
 DOOR, ENDING = "wujiang-hl7v2", "hl7"
-_CLASSES = {"outpatient": "O", "emergency": "E", "inpatient": "I"}
-_SECOND_WARD = ("W15", "重症监护病区")
-
-Segment = list[str]
 
 
 @dataclass
@@ -150,25 +156,29 @@ def _single(visit: Visit, act: Act) -> Message:
 
 def _event(visit: Visit, act: Act) -> Message:
     type_ = f"ADT^{act.what}"
-    segments = [_header(visit, act, "HIS", type_), ["EVN", act.what, compact(act.at)], _person(visit, act, full=True)]
+    segments = [
+        header(visit, act, "HIS", type_),
+        ["EVN", act.what, compact(act.at)],
+        person_segment(visit, act, full=True),
+    ]
     person = visit.record.person
     if visit.fresh and act.what in ("A01", "A04") and person.spouse:
         segments.append(["NK1", "1", person.spouse + ("女士" if person.male else "先生"), "配偶", "", person.phone])
     if act.what != "A31":
-        segments.append(_visit(visit, act))
+        segments.append(visit_segment(visit, act))
     if act.what == "A01":
-        segments.append(_diagnosis(visit, "A"))
+        segments.append(diagnosis(visit, "A"))
     if act.what == "A03":
-        segments.append(_diagnosis(visit, "F"))
+        segments.append(diagnosis(visit, "F"))
     return _message(visit, type_, segments)
 
 
 def _merge(visit: Visit, act: Act) -> Message:
     """The temporary registration into the record; `A40-I` is the operator who picks the wrong side afterwards (§9)."""
-    kept, prior = _person(visit, act, full=True), f"{temporary_number(visit)}^^^^{_types(visit)[1]}"
+    kept, prior = person_segment(visit, act, full=True), f"{temporary_number(visit)}^^^^{number_types(visit)[1]}"
     if act.what == "A40-I":
-        kept, prior = _unknown(visit), f"L{visit.record.local:08d}^^^^{_types(visit)[1]}"
-    segments = [_header(visit, act, "HIS", "ADT^A40"), ["EVN", "A40", compact(act.at)], kept, ["MRG", prior]]
+        kept, prior = unknown(visit), f"L{visit.record.local:08d}^^^^{number_types(visit)[1]}"
+    segments = [header(visit, act, "HIS", "ADT^A40"), ["EVN", "A40", compact(act.at)], kept, ["MRG", prior]]
     return _message(visit, "ADT^A40", segments)
 
 
@@ -178,9 +188,9 @@ def _examination(visit: Visit, act: Act) -> Message:
     assert done is not None
     order = ["ORC", "NW" if act.what == "ORM-X" else "CM", f"JC{visit.number}", *[""] * 6, compact(act.at)]
     segments = [
-        _header(visit, act, "HIS", "ORM^O01"),
-        _person(visit, act),
-        _visit(visit, act),
+        header(visit, act, "HIS", "ORM^O01"),
+        person_segment(visit, act),
+        visit_segment(visit, act),
         [*order, "", "", f"{visit.doctor_number}^{visit.doctor}"],
         ["OBR", "1", order[2], "", f"JC{done.type}^{done.name}^99WJL"],
     ]
@@ -189,13 +199,13 @@ def _examination(visit: Visit, act: Act) -> Message:
 
 def _order(visit: Visit, act: Act) -> Message:
     report = visit.reports[act.report]
-    number = _number("SQ", visit, act.report)
+    number = order_number("SQ", visit, act.report)
     segments = [
-        _header(visit, act, "HIS", "ORM^O01"),
-        _person(visit, act),
-        _visit(visit, act),
+        header(visit, act, "HIS", "ORM^O01"),
+        person_segment(visit, act),
+        visit_segment(visit, act),
         ["ORC", "NW", number, *[""] * 6, compact(act.at), "", "", f"{visit.doctor_number}^{visit.doctor}"],
-        ["OBR", "1", number, "", _service(report)],
+        ["OBR", "1", number, "", service(report)],
     ]
     return _message(visit, "ORM^O01", segments)
 
@@ -205,114 +215,17 @@ def _report(visit: Visit, act: Act) -> Message:
     corrected = act.what == "ORU-C"
     analyser = visit.hospital.code == "WJZY" and report.panel.analyser
     type_ = "OUL^R24" if analyser else "ORU^R01"
-    order = ["OBR", "1", _number("SQ", visit, act.report), _number("B", visit, act.report), _service(report)]
+    order = ["OBR", "1", order_number("SQ", visit, act.report), order_number("B", visit, act.report), service(report)]
     order += ["", "", compact(report.sampled), *[""] * 7]
     order += ["" if analyser else "^".join(report.panel.specimen), *[""] * 6, compact(act.at), "", ""]
     order.append("C" if corrected else "F")
-    segments = [_header(visit, act, "LIS", type_), _person(visit, act), _visit(visit, act), order]
+    segments = [header(visit, act, "LIS", type_), person_segment(visit, act), visit_segment(visit, act), order]
     if analyser:
-        segments.append(["SPM", "1", _number("BB", visit, act.report), "", "^".join(report.panel.specimen)])
+        segments.append(["SPM", "1", order_number("BB", visit, act.report), "", "^".join(report.panel.specimen)])
     results = (report.again,) if corrected and report.again else report.results
     for place, result in enumerate(results, start=1):
-        segments.append(_observation(place, result, analyser, "C" if corrected else "F"))
+        segments.append(result_segment(place, result, analyser, "C" if corrected else "F"))
     return _message(visit, type_, segments)
-
-
-def _observation(place: int, result: Result, analyser: bool, status: str) -> Segment:
-    analyte = result.analyte
-    item = f"^^^{analyte.number}^{analyte.name}^99WJN" if analyser else f"{analyte.code}^{analyte.name}^99WJL"
-    value = [result.value, analyte.unit, result.interval, result.flag]
-    return ["OBX", str(place), "NM" if result.numeric else "ST", item, "", *value, "", "", status]
-
-
-def _header(visit: Visit, act: Act, application: str, type_: str) -> Segment:
-    hospital = visit.hospital
-    control = f"{hospital.code}{visit.number}{act.what}{act.report}"
-    sent = compact(act.at)
-    sender = f"{hospital.code}^{hospital.uscc}^USCC"
-    return ["MSH", "^~\\&", application, sender, "HIE", "YRD", sent, "", type_, control, "P", "2.4",
-            "", "", "", "", "CHN", hospital.label]  # fmt: skip
-
-
-def _nameless(visit: Visit, act: Act) -> bool:
-    """Whether a message goes under the temporary registration: the laboratory never learns of the merge."""
-    return visit.merged is not None and (act.at < visit.merged or not act.what.startswith("A"))
-
-
-def _unknown(visit: Visit) -> Segment:
-    """Somebody whose papers nobody has seen yet."""
-    record = visit.record
-    number = f"{temporary_number(visit)}^^^^{_types(visit)[1]}"
-    return ["PID", "1", "", number, "", record.name, "", f"{record.person.born:%Y%m%d}", "MF"[not record.person.male]]
-
-
-def _types(visit: Visit) -> tuple[str, ...]:
-    """CX.5 of hospital card, patient index, national id and health card."""
-    return ("21", "1", "51", "HealthCard") if visit.hospital.code == "WJZY" else _TYPES
-
-
-def _person(visit: Visit, act: Act, full: bool = False) -> Segment:
-    if _nameless(visit, act):
-        return _unknown(visit)
-    record, person = visit.record, visit.record.person
-    types = _types(visit)
-    numbers = [
-        (f"{record.local % 50_000:010d}", types[0]),
-        (f"L{record.local:08d}", types[1]),
-        (record.national_id, types[2]),
-        (record.health_card, types[3]),
-    ]
-    identifiers = "~".join(f"{number}^^^^{kind}" for number, kind in numbers if number)
-    segment = ["PID", "1", "", identifiers, "", record.name, "", f"{person.born:%Y%m%d}", "M" if person.male else "F"]
-    if not full:
-        return segment
-    segment += ["", "", f"{person.address}^^^^^^H", "", person.phone, "", ""]
-    return [*segment, "20^已婚" if person.spouse else "10^未婚", "", "", "", "", "", "1^汉族"]
-
-
-_TYPES = ("IDCard", "LocalID", "IdentifyNO", "HealthCard")
-"""CX.5 of hospital card, patient index, national id and health card; the hospital card is shared by design."""
-
-
-def _visit(visit: Visit, act: Act) -> Segment:
-    moved = visit.moved is not None and act.at >= visit.moved and not (visit.returned and act.at >= visit.returned)
-    segment = [
-        "PV1",
-        "1",
-        _CLASSES[visit.kind],
-        _place(visit, *(_SECOND_WARD if moved else visit.place)),
-        "",
-        "",
-        "",
-        f"{visit.doctor_number}^{visit.doctor}",
-    ]
-    segment += [""] * 6
-    segment.append({"inpatient": "2", "emergency": "1", "outpatient": ""}[visit.kind])
-    segment += [""] * (19 - len(segment))
-    segment.append(f"V{visit.number}")
-    segment += [""] * (36 - len(segment))
-    segment.append("1" if act.what == "A03" else "")
-    segment += [""] * (44 - len(segment))
-    segment.append(compact(visit.start))
-    return [*segment, compact(act.at)] if act.what == "A03" else segment
-
-
-def _place(visit: Visit, code: str, name: str) -> str:
-    """Where somebody is; only those who stay have a room and a bed."""
-    room, bed = (f"{code[1:]}01", f"{visit.record.local % 40 + 1:02d}") if visit.end else ("", "")
-    return f"{bed}^^^{code}^{name}" if visit.hospital.code == "WJZY" else f"{code}^{room}^{bed}^^^^^^{name}"
-
-
-def _diagnosis(visit: Visit, kind: str) -> Segment:
-    return ["DG1", "1", "", f"{visit.disease.code}^{visit.disease.name}^I10", "", "", kind]
-
-
-def _service(report: Report) -> str:
-    return f"{report.panel.code}^{report.panel.name}^99WJL"
-
-
-def _number(prefix: str, visit: Visit, report: int) -> str:
-    return f"{prefix}{visit.number}{report}"
 
 
 def _message(visit: Visit, type_: str, segments: list[Segment]) -> Message:
