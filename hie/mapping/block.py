@@ -18,7 +18,8 @@ from hie.mapping.problem import meant
 from hie.mapping.putting import Slots
 from hie.mapping.reader import Switch, always, never
 from hie.mapping.run import MakeKey, Run, Step, text_of
-from hie.mapping.schema import CREATES_KEYS, EVENTS, check_inline
+from hie.mapping.schema import CREATES_KEYS, EVENTS
+from hie.mapping.tablecheck import check_inline
 from hie.mapping.toml import Table
 
 ORDER_SEPARATOR = "\x1f"

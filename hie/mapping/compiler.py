@@ -31,7 +31,8 @@ from hie.mapping.reader import (
     reader,
     there,
 )
-from hie.mapping.schema import CONDITION_KEYS, VALUE_KEYS, check_inline
+from hie.mapping.schema import CONDITION_KEYS, VALUE_KEYS
+from hie.mapping.tablecheck import check_inline
 from hie.mapping.toml import Table
 from hie.mapping.transforms.registry import BUILTIN, READS, Transform, reads, reads_text
 

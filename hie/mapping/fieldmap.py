@@ -15,7 +15,8 @@ from hie.mapping.dialect import Coverage, Dialect, Mention
 from hie.mapping.problem import BrokenTables, Problem, meant, read_text
 from hie.mapping.reader import Reader
 from hie.mapping.run import Step
-from hie.mapping.schema import INCLUDED, check_table
+from hie.mapping.schema import INCLUDED
+from hie.mapping.tablecheck import check_table
 from hie.mapping.toml import Source, Table, read
 from hie.mapping.transforms.registry import Transform
 

@@ -12,7 +12,8 @@ from hie.mapping.context import Context
 from hie.mapping.problem import meant
 from hie.mapping.reader import Reader
 from hie.mapping.run import MakeKey, Run, text_of
-from hie.mapping.schema import KEY_KEYS, PART_KEYS, check_inline
+from hie.mapping.schema import KEY_KEYS, PART_KEYS
+from hie.mapping.tablecheck import check_inline
 from hie.mapping.toml import Table
 
 _KIND_PATH = re.compile(r"\{([^{}]+)\}")
