@@ -148,7 +148,7 @@ async def test_what_is_too_much_for_the_store_is_tried_once_more_and_given_up(wo
         assert await try_again(world.store, {"test": runtime}, world.clock) == 1
     assert (await world.operator.item(answer["id"]))["state"] == "quarantined"
     [held] = await world.operator.held()
-    assert [f.text for f in held.findings] == ["The exchange failed; send again: The store says which setting."]
+    assert [f.text for f in held.findings] == ["The exchange failed; the item is kept: The store says which setting."]
     assert [one.items for one in await tallies(world.store, ["2026-04-01"])] == [1]
     operator = Operator(world.store, {"test": runtime}, world.clock, "tester")
     with pytest.raises(HieError, match=rf"Item {answer['id']} is too much for the store: The store says"):
