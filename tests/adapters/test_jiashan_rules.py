@@ -1,6 +1,7 @@
 """Header, entries and quirks of Jiashan documents (Jiashan interface §2-4, §6, §7, §9)."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -29,6 +30,8 @@ from tests.adapters.jiashan_exchange import (
     sample,
 )
 
+DISCHARGED = ("46241-6:1", "11535-2:1", "11535-2:2", "47519-4:1")
+"""What sample 07 states, by section and number."""
 NATIONAL_ID = '<id root="2.16.156.10011.1.3" extension="320598196804175127"/>'
 CARD = '<id root="2.16.156.10011.1.19" extension="A800000517"/>'
 GENDER = 'administrativeGenderCode code="2" displayName="女性"'
@@ -93,7 +96,7 @@ def test_numbers_may_stand_in_any_order(start: str, known: str) -> None:
 @pytest.mark.parametrize(
     ("start", "number", "stated"),
     [
-        ("07", "1.12", ["C0053:46241-6:1", "C0053:11535-2:1", "C0053:11535-2:2", "C0053:47519-4:1"]),
+        ("07", "1.12", [f"C0053:{one}" for one in DISCHARGED]),
         ("01", "1.11", ["C0002:29548-5:1"]),
     ],
 )
@@ -967,6 +970,23 @@ async def test_a_stay_and_a_visit_with_equal_numbers_share_no_diagnosis() -> Non
         found = await exchange.all("Condition")
         assert len({one["subject"]["reference"] for one in found}) == 2
         assert {one["identifier"][0]["value"] for one in found} == {"MZ810001:C0004:29548-5:1"}
+
+
+async def test_a_summary_of_a_visit_shares_nothing_with_that_of_a_stay_of_equal_number() -> None:
+    """One that has only an outpatient number took diagnoses, operations and contacts of the stay away."""
+    stay, visit = (f'<id root="2.16.156.10011.1.1{kind}" extension="ZY810007"/>' for kind in (2, 1))
+    other = ("330498194605055226", "330421198503074226"), ("A800000707", "A800000708")
+    outpatient = changed("07", (stay, visit), ("56bfa447", "56bfa448"), *other)
+    kinds = ("Condition", "Procedure", "RelatedPerson")
+    for order in permutations([sample("07"), outpatient]):
+        exchange = Exchange()
+        for body in order:
+            await exchange.send(body)
+        found = [one for kind in kinds for one in await exchange.all(kind)]
+        whose = Counter((one.get("patient") or one["subject"])["reference"] for one in found)
+        assert sorted(whose.values()) == [5, 5]
+        numbers = Counter(n["value"] for one in found for n in one.get("identifier", ()))
+        assert numbers == {f"ZY810007:C0053:{one}": 2 for one in DISCHARGED}
 
 
 def test_specimens_of_one_report_are_all_named() -> None:
