@@ -15,6 +15,10 @@ RESTATED: Mapping[str, str] = {"DiagnosticReport": "corrected", "Composition": "
 """Type -> status, instead of `final`, of what a document says again under its own id (Jiashan §5)."""
 
 
+_STAMPS = frozenset({"issued"})
+"""Slots of a report that a document fills with its own time: no content (Jiashan §6.3, §6.4)."""
+
+
 @dataclass(slots=True)
 class MemberState:
     """A member after folding: its slots, whether it is out, which slot of the root lists it, and whether it is there or
@@ -100,6 +104,7 @@ def fold(
         _replay(state, [c for c in live if not c.exists])
     else:
         _members_of(state, spent)
+        _sources_of(state, [*spent, *(c for c in live if c.withdraw)])
         _replay(state, [c for c in live if not c.withdraw])
     state.first_order = min(c.order for c in contributions)
     state.last_order = max((c.order for c in contributions if not c.seed), default="")
@@ -130,6 +135,13 @@ def _members_of(state: Folded, spent: Sequence[Contribution]) -> None:
             state.members[member.key.reference] = MemberState(
                 member.key.type, member.key.id, dict(member.slots), True, member.listed
             )
+
+
+def _sources_of(state: Folded, spent: Sequence[Contribution]) -> None:
+    """Documents that stated the root and were withdrawn: what one says of it later is said again (Jiashan §5)."""
+    for one in spent:
+        if one.source:
+            state.sources[one.source] = max(one.order, state.sources.get(one.source, ""))
 
 
 def _sequence(contributions: Iterable[Contribution]) -> list[Contribution]:
@@ -191,7 +203,8 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
         state.aside.update(contribution.slots)
     elif state.aside:
         state.aside.difference_update(contribution.slots)
-    _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport")
+    stamps = _STAMPS if contribution.source else frozenset()
+    _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport", stamps)
     again = _is_said_again(state, contribution)
     if again and state.slots.get("status") == "final":
         state.slots["status"] = RESTATED[state.type]
@@ -267,7 +280,14 @@ def _member(stated: Member, before: MemberState | None, *, corrects: bool) -> Me
     return MemberState(stated.key.type, stated.key.id, slots, stated.gone, stated.listed, exists)
 
 
-def _merge(slots: dict[str, Any], stated: Slots, corrects: bool, reissued_report: bool) -> None:
+def _merge(
+    slots: dict[str, Any],
+    stated: Slots,
+    corrects: bool,
+    reissued_report: bool,
+    stamps: frozenset[str] = frozenset(),
+) -> None:
+    """Put what is stated over what was; it corrects something final when more than `stamps` differs."""
     before = slots.get("status")
     content = dict(slots) if corrects and before in FINAL else None
     for slot, value in stated.items():
@@ -277,7 +297,7 @@ def _merge(slots: dict[str, Any], stated: Slots, corrects: bool, reissued_report
             slots.pop(slot, None)
         else:
             slots[slot] = value
-    correction = before == "corrected" or reissued_report or (content is not None and _differ(content, slots))
+    correction = before == "corrected" or reissued_report or (content is not None and _differ(content, slots, stamps))
     if corrects and correction and slots.get("status") == "final":
         slots["status"] = "corrected"
 
@@ -291,13 +311,13 @@ def _correction(before: Slots, after: Slots) -> bool:
     return _differ(before, after)
 
 
-def _differ(before: Slots, after: Slots) -> bool:
-    return before != after and _content(before) != _content(after)
+def _differ(before: Slots, after: Slots, stamps: frozenset[str] = frozenset()) -> bool:
+    return before != after and _content(before, stamps) != _content(after, stamps)
 
 
-def _content(slots: Slots) -> Any:
-    """What slots come to, the status aside: a row that leaves out a unit or a name states nothing else."""
-    content = assemble({slot: value for slot, value in slots.items() if slot != "status"})
+def _content(slots: Slots, stamps: frozenset[str]) -> Any:
+    """What slots come to, status and stamps aside: a row that leaves out a unit or a name states nothing else."""
+    content = assemble({slot: value for slot, value in slots.items() if slot != "status" and slot not in stamps})
     if any(name.startswith("value") for name in content):
         content.pop("dataAbsentReason", None)
     return _without_names(content)

@@ -228,11 +228,26 @@ async def test_what_is_said_again_is_withdrawn_with_the_rest(bodies: tuple[bytes
     assert {one["status"] for one in found} == {"entered-in-error"}
 
 
-async def test_a_document_that_comes_after_its_withdrawal_is_new() -> None:
-    late = changed("02", (TIME, '<effectiveTime value="20260302151500"/>'))
-    exchange = await sent(FIRST, WITHDRAWN, late)
-    found = await exchange.all("DiagnosticReport", "Composition", "Observation")
-    assert {one["status"] for one in found} == {"final"}
+LATE = changed("02", (TIME, '<effectiveTime value="20260302151500"/>'))
+
+
+@pytest.mark.parametrize("bodies", [*permutations([FIRST, WITHDRAWN, LATE]), *permutations([WITHDRAWN, LATE])])
+async def test_a_document_younger_than_its_withdrawal_is_as_corrected(bodies: tuple[bytes, ...]) -> None:
+    """The same id, other bytes, a younger time (§5): it was final again, as if it had never been withdrawn."""
+    exchange = await sent(*bodies)
+    found = await exchange.all("DiagnosticReport", "Observation")
+    assert {one["status"] for one in found} == {"corrected"}
+    assert [one["status"] for one in await exchange.all("Composition")] == ["amended"]
+    assert [one["status"] for one in await exchange.all("DocumentReference")] == ["current"]
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+async def test_another_document_that_says_the_same_of_the_report_corrects_nothing(turned: int) -> None:
+    other = changed("02", (ID, NEW_ID), (TIME, '<effectiveTime value="20260302121500"/>'))
+    exchange = await sent(*(FIRST, other)[::turned])
+    (report,) = await exchange.all("DiagnosticReport")
+    assert (report["status"], report["issued"]) == ("final", "2026-03-02T12:15:00+08:00")
+    assert set((await results(exchange)).values()) == {"final"}
 
 
 async def test_another_document_about_the_report_corrects_what_differs_only() -> None:
