@@ -42,7 +42,12 @@ def quarantine_list(
         column.no_wrap = True
     for row in sorted(rows, key=lambda r: (r["cause"], r["received"])):
         table.add_row(row["item"][:13], str(row["part"]), row["feed"], row["label"], row["cause"])
-    console.print(table if rows else "隔离区为空 · Nothing lies in quarantine.")
+    console.print(table if rows else _nothing(feed or cause or overdue))
+
+
+def _nothing(chosen: str | bool | None) -> str:
+    """What an empty list is: of all that is held, or only of what was `chosen`."""
+    return "没有符合条件的 · Nothing like that is held." if chosen else "隔离区为空 · Nothing lies in quarantine."
 
 
 @quarantine.command("show")
@@ -73,7 +78,7 @@ def quarantine_groups(
     for one in found:
         why = (one["rule"] or one["cause"], ", ".join(one["paths"][:3]), one["maps"], age(one["oldest"]))
         table.add_row(str(one["count"]), one["feed"], one["label"], *why)
-    console.print(table if found else "隔离区为空 · Nothing lies in quarantine.")
+    console.print(table if found else _nothing(feed or cause))
 
 
 @quarantine.command("rehearse")
