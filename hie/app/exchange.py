@@ -217,7 +217,8 @@ class Exchange:
         return DropAnswer((await self.ingest.refuse(door, size, head)).body, False)
 
     def _web(self) -> "Front":
-        app = FastAPI(title="健康信息交换 · Health Information Exchange", version=__version__, redoc_url=None)
+        title = "健康信息交换 · Health Information Exchange"
+        app = FastAPI(title=title, version=__version__, docs_url=None, redoc_url=None)  # they run scripts of other sites
         self.fhir = open_fhir(
             self.config,
             self.store,

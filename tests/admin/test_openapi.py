@@ -8,7 +8,7 @@ from hie.admin.openapi import SERVED
 from hie.app import Exchange
 from tests.admin.conftest import client
 
-NOT_OURS = ("/browse", "/docs", "/openapi.json", "/feeds/{door}/fhir{below:path}")
+NOT_OURS = ("/browse", "/openapi.json", "/feeds/{door}/fhir{below:path}")
 """Pages of the record browser, of FastAPI, and what a FHIR door leads to the FHIR base or refuses."""
 
 
@@ -47,6 +47,7 @@ async def test_what_a_request_takes_is_described(quiet: Exchange) -> None:
 
 REFUSED = [
     ("GET", "/nothing", 404, "GET /openapi.json lists what there is"),
+    ("GET", "/docs", 404, "GET /openapi.json lists what there is"),
     ("GET", "/feeds/wujiang-hl7v2", 405, "This address takes POST only."),
     ("POST", "/feeds/nowhere/$check", 404, "GET /feeds lists those there are"),
     ("POST", "/admin/quarantine/0/discard", 422, "body: Field required."),
