@@ -1,5 +1,6 @@
-"""Rows of items and parts: from what came in to what is stored, and back."""
+"""Rows of items and parts: from what came in to what is stored, and back; the items of a feed, page by page."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from hie.base.clock import from_micros, micros
@@ -10,10 +11,13 @@ from hie.base.record import Delivery
 from hie.pipeline.codec import decode_findings, encode_findings, stored
 from hie.pipeline.prepare import Prepared
 from hie.staging.states import State
-from hie.staging.tables import PART
+from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Reader
-from hie.store.table import Row, Value
+from hie.store.table import Above, Row, Value, Where
 from hie.wire.safejson import dumps
+
+PAGE = 200
+"""Raw items read at a time."""
 
 
 def number(value: Value) -> int:
@@ -120,3 +124,19 @@ async def outcome_of(reader: Reader, item: Row, door: str) -> ItemOutcome:
         decode_findings(item["findings"]),
         parts,
     )
+
+
+async def pages(reader: Reader, feed: str) -> AsyncIterator[list[Row]]:
+    """The raw items of a feed by their moment of reception, bodies included; those of one moment stand on one page."""
+    after = -1
+    last: int | None = 0
+    while last is not None:
+        where: Where = {"feed": feed, "received": Above(after)}
+        rows = await reader.select(RAW_ITEM, where, order=("received",), limit=PAGE)
+        last = number(rows[-1]["received"]) if len(rows) == PAGE else None
+        whole = [row for row in rows if row["received"] != last]
+        if last is not None and not whole:
+            whole = await reader.select(RAW_ITEM, {"feed": feed, "received": last})
+        if whole:
+            after = number(whole[-1]["received"])
+        yield whole

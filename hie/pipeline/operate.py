@@ -13,7 +13,7 @@ from hie.base.finding import Disposition
 from hie.base.record import Parsed
 from hie.pipeline.audit import audit, audit_tables
 from hie.pipeline.feed import FeedRuntime
-from hie.pipeline.items import blob, delivery_of, number
+from hie.pipeline.items import blob, delivery_of, number, pages
 from hie.pipeline.prepare import Prepared, prepare
 from hie.pipeline.quarantine import Ground, Held, held
 from hie.pipeline.rehearsal import Rehearsal, rehearse
@@ -21,14 +21,11 @@ from hie.pipeline.settle import Settler
 from hie.staging.states import IN_FLIGHT, Event, State, advance
 from hie.staging.tables import PART, RAW_ITEM
 from hie.store.port import Store, Transaction
-from hie.store.table import Above, Row, Where
+from hie.store.table import Above, Row
 
 T = TypeVar("T")
 
 log = logging.getLogger("hie.pipeline")
-
-PAGE = 200
-"""Raw items read at a time."""
 
 TOGETHER, TOGETHER_BYTES = 10, 256 << 10
 """Items that are replayed together, for the store to commit them at once, and bytes of them."""
@@ -263,24 +260,9 @@ class Operator:
         """Raw items in order of reception per feed, in pages; bodies included."""
         wanted = {state.value for state in states}
         for name in sorted(self._feeds) if feed is None else [feed]:
-            async for page in self._pages(name):
+            async for page in pages(self._store, name):
                 for row in (row for row in page if row["state"] in wanted):
                     yield row
-
-    async def _pages(self, feed: str) -> AsyncIterator[list[Row]]:
-        """The items of a feed by their moment of reception; those of one moment stand on one page."""
-        after = -1
-        last: int | None = 0
-        while last is not None:
-            where: Where = {"feed": feed, "received": Above(after)}
-            rows = await self._store.select(RAW_ITEM, where, order=("received",), limit=PAGE)
-            last = number(rows[-1]["received"]) if len(rows) == PAGE else None
-            whole = [row for row in rows if row["received"] != last]
-            if last is not None and not whole:
-                whole = await self._store.select(RAW_ITEM, {"feed": feed, "received": last})
-            if whole:
-                after = number(whole[-1]["received"])
-            yield whole
 
     async def _audit(self, tx: Transaction, action: str, item: Row, part: int | None, reason: str = "") -> None:
         await audit(tx, self._clock.now(), self._principal, action, str(item["id"]), part, reason)

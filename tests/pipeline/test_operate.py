@@ -11,7 +11,6 @@ import pytest
 from hie.base.draft import Draft
 from hie.base.errors import Category, HieError
 from hie.base.record import Delivery, Parsed
-from hie.pipeline import operate
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.operate import Operator
 from hie.pipeline.prepare import Prepared
@@ -298,7 +297,7 @@ async def test_what_comes_in_while_it_is_verified_is_no_problem(world: World) ->
 
 
 async def test_items_are_told_once_each_wherever_a_page_ends(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operate, "PAGE", 3)
+    monkeypatch.setattr("hie.pipeline.items.PAGE", 3)
     times = (1, 2, 2, 2, 2, 3, 4, 4)
     moments = {str((await world.send(patient(str(n))))["id"]): moment for n, moment in enumerate(times)}
 

@@ -1,6 +1,6 @@
 """Inside a job: reads see the batch's writes, writes are collected in the batch."""
 
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pymongo import timeout
@@ -14,25 +14,18 @@ from hie.store.body import check_next, entries_of, named, stamped, unstamped
 from hie.store.effects import Effects
 from hie.store.mongo.batch import Batch
 from hie.store.mongo.client import OPERATION_SECONDS, situation
+from hie.store.mongo.foreseeing import Foreseeing
 from hie.store.mongo.keys import index_fields, name
 from hie.store.mongo.placing import place, placed
 from hie.store.mongo.searching import Searching
-from hie.store.mongo.selected import look_of, sorted_out
-from hie.store.mongo.tables import Key, Look, TableReading, key_of, laid_over
+from hie.store.mongo.selected import look_of
+from hie.store.mongo.tables import Key, TableReading, key_of, laid_over
 from hie.store.mongo.versions import VersionReading, version_of
 from hie.store.port import Extract, HistoryPage, HistoryQuery, Page, Ready, Version
 from hie.store.table import Row, Table, Value, Where, check_access
 from hie.wire.safejson import loads
 
 T = TypeVar("T")
-One = TypeVar("One")
-
-_TOGETHER = 200
-"""Looks, and resources, that one command reads ahead."""
-
-_FORESEEN = 3000
-"""Rows that one command reads ahead; of looks that find more all are left to be read when they are asked for, maybe
-with a limit."""
 
 
 class MongoTransaction:
@@ -44,6 +37,7 @@ class MongoTransaction:
         self._versions = VersionReading(database, batch.session)
         self._tables = TableReading(database, batch.session)
         self._searching = Searching(database, secret, batch.session)
+        self._foreseeing = Foreseeing(batch, self._tables, self._versions, self._asked)
 
     async def read(self, resource_type: str, resource_id: str) -> Version | None:
         """See `Reader.read`."""
@@ -118,38 +112,11 @@ class MongoTransaction:
 
     async def foresee(self, table: Table, looks: Sequence[Where]) -> None:
         """See `Transaction.foresee`: what is not known yet is read by few commands."""
-        for some in _parts(looks):
-            await self._foresee(table, some)
-
-    async def _foresee(self, table: Table, looks: Sequence[Where]) -> None:
-        keys, wanted = set[Key](), set[Look]()
-        for one in looks:
-            look = look_of(table, one)
-            if look is None or self._batch.found(look) is not None:
-                continue
-            if look[1] == tuple(sorted(table.key)):
-                keys.add(tuple(look[2][look[1].index(column)] for column in table.key))
-            else:
-                wanted.add(look)
-        keys = {key for key in keys if not self._batch.row(table, key)[0]}
-        if len(keys) + len(wanted) < 2:
-            return
-        rows = await self._asked(self._tables.any_of(table, keys, wanted, _FORESEEN))
-        if len(rows) == _FORESEEN:
-            return
-        by_key = {key_of(table, row): row for row in rows}
-        for key in keys:
-            self._batch.learn_row(table, key, by_key.get(key))
-        for look, found in sorted_out(wanted, by_key).items():
-            self._batch.learn_found(look, found)
+        await self._foreseeing.rows(table, looks)
 
     async def foresee_resources(self, references: Sequence[str]) -> None:
         """See `Transaction.foresee_resources`: what is not known yet is read by few commands."""
-        names = [one for one in dict.fromkeys(references) if not self._batch.known(one)[0]]
-        for some in _parts(names) if len(names) > 1 else ():
-            found = await self._asked(self._versions.currents(some))
-            for one in some:
-                self._batch.learn(one, found.get(one))
+        await self._foreseeing.resources(references)
 
     async def insert(self, table: Table, row: Row) -> None:
         """See `Transaction.insert`."""
@@ -322,12 +289,6 @@ def _indexed(version: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     named = name(version["t"], version["i"])
     head = {"_id": named, "n": version["n"], "v": version["v"], "w": version["_id"], "u": version["u"]}
     return {**head, **placed(version), **fields}
-
-
-def _parts(whole: Sequence[One]) -> Iterator[Sequence[One]]:
-    """What is read ahead, in parts for one command each."""
-    for start in range(0, len(whole), _TOGETHER):
-        yield whole[start : start + _TOGETHER]
 
 
 def _taken() -> HieError:

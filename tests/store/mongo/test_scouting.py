@@ -194,7 +194,7 @@ async def test_what_is_foreseen_is_read_by_one_command(
 
     assert await anew() == ["0", "1", "2", "3", 2]
     assert commands.names.count("find") == 1
-    monkeypatch.setattr("hie.store.mongo.transaction._FORESEEN", 4)  # there may be more: nothing is known of them
+    monkeypatch.setattr("hie.store.mongo.foreseeing.MOST", 4)  # there may be more: nothing is known of them
     assert await anew() == ["0", "1", "2", "3", 2]
     assert commands.names.count("find") == 5
 
@@ -203,7 +203,7 @@ async def test_resources_that_are_foreseen_are_read_by_few_commands(
     store: MongoStore, commands: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await put(store, *(patient(f"old{number}") for number in range(5)))
-    monkeypatch.setattr("hie.store.mongo.transaction._TOGETHER", 4)
+    monkeypatch.setattr("hie.store.mongo.foreseeing.TOGETHER", 4)
     store._writer._kept.forget()
 
     async def change(tx: Transaction) -> list[int]:
