@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +24,7 @@ from hie.api.terminology import StoredTerminology
 from hie.app.adapters import load_adapters
 from hie.app.ahead import SettlingAhead, may_settle_ahead
 from hie.app.browse import KnownSilences, open_browse, warm_later
+from hie.app.drops import Drops
 from hie.app.feeds import Tables
 from hie.app.fhir import PARAMETER_SECONDS, TERMINOLOGY_SECONDS, Front, open_fhir
 from hie.app.fhirdoor import FhirDoor
@@ -39,9 +39,8 @@ from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
 from hie.base.tasks import end, every, log_failure
 from hie.config import Config
-from hie.feeds.filedrop import DropAnswer, DropFolder
 from hie.feeds.http import FHIR, HttpFeeds
-from hie.feeds.limits import DropLimits, HttpLimits
+from hie.feeds.limits import HttpLimits
 from hie.fhir.definitions import Definitions, ihe_parameters, load_definitions
 from hie.fhir.validate import Strictness, Validator, WriteRules, load_validator
 from hie.pipeline.close import close_days
@@ -65,12 +64,6 @@ EXPORT_SECONDS = 600.0
 
 SILENCE_SECONDS = 60.0
 """How often it is found out which sources are silent, for the record pages."""
-
-NOBODY: Mapping[str, Any] = MappingProxyType({"headers": (), "scheme": "http"})
-"""The request of who reads in a file that was dropped: it came over no connection."""
-
-DROP_SECONDS = 10.0
-"""How long an end waits for the file of a drop folder that is under way: else it is gone on with at the next start."""
 
 
 class Exchange:
@@ -108,16 +101,14 @@ class Exchange:
         self._parameters = parameters
         self._terminology = terminology
         self._tasks: list[asyncio.Task[None]] = []
-        self._dropping: list[asyncio.Task[None]] = []
-        self._stop = asyncio.Event()
         self._process = str(uuid4())
         self._ready = False
         self.names = titles(self.ingest.feeds.values())
         self.silences = KnownSilences()
         self.tell: Callable[[Any], None] = nobody
         self.mllp = MllpPorts(self.ingest, config)
-        self.drops = self._drop_folders()
         self.web = self._web()
+        self.drops = Drops(self.ingest, config, self._fhir_doors)
 
     def operator(self) -> Operator:
         """Operator actions, in the name of the local operator."""
@@ -146,19 +137,16 @@ class Exchange:
         self._every(TERMINOLOGY_SECONDS, self._terminology.load)
         self._every(PARAMETER_SECONDS, self._parameters.refresh)
         self._every(EXPORT_SECONDS, self._sweep_exports)
-        for folder in self.drops:
-            await asyncio.to_thread(folder.prepare)
-            self._dropping.append(asyncio.create_task(folder.run(self._stop)))
+        await self.drops.start()
         self._ready = True
 
     async def close(self) -> None:
         """Stop listening, finish what is under way, close the store."""
         self._ready = False
-        self._stop.set()
+        self.drops.leave_off()
         await self.mllp.stop()
-        if self._dropping:
-            await asyncio.wait(self._dropping, timeout=DROP_SECONDS)
-        await end(*self._dropping, *self._tasks)
+        await self.drops.stop()
+        await end(*self._tasks)
         if self._workers is not None:
             self._workers.close()
         await self.fhir.close()
@@ -191,30 +179,6 @@ class Exchange:
 
     def _feed_rules(self) -> list[Rule]:
         return [rule for rule in self.maps.now.quality.rules if rule.scope == "feed"]
-
-    def _drop_folders(self) -> list[DropFolder]:
-        return [
-            DropFolder(
-                self.config.data / "drop" / runtime.feed.id,
-                partial(self.ingest.knows, runtime.feed.id),
-                partial(self._dropped, runtime.feed.id),
-                partial(self._dropped_too_large, runtime.feed.id),
-                DropLimits(self.config.max_body, self.config.drop_poll_seconds),
-            )
-            for runtime in self.ingest.feeds.values()
-            if runtime.feed.drop and self.config.drop_poll_seconds > 0
-        ]
-
-    async def _dropped(self, door: str, body: bytes, begun: bool) -> DropAnswer:
-        answer = await self.ingest.receive(door, body, begun=begun)
-        if answer.status == 503:
-            raise HieError(Category.UNAVAILABLE, "The file is tried again later.")
-        fhir = self._fhir_doors.get(door)
-        told = answer.body if fhir is None else await fhir.complete(NOBODY, answer.body)
-        return DropAnswer(told, answer.status != 422)
-
-    async def _dropped_too_large(self, door: str, size: int, head: bytes) -> DropAnswer:
-        return DropAnswer((await self.ingest.refuse(door, size, head)).body, False)
 
     def _web(self) -> "Front":
         title = "健康信息交换 · Health Information Exchange"

@@ -770,7 +770,7 @@ async def test_a_read_is_answered_when_the_others_are_stored(adapter: Adapter, t
         entries = told["entry"]
         rehearsal = await exchange.operator().rehearse(told["identifier"]["value"])
         parts = await exchange.store.select(PART, {})
-        dropped = json.loads((await exchange._dropped(FEED, bundle([read("Patient/7")]), begun=False)).receipt)
+        dropped = json.loads((await exchange.drops.taken(FEED, bundle([read("Patient/7")]), begun=False)).receipt)
     assert result["subject"]["reference"] == f"Patient/{person['id']}"
     assert [e["response"]["status"][:3] for e in entries] == ["200", "202", "200"]
     assert (len(parts), "P1" in rehearsal.answer_text) == (3, False)

@@ -19,6 +19,7 @@ import pytest
 
 from adapters.wujiang import adapter as wujiang
 from hie.app import Exchange, open_exchange
+from hie.app.drops import Drops
 from hie.app.maps import Maps
 from hie.base.data import data_path
 from hie.base.errors import HieError
@@ -101,7 +102,7 @@ async def _not_taken(exchange: Exchange) -> None:
     async def fails(*_: object, **__: object) -> Answer:
         return Answer(b"", "application/xml", 503)
 
-    [drop] = exchange.drops
+    [drop] = exchange.drops.folders
     drop.prepare()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exchange.ingest, "receive", fails)
@@ -115,11 +116,11 @@ async def _crash_when_handled(exchange: Exchange) -> None:
         if step is Step.HANDLED:
             raise Crash
 
-    [drop] = exchange.drops
+    [drop] = exchange.drops.folders
     drop._reached = crash
     with pytest.raises(Crash):
         await drop.scan()
-    exchange.drops = exchange._drop_folders()
+    exchange.drops = Drops(exchange.ingest, exchange.config, {})
 
 
 @pytest.mark.parametrize(
