@@ -47,10 +47,9 @@ def coded(target: str, table: Table, compiler: Compiler, when: Switch, deletes: 
             return
         names = read_name(node, context)
         context.path = path
-        pairs = _named(values, names, itself)
-        if not pairs and (empty or names):
-            pairs = [("", names[0] if names else "")]
-        put_in(slots, target, [_translate(code_table, code, name, context, empty) for code, name in pairs], context)
+        if values or names or empty:
+            pairs = _named(values, names, itself) or [("", names[0] if names else "")]
+            put_in(slots, target, [_translate(code_table, code, name, context, empty) for code, name in pairs], context)
         if not names and target.endswith(JOINED) and "text" in slots.get(target, ()):
             slots[target][f"text{DEFAULT}"] = slots[target].pop("text")
         if target not in slots:
