@@ -182,7 +182,8 @@ class Exchange:
 
     def _web(self) -> "Front":
         title = "健康信息交换 · Health Information Exchange"
-        app = FastAPI(title=title, version=__version__, docs_url=None, redoc_url=None)  # they run scripts of other sites
+        # The pages of FastAPI run scripts of other sites.
+        app = FastAPI(title=title, version=__version__, docs_url=None, redoc_url=None)
         self.fhir = open_fhir(
             self.config,
             self.store,
