@@ -52,6 +52,7 @@ QINGPU: dict[str, tuple[str, set[str]]] = {
     "11-wrong-count": ("rejected", {"count-mismatch"}),
     "12-bad-truncated": ("rejected", {"message-malformed"}),
     "13-oddids": ("accepted-with-warnings", {"id-checksum", "id-gender-conflict"}),
+    "14-every-column": ("accepted", set()),
 }
 """Sample -> answer and the findings above info that it names."""
 

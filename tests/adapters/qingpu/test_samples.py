@@ -24,6 +24,7 @@ EXPECTED = [
     ("11-wrong-count.xml", 422, "rejected", [], ["count-mismatch"]),
     ("12-bad-truncated.xml", 422, "rejected", [], ["message-malformed"]),
     ("13-oddids.xml", 200, WARNED, [WARNED] * 2, ["id-checksum", "id-gender-conflict"]),
+    ("14-every-column.xml", 200, ACCEPTED, [ACCEPTED] * 16, []),
 ]
 
 
