@@ -1,10 +1,14 @@
 """The translations that the interface documents agree on, written down a second time: a slip in a code map would change
 what a doctor reads and nothing else would show it (common rules §6, §7; Wujiang §3 to §5; Jiashan §4; Qingpu §4)."""
 
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 import pytest
 
 from adapters import jiashan, wujiang
 from hie.base.data import data_path
+from hie.fhir.definitions import official as official_definitions
 from hie.mapping.codefile import load_codes
 from hie.plugin import Adapter
 
@@ -21,6 +25,7 @@ LOINC = (
 
 ITEMS = [one.split() for one in LOINC.split(", ")]
 BY_ITEM = {item: code for item, _, code in ITEMS}
+NAMES = {item: name for item, name, _ in ITEMS}
 NUMBERS = "05051101 WBC, 05051102 RBC, 05051103 HGB, 05051104 PLT"
 QINGPU = (
     "1039001001 WBC, 1039001002 RBC, 1039001003 HGB, 1039001004 PLT, 1039002001 GLU, 1039002002 K, 1039002003 CREA, "
@@ -86,6 +91,52 @@ NAMED = {
 """Code map -> its codes, where the documents name codes without a translation."""
 
 
+SAID = {
+    "qingpu-card-type": "0 社保卡, 1 医保卡, 2 统一自费卡, 3 非统一自费卡, 5 新农合, 6 健康卡, 9 其他",
+    "qingpu-change-flag": "1 正常, 2 撤销",
+    "qingpu-visit-type": "1 普通门诊, 2 急诊, 3 体检",
+    "qingpu-visit-source": "1 门急诊, 2 住院, 6 体检",
+    "qingpu-report-class": "1 一般临床, 2 血液, 3 化学, 4 免疫, 5 微生物, 6 寄生虫, 7 分子, 9999 其他",
+    "qingpu-flag": "1 正常, 2 无法识别的异常, 3 偏高, 4 偏低",
+    "qingpu-exam-type": "01 CT, 02 MR, 03 DSA, 04 X光, 05 特殊X光, 06 超声, 07 病理, 08 内镜, 09 核医学, 10 其他",
+    "qingpu-yys": "0 阴性, 1 阳性, 2 未定",
+    "qingpu-diagnosis-class": "1 入院, 2 出院",
+    "qingpu-lab-item": "1039004001 乙肝表面抗原, "
+    + ", ".join(f"{n} {NAMES[i]}" for n, i in (one.split() for one in QINGPU.split(", "))),
+    "discharge-condition": "1 治愈, 2 好转, 3 未愈, 4 死亡, 5 其他",
+}
+"""Code map -> its codes, each with its name, where the Qingpu document names them."""
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_code_is_called_what_was_agreed(name: str) -> None:
+    agreed = dict(one.split() for one in SAID[name].split(", "))
+    assert {code: row.display for code, row in CODES[name].rows.items()} == agreed
+
+
+@pytest.mark.parametrize("name", sorted(CODES))
+def test_a_translation_is_called_what_its_code_system_calls_it(name: str) -> None:
+    table = CODES[name]
+    made = [(row.target_system, row.target_code, row.target_display) for row in table.rows.values()]
+    made.append((table.target_system, table.unknown, table.unknown_display))
+    for system, code, display in made:
+        official = dict(_named((official_definitions().code_system(system) or {}).get("concept", ())))
+        if display and code in official:
+            assert display.lower() == " ".join(official[code].lower().split())
+
+
+def _named(concepts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for one in concepts:
+        yield one["code"], one.get("display", "")
+        yield from _named(one.get("concept", ()))
+
+
+def test_the_tables_that_lack_codes_are_those_that_were_agreed() -> None:
+    """Common rules §5.6: a code beyond a closed table is `code-unknown`, beyond an open one `code-unmapped`."""
+    opened = {name for name, table in CODES.items() if name.startswith("qingpu-") and not table.closed}
+    assert opened == {"qingpu-lab-item", "qingpu-diagnosis-class"}
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_code_means_what_was_agreed(name: str) -> None:
     agreed = dict(one.split() for one in TARGETS[name].split(", "))
@@ -110,7 +161,7 @@ def test_a_table_has_the_codes_that_were_agreed(name: str) -> None:
 
 def test_every_name_belongs_to_the_item_that_was_agreed() -> None:
     for table in ("lab-item", "wujiang-lab-item"):
-        assert {item: CODES[table].rows[item].display for item, _, _ in ITEMS} == {i: name for i, name, _ in ITEMS}
+        assert {item: CODES[table].rows[item].display for item, _, _ in ITEMS} == NAMES
 
 
 @pytest.mark.parametrize(
