@@ -1,4 +1,8 @@
-"""The few transforms that only Qingpu's maps need; everything else is in the maps and in the shared transforms."""
+"""The few transforms that only Qingpu's maps need; everything else is in the maps and in the shared transforms.
+
+The columns of a row come without blanks around them, and one without value does not come at all (`hie.parse.rows`); a
+missing part of several is empty.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -20,14 +24,13 @@ def _code(sent: str) -> str:
     return " ".join(sent.split())
 
 
-def report_day(value: str, context: Any) -> str | None:
+def report_day(value: str, context: Any) -> str:
     """BGRQ as part of a key: `20260402` also when it was sent as `2026-04-02`; anything else as sent."""
-    text = value.strip()
-    if len(text) == len("2026-04-02") and text[4] == text[7] == "-":
-        text = text.replace("-", "")
-    if not _is_day(text):
+    if len(value) == len("2026-04-02") and value[4] == value[7] == "-":
+        value = value.replace("-", "")
+    if not _is_day(value):
         context.note("date-invalid")
-    return text or None
+    return value
 
 
 def _is_day(text: str) -> bool:
@@ -44,13 +47,13 @@ def _is_day(text: str) -> bool:
 def report_key(value: Sequence[str], context: Any) -> dict[str, str]:
     """The second identifier of a laboratory report: `<BGRQ>:<BGDH>` (§4.3), because BGDH starts again every day."""
     day, number = value
-    return {"system": context.local_system("lis-report"), "value": f"{report_day(day, context)}:{number.strip()}"}
+    return {"system": context.local_system("lis-report"), "value": f"{report_day(day, context)}:{number}"}
 
 
 def lab_item(value: Sequence[str], context: Any) -> dict[str, Any]:
     """The shares of Observation.code of (JYZBDM, JYZBMC, MXXMBM, MXXMBMYB): the zone's item with LOINC, then the
     hospital's and the insurance's number (§4.4), each of which may be missing in a row that changes the others."""
-    code, name, hospital, insurance = (part.strip() for part in value)
+    code, name, hospital, insurance = value
     concept: dict[str, Any] = {"text": name}
     found: dict[str, Any] = {}
     if code:
@@ -64,20 +67,18 @@ def lab_item(value: Sequence[str], context: Any) -> dict[str, Any]:
     return found | ({text: concept["text"]} if concept.get("text") else {})
 
 
-def device(value: Sequence[str], context: Any) -> dict[str, Any] | None:
+def device(value: Sequence[str], context: Any) -> dict[str, Any]:
     """What is stated of Observation.device by (YQBH, YQMC): named by the name, or the number while there is no name."""
-    number, name = (part.strip() for part in value)
+    number, name = value
     found: dict[str, Any] = {"display": name} if name else {"display#default": number}
     if number:
         found["identifier"] = {"system": context.local_system("yqbh"), "value": number}
     return found
 
 
-def id_number(value: str, context: Any) -> dict[str, Any] | None:
+def id_number(value: str, context: Any) -> dict[str, Any]:
     """ZJHM without ZJLX: the number of the document that an earlier row named, else of one whose kind is not known."""
-    number = value.strip()
-    if len(number) == _NATIONAL_ID and number[:-1].isdigit():
-        number = number.upper()
+    number = value.upper() if len(value) == _NATIONAL_ID and value[:-1].isdigit() else value
     return {"system#default": context.local_system("idcard-99"), "value": number}
 
 
@@ -90,28 +91,28 @@ def nationality(value: str, context: Any) -> dict[str, Any]:
     }
 
 
-def requester(value: str, context: Any) -> dict[str, Any] | None:
+def requester(value: str, context: Any) -> dict[str, Any]:
     """Who asked for a report (R4 DiagnosticReport has no element for it): staff number as logical reference."""
-    identifier = {"system": context.local_system("2.16.156.10011.1.4"), "value": value.strip()}
+    identifier = {"system": context.local_system("2.16.156.10011.1.4"), "value": value}
     return {
         "url": "https://hie.example.org/fhir/StructureDefinition/requester",
         "valueReference": {"identifier": identifier},
     }
 
 
-def participant(value: str, context: Any) -> dict[str, Any] | None:
+def participant(value: str, context: Any) -> dict[str, Any]:
     """Encounter.participant known by name only."""
-    return {"individual": {"display": value.strip()}}
+    return {"individual": {"display": value}}
 
 
-def study_uid(value: str, context: Any) -> dict[str, str] | None:
+def study_uid(value: str, context: Any) -> dict[str, str]:
     """ImagingStudy.identifier of a DICOM study UID."""
-    return {"system": "urn:dicom:uid", "value": f"urn:oid:{value.strip()}"}
+    return {"system": "urn:dicom:uid", "value": f"urn:oid:{value}"}
 
 
 def diagnosis(value: Sequence[str], context: Any) -> dict[str, Any]:
     """What one row of (ZYZDLSH, ZDLB, CYZDBZ) states of its share of Encounter.diagnosis: condition, use and rank."""
-    number, kind, main = (part.strip() for part in value)
+    number, kind, main = value
     condition = context.key("Condition", "zyzdlsh", number)
     row = context.code("qingpu-diagnosis-class", kind)
     target = row.target if row is not None else None

@@ -1,0 +1,97 @@
+"""Every column of the eight tables: how long it may be, whether null text is a value, whether a map reads it (Qingpu
+§4, §5; common rules §5.3, §5.5)."""
+
+import pytest
+
+from tests.adapters.qingpu.exchange import draft, parsed
+from tests.adapters.qingpu.rows import FULL, KEYS, TABLES, one, upload
+
+CODES = {
+    "patient": "YYDAH XB ZJLX ZJHM GJJKKID HYZK MZ GJ XGBZ",
+    "outpatient": "KH KLX JZLX JZKSBM CISID BAH XGBZ",
+    "inpatient": "KH KLX JZKSBM CISID BAH LYFS XGBZ",
+    "report": "JZLSH MZZYBZ BGDLBBM BBDM SQYHRYID BGYHRYID SHYHRYID XGBZ",
+    "result": "BGRQ BGDH JYZBDM MXXMBM MXXMBMYB YCTS WJZBZ YQBH XGBZ",
+    "imaging": "JZLSH STUDYUID EXAMTYPE YYS XGBZ",
+    "summary": "CYQK XGBZ",
+    "diagnosis": "JZLSH ZDLB ZDBM CYZDBZ YZDBZ XGBZ",
+}
+"""At most 64 characters, like the key columns."""
+
+NAMES = {"patient": "XM LXRXM", "outpatient": "JZYSXM", "inpatient": "JZYSXM", "report": "HZXM"}
+"""At most 100 characters."""
+
+SHORT = {
+    "patient": "CSRQ SJHM DHHM JZDZ HKDZ LXRGX LXRDH",
+    "outpatient": "JZKSMC JZSJ",
+    "inpatient": "JZKSMC RYSJ CYSJ",
+    "report": "BRXB BRNL BGDLB BBMC CJSJ JYSJ BGSJ SHSJ",
+    "result": "JYZBMC JLDW CKZ JYFF YQMC",
+    "imaging": "JCMC JCBW JCSJ BGSJ SHSJ",
+    "summary": "",
+    "diagnosis": "ZDSM ZDSJ",
+}
+"""At most 4,000 characters."""
+
+LONG = {"result": "JYZBJG", "imaging": "YXBX YXZD", "summary": "RYZD RYZZTZ JCHZ ZLGC CYZD CYQKMS CYYZ"}
+"""Results and narrative."""
+
+WORDS = {
+    "report": "BGDLB BBMC",
+    "result": "JYZBJG JLDW CKZ JYFF",
+    "imaging": "JCMC JCBW YXBX YXZD",
+    "summary": "RYZD RYZZTZ JCHZ ZLGC CYZD CYQKMS CYYZ",
+    "diagnosis": "ZDBM ZDSM",
+}
+"""Columns in which `无` may mean something."""
+
+
+def columns(*classes: dict[str, str], kind: str) -> list[str]:
+    return sorted(column for one in classes for column in one.get(kind, "").split())
+
+
+def found(kind: str, code: str, value: str) -> list[str]:
+    """The columns of a row with `value` in each but the key that have a finding."""
+    every = columns(CODES, NAMES, SHORT, LONG, kind=kind)
+    made = draft(one(kind, **dict.fromkeys(every, value)))
+    return sorted({finding.path for finding in made.findings if finding.code == code})
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
+def test_a_column_may_be_as_long_as_the_document_allows(kind: str) -> None:
+    for most, longer in ((64, CODES), (100, NAMES), (4_000, SHORT)):
+        assert not set(columns(longer, kind=kind)) & set(found(kind, "field-too-long", "9" * most))
+    assert found(kind, "field-too-long", "9" * 65) == columns(CODES, kind=kind)
+    assert found(kind, "field-too-long", "9" * 101) == columns(CODES, NAMES, kind=kind)
+    assert found(kind, "field-too-long", "9" * 4_001) == columns(CODES, NAMES, SHORT, kind=kind)
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
+def test_null_text_is_a_value_in_clinical_columns_only(kind: str) -> None:
+    every = columns(CODES, NAMES, SHORT, LONG, kind=kind)
+    assert found(kind, "null-text", "无") == sorted(set(every) - set(columns(WORDS, kind=kind)))
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
+def test_every_column_of_the_document_is_known(kind: str) -> None:
+    every = columns(CODES, NAMES, SHORT, LONG, kind=kind)
+    assert draft(one(kind, **dict.fromkeys(every, "1"))).unmapped == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [(kind, column) for kind in sorted(TABLES) for column in KEYS[kind]],
+)
+def test_key_columns(kind: str, key: str) -> None:
+    (record,) = parsed(one(kind, **{key: "-"})).records
+    assert ("key-missing", key) in [(finding.code, finding.path) for finding in record.findings]
+    (record,) = parsed(one(kind, **{key: "9" * 65})).records
+    assert [(finding.code, finding.path) for finding in record.findings] == [("field-too-long", key)]
+
+
+def test_rows_wait_for_their_parents_whatever_their_place() -> None:
+    records = parsed(upload(*((kind, {}) for kind in reversed(FULL)))).records
+    assert [record.type for record in records] == [
+        TABLES[kind]
+        for kind in ("patient", "inpatient", "outpatient", "imaging", "report", "diagnosis", "summary", "result")
+    ]
