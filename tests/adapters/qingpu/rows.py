@@ -53,6 +53,17 @@ FULL: dict[str, dict[str, str]] = {
 }
 """Short name of a table -> columns of a row without any finding above info."""
 
+EVERYTHING: dict[str, dict[str, str]] = {
+    "patient": {"ZJLX": "01", "ZJHM": "32059819680417512x", "LXRXM": "柯安", "LXRGX": "子", "LXRDH": "12000000001"},
+    "inpatient": {"JZKSBM": "0301", "JZKSMC": "内科", "JZYSXM": "程澄", "LYFS": "1"},
+    "report": {"BBDM": "01", "BBMC": "全血", "JYSJ": "2026-04-02 08:50:00", "HZXM": "柯宁", "MZZYBZ": "2"},
+    "result": {"MXXMBM": "H1", "MXXMBMYB": "Y1", "YQBH": "E1", "YQMC": "分析仪", "JYZBJG": "10.20", "YCTS": "3"},
+    "imaging": {"STUDYUID": "1.2", "JCBW": "甲状腺", "YXZD": "结节"},
+    "summary": {"CYQK": "2"},
+    "diagnosis": {"CYZDBZ": "1", "YZDBZ": "1"},
+}
+"""Short name of a table -> more columns than a row must have."""
+
 KEYS = {
     "patient": ("KH", "KLX"),
     "outpatient": ("JZLSH",),

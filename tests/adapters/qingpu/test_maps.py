@@ -1,5 +1,6 @@
 """Each column of the seven tables: what it states, and what is found (Qingpu §4, §5)."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from hie.base.draft import Claim, Contribution
 from hie.base.finding import Severity
 from hie.base.slots import assemble
 from tests.adapters.qingpu.exchange import codes, delivery, draft, maps, parsed, quality
-from tests.adapters.qingpu.rows import FULL, KEYS, TABLES, one, revocation
+from tests.adapters.qingpu.rows import EVERYTHING, FULL, KEYS, TABLES, one, revocation
 
 ID = "https://hie.example.org/id/12310118MBHE03010J"
 CS = "https://hie.example.org/fhir/CodeSystem"
@@ -51,11 +52,15 @@ def test_a_revoking_row_needs_its_key_only_and_states_nothing_else(kind: str) ->
     assert found.needs == found.claims == ()
     first = found.contributions[0]
     assert first.revoke
-    assert first.slots == {}
     assert first.target == root(kind).target
     assert first.digest != root(kind).digest
-    full = draft(one(kind, XGBZ="2"))
-    assert (full.needs, full.claims, full.contributions[0].slots) == ((), (), {})
+    assert len(first.digest) == 64
+    full = draft(one(kind, **EVERYTHING.get(kind, {}), XGBZ="2"))
+    assert (full.needs, full.claims) == ((), ())
+    assert [replace(c, digest=first.digest) for c in full.contributions] == [
+        replace(c, order=full.contributions[0].order, digest=first.digest) for c in found.contributions
+    ]
+    assert all((c.slots, c.members) == ({}, ()) for c in full.contributions)
     assert [found.code for found in full.findings if found.severity is not Severity.INFO] == []
 
 
@@ -96,6 +101,7 @@ PATIENT: list[tuple[dict[str, str], str, Any]] = [
     ({"CSRQ": "1990"}, "birthDate", "1990"),
     ({"CSRQ": "1951-11-11 08:00:00"}, "birthDate", "1951-11-11"),
     ({"SJHM": "12000008006"}, "telecom[]#mobile", [{"system": "phone", "value": "12000008006", "use": "mobile"}]),
+    ({"SJHM": "021-12008006"}, "telecom[]#mobile", [{"system": "phone", "value": "021-12008006", "use": "mobile"}]),
     ({"DHHM": "12000008006"}, "telecom[]#home", [{"system": "phone", "value": "12000008006", "use": "home"}]),
     ({"JZDZ": "甲路1号"}, "address[]#physical", [{"use": "home", "type": "physical", "text": "甲路1号"}]),
     ({"HKDZ": "乙路2号"}, "address[]#postal", [{"use": "home", "type": "postal", "text": "乙路2号"}]),
@@ -111,9 +117,13 @@ def test_patient_columns(columns: dict[str, str], slot: str, expected: Any) -> N
     ("columns", "expected"),
     [
         ({"ZJLX": "03", "ZJHM": "E1"}, {"system": f"{ID}/passport", "value": "E1"}),
+        ({"ZJLX": "55", "ZJHM": "H1"}, {"system": f"{ID}/idcard-55", "value": "H1"}),
         ({"ZJLX": "06", "ZJHM": "H1"}, {"system": f"{ID}/idcard-06", "value": "H1"}),
         ({"ZJLX": "99", "ZJHM": "H1"}, {"system": f"{ID}/idcard-99", "value": "H1"}),
-        ({"ZJHM": "H1"}, {"system": f"{ID}/idcard-99", "value": "H1"}),
+        ({"ZJHM": "h1x"}, {"system": f"{ID}/idcard-99", "value": "h1x"}),
+        ({"ZJHM": "1234567x"}, {"system": f"{ID}/idcard-99", "value": "1234567x"}),
+        ({"ZJHM": "3205981968041751hx"}, {"system": f"{ID}/idcard-99", "value": "3205981968041751hx"}),
+        ({"ZJHM": "32059819680417512x"}, {"system": f"{ID}/idcard-99", "value": "32059819680417512X"}),
     ],
 )
 def test_documents_of_a_patient(columns: dict[str, str], expected: dict[str, str]) -> None:
@@ -177,6 +187,22 @@ def test_reserved_and_unknown_columns_are_reported_and_kept_in_the_raw_item(colu
     assert found.unmapped == (column,)
 
 
+@pytest.mark.parametrize(
+    ("kind", "column", "value"),
+    [
+        ("outpatient", "RYSJ", "2026-04-02 08:00:00"),
+        ("outpatient", "CYSJ", "2026-04-02 09:00:00"),
+        ("outpatient", "LYFS", "1"),
+        ("inpatient", "JZSJ", "2026-04-03 08:00:00"),
+        ("inpatient", "JZLX", "2"),
+    ],
+)
+def test_a_column_of_the_other_table_of_visits_states_nothing(kind: str, column: str, value: str) -> None:
+    found = draft(one(kind, **{column: value}))
+    assert found.unmapped == (column,)
+    assert found.contributions[0].slots == slots(kind)
+
+
 def test_the_same_card_number_with_another_type_is_another_patient() -> None:
     assert root("patient", KLX="1").target != root("patient", KLX="2").target
 
@@ -193,7 +219,8 @@ def test_the_same_card_number_with_another_type_is_another_patient() -> None:
     ],
 )
 def test_outpatient_class(columns: dict[str, str], code: str, expected: list[tuple[str, str]]) -> None:
-    assert assemble(slots("outpatient", **columns))["class"]["code"] == code
+    found = assemble(slots("outpatient", **columns))["class"]
+    assert (found["code"], found["display"]) == (code, {"AMB": "ambulatory", "EMER": "emergency"}[code])
     assert warnings("outpatient", **columns) == expected
 
 
@@ -258,7 +285,17 @@ def test_a_report_and_its_keys() -> None:
 
 def test_report_numbers_start_again_every_day() -> None:
     assert root("report", BGRQ="20260403").target != root("report").target
-    assert root("report", BGRQ="2026-04-02").target == root("report").target
+    dashed, plain = ({"BGRQ": day} for day in ("2026-04-02", "20260402"))
+    assert root("report", **dashed).target == root("report", **plain).target
+    assert root("report", BGRQ="20260402-1").target.value == "20260402-1:L1"
+    assert draft(revocation("report", **dashed)).contributions[0].target == root("report").target
+    assert root("report", BBDM="01", **dashed).members[0].key == root("report", BBDM="01", **plain).members[0].key
+    assert draft(one("result", **dashed)).needs == draft(one("result", **plain)).needs
+
+
+@pytest.mark.parametrize("columns", [{"BBDM": "01"}, {"BBMC": "全血"}, {}])
+def test_a_code_or_a_name_makes_a_specimen(columns: dict[str, str]) -> None:
+    assert [member.aside for member in root("report", **columns).members] == [not columns]
 
 
 @pytest.mark.parametrize(
@@ -293,6 +330,10 @@ def test_report_columns(columns: dict[str, str], slot: str, expected: Any) -> No
         ({"MZZYBZ": "4"}, [("code-unknown", "MZZYBZ")]),
         ({"BGRQ": "2026"}, [("date-invalid", "BGRQ")]),
         ({"BGRQ": "20260230"}, [("date-invalid", "BGRQ")]),
+        ({"BGRQ": "20251030"}, []),
+        ({"BGRQ": "202604021"}, [("date-invalid", "BGRQ")]),
+        ({"BGRQ": "2026+4+2"}, [("date-invalid", "BGRQ")]),
+        ({"BGRQ": "٢٠٢٦٠٤٠٢"}, [("date-invalid", "BGRQ")]),
         ({"BRXB": "1", "BRNL": "30"}, []),
     ],
 )
@@ -334,6 +375,7 @@ def quantity(value: str, **more: str) -> dict[str, Any]:
         ({"JYZBJG": "无", "JLDW": "-", "CKZ": "-"}, {"valueString": "无"}),
         ({"JYZBJG": "未检出", "JLDW": "-", "CKZ": "-"}, {"valueString": "未检出"}),
         ({"JYZBJG": "-"}, None),
+        (dict.fromkeys(("JYZBJG", "JLDW", "CKZ", "YCTS"), "-"), None),
     ],
 )
 def test_result_values(columns: dict[str, str], expected: Any) -> None:
@@ -441,6 +483,7 @@ def test_lab_item_codings() -> None:
     assert "effectiveDateTime" not in found
     assert found["status"] == "final"
     assert assemble(slots("result", JYZBDM="-"))["code"] == {"text": "白细胞计数"}
+    assert slots("result", JYZBMC="-")["code.text#default"] == "白细胞计数"
     assert slots("result", JYZBDM="-", JYZBMC="-")["code#default"] == {"text": "检验指标"}
 
 
@@ -457,11 +500,17 @@ def test_lab_item_codings() -> None:
         ("08", "OTH"),
         ("09", "NMS"),
         ("10", "OTH"),
+        ("11", "OTH"),
     ],
 )
 def test_examination_types(sent: str, code: str) -> None:
     (category,) = slots("imaging", EXAMTYPE=sent)["category[]"]
     assert [coding["code"] for coding in category["coding"]] == [sent, code]
+    assert category["coding"][-1]["display"]
+
+
+def test_a_day_is_no_instant_at_which_images_were_reported() -> None:
+    assert "issued" not in slots("imaging", BGSJ="20260402")
 
 
 def test_a_time_of_review_that_is_none_is_noted_and_reviews_all_the_same() -> None:
@@ -479,6 +528,14 @@ def test_imaging_without_study_or_findings_has_no_members() -> None:
     assert found.slots["code"] == {"text": "甲状腺超声"}
 
 
+def test_null_text_says_what_an_image_shows() -> None:
+    """It may mean something there (common rules §5.3); a study stands without findings, too."""
+    found = root("imaging", YXBX="无", YXZD="无")
+    assert found.slots["conclusion"] == "无"
+    assert found.members[0].slots["value[x]"] == {"valueString": "无"}
+    assert [member.aside for member in root("imaging", YXBX="-", STUDYUID="1.2").members] == [True, False]
+
+
 def test_summary_sections_escape_markup_and_keep_null_text() -> None:
     (first, second) = assemble(slots("summary", RYZD="胸痛<2天\n气促", JCHZ="无"))["section"]
     assert first["text"]["div"] == '<div xmlns="http://www.w3.org/1999/xhtml">胸痛&lt;2天<br/>气促</div>'
@@ -493,7 +550,9 @@ def test_a_summary_states_the_condition_at_discharge_without_making_the_visit() 
     assert [(c.target.type, c.exists) for c in found] == [("Composition", True), ("Encounter", False)]
     assert found[0].slots["date"] == "2026-04-10T22:00:00+08:00"
     withdrawn = draft(revocation("summary")).contributions
-    assert [(c.target, c.source, c.withdraw) for c in withdrawn[1:]] == [(found[1].target, found[1].source, True)]
+    assert [(c.target, c.source, c.exists, c.withdraw) for c in withdrawn[1:]] == [
+        (found[1].target, found[1].source, False, True)
+    ]
 
 
 @pytest.mark.parametrize(

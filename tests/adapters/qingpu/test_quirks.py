@@ -10,7 +10,7 @@ import pytest
 from hie.staging.ledger import ledger
 from hie.staging.tables import PART, RAW_ITEM
 from tests.adapters.qingpu.exchange import FEED, Exchange
-from tests.adapters.qingpu.rows import FULL, KEYS, one, revocation, upload
+from tests.adapters.qingpu.rows import EVERYTHING, FULL, KEYS, one, revocation, upload
 from tests.parse.envelope import envelope, row, table
 
 ACCEPTED, WARNED, QUARANTINED, REJECTED = "accepted", "accepted-with-warnings", "quarantined", "rejected"
@@ -327,17 +327,6 @@ async def test_a_column_without_value_takes_nothing_back() -> None:
     titles = [section["title"] for section in (await exchange.one("Composition"))["section"]]
     assert titles == ["入院诊断", "出院医嘱"]
 
-
-EVERYTHING: dict[str, dict[str, str]] = {
-    "patient": {"ZJLX": "01", "ZJHM": "32059819680417512x", "LXRXM": "柯安", "LXRGX": "子", "LXRDH": "12000000001"},
-    "inpatient": {"JZKSBM": "0301", "JZKSMC": "内科", "JZYSXM": "程澄", "LYFS": "1"},
-    "report": {"BBDM": "01", "BBMC": "全血", "JYSJ": "2026-04-02 08:50:00"},
-    "result": {"MXXMBM": "H1", "MXXMBMYB": "Y1", "YQBH": "E1", "YQMC": "分析仪", "JYZBJG": "10.20", "YCTS": "3"},
-    "imaging": {"STUDYUID": "1.2", "JCBW": "甲状腺", "YXZD": "结节"},
-    "summary": {"CYQK": "2"},
-    "diagnosis": {"CYZDBZ": "1", "YZDBZ": "1"},
-}
-"""More columns than a row must have; the last rows are changed below."""
 
 HALVES = [
     ("patient", {"LXRXM", "LXRDH", "XM"}),
