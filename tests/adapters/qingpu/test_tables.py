@@ -1,8 +1,12 @@
 """Every column of the eight tables: how long it may be, whether null text is a value, whether a map reads it (Qingpu
 §4, §5; common rules §5.3, §5.5)."""
 
+from fnmatch import fnmatchcase
+
 import pytest
 
+from hie.base.data import data_path
+from hie.quality.rules import load_rules
 from tests.adapters.qingpu.exchange import draft, parsed
 from tests.adapters.qingpu.rows import FULL, KEYS, TABLES, one, upload
 
@@ -95,3 +99,18 @@ def test_rows_wait_for_their_parents_whatever_their_place() -> None:
         TABLES[kind]
         for kind in ("patient", "inpatient", "outpatient", "imaging", "report", "diagnosis", "summary", "result")
     ]
+
+
+BEYOND = {("qingpu-ordered-before-sampling", "SQSJ")}
+"""Columns that rules read and the document does not have."""
+
+
+def test_a_rule_about_a_table_reads_columns_that_it_has() -> None:
+    found = set()
+    for rule in load_rules(data_path("mappings", "quality")):
+        read = {rule.options.get(name) for name in ("path", "first", "then")}
+        for pattern in rule.records if {*rule.regions} == {"qingpu"} else ():
+            kinds = [kind for kind, table in TABLES.items() if fnmatchcase(table, pattern)]
+            every = {c for kind in kinds for c in (*KEYS[kind], *columns(CODES, NAMES, SHORT, LONG, kind=kind))}
+            found |= {(rule.id, column) for column in read - every if column}
+    assert found == BEYOND
