@@ -712,7 +712,9 @@ def http(exchange: Exchange) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("path", [f"/feeds/{FEED}", f"/feeds/{FEED}/fhir", f"/feeds/{FEED}/fhir/"])
 @pytest.mark.parametrize("content_type", ["application/fhir+json; charset=utf-8", "application/json"])
-async def test_over_http(adapter: Adapter, tmp_path: Path, path: str, content_type: str) -> None:
+async def test_a_door_answers_fhir_and_leads_on_to_what_it_stored(
+    adapter: Adapter, tmp_path: Path, path: str, content_type: str
+) -> None:
     async with running(adapter, tmp_path) as exchange, http(exchange) as client:
         done = await client.post(path, content=item(adapter, "01"), headers={"Content-Type": content_type})
         assert (done.status_code, done.headers["content-type"]) == (200, "application/fhir+json")

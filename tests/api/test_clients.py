@@ -73,11 +73,11 @@ def drive_fhirclient(url: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-async def test_fhirclient(url: str) -> None:
+async def test_fhirclient_can_work_with_the_exchange(url: str) -> None:
     await asyncio.to_thread(drive_fhirclient, url)
 
 
-async def test_fhirpy(url: str) -> None:
+async def test_fhirpy_can_work_with_the_exchange(url: str) -> None:
     from fhirpy import AsyncFHIRClient
     from fhirpy.base.exceptions import ResourceNotFound
 
@@ -107,7 +107,7 @@ async def test_fhirpy(url: str) -> None:
 @pytest.mark.skipif(NODE is None, reason="Node is not there")
 @pytest.mark.skipif(not (MODULES / "fhir-kit-client").is_dir(), reason="the npm clients are not installed")
 @pytest.mark.parametrize("script", ["fhir-kit-client.cjs", "medplum.cjs"])
-async def test_npm_clients(url: str, script: str) -> None:
+async def test_clients_of_npm_can_work_with_the_exchange(url: str, script: str) -> None:
     process = await asyncio.create_subprocess_exec(
         NODE or "node",
         str(CLIENTS / script),

@@ -22,7 +22,7 @@ async def test_client_meta_does_not_set_the_version(client: httpx.AsyncClient) -
     assert made["meta"] == {"tag": [{"code": "t"}], "versionId": "1", "lastUpdated": "2026-01-18T00:30:00.000Z"}
 
 
-async def test_prefer_return(client: httpx.AsyncClient) -> None:
+async def test_an_answer_holds_what_prefer_asks_for(client: httpx.AsyncClient) -> None:
     minimal = await client.post("Patient", json=PATIENT, headers={"Prefer": "return=minimal"})
     assert (minimal.status_code, minimal.content) == (201, b"")
     told = await client.post("Patient", json=PATIENT, headers={"Prefer": "return=OperationOutcome"})
@@ -37,7 +37,7 @@ async def test_wrong_type_and_no_resource(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, issue(answer)["code"]) == (415, "not-supported")
 
 
-async def test_conditional_create(client: httpx.AsyncClient) -> None:
+async def test_a_conditional_create_makes_one_only_where_none_matches(client: httpx.AsyncClient) -> None:
     condition = {"If-None-Exist": "identifier=urn:test:id|A1"}
     assert (await client.post("Patient", json=PATIENT, headers=condition)).status_code == 201
     again = await client.post("Patient", json=PATIENT, headers=condition)

@@ -21,7 +21,7 @@ async def test_delete_with_if_match(client: httpx.AsyncClient) -> None:
     assert (await client.delete("Patient/p1", headers={"If-Match": 'W/"1"'})).status_code == 204
 
 
-async def test_conditional_delete(client: httpx.AsyncClient) -> None:
+async def test_a_conditional_delete_takes_the_one_that_matches(client: httpx.AsyncClient) -> None:
     url = "Patient?identifier=urn:test:id|A1"
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     assert (await client.delete(url)).status_code == 204

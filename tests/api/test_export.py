@@ -66,7 +66,7 @@ async def exported(client: httpx.AsyncClient, url: str, *, whole: bool = False) 
     return files
 
 
-async def test_system(bulk: httpx.AsyncClient) -> None:
+async def test_an_export_of_the_system_holds_everything(bulk: httpx.AsyncClient) -> None:
     assert await exported(bulk, "$export") == {
         "Group": ["g"], "Observation": ["o-p1", "o-p2"], "Organization": ["org"], "Patient": ["p1", "p2"],
     }  # fmt: skip
@@ -212,7 +212,7 @@ async def test_a_job_that_is_silent_for_long_is_taken_for_dead(other: FhirApp, t
     assert other.service.exports.progress("dead") is None
 
 
-async def test_refusals(bulk: httpx.AsyncClient) -> None:
+async def test_an_export_that_cannot_be_is_refused(bulk: httpx.AsyncClient) -> None:
     assert (await bulk.get("$export")).status_code == 400
     for query in ("_type=Nonsense", "_since=x", "_outputFormat=csv", "_typeFilter=x"):
         assert (await bulk.get(f"$export?{query}", headers=ASYNC)).status_code == 400, query

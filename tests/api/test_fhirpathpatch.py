@@ -88,7 +88,7 @@ CONTACT = {
          {"name": [{"given": ["C", "A", "B"]}]}),
     ],
 )  # fmt: skip
-def test_operations(before: Json, change: Json, after: Json) -> None:
+def test_each_operation_changes_what_its_path_names(before: Json, change: Json, after: Json) -> None:
     assert patched(before, change) == after
 
 
@@ -120,14 +120,14 @@ def test_operations_run_in_order_on_what_the_one_before_left() -> None:
         (operation(type="replace", path="Patient", value={"valueInteger": 1}), Category.UNPROCESSABLE),
     ],
 )  # fmt: skip
-def test_refusals(change: Json, category: Category) -> None:
+def test_a_refusal_names_the_operation(change: Json, category: Category) -> None:
     with pytest.raises(HieError) as raised:
         patched({**GIVEN, "gender": "female"}, change)
     assert raised.value.category is category
     assert raised.value.expression == "Parameters.parameter[0]"
 
 
-async def test_over_http(client: httpx.AsyncClient) -> None:
+async def test_a_fhirpath_patch_is_taken_over_http(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     change = operation(type="replace", path="Patient.gender", value={"valueCode": "male"})
     body = {"resourceType": "Parameters", "parameter": [change]}

@@ -16,7 +16,9 @@ async def _some(client: httpx.AsyncClient, clock: FixedClock) -> None:
     await client.put("Basic/b1", json={"resourceType": "Basic", "id": "b1", "code": {"text": "x"}})
 
 
-async def test_instance(client: httpx.AsyncClient, clock: FixedClock) -> None:
+async def test_the_history_of_a_resource_holds_every_version_the_youngest_first(
+    client: httpx.AsyncClient, clock: FixedClock
+) -> None:
     await _some(client, clock)
     bundle = (await client.get("Patient/p1/_history")).json()
     assert (bundle["type"], bundle["total"]) == ("history", 3)

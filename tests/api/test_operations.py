@@ -148,7 +148,7 @@ async def test_meta_is_validated(make_app: Callable[..., FhirApp]) -> None:
         assert (await client.get("Patient/p1")).headers["etag"] == 'W/"1"'
 
 
-async def test_lastn(chart: httpx.AsyncClient) -> None:
+async def test_lastn_gives_the_youngest_of_each_code(chart: httpx.AsyncClient) -> None:
     assert sorted(ids((await chart.get("Observation/$lastn?patient=p1")).json())) == ["o2", "o3"]
     both = (await chart.get("Observation/$lastn?patient=p1&code=K&max=2")).json()
     assert ids(both) == ["o2", "o1"]
@@ -168,7 +168,7 @@ async def test_lastn_of_many_keeps_the_latest_of_each_page_and_answers_no_more_t
     assert (many.status_code, issue(many)["code"]) == (413, "too-costly")
 
 
-async def test_document(chart: httpx.AsyncClient) -> None:
+async def test_document_gathers_what_a_composition_refers_to(chart: httpx.AsyncClient) -> None:
     bundle = (await chart.get("Composition/c1/$document")).json()
     assert (bundle["type"], bundle["timestamp"]) == ("document", "2026-01-18T00:30:00.000Z")
     assert bundle["entry"][0]["resource"]["id"] == "c1"
@@ -179,7 +179,7 @@ async def test_document(chart: httpx.AsyncClient) -> None:
     assert (await chart.get(f"Bundle/{kept['id']}")).json()["type"] == "document"
 
 
-async def test_validate(chart: httpx.AsyncClient) -> None:
+async def test_validate_takes_a_resource_parameters_or_what_is_stored(chart: httpx.AsyncClient) -> None:
     fine = await chart.post("Patient/$validate", json=PATIENT)
     assert (fine.status_code, issue(fine)["severity"]) == (200, "information")
     inside = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": PATIENT}]}
@@ -189,6 +189,6 @@ async def test_validate(chart: httpx.AsyncClient) -> None:
     assert (await chart.post("Observation/$validate", json=PATIENT)).status_code == 400
 
 
-async def test_unknown_operations(chart: httpx.AsyncClient) -> None:
+async def test_an_operation_that_is_not_there_is_not_found(chart: httpx.AsyncClient) -> None:
     for url in ("$nonsense", "Encounter/$everything", "Observation/o1/$everything", "$export"):
         assert (await chart.get(url)).status_code == 404, url

@@ -12,7 +12,7 @@ from tests.api.conftest import PATIENT
 PATCH = {"content-type": "application/json-patch+json"}
 
 
-async def test_json_patch(client: httpx.AsyncClient) -> None:
+async def test_a_json_patch_is_taken_as_a_whole_or_not_at_all(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     change = [
         {"op": "test", "path": "/gender", "value": "female"},
@@ -56,7 +56,7 @@ async def test_what_a_patch_may_not(client: httpx.AsyncClient) -> None:
     assert text.status_code == 415
 
 
-async def test_conditional_patch(client: httpx.AsyncClient) -> None:
+async def test_a_conditional_patch_changes_the_one_that_matches(client: httpx.AsyncClient) -> None:
     url, fine = "Patient?identifier=urn:test:id|A1", [{"op": "add", "path": "/active", "value": True}]
     assert (await client.request("PATCH", url, json=fine, headers=PATCH)).status_code == 404
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
@@ -78,7 +78,7 @@ async def test_conditional_patch(client: httpx.AsyncClient) -> None:
         ({"a": {"b": 1}}, [{"op": "move", "from": "/a/b", "path": "/a/b"}], {"a": {"b": 1}}),
     ],
 )
-def test_rfc6902(document: Any, patch: Any, expected: Any) -> None:
+def test_a_json_patch_makes_what_rfc6902_says_and_leaves_what_was(document: Any, patch: Any, expected: Any) -> None:
     before = repr(document)
     assert apply_json_patch(document, patch) == expected
     assert repr(document) == before
@@ -103,14 +103,14 @@ def test_rfc6902(document: Any, patch: Any, expected: Any) -> None:
         ({"op": "move", "path": "/a"}, Category.INVALID),
     ],
 )
-def test_rfc6902_refusals(operation: Any, category: Category) -> None:
+def test_a_json_patch_that_cannot_be_applied_names_its_operation(operation: Any, category: Category) -> None:
     with pytest.raises(HieError) as raised:
         apply_json_patch({"a": [1], "t": True, "o": {}}, [operation])
     assert raised.value.category is category
     assert raised.value.expression == "patch[0]"
 
 
-async def test_merge_patch(client: httpx.AsyncClient) -> None:
+async def test_a_merge_patch_removes_what_is_null(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     change = {"gender": None, "maritalStatus": {"text": "m"}, "name": [{"family": "Li"}]}
     merge = {"content-type": "application/merge-patch+json"}

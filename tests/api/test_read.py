@@ -48,7 +48,7 @@ async def test_unknown_deleted_and_malformed(client: httpx.AsyncClient) -> None:
     assert (await client.get("Paitent/p1")).status_code == 404
 
 
-async def test_conditional_read(client: httpx.AsyncClient) -> None:
+async def test_a_read_of_what_is_known_is_not_modified(client: httpx.AsyncClient) -> None:
     await client.put("Patient/p1", json={**PATIENT, "id": "p1"})
     same = await client.get("Patient/p1", headers={"If-None-Match": 'W/"1"'})
     assert (same.status_code, same.content) == (304, b"")

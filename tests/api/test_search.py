@@ -128,12 +128,12 @@ async def test_post_search_by_form(filled: httpx.AsyncClient) -> None:
     assert ids((await filled.get(link(bundle, "next") or "")).json()) == ["o3"]
 
 
-async def test_system_search(filled: httpx.AsyncClient) -> None:
+async def test_a_search_of_the_system_finds_several_types(filled: httpx.AsyncClient) -> None:
     assert sorted(ids((await filled.get("?_type=Patient,Observation&_id=p1,o1")).json())) == ["o1", "p1"]
     assert sorted(ids((await filled.post("_search", data={"_id": "p1"})).json())) == ["p1"]
 
 
-async def test_compartment_search(filled: httpx.AsyncClient) -> None:
+async def test_a_compartment_holds_what_is_about_the_patient(filled: httpx.AsyncClient) -> None:
     assert sorted(ids((await filled.get("Patient/p1/Observation")).json())) == ["o0", "o1", "o2", "o3", "o4"]
     assert ids((await filled.get("Patient/p2/Observation?code=K")).json()) == ["other"]
     assert "other" in ids((await filled.get("Patient/p2/*")).json())
@@ -144,7 +144,7 @@ async def test_compartment_search(filled: httpx.AsyncClient) -> None:
     assert (await filled.get("Organization/p1/Patient")).status_code == 404
 
 
-async def test_other_compartments(client: httpx.AsyncClient) -> None:
+async def test_an_encounter_has_a_compartment_too(client: httpx.AsyncClient) -> None:
     encounter = {"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}}
     await client.put("Encounter/e1", json=encounter)
     await client.put("Observation/in", json={**observation("in", "p1"), "encounter": {"reference": "Encounter/e1"}})
@@ -158,7 +158,7 @@ async def test_includes_are_marked(filled: httpx.AsyncClient) -> None:
     assert (ids(bundle), ids(bundle, "include")) == (["o1"], ["p1"])
 
 
-async def test_summaries(filled: httpx.AsyncClient) -> None:
+async def test_a_summary_is_a_count_or_the_elements_asked_for(filled: httpx.AsyncClient) -> None:
     count = (await filled.get("Observation?patient=p1&_summary=count")).json()
     assert (count["total"], "entry" in count) == (5, False)
     elements = (await filled.get("Observation?_id=o1&_elements=valueQuantity")).json()

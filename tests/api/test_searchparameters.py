@@ -178,7 +178,7 @@ async def test_deleting_removes_it(boot: Callable[[], Any]) -> None:
     assert sorted(await server.find("Patient?eyes=green")) == ["a", "b"]
 
 
-async def test_changed_expression(boot: Callable[[], Any]) -> None:
+async def test_a_changed_expression_is_indexed_anew(boot: Callable[[], Any]) -> None:
     server = await boot()
     await server.put(EYES)
     await server.put({**patient("a", "green"), "birthDate": "1980-05-17"})
@@ -226,7 +226,9 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("change", "element"), BROKEN)
-async def test_refused(boot: Callable[[], Any], change: dict[str, Any], element: str) -> None:
+async def test_a_parameter_that_cannot_work_is_refused_by_its_element(
+    boot: Callable[[], Any], change: dict[str, Any], element: str
+) -> None:
     server = await boot()
     answer = await server.put({**EYES, **change})
     assert (answer.status_code, issue(answer)["expression"]) == (422, [f"SearchParameter.{element}"])

@@ -319,7 +319,9 @@ async def observed(terms: httpx.AsyncClient) -> httpx.AsyncClient:
         ("code:not-in=http://hl7.org/fhir/ValueSet/administrative-gender", "blue crimson other red scarlet"),
     ],
 )
-async def test_search_modifiers(observed: httpx.AsyncClient, query: str, found: str) -> None:
+async def test_a_modifier_of_codes_finds_by_the_code_system(
+    observed: httpx.AsyncClient, query: str, found: str
+) -> None:
     pairs = [tuple(part.split("=", 1)) for part in query.split("&")]
     answer = await observed.get("Observation", params=pairs)
     assert answer.status_code == 200, answer.text

@@ -187,7 +187,7 @@ async def test_a_deleted_id_can_come_back(client: httpx.AsyncClient) -> None:
     assert body["entry"][0]["response"]["etag"] == 'W/"3"'
 
 
-async def test_conditional_entries(client: httpx.AsyncClient) -> None:
+async def test_a_conditional_entry_is_made_once_and_referred_to(client: httpx.AsyncClient) -> None:
     criteria = "identifier=urn:test:id|A1"
     posted = bundle(
         entry("POST", "Patient", PATIENT, MOTHER, ifNoneExist=criteria),
@@ -217,7 +217,7 @@ async def test_twin_conditional_updates_in_one_bundle_are_refused(client: httpx.
     assert (answer.status_code, issue(answer)["code"]) == (400, "duplicate")
 
 
-async def test_conditional_references(client: httpx.AsyncClient) -> None:
+async def test_a_conditional_reference_leads_to_the_one_that_matches(client: httpx.AsyncClient) -> None:
     posted = bundle(entry("POST", "Observation", observation("Patient?identifier=urn:test:id|A1")))
     missing = await client.post("", json=posted)
     assert (missing.status_code, issue(missing)["code"]) == (412, "not-found")
@@ -330,7 +330,7 @@ async def test_patch_in_a_transaction(client: httpx.AsyncClient) -> None:
     assert (await client.get("Patient/p1")).json()["gender"] == "male"
 
 
-async def test_malformed_bundles(client: httpx.AsyncClient) -> None:
+async def test_a_malformed_bundle_is_refused(client: httpx.AsyncClient) -> None:
     for posted in (
         {"resourceType": "Bundle", "type": "collection"},
         {"resourceType": "Bundle", "type": "transaction", "entry": {}},

@@ -6,7 +6,7 @@ from hie.base import gb32100, national_id
 
 
 @pytest.mark.parametrize("number", ["11010519491231002X", "420106201101011917", "310198195111115254"])
-def test_check_digit(number: str) -> None:
+def test_a_national_id_with_another_last_character_is_none(number: str) -> None:
     assert national_id.is_national_id(number)
     assert not national_id.is_national_id(number[:-1] + ("1" if number[-1] != "1" else "2"))
     assert not national_id.is_national_id(number[:-1])

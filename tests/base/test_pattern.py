@@ -26,5 +26,5 @@ from hie.base.pattern import explodes
         ("", False),
     ],
 )
-def test_explodes(pattern: str, expected: bool) -> None:
+def test_a_pattern_that_can_take_for_ever_is_known(pattern: str, expected: bool) -> None:
     assert explodes(pattern) is expected

@@ -187,7 +187,7 @@ async def test_the_trend_has_a_table_twin(site: Site, chromium: Browser) -> None
     assert len(set(shapes)) == 3
 
 
-async def test_keys(site: Site, chromium: Browser) -> None:
+async def test_keys_move_along_the_rows_and_open_them(site: Site, chromium: Browser) -> None:
     seen = await opened(chromium, f"{site.base}/browse/record/{GU}")
     keyboard = seen.page.keyboard
     await keyboard.press("j")

@@ -45,5 +45,5 @@ def test_a_number_is_told_from_a_name(text: str, expected: bool) -> None:
     ("number", "shown"),
     [("320598196804175127", "3205**********5127"), ("A800000517", "A*******17"), ("123", "***"), ("", "")],
 )
-def test_masking(number: str, shown: str) -> None:
+def test_a_number_is_shown_masked(number: str, shown: str) -> None:
     assert masked(number) == shown

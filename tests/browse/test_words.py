@@ -56,7 +56,7 @@ def test_english_has_no_chinese() -> None:
     assert [k for k in WORDS["en"].keys if _CJK.search(WORDS["en"](k)) and k != "html.other"] == []
 
 
-def test_placeholders_agree() -> None:
+def test_both_languages_have_the_same_placeholders() -> None:
     holders = re.compile(r"\{\w+\}")
     differing = [
         k for k in WORDS["zh"].keys if set(holders.findall(WORDS["zh"](k))) != set(holders.findall(WORDS["en"](k)))

@@ -386,7 +386,7 @@ CASES: dict[str, list[tuple[str, str, str]]] = {
 
 
 @pytest.mark.parametrize("area", CASES)
-async def test_search(filled: Store, area: str) -> None:
+async def test_each_search_of_an_area_finds_what_it_should(filled: Store, area: str) -> None:
     found = {(kind, query): await ids(filled, kind, query) for kind, query, _ in CASES[area]}
     assert found == {(kind, query): expected for kind, query, expected in CASES[area]}
 
@@ -462,7 +462,7 @@ async def test_a_deleted_resource_is_found_no_more(filled: Store) -> None:
     assert await ids(filled, "Observation", "patient.gender=male") == "o1 o2"
 
 
-async def test_compartment(filled: Store) -> None:
+async def test_a_compartment_search_finds_what_belongs_to_its_owner(filled: Store) -> None:
     from hie.fhir.definitions import official
     from hie.search.query import compartment
 
@@ -506,12 +506,12 @@ async def test_linked_patients_are_covered(filled: Store) -> None:
         ("_sort=organization,_id", "wang mueller nobody"),
     ],
 )
-async def test_sort(filled: Store, query: str, expected: str) -> None:
+async def test_a_sorted_search_has_the_same_order_page_by_page(filled: Store, query: str, expected: str) -> None:
     assert " ".join(await ordered(filled, "Patient", query)) == expected
     assert " ".join(await ordered(filled, "Patient", query + "&_count=1")) == expected
 
 
-async def test_include(filled: Store) -> None:
+async def test_an_include_adds_what_the_matches_lead_to(filled: Store) -> None:
     async def included(kind: str, query: str) -> str:
         page = await filled.search(plan(kind, query))
         return " ".join(sorted(f"{found.type}/{found.id}" for found in page.included))

@@ -29,7 +29,7 @@ def ids(rows: list[Row]) -> list[object]:
     return [row["id"] for row in rows]
 
 
-async def test_get(filled: Store) -> None:
+async def test_a_row_is_got_by_its_key(filled: Store) -> None:
     assert await filled.get(ITEM, "a") == item("a", 1)
     assert await filled.get(ITEM, "z") is None
 
@@ -63,7 +63,7 @@ async def test_select_one_of_and_null(filled: Store) -> None:
     assert await filled.select(ITEM, {"id": OneOf(())}) == []
 
 
-async def test_count(filled: Store) -> None:
+async def test_the_rows_that_fit_are_counted(filled: Store) -> None:
     assert await filled.count(ITEM, {"state": "new"}) == 4
     assert await filled.count(ITEM, {}) == 5
 

@@ -187,7 +187,7 @@ async def test_jobs_are_serial(store: Store) -> None:
     assert (current.version, json.loads(current.body)["code"]["text"]) == (50, "50")
 
 
-async def test_ready(store: Store) -> None:
+async def test_a_store_that_is_open_is_ready(store: Store) -> None:
     assert await store.ready()
 
 

@@ -36,7 +36,7 @@ def first(body: bytes, path: str) -> str:
         (Disposition.REJECTED, "AR"),
     ],
 )
-def test_type_codes(disposition: Disposition, code: str) -> None:
+def test_an_answer_accepts_or_refuses_by_its_type_code(disposition: Disposition, code: str) -> None:
     found = answer(outcome(disposition), NOW)
     assert (found.status, found.content_type) == (200, "text/xml; charset=utf-8")
     assert first(found.body, "//v3:acknowledgement/@typeCode") == code

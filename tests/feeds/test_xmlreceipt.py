@@ -59,7 +59,7 @@ def test_an_unreadable_envelope_has_no_batch() -> None:
         (Disposition.REJECTED, 422),
     ],
 )
-def test_http_status(disposition: Disposition, status: int) -> None:
+def test_a_receipt_has_the_status_of_its_disposition(disposition: Disposition, status: int) -> None:
     assert answer(outcome(disposition), NOW).status == status
 
 

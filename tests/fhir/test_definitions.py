@@ -41,7 +41,7 @@ def test_cardinality_binding_and_targets() -> None:
     assert definitions.reference_targets("Provenance", "target") == ()
 
 
-def test_type_hierarchy() -> None:
+def test_a_type_is_a_subtype_of_those_it_derives_from() -> None:
     definitions = official()
     assert definitions.is_subtype("code", "string")
     assert definitions.is_subtype("Age", "Quantity")

@@ -74,7 +74,7 @@ def test_member_of_official_and_pluggable_sets() -> None:
     assert compile("status.memberOf('urn:mine')").evaluate(OBSERVATION, None, scope) == [True]
 
 
-def test_variables() -> None:
+def test_variables_are_known_by_name() -> None:
     assert evaluate("%age + 1", PATIENT, {"age": 41}) == [42]
     assert evaluate("%names.count()", PATIENT, {"names": ["a", "b"]}) == [2]
     assert evaluate("%other.gender", PATIENT, {"other": {"resourceType": "Patient", "gender": "male"}}) == ["male"]
@@ -227,5 +227,5 @@ def test_distinct_elements_of_a_big_bundle_take_no_square_time() -> None:
         ("'中文'.encode('base64').decode('base64')", ["中文"]),
     ],
 )
-def test_small_answers(text: str, answer: list[Any]) -> None:
+def test_an_expression_gives_its_answer(text: str, answer: list[Any]) -> None:
     assert evaluate(text, PATIENT) == answer

@@ -72,7 +72,7 @@ def problem(test: Any) -> str | None:
     return None
 
 
-def test_the_score() -> None:
+def test_the_official_tests_fail_where_it_is_known_and_nowhere_else() -> None:
     found = {test.get("name"): answer for test in TESTS if (answer := problem(test)) is not None}
     print(f"FHIRPath R4: {len(TESTS) - len(found)} of {len(TESTS)}")
     assert len(TESTS) == 935

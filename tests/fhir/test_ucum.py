@@ -45,7 +45,7 @@ from hie.fhir.ucum import canonical, comparable, convert, parse_unit
         ("1", "a", "31557600", "s"),
     ],
 )
-def test_canonical_values(value: str, code: str, expected: str, unit: str) -> None:
+def test_a_quantity_has_one_canonical_form(value: str, code: str, expected: str, unit: str) -> None:
     assert canonical(Decimal(value), code) == (Decimal(expected), unit)
 
 

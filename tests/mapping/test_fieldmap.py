@@ -375,7 +375,7 @@ def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
         ('source = "PID-9"\nalways = true\ntransform = "shout"\ntarget = "x"', {"x": "!"}),
     ],
 )
-def test_fields(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
+def test_a_field_states_its_slots(tmp_path: Path, lines: str, expected: dict[str, Any]) -> None:
     text = GOOD.replace('source = "PID-5.1"\ntarget = "name[]"\ntransform = "human-name"\n', lines + "\n")
     record = Record(0, "ADT^A01", group(parse(MESSAGE)), b"", organisation="ORG", envelope={"XM": "李四"})
     delivery = Delivery("i", "f", "http", datetime(2026, 1, 1, tzinfo=UTC), b"")

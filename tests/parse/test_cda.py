@@ -49,7 +49,9 @@ def codes(findings: object) -> list[str]:
         ("12", "C0007", "12330421MBHE02034U", ["pairing-assumed"]),
     ],
 )
-def test_sample_documents(start: str, type_: str, organisation: str, findings: list[str]) -> None:
+def test_a_sample_gives_the_record_that_its_story_says(
+    start: str, type_: str, organisation: str, findings: list[str]
+) -> None:
     body = sample(start)
     found = record(body)
     assert (found.type, found.organisation, found.body) == (type_, organisation, body)
@@ -57,7 +59,7 @@ def test_sample_documents(start: str, type_: str, organisation: str, findings: l
 
 
 @pytest.mark.parametrize(("start", "code"), [("10", "message-malformed"), ("11", "doctype-forbidden")])
-def test_refused_samples(start: str, code: str) -> None:
+def test_a_refused_sample_gives_no_record(start: str, code: str) -> None:
     found = received(sample(start))
     assert found.records == ()
     assert codes(found.findings) == [code]

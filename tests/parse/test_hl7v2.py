@@ -47,7 +47,7 @@ def test_the_structure_of_msh_9_does_not_count() -> None:
         ("ADT^A01", {"f4": ""}, ("org-unknown", "MSH-4")),
     ],
 )
-def test_header_rules(event: str, header: dict[str, str], expected: tuple[str, str]) -> None:
+def test_a_header_against_the_rules_is_noted(event: str, header: dict[str, str], expected: tuple[str, str]) -> None:
     assert noted(parsed(message(event, PID, pv1(), **header))) == [expected]
 
 
@@ -102,7 +102,7 @@ def test_mllp_bytes_around_a_message_are_tolerated() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\r\n\r\n"])
-def test_segment_ends(end: bytes) -> None:
+def test_segments_may_end_in_any_way(end: bytes) -> None:
     found = parsed(message("ADT^A01", PID, pv1()).replace(b"\r", end))
     assert [name for name, _ in found.records[0].tree.flat] == ["MSH", "EVN", "PID", "PV1"]
 
@@ -118,7 +118,9 @@ def test_segment_ends(end: bytes) -> None:
         ("8859/1", "utf-8", "utf-8", ["charset-mismatch"]),
     ],
 )
-def test_charsets(declared: str, codec: str, charset: str, findings: list[str]) -> None:
+def test_a_message_is_decoded_whatever_it_declares(
+    declared: str, codec: str, charset: str, findings: list[str]
+) -> None:
     body = message("ADT^A28", PID.replace("张三", "王瑋"), f18=declared).decode().encode(codec)
     found = parsed(body)
     assert (found.charset, [code for code, _ in noted(found)]) == (charset, findings)

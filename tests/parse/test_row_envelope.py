@@ -86,7 +86,7 @@ def test_what_no_table_finds_inside_a_row_is_one_of_its_columns(tmp_path: Path) 
         ),
     ],
 )
-def test_other_envelopes(tmp_path: Path, change: Mapping[str, str], body: str) -> None:
+def test_envelopes_of_other_shapes_give_the_same_rows(tmp_path: Path, change: Mapping[str, str], body: str) -> None:
     found = parsed(tmp_path, body, {**ENVELOPE, **change})
     assert (found.findings, keys(found)) == ((), ROWS)
 

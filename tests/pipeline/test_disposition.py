@@ -30,7 +30,7 @@ def part(disposition: Disposition, original: Disposition | None = None) -> PartO
         ([R, R], R),
     ],
 )
-def test_parts_decide(parts: list[Disposition], expected: Disposition) -> None:
+def test_the_parts_decide_about_the_item(parts: list[Disposition], expected: Disposition) -> None:
     assert item_disposition((), [part(one) for one in parts]) is expected
 
 

@@ -169,12 +169,12 @@ def answers(example: Draft, record: Record = RECORD) -> tuple[Finding, ...]:
 
 
 @pytest.mark.parametrize(("rule_id", "example"), [(r, d) for r, drafts in HOLDS.items() for d in drafts])
-def test_holds(rule_id: str, example: Draft) -> None:
+def test_what_keeps_a_rule_is_not_found(rule_id: str, example: Draft) -> None:
     assert given(rule_id) not in QUALITY.run(example, RECORD, RECEIVED).findings
 
 
 @pytest.mark.parametrize(("rule_id", "example"), [(r, d) for r, drafts in BROKEN.items() for d in drafts])
-def test_broken(rule_id: str, example: Draft) -> None:
+def test_what_breaks_a_rule_is_found(rule_id: str, example: Draft) -> None:
     assert given(rule_id) in QUALITY.run(example, RECORD, RECEIVED).findings
 
 

@@ -45,7 +45,7 @@ def test_every_official_parameter_compiles_or_has_its_reason() -> None:
         assert left <= UNINDEXED.keys() | derived(official(), name).keys()
 
 
-def test_patient() -> None:
+def test_a_patient_gives_the_entries_of_its_parameters() -> None:
     entries = extract(
         {
             "resourceType": "Patient",

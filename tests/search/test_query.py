@@ -67,7 +67,7 @@ WITHIN = Hierarchy("partof", up=False)
         ("_list=l1", Has("List", "item", IdIs(("l1",)))),
     ],
 )
-def test_patient_parameters(query: str, expected: object) -> None:
+def test_a_parameter_of_a_patient_becomes_its_clause(query: str, expected: object) -> None:
     assert clause("Patient", query) == expected
 
 

@@ -72,6 +72,6 @@ def test_canonical_quantities_meet() -> None:
     assert canonical("5", "nonsense") is None
 
 
-def test_prefixes() -> None:
+def test_a_prefix_is_told_from_its_value() -> None:
     assert split_prefix("ge2020") == ("ge", "2020")
     assert split_prefix("2020") == ("eq", "2020")

@@ -20,14 +20,14 @@ def codes(decoded: Decoded) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["UNICODE UTF-8", "UNICODE", "UTF-8", "UTF8", "utf-8", " UTF-8 ", "UTF-8~GBK"])
-def test_declared_utf8(name: str) -> None:
+def test_utf8_that_is_declared_is_decoded_without_a_word(name: str) -> None:
     decoded = decode_hl7(message(name, "utf-8"))
     assert (decoded.charset, codes(decoded)) == ("utf-8", [])
     assert NAME in decoded.text
 
 
 @pytest.mark.parametrize("name", ["GB18030", "GB 18030-2000", "GBK", "GB2312", "CP936", "gbk"])
-def test_declared_gb(name: str) -> None:
+def test_gb18030_that_is_declared_is_decoded_without_a_word(name: str) -> None:
     decoded = decode_hl7(message(name, "gb18030"))
     assert (decoded.charset, codes(decoded)) == ("gb18030", [])
     assert NAME in decoded.text
@@ -101,7 +101,7 @@ def xml(encoding: str, codec: str) -> bytes:
         ("Big5", "big5", "big5", []),
     ],
 )
-def test_xml(encoding: str, codec: str, charset: str, expected: list[str]) -> None:
+def test_xml_is_decoded_whatever_it_declares(encoding: str, codec: str, charset: str, expected: list[str]) -> None:
     name = "張" if codec == "big5" else NAME
     decoded = decode_xml(xml(encoding, "utf-8").decode().replace(NAME, name).encode(codec))
     assert (decoded.charset, codes(decoded)) == (charset, expected)

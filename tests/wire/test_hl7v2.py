@@ -68,7 +68,7 @@ def test_declared_gb18030_sample() -> None:
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\r", "\n\r\n", "\r \r"])
-def test_segment_ends(end: str) -> None:
+def test_segments_may_end_in_any_way(end: str) -> None:
     message = parse(end.join([MSH, PID, "PV1|1|I", ""]))
     assert [segment.name for segment in message.segments] == ["MSH", "PID", "PV1"]
     assert message.findings == ()
@@ -86,7 +86,7 @@ def test_other_line_breaks_of_unicode_end_nothing(separator: str) -> None:
     assert message.segments[1].text(3) == f"a{separator}b"
 
 
-def test_header_numbering() -> None:
+def test_fields_of_msh_are_counted_from_the_separator() -> None:
     msh = parse(MSH).segments[0]
     assert msh.field(1) == msh.value(1) == "|"
     assert msh.field(2) == msh.value(2) == msh.text(2) == "^~\\&"
@@ -120,7 +120,7 @@ def test_repeats_components_and_subcomponents() -> None:
     assert list(segment.populated()) == [1, 3]
 
 
-def test_own_delimiters() -> None:
+def test_a_message_is_read_by_its_own_delimiters() -> None:
     text = MSH.replace("|", "!").replace("^~\\&", "$%/*").replace("^", "$") + "\rPID!1!!a/S/b$c*d%e!!x|y"
     message = parse(text)
     assert message.delimiters == Delimiters("!", "$", "%", "/", "*")
@@ -197,7 +197,7 @@ def test_a_line_without_segment_name_does_not_show_its_content() -> None:
         ("plain", "plain"),
     ],
 )
-def test_escapes(raw: str, text: str) -> None:
+def test_escapes_are_undone(raw: str, text: str) -> None:
     assert unescape(raw) == text
 
 

@@ -24,7 +24,7 @@ def ack(request: Segment | None, code: str, *findings: Finding, charset: str = "
 
 
 @pytest.mark.parametrize("code", ["AA", "AE", "AR", "CA", "CE", "CR"])
-def test_without_findings(code: str) -> None:
+def test_an_ack_without_findings_has_no_err(code: str) -> None:
     assert ack(MSH, code) == [HEADER, f"MSA|{code}|WS1|RAW1", ""]
 
 
@@ -88,7 +88,7 @@ def test_a_refused_batch_names_the_batch() -> None:
     assert lines[2].startswith("ERR||BTS^1^1|207^")
 
 
-def test_batch_answer() -> None:
+def test_a_batch_is_answered_by_a_batch_that_names_it() -> None:
     batch = split_batch((FIXTURES / "11-batch.hl7").read_bytes())
     assert batch is not None
     acks = [build_ack(MSH, "AA", now=NOW, control_id=str(n)) for n in range(3)]
@@ -116,5 +116,5 @@ def test_batch_answer() -> None:
         ("?", ""),
     ],
 )
-def test_location(path: str, expected: Field) -> None:
+def test_the_place_of_a_finding_becomes_an_error_location(path: str, expected: Field) -> None:
     assert location(path) == expected

@@ -22,7 +22,7 @@ def codes(body: bytes) -> list[str]:
     return [found.code for found in batch.findings]
 
 
-def test_sample() -> None:
+def test_the_sample_is_split_into_its_messages() -> None:
     body = (FIXTURES / "11-batch.hl7").read_bytes()
     batch = split_batch(body)
     assert batch is not None
@@ -81,7 +81,7 @@ def test_a_batch_that_stops_early_has_the_wrong_count() -> None:
     assert codes(HEAD) == ["count-mismatch"]
 
 
-def test_own_delimiters() -> None:
+def test_a_batch_is_read_by_its_own_delimiters() -> None:
     batch = split_batch(b"BHS!$%/*!!!!!!!!!B$1\r" + M1 + b"BTS!1\r")
     assert batch is not None
     assert batch.header is not None

@@ -101,7 +101,7 @@ def test_what_is_refused_and_where(body: bytes, where: str) -> None:
     assert where in refusal(body)
 
 
-def test_not_utf8() -> None:
+def test_what_is_no_utf8_is_refused_with_its_place() -> None:
     assert "offset 2" in refusal(b'["\xff"]')
     assert "offset 1" in refusal('"\ud800"')
     refusal('["a"]'.encode("utf-16"))
@@ -152,7 +152,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_round_trip(value: object) -> None:
+def test_what_is_written_is_read_as_it_was(value: object) -> None:
     body = dumps(value)
     assert loads(body) == value
     assert dumps(loads(body)) == body

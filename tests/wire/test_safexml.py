@@ -33,7 +33,7 @@ def refused(body: bytes) -> list[str]:
         ("10-bom-crlf.xml", "utf-8", []),
     ],
 )
-def test_samples(name: str, charset: str, expected: list[str]) -> None:
+def test_samples_are_decoded_and_read(name: str, charset: str, expected: list[str]) -> None:
     document = parse_xml((FIXTURES / name).read_bytes())
     assert (document.charset, codes(document)) == (charset, expected)
     assert document.root is not None
@@ -41,11 +41,11 @@ def test_samples(name: str, charset: str, expected: list[str]) -> None:
     assert any("\u4e00" <= character <= "\u9fff" for character in text + str(document.root.xpath("//@value")))
 
 
-def test_truncated_sample() -> None:
+def test_a_truncated_document_is_refused() -> None:
     assert refused((FIXTURES / "10-bad-truncated.xml").read_bytes()) == ["message-malformed"]
 
 
-def test_doctype_sample() -> None:
+def test_a_doctype_is_refused() -> None:
     assert refused((FIXTURES / "11-doctype.xml").read_bytes()) == ["doctype-forbidden"]
 
 
@@ -158,7 +158,7 @@ def test_depth_is_limited() -> None:
     assert codes(parse_xml(b"<a>" * 200 + b"</a>" * 200)) == []
 
 
-def test_size_limits() -> None:
+def test_more_than_the_limits_is_refused() -> None:
     limits = XmlLimits(bytes=100, tags=10, attributes=5)
     assert codes(parse_xml(b"<a>" + b"x" * 100 + b"</a>", limits)) == ["too-large"]
     assert codes(parse_xml(b"<a>" + b"<b/>" * 11 + b"</a>", limits)) == ["too-large"]
@@ -180,7 +180,7 @@ def test_source_lines_comments_and_instructions() -> None:
     assert (root.sourceline, b.sourceline, b.text) == (3, 4, "102")
 
 
-def test_undecodable() -> None:
+def test_bytes_of_no_charset_are_refused() -> None:
     assert refused(b"<a>\xff\xff</a>") == ["charset-undecodable"]
 
 

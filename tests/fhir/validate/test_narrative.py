@@ -20,7 +20,7 @@ def div(inner: str) -> str:
         "&lt;&#20013;&#x4e2d;",
     ],
 )
-def test_allowed(inner: str) -> None:
+def test_basic_formatting_is_allowed(inner: str) -> None:
     assert list(narrative_faults(div(inner))) == []
 
 
@@ -40,5 +40,5 @@ def test_allowed(inner: str) -> None:
         (div("<p> </p>"), "txt-2"),
     ],
 )
-def test_not_allowed(text: str, rule: str) -> None:
+def test_a_narrative_against_the_rules_is_named_by_its_constraint(text: str, rule: str) -> None:
     assert [fault[0] for fault in narrative_faults(text)] == [rule]

@@ -31,7 +31,7 @@ def places(validator: Validator, text: str) -> dict[str, tuple[int, int]]:
     return {issue.expression[0]: (issue.line, issue.column) for issue in issues if issue.fails}
 
 
-def test_json(validator: Validator) -> None:
+def test_issues_have_their_line_and_column_in_json(validator: Validator) -> None:
     assert places(validator, JSON) == {
         "Patient.name[1].given[1]": (5, 21),
         "Patient.name[1].use": (6, 14),
@@ -43,7 +43,7 @@ def test_a_byte_order_mark_does_not_shift_columns(validator: Validator) -> None:
     assert places(validator, "\ufeff" + '{"resourceType":"Patient","active":1}') == {"Patient.active": (1, 27)}
 
 
-def test_xml(validator: Validator) -> None:
+def test_issues_have_their_line_and_column_in_xml(validator: Validator) -> None:
     assert places(validator, XML) == {"Bundle.entry[0].resource.name[0].use": (8, 33)}
 
 

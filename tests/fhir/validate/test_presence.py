@@ -29,7 +29,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("expression", "names", "expected"), CASES)
-def test_decide(expression: str, names: set[str], expected: bool | None) -> None:
+def test_what_the_names_of_members_decide_is_known_without_walking(
+    expression: str, names: set[str], expected: bool | None
+) -> None:
     assert decide(parse(expression), "T", names, names) is expected
 
 

@@ -53,7 +53,7 @@ def tree() -> Any:
         ("section(29548-5)//value[contains(../code/@code, '05.01') and position() = last()]", ["支气管炎", "咳嗽"]),
     ],
 )
-def test_paths(tree: Any, path: str, values: list[str]) -> None:
+def test_a_path_gives_the_values_of_a_document(tree: Any, path: str, values: list[str]) -> None:
     assert list(CDA.compile_path(path)(tree)) == values
 
 
@@ -72,7 +72,7 @@ def test_the_header_is_that_of_the_document_at_hand(tree: Any) -> None:
     assert [list(read(node)) for node in (tree, other, tree[0], other[0])] == [["D1"], ["D2"], ["D1"], ["D2"]]
 
 
-def test_nodes(tree: Any) -> None:
+def test_a_path_of_nodes_gives_elements(tree: Any) -> None:
     (first, second) = CDA.compile_path("node:section(29548-5)//obs(DE05.01.024.00)/value")(tree)
     assert (first.get("displayName"), second.text) == ("支气管炎", " 咳嗽 ")
 

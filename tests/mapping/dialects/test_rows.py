@@ -33,7 +33,7 @@ ROW = Row("TB_X", VALUES, "o", "k", "d", False, HEADER)
         ("MZ.2", ["汉族"]),
     ],
 )
-def test_paths(path: str, expected: list[str]) -> None:
+def test_a_path_gives_the_values_of_a_row(path: str, expected: list[str]) -> None:
     assert list(Rows().compile_path(path)(ROW)) == expected
 
 

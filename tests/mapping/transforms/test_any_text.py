@@ -19,7 +19,7 @@ DATED = r"20[0-9]{2}-?[01][0-9]-?[0-2][0-9][ T]?[0-2][0-9]:?[0-5][0-9](:?[0-9]{2
 
 @given(st.one_of(st.text(max_size=40), st.from_regex(DATED, fullmatch=True)))
 @settings(max_examples=400, deadline=None, derandomize=True, database=None)
-def test_dates(sent: str) -> None:
+def test_any_text_is_a_fhir_date_or_none(sent: str) -> None:
     for transform in (dates.date, dates.date_time, dates.instant):
         found = transform(sent, Notebook())
         assert found is None or FHIR_DATE_TIME.fullmatch(found)

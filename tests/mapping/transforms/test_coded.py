@@ -61,7 +61,7 @@ def test_check_code_states_nothing(context: Context, code: str, found: list[str]
         (("", " "), None),
     ],
 )
-def test_local_concept(context: Context, value: tuple[str, str], expected: Any) -> None:
+def test_a_local_concept_is_a_code_with_its_name(context: Context, value: tuple[str, str], expected: Any) -> None:
     assert coded.local_concept(value, context, kind="dept") == expected
 
 
@@ -99,7 +99,7 @@ def test_a_reference_to_somebody_known_by_a_number() -> None:
         (None, "no"),
     ],
 )
-def test_presence(sent: str | None, expected: str) -> None:
+def test_a_flag_or_a_date_says_whether_something_is_there(sent: str | None, expected: str) -> None:
     notes = Notebook()
     assert dates.presence(sent, notes, present="yes", absent="no") == expected
     assert notes.codes == []

@@ -56,7 +56,7 @@ DATE_TIMES = [
 
 
 @pytest.mark.parametrize(("sent", "expected", "codes"), DATE_TIMES)
-def test_date_time(sent: str | None, expected: str | None, codes: list[str]) -> None:
+def test_a_date_time_is_as_exact_as_it_was_sent(sent: str | None, expected: str | None, codes: list[str]) -> None:
     notes = Notebook(RECEIVED)
     assert dates.date_time(sent, notes) == expected
     assert notes.codes == codes

@@ -28,7 +28,7 @@ NI = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "co
         (None, None, []),
     ],
 )
-def test_national_id(sent: str | None, value: str | None, codes: list[str]) -> None:
+def test_a_national_id_is_checked(sent: str | None, value: str | None, codes: list[str]) -> None:
     notes = Notebook()
     found = identifiers.national_id(sent, notes)
     expected = {"type": NI, "system": "urn:oid:2.16.156.10011.1.3", "value": value} if value else None

@@ -81,7 +81,7 @@ def test_names_over_100_characters_are_not_cut_off() -> None:
         ("tel:12000008006", None, {"system": "phone", "value": "tel:12000008006", "use": "home"}),
     ],
 )
-def test_phone(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
+def test_a_phone_number_is_kept_as_sent(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
     """As sent, whatever it is (common rules §5.4)."""
     assert names.phone(sent, Notebook(), use=use) == expected
 
@@ -101,7 +101,7 @@ def test_phone(sent: str, use: str | None, expected: dict[str, Any] | None) -> N
         ("", None, None),
     ],
 )
-def test_contact_url(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
+def test_a_contact_url_is_told_from_other_text(sent: str, use: str | None, expected: dict[str, Any] | None) -> None:
     assert names.contact_url(sent, Notebook(), use=use) == expected
 
 

@@ -98,7 +98,7 @@ def test_numbers_and_comparators(context: Context, sent: str, value: str, compar
         ("+-", "weak"),
     ],
 )
-def test_qualitative_words(context: Context, sent: str, code: str) -> None:
+def test_qualitative_words_are_coded(context: Context, sent: str, code: str) -> None:
     concept = result_value(sent, context)["valueCodeableConcept"]
     assert concept["text"] == sent
     assert [(c["system"], c["code"]) for c in concept["coding"]] == [(QUALITATIVE, code)]
@@ -175,7 +175,7 @@ def test_a_result_text_of_more_than_a_million_characters_is_too_long(context: Co
         ("／ＨＰ", "/[HPF]"),
     ],
 )
-def test_units(context: Context, sent: str, code: str) -> None:
+def test_a_unit_is_coded_by_ucum(context: Context, sent: str, code: str) -> None:
     assert unit_parts(sent, context) == {"unit": sent, "system": UCUM, "code": code}
     assert noted(context) == []
 
@@ -227,7 +227,9 @@ def test_a_unit_belongs_to_numbers_only(context: Context) -> None:
         ("男 3-5", None, None),
     ],
 )
-def test_reference_ranges(context: Context, sent: str, low: str | None, high: str | None) -> None:
+def test_a_reference_range_has_the_limits_of_its_text(
+    context: Context, sent: str, low: str | None, high: str | None
+) -> None:
     found = reference_range(sent, context, unit={"unit": "g/L", "system": UCUM, "code": "g/L"})
     assert found["text"] == sent
     for name, limit in (("low", low), ("high", high)):
@@ -239,7 +241,7 @@ def test_reference_ranges(context: Context, sent: str, low: str | None, high: st
 
 
 @pytest.mark.parametrize("code", ["N", "H", "L", "HH", "LL", "A", "AA"])
-def test_interpretations(context: Context, code: str) -> None:
+def test_an_interpretation_is_coded_and_a_critical_one_noted(context: Context, code: str) -> None:
     assert interpretation(code, context)["coding"][0]["code"] == code
     assert interpretation(code, context)["coding"][0]["system"] == V3
     assert noted(context) == (["critical-value"] if code in {"HH", "LL", "AA"} else [])

@@ -20,7 +20,7 @@ def test_null_text_counts_in_header_fields_and_not_in_clinical_text(sent: str) -
 
 
 @pytest.mark.parametrize(("length", "limit"), [("code", 64), ("name", 100), ("short", 4000), ("long", 1_000_000)])
-def test_lengths(length: str, limit: int) -> None:
+def test_text_over_the_length_of_its_class_is_noted(length: str, limit: int) -> None:
     notes = Notebook()
     assert texts.fits("x" * limit, length, notes)
     assert not texts.fits("x" * (limit + 1), length, notes)
@@ -28,5 +28,5 @@ def test_lengths(length: str, limit: int) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("张三", True), ("张 三", True), ("张·三", False), ("", False)])
-def test_is_han(text: str, expected: bool) -> None:
+def test_ideographs_are_told_from_other_characters(text: str, expected: bool) -> None:
     assert is_han(text) is expected
