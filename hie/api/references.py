@@ -38,19 +38,20 @@ def slots_of(resource: Json, names: Collection[str] = ()) -> list[Slot]:
         owner = waiting.pop()
         for key, value in owner.items():
             kind = type(value)
-            if kind is str:
-                if value in names:
-                    if key not in NAMES:
-                        found.append(Slot(owner, key, value))
-                elif key == "reference":
-                    if "?" in value:
-                        found.append(Slot(owner, key, value))
-                elif ("](" in value or key == "div") and names and (links := _links_in(key, value)):
-                    found.append(Slot(owner, key, value, links))
-            elif kind is dict:
+            if kind is dict:
                 waiting.append(value)
             elif kind is list:
                 _in_list(value, key, names, found, waiting)
+            elif kind is not str:
+                continue
+            elif value in names:
+                if key not in NAMES:
+                    found.append(Slot(owner, key, value))
+            elif key == "reference":
+                if "?" in value:
+                    found.append(Slot(owner, key, value))
+            elif ("](" in value or key == "div") and names and (links := _links_in(key, value)):
+                found.append(Slot(owner, key, value, links))
     return found
 
 
