@@ -80,8 +80,10 @@ def maps_compiled_once() -> Iterator[None]:
     bytes are compiled once for all tests of a process."""
     load, known = MapSet.load, {}
 
-    def loaded(folder: Path, adapters: Iterable[Adapter]) -> MapSet:
+    def loaded(folder: Path, adapters: Iterable[Adapter], **more: Any) -> MapSet:
         given = tuple(adapters)
+        if more:
+            return load(folder, given, **more)
         key = tuple((one.region, repr(one.feeds), *one.transforms.items(), _bytes(one.mappings)) for one in given)
         key += (_bytes(folder),)
         if key not in known:

@@ -84,6 +84,9 @@ def adapters_coverage(
     else:
         found = perform(covered_by_traffic(settings, region, most))
     _show_types(found)
+    for kind, inner in found.within.items():
+        for path, n in sorted(inner.unknown.items()):
+            console.print(f"没有人读 never read: {kind} {path} ×{n}", markup=False, highlight=False, soft_wrap=True)
     for kind, one in found.types.items():
         for reason, n in sorted(one.refused.items()):
             console.print(f"拒收 refused: {kind} {reason} ×{n}", markup=False, soft_wrap=True)
@@ -104,10 +107,11 @@ def _show_types(found: "Covered") -> None:
     from rich.table import Table
 
     table = Table()
-    for name in ("type", "records", "used", "ignored", "share", "unknown fields"):
+    for name in ("type", "records", "used", "ignored", "share", "unknown fields", "within used/ignored/unknown"):
         table.add_column(name, overflow="fold")
     for kind, one in found.types.items():
         unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
+        inner = found.within.get(kind)
         table.add_row(
             escape(kind),
             str(one.records),
@@ -115,6 +119,7 @@ def _show_types(found: "Covered") -> None:
             str(len(one.ignored)),
             f"{one.share:.1%}" if one.used or one.unknown else "-",
             escape(unknown),
+            f"{len(inner.used)}/{len(inner.ignored)}/{len(inner.unknown)}" if inner else "",
         )
     console.print(table)
 

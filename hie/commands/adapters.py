@@ -26,6 +26,7 @@ from hie.mapping.fhir.tables import load_fhir_tables
 from hie.mapping.filled import Filled
 from hie.mapping.problem import Problem
 from hie.mapping.traffic import WHOLE, TypeCoverage, measure
+from hie.mapping.within import Within, WithinCoverage
 from hie.pipeline.feed import FeedRuntime
 from hie.pipeline.items import blob
 from hie.pipeline.prepare import prepare
@@ -40,11 +41,13 @@ SKIPPED = frozenset({".md", ".json", ".jsonl", ".txt"})
 
 class Covered(NamedTuple):
     """What items carry and maps use, by record type; what the maps look up, or what is agreed with a FHIR sender, and
-    no item has, as `file:line:column`; and the types that have a map and are in no item."""
+    no item has, as `file:line:column`; the types that have a map and are in no item; and what is within the fields of
+    documents and messages, by record type."""
 
     types: dict[str, TypeCoverage]
     never: Sequence[Problem]
     unseen: Sequence[str]
+    within: dict[str, WithinCoverage]
 
 
 def adapter_of(region: str, adapters: Sequence[Adapter] | None = None) -> Adapter:
@@ -110,37 +113,41 @@ def covered(
 def _covered(adapter: Adapter, items: Iterable[tuple[FeedRuntime, str, bytes]], shared: Path | None = None) -> Covered:
     """The coverage of items: feed, door, bytes."""
     tables = shared or data_path("mappings")
-    filled = Filled(MapSet.load(tables, [adapter]).programs)
+    maps = MapSet.load(tables, [adapter])
+    filled = Filled(maps.programs)
     agreed = (adapter.mappings or tables) / "fhir"
     met = {feed.id: Met(agreed / f"{feed.id}.toml") for feed in adapter.feeds if feed.dialect == "fhir"}
 
-    def look(feed: str, record: Record) -> None:
-        if feed in met:
-            met[feed].look(record.tree)
-        else:
-            filled.look(feed, record)
+    within = Within(tables, adapter)
 
-    types = measure(_mapped(adapter, items, look, shared))
+    def look(record: Record, delivery: Delivery, draft: Draft | None) -> None:
+        if delivery.feed in met:
+            met[delivery.feed].look(record.tree)
+            return
+        filled.look(delivery.feed, record)
+        if draft is not None:
+            within.look(record, delivery, draft)
+
+    types = measure(_mapped(items, look, ignored(adapter, shared, maps)))
     never = [*filled.never(), *(problem for one in met.values() for problem in one.never())]
-    return Covered(types, never, filled.unseen({feed.id for feed in adapter.feeds}))
+    return Covered(types, never, filled.unseen({feed.id for feed in adapter.feeds}), within.found())
 
 
 def _mapped(
-    adapter: Adapter,
     items: Iterable[tuple[FeedRuntime, str, bytes]],
-    look: Callable[[str, Record], None],
-    shared: Path | None,
+    look: Callable[[Record, Delivery, Draft | None], None],
+    left_out: Callable[[FeedRuntime, Record], Iterable[str] | None],
 ) -> Iterator[tuple[str, Iterable[Finding], Draft | None, Iterable[str]]]:
     """What the maps make of items (feed, door, bytes), what was found wrong, and the filled fields that they leave out
-    on purpose; an item that is refused as a whole has no parts. `look` is shown every record, with its feed."""
-    left_out = ignored(adapter, shared)
+    on purpose; an item that is refused as a whole has no parts. `look` is shown every record with its draft."""
     for runtime, door, body in items:
-        parsed, parts = prepare(runtime, delivery_of(runtime, door, body))
+        delivery = delivery_of(runtime, door, body)
+        parsed, parts = prepare(runtime, delivery)
         if not parts:
             yield WHOLE, parsed.findings, None, ()
         for one in parts:
             if one.record.tree is not None:
-                look(runtime.feed.id, one.record)
+                look(one.record, delivery, one.draft)
             skipped = left_out(runtime, one.record) if one.draft is not None else ()
             yield one.record.type, one.findings, one.draft, skipped or ()
 

@@ -8,7 +8,7 @@ from hie.base.draft import Key
 from hie.base.slots import DEFAULT, JOINED
 from hie.base.text import half_width
 from hie.mapping.codes import CodeTable, Translation
-from hie.mapping.compiler import Compiler
+from hie.mapping.compiler import Compiler, takes_several
 from hie.mapping.context import Context
 from hie.mapping.dialect import DELETED, Value
 from hie.mapping.putting import Slots, State, copied, half_of, put, take_back
@@ -77,7 +77,8 @@ def _name_reader(table: Table, compiler: Compiler) -> Callable[[Any, Context], l
     """The names sent with the codes; null text is none where it is no code either (`words`, common rules §5.3)."""
     say = words if table.get("transform") == "words" else text
     spec = table.data.get("name", [])
-    reads: list[Raw] = [compiler.path(path, table, "name") for path in (spec if isinstance(spec, list) else [spec])]
+    several, paths = takes_several(table), spec if isinstance(spec, list) else [spec]
+    reads: list[Raw] = [compiler.path(path, table, "name", several=several) for path in paths]
 
     def read(node: Any, context: Context) -> list[str]:
         for raw in reads:

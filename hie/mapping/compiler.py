@@ -31,7 +31,7 @@ from hie.mapping.reader import (
     reader,
     there,
 )
-from hie.mapping.schema import CONDITION_KEYS, VALUE_KEYS
+from hie.mapping.schema import CONDITION_KEYS, SEVERAL, VALUE_KEYS
 from hie.mapping.tablecheck import check_inline
 from hie.mapping.toml import Table
 from hie.mapping.transforms.registry import BUILTIN, READS, Transform, reads, reads_text
@@ -51,11 +51,13 @@ FORMS_OPTION = "forms"
 
 class Lookup(NamedTuple):
     """A path where it is written, in the contexts around it from the outside in; without a `path` the innermost of the
-    contexts itself. `empty` is what to say when records never fill it."""
+    contexts itself. `empty` is what to say when records never fill it, `several` whether more than its first value
+    counts."""
 
     contexts: tuple[str, ...]
     path: str | None
     empty: Problem
+    several: bool = False
 
 
 class Compiler:
@@ -85,12 +87,12 @@ class Compiler:
         """Whether a table without `types`, or with ours among them, is meant."""
         return "types" not in data or self.type in data["types"]
 
-    def path(self, path: Any, table: Table, key: str) -> Raw:
-        """One source path."""
+    def path(self, path: Any, table: Table, key: str, *, several: bool = False) -> Raw:
+        """One source path; `several` says that not only its first value counts."""
         if not isinstance(path, str):
             self.problems.append(table.problem(f"{path!r} is no source path", key))
             return lambda node, context: ()
-        lookup = Lookup(self.contexts, path, table.problem(f"nothing fills {path!r}", key))
+        lookup = Lookup(self.contexts, path, table.problem(f"nothing fills {path!r}", key), several)
         if path.startswith(ENVELOPE):
             name = path.removeprefix(ENVELOPE)
             if self.dialect.name not in ENVELOPED:
@@ -198,7 +200,9 @@ class Compiler:
             first = _path_of(paths[0])
             return [(first, parts_of([self._part(path, table) for path in paths]))], first
         place = "source" if data is table.data or data.get("source") == table.get("source") else key
-        return [(str(p), self.path(p, table, key if _is_text(source) else place)) for p in paths], str(paths[0])
+        several = bool(data.get("all")) or takes_several(table)
+        where = key if _is_text(source) else place
+        return [(str(p), self.path(p, table, where, several=several)) for p in paths], str(paths[0])
 
     def _part(self, part: Any, table: Table) -> Raw:
         """One of several parts: a path, `{source, join}` for all values of a path joined into one text, or
@@ -207,7 +211,7 @@ class Compiler:
             return self.path(part, table, "parts")
         if part.keys() == {"low", "high"}:
             return limits_of(self.path(part["low"], table, "parts"), self.path(part["high"], table, "parts"))
-        read, join = self.path(part.get("source"), table, "parts"), str(part.get("join", "\n"))
+        read, join = self.path(part.get("source"), table, "parts", several=True), str(part.get("join", "\n"))
         if part.keys() - {"source", "join"}:
             self.problems.append(table.problem("a part has 'source' and 'join', or 'low' and 'high'", "parts"))
         return lambda node, context: (
@@ -263,6 +267,12 @@ def _is_condition(spec: Any) -> bool:
         return False
     lists = spec.keys() & {"in", "not_in"}
     return len(spec.keys() & {"source", "absent"}) < 2 and (not lists or ("source" in spec and len(lists) == 1))
+
+
+def takes_several(table: Table) -> bool:
+    """Whether a field keeps more than the first of its values."""
+    target = str(table.get("target", ""))
+    return "[]" in target or target == SEVERAL
 
 
 def _is_text(spec: Any) -> bool:

@@ -4,7 +4,7 @@ A *path* names values in a node (`PID-5.1`, an XPath, a column); a *context* nam
 over. Both are compiled once, when the tables are loaded.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -39,6 +39,15 @@ class Coverage:
     used: tuple[str, ...] = ()
     unmapped: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a tree that carries a value: how a path to it is written, and what of `Coverage` it is part of: an
+    entry; a segment and a field."""
+
+    path: str
+    fields: tuple[str, ...] = ()
 
 
 class Dialect(Protocol):
@@ -81,4 +90,39 @@ class Dialect(Protocol):
 
     def locate(self, node: Any, path: str) -> str:
         """Where a finding at `path` of `node` is, in the source's terms (`OBX[2]-5`); `path` itself will do."""
+        ...
+
+
+class TellingDialect(Dialect, Protocol):
+    """A dialect whose trees tell what is read of them, place by place; for coverage, never while items are processed.
+
+    `read` are the keys of `places` that were read since `telling`; while `listens`, what transforms read of nodes and
+    composed values counts.
+    """
+
+    read: set[Any]
+    listens: bool
+
+    def telling(self, tree: Any) -> Any:
+        """The tree as one that tells."""
+        ...
+
+    def places(self, tree: Any, mentions: Iterable[Mention]) -> Mapping[Any, Place]:
+        """Every place of a tree that carries a value, in source order, named as far as maps name it."""
+        ...
+
+    def ignored(self, tree: Any, paths: Iterable[str], mentions: Iterable[Mention]) -> set[Any]:
+        """The places that are left out on purpose."""
+        ...
+
+    def tell(self, path: str, node: Any, *, several: bool) -> None:
+        """Note what a path reads from a node; of several values only the first unless `several`."""
+        ...
+
+    def enter(self, context: str, node: Any) -> None:
+        """Note what a context looks at to find its nodes."""
+        ...
+
+    def bare(self, tree: Any) -> None:
+        """Leave of a tree what belongs to it as a whole."""
         ...

@@ -29,14 +29,17 @@ def populated(dialect: str, record: Record) -> Iterator[str]:
                 yield entry_code(entry)
 
 
-def ignored(adapter: Adapter, shared: Path | None = None) -> Callable[[FeedRuntime, Record], tuple[str, ...] | None]:
+def ignored(
+    adapter: Adapter, shared: Path | None = None, maps: MapSet | None = None
+) -> Callable[[FeedRuntime, Record], tuple[str, ...] | None]:
     """What tells the populated source fields of a record that its feed leaves out on purpose; None where no map covers
     it.
 
-    `shared` is the folder of tables of adapters that bring none, the shipped one unless told otherwise.
+    `shared` is the folder of tables of adapters that bring none, the shipped one unless told otherwise,
+    `maps` what it holds when that is compiled already.
     """
     shared = shared or data_path("mappings")
-    maps = MapSet.load(shared, [adapter])
+    maps = maps or MapSet.load(shared, [adapter])
     folder = adapter.mappings or shared
     registered = [organisation.uscc for organisation in adapter.organisations]
 

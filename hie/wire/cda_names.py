@@ -154,8 +154,8 @@ xsi:type xsi:schemaLocation xsi:nil
 IDREF styleCode revised listType referencedObject name href rel rev title summary width border frame rules cellspacing
 cellpadding span align char charoff valign abbr axis headers scope rowspan colspan
 """
-_PAIRED = "role collected method"
+PAIRED = ("role", "collected", "method")
 """What reading a document writes on entries that belong together (`hie.parse.cda_pairing`)."""
 
-ATTRIBUTES = frozenset(f"{_ATTRIBUTES} {_PAIRED}".split())
+ATTRIBUTES = frozenset({*_ATTRIBUTES.split(), *PAIRED})
 """Without those of namespaces, but `xsi`."""

@@ -85,8 +85,10 @@ def test_show_lists_what_a_map_reads_and_ignores() -> None:
 
 
 def test_coverage_of_the_samples_counts_what_nobody_mentions() -> None:
-    found, _, unseen = covered("wujiang")
+    found, _, unseen, within = covered("wujiang")
     assert "ADT^A11" in unseen
+    assert not any(one.unknown for one in within.values())
+    assert {"OBX-5.1", "PID-3[2].5"} <= set(within["ORU^R01"].used)
     assert found["ADT^A01"].records == 1
     assert "PID-5" in found["ADT^A01"].used
     assert found["ORU^R01"].unknown == {"ZLB": 1}
@@ -128,8 +130,22 @@ def test_coverage_names_what_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("region", ["jiashan", "qingpu"])
 def test_coverage_of_the_other_regions(region: str) -> None:
-    found = covered(region).types
-    assert all(one.share > 0.9 for one in found.values())
+    found = covered(region)
+    assert all(one.share > 0.9 for one in found.types.values())
+    assert not any(one.unknown for one in found.within.values())
+    assert (region == "jiashan") is bool(found.within), "a column is one value"
+
+
+def test_coverage_names_what_no_map_reads_within_an_entry(tmp_path: Path) -> None:
+    """A translation was lost, and coverage called its entry used and said no more."""
+    sample = adapter_of("jiashan").samples.joinpath("02-c0007-nested.xml").read_text(encoding="utf-8")
+    flag = 'displayName="偏高"/>'
+    text = sample.replace(flag, flag.replace("/>", '><translation code="SECRET"/></value>'), 1)
+    (tmp_path / "1.xml").write_text(text, encoding="utf-8")
+    shown = CliRunner().invoke(app, ["adapters", "coverage", "jiashan", str(tmp_path)]).output
+    assert "never read: C0007 section(检验报告)//obs(DE04.30.017.00)/value/translation/@code ×1\n" in shown
+    assert shown.count("never read:") == 1
+    assert "SECRET" not in shown
 
 
 def test_the_same_maps_change_nothing(tables: Path) -> None:

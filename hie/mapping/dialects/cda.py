@@ -32,6 +32,9 @@ _HEADER_PLACES = {"effective": "effectiveTime/@value", "id": "id/@extension", "t
 _DRUG = "substanceAdministration"
 """Numbered in the whole body, not in a section."""
 
+_WHOLE_SECTION = re.compile(r"section(?:\([^()]*\))?(?:\[[^\]]*\])*\s*$")
+"""A path that ends in a section."""
+
 _LOINC = re.compile(r"[0-9]{1,7}-[0-9]")
 
 
@@ -54,7 +57,7 @@ class Cda:
 
         def read(node: Any, context: Any = None) -> Sequence[str]:
             found = find(node)
-            return [text for one in found if (text := _text(one))] if found else found
+            return [text for one in found if (text := text_of(one))] if found else found
 
         return read
 
@@ -68,11 +71,14 @@ class Cda:
 
         An entry is named by section and data element code, by its tag when it is no observation, or by being what a
         path to observations without a code finds. A map that names no section is for documents that are kept as a
-        whole: nothing in it counts. `ignored` are written like paths; one that names no entry is refused.
+        whole: nothing in it counts. `ignored` are written like paths: those of an entry count here, those of an
+        element or attribute (`author/time`) in what is measured within entries (`hie.mapping.within`). Whole sections
+        are refused.
         """
         for path in sorted(ignored):
-            if not Named([path]):
-                raise ValueError(f"{path!r} cannot be ignored (section(…)//obs(…), section(…)//procedure)")
+            xpath(path)
+            if _WHOLE_SECTION.search(path):
+                raise ValueError(f"{path!r} cannot be ignored: name the entries (section(…)//obs(…))")
         used = Named(_joined(contexts, one) for contexts, path in mentions for one in alternatives(path))
         return coverage(used, Named(ignored)) if used else lambda root: Coverage()
 
@@ -118,7 +124,8 @@ def _header_field(name: str) -> ReadPath:
     return read
 
 
-def _text(found: Any) -> str | None:
+def text_of(found: Any) -> str | None:
+    """What a found element or attribute says; None for nothing."""
     if type(found) is str:
         return trimmed(found)
     if found.tag == "value":

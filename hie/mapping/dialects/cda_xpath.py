@@ -34,15 +34,17 @@ _NAME = re.compile(r"(?<![\w.:$@-])@?[^\W\d](?:[\w.:-]*[\w.-])?(?![\w.-]|\s*\()"
 OPERATORS = frozenset({"and", "or", "div", "mod"})
 """Names that are none behind a value."""
 
-_NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
+NAMESPACES = {"xsi": XSI_TYPE[1:].partition("}")[0]}
+"""The one prefix that paths may have."""
+
 _NOWHERE = etree.Element("ClinicalDocument")
 
 
 def xpath(path: str) -> Callable[[Any], Any]:
     """What finds the values of a path from a node, as a list. Raises `ValueError` for what is no XPath, and for what
     only fails when a document has what it is about."""
-    expression = SECTION.sub(_section_step, OBSERVATION.sub(_observation_step, _BELOW.sub(_below, path)))
-    namespaces = _NAMESPACES if "xsi:" in path else None
+    expression = expanded(path)
+    namespaces = NAMESPACES if "xsi:" in path else None
     try:
         compiled = etree.XPath(expression, namespaces=namespaces, smart_strings=False)
     except etree.XPathError as error:
@@ -51,6 +53,11 @@ def xpath(path: str) -> Callable[[Any], Any]:
         raise ValueError(f"{path!r} is no path: {wrong}")
     # An absolute path starts at the document, wherever the node stands.
     return lambda node: found if isinstance(found := compiled(node), list) else [_plain(found)]
+
+
+def expanded(path: str) -> str:
+    """A path as XPath 1.0, without short forms."""
+    return SECTION.sub(_section_step, OBSERVATION.sub(_observation_step, _BELOW.sub(_below, path)))
 
 
 def unknown_name(path: str) -> str | None:
@@ -99,7 +106,7 @@ def _unanswerable(expression: str) -> Iterator[str]:
     do not exist or take other arguments."""
     bare = QUOTED.sub(lambda quoted: " " * len(quoted[0]), expression)
     for prefix in _PREFIX.finditer(bare):
-        if prefix[1] not in _NAMESPACES:
+        if prefix[1] not in NAMESPACES:
             yield f"elements have no namespace here, write them without {prefix[0]!r}"
     if "$" in bare:
         yield "there are no variables"
@@ -121,7 +128,7 @@ def _closed(bare: str, start: int) -> int:
 def _failing(call: str) -> str:
     """Why a call of a function cannot be evaluated anywhere; empty when it can."""
     try:
-        etree.XPath(f"self::node()[{call}]", namespaces=_NAMESPACES)(_NOWHERE)
+        etree.XPath(f"self::node()[{call}]", namespaces=NAMESPACES)(_NOWHERE)
     except etree.XPathError as error:
         return str(error)
     return ""

@@ -19,12 +19,14 @@ from hie.wire.hl7v2_group import Group
 from hie.wire.hl7v2_segments import MOST_COMPONENTS, SEGMENTS, is_segment
 
 _SEGMENT = r"(?:[A-Z][A-Z0-9]{2}/)?[A-Z][A-Z0-9]{2}"
-_PATH = re.compile(
+PATH = re.compile(
     rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*)"
     r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<part>[1-9]\d*))?|:(?P<form>text|name))?"
 )
-_IGNORED = re.compile(rf"(?P<segment>{_SEGMENT})-(?P<field>[1-9]\d*|\*)")
-_NAMES = (1, 4, 8, 0, 3)
+IGNORED = re.compile(rf"(?P<segment>{_SEGMENT})-(?:\*|(?P<field>[1-9]\d*)(?:\.(?P<component>[1-9]\d*))?)")
+"""What may be left out on purpose: a segment (`MSH-*`), a field, a component."""
+
+NAMES = (1, 4, 8, 0, 3)
 """Where a coded element is called something, the best first: name, other name, original text, code, other code
 (HL7 v2.5.1 §2.A.13)."""
 
@@ -39,7 +41,7 @@ class Hl7v2:
 
     def compile_path(self, path: str) -> ReadPath:
         """`PID-5`, `PID-5.1`, `OBR-15.1.2`, `NTE-3:text`, `OBX-5:name`."""
-        match = _PATH.fullmatch(path)
+        match = PATH.fullmatch(path)
         if match is None:
             raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, OBR-15.1.2, NTE-3:text, OBX-5:name)")
         take = _take(match["component"], match["part"], match["form"])
@@ -58,7 +60,7 @@ class Hl7v2:
 
     def is_composed(self, path: str) -> bool:
         """A field without component and form (`PID-5`)."""
-        match = _PATH.fullmatch(path)
+        match = PATH.fullmatch(path)
         return match is not None and not (match["component"] or match["form"])
 
     def doubt(self, path: str) -> str | None:
@@ -71,8 +73,8 @@ class Hl7v2:
 
     def beyond(self, path: str, around: Sequence[str] = ()) -> str | None:
         """A field behind the last that HL7 defines for the segment, or a component that no data type has."""
-        match = _PATH.fullmatch(path) or _IGNORED.fullmatch(path)
-        if match is None or match["field"] == "*":
+        match = PATH.fullmatch(path) or IGNORED.fullmatch(path)
+        if match is None or match["field"] is None:
             return None
         name = match["segment"].rpartition("/")[2]
         last = SEGMENTS.get(name)
@@ -85,7 +87,7 @@ class Hl7v2:
 
     def locate(self, node: Group, path: str) -> str:
         """The path of a finding: field level, with the number of the segment when it repeats (`OBX[2]-5`)."""
-        match = _PATH.fullmatch(path)
+        match = PATH.fullmatch(path)
         if match is None:
             return path
         name = match["segment"]
@@ -128,7 +130,7 @@ def _take(component: str | None, part: str | None, form: str | None) -> Take:
     if form:
         return _text if form == "text" else _name
     if component is None:
-        return _components
+        return components
     index = int(component) - 1
     inner = int(part) - 1 if part is not None else None
 
@@ -156,11 +158,12 @@ def _text(raw: str, segment: Segment) -> str:
 
 
 def _name(raw: str, segment: Segment) -> str:
-    parts = _components(raw, segment)
-    return next((parts[n] for n in _NAMES if n < len(parts) and parts[n].strip()), "")
+    parts = components(raw, segment)
+    return next((parts[n] for n in NAMES if n < len(parts) and parts[n].strip()), "")
 
 
-def _components(raw: str, segment: Segment) -> tuple[str, ...]:
+def components(raw: str, segment: Segment) -> tuple[str, ...]:
+    """The components of a repeat, unescaped; none when all are blank."""
     parts = ["" if part == DELETION else part for part in raw.split(segment.delimiters.component)]
     if segment.delimiters.escape in raw:
         parts = [_text(part, segment) for part in parts]
@@ -168,20 +171,21 @@ def _components(raw: str, segment: Segment) -> tuple[str, ...]:
 
 
 def _known(paths: set[str], ignored: frozenset[str]) -> tuple[dict[str, set[int]], dict[str, set[int]], set[str]]:
-    """Mentioned fields and ignored fields by segment, and segments ignored as a whole."""
+    """Mentioned fields and ignored fields by segment, and segments ignored as a whole; a component that is ignored says
+    nothing of its field."""
     used: dict[str, set[int]] = {}
     skipped: dict[str, set[int]] = {}
     whole: set[str] = set()
     for path in paths:
-        if match := _PATH.fullmatch(path):
+        if match := PATH.fullmatch(path):
             used.setdefault(match["segment"], set()).add(int(match["field"]))
     for path in ignored:
-        match = _IGNORED.fullmatch(path)
+        match = IGNORED.fullmatch(path)
         if match is None:
-            raise ValueError(f"{path!r} cannot be ignored (PID-1, MSH-*)")
-        if match["field"] == "*":
+            raise ValueError(f"{path!r} cannot be ignored (PID-1, PID-3.5, MSH-*)")
+        if match["field"] is None:
             whole.add(match["segment"])
-        else:
+        elif match["component"] is None:
             skipped.setdefault(match["segment"], set()).add(int(match["field"]))
     return used, skipped, whole
 

@@ -135,8 +135,8 @@ def test_observations_of_any_code_and_entries_in_sections_within_sections() -> N
     assert found.ignored == ("section(1)/act",)
 
 
-@pytest.mark.parametrize("path", ["sections(1)//obs(2)", "recordTarget", "section(1)"])
-def test_what_names_no_entry_cannot_be_ignored(path: str) -> None:
+@pytest.mark.parametrize("path", ["sections(1)//obs(2)", "section(1)", "//section", "section(*)[2]"])
+def test_whole_sections_cannot_be_ignored(path: str) -> None:
     with pytest.raises(ValueError, match=r"cannot be ignored|no path"):
         CDA.compile_coverage(frozenset(), frozenset({path}))
 
