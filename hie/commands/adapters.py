@@ -9,6 +9,7 @@ from hie.app import bind_feeds, load_adapters
 from hie.app.adapters import sender_problems
 from hie.app.feeds import Tables, read_tables
 from hie.app.maps import advise, lint_tables
+from hie.app.packagelint import package_advice, package_problems
 from hie.base.clock import SystemClock
 from hie.base.data import data_path
 from hie.base.draft import Draft
@@ -203,20 +204,22 @@ async def reload(config: Config) -> dict[str, str]:
 
 
 def linted(region: str | None = None, folder: Path | None = None, shared: Path | None = None) -> list[Problem]:
-    """What lint finds in the maps and organisations of one region, or of all.
+    """What lint finds in the maps, organisations, doors and transforms of one region, or of all.
 
     `folder` are other tables to read: instead of its own for a region that brings them, else instead of `shared`.
     Raises `HieError` for tables that cannot be read or compiled, NOT_FOUND when `folder` has no field maps.
     """
     tables, adapters = _tables(region, folder, shared)
-    senders = (problem for adapter in adapters for problem in sender_problems(adapter))
-    return sorted({*lint_tables(tables, adapters), *senders})
+    packages = (problem for adapter in adapters for problem in (*sender_problems(adapter), *package_problems(adapter)))
+    return sorted({*lint_tables(tables, adapters), *packages})
 
 
 def advised(region: str | None = None, folder: Path | None = None, shared: Path | None = None) -> list[Problem]:
     """What the maps of one region, or of all, do not state and our profiles require, and what they read and the
-    standard of the source does not have; `folder` as for `linted`."""
-    return advise(*_tables(region, folder, shared))
+    standard of the source does not have; the doors of content types that their dialect does not have. `folder` as for
+    `linted`."""
+    tables, adapters = _tables(region, folder, shared)
+    return sorted({*advise(tables, adapters), *(one for adapter in adapters for one in package_advice(adapter))})
 
 
 def _tables(region: str | None, folder: Path | None, shared: Path | None) -> tuple[Tables, Sequence[Adapter]]:

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hie.app import load_adapters
+from hie.app.packagelint import package_advice, package_problems
 from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.base.ids import sha256
@@ -21,7 +22,8 @@ from hie.cli.terminal import console
 from hie.commands.adapters import adapter_of, advised, covered, linted, shown
 from hie.commands.adapters_diff import NO_PART, differences
 from hie.commands.skeleton import load_package, new_adapter
-from hie.plugin import read_organisations
+from hie.mapping.transforms.registry import BUILTIN
+from hie.plugin import Adapter, Feed, read_organisations
 from hie.testing.adapter_contract import AdapterContract
 
 
@@ -278,6 +280,41 @@ def test_lint_reads_every_table_of_a_feed(further: Make, kind: str, folder: str,
     with pytest.raises(HieError) as caught:
         linted(region)
     assert f"{region}-{kind}.toml{said}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("dialect", "kind", "problem", "advice"),
+    [
+        ("cda", "application/xml", "", ""),
+        ("cda", "text/xml; charset=utf-8", "nobody sends 'text/xml; charset=utf-8': a content type is compared", ""),
+        ("rows", "Application/XML", "without parameters: write application/xml or text/xml", ""),
+        ("hl7v2", "hl7", "nobody sends 'hl7'", ""),
+        (
+            "cda",
+            "application/fhir+json",
+            "is not for the dialect cda: write application/xml or text",
+            "",
+        ),
+        ("fhir", "application/json", "is not for the dialect fhir: write application/fhir+json", ""),
+        ("cda", "application/xlm", "", "no content type of the dialect cda; did you mean 'application/xml'?"),
+        ("hl7v2", "text/plain", "", "no content type of the dialect hl7v2: it has application/hl7-v2"),
+    ],
+)
+def test_a_door_at_which_nothing_can_arrive(tmp_path: Path, dialect: str, kind: str, problem: str, advice: str) -> None:
+    """Every item got 415, and lint had nothing to say."""
+    (tmp_path / "__init__.py").write_text(f'"""Such."""\n\ndoors = {{"x": "{kind}"}}\n', encoding="utf-8")
+    adapter = Adapter("x", "x", (Feed("x", dialect, "x", {"x": kind}),), (), tmp_path / "samples")
+    for said, found in ((problem, package_problems(adapter)), (advice, package_advice(adapter))):
+        lines = list(map(str, found))
+        assert [said in line for line in lines] == [True] * bool(said)
+        assert all(line.startswith(f"{tmp_path.name}/__init__.py:3:15: feed 'x', door 'x': ") for line in lines)
+
+
+def test_a_transform_that_hides_one_of_the_exchange(tmp_path: Path) -> None:
+    """Lint held what it gives against the one of the exchange, and every map that was copied got another."""
+    adapter = Adapter("x", "x", (), (), tmp_path / "samples", {"phone": len, "bed": len, "date": BUILTIN["date"]})
+    (said,) = map(str, package_problems(adapter))
+    assert said.startswith("x:1:1: the transform 'phone' hides the one of the exchange: call it 'x-phone' here and")
 
 
 @pytest.mark.parametrize(
