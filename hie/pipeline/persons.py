@@ -13,10 +13,11 @@ from hie.store.port import Reader, Transaction
 from hie.store.table import Row
 from hie.wire.safejson import dumps, loads_own
 
-MAX_LOOK_ALIKES = 5
-"""How many look-alikes of one record are listed; common names would drown the rest."""
+MAX_LOOK_ALIKES = 10
+"""How many records may have one name and year of birth for look-alikes among them to be listed: a name that more have
+says nothing, and would drown the rest. Which of many are listed would go by the order of arrival."""
 
-RULES = 4
+RULES = 5
 """Another number whenever records are linked by other rules, so that each is placed anew when it is next written or
 replayed."""
 
@@ -68,6 +69,8 @@ class Persons:
         row = await self._save(record, former, None if before is None else before["golden"])
         circle = await self._circle({record.patient: row}, {*record.keys, *former})
         placed = await self._arrange(circle, {record.patient}, patient)
+        if before is not None and (before["name"], before["year"]) != (row["name"], row["year"]):
+            await self._left(before)
         return _linked(patient, placed.get(record.patient))
 
     async def remove(self, reference: str) -> None:
@@ -83,6 +86,7 @@ class Persons:
         await self._arrange(circle.without(reference), set(), None)
         if row["golden"] is not None:
             await self._retire({str(row["golden"])})
+        await self._left(row)
 
     async def _save(self, record: Demographics, former: Iterable[str], golden: Any) -> Row:
         for number in set(former) - set(record.keys):
@@ -180,32 +184,44 @@ class Persons:
 
     async def _review_look_alikes(self, record: Demographics, golden: str | None) -> None:
         """List records that look like this one, and no others; those known to be the same person do not count."""
-        listed = 0
         await self._tx.foresee(REVIEW, [{"first": record.patient}, {"second": record.patient}])
-        for place, other in (("first", "second"), ("second", "first")):
-            for row in await self._tx.select(REVIEW, {place: record.patient}):
-                if row["reason"] != LOOK_ALIKE:
-                    continue
-                seen = await self._tx.get(RECORD, str(row[other]))
-                if seen is not None and _looks_alike(record, golden, seen):
-                    listed += 1
-                else:
-                    await self._tx.remove(REVIEW, {"first": row["first"], "second": row["second"]})
-        if not record.name or not record.birth_year:
-            return
-        same = {"name": record.name, "year": record.birth_year}
-        for row in await self._tx.select(RECORD, same, limit=4 * MAX_LOOK_ALIKES):
-            if listed < MAX_LOOK_ALIKES and _looks_alike(record, golden, row):
-                listed += await self._list(review(record.patient, str(row["patient"]), LOOK_ALIKE))
+        named = await self._named(record.name, record.birth_year)
+        if len(named) == MAX_LOOK_ALIKES + 1:
+            for row in named:
+                await self._keep_look_alikes(str(row["patient"]), ())
+        few = named if len(named) <= MAX_LOOK_ALIKES else ()
+        alike = sorted(str(row["patient"]) for row in few if _looks_alike(record, golden, row))
+        await self._keep_look_alikes(record.patient, alike)
+        for other in alike:
+            await self._list(review(record.patient, other, LOOK_ALIKE))
 
-    async def _list(self, one: Review) -> bool:
-        """Put a pair on the list; whether it was not there for this reason."""
+    async def _named(self, name: Any, year: Any) -> list[Row]:
+        """The records of that name and year, of many only as many as tell that they are; none without both."""
+        if not name or not year:
+            return []
+        return await self._tx.select(RECORD, {"name": name, "year": year}, limit=MAX_LOOK_ALIKES + 2)
+
+    async def _keep_look_alikes(self, patient: str, alike: Collection[str]) -> None:
+        """Take the look-alikes of a record off the list, but for those that are."""
+        for place, other in (("first", "second"), ("second", "first")):
+            for row in await self._tx.select(REVIEW, {place: patient}):
+                if row["reason"] == LOOK_ALIKE and row[other] not in alike:
+                    await self._tx.remove(REVIEW, {"first": row["first"], "second": row["second"]})
+
+    async def _left(self, before: Row) -> None:
+        """List look-alikes of a name and year that one too many had until now."""
+        named = await self._named(before["name"], before["year"])
+        for row in named if len(named) == MAX_LOOK_ALIKES else ():
+            patient, numbers = str(row["patient"]), set(_demographics(row).keys)
+            records = (await self._circle({patient: row}, numbers)).records()
+            await self._review_look_alikes(records[patient], str(row["golden"]) if row["golden"] else None)
+
+    async def _list(self, one: Review) -> None:
+        """Put a pair on the list, unless it is there for this reason."""
         before = await self._tx.get(REVIEW, one.first, one.second)
-        if before is not None and before["reason"] == one.reason:
-            return False
-        row: Row = {"first": one.first, "second": one.second, "reason": one.reason, "at": self._now}
-        await self._tx.upsert(REVIEW, row)
-        return True
+        if before is None or before["reason"] != one.reason:
+            row: Row = {"first": one.first, "second": one.second, "reason": one.reason, "at": self._now}
+            await self._tx.upsert(REVIEW, row)
 
 
 async def linked(reader: Reader, patient_id: str) -> tuple[str, ...]:

@@ -210,6 +210,8 @@ async def test_whatever_was_said_before_only_what_is_said_now_counts(
     if seed % 2:
         monkeypatch.setattr(match, "MAX_CARRIERS", 2)
         monkeypatch.setattr(persons, "MAX_CARRIERS", 2)
+    if seed % 3:
+        monkeypatch.setattr(persons, "MAX_LOOK_ALIKES", 1 + seed % 3)
     world = World(MemoryStore(TABLES))
     retired: set[str] = set()
     said: set[str] = set()
