@@ -13,6 +13,9 @@ from hie.mapping.problem import Problem
 
 _SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d+")
 
+_CODE = re.compile(r"[A-Z]?[0-9][0-9A-Za-z.]{0,11}|[A-Z]")
+"""A code that is no word: a number, a letter, a letter with a number."""
+
 Judge = Callable[[str, str], str | None]
 """Code system and code -> what is wrong with the code; None when nothing is, or the code system is not known."""
 
@@ -26,6 +29,8 @@ def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -
     """Codes, on either side, that their code system does not have or that cannot be codes of it."""
     for row, system, code in targets(table):
         yield from _judged(table, row, system, code, fhir, judge)
+    if row := _swapped(table):
+        yield at(table, row, "code", "'code' holds names and 'display' codes: the two columns are swapped")
     for row in table.rows.values():
         if half_width(row.code) != row.code:
             yield at(table, row, "code", f"{row.code!r} is looked up in half width: write {half_width(row.code)!r}")
@@ -35,6 +40,14 @@ def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -
         wrong = misshapen(row.source_system, row.code)
         if wrong is not None:
             yield at(table, row, "code", f"{row.code!r} {wrong}")
+
+
+def _swapped(table: CodeTable) -> CodeRow | None:
+    """The first row of a map whose codes all are words and whose names all are codes; None of any other."""
+    rows = list(table.rows.values())
+    names = [name for row in rows for name in row.names or ("",)]
+    swapped = len(rows) > 1 and not any(row.code.isascii() for row in rows) and all(map(_CODE.fullmatch, names))
+    return rows[0] if swapped else None
 
 
 def _spoilt(code: str) -> str:

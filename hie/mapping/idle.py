@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hie.base.slots import JOINED
 from hie.mapping.fieldmap import FieldMap, written
 from hie.mapping.problem import Problem, meant
+from hie.mapping.schema import SEVERAL
 from hie.mapping.toml import Table
 
 
@@ -18,6 +20,43 @@ def alone(table: Table, fields: Sequence[Table], events: Sequence[Table]) -> Ite
                 yield field.problem("'on_root' is for blocks with a 'root'", "on_root")
     if events and (table.get("type") != "Encounter" or "root" in table.data):
         yield events[0].problem("events are those of a visit: their block is an Encounter without 'root'")
+
+
+def overridden(fields: Sequence[Table]) -> Iterator[Problem]:
+    """Fields of a block for an element with one value that a later one states whatever is sent."""
+    for field, later in _stated_twice(fields):
+        if later.data.keys() & {"constant", "own"}:
+            reason = (
+                f"{field.get('target')!r} is stated in line {later.line} again, whatever is sent: this never counts"
+            )
+            yield field.problem(f"{reason}; take one out, or give that one a 'when'", "target")
+
+
+def stated_again(fields: Sequence[Table]) -> Iterator[Problem]:
+    """Fields of a block for an element with one value that are overruled by a later one where both are sent."""
+    for field, later in _stated_twice(fields):
+        if "source" in field.data and "source" in later.data and "when" not in field.data:
+            reason = f"{field.get('target')!r} has one value and is stated in line {later.line} too"
+            yield field.problem(f"{reason}, which counts where both are sent: give one a 'when'", "target")
+
+
+def _stated_twice(fields: Sequence[Table]) -> Iterator[tuple[Table, Table]]:
+    """Each field with the first behind it that states the same one value, for every record that it is for and without
+    a condition."""
+    for place, field in enumerate(fields):
+        target = str(field.get("target", ""))
+        several = not target or "[]" in target or target == SEVERAL or target.endswith(JOINED)
+        behind = (one for one in fields[place + 1 :] if not several and _covers(one, field))
+        if later := next(behind, None):
+            yield field, later
+
+
+def _covers(later: Table, field: Table) -> bool:
+    """Whether a field states what an earlier one does in every record that that one is for."""
+    if later.get("target") != field.get("target") or later.get("on_root") != field.get("on_root"):
+        return False
+    types = later.get("types")
+    return "when" not in later.data and (types is None or set(field.get("types", ("",))) <= set(types))
 
 
 def idle_types(fieldmaps: Iterable[FieldMap]) -> Iterator[Problem]:

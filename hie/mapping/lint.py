@@ -20,7 +20,7 @@ from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
-from hie.mapping.idle import alone, idle_types
+from hie.mapping.idle import alone, idle_types, overridden, stated_again
 from hie.mapping.lacking import Given, ProfileFor, lacking, unprofiled
 from hie.mapping.misfit import (
     FORMED,
@@ -79,11 +79,12 @@ def advice(
     given: Given,
     profile_for: ProfileFor,
 ) -> list[Problem]:
-    """What need not be wrong: what the field maps of `feeds` do not state and our profiles require, and code systems
-    that are nearly called like others."""
+    """What need not be wrong: what the field maps of `feeds` do not state and our profiles require, what two fields
+    state of which one counts, and code systems that are nearly called like others."""
     wanted = frozenset(feeds)
     maps = [fieldmap for folder in folders for _, fieldmap in _maps(folder, wanted) if fieldmap is not None]
     found = {problem for fieldmap in maps for problem in unprofiled(fieldmap, fhir, given, profile_for)}
+    found.update(one for fieldmap in maps for _, fields, _ in fieldmap.resources() for one in stated_again(fields))
     return sorted({*found, *resembling(maps, codes.values(), fhir.code_system_urls)})
 
 
@@ -112,6 +113,7 @@ def lint_map(
     for table, fields, events in fieldmap.resources():
         if fhir.is_resource(str(table.get("type"))):
             yield from alone(table, fields, events)
+            yield from overridden(fields)
         for field in fields:
             for key in ("constant", "default"):
                 yield from (field.problem(reason, key) for reason in _codings(field.get(key), judge))

@@ -143,9 +143,17 @@ def _filled(item: Any, member: Property, fhir: Definitions) -> Iterator[Property
                     yield from _filled(inner, known[name], fhir)
 
 
+_OWN = frozenset({"id", "meta", "meta.versionId", "meta.lastUpdated"})
+"""What the exchange says of every resource: one that is stated would take its place."""
+
+
 def wrong_slot(table: Table, key: str, kind: str, fhir: Definitions) -> Iterator[Problem]:
     """What is wrong with a slot name as a place in a resource of type `kind`."""
     slot = str(table.get(key)).removesuffix(JOINED).partition("#")[0]
+    if slot in _OWN:
+        reason = f"{slot!r} is given by the exchange: take it out"
+        yield table.problem(f"{reason}; a number of the sender is an identifier[]" if slot == "id" else reason, key)
+        return
     repeats, choice = slot.endswith("[]"), slot.endswith("[x]")
     names = slot.removesuffix("[]").removesuffix("[x]").split(".")
     node = kind

@@ -7,11 +7,12 @@ import pytest
 from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
 from hie.fold.placed import ALWAYS, SUBJECT, VISITED
-from hie.mapping.codefile import load_codes
+from hie.mapping.codefile import load_codes, read_table
+from hie.mapping.codelint import lint_codes
 from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described
 from hie.mapping.lacking import Given
-from hie.mapping.lint import lint
+from hie.mapping.lint import advice, lint
 
 HEAD = '[map]\nfeed = "f"\ndialect = "rows"\ntypes = ["T"]\norder = ["@order"]\n\n'
 RESOURCE = '[[resource]]\nname = "p"\ntype = "{type}"\nkey = {{ kind = "k", value = "KH" }}\n\n[[resource.field]]\n'
@@ -41,6 +42,12 @@ def problems(
     [
         ('source = "XM"\ntarget = "birthdate"', "Patient has no element 'birthdate'; did you mean 'birthDate'?"),
         ('source = "XM"\ntarget = "name"', "Patient.name repeats: write []"),
+        ('source = "XM"\ntarget = "id"', "'id' is given by the exchange: take it out; a number of the sender is an"),
+        ('constant = "1"\ntarget = "meta.versionId"', "'meta.versionId' is given by the exchange: take it out"),
+        (
+            'source = "XB"\ntarget = "gender"\n\n[[resource.field]]\nconstant = "male"\ntarget = "gender"',
+            "m.toml:14:10: 'gender' is stated in line 16 again, whatever is sent: this never counts; take one out",
+        ),
         ('source = "XM"\ntarget = "gender[]"', "Patient.gender does not repeat"),
         ('source = "XM"\ntarget = "gender.value"', "Patient.gender is a code: a slot cannot lead into it"),
         ('constant = ["male"]\ntarget = "gender"', "Patient.gender does not repeat: write the value without [ ]"),
@@ -128,6 +135,36 @@ def test_a_wrong_field_is_named_with_its_line(tmp_path: Path, field: str, said: 
 )
 def test_a_right_field_is_not_named(tmp_path: Path, field: str) -> None:
     assert problems(tmp_path, field) == []
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        ('source = "B"', ["'gender' has one value and is stated in line 16 too, which counts where both are sent"]),
+        ('source = "B"\nwhen = { absent = "XB" }', []),
+    ],
+)
+def test_two_fields_for_one_value(tmp_path: Path, later: str, said: list[str]) -> None:
+    both = f'source = "XB"\ntarget = "gender"\n\n[[resource.field]]\n{later}\ntarget = "gender"'
+    assert problems(tmp_path, both) == []
+    given = Given(SUBJECT, VISITED, ALWAYS, lambda feed, type: frozenset())
+    found = advice([tmp_path], ["f"], {}, load_definitions(), given, lambda constants, names: None)
+    assert [str(one).partition(": ")[2].partition(": ")[0] for one in found] == said
+
+
+@pytest.mark.parametrize(
+    ("rows", "swapped"),
+    [
+        (",男,1,,male,,,\n,女,2,,female,,,\n", True),
+        (",男,1,,male,,,\n,女,女性,,female,,,\n", False),
+        (",男,M|1,,male,,,\n,女,Frau,,female,,,\n", False),
+        (",1,男,,male,,,\n,2,女,,female,,,\n", False),
+    ],
+)
+def test_a_code_map_with_two_columns_swapped(rows: str, swapped: bool) -> None:
+    table, _ = read_table("sex.csv", TABLE.format(target=GENDER, code="male").partition("note\n")[0] + f"note\n{rows}")
+    found = list(map(str, lint_codes(table, load_definitions())))
+    assert found == ["codes/sex.csv:6:2: 'code' holds names and 'display' codes: the two columns are swapped"] * swapped
 
 
 def test_a_target_code_outside_a_required_binding(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hie.base.text import trimmed
 from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.mapping.dialects.cda_coverage import Named, alternatives, coverage
 from hie.mapping.dialects.cda_nesting import misplaced
-from hie.mapping.dialects.cda_xpath import unknown_name, xpath
+from hie.mapping.dialects.cda_xpath import OBSERVATION, unknown_name, xpath
 from hie.wire.clinical_document import ENTRIES, NUMBER, Header, entry_code, read_header, said_name, value_text
 
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
@@ -35,6 +35,7 @@ _DRUG = "substanceAdministration"
 _WHOLE_SECTION = re.compile(r"section(?:\([^()]*\))?(?:\[[^\]]*\])*\s*$")
 """A path that ends in a section."""
 
+_DATA_ELEMENT = re.compile(r"DE[0-9]{2}\.[0-9]{2}\.[0-9]{3}\.[0-9]{2}")
 _LOINC = re.compile(r"[0-9]{1,7}-[0-9]")
 
 
@@ -90,10 +91,10 @@ class Cda:
         """Nothing: any element may come."""
 
     def beyond(self, path: str, around: Sequence[str] = ()) -> str | None:
-        """An element or attribute that CDA does not have, or not there."""
+        """A data element that cannot be one; an element or attribute that CDA does not have, or not there."""
         if path.startswith("document:") or path == "n()":
             return None
-        return unknown_name(path.removeprefix("node:")) or misplaced(path, tuple(around))
+        return unknown_name(path.removeprefix("node:")) or misplaced(path, tuple(around)) or _no_data_element(path)
 
     def locate(self, node: Any, path: str) -> str:
         """Where in the document; inside an entry with its section, if that has a LOINC code, and its number."""
@@ -104,6 +105,12 @@ class Cda:
             return place
         entry = f"{_section_place(node)}{entry_code(node)}[{node.get(NUMBER, '1')}]"
         return entry if place == "." else f"{entry}/{place}"
+
+
+def _no_data_element(path: str) -> str | None:
+    codes = (code.strip() for code in OBSERVATION.findall(path))
+    wrong = next((code for code in codes if code.startswith("DE") and not _DATA_ELEMENT.fullmatch(code)), None)
+    return wrong and f"{wrong!r} is no data element: they are written like DE04.30.019.00 (WS 363)"
 
 
 def _section_place(entry: Any) -> str:

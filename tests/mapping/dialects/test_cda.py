@@ -205,3 +205,9 @@ def test_elements_that_cda_does_not_have_there(path: str, around: tuple[str, ...
     said = CDA.beyond(path, around) or ""
     assert said.partition("did you mean ")[2] == (f"{meant!r}?" if meant else "")
     assert bool(said) == bool(meant)
+
+
+@pytest.mark.parametrize(("code", "known"), [("DE04.30.019.00", True), ("DE04.30.19.00", False), ("6690-2", True)])
+def test_a_data_element_that_cannot_be_one(code: str, known: bool) -> None:
+    said = CDA.beyond(f"section(*)//obs({code})/value")
+    assert said == (None if known else f"'{code}' is no data element: they are written like DE04.30.019.00 (WS 363)")
