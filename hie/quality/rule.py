@@ -34,7 +34,8 @@ class Rule:
     `finding` is the code it gives, `severity` that of the code or `score`; `zh` and `en` say what must hold; `source`
     is the clause it comes from; `owner` who decides about it; `regions` those it is for. `scope`: whether it looks at a
     `resource`, at a `document` (one message, document or row), or at a `feed`. `path` says where the value stands in
-    each region's own terms; the first place is the one that findings show.
+    each region's own terms; the first place is the one that findings show, unless `shown` (region -> kind of part ->
+    place) has another for parts of their kind.
 
     Rules of the stage `quality` have a `test`, made of a `predicate` with `options` or of a FHIRPath `expression`.
     `types` are the resource types they look at, `records` the parts they are for (`ADT^A0*`; empty: all). `once`: not
@@ -59,6 +60,7 @@ class Rule:
     expression: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     path: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shown: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     once: bool = False
     unless: tuple[str, ...] = ()
     place: str = ""
@@ -72,10 +74,10 @@ class Rule:
         """Whether it is asked about parts of that type."""
         return not self.records or any(fnmatchcase(record_type, kind) for kind in self.records)
 
-    def shown_path(self, region: str) -> str:
-        """Where findings of a region say the value stands; empty when nothing is said."""
+    def shown_path(self, region: str, record_type: str = "") -> str:
+        """Where findings of a region say the value stands in a part of that type; empty when nothing is said."""
         places = self.path.get(region, ())
-        return places[0] if places else ""
+        return self.shown.get(region, {}).get(record_type, places[0] if places else "")
 
     @property
     def how(self) -> str:

@@ -99,6 +99,7 @@ def _rule(row: Row, file: Path, line: int, member_of: MemberOf) -> Rule:
         expression=row.get("expression", ""),
         options=row.get("options", {}),
         path={region: _places(places) for region, places in row.get("path", {}).items()},
+        shown={region: places for region, places in row.get("path", {}).items() if isinstance(places, dict)},
         once=row.get("once", False),
         unless=tuple(row.get("unless", ())),
         place=f"{file.name}:{line}",
@@ -106,8 +107,14 @@ def _rule(row: Row, file: Path, line: int, member_of: MemberOf) -> Rule:
     )
 
 
-def _places(places: str | list[str]) -> tuple[str, ...]:
-    return (places,) if isinstance(places, str) else tuple(places)
+def _places(places: str | list[str] | dict[str, str]) -> tuple[str, ...]:
+    if isinstance(places, str):
+        return (places,)
+    return tuple(places.values() if isinstance(places, dict) else places)
+
+
+def _is_path(places: Any) -> bool:
+    return isinstance(places, str) or _is_texts(list(places.values()) if isinstance(places, dict) else places)
 
 
 def _test(row: Row, folder: Path, member_of: MemberOf = nothing_told) -> Test | None:
@@ -138,8 +145,8 @@ def _mistakes(row: Row, folder: Path, known: frozenset[str]) -> list[str]:
     found += [f"{name!r} is missing" for name in _TEXTS if not isinstance(row.get(name), str) or not row[name]]
     found += [f"{name!r} must be a list of texts" for name in _LISTS if not _is_texts(row.get(name, []))]
     found += [f"{name!r} must be {_SHAPE[kind]}" for name, kind in _SHAPES.items() if not _fits(row, name, kind)]
-    if not found and not all(isinstance(places, str) or _is_texts(places) for places in row.get("path", {}).values()):
-        found.append("'path' must give a text or a list of texts for each region")
+    if not found and not all(map(_is_path, row.get("path", {}).values())):
+        found.append("'path' must give a text, a list of texts or a text for each kind of part for each region")
     if found:
         return found
     code = CODES.get(row["finding"])

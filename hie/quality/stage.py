@@ -93,7 +93,7 @@ class Quality:
         for place, rule in enumerate(self.rules):
             if not self._applies(rule, region, record_type):
                 continue
-            found = Finding(rule.finding, rule.shown_path(region), "", rule.severity, rule.id)
+            found = Finding(rule.finding, rule.shown_path(region, record_type), "", rule.severity, rule.id)
             ready = _Ready(place, rule, found, rule.path.get(region, ("",)))
             scope = PREDICATES[rule.predicate].scope if rule.predicate else "resource"
             if scope == "amend":

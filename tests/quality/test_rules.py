@@ -91,6 +91,7 @@ def test_paths_are_known_for_every_region_of_a_checked_rule() -> None:
         ),
         ('owner = "', 'records = "C0007"\nowner = "', "rules.toml:1: 'records' must be a list of texts"),
         ('owner = "', 'path = { qingpu = 5 }\nowner = "', "rules.toml:1: 'path' must give a text"),
+        ('owner = "', 'path = { qingpu = { TB_A = 5 } }\nowner = "', "rules.toml:1: 'path' must give a text"),
         ('owner = "', 'once = "yes"\nowner = "', "rules.toml:1: 'once' must be true or false"),
         ("[[rule]]", '[["rule"]]', "rules.toml: .*every rule begins with a line"),
         ('stage = "mapping"', 'stage = "quality"\n' + STATED, r"rules.toml:1: Patient has no element 'nam' \(nam\)"),
