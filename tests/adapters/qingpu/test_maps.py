@@ -127,7 +127,8 @@ def test_patient_columns(columns: dict[str, str], slot: str, expected: Any) -> N
     ],
 )
 def test_documents_of_a_patient(columns: dict[str, str], expected: dict[str, str]) -> None:
-    assert assemble(slots("patient", **columns))["identifier"][-1] == expected
+    found = assemble(slots("patient", GJJKKID="A8", **columns))["identifier"]
+    assert found[1:] == [expected, {"system": "urn:oid:2.16.156.10011.1.19", "value": "A8"}]
 
 
 def test_coded_patient_columns() -> None:
