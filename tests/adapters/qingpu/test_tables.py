@@ -71,6 +71,13 @@ def test_a_column_may_be_as_long_as_the_document_allows(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(TABLES))
+def test_codes_and_numbers_are_read_in_half_width(kind: str) -> None:
+    every = columns(CODES, NAMES, SHORT, LONG, kind=kind)
+    (record,) = parsed(one(kind, **dict.fromkeys(every, "Ａ１"))).records
+    assert sorted(column for column in every if record.tree.values[column] == "A1") == columns(CODES, kind=kind)
+
+
+@pytest.mark.parametrize("kind", sorted(TABLES))
 def test_null_text_is_a_value_in_clinical_columns_only(kind: str) -> None:
     every = columns(CODES, NAMES, SHORT, LONG, kind=kind)
     assert found(kind, "null-text", "无") == sorted(set(every) - set(columns(WORDS, kind=kind)))
