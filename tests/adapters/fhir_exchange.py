@@ -68,6 +68,23 @@ def observation(value: str, subject: Json, result: float = 5, **elements: Any) -
     }
 
 
+def document(number: str, url: str = "", **elements: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "DocumentReference",
+        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": number},
+        "status": "current",
+        "subject": by_number("patient", "Patient", "P1"),
+        "content": [{"attachment": {"contentType": "text/plain", **({"url": url} if url else {})}}],
+        **elements,
+    }
+
+
+def patch(path: str = "DocumentReference.status", value: str = "superseded") -> dict[str, Any]:
+    parts = [("path", "valueString", path), ("type", "valueCode", "replace"), ("value", "valueCode", value)]
+    operation = {"name": "operation", "part": [{"name": name, kind: said} for name, kind, said in parts]}
+    return {"resourceType": "Parameters", "parameter": [operation]}
+
+
 def asked(resource: Json, method: str = "POST", url: str = "", full: str = "", **request: str) -> Json:
     """An entry with its request."""
     entry = {"resource": resource, "request": {"method": method, "url": url or resource["resourceType"], **request}}

@@ -1,7 +1,6 @@
 """FHIR as a feed: submissions through the whole pipeline (docs/feeds/fhir.md)."""
 
 import bz2
-import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,6 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
 from adapters.wujiang import adapter as wujiang
@@ -18,7 +16,6 @@ from hie.app import Exchange
 from hie.commands.adapters import samples
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
-from hie.fhir.xml import from_xml, to_xml
 from hie.fold.finish import organisation_reference
 from hie.mapping.fhir.senders import counted
 from hie.mapping.fhir.tables import FhirTables, load_fhir_tables
@@ -39,11 +36,12 @@ from tests.adapters.fhir_exchange import (
     bundle,
     by_number,
     codes,
+    document,
     encoded,
     item,
-    made,
     number,
     observation,
+    patch,
     patient,
     post,
     running,
@@ -51,12 +49,6 @@ from tests.adapters.fhir_exchange import (
 )
 
 Json = dict[str, Any]
-MHD = {"meta": {"profile": ["https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle"]}}
-
-
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory: pytest.TempPathFactory) -> Adapter:
-    return made(tmp_path_factory.mktemp("package"))
 
 
 async def test_a_transaction_is_stored_and_answered_entry_by_entry(adapter: Adapter, tmp_path: Path) -> None:
@@ -368,141 +360,6 @@ async def test_a_merge_is_told_by_links(adapter: Adapter, tmp_path: Path) -> Non
     assert result["subject"]["reference"] == f"Patient/{people['P2']['id']}"
 
 
-async def test_an_iti_65_request_gives_set_document_and_bytes(adapter: Adapter, tmp_path: Path) -> None:
-    async with running(adapter, tmp_path) as exchange:
-        await post(exchange, item(adapter, "01"))
-        answer, body = await post(exchange, item(adapter, "03"))
-        assert answer.status == 200
-        kinds = [entry["response"]["location"].partition("/")[0] for entry in body["entry"]]
-        assert kinds == ["List", "DocumentReference", "Binary", "Patient"]
-        assert [e["response"]["status"][:3] for e in body["entry"]] == ["201", "201", "201", "200"]
-        (document,) = await stored(exchange, "DocumentReference")
-        (binary,) = await stored(exchange, "Binary")
-        assert document["content"][0]["attachment"]["url"] == f"Binary/{binary['id']}"
-        sent = json.loads(item(adapter, "04"))
-        number = "identifier=urn:ietf:rfc:3986|urn:oid:2.16.156.10011.9.598.1"
-        sent["entry"].append(asked(patch(), "PATCH", f"DocumentReference?{number}"))
-        answer, body = await post(exchange, json.dumps(sent).encode())
-        assert body["entry"][-1]["response"]["location"] == f"DocumentReference/{document['id']}/_history/2"
-        status = {one["date"]: one["status"] for one in await stored(exchange, "DocumentReference")}
-    assert status == {"2026-03-20T10:55:00+08:00": "superseded", "2026-03-20T16:00:00+08:00": "current"}
-
-
-def document(number: str, url: str = "", **elements: Any) -> dict[str, Any]:
-    return {
-        "resourceType": "DocumentReference",
-        "masterIdentifier": {"system": "urn:ietf:rfc:3986", "value": number},
-        "status": "current",
-        "subject": by_number("patient", "Patient", "P1"),
-        "content": [{"attachment": {"contentType": "text/plain", **({"url": url} if url else {})}}],
-        **elements,
-    }
-
-
-@pytest.mark.parametrize(
-    ("full", "url"),
-    [
-        (f"{BASE}/fhir/Binary/b1", f"{BASE}/fhir/Binary/b1"),
-        (f"{BASE}/fhir/Binary/b1", "Binary/b1"),
-        (f"urn:uuid:{UUID(int=1)}", f"urn:uuid:{UUID(int=1)}"),
-    ],
-)
-async def test_an_attachment_leads_to_the_bytes_that_came_with_it(
-    adapter: Adapter, tmp_path: Path, full: str, url: str
-) -> None:
-    """FHIR R4 http §3.1.0.11.2: a fullUrl is replaced wherever it stands, not in references alone."""
-    bytes_ = {"resourceType": "Binary", "contentType": "text/plain", "data": encoded(b"text")}
-    sent = [asked(patient()), asked(bytes_, full=full), asked(document("urn:oid:1.1", url))]
-    async with running(adapter, tmp_path) as exchange:
-        answer, _ = await post(exchange, bundle(sent))
-        (held,) = await stored(exchange, "Binary")
-        (found,) = await stored(exchange, "DocumentReference")
-        attachment = sent[2]["resource"]["content"][0]["attachment"]
-        attachment["hash"] = encoded(hashlib.sha1(b"text").hexdigest().encode())  # as in the examples of MHD
-        assert (await post(exchange, bundle(sent)))[0].status == 200
-        attachment["size"] = 5
-        wrong, told = await post(exchange, bundle(sent))
-    assert (answer.status, found["content"][0]["attachment"]["url"]) == (200, f"Binary/{held['id']}")
-    assert (wrong.status, codes(told)) == (202, ["envelope-mismatch"])
-
-
-def patch(path: str = "DocumentReference.status", value: str = "superseded") -> dict[str, Any]:
-    parts = [("path", "valueString", path), ("type", "valueCode", "replace"), ("value", "valueCode", value)]
-    operation = {"name": "operation", "part": [{"name": name, kind: said} for name, kind, said in parts]}
-    return {"resourceType": "Parameters", "parameter": [operation]}
-
-
-async def test_a_replacing_bundle_may_patch_the_status_of_what_it_replaces(adapter: Adapter, tmp_path: Path) -> None:
-    """IHE MHD 2:3.65.4.1.2.3: the Bundle was refused as a whole."""
-    async with running(adapter, tmp_path) as exchange:
-        _, body = await post(exchange, bundle([asked(patient()), asked(document("urn:oid:1.1"))]))
-        url = body["entry"][1]["response"]["location"].partition("/_history")[0]
-        younger = document("urn:oid:1.2", relatesTo=[{"code": "replaces", "target": {"reference": url}}])
-        sent = [asked(patch(), "PATCH", url), asked(younger)]
-        answer, told = await post(exchange, bundle(sent, "2026-03-02T08:00:00+08:00"))
-        found = {one["masterIdentifier"]["value"]: one for one in await stored(exchange, "DocumentReference")}
-        refused = []
-        for wrong in (
-            [sent[0]],
-            [asked(patch(value="current"), "PATCH", url), sent[1]],
-            [asked(patch("DocumentReference.type"), "PATCH", url), sent[1]],
-            [asked({"resourceType": "Parameters"}, "PATCH", url), sent[1]],
-            [asked(patch(), "PATCH", "Patient/1"), sent[1]],
-        ):
-            one, said = await post(exchange, bundle(wrong, "2026-03-03T08:00:00+08:00"))
-            refused.append((one.status, codes(said)))
-        odd = [asked({"resourceType": "Parameters", "parameter": [1, {"part": "x"}]}, "PATCH", url)]
-        _, said = await post(exchange, bundle(odd, kind="batch"))
-    assert said["entry"][0]["response"]["status"].startswith("422")
-    assert answer.status == 200
-    assert [entry["response"]["status"] for entry in told["entry"]] == ["200 OK", "201 Created"]
-    assert told["entry"][0]["response"]["location"] == f"{url}/_history/2"
-    assert (found["urn:oid:1.1"]["status"], found["urn:oid:1.2"]["status"]) == ("superseded", "current")
-    assert refused == [(202, ["envelope-mismatch"]), *[(422, ["type-unknown"])] * 4]
-
-
-async def test_a_document_that_is_replaced_may_be_named_by_its_number_alone(adapter: Adapter, tmp_path: Path) -> None:
-    before = {"identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:oid:1.1"}}
-    younger = document("urn:oid:1.2", relatesTo=[{"code": "replaces", "target": before}])
-    async with running(adapter, tmp_path) as exchange:
-        await post(exchange, bundle([asked(patient()), asked(document("urn:oid:1.1"))]))
-        await post(exchange, bundle([asked(younger)], "2026-03-02T08:00:00+08:00"))
-        found = {one["masterIdentifier"]["value"]: one for one in await stored(exchange, "DocumentReference")}
-    old, new = found["urn:oid:1.1"], found["urn:oid:1.2"]
-    assert (old["status"], new["status"]) == ("superseded", "current")
-    assert new["relatesTo"][0]["target"]["reference"] == f"DocumentReference/{old['id']}"
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "code"),
-    [
-        (("DocumentReference", "masterIdentifier", None), 422, "key-missing"),
-        (("List", "code", {"text": "folder"}), 422, "count-mismatch"),
-        (("List", "entry", [{"item": {"reference": "urn:uuid:00000000-0000-4000-8000-00000000ffff"}}]), 202, None),
-        (("Binary", "data", encoded(b"other bytes")), 202, "envelope-mismatch"),
-        (("DocumentReference", "subject", by_number("patient", "Patient", "P0002")), 202, None),
-        (("DocumentReference", "content", [{"attachment": {"url": f"urn:uuid:{UUID(int=9)}"}}]), 202, None),
-    ],
-)
-async def test_an_iti_65_request_that_contradicts_itself(
-    adapter: Adapter, tmp_path: Path, change: tuple[str, str, Any], status: int, code: str | None
-) -> None:
-    kind, element, value = change
-    sent = json.loads(item(adapter, "03"))
-    for entry in sent["entry"]:
-        if entry["resource"]["resourceType"] == kind:
-            entry["resource"].pop(element)
-            if value is not None:
-                entry["resource"][element] = value
-    async with running(adapter, tmp_path) as exchange:
-        await post(exchange, item(adapter, "01"))
-        before = await stored(exchange)
-        answer, body = await post(exchange, json.dumps(sent).encode())
-        assert await stored(exchange) == before
-    assert answer.status == status
-    assert (code or "envelope-mismatch") in codes(body)
-
-
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
@@ -704,155 +561,6 @@ async def _everything(exchange: Exchange) -> tuple[Any, ...]:
 def _bare(resource: Json) -> Json:
     meta = {name: part for name, part in resource["meta"].items() if name in ("tag", "profile", "security")}
     return {**resource, "meta": meta}
-
-
-def http(exchange: Exchange) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=exchange.web), base_url="http://127.0.0.1")
-
-
-@pytest.mark.parametrize("path", [f"/feeds/{FEED}", f"/feeds/{FEED}/fhir", f"/feeds/{FEED}/fhir/"])
-@pytest.mark.parametrize("content_type", ["application/fhir+json; charset=utf-8", "application/json"])
-async def test_a_door_answers_fhir_and_leads_on_to_what_it_stored(
-    adapter: Adapter, tmp_path: Path, path: str, content_type: str
-) -> None:
-    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
-        done = await client.post(path, content=item(adapter, "01"), headers={"Content-Type": content_type})
-        assert (done.status_code, done.headers["content-type"]) == (200, "application/fhir+json")
-        place = done.json()["entry"][0]["response"]["location"]
-        read = await client.get(f"/feeds/{FEED}/fhir/{place}", follow_redirects=True)
-        assert (read.status_code, read.json()["resourceType"]) == (200, "Patient")
-
-
-async def test_over_http_in_xml(adapter: Adapter, tmp_path: Path) -> None:
-    body = to_xml(json.loads(item(adapter, "01")), official())
-    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
-        done = await client.post(f"/feeds/{FEED}", content=body, headers={"Content-Type": "application/fhir+xml"})
-        (one,) = await stored(exchange, "Encounter")
-    assert done.status_code == 200
-    assert one["identifier"][0]["value"] == "V0001"
-
-
-def read(url: str, method: str = "GET", **entry: Any) -> Json:
-    return {**entry, "request": {"method": method, "url": url}}
-
-
-async def test_a_read_is_answered_when_the_others_are_stored(adapter: Adapter, tmp_path: Path) -> None:
-    """As MHD has it: a copy of the patient, with the method `GET`, says whom the others mean."""
-    known, subject = f"Patient?identifier={BASE}/id/patient|P1", f"urn:uuid:{UUID(int=1)}"
-    door, kind = f"/feeds/{FEED}/fhir", {"Content-Type": "application/fhir+json"}
-    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
-        await post(exchange, bundle([asked(patient(id="7"), "PUT", "Patient/7")]))
-        (person,) = await stored(exchange, "Patient")
-        sent = [
-            read("Patient/8", fullUrl=subject, resource=patient(name=[{"text": "别人"}])),
-            read("Observation?code:text=葡萄糖"),
-            asked(observation("1", {"reference": subject}, 1.5)),
-            read("Patient/7"),
-            read(f"http://10.0.0.1{door}/Patient/{person['id']}"),
-            read(known, "HEAD"),
-            read("Patient?nonsense=1"),
-            read("Patient/8"),
-        ]
-        for _ in range(2):
-            answer = await client.post(door, content=bundle(sent), headers=kind)
-            entries = answer.json()["entry"]
-            assert [e["response"]["status"][:3] for e in entries[3:]] == ["200", "200", "200", "400", "404"]
-            assert [e["resource"]["id"] for e in entries[1]["resource"]["entry"]] == [
-                entries[2]["response"]["location"].split("/")[1]
-            ]
-            assert b'"value":1.5,' in answer.content
-            assert [entries[n]["resource"] for n in (0, 3, 4)] == [person] * 3
-            assert entries[3]["response"]["location"] == f"Patient/{person['id']}/_history/1"
-            assert entries[3]["fullUrl"] == f"http://127.0.0.1/fhir/Patient/{person['id']}"
-            assert "resource" not in entries[5]
-        (result,) = await stored(exchange, "Observation")
-        assert await stored(exchange, "Patient") == [person]
-        only = bundle([read("Patient/7"), asked(patient(gender="girl")), read(known)], kind="batch")
-        told = (await client.post(door, content=only, headers=kind)).json()
-        entries = told["entry"]
-        rehearsal = await exchange.operator().rehearse(told["identifier"]["value"])
-        parts = await exchange.store.select(PART, {})
-        dropped = json.loads((await exchange.drops.taken(FEED, bundle([read("Patient/7")]), begun=False)).receipt)
-    assert result["subject"]["reference"] == f"Patient/{person['id']}"
-    assert [e["response"]["status"][:3] for e in entries] == ["200", "202", "200"]
-    assert (len(parts), "P1" in rehearsal.answer_text) == (3, False)
-    assert dropped["entry"][0]["resource"] == person
-    assert entries[2]["resource"]["entry"][0]["resource"] == person
-
-
-async def test_a_fhir_door_answers_as_it_is_asked(adapter: Adapter, tmp_path: Path) -> None:
-    door, kind = f"/feeds/{FEED}/fhir", {"Content-Type": "application/fhir+json"}
-    sent = bundle([asked(patient())])
-    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
-        for path, accept in (
-            (door, "text/html"),
-            (f"/feeds/{FEED}", "application/pdf"),
-            (f"{door}?_format=csv", "*/*"),
-        ):
-            refused = await client.post(path, content=sent, headers={**kind, "Accept": accept})
-            assert (refused.status_code, refused.json()["resourceType"]) == (406, "OperationOutcome")
-        assert await stored(exchange) == []
-        shown = {}
-        for prefer in ("return=minimal", "return=representation", "return=OperationOutcome"):
-            told = await client.post(door, content=sent, headers={**kind, "Prefer": prefer})
-            (entry,) = told.json()["entry"]
-            shown[prefer] = (entry.get("resource", {}).get("gender"), "outcome" in entry["response"])
-        xml = await client.post(door, content=sent, headers={**kind, "Accept": "application/fhir+xml"})
-        assert xml.headers["content-type"].startswith("application/fhir+xml")
-        assert from_xml(xml.content, official())["type"] == "transaction-response"
-        said = (await client.get(f"{door}/metadata")).json()
-        other = await client.get(f"{door}/metadata", headers={"Accept": "text/csv"})
-    assert (other.status_code, Validator(official()).write_issues(said)) == (406, [])
-    assert said["implementation"]["url"] == f"http://127.0.0.1{door}"
-    assert said["instantiates"] == ["https://profiles.ihe.net/ITI/MHD/CapabilityStatement/IHE.MHD.DocumentRecipient"]
-    (rest,) = said["rest"]
-    assert [one["code"] for one in rest["interaction"]] == ["transaction", "batch"]
-    assert {one["code"] for row in rest["resource"] for one in row["interaction"]} == {"create"}
-    assert "Bundle" not in {row["type"] for row in rest["resource"]}
-    assert shown == {
-        "return=minimal": (None, False),
-        "return=representation": ("female", False),
-        "return=OperationOutcome": (None, True),
-    }
-
-
-async def test_one_resource_may_be_posted_to_its_type(adapter: Adapter, tmp_path: Path) -> None:
-    door, kind = f"/feeds/{FEED}/fhir", {"Content-Type": "application/fhir+json"}
-    sent = json.dumps({**patient(), "meta": {"lastUpdated": "2026-03-01T00:00:00Z"}}).encode()
-    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
-        refused = [
-            ("POST", "Observation", {}, 400),
-            ("POST", "Bundle", {}, 405),
-            ("POST", "Patient/1", {}, 405),
-            ("PUT", "Patient", {}, 405),
-            ("DELETE", "", {}, 405),
-            ("POST", "Patient", {"If-None-Exist": "identifier=1"}, 501),
-        ]
-        for method, path, headers, status in refused:
-            told = await client.request(method, f"{door}/{path}", content=sent, headers={**kind, **headers})
-            assert (told.status_code, told.json()["resourceType"]) == (status, "OperationOutcome"), path
-            assert ("POST" in told.headers.get("allow", "")) == (status == 405 and path in ("", "Patient")), path
-        assert await stored(exchange) == []
-        made = await client.post(f"{door}/Patient", content=sent, headers=kind)
-        again = await client.post(f"{door}/Patient", content=sent, headers={**kind, "Prefer": "return=minimal"})
-        (person,) = await stored(exchange, "Patient")
-        held = await client.post(f"{door}/Patient", content=json.dumps(patient("P2", gender="girl")), headers=kind)
-        search = await client.post(f"{door}/Patient/_search", data={"gender": "female"}, follow_redirects=True)
-    assert (made.status_code, made.json(), made.headers["etag"]) == (201, person, 'W/"1"')
-    assert made.headers["location"] == f"http://127.0.0.1{door}/Patient/{person['id']}/_history/1"
-    assert (again.status_code, again.content, again.headers["location"]) == (200, b"", made.headers["location"])
-    assert (held.status_code, codes(held.json())) == (202, ["resource-invalid", "value-missing"])
-    assert [entry["resource"] for entry in search.json()["entry"]] == [person]
-
-
-async def test_over_http_something_else(adapter: Adapter, tmp_path: Path) -> None:
-    async with running(adapter, tmp_path) as exchange, http(exchange) as client:
-        done = await client.post(f"/feeds/{FEED}", content=b"MSH|", headers={"Content-Type": "application/hl7-v2"})
-        assert done.status_code == 415
-        assert (await client.get(f"/feeds/{FEED}-not/fhir/Patient/1")).status_code == 404
-        body = bundle([asked(patient(text={"status": "generated", "div": "x" * 17_000_000}))])
-        done = await client.post(f"/feeds/{FEED}", content=body, headers={"Content-Type": "application/fhir+json"})
-    assert (done.status_code, codes(done.json())) == (413, ["too-large"])
 
 
 async def test_everything_a_fhir_feed_stores_is_valid(adapter: Adapter, tmp_path: Path) -> None:
