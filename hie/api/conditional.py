@@ -19,6 +19,7 @@ CONTROLS = frozenset(
 """Parameters that say how a search answers, not what is searched."""
 
 Pairs = tuple[tuple[str, str], ...]
+"""Criteria, in their order."""
 
 
 def pairs_of(text: str) -> Pairs:

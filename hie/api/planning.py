@@ -7,11 +7,9 @@ from hie.base.clock import micros
 from hie.base.errors import Category, HieError
 from hie.search.clause import InCompartment
 from hie.search.plan import Plan
-from hie.search.query import PASSED_OVER, parse_query
+from hie.search.query import PASSED_OVER, Pairs, parse_query
 from hie.search.tree import patients_named
 from hie.security.principal import Principal
-
-Pairs = Sequence[tuple[str, str]]
 
 
 def planned(

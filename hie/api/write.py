@@ -8,7 +8,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
 
-from hie.api.conditional import match_one, pairs_of
+from hie.api.conditional import Pairs, match_one, pairs_of
 from hie.api.content import decoded, of_type, validated
 from hie.api.message import Answer, Request, location, version_headers
 from hie.api.negotiation import MEDIA_TYPES, media_type
@@ -24,7 +24,6 @@ from hie.store.port import Ready, Transaction, Version
 from hie.wire.safejson import loads
 
 Json = dict[str, Any]
-Pairs = tuple[tuple[str, str], ...]
 _TAG = re.compile(r'(?:W/)?"?(?P<version>[0-9]{1,18})"?')
 
 

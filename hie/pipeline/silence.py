@@ -14,7 +14,7 @@ from hie.base.clock import Clock, from_micros
 from hie.base.finding import Finding
 from hie.base.silence import Silence
 from hie.pipeline.feed import FeedRuntime
-from hie.quality.predicate import Arrivals, FeedTest
+from hie.quality.predicate import FeedTest, HourCounts
 from hie.quality.rule import Rule
 from hie.staging.tables import RAW_ITEM
 from hie.staging.tallies import Tallying, arrivals, counts_of_part, day_of, tallies
@@ -73,7 +73,7 @@ async def silences(
 
 
 def _of_region(
-    region: str, last: datetime, came: Mapping[str, Arrivals], rules: Sequence[Rule], now: datetime
+    region: str, last: datetime, came: Mapping[str, HourCounts], rules: Sequence[Rule], now: datetime
 ) -> list[Silence]:
     whole: Counter[datetime] = Counter()
     for arrived in came.values():
@@ -102,7 +102,7 @@ async def _last_item(reader: Reader, feed: str) -> datetime | None:
     return from_micros(cast(int, rows[0]["received"])) if rows else None
 
 
-def _breaks(rule: Rule, came: Arrivals, now: datetime) -> bool:
+def _breaks(rule: Rule, came: HourCounts, now: datetime) -> bool:
     return not cast(FeedTest, rule.test)(came, now)
 
 

@@ -18,10 +18,10 @@ ResourceTest = Callable[[Stated, About], bool]
 DocumentTest = Callable[[About], bool]
 Amendment = Callable[[Draft], Draft | None]
 ClaimTest = Callable[[About], Iterable[Claim]]
-Arrivals = Mapping[datetime, int]
+HourCounts = Mapping[datetime, int]
 """Items by the hour in which they came."""
 
-FeedTest = Callable[[Arrivals, datetime], bool]
+FeedTest = Callable[[HourCounts, datetime], bool]
 Test = ResourceTest | DocumentTest | Amendment | ClaimTest | FeedTest
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from hie.base.clock import CHINA
-from hie.quality.predicate import Arrivals, FeedTest, Predicate
+from hie.quality.predicate import FeedTest, HourCounts, Predicate
 
 _HOUR, _WEEK = timedelta(hours=1), timedelta(weeks=1)
 
@@ -24,7 +24,7 @@ def not_silent(*, hours: int, weeks: int, share: float) -> FeedTest:
     if hours < 1 or weeks < 2 or not 0 < share <= 1:
         raise ValueError("hours must be 1 or more, weeks 2 or more, share above 0 and at most 1")
 
-    def test(arrivals: Arrivals, now: datetime) -> bool:
+    def test(arrivals: HourCounts, now: datetime) -> bool:
         counts = {_hour(at): count for at, count in arrivals.items() if count}
         if not counts:
             return True
@@ -35,7 +35,7 @@ def not_silent(*, hours: int, weeks: int, share: float) -> FeedTest:
     return test
 
 
-def _busy(counts: Arrivals, hour: datetime, weeks: int, share: float) -> bool:
+def _busy(counts: HourCounts, hour: datetime, weeks: int, share: float) -> bool:
     return weeks >= 2 and sum(hour - _WEEK * n in counts for n in range(1, weeks + 1)) >= share * weeks
 
 

@@ -12,7 +12,7 @@ from hie.search.include import parse_include
 from hie.search.plan import Plan, SortKey, Summary, Total
 from hie.search.setting import Setting, Terminology, invalid
 
-__all__ = ["PASSED_OVER", "Plan", "compartment", "parse_query"]
+__all__ = ["PASSED_OVER", "Pairs", "Plan", "compartment", "parse_query"]
 
 MOST = 1000
 """The largest page; a larger `_count` gives this many (FHIR R4 search §3.1.1.5.5 allows fewer)."""

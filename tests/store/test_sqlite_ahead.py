@@ -13,7 +13,7 @@ from hie.search.extract import Extractors
 from hie.store.effects import Effects, NotAhead
 from hie.store.port import Transaction
 from hie.store.sqlite import SqliteStore, recent
-from hie.store.sqlite.ahead import AheadTransaction, Snapshots
+from hie.store.sqlite.ahead import Snapshots, SqliteAheadTransaction
 from hie.store.table import Above, AtMost, Table
 
 PERSON = Table("person", {"id": str, "town": str, "age": int}, ("id",), (("town", "age"),))
@@ -35,7 +35,7 @@ def snapshots(store: SqliteStore, tmp_path: Path) -> Iterator[Snapshots]:
     opened.close()
 
 
-async def ahead(snapshots: Snapshots, job: Callable[[AheadTransaction], Awaitable[Any]]) -> Effects:
+async def ahead(snapshots: Snapshots, job: Callable[[SqliteAheadTransaction], Awaitable[Any]]) -> Effects:
     with snapshots.transaction() as tx:
         await job(tx)
         return tx.effects()
@@ -52,7 +52,9 @@ async def put(store: SqliteStore, id: str, town: str, age: int = 1) -> None:
     await store.write(lambda tx: tx.upsert(PERSON, {"id": id, "town": town, "age": age}))
 
 
-async def learn(store: SqliteStore, snapshots: Snapshots, job: Callable[[AheadTransaction], Awaitable[Any]]) -> None:
+async def learn(
+    store: SqliteStore, snapshots: Snapshots, job: Callable[[SqliteAheadTransaction], Awaitable[Any]]
+) -> None:
     """The first look at a place is refused, and teaches where to watch; from the next commit on it is known."""
     assert not await taken(store, await ahead(snapshots, job))
     await put(store, "someone", "elsewhere")
@@ -64,7 +66,7 @@ def patient(name: str, family: str) -> dict[str, Any]:
 
 
 async def test_what_a_job_came_to_is_written_as_if_it_had_run_here(store: SqliteStore, snapshots: Snapshots) -> None:
-    async def job(tx: AheadTransaction) -> None:
+    async def job(tx: SqliteAheadTransaction) -> None:
         assert (await tx.put(patient("p", "Li"))).version == 1
         version = await tx.read("Patient", "p")
         assert version is not None
@@ -85,19 +87,19 @@ async def test_what_a_job_came_to_is_written_as_if_it_had_run_here(store: Sqlite
     assert await store.get(PERSON, "a") == {"id": "a", "town": "青浦", "age": 3}
 
 
-async def looks_at_row(tx: AheadTransaction) -> None:
+async def looks_at_row(tx: SqliteAheadTransaction) -> None:
     await tx.get(PERSON, "a")
 
 
-async def looks_at_town(tx: AheadTransaction) -> None:
+async def looks_at_town(tx: SqliteAheadTransaction) -> None:
     await tx.select(PERSON, {"town": "吴江"})
 
 
-async def looks_at_range(tx: AheadTransaction) -> None:
+async def looks_at_range(tx: SqliteAheadTransaction) -> None:
     await tx.select(PERSON, {"town": "吴江", "age": Above(3)})
 
 
-async def looks_at_patient(tx: AheadTransaction) -> None:
+async def looks_at_patient(tx: SqliteAheadTransaction) -> None:
     await tx.read("Patient", "p")
 
 
@@ -119,7 +121,7 @@ async def looks_at_patient(tx: AheadTransaction) -> None:
 async def test_it_holds_until_something_that_it_looked_at_changes(
     store: SqliteStore,
     snapshots: Snapshots,
-    job: Callable[[AheadTransaction], Awaitable[None]],
+    job: Callable[[SqliteAheadTransaction], Awaitable[None]],
     spoils: Callable[[Transaction], Awaitable[Any]],
 ) -> None:
     await put(store, "a", "吴江", 5)
@@ -135,7 +137,7 @@ async def test_it_holds_until_something_that_it_looked_at_changes(
 
 
 async def ahead_once(
-    store: SqliteStore, snapshots: Snapshots, job: Callable[[AheadTransaction], Awaitable[None]]
+    store: SqliteStore, snapshots: Snapshots, job: Callable[[SqliteAheadTransaction], Awaitable[None]]
 ) -> None:
     await taken(store, await ahead(snapshots, job))
     await put(store, "someone", "elsewhere")
@@ -206,7 +208,7 @@ async def test_what_is_remembered_is_bounded_and_older_snapshots_are_refused(
     ],
 )
 async def test_what_cannot_be_handed_over_is_said(
-    snapshots: Snapshots, job: Callable[[AheadTransaction], Awaitable[Any]]
+    snapshots: Snapshots, job: Callable[[SqliteAheadTransaction], Awaitable[Any]]
 ) -> None:
     with pytest.raises(NotAhead):
         await ahead(snapshots, job)

@@ -39,10 +39,10 @@ class Snapshots:
         versions = VersionReading(self._connection, FollowedNames(self._connection))
         undo = Undo()
         writing = TableWriting(self._connection, tables, undo, _refuse)
-        self._transaction = AheadTransaction(versions, writing, undo, extract, {table.name for table in refused})
+        self._transaction = SqliteAheadTransaction(versions, writing, undo, extract, {table.name for table in refused})
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator["AheadTransaction"]:
+    def transaction(self) -> Iterator["SqliteAheadTransaction"]:
         """The view of one job."""
         with translated():
             self._connection.execute("BEGIN")
@@ -57,7 +57,7 @@ class Snapshots:
         self._connection.close()
 
 
-class AheadTransaction:
+class SqliteAheadTransaction:
     """One job's view. Every method runs at once, inline; `async` is the port's shape."""
 
     def __init__(
