@@ -44,6 +44,9 @@ _STANDING: Mapping[str, str] = {
     "stopped": "stopped",
 }
 """Statuses of R4, of whatever type, of what is not simply done or ordered -> the mark that says so."""
+GONE = frozenset({"withdrawn", "cancelled"})
+"""Marks of what is shown for tracing only, and counted nowhere."""
+
 OVER = frozenset({"resolved", "inactive", "remission"})
 """Clinical statuses of what a person has no more."""
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 from hie.base.silence import Silence
 from hie.browse.allergy import Allergies, allergies
-from hie.browse.chart import OVER, Chart, refuted, standing, suspected, withdrawn
+from hie.browse.chart import GONE, OVER, Chart, refuted, standing, suspected, withdrawn
 from hie.browse.dates import days_before, local
 from hie.browse.diagnosis import diagnosed
 from hie.browse.elements import codes_of, concept_text, first, text_of, visit_of
@@ -21,7 +21,6 @@ from hie.browse.result import Result
 from hie.browse.trend import Series, all_series, key_series
 
 _NEVER_DONE = frozenset({"withdrawn", "not-done", "planned"})
-_NO_VISIT = frozenset({"withdrawn", "cancelled"})
 _CRITICAL_DAYS = 365
 
 
@@ -107,7 +106,7 @@ def digest(chart: Chart, events: Sequence[Event], now: datetime) -> Digest:
         drugs=tuple(d for d in drugs if d.current),
         past_drugs=tuple(d for d in drugs if not d.current),
         indicators=tuple(key_series(series)),
-        stays=tuple(e for e in events if e.kind == "stay" and not _NO_VISIT & {*e.marks}),
+        stays=tuple(e for e in events if e.kind == "stay" and not GONE & {*e.marks}),
         procedures=tuple(e for e in events if e.kind == "procedure" and not _NEVER_DONE & {*e.marks}),
         regions=_regions(chart, events),
         others=tuple(counts(chart)),
@@ -166,7 +165,7 @@ def _problems(chart: Chart) -> tuple[Problem, ...]:
         key = (text_of(coding, "system"), code) if code else ("", text)
         at = diagnosed(chart, condition)
         problem = problems.setdefault(key, Problem(text, code, "", ""))
-        if standing(chart.get("Encounter", visit_of(condition)) or {}) not in _NO_VISIT:
+        if standing(chart.get("Encounter", visit_of(condition)) or {}) not in GONE:
             problem.visits.add(visit_of(condition) or text_of(condition, "id"))
         if at >= problem.at:
             problem.at, problem.text, problem.condition = at, text, text_of(condition, "id")

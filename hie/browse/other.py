@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from hie.browse.chart import Chart, standing
+from hie.browse.chart import GONE, Chart, standing
 from hie.browse.dates import local, shown
 from hie.browse.elements import Resource, concept_text, first, items, target, text_of
 from hie.browse.event import Event
@@ -134,8 +134,9 @@ _WORDS: tuple[tuple[frozenset[str], Callable[[Resource], str]], ...] = (
 
 
 def counts(chart: Chart) -> list[tuple[str, int]]:
-    """How many there are of each type, the most frequent first."""
-    return sorted(((kind, len(held)) for kind, held in chart.once(_by_type).items()), key=lambda one: (-one[1], one[0]))
+    """How many there are of each type, without what was withdrawn or cancelled; the most frequent first."""
+    held = {kind: sum(standing(one) not in GONE for one in found) for kind, found in chart.once(_by_type).items()}
+    return sorted(((kind, number) for kind, number in held.items() if number), key=lambda one: (-one[1], one[0]))
 
 
 def _by_type(chart: Chart) -> dict[str, list[Resource]]:

@@ -60,7 +60,7 @@ def show(summary: Summary, started: Running, console: Console) -> None:
         str(counts.get("quarantined", 0)),
         str(counts.get("rejected", 0)),
         str(summary.resources),
-        f"{summary.persons} ({summary.linked} 份档案)",
+        f"{summary.persons} ({summary.linked} 份档案 records)",
     )
     console.print(table)
     if summary.best is not None:

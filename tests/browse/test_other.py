@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from hie.browse.other import elements
+from hie.browse.chart import GONE
+from hie.browse.other import counts, elements
 from hie.browse.timeline import timeline
 from tests.browse import seed
 from tests.browse.conftest import filled, mounted, source_of
@@ -63,8 +64,10 @@ async def test_every_record_has_a_row_and_opens(language: str, said: tuple[str, 
 )
 async def test_what_is_not_simply_so_is_marked(kind: str, stated: dict[str, str], mark: str) -> None:
     store = await filled([WHO, of(kind, "one", subject=seed.ref(WHO), **stated)])
-    [event] = timeline(await source_of(store).chart(WHO["id"]))
+    chart = await source_of(store).chart(WHO["id"])
+    [event] = timeline(chart)
     assert event.marks == ((mark,) if mark else ())
+    assert counts(chart) == ([] if mark in GONE else [(kind, 1)])
 
 
 @pytest.mark.parametrize(
