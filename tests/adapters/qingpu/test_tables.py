@@ -49,6 +49,16 @@ WORDS = {
 }
 """Columns in which `无` may mean something."""
 
+PARENTS = {
+    "outpatient": ("KH", "KLX"),
+    "inpatient": ("KH", "KLX"),
+    "report": ("JZLSH",),
+    "result": ("BGRQ", "BGDH"),
+    "imaging": ("JZLSH",),
+    "diagnosis": ("JZLSH",),
+}
+"""Columns that name the row that a row belongs to."""
+
 
 def columns(*classes: dict[str, str], kind: str) -> list[str]:
     return sorted(column for one in classes for column in one.get(kind, "").split())
@@ -89,15 +99,15 @@ def test_every_column_of_the_document_is_known(kind: str) -> None:
     assert draft(one(kind, **dict.fromkeys(every, "1"))).unmapped == ()
 
 
-@pytest.mark.parametrize(
-    ("kind", "key"),
-    [(kind, column) for kind in sorted(TABLES) for column in KEYS[kind]],
-)
-def test_key_columns(kind: str, key: str) -> None:
-    (record,) = parsed(one(kind, **{key: "-"})).records
-    assert ("key-missing", key) in [(finding.code, finding.path) for finding in record.findings]
-    (record,) = parsed(one(kind, **{key: "9" * 65})).records
-    assert [(finding.code, finding.path) for finding in record.findings] == [("field-too-long", key)]
+NEEDED = {kind: (*KEYS[kind], *PARENTS.get(kind, ())) for kind in TABLES}
+
+
+@pytest.mark.parametrize(("kind", "column"), [(kind, column) for kind in TABLES for column in NEEDED[kind]])
+def test_key_columns_and_those_of_parents_are_needed(kind: str, column: str) -> None:
+    (record,) = parsed(one(kind, **{column: "-"})).records
+    assert ("key-missing", column) in [(finding.code, finding.path) for finding in record.findings]
+    (record,) = parsed(one(kind, **{column: "9" * 65})).records
+    assert [(finding.code, finding.path) for finding in record.findings] == [("field-too-long", column)]
 
 
 def test_rows_wait_for_their_parents_whatever_their_place() -> None:
