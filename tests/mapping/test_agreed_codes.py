@@ -125,6 +125,13 @@ def test_a_translation_is_called_what_its_code_system_calls_it(name: str) -> Non
             assert display.lower() == " ".join(official[code].lower().split())
 
 
+def test_a_translation_has_one_name_in_all_tables() -> None:
+    names: dict[tuple[str, str], set[str]] = {}
+    for row in (row for table in CODES.values() for row in table.rows.values() if row.target_display):
+        names.setdefault((row.target_system, row.target_code), set()).add(row.target_display)
+    assert {target: found for target, found in names.items() if len(found) > 1} == {}
+
+
 def _named(concepts: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     for one in concepts:
         yield one["code"], one.get("display", "")
