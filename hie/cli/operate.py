@@ -77,7 +77,10 @@ def demo(
 
 
 def verify(data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
-    """核对 · Check the ledger equation, every stored hash and every body. Exit code 1 when anything is wrong."""
+    """核对 · Check the ledger equation, every stored hash and every body.
+
+    Exit code 0: sound; 1: something is wrong; 2: it could not be checked.
+    """
     from hie.commands.operate import verify_now
 
     result = perform(verify_now(operating(data, store, config)))

@@ -73,7 +73,7 @@ def wait_ready(data: Path, process: "subprocess.Popen[Any]", seconds: float = 60
                 with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
                     return url, int(json.load(answer)["mllp"]["wujiang-hl7v2"])
         time.sleep(0.02)
-    raise RuntimeError((data / "server.log").read_text())
+    raise RuntimeError(f"The server was not ready in {seconds:.0f} s. {(data / 'server.log').read_text()}")
 
 
 async def answers(port: int, bodies: list[bytes]) -> AsyncIterator[bytes]:
