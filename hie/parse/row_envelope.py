@@ -35,6 +35,9 @@ from hie.base.moment import SENTINEL, Moment, Precision, is_form, no_form, read_
 from hie.base.text import half_width, is_null_text, trimmed
 from hie.wire.row import Header
 
+AGAIN = "[2]"
+"""Behind the name of a column that stands twice in a row: its other value."""
+
 NO_VALUE = "-"
 
 _ANY = "*"
@@ -86,11 +89,12 @@ class Envelope:
         return (element,) if path == "." else element.iterfind(self._steps(path))
 
     def values(self, element: Any) -> dict[str, str]:
-        """Column name -> trimmed value; empty and `-` are no value. Of a column that stands twice the first counts, of
-        an element and an attribute of one name the element."""
+        """Column name -> trimmed value; empty and `-` are no value. Of an element that stands twice the first counts,
+        and another value is that of `XM[2]`, so that nobody takes it for nothing; of an element and an attribute of one
+        name the element counts."""
         found: dict[str, str] = {}
         for child in element:
-            _add(found, self._local(child), "".join(child.itertext()))
+            _add(found, self._local(child), "".join(child.itertext()), AGAIN)
         for column, text in self._attributes(element):
             if column != self.number and (self.row != "." or f"@{column}" != self.name):
                 _add(found, column, text)
@@ -173,10 +177,10 @@ class WrongField(ValueError):
         self.reason = reason
 
 
-def _add(found: dict[str, str], column: str, text: str) -> None:
+def _add(found: dict[str, str], column: str, text: str, again: str = "") -> None:
     value = trimmed(text)
-    if value is not None and half_width(value) != NO_VALUE:
-        found.setdefault(column, value)
+    if value is not None and half_width(value) != NO_VALUE and found.setdefault(column, value) != value and again:
+        found.setdefault(f"{column}{again}", value)
 
 
 def read_envelope(table: Mapping[str, Any]) -> Envelope:

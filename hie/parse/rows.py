@@ -13,6 +13,7 @@ from typing import Any
 from hie.base.finding import Finding, Severity, finding, gravest
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.text import LENGTHS, half_width, is_null_text, trimmed
+from hie.parse.row_envelope import AGAIN
 from hie.parse.row_tables import RowTable, RowTables
 from hie.wire.row import Header, Row
 from hie.wire.safexml import parse_xml
@@ -70,7 +71,9 @@ def _with_inner(row: _Sent, element: Any, tables: RowTables) -> Iterator[_Sent]:
         (table, each) for table in tables.inner.get(row.table, ()) for each in tables.envelope.inside(element, table.at)
     ]
     for table, _ in inner:
-        row.values.pop(table.at.partition("/")[0], None)
+        holder = table.at.partition("/")[0]
+        row.values.pop(holder, None)
+        row.values.pop(f"{holder}{AGAIN}", None)
     yield row
     for place, (table, each) in enumerate(inner, 1):
         takes = (table.takes or {}).items()

@@ -55,6 +55,14 @@ def keys(found: Parsed) -> list[tuple[str, str]]:
 ROWS = [("REPORT", "7"), ("ITEM", "7|1"), ("ITEM", "7|2")]
 
 
+def test_another_value_of_a_column_is_not_lost_without_a_word(tmp_path: Path) -> None:
+    """The second of two elements of one name was left out, and coverage knew nothing of it."""
+    twice = "<sex>1</sex><sex> 1 </sex><name>a</name><name>-</name><name>b</name><name>c</name><items><item/></items>"
+    report, *items = parsed(tmp_path, request(f'<record kind="x">{REPORT}{twice}<kind>y</kind></record>')).records
+    assert report.tree.values == {"no": "7", "sex": "1", "name": "a", "name[2]": "b", "kind": "y"}
+    assert len(items) == 3
+
+
 def test_rows_inside_a_row_are_rows_of_their_own(tmp_path: Path) -> None:
     found = parsed(tmp_path, request(f"<record>{REPORT}</record>"), more='count = "n"\n')
     assert [(f.code, f.path) for f in found.findings] == [("key-missing", "header/n")]

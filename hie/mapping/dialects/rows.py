@@ -2,8 +2,8 @@
 
 A path is a column name (`XM`), several with `|` between them (the first that has a value), or `@` and what the row has
 from its envelope: `@order`, `@key`, `@source`, `@digest`, `@batch`, `@uploaded`, `@organisation`, `@revoking` (only
-of a row that revokes). `XB@code` is an attribute of a column, `XB.2` a part of one that is split. There is one node,
-the row; the only context is `row`.
+of a row that revokes). `XB@code` is an attribute of a column, `XB.2` a part of one that is split, `XB[2]` another value
+of one that stands twice. There is one node, the row; the only context is `row`.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from hie.mapping.dialect import Coverage, Mention, ReadPath
 from hie.wire.row import Row
 
-_COLUMN = re.compile(r"[^\W\d][\w.]*(?:@[^\W\d][\w.-]*)?")
+_COLUMN = re.compile(r"[^\W\d][\w.]*(?:@[^\W\d][\w.-]*|\[2\])?")
 _ROW = ("order", "key", "source", "digest", "batch", "uploaded", "organisation", "revoking")
 _MARK = "1"
 """What `@revoking` gives of a row that revokes."""
