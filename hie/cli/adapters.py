@@ -107,7 +107,15 @@ def _show_types(found: "Covered") -> None:
     from rich.table import Table
 
     table = Table()
-    for name in ("type", "records", "used", "ignored", "share", "unknown fields", "within used/ignored/unknown"):
+    for name in (
+        "type",
+        "records",
+        "used",
+        "ignored",
+        "share",
+        "unknown fields",
+        *(["within"] if found.within else []),
+    ):
         table.add_column(name, overflow="fold")
     for kind, one in found.types.items():
         unknown = ", ".join(f"{path} ×{n}" for path, n in sorted(one.unknown.items()))
@@ -119,7 +127,7 @@ def _show_types(found: "Covered") -> None:
             str(len(one.ignored)),
             f"{one.share:.1%}" if one.used or one.unknown else "-",
             escape(unknown),
-            f"{len(inner.used)}/{len(inner.ignored)}/{len(inner.unknown)}" if inner else "",
+            *([f"{len(inner.used)}/{len(inner.ignored)}/{len(inner.unknown)}"] if inner else []),
         )
     console.print(table)
 
