@@ -87,8 +87,9 @@ class CodeTable:
             context.note("code-name-conflict")
         if not row.target_code and not self.closed and self.translates:
             context.note(self.unmapped)
-        display = row.display or name or context.terms.display(row.source_system, code) or ""
-        return Translation(_coding(row.source_system, code, display), _named(row.target, context), name or display)
+        display = row.names[0] if row.names else name or context.terms.display(row.source_system, code) or ""
+        target = _named(row.target, context) if row.target_code else None
+        return Translation(_coding(row.source_system, code, display), target, name or display)
 
     def _beyond(self, code: str, name: str, context: "Context") -> "Translation":
         """A code that the table does not have."""

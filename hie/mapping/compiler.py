@@ -1,7 +1,7 @@
 """The compiler of a field map: paths, values and conditions of its tables become readers (`hie.mapping.reader`)."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 from hie.base.moment import is_form, no_form
@@ -19,8 +19,10 @@ from hie.mapping.reader import (
     Switch,
     all_at_once,
     always,
+    both,
     either,
     first,
+    joined_by,
     limits_of,
     never,
     of_envelope,
@@ -214,9 +216,7 @@ class Compiler:
         read, join = self.path(part.get("source"), table, "parts", several=True), str(part.get("join", "\n"))
         if part.keys() - {"source", "join"}:
             self.problems.append(table.problem("a part has 'source' and 'join', or 'low' and 'high'", "parts"))
-        return lambda node, context: (
-            (join.join(v for v in found if isinstance(v, str)),) if (found := read(node, context)) else ()
-        )
+        return joined_by(join, read)
 
     def switch(self, spec: Any, table: Table, key: str) -> Switch:
         """True, false, a condition, or a list of conditions that must all hold."""
@@ -226,9 +226,7 @@ class Compiler:
         if never in conditions:
             return never
         real = [condition for condition in conditions if condition is not always]
-        if not real:
-            return always
-        return real[0] if len(real) == 1 else lambda node, context: all(check(node, context) for check in real)
+        return reduce(both, real) if real else always
 
     def _any(self, source: Any, table: Table, key: str) -> Raw:
         """One path, or the first of several that carries data."""

@@ -149,7 +149,8 @@ def _ordinal(read: Reader | None, name: str) -> Callable[[Any, Run, list[str]], 
     def part(node: Any, run: Run, texts: list[str]) -> str | None:
         stated = text_of(read(node, run.context)) if read else ""
         taken = run.ordinals.setdefault((name, ":".join(texts)), set())
-        found = next(one for one in _candidates(stated, len(taken)) if one not in taken)
+        free = stated and stated not in taken
+        found = stated if free else next(one for one in _candidates(stated, len(taken)) if one not in taken)
         taken.add(found)
         return found
 

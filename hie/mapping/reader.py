@@ -41,7 +41,20 @@ def enveloped(name: str, envelope: Any) -> Sequence[Value]:
 
 def either(reads: Sequence[Raw]) -> Raw:
     """The values of the first path that carries data."""
-    return lambda node, context: next((found for read in reads if there(found := read(node, context))), ())
+
+    def read(node: Any, context: Context) -> Sequence[Value]:
+        for one in reads:
+            found = one(node, context)
+            if found and found[0] is not DELETED:
+                return found
+        return ()
+
+    return read
+
+
+def both(one: Switch, other: Switch) -> Switch:
+    """The condition that holds where both do."""
+    return lambda node, context: one(node, context) and other(node, context)
 
 
 def plain(value: Value, context: Context) -> Any:
@@ -78,24 +91,38 @@ def there(values: Sequence[Value]) -> bool:
     return bool(values) and values[0] is not DELETED
 
 
-def _part(values: Sequence[Value]) -> Value:
+def _part(value: Value) -> Value:
     """One part: text as `first` gives it, a node of the dialect as it is."""
-    if not values:
-        return ""
-    value = values[0]
-    if type(value) is str:
-        return value.strip()
-    return first(values) if value is DELETED or isinstance(value, (str, tuple)) else value
+    return first((value,)) if value is DELETED or isinstance(value, (str, tuple)) else value
 
 
 def parts_of(reads: Sequence[Raw]) -> Raw:
     """The first value of each path, as one tuple; no value when all are empty."""
 
     def read(node: Any, context: Context) -> Sequence[Value]:
-        found = tuple([_part(part(node, context)) for part in reads])
-        return (found,) if found.count("") < len(found) else ()
+        found: list[Value] = []
+        for part in reads:
+            values = part(node, context)
+            if not values:
+                found.append("")
+            else:
+                value = values[0]
+                found.append(value.strip() if type(value) is str else _part(value))
+        return (tuple(found),) if found.count("") < len(found) else ()
 
     return read
+
+
+def joined_by(join: str, read: Raw) -> Raw:
+    """All texts of a path as one."""
+
+    def joined(node: Any, context: Context) -> Sequence[Value]:
+        found = read(node, context)
+        if not found or (len(found) == 1 and type(found[0]) is str):
+            return found
+        return (join.join([value for value in found if isinstance(value, str)]),)
+
+    return joined
 
 
 def limits_of(low: Raw, high: Raw) -> Raw:

@@ -5,7 +5,6 @@ Segments and fields are split when a message is parsed; repeats, components and 
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hie.base.finding import Finding, finding
@@ -100,9 +99,9 @@ class Segment:
         raw = self._repeat(field, repeat)
         return raw if self._is_literal(field) else self._text(raw)
 
-    def populated(self) -> Iterator[int]:
+    def populated(self) -> list[int]:
         """Numbers of the fields that are not empty, in order."""
-        return (n for n, raw in enumerate(self.fields) if raw and n)
+        return [n for n, raw in enumerate(self.fields) if raw and n]
 
     def _is_literal(self, n: int) -> bool:
         return n <= 2 and self.fields[0] in HEADERS

@@ -45,7 +45,10 @@ class Hl7v2:
         if match is None:
             raise ValueError(f"{path!r} is no HL7 path (PID-5, PID-5.1, OBR-15.1.2, NTE-3:text, OBX-5:name)")
         take = _take(match["component"], match["part"], match["form"])
-        return _reader(match["segment"], int(match["field"]), take)
+        read = _reader(match["segment"], int(match["field"]), take)
+        if match["component"] is None or match["part"] is not None:
+            return read
+        return _component_reader(match["segment"], int(match["field"]), int(match["component"]) - 1, read)
 
     def compile_context(self, path: str) -> Callable[[Group], Iterable[Group]]:
         """A segment name."""
@@ -109,6 +112,31 @@ def _reader(name: str, field: int, take: Take) -> ReadPath:
             fields = segment.fields
             return _values(fields[field], segment, take) if field < len(fields) and fields[field] else ()
         return [value for segment in segments for value in _values(segment.field(field), segment, take)]
+
+    return read
+
+
+def _component_reader(name: str, field: int, index: int, otherwise: ReadPath) -> ReadPath:
+    """Reads a component where no repeat, escape or deletion may be in the field, which most paths find nearly always;
+    anything else is left to `otherwise`."""
+
+    def read(group: Group, context: object = None) -> Sequence[Value]:
+        segments = group.segments.get(name)
+        if not segments or len(segments) > 1:
+            return otherwise(group, context)
+        segment = segments[0]
+        raw = segment.fields[field] if field < len(segment.fields) else ""
+        if not raw:
+            return ()
+        delimiters = segment.delimiters
+        if '"' in raw or delimiters.repeat in raw or delimiters.escape in raw:
+            return otherwise(group, context)
+        if delimiters.component in raw:
+            parts = raw.split(delimiters.component)
+            raw = parts[index] if index < len(parts) else ""
+        elif index:
+            return ()
+        return (raw,) if raw and not raw.isspace() else ()
 
     return read
 

@@ -65,7 +65,7 @@ class Rows:
                 raise ValueError(f"{path!r} cannot be ignored: it is no column name")
 
         def cover(row: Row) -> Coverage:
-            used = tuple(column for column in row.values if column in known)
+            used = tuple([column for column in row.values if column in known])
             others = [column for column in row.values if column not in known]
             missed = tuple((column, "field-unmapped") for column in others if column not in skipped)
             return Coverage(used, missed, tuple(column for column in others if column in skipped))

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from hie.mapping.dialect import DELETED
 from hie.mapping.dialects.hl7v2 import Hl7v2
 from hie.wire.hl7v2 import parse
 from hie.wire.hl7v2_group import group
@@ -28,6 +29,30 @@ def test_what_a_path_reads(path: str, values: list[Any]) -> None:
     """Sub-components are split before escapes are resolved; an order reads the OBX of its results."""
     order = group(parse(MESSAGE)).each("OBR")[0]
     assert list(Hl7v2().compile_path(path)(order)) == values
+
+
+@pytest.mark.parametrize(
+    ("sent", "first", "second"),
+    [
+        ("", [], []),
+        ("a", ["a"], []),
+        ("a^b^c", ["a"], ["b"]),
+        ("^ ^c", [], []),
+        (' a^"b"', [" a"], ['"b"']),
+        ('""', [DELETED], [DELETED]),
+        ('a^""', ["a"], []),
+        ("a^b~c~^e", ["a", "c"], ["b", "e"]),
+        (r"x\T\y^z\S\w", ["x&y"], ["z^w"]),
+    ],
+)
+def test_components_of_a_field(sent: str, first: list[Any], second: list[Any]) -> None:
+    """The same whether a field may hold repeats, escapes and deletions or is read without looking for them; two
+    segments give the values of both."""
+    once, twice = (group(parse("\r".join(["MSH|^~\\&|A", *[f"AL1|1||{sent}|"] * n]))) for n in (1, 2))
+    for path, values in (("AL1-3.1", first), ("AL1-3.2", second)):
+        read = Hl7v2().compile_path(path)
+        assert list(read(once)) == values
+        assert list(read(twice)) == values * 2
 
 
 @pytest.mark.parametrize(
