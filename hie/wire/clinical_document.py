@@ -220,11 +220,12 @@ def value_text(element: Any) -> str:
     the bounds of an interval or the parts of a ratio."""
     if element is None:
         return ""
-    number = trimmed(element.get("value"))
-    if number:
-        unit = trimmed(element.get("unit"))
+    get = element.get
+    if (sent := get("value")) and (number := trimmed(sent)):
+        unit = trimmed(get("unit"))
         return f"{number} {unit}" if unit else number
-    said = trimmed(element.get("displayName")) or trimmed(whole_text(element)) or trimmed(element.get("code"))
+    named = get("displayName")
+    said = (named and trimmed(named)) or trimmed(whole_text(element)) or trimmed(get("code"))
     return said or (_compound_text(element) if len(element) else "")
 
 

@@ -31,7 +31,14 @@ class Named:
         """Whether an entry of this document, in sections of these names, with this code or tag, is named."""
         found = {entry for find in self._finds for entry in find(root)}
         pairs = self.pairs
-        return lambda entry, names, code: entry in found or any((name, code) in pairs for name in (*names, ANY))
+
+        def is_named(entry: Any, names: Iterable[str], code: str) -> bool:
+            for name in names:
+                if (name, code) in pairs:
+                    return True
+            return (ANY, code) in pairs or entry in found
+
+        return is_named
 
 
 def coverage(used: Named, ignored: Named) -> Callable[[Any], Coverage]:
@@ -54,13 +61,16 @@ def coverage(used: Named, ignored: Named) -> Callable[[Any], Coverage]:
 def _speaking(root: Any) -> Iterator[tuple[Any, str, list[str]]]:
     """Entries of the body that say something, each with the first name of its section and the names of all sections
     around it."""
-    known: dict[Any, list[str]] = {}
+    known: dict[Any, tuple[str, list[str]]] = {}
     body = root.find(BODY)
     for entry in body.iter(*ENTRIES) if body is not None else ():
         around = list(entry.iterancestors("section"))
         if around and speaks(entry):
-            names = [known[s] if s in known else known.setdefault(s, section_names(s)) for s in around]
-            yield entry, next(iter(names[0]), ""), [name for some in names for name in some]
+            nearest = around[0]
+            if nearest not in known:
+                names = [section_names(section) for section in around]
+                known[nearest] = next(iter(names[0]), ""), [name for some in names for name in some]
+            yield entry, *known[nearest]
 
 
 def alternatives(path: str) -> Iterator[str]:
