@@ -14,11 +14,11 @@ Resource = Mapping[str, Any]
 class Stated:
     """One resource as a draft states it: key, elements as FHIR JSON, and the contribution of its root.
 
-    `root` is False for members. The elements are put together when they are first read; `known` keeps what one rule
-    has worked out for the next.
+    `resource` are the elements that the slots describe; `root` is False for members; `known` keeps what one rule has
+    worked out for the next.
     """
 
-    __slots__ = ("_resource", "contribution", "key", "known", "root", "slots")
+    __slots__ = ("contribution", "key", "known", "resource", "root", "slots")
 
     def __init__(self, key: Key, slots: Slots, contribution: Contribution, *, root: bool) -> None:
         self.key = key
@@ -26,14 +26,7 @@ class Stated:
         self.contribution = contribution
         self.root = root
         self.known: dict[str, Any] = {}
-        self._resource: Resource | None = None
-
-    @property
-    def resource(self) -> Resource:
-        """The elements that the slots describe."""
-        if self._resource is None:
-            self._resource = assemble(self.slots)
-        return self._resource
+        self.resource: Resource = assemble(slots)
 
 
 class About:

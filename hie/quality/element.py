@@ -13,7 +13,7 @@ def reader(path: str) -> Reader:
     """A function from a resource to all values at `path` (`name.text`, `valueQuantity.code`), lists opened."""
     names = path.split(".")
     if len(names) == 1:
-        return lambda resource: _opened(resource.get(path))
+        return lambda resource: _opened(value) if (value := resource.get(path)) is not None else []
     first, rest = names[0], names[1:]
 
     def read(resource: Resource) -> list[Any]:
@@ -22,12 +22,24 @@ def reader(path: str) -> Reader:
             return []
         values: list[Any] = value if isinstance(value, list) else [value]
         for name in rest:
-            values = [v for item in values if isinstance(item, dict) for v in _opened(item.get(name))]
+            values = _below(values, name)
             if not values:
                 break
         return values
 
     return read
+
+
+def _below(items: list[Any], name: str) -> list[Any]:
+    """The values of that name in all items, lists opened."""
+    found: list[Any] = []
+    for item in items:
+        value = item.get(name) if isinstance(item, dict) else None
+        if isinstance(value, list):
+            found += _opened(value)
+        elif value is not None and value != "":
+            found.append(value)
+    return found
 
 
 def _opened(value: Any) -> list[Any]:

@@ -110,7 +110,7 @@ def as_number(value: Any) -> Decimal | None:
     if isinstance(value, bool):
         return None
     try:
-        number = Decimal(str(value))
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
