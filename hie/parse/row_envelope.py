@@ -25,7 +25,7 @@ row and the attributes of it, without namespace; `XB@code` is the attribute of a
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -93,18 +93,22 @@ class Envelope:
         and another value is that of `XM[2]`, so that nobody takes it for nothing; of an element and an attribute of one
         name the element counts."""
         found: dict[str, str] = {}
+        attributed: list[tuple[str, Sequence[tuple[str, str]]]] = []
         for child in element:
-            _add(found, self._local(child), "".join(child.itertext()), AGAIN)
-        for column, text in self._attributes(element):
+            column = self._local(child)
+            _add(found, column, "".join(child.itertext()) if len(child) else child.text, AGAIN)
+            if attributes := child.items():
+                attributed.append((column, attributes))
+        for column, text in self._attributes(element.items()):
             if column != self.number and (self.row != "." or f"@{column}" != self.name):
                 _add(found, column, text)
-        for child in element:
-            for name, text in self._attributes(child):
-                _add(found, f"{self._local(child)}@{name}", text)
+        for column, attributes in attributed:
+            for name, text in self._attributes(attributes):
+                _add(found, f"{column}@{name}", text)
         return found
 
-    def _attributes(self, element: Any) -> Iterable[tuple[str, str]]:
-        return ((self._plain(name), text) for name, text in element.items() if not name.startswith(_OF_XML))
+    def _attributes(self, sent: Sequence[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+        return ((self._plain(name), text) for name, text in sent if not name.startswith(_OF_XML))
 
     def findings(
         self, root: Any, columns: Mapping[str, str], rows: int, organisations: Collection[str], received: datetime
@@ -177,9 +181,11 @@ class WrongField(ValueError):
         self.reason = reason
 
 
-def _add(found: dict[str, str], column: str, text: str, again: str = "") -> None:
+def _add(found: dict[str, str], column: str, text: str | None, again: str = "") -> None:
     value = trimmed(text)
-    if value is not None and half_width(value) != NO_VALUE and found.setdefault(column, value) != value and again:
+    if value is None or (len(value) == len(NO_VALUE) and half_width(value) == NO_VALUE):
+        return
+    if found.setdefault(column, value) != value and again:
         found.setdefault(f"{column}{again}", value)
 
 

@@ -21,6 +21,9 @@ from hie.wire.safexml import parse_xml
 _DIGITS = 10
 """Digits of the number of a row in its order key."""
 
+_SHORTEST = min(LENGTHS.values())
+"""What any column may have."""
+
 _LAST = 99
 """The rank of rows whose table is not in the dictionary: nothing waits for them."""
 
@@ -149,7 +152,7 @@ def _row_findings(row: Row, table: RowTable, nulls: Iterable[str], sender_column
     for column in () if row.revoking else nulls:
         yield finding("null-text", column)
     for column, value in row.values.items():
-        if len(value) > table.limit(column):
+        if len(value) > _SHORTEST and len(value) > table.limit(column):
             yield finding("field-too-long", column, f"more than {table.limit(column)} characters")
 
 
