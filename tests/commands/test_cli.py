@@ -207,6 +207,7 @@ def test_quarantine_of_a_stopped_exchange(tmp_path: Path) -> None:
     assert code == 0
     assert "orphan-reference" in text
     assert "L9999" not in text
+    assert "Nothing like that is held" in run("quarantine", "list", "--overdue", "--data", str(tmp_path))[1]
     item = next(word for word in text.split() if len(word) == 13 and word[8] == "-")
     assert run("quarantine", "show", item, "--data", str(tmp_path))[0] == 0
     code, text = run("quarantine", "discard", item, "--reason", "made for a test", "--data", str(tmp_path))
