@@ -45,13 +45,18 @@ async def try_again(
     pure stages.
 
     An item is leased first, so that two processes never try the same one, and a lease that ran out counts as a failure.
-    The first one that cannot even be prepared now, for want of a worker, ends the round.
+    The first one that cannot even be prepared now, for want of a worker, ends the round. One of a feed whose adapter is
+    not installed waits for that, without an attempt.
     """
     now = micros(clock.now())
     tried = 0
     async for row in _due(store, now):
         leased = await _lease(store, row, now)
         if leased is None:
+            continue
+        if leased["feed"] not in feeds:
+            log.error("retry waits feed=%s item=%s reason=adapter not installed", leased["feed"], leased["id"])
+            await _put_off(store, leased, clock, LONGEST_BACKOFF)
             continue
         if not await _try(store, feeds, leased, clock, preparation):
             break
@@ -116,7 +121,7 @@ async def _try(store: Store, feeds: dict[str, FeedRuntime], row: Row, clock: Clo
         await store.write(job)
     except NoWorker as error:
         log.error("retry waits feed=%s item=%s reason=%s", delivery.feed, delivery.id, error.message)
-        await store.write(lambda tx: _put_off(tx, row, micros(clock.now())))
+        await _put_off(store, row, clock, backoff_seconds(number(row["attempts"]) - 1))
         return False
     except Exception as error:
         log.error("retry failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
@@ -131,13 +136,16 @@ async def _is_ours(tx: Transaction, row: Row) -> bool:
     return current is not None and all(current[name] == row[name] for name in ("state", "due", "attempts"))
 
 
-async def _put_off(tx: Transaction, row: Row, now: int) -> None:
-    """Give an item back that was not tried; its attempt does not count."""
-    if await _is_ours(tx, row):
-        attempts = number(row["attempts"]) - 1
-        due = now + backoff_seconds(attempts) * 1_000_000
-        waiting: Row = {"state": advance(State.LEASED, Event.FAIL).value, "attempts": attempts, "due": due}
-        await tx.upsert(RAW_ITEM, {**row, **waiting})
+async def _put_off(store: Store, row: Row, clock: Clock, seconds: int) -> None:
+    """Give an item back that was not tried, for so long; its attempt does not count."""
+
+    async def job(tx: Transaction) -> None:
+        if await _is_ours(tx, row):
+            state, attempts = advance(State.LEASED, Event.FAIL), number(row["attempts"]) - 1
+            due = micros(clock.now()) + seconds * 1_000_000
+            await tx.upsert(RAW_ITEM, {**row, "state": state.value, "attempts": attempts, "due": due})
+
+    await store.write(job)
 
 
 async def _failed(tx: Transaction, runtime: FeedRuntime, row: Row, error: Exception, now: int) -> None:

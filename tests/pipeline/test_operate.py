@@ -189,6 +189,17 @@ async def test_what_a_clock_that_was_ahead_put_off_is_tried_now(world: World) ->
     assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == 2
 
 
+async def test_what_failed_of_a_feed_whose_adapter_is_gone_waits_for_it(world: World) -> None:
+    """It ended the round of everything behind it, each time, and its attempts were used up."""
+    gone, ours = [(await world.send_bytes(body))["id"] for body in (b'"explode"', b' "explode"')]
+    row = await world.operator.item(gone)
+    await world.store.write(lambda tx: tx.upsert(RAW_ITEM, {**row, "feed": "gone", "due": int(row["due"]) - 1}))
+    for tried in (1, 0):
+        world.clock.advance(10)
+        assert await try_again(world.store, dict(world.ingest.feeds), world.clock) == tried
+    assert [(await world.operator.item(item))["attempts"] for item in (gone, ours)] == [1, 2]
+
+
 @pytest.mark.parametrize(("failed", "tried"), [(RuntimeError(), 1), (NoWorker("none"), 0)])
 async def test_a_failure_leaves_alone_what_was_settled_meanwhile(world: World, failed: Exception, tried: int) -> None:
     """An operator settles the item while a retry prepares it, which then fails, or waits for a worker in vain."""
