@@ -32,9 +32,11 @@ async def run_demo(given: dict[str, Any], console: Console, *, once: bool) -> No
     async with running(config) as started:
         console.print(f"健康信息交换演示 · three regions, one person's history · {started.url}")
         await _feed(started, console)
-        show(await summarise(started.exchange), started, console)
+        summary = await summarise(started.exchange)
+        stop = started.told_to_stop()
+        show(summary, started, console)
         if not once:
-            await started.wait()
+            await stop.wait()
 
 
 async def _feed(started: Running, console: Console) -> None:

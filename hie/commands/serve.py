@@ -31,13 +31,13 @@ class Running:
     url: str
     door: Door
 
-    async def wait(self) -> None:
-        """Wait until SIGINT or SIGTERM; a second one ends the process at once."""
+    def told_to_stop(self) -> asyncio.Event:
+        """What SIGINT or SIGTERM sets from now on; a second one ends the process at once."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number, stop)
-        await stop.wait()
+        return stop
 
     def _stop(self, number: int, stop: asyncio.Event) -> None:
         stop.set()
@@ -99,9 +99,10 @@ def readers_of(config: Config) -> int:
 async def serve(config: Config, announce: Callable[[Running], None]) -> None:
     """Serve until SIGINT or SIGTERM."""
     async with running(config, readers_of(config)) as started:
+        stop = started.told_to_stop()
         settle_memory()
         announce(started)
-        await started.wait()
+        await stop.wait()
 
 
 def set_up_logging(level: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -25,9 +26,10 @@ from hie.base.data import data_path
 from hie.base.errors import HieError
 from hie.base.outcome import Answer
 from hie.commands.datadir import running_server
-from hie.commands.serve import running
+from hie.commands.serve import Running, running, serve
 from hie.config import load_config
 from hie.feeds.filedrop import Step
+from hie.front.door import Door
 from hie.mapping.problem import BrokenTables
 from hie.wire.mllp import wrap
 from tests.bench.bench_feeds import wait_ready
@@ -50,6 +52,31 @@ def test_a_signal_ends_the_server_in_order(tmp_path: Path, number: signal.Signal
     assert "leaked" not in text
     assert running_server(tmp_path) is None
     assert not (tmp_path / "hie.sqlite-wal").exists(), "the store was closed"
+
+
+async def test_who_stops_the_server_as_soon_as_it_is_announced_ends_it_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal killed it: nobody listened for one yet."""
+    closed = False
+
+    @asynccontextmanager
+    async def started(*_: object) -> AsyncIterator[Running]:
+        nonlocal closed
+        yield Running(cast(Exchange, None), "", cast(Door, None))
+        closed = True
+
+    def stop_it(_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("hie.commands.serve.running", started)
+    monkeypatch.setattr("hie.commands.serve.settle_memory", lambda: None)
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("nobody listens"))
+    try:
+        await serve(load_config({"data": tmp_path}, {}), stop_it)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert closed
 
 
 async def test_the_web_origins_of_the_settings_may_call_the_api(tmp_path: Path) -> None:
