@@ -113,7 +113,8 @@ def _parsed(delivery: Delivery, validate: Validate, from_xml: FromXml, agreed: A
         return Parsed((), unknown or (missing,), context={"kind": kind}, organisation=named)
     found += unknown
     asked = [one.get("request", {}) for one in resource.get("entry", ())]
-    reads = {n: _asked(asked[n], Submission(kind, tuple(entries)), n, agreed) for n in _reads(entries)}
+    sound = Submission(kind, tuple(_sound(entries, malformed)))
+    reads = {n: _asked(asked[n], sound, n, agreed) for n in _reads(entries)}
     context = {"kind": kind, "methods": [entry.method for entry in entries], "reads": reads}
     records = tuple(_sent(record, sender) for record in _records(kind, resource, entries, found, body))
     return Parsed(records, (), "utf-8", context)
@@ -178,6 +179,12 @@ def _entry(number: int, entry: Mapping[str, Any], below: re.Pattern[str]) -> Ent
 def _reads(entries: Sequence[Entry]) -> list[int]:
     """The places of the reads."""
     return [number for number, entry in enumerate(entries) if entry.method in READS]
+
+
+def _sound(entries: Sequence[Entry], malformed: Iterable[Finding]) -> Iterable[Entry]:
+    """The entries, of those with a malformed resource, as a batch may have, without it."""
+    spoilt = {found.path.partition(".resource")[0] for found in malformed}
+    return (replace(entry, resource={}) if entry.path in spoilt else entry for entry in entries)
 
 
 def _asked(request: Mapping[str, Any], submission: Submission, number: int, agreed: Agreed) -> dict[str, Any]:

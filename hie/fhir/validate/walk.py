@@ -190,6 +190,8 @@ class Walk:
         if inside and not self.options.check_contained:
             return
         self.resource(found.value, found.place, root if inside else None)
+        if not isinstance(found.value, dict):
+            return
         here = root if inside else root_of(found.value)
         for row in element.types:
             for url in row.profile if row.code in ("Resource", kind) else ():

@@ -130,6 +130,14 @@ def test_what_is_no_resource_is_told_and_not_raised(validator: Validator, resour
     assert [issue.rule for issue in validator.write_issues(resource)] == ["resource-type"]
 
 
+@pytest.mark.parametrize("resource", ["x", 7, True])
+def test_what_is_no_resource_in_an_entry_is_told_and_not_raised(validator: Validator, resource: Any) -> None:
+    """The server failed (500) at such a Bundle."""
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": resource}]}
+    (issue,) = validator.write_issues(bundle)
+    assert (issue.rule, issue.expression) == ("resource-type", ("Bundle.entry[0].resource",))
+
+
 def test_messages_carry_no_values(validator: Validator) -> None:
     secret = "张三丰-SECRET"
     resource = {**PATIENT, "birthDate": secret, "gender": secret, "id": secret, "name": [{"use": secret}], "x": secret}
