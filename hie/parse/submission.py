@@ -197,7 +197,7 @@ def _asked(request: Mapping[str, Any], submission: Submission, number: int, agre
 def _supersedes(url: str, resource: Mapping[str, Any]) -> bool:
     """Whether a PATCH makes a document superseded and nothing else, by FHIRPath Patch (FHIR R4 fhirpatch)."""
     operations = _members(resource.get("parameter"))
-    said = ({part.get("name"): _value(part) for part in _members(one.get("part"))} for one in operations)
+    said = ({str(part.get("name")): _value(part) for part in _members(one.get("part"))} for one in operations)
     named = all(one.get("name") == "operation" for one in operations)
     right = bool(operations) and named and all(map(_SUPERSEDED.__eq__, said))
     return right and asked_type(url) == "DocumentReference"

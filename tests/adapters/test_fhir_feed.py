@@ -504,13 +504,18 @@ async def test_a_batch_is_judged_entry_by_entry(adapter: Adapter, tmp_path: Path
         people = await stored(exchange, "Patient")
         tallies = await exchange.store.select(TALLY, {})
         _, again = await post(exchange, bundle(entries[1:4], kind="batch"))
-        spoilt = [asked({"resourceType": "Organization", "identifier": ["x"]}), {**asked(patient()), "resource": 5}]
+        named = {"name": "operation", "part": [{"name": {}}]}
+        spoilt = [
+            asked({"resourceType": "Organization", "identifier": ["x"]}),
+            {**asked(patient()), "resource": 5},
+            asked({"resourceType": "Parameters", "parameter": [named]}, "PATCH"),
+        ]
         _, beside = await post(exchange, bundle([read("Patient/1"), *spoilt], kind="batch"))
     assert [row["organisation"] for row in tallies] == [USCC]
     assert answer.status == 200
     assert body["type"] == "batch-response"
     assert [entry["response"]["status"][:3] for entry in again["entry"]] == ["202", "422", "422"]
-    assert [entry["response"]["status"][:3] for entry in beside["entry"]] == ["", "422", "422"]
+    assert [entry["response"]["status"][:3] for entry in beside["entry"]] == ["", *["422"] * 3]
     assert [entry["response"]["status"][:3] for entry in body["entry"]] == ["201", "202", *["422"] * 5]
     assert [codes(entry["response"]["outcome"]) for entry in body["entry"][3:5]] == [
         ["message-malformed"],
