@@ -91,6 +91,11 @@ def asked(resource: Json, method: str = "POST", url: str = "", full: str = "", *
     return {"fullUrl": full, **entry} if full else entry
 
 
+def read(url: str, method: str = "GET", **entry: Any) -> Json:
+    """An entry that reads."""
+    return {**entry, "request": {"method": method, "url": url}}
+
+
 def bundle(
     entries: Sequence[Json], at: str = "2026-03-01T08:00:00+08:00", kind: str = "transaction", **more: Any
 ) -> bytes:

@@ -24,6 +24,7 @@ from tests.adapters.fhir_exchange import (
     observation,
     patient,
     post,
+    read,
     running,
     stored,
 )
@@ -55,10 +56,6 @@ async def test_over_http_in_xml(adapter: Adapter, tmp_path: Path) -> None:
         (one,) = await stored(exchange, "Encounter")
     assert done.status_code == 200
     assert one["identifier"][0]["value"] == "V0001"
-
-
-def read(url: str, method: str = "GET", **entry: Any) -> Json:
-    return {**entry, "request": {"method": method, "url": url}}
 
 
 async def test_a_read_is_answered_when_the_others_are_stored(adapter: Adapter, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ from tests.adapters.fhir_exchange import (
     patch,
     patient,
     post,
+    read,
     running,
     stored,
 )
