@@ -376,6 +376,9 @@ CASES: dict[str, list[tuple[str, str, str]]] = {
     "filter": [
         ("Patient", '_filter=name sw "Mul"', "mueller"),
         ("Patient", '_filter=gender eq male or name co "ull"', "mueller wang"),
+        ("Patient", '_filter=name ew "ler"', "mueller"),
+        ("Patient", '_filter=name ew "mul"', ""),
+        ("Patient", '_filter=gender eq female and name ew "r"', "mueller"),
         ("Patient", "_filter=not (gender eq male) and birthdate gt 1970-12-31", "mueller"),
         ("Patient", "_filter=gender pr false", "nobody"),
         ("Observation", '_filter=patient.name eq "anna"', "bp o3"),
