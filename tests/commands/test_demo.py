@@ -21,7 +21,7 @@ def test_the_demo_feeds_every_region_and_finds_one_person(tmp_path: Path) -> Non
         check=False,
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "39 raw items" in verified.stdout
+    assert "40 raw items" in verified.stdout
     receipts = sorted(path.name for path in (tmp_path / "drop" / "qingpu-xml").rglob("*.receipt.xml"))
     assert receipts, "the drop folder was used"
 
