@@ -35,5 +35,5 @@ def _named(table: RowTable) -> set[str]:
 
 
 def _columns(program: Program) -> set[str]:
-    read = {column for _, path in program.mentions for column in path.split("|") if not column.startswith("@")}
+    read = {column for _, path in program.source_paths for column in path.split("|") if not column.startswith("@")}
     return read | program.ignored

@@ -8,7 +8,7 @@ from hie.base.moment import is_form, no_form
 from hie.base.text import LENGTHS
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
-from hie.mapping.dialect import Dialect, Mention
+from hie.mapping.dialect import Dialect, SourcePath
 from hie.mapping.guarded import guarded
 from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
@@ -63,7 +63,7 @@ class Lookup(NamedTuple):
 
 
 class Compiler:
-    """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `mentions`,
+    """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `source_paths`,
     what is odd about them in `doubts`, what their standard does not have in `beyond`; `lookups` are
     paths and contexts where they are written."""
 
@@ -81,7 +81,7 @@ class Compiler:
         self.problems: list[Problem] = []
         self.doubts: list[Problem] = []
         self.beyond: list[Problem] = []
-        self.mentions: set[Mention] = set()
+        self.source_paths: set[SourcePath] = set()
         self.lookups: set[Lookup] = set()
         self.contexts: tuple[str, ...] = ()
 
@@ -106,7 +106,7 @@ class Compiler:
         except ValueError as error:
             self.problems.append(table.problem(str(error), key))
             return lambda node, context: ()
-        self.mentions.add((self.contexts, path))
+        self.source_paths.add((self.contexts, path))
         self.lookups.add(lookup)
         self.doubt(path, table, key)
         return read

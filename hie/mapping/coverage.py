@@ -26,7 +26,7 @@ def coverage(programs: Mapping[tuple[str, str], Program]) -> list[MapCoverage]:
             type,
             program.file,
             program.clause,
-            tuple(sorted(_written(contexts, path) for contexts, path in program.mentions)),
+            tuple(sorted(_written(contexts, path) for contexts, path in program.source_paths)),
             tuple(sorted(program.ignored)),
         )
         for (feed, type), program in sorted(programs.items())

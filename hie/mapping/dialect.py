@@ -24,7 +24,7 @@ Value = Any
 ReadPath = Callable[..., Sequence[Value]]
 """`read(node, context)`; the context may be left out, no dialect looks at it."""
 
-Mention = tuple[tuple[str, ...], str]
+SourcePath = tuple[tuple[str, ...], str]
 """A source path that a map mentions: the contexts around it from the outside in, and the path."""
 
 
@@ -71,7 +71,9 @@ class Dialect(Protocol):
         """A function from a tree or an outer node to the nodes at `path`, in source order."""
         ...
 
-    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
+    def compile_coverage(
+        self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
+    ) -> Callable[[Any], Coverage]:
         """A function from a tree to its coverage by the paths mentioned; `ignored` paths count as neither."""
         ...
 
@@ -107,11 +109,11 @@ class TellingDialect(Dialect, Protocol):
         """The tree as one that tells."""
         ...
 
-    def places(self, tree: Any, mentions: Iterable[Mention]) -> Mapping[Any, Place]:
+    def places(self, tree: Any, source_paths: Iterable[SourcePath]) -> Mapping[Any, Place]:
         """Every place of a tree that carries a value, in source order, named as far as maps name it."""
         ...
 
-    def ignored(self, tree: Any, paths: Iterable[str], mentions: Iterable[Mention]) -> set[Any]:
+    def ignored(self, tree: Any, paths: Iterable[str], source_paths: Iterable[SourcePath]) -> set[Any]:
         """The places that are left out on purpose."""
         ...
 

@@ -11,7 +11,7 @@ from hie.mapping.block import BlockCompiler
 from hie.mapping.codes import CodeTable
 from hie.mapping.compiler import Compiler, Lookup
 from hie.mapping.context import Context
-from hie.mapping.dialect import Coverage, Dialect, Mention
+from hie.mapping.dialect import Coverage, Dialect, SourcePath
 from hie.mapping.problem import BrokenTables, Problem, meant, read_text
 from hie.mapping.reader import Reader
 from hie.mapping.run import Step
@@ -25,7 +25,7 @@ from hie.mapping.transforms.registry import Transform
 class Program:
     """A field map compiled for one record type.
 
-    `steps` run in order on the tree; `order` makes the order key of the part; `mentions` are the source paths used;
+    `steps` run in order on the tree; `order` makes the order key of the part; `source_paths` are the source paths used;
     `needs` the segments that a message of this type must have (HL7 v2). `states` are the resource types it may state,
     `doubts` what is odd about its paths, `beyond` what their standard does not have, `lookups` the paths and contexts
     where they are written.
@@ -39,7 +39,7 @@ class Program:
     order: Callable[[Any, Context], str]
     label: tuple[Reader, ...]
     coverage: Callable[[Any], Coverage]
-    mentions: frozenset[Mention]
+    source_paths: frozenset[SourcePath]
     ignored: frozenset[str]
     clause: str
     needs: tuple[str, ...] = ()
@@ -149,12 +149,12 @@ def compile_map(
     label = tuple(compiler.value(path, head, "label") for path in head.get("label", ()))
     resources = fieldmap.resources()
     steps = tuple(step for step in _steps(blocks, fieldmap, resources) if step is not None)
-    mentions = frozenset(compiler.mentions)
+    source_paths = frozenset(compiler.source_paths)
     ignored = frozenset(path for table in fieldmap.all("map") for path in table.get("ignore", ()))
     for table, key in ((table, key) for table in fieldmap.all("map") for key in ("ignore", "needs")):
         for path in table.get(key, ()):
             compiler.doubt(path, table, key)
-    coverage, unread = _coverage(dialect, mentions, ignored, head)
+    coverage, unread = _coverage(dialect, source_paths, ignored, head)
     program = Program(
         feed=head.data["feed"],
         type=type,
@@ -164,7 +164,7 @@ def compile_map(
         order=order,
         label=label,
         coverage=coverage,
-        mentions=mentions,
+        source_paths=source_paths,
         ignored=ignored,
         clause=head.get("clause", ""),
         needs=tuple(head.get("needs", ())),
@@ -189,11 +189,11 @@ def _steps(blocks: BlockCompiler, fieldmap: FieldMap, resources: "_Resources") -
 
 
 def _coverage(
-    dialect: Dialect, mentions: frozenset[Mention], ignored: frozenset[str], head: Table
+    dialect: Dialect, source_paths: frozenset[SourcePath], ignored: frozenset[str], head: Table
 ) -> tuple[Callable[[Any], Coverage], list[Problem]]:
     """What tells which source fields a tree fills; nothing, and the problem, when paths cannot be ignored."""
     try:
-        return dialect.compile_coverage(mentions, ignored), []
+        return dialect.compile_coverage(source_paths, ignored), []
     except ValueError as error:
         return lambda tree: Coverage(), [head.problem(str(error), "ignore")]
 

@@ -14,7 +14,7 @@ from hie.base.record import Delivery, Record
 from hie.mapping.apply import MapSet
 from hie.mapping.compiler import ENVELOPE
 from hie.mapping.context import Context
-from hie.mapping.dialect import Mention, TellingDialect
+from hie.mapping.dialect import SourcePath, TellingDialect
 from hie.mapping.dialects.registry import DIALECTS, telling_dialects
 from hie.mapping.documents import with_document
 from hie.mapping.fieldmap import Program
@@ -78,11 +78,11 @@ class Within:
         if program is None or told is None:
             return
         tree = told.telling(record.tree)
-        mentions: set[Mention] = {*program.mentions, *(((), path) for path in program.ignored)}
-        places = told.places(tree, mentions)
+        source_paths: set[SourcePath] = {*program.source_paths, *(((), path) for path in program.ignored)}
+        places = told.places(tree, source_paths)
         telling = replace(record, tree=tree)
         made = self._mapped(program, told, telling, delivery)
-        left = told.ignored(tree, program.ignored, mentions)
+        left = told.ignored(tree, program.ignored, source_paths)
         self._as_document(made, told, telling, delivery)
         lost = frozenset(draft.unmapped)
         kinds: dict[str, set[str]] = defaultdict(set)

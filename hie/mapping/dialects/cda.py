@@ -19,7 +19,7 @@ from typing import Any
 from lxml import etree
 
 from hie.base.text import trimmed
-from hie.mapping.dialect import Coverage, Mention, ReadPath
+from hie.mapping.dialect import Coverage, ReadPath, SourcePath
 from hie.mapping.dialects.cda_coverage import Named, alternatives, coverage
 from hie.mapping.dialects.cda_nesting import misplaced
 from hie.mapping.dialects.cda_xpath import OBSERVATION, unknown_name, xpath
@@ -67,7 +67,9 @@ class Cda:
         find = xpath(path)
         return lambda node: [found for found in find(node) if etree.iselement(found)]
 
-    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
+    def compile_coverage(
+        self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
+    ) -> Callable[[Any], Coverage]:
         """Entries of the body that say something; those that no path names are `field-unmapped`.
 
         An entry is named by section and data element code, by its tag when it is no observation, or by being what a
@@ -80,7 +82,7 @@ class Cda:
             xpath(path)
             if _WHOLE_SECTION.search(path):
                 raise ValueError(f"{path!r} cannot be ignored: name the entries (section(…)//obs(…))")
-        used = Named(_joined(contexts, one) for contexts, path in mentions for one in alternatives(path))
+        used = Named(_joined(contexts, one) for contexts, path in source_paths for one in alternatives(path))
         return coverage(used, Named(ignored)) if used else lambda root: Coverage()
 
     def is_composed(self, path: str) -> bool:

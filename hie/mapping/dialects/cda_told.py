@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from hie.mapping.dialect import Coverage, Mention, Place
+from hie.mapping.dialect import Coverage, Place, SourcePath
 from hie.mapping.dialects.cda import Cda, text_of
 from hie.mapping.dialects.cda_looks import looks
 from hie.mapping.dialects.cda_places import TEXT, Spot, fixed, places
@@ -24,7 +24,9 @@ class ToldCda(Cda):
         self._parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=_telling(self)))
         self._find = cache(_smart)
 
-    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Any], Coverage]:
+    def compile_coverage(
+        self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
+    ) -> Callable[[Any], Coverage]:
         """Nothing: entries are counted on the document itself."""
         return lambda root: Coverage()
 
@@ -34,18 +36,18 @@ class ToldCda(Cda):
         self.read.clear()
         return etree.fromstring(etree.tostring(tree), self._parser)
 
-    def places(self, tree: Any, mentions: Iterable[Mention]) -> Mapping[Spot, Place]:
+    def places(self, tree: Any, source_paths: Iterable[SourcePath]) -> Mapping[Spot, Place]:
         """Every attribute and text of a document that says something; of one that the map keeps as a whole those of its
         header."""
-        found = places(tree, _named(mentions))
-        if any(SECTION.search(one) for contexts, path in mentions for one in (*contexts, path)):
+        found = places(tree, _named(source_paths))
+        if any(SECTION.search(one) for contexts, path in source_paths for one in (*contexts, path)):
             return found
         return {spot: place for spot, place in found.items() if not place.path.startswith("section(")}
 
-    def ignored(self, tree: Any, paths: Iterable[str], mentions: Iterable[Mention]) -> set[Spot]:
+    def ignored(self, tree: Any, paths: Iterable[str], source_paths: Iterable[SourcePath]) -> set[Spot]:
         """What is left out on purpose: what `paths` lead to with all that is in it, and what says no more than what an
         element is. Of an entry of which something is read only that is left out which a path names."""
-        named = _named(mentions)
+        named = _named(source_paths)
         left = set(fixed(places(tree, named), named))
         entries = {_entry(element) for element, _ in self.read if element.tag != "code"}
         for path in paths:
@@ -90,9 +92,9 @@ class ToldCda(Cda):
             entry.getparent().remove(entry)
 
 
-def _named(mentions: Iterable[Mention]) -> frozenset[str]:
+def _named(source_paths: Iterable[SourcePath]) -> frozenset[str]:
     """The data element codes in paths."""
-    paths = (one for contexts, path in mentions for one in (*contexts, path))
+    paths = (one for contexts, path in source_paths for one in (*contexts, path))
     return frozenset(code.strip() for path in paths for code in OBSERVATION.findall(path))
 
 

@@ -12,7 +12,7 @@ Contexts: `OBR` the order groups of a message, `OBX` the results of an order, an
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from hie.mapping.dialect import DELETED, Coverage, Mention, ReadPath, Value
+from hie.mapping.dialect import DELETED, Coverage, ReadPath, SourcePath, Value
 from hie.mapping.problem import meant
 from hie.wire.hl7v2 import DELETION, Delimiters, Segment, unescape, without_controls
 from hie.wire.hl7v2_group import Group
@@ -56,9 +56,11 @@ class Hl7v2:
             raise ValueError(f"{path!r} is no segment name")
         return lambda group: group.each(path)
 
-    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Group], Coverage]:
+    def compile_coverage(
+        self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
+    ) -> Callable[[Group], Coverage]:
         """Fields by number; a segment of which no field is mentioned or ignored is `segment-unmapped`."""
-        known = _known({path for _, path in mentions}, ignored)
+        known = _known({path for _, path in source_paths}, ignored)
         return lambda group: _cover(group, *known)
 
     def is_composed(self, path: str) -> bool:

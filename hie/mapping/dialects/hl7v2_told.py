@@ -4,7 +4,7 @@ processed."""
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from hie.mapping.dialect import DELETED, Coverage, Mention, Place, ReadPath, Value
+from hie.mapping.dialect import DELETED, Coverage, Place, ReadPath, SourcePath, Value
 from hie.mapping.dialects.hl7v2 import IGNORED, NAMES, PATH, Hl7v2, components
 from hie.wire.hl7v2 import DELETION, HEADERS, Segment
 from hie.wire.hl7v2_group import Group
@@ -37,7 +37,9 @@ class ToldHl7v2(Hl7v2):
 
         return read
 
-    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Group], Coverage]:
+    def compile_coverage(
+        self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
+    ) -> Callable[[Group], Coverage]:
         """Nothing: fields are counted on the message itself."""
         return lambda group: Coverage()
 
@@ -54,7 +56,7 @@ class ToldHl7v2(Hl7v2):
         self.read.clear()
         return tree
 
-    def places(self, tree: Group, mentions: Iterable[Mention]) -> Mapping[Spot, Place]:
+    def places(self, tree: Group, source_paths: Iterable[SourcePath]) -> Mapping[Spot, Place]:
         """Every component that says something (`PID-3.5`); one of a further repeat is `PID-3[2].5`, whichever it is."""
         found: dict[Spot, Place] = {}
         for name, segment in tree.flat:
@@ -66,7 +68,7 @@ class ToldHl7v2(Hl7v2):
                         found[segment, field, repeat, n] = Place(path, (name, f"{name}-{field}"))
         return found
 
-    def ignored(self, tree: Group, paths: Iterable[str], mentions: Iterable[Mention]) -> set[Spot]:
+    def ignored(self, tree: Group, paths: Iterable[str], source_paths: Iterable[SourcePath]) -> set[Spot]:
         """The components of segments, fields and components that are left out on purpose."""
         left = {(m["segment"], m["field"], m["component"]) for path in paths if (m := IGNORED.fullmatch(path))}
         return {

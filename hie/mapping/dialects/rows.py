@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hie.mapping.dialect import Coverage, Mention, ReadPath
+from hie.mapping.dialect import Coverage, ReadPath, SourcePath
 from hie.wire.row import Row
 
 _COLUMN = re.compile(r"[^\W\d][\w.]*(?:@[^\W\d][\w.-]*|\[2\])?")
@@ -56,9 +56,11 @@ class Rows:
             raise ValueError(f"{path!r} is no context of a row; the only one is 'row'")
         return lambda row: (row,)
 
-    def compile_coverage(self, mentions: frozenset[Mention], ignored: frozenset[str]) -> Callable[[Row], Coverage]:
+    def compile_coverage(
+        self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
+    ) -> Callable[[Row], Coverage]:
         """Columns that have a value; those that no map mentions or ignores are `field-unmapped`."""
-        known = frozenset(column for _, path in mentions for column in path.split("|"))
+        known = frozenset(column for _, path in source_paths for column in path.split("|"))
         skipped = frozenset(ignored)
         for path in skipped:
             if not _COLUMN.fullmatch(path):
