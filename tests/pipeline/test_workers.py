@@ -136,7 +136,7 @@ def test_items_under_way_with_a_bad_one_are_prepared_all_the_same(
     runtime: FeedRuntime, monkeypatch: pytest.MonkeyPatch, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
     """In one worker, behind an item that ends it and behind one that hangs; with both event loops."""
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setattr(module, "PATIENCE", 0.5)
     _, here = prepare(runtime, delivery(BIG))
 
     async def under_way(bad: bytes) -> None:
