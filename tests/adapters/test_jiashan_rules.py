@@ -989,6 +989,12 @@ async def test_a_summary_of_a_visit_shares_nothing_with_that_of_a_stay_of_equal_
         assert numbers == {f"ZY810007:C0053:{one}": 2 for one in DISCHARGED}
 
 
+def test_a_number_that_many_entries_are_keyed_by_is_found_fault_with_once() -> None:
+    found = draft(changed("07", ("ZY810007", "Z" * 65))).findings
+    place = "recordTarget/patientRole/id[@root='2.16.156.10011.1.12']/@extension"
+    assert [f.path for f in found if f.code == "field-too-long"] == [place]
+
+
 def test_specimens_of_one_report_are_all_named() -> None:
     found = draft(changed("02", ('<value xsi:type="ST">全血</value>', '<value xsi:type="ST">尿</value>')))
     assert members(found, "Specimen")[0].slots["type"] == {"text": "尿、全血"}

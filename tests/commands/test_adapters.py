@@ -1,6 +1,7 @@
 """`hie adapters`: what the maps read, what the samples carry, and what a change of a map would do."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def test_coverage_names_what_the_maps_look_for_and_no_item_has(tmp_path: Path) -
     (slip,) = (str(place) for place in covered("qingpu", shared=copy).never if "envelope:" in str(place))
     assert slip.endswith(": nothing fills 'envelope:PHC'")
     hl7 = [str(place) for place in covered("wujiang").never]
-    assert "wujiang-hl7v2/shared/person.toml:179:11: there is no 'AL1'" in hl7
+    assert any(re.fullmatch(r"wujiang-hl7v2/shared/person.toml:\d+:11: there is no 'AL1'", place) for place in hl7)
     assert not any("'AL1-2" in place for place in hl7)
 
 

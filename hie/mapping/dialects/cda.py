@@ -25,6 +25,7 @@ from hie.mapping.dialects.cda_nesting import misplaced
 from hie.mapping.dialects.cda_xpath import OBSERVATION, unknown_name, xpath
 from hie.wire.clinical_document import ENTRIES, NUMBER, Header, entry_code, read_header, said_name, value_text
 
+_DOCUMENT = "/ClinicalDocument/"
 _HEADER = frozenset({*(part.name for part in fields(Header)), "order", "is_new", "corrects", "withdraws"})
 _HEADER_PLACES = {"effective": "effectiveTime/@value", "id": "id/@extension", "type": "code/@code"}
 """Field of the header -> where it stands."""
@@ -99,10 +100,13 @@ class Cda:
         return unknown_name(path.removeprefix("node:")) or misplaced(path, tuple(around)) or _no_data_element(path)
 
     def locate(self, node: Any, path: str) -> str:
-        """Where in the document; inside an entry with its section, if that has a LOINC code, and its number."""
+        """Where in the document; inside an entry with its section, if that has a LOINC code, and its number. A path from
+        the root of the document leads to one place, whatever entry it is read for."""
         if path.startswith("document:"):
             return _HEADER_PLACES.get(path.removeprefix("document:"), path)
         place = path.removeprefix("node:")
+        if place.startswith(_DOCUMENT):
+            return place.removeprefix(_DOCUMENT)
         if not etree.iselement(node) or node.tag not in ENTRIES:
             return place
         entry = f"{_section_place(node)}{entry_code(node)}[{node.get(NUMBER, '1')}]"
