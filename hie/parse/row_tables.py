@@ -41,7 +41,7 @@ from typing import Any, TypeVar
 from hie.base.errors import Category, HieError
 from hie.base.tablefile import NotUtf8, TomlHeader, table_text, toml_headers, toml_problem
 from hie.base.text import LENGTHS, half_width
-from hie.parse.row_envelope import Envelope, WrongField, check_path, read_envelope
+from hie.parse.row_envelope import AGAIN, Envelope, WrongField, check_path, read_envelope
 
 T = TypeVar("T")
 _FIELDS = ("name", "rank", "key", "required", "text", "lengths", "within", "at", "takes", "split", "commas")
@@ -88,8 +88,8 @@ class RowTable:
         return found
 
     def limit(self, column: str) -> int:
-        """The most characters `column` may have."""
-        return (self.lengths or {}).get(column, LENGTHS["short"])
+        """The most characters `column` may have; the other value of one that stands twice as many as the first."""
+        return (self.lengths or {}).get(column.removesuffix(AGAIN), LENGTHS["short"])
 
 
 @dataclass(frozen=True, slots=True)

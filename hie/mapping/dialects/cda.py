@@ -100,8 +100,8 @@ class Cda:
         return unknown_name(path.removeprefix("node:")) or misplaced(path, tuple(around)) or _no_data_element(path)
 
     def locate(self, node: Any, path: str) -> str:
-        """Where in the document; inside an entry with its section, if that has a LOINC code, and its number. A path from
-        the root of the document leads to one place, whatever entry it is read for."""
+        """Where in the document; inside an entry with its section, if that has a LOINC code, and its number. A path
+        from the root of the document leads to one place, whatever entry it is read for."""
         if path.startswith("document:"):
             return _HEADER_PLACES.get(path.removeprefix("document:"), path)
         place = path.removeprefix("node:")

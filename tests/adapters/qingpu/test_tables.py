@@ -80,6 +80,12 @@ def test_a_column_may_be_as_long_as_the_document_allows(kind: str) -> None:
     assert found(kind, "field-too-long", "9" * 4_001) == columns(CODES, NAMES, SHORT, kind=kind)
 
 
+def test_the_other_value_of_a_column_may_be_as_long_as_the_first() -> None:
+    longer = f"<RYZD>{'长' * 4_001}</RYZD>".encode()
+    made = draft(one("summary").replace(b"</RYZD>", b"</RYZD>" + longer))
+    assert {f.code for f in made.findings} == {"field-unmapped"}
+
+
 @pytest.mark.parametrize("kind", sorted(TABLES))
 def test_codes_and_numbers_are_read_in_half_width(kind: str) -> None:
     every = columns(CODES, NAMES, SHORT, LONG, kind=kind)
