@@ -25,7 +25,7 @@ from hie.mapping.transforms.registry import Transform
 class Program:
     """A field map compiled for one record type.
 
-    `steps` run in order on the tree; `order` makes the order key of the part; `source_paths` are the source paths used;
+    `steps` run in order on the tree; `order` makes the order key of the part; `source_paths` are those it reads;
     `needs` the segments that a message of this type must have (HL7 v2). `states` are the resource types it may state,
     `doubts` what is odd about its paths, `beyond` what their standard does not have, `lookups` the paths and contexts
     where they are written.

@@ -200,7 +200,8 @@ class Ingest:
             kept = await tx.get(RAW_ITEM, delivery.id)
             if kept is not None:
                 if kept["state"] == State.RETRY and too_much(error):
-                    await give_up(tx, runtime, kept, error)
+                    claimed = advance(State.RETRY, Event.CLAIM)
+                    await give_up(tx, runtime, {**kept, "state": claimed.value}, error)
                 return
             await count(tx, delivery.received, delivery.feed, "received")
             due = micros(delivery.received) + backoff_seconds(1) * 1_000_000

@@ -168,9 +168,10 @@ def too_much(error: Exception) -> str:
 
 
 async def give_up(tx: Transaction, runtime: FeedRuntime, row: Row, error: Exception) -> None:
-    """Have an item, which was leased, wait for an operator; its finding says what the store told."""
+    """Have an item, which is claimed, wait for an operator; its finding says what the store told."""
     findings = runtime.weighed((finding("internal-error", detail=too_much(error) or _KEPT),))
-    given_up: Row = {**row, "state": advance(State.LEASED, Event.GIVE_UP).value, "disposition": "quarantined"}
+    state = advance(State(str(row["state"])), Event.GIVE_UP)
+    given_up: Row = {**row, "state": state.value, "disposition": "quarantined"}
     counting = Counting(tx, runtime, delivery_of(row), again=False)
     counting.item(given_up, findings, "")
     await counting.flush()

@@ -71,6 +71,13 @@ def parse_xml(body: bytes, limits: XmlLimits = LIMITS, *, bare: str = "") -> Xml
     return XmlDocument(root, decoded.charset, findings)
 
 
+def copied_as(root: etree._Element, element: type[etree.ElementBase]) -> etree._Element:
+    """A copy of a tree that was parsed here, with elements of the class `element`: lxml chooses it as it parses."""
+    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, huge_tree=True)
+    parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=element))
+    return etree.fromstring(etree.tostring(root), parser)
+
+
 def _refusal(text: str, limits: XmlLimits) -> Finding | None:
     """What forbids giving the text to the parser at all."""
     start = _prolog_end(text)

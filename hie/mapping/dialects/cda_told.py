@@ -12,6 +12,7 @@ from hie.mapping.dialects.cda_looks import looks
 from hie.mapping.dialects.cda_places import TEXT, Spot, fixed, places
 from hie.mapping.dialects.cda_xpath import NAMESPACES, OBSERVATION, SECTION, expanded
 from hie.wire.clinical_document import ENTRIES, read_header
+from hie.wire.safexml import copied_as
 
 
 class ToldCda(Cda):
@@ -20,8 +21,7 @@ class ToldCda(Cda):
     def __init__(self) -> None:
         self.read: set[Spot] = set()
         self.listens = False
-        self._parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
-        self._parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=_telling(self)))
+        self._element = _telling(self)
         self._find = cache(_smart)
 
     def compile_coverage(
@@ -34,7 +34,7 @@ class ToldCda(Cda):
         """A copy of a document that tells; what was told so far is forgotten."""
         self.listens = False
         self.read.clear()
-        return etree.fromstring(etree.tostring(tree), self._parser)
+        return copied_as(tree, self._element)
 
     def places(self, tree: Any, source_paths: Iterable[SourcePath]) -> Mapping[Spot, Place]:
         """Every attribute and text of a document that says something; of one that the map keeps as a whole those of its
