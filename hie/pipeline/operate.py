@@ -121,13 +121,14 @@ class Operator:
         """Process a quarantined item, or one part of it, in spite of its quarantine findings; returns the new state.
 
         An item that was given up before it had parts is tried again. Releasing what is not in quarantine changes
-        nothing.
+        nothing; raises NOT_FOUND for a part that the item does not have.
         """
         row = await self._processable(item)
 
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)
             held = await tx.select(PART, {"item": current["id"]})
+            _has_part(held, part)
             parts = frozenset(
                 number(r["part"])
                 for r in held
@@ -146,7 +147,8 @@ class Operator:
     async def discard(self, item: str, reason: str, part: int | None = None) -> str:
         """Decide that a quarantined item, or one part of it, will never be processed; the bytes stay.
 
-        Discarding what is not in quarantine changes nothing."""
+        Discarding what is not in quarantine changes nothing; raises NOT_FOUND for a part that the item does not have.
+        """
         row = await self.item(item)
         if not reason.strip():
             raise HieError(Category.INVALID, "Discarding needs a reason.")
@@ -154,6 +156,7 @@ class Operator:
         async def job(tx: Transaction) -> str:
             current = await _fresh(tx, row)
             rows = await tx.select(PART, {"item": current["id"]})
+            _has_part(rows, part)
             left = [row for row in rows if row["disposition"] == Disposition.QUARANTINED]
             held = [row for row in left if part in (None, row["part"])]
             whole = current["state"] == State.QUARANTINED and len(held) == len(left)
@@ -310,3 +313,11 @@ async def _fresh(tx: Transaction, row: Row) -> Row:
     current = await tx.get(RAW_ITEM, row["id"])
     assert current is not None
     return current
+
+
+def _has_part(rows: Sequence[Row], part: int | None) -> None:
+    """Raises NOT_FOUND where an item with these parts has none of that number; one without parts is part 0 itself."""
+    numbers = sorted(number(row["part"]) for row in rows) or [0]
+    if part is not None and part not in numbers:
+        has = f"its parts are {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"its only part is {numbers[0]}"
+        raise HieError(Category.NOT_FOUND, f"The item has no part {part}: {has}.")

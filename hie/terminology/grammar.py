@@ -52,6 +52,11 @@ class GrammarSystem:
         return None
 
 
+def is_language(tag: str) -> bool:
+    """Whether the text is a language tag (BCP-47, RFC 5646 §2.1), such as `zh-CN`."""
+    return _LANGUAGE.fullmatch(tag) is not None
+
+
 def _unit(code: str) -> object:
     return ucum.parse_unit(code)
 

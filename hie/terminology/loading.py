@@ -19,6 +19,7 @@ from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.terminology.codeschema import counted, fetched, open_for_loading
 from hie.terminology.formats import FORMATS, CodeRow, Format, Reading, rows_of
+from hie.terminology.grammar import is_language
 from hie.terminology.hierarchy import by_prefix, close
 from hie.terminology.text import search_text
 
@@ -42,7 +43,13 @@ class Source:
 
     @property
     def how(self) -> Format:
-        """The format with columns named by the caller; raises INVALID for a format or a kind of column not known."""
+        """The format with columns named by the caller.
+
+        Raises INVALID for a format or a kind of column not known, for no URL, and for what is no language."""
+        if not self.url.strip():
+            raise HieError(Category.INVALID, "A code system is known by its URL: give one")
+        if not is_language(self.language):
+            raise HieError(Category.INVALID, f"{self.language!r} is no language tag, such as zh-CN or en (BCP-47)")
         found = FORMATS.get(self.format)
         if found is None:
             raise HieError(Category.INVALID, f"There is no format {self.format!r}: {', '.join(FORMATS)}")

@@ -70,8 +70,12 @@ async def test_discard_needs_a_reason_and_keeps_the_bytes(world: World) -> None:
 
 async def test_discarding_what_is_not_held_changes_nothing(world: World) -> None:
     answer = await world.send(*({**patient(n), "findings": ["field-too-long"]} for n in "12"))
-    for part in (0, 0, 99):
+    for part in (0, 0):
         assert await world.operator.discard(answer["id"], "sent by mistake", part) == "quarantined"
+    for act in (world.operator.release(answer["id"], 99), world.operator.discard(answer["id"], "by mistake", 99)):
+        with pytest.raises(HieError, match=r"no part 99: its parts are 0 to 1\.") as refused:
+            await act
+        assert refused.value.category is Category.NOT_FOUND
     assert [str(row["target"])[-2:] for row in await world.store.select(AUDIT, {})] == ["/0"]
 
 

@@ -164,7 +164,8 @@ async def test_what_was_given_up_is_tried_again_by_a_release(world: World, monke
     for act in (world.operator.release, world.operator.replay, world.operator.rehearse):
         with pytest.raises(HieError, match=r"fails at item .*: RuntimeError@"):
             await act(answer["id"])
-    assert await world.operator.release(answer["id"], 7) == "quarantined"
+    with pytest.raises(HieError, match=r"no part 7: its only part is 0\."):
+        await world.operator.release(answer["id"], 7)
     await world.send(patient("2"))
     assert await world.operator.replay_all() == {"failed": 1, "stored": 1}
     runtime = world.ingest.feeds["test"]

@@ -66,6 +66,20 @@ def test_a_file_without_the_columns_is_refused(loaded: Load) -> None:
         loaded("a,b\n1,2\n")
 
 
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (Source(Path("a"), URL, language=""), "'' is no language tag"),
+        (Source(Path("a"), URL, language="zh CN"), "'zh CN' is no language tag"),
+        (Source(Path("a"), " "), "is known by its URL"),
+        (Source(Path("a"), URL, "excel"), "There is no format 'excel'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(source: Source, reason: str) -> None:
+    with pytest.raises(HieError, match=reason):
+        _ = source.how
+
+
 def test_a_parent_may_come_later_and_there_may_be_several(loaded: Load) -> None:
     system = loaded("code,display,parent\nC,c,A|B\nD,d,C\nA,a,\nB,b,\nE,e,nowhere\n")
     assert system.parents("C") == ["A", "B"]
