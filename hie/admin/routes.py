@@ -10,18 +10,16 @@ from hie.admin.coverage import coverage_json
 from hie.admin.known import refuse_unknown
 from hie.admin.origin import same_origin
 from hie.admin.quarantine import quarantine_router
+from hie.admin.reviews import reviews_router
 from hie.admin.scoring import MOST_DAYS
 from hie.base.clock import Clock
 from hie.base.errors import Category, HieError
-from hie.identity.match import REASONS
-from hie.identity.tables import REVIEW
 from hie.pipeline.operate import Operator
 from hie.pipeline.verify import verify
 from hie.staging.ledger import Ledger, counters, ledger
 from hie.staging.states import State
 from hie.staging.tallies import day_of, tallies
 from hie.store.port import Store
-from hie.store.table import Row
 
 COVERAGE_DAYS = 7
 """How many days of coverage are shown when nobody says how many."""
@@ -31,13 +29,14 @@ def admin_router(store: Store, operator: Callable[[], Operator], clock: Clock) -
     """The routes under `/admin`."""
     router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(same_origin)])
     router.include_router(_books_router(store, operator, clock))
+    router.include_router(reviews_router(store))
     router.include_router(quarantine_router(operator, clock))
     router.include_router(_tables_router(operator))
     return router
 
 
 def _books_router(store: Store, operator: Callable[[], Operator], clock: Clock) -> APIRouter:
-    """What there is: ledger, coverage, verification, persons to review."""
+    """What there is: ledger, coverage, verification."""
     router = APIRouter()
 
     @router.get("/ledger")
@@ -65,11 +64,6 @@ def _books_router(store: Store, operator: Callable[[], Operator], clock: Clock) 
             "problems": list(result.problems),
         }
 
-    @router.get("/reviews")
-    async def get_reviews() -> list[dict[str, Any]]:
-        """Pairs of Patients left apart for a person to look at."""
-        return [_review_json(row) for row in await store.select(REVIEW, {}, order=("first",))]
-
     return router
 
 
@@ -82,11 +76,6 @@ def _ledger_json(books: Ledger) -> dict[str, Any]:
         "inFlight": books.in_flight,
         "balanced": books.balanced,
     }
-
-
-def _review_json(row: Row) -> dict[str, Any]:
-    text = dict(zip(("zh", "en"), REASONS[str(row["reason"])], strict=True))
-    return {**{name: row[name] for name in ("first", "second", "reason")}, "text": text}
 
 
 def _tables_router(operator: Callable[[], Operator]) -> APIRouter:
