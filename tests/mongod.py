@@ -81,7 +81,7 @@ class Member:
                 self._mongod, *self._set, "--bind_ip", "127.0.0.1", "--port", str(self.port),
                 "--dbpath", self._folder, "--wiredTigerCacheSizeGB", str(self._cache_gb), "--oplogSize", "990",
                 "--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket",
-                "--setParameter", "transactionLifetimeLimitSeconds=20",
+                "--setParameter", "transactionLifetimeLimitSeconds=20", "--setParameter", "enableTestCommands=1",
                 "--logpath", self._folder / "log", "--logappend", "--quiet",
             ],
             stdout=subprocess.DEVNULL,
