@@ -6,7 +6,7 @@ from hie.base.finding import Severity, disposition
 from hie.fhir.definitions import official
 from hie.fhir.validate.validator import Validator
 from hie.wire.safejson import loads
-from tests.adapters.jiashan_exchange import JSWT, JSYY, JSZY, Exchange, codes, draft, prepared, sample
+from tests.adapters.jiashan_exchange import JSWT, JSYY, JSZY, Exchange, changed, codes, draft, prepared, sample
 
 ACCEPTED, WARNED, REJECTED = "accepted", "accepted-with-warnings", "rejected"
 
@@ -257,6 +257,14 @@ async def test_discharge_summary() -> None:
     assert contact["telecom"][0]["value"] == "12000009999"
     (composition,) = await exchange.all("Composition")
     assert [c["code"] for c in composition["type"]["coding"]] == ["C0053", "18842-5"]
+
+
+def test_a_bed_without_ward_or_department_is_the_place() -> None:
+    ward, department = (f'<id root="2.16.156.10011.1.{unit}"' for unit in ("27", "26"))
+    body = changed("07", (ward, "<id"), (department, "<id"))
+    visit = next(c for c in draft(body).contributions if c.target.type == "Encounter")
+    (stop,) = visit.slots["location[]"]
+    assert (stop["location"], stop["extension"][0]["valueIdentifier"]["value"]) == ({"display": "01"}, "01")
 
 
 async def test_withdrawal() -> None:

@@ -752,7 +752,9 @@ def test_a_value_is_read_from_whichever_form_is_filled(value: str) -> None:
     assert slots(found, "Encounter")["reasonCode[]"] == [{"text": "咳嗽一周"}]
 
 
-@pytest.mark.parametrize("flag", ['xsi:type="BL">false</value>', ">0</value>", 'value="0"/>'])
+@pytest.mark.parametrize(
+    "flag", ['xsi:type="BL">false</value>', ">0</value>", 'value="0"/>', 'value="False"/>', ">FALSE</value>"]
+)
 def test_no_allergy_in_other_forms(flag: str) -> None:
     found = draft(changed("01", ('xsi:type="BL" value="true"/>', flag)))
     assert "AllergyIntolerance" not in [c.target.type for c in found.contributions]

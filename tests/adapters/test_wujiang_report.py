@@ -387,6 +387,8 @@ def test_order_status_and_priority_in_other_places() -> None:
     assert (done["status"], done["priority"]) == ("completed", "stat")
     asap = stated(draft(order("ORC|NW|SQ1", "OBR|1|||CT^CT|" + "|" * 22 + "^^^^^A")), "ServiceRequest").slots
     assert asap["priority"] == "asap"
+    null = draft(order("ORC|NW|SQ1|||||^^^^^S", "OBR|1|||CT^CT|" + "|" * 22 + "^^^^^-"))
+    assert (slots(null, "ServiceRequest")["priority"], codes(null)) == ("stat", [])
     odd = draft(order("ORC|ZZ|SQ1"))
     assert (slots(odd, "ServiceRequest")["status"], codes(odd)) == ("unknown", ["code-unknown"])
 

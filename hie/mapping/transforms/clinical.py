@@ -49,7 +49,8 @@ def document_address(node: Any, context: Context) -> dict[str, Any] | None:
 
 
 def place(node: Any, context: Context) -> dict[str, Any] | None:
-    """An item of Encounter.location from the chain bed -> room -> department -> ward -> hospital."""
+    """An item of Encounter.location from the chain bed -> room -> department -> ward -> hospital (Jiashan interface
+    §3.2); a bed of which neither ward nor department is said is the place itself."""
     units = {}
     for unit in node.iter("wholeOrganization"):
         identity = unit.find("id")
@@ -63,9 +64,9 @@ def place(node: Any, context: Context) -> dict[str, Any] | None:
         location["identifier"] = {"system": context.local_system(WARD), "value": ward_number}
     if name and fits(name, "name", context):
         location["display"] = name
-    if not location:
+    if not (location or bed_number):
         return None
-    found: dict[str, Any] = {"location": location}
+    found: dict[str, Any] = {"location": location or {"display": bed_number}}
     if bed_number:
         bed_id = {"system": context.local_system(BED), "value": bed_number}
         found["extension"] = [{"url": f"{EXTENSION}/bed", "valueIdentifier": bed_id}]
