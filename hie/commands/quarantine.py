@@ -1,8 +1,8 @@
 """Quarantine commands: groups of what is held, and acts on whole groups."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from hie.base.clock import SystemClock
 from hie.base.errors import Category, HieError
@@ -10,6 +10,7 @@ from hie.commands.operate import call
 from hie.config import Config
 from hie.pipeline.quarantine import GROUND
 
+_ID = re.compile("[0-9A-Za-z-]+")
 GROUPS = "/admin/quarantine-groups"
 
 
@@ -21,10 +22,10 @@ async def groups(config: Config, wanted: dict[str, str | None]) -> list[dict[str
 
 
 def address(item: str) -> str:
-    """The admin address of a raw item; raises INVALID for no id."""
-    if not item.strip():
-        raise HieError(Category.INVALID, "An empty text is no id of a raw item: hie quarantine list shows them.")
-    return f"/admin/quarantine/{quote(item, safe='')}"
+    """The admin address of a raw item; raises INVALID for what cannot be the beginning of an id."""
+    if not _ID.fullmatch(item):
+        raise HieError(Category.INVALID, f"{item[:64]!r} is no id of a raw item: hie quarantine list shows them.")
+    return f"/admin/quarantine/{item}"
 
 
 async def decide(
