@@ -46,7 +46,10 @@ def _books_router(store: Store, operator: Callable[[], Operator], clock: Clock) 
 
     @router.get("/coverage")
     async def get_coverage(feed: str | None = None, days: int = COVERAGE_DAYS) -> dict[str, Any]:
-        """Parts by type in the last days (China time), types that no map covers, fields that no map mentions."""
+        """Parts by type in the last days (China time), types that no map covers, fields that no map mentions.
+
+        Fields of HL7 segments and rows and entries of documents are counted, not what lies within one: `hie adapters
+        coverage` measures that."""
         if not 1 <= days <= MOST_DAYS:
             raise HieError(Category.INVALID, f"days must be 1 to {MOST_DAYS}.")
         refuse_unknown(operator(), feed=feed)

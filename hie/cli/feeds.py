@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from hie.cli.terminal import ConfigFile, Data, attempt, console, operating, perform
+from hie.cli.terminal import ConfigFile, Terms, attempt, console, operating, perform
 
 
 def simulate(
@@ -79,7 +79,7 @@ def check(
     feed: Annotated[str, typer.Option(help="The door it would come through, such as wujiang-hl7v2")],
     strict: Annotated[bool, typer.Option("--strict", help="Also 1 for a warning or a field that no map has")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Leave tree and draft out")] = False,
-    data: Data = None,
+    data: Terms = None,
     config: ConfigFile = None,
 ) -> None:
     """试运行 · Run a file through parse, mapping and quality; nothing is stored. Prints tree, findings, unmapped fields

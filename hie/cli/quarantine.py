@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hie.cli.terminal import ConfigFile, Data, StoreUrl, console, operating, perform
+from hie.cli.terminal import ConfigFile, Data, StoreUrl, attempt, console, operating, perform
 
 if TYPE_CHECKING:
     from hie.config import Config
@@ -14,11 +14,11 @@ quarantine = typer.Typer(help="隔离区 · What is kept for a decision.", no_ar
 
 OneItem = Annotated[str, typer.Argument(help="Raw item id, or the beginning of one")]
 Item = Annotated[str | None, typer.Argument(help="Raw item id, or the beginning of one")]
-Part = Annotated[int | None, typer.Option(help="Only this part")]
-OnFeed = Annotated[str | None, typer.Option(help="Everything that waits on this feed")]
-ForCause = Annotated[str | None, typer.Option(help="Everything that waits for this finding code")]
-Label = Annotated[str | None, typer.Option(help="With --feed or --cause: only this message type or table")]
-Maps = Annotated[str | None, typer.Option(help="Only what was processed with this version of the maps")]
+Part = Annotated[int | None, typer.Option(help="Of the item: only this part, by its number")]
+OnFeed = Annotated[str | None, typer.Option(help="Without an item: only what waits on this feed")]
+ForCause = Annotated[str | None, typer.Option(help="Without an item: only what waits for this finding code")]
+Label = Annotated[str | None, typer.Option(help="Without an item: only this message type, document type or table")]
+Maps = Annotated[str | None, typer.Option(help="Without an item: only what this version of the maps processed")]
 
 
 @quarantine.command("list")
@@ -54,8 +54,10 @@ def _nothing(chosen: str | bool | None) -> str:
 def quarantine_show(item: OneItem, data: Data = None, store: StoreUrl = None, config: ConfigFile = None) -> None:
     """查看 · One raw item, held or not: what became of it and of each part, its findings; never its content."""
     from hie.commands.operate import call
+    from hie.commands.quarantine import address
 
-    console.print_json(data=perform(call(operating(data, store, config), "GET", f"/admin/quarantine/{item}", {})))
+    settings, path = operating(data, store, config), attempt(address, item)
+    console.print_json(data=perform(call(settings, "GET", path, {})))
 
 
 @quarantine.command("groups")
@@ -93,8 +95,9 @@ def quarantine_rehearse(
 ) -> None:
     """演练 · What would become of an item now, with the maps as they are (--edited: as on disk); nothing is stored."""
     from hie.commands.operate import call
+    from hie.commands.quarantine import address
 
-    path = f"/admin/quarantine/{item}/rehearse"
+    path = f"{attempt(address, item)}/rehearse"
     found = perform(call(operating(data, store, config), "POST", path, {"release": release, "edited": edited}))
     for part in found["parts"] if not draft else ():
         part.pop("draft")
@@ -113,7 +116,10 @@ def quarantine_release(
     store: StoreUrl = None,
     config: ConfigFile = None,
 ) -> None:
-    """放行 · Process an item, one part or a group in spite of its quarantine findings."""
+    """放行 · Process an item, one part or a group in spite of its quarantine findings.
+
+    A group is all that --feed, --cause, --label and --maps name together, as `hie quarantine groups` shows them.
+    """
     wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
     _decide(operating(data, store, config), "release", item, part, wanted)
 
@@ -131,7 +137,10 @@ def quarantine_discard(
     store: StoreUrl = None,
     config: ConfigFile = None,
 ) -> None:
-    """丢弃 · Decide that an item, one part or a group will never be processed. The bytes stay."""
+    """丢弃 · Decide that an item, one part or a group will never be processed. The bytes stay.
+
+    A group is all that --feed, --cause, --label and --maps name together, as `hie quarantine groups` shows them.
+    """
     wanted = {"feed": feed, "cause": cause, "label": label, "maps": maps}
     _decide(operating(data, store, config), "discard", item, part, wanted, reason)
 
@@ -145,14 +154,10 @@ def _decide(
     reason: str | None = None,
 ) -> None:
     """Release or discard an item, or without one the groups that are wanted; prints what became of them."""
-    from hie.commands.operate import call
-    from hie.commands.quarantine import act
+    from hie.commands.quarantine import decide
 
-    if item is None:
-        ended = perform(act(settings, action, wanted, reason))
-        console.print(
-            "  ".join(f"{state}: {n}" for state, n in ended.items()) or "没有符合条件的项 · Nothing waits so."
-        )
+    ended = perform(decide(settings, action, item, part, wanted, reason))
+    if item is not None:
+        console.print(*ended)
         return
-    body = None if reason is None else {"reason": reason}
-    console.print(perform(call(settings, "POST", f"/admin/quarantine/{item}/{action}", {"part": part}, body))["state"])
+    console.print("  ".join(f"{state}: {n}" for state, n in ended.items()) or "没有符合条件的项 · Nothing waits so.")

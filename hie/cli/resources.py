@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from hie.cli.terminal import ConfigFile, Data, console, operating, perform
+from hie.cli.terminal import ConfigFile, Terms, console, operating, perform
 
 Url = Annotated[str, typer.Option(help="Where the server listens, without /fhir")]
 
@@ -15,7 +15,7 @@ def validate(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="FHIR resources, JSON or XML")],
     profile: Annotated[list[str] | None, typer.Option(help="Canonical URL of a profile; may be repeated")] = None,
     errors_only: Annotated[bool, typer.Option("--errors-only", help="Leave warnings and hints out")] = False,
-    data: Data = None,
+    data: Terms = None,
     config: ConfigFile = None,
 ) -> None:
     """校验 · Hold FHIR resources against FHIR R4 and profiles. Exit code 1 when one is not valid."""

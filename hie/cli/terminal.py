@@ -22,6 +22,7 @@ PIPED = 500
 console = Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED, emoji=False)
 
 Data = Annotated[Path | None, typer.Option(help="Directory for the database and the drop folders. Default: data")]
+Terms = Annotated[Path | None, typer.Option("--data", help="Directory with terminology.sqlite. Default: data")]
 Port = Annotated[int | None, typer.Option(help="Port of the HTTP server. Default: 8080; 0 takes a free one")]
 MllpPort = Annotated[int | None, typer.Option("--mllp-port", help="Port of the MLLP server. Default: 2575")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: 127.0.0.1")]

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hie.cli.terminal import ConfigFile, attempt, console, operating
+from hie.cli.terminal import ConfigFile, Terms, attempt, console, operating
 
 terminology = typer.Typer(help="术语 · Large code systems: load, name, list, remove.", no_args_is_help=True)
 
-Data = Annotated[Path | None, typer.Option(help="Directory with terminology.sqlite. Default: data")]
 Url = Annotated[str, typer.Option("--system", help="Canonical URL of the code system, as in Coding.system")]
 Format = Annotated[str, typer.Option("--format", help="csv, icd10 (hierarchy from the codes) or loinc (Loinc.csv)")]
 Column = Annotated[
@@ -26,13 +25,13 @@ def load(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV, UTF-8 or GB18030")],
     system: Url,
     format: Format = "csv",
-    version: Annotated[str, typer.Option(help="Version; another version is kept beside it")] = "",
+    version: Annotated[str, typer.Option(help="Its version: another one is kept beside it. Default: none")] = "",
     name: Annotated[str, typer.Option(help="Name of the code system. Default: from the file name")] = "",
-    title: Annotated[str, typer.Option(help="Title of the code system")] = "",
+    title: Annotated[str, typer.Option(help="Title of the code system. Default: none")] = "",
     language: Annotated[str, typer.Option(help="Language of the display column (BCP-47)")] = "zh-CN",
-    value_set: Annotated[str, typer.Option(help="URL of the value set of all its codes")] = "",
+    value_set: Annotated[str, typer.Option(help="URL of the value set of all its codes. Default: none")] = "",
     column: Column = None,
-    data: Data = None,
+    data: Terms = None,
     config: ConfigFile = None,
 ) -> None:
     """装载编码体系 · Stream a code list into the server's terminology file; a running server serves it at once.
@@ -89,7 +88,7 @@ def names(
     format: Format = "csv",
     version: Annotated[str, typer.Option(help="Version of the code system. Default: the one loaded last")] = "",
     column: Column = None,
-    data: Data = None,
+    data: Terms = None,
     config: ConfigFile = None,
 ) -> None:
     """其他语言名称 · Give a loaded code system names in another language, such as the Chinese variant of LOINC."""
@@ -109,7 +108,7 @@ def names(
 
 
 @terminology.command("list")
-def list_systems(data: Data = None, config: ConfigFile = None) -> None:
+def list_systems(data: Terms = None, config: ConfigFile = None) -> None:
     """已装载的编码体系 · What is loaded."""
     from rich.table import Table
 
@@ -130,8 +129,8 @@ def list_systems(data: Data = None, config: ConfigFile = None) -> None:
 @terminology.command("remove")
 def remove(
     system: Annotated[str, typer.Argument(help="Canonical URL of the code system")],
-    version: Annotated[str | None, typer.Option(help="Only this version")] = None,
-    data: Data = None,
+    version: Annotated[str | None, typer.Option(help="Only this version. Default: all")] = None,
+    data: Terms = None,
     config: ConfigFile = None,
 ) -> None:
     """移除编码体系 · Take a code system away. Exit code 1 when it is not there."""

@@ -19,9 +19,12 @@ async def export(url: str, folder: Path, types: Sequence[str], progress: Progres
     """Run a system export and save its files in `folder`; returns resources by file. `progress` is told what goes on.
 
     A file has its name once it is whole; when the command is stopped, the server stops the export and forgets it.
-    Raises CONFLICT when the folder holds NDJSON files, as nobody could tell those of two exports apart, and
-    UNAVAILABLE when the server does not answer, refuses or gives up.
+    Raises INVALID for an empty type, which the server would take for all of them, CONFLICT when the folder holds NDJSON
+    files, as nobody could tell those of two exports apart, and UNAVAILABLE when the server does not answer, refuses or
+    gives up.
     """
+    if not all(map(str.strip, types)):
+        raise HieError(Category.INVALID, "An empty text is no resource type: leave --type out for all of them.")
     await asyncio.to_thread(_make, folder)
     with reaching(url):
         return await _export(url, folder, types, progress)

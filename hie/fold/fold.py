@@ -203,8 +203,10 @@ def _state(state: Folded, contribution: Contribution, *, reissued: bool) -> None
         state.aside.update(contribution.slots)
     elif state.aside:
         state.aside.difference_update(contribution.slots)
-    stamps = _STAMPS if contribution.source else frozenset()
-    _merge(state.slots, contribution.slots, corrects, reissued and state.type == "DiagnosticReport", stamps)
+    if corrects:
+        _correct(state, contribution, reissued=reissued)
+    else:
+        _put(state.slots, contribution.slots)
     again = _is_said_again(state, contribution)
     if again and state.slots.get("status") == "final":
         state.slots["status"] = RESTATED[state.type]
@@ -273,23 +275,28 @@ def _member(stated: Member, before: MemberState | None, *, corrects: bool) -> Me
     slots: dict[str, Any] = {}
     if before is not None and stated.adds and not before.gone:
         slots.update(before.slots)
-    _merge(slots, stated.slots, False, False)
+    _put(slots, stated.slots)
     if before is not None and before.exists and corrects and _correction(before.slots, slots):
         slots["status"] = "corrected"
     exists = not stated.aside or (before is not None and before.exists)
     return MemberState(stated.key.type, stated.key.id, slots, stated.gone, stated.listed, exists)
 
 
-def _merge(
-    slots: dict[str, Any],
-    stated: Slots,
-    corrects: bool,
-    reissued_report: bool,
-    stamps: frozenset[str] = frozenset(),
-) -> None:
-    """Put what is stated over what was; it corrects something final when more than `stamps` differs."""
-    before = slots.get("status")
-    content = dict(slots) if corrects and before in FINAL else None
+def _correct(state: Folded, contribution: Contribution, *, reissued: bool) -> None:
+    """Put what is stated over what was, as a correction where that was final and more than stamps of a document
+    differs, where it was one already, and of a report that is stated anew."""
+    before = dict(state.slots)
+    _put(state.slots, contribution.slots)
+    if state.slots.get("status") != "final":
+        return
+    status, stamps = before.get("status"), _STAMPS if contribution.source else frozenset[str]()
+    restated = status == "corrected" or (reissued and state.type == "DiagnosticReport")
+    if restated or (status in FINAL and _differ(before, state.slots, stamps)):
+        state.slots["status"] = "corrected"
+
+
+def _put(slots: dict[str, Any], stated: Slots) -> None:
+    """Put what is stated over what was."""
     for slot, value in stated.items():
         if slot.endswith(JOINED):
             value = joined(slots.get(slot), value)
@@ -297,9 +304,6 @@ def _merge(
             slots.pop(slot, None)
         else:
             slots[slot] = value
-    correction = before == "corrected" or reissued_report or (content is not None and _differ(content, slots, stamps))
-    if corrects and correction and slots.get("status") == "final":
-        slots["status"] = "corrected"
 
 
 def _correction(before: Slots, after: Slots) -> bool:

@@ -9,6 +9,7 @@ from hie.base.text import LENGTHS
 from hie.mapping.codes import CodeTable
 from hie.mapping.context import Context
 from hie.mapping.dialect import Dialect, SourcePath
+from hie.mapping.exampled import refused
 from hie.mapping.guarded import guarded
 from hie.mapping.options import wrong_options
 from hie.mapping.problem import Problem, meant
@@ -64,7 +65,7 @@ class Lookup(NamedTuple):
 
 class Compiler:
     """Compiles the parts of one map for one record type; mistakes gather in `problems`, paths in `source_paths`,
-    what is odd about them in `doubts`, what their standard does not have in `beyond`; `lookups` are
+    what is odd about them and about examples in `doubts`, what their standard does not have in `beyond`; `lookups` are
     paths and contexts where they are written."""
 
     def __init__(
@@ -178,7 +179,10 @@ class Compiler:
     def field(self, table: Table, limit: str, *, deletes: bool) -> Reader:
         """What a field reads, with that class of length where it names none; its default is stated apart."""
         data = {key: value for key, value in table.data.items() if key in VALUE_KEYS and key != "default"}
-        return self.value({"limit": limit} | data, table, "source", deletes=deletes)
+        read = self.value({"limit": limit} | data, table, "source", deletes=deletes)
+        if not self.problems and (reason := refused(table, self.transforms, self.dialect, self.codes)):
+            self.doubts.append(table.problem(reason, "example"))
+        return read
 
     def _refuse_components(self, data: Mapping[str, Any], table: Table, key: str) -> None:
         """Note a path that gives components to a transform that reads text, and would fail or write them all."""

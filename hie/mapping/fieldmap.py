@@ -27,8 +27,8 @@ class Program:
 
     `steps` run in order on the tree; `order` makes the order key of the part; `source_paths` are those it reads;
     `needs` the segments that a message of this type must have (HL7 v2). `states` are the resource types it may state,
-    `doubts` what is odd about its paths, `beyond` what their standard does not have, `lookups` the paths and contexts
-    where they are written.
+    `doubts` what is odd about its paths and examples, `beyond` what their standard does not have, `lookups` the paths
+    and contexts where they are written.
     """
 
     feed: str

@@ -9,6 +9,9 @@ from hie.mapping.problem import Problem, meant
 from hie.mapping.schema import SEVERAL
 from hie.mapping.toml import Table
 
+_ONLY_WITH: Mapping[str, str] = {"form": "codes", "name": "codes", "url": "codes", "options": "transform"}
+"""Key of a field -> the key that makes use of it."""
+
 
 def alone(table: Table, fields: Sequence[Table], events: Sequence[Table]) -> Iterator[Problem]:
     """What a block says that counts only together with something that is not there."""
@@ -20,6 +23,15 @@ def alone(table: Table, fields: Sequence[Table], events: Sequence[Table]) -> Ite
                 yield field.problem("'on_root' is for blocks with a 'root'", "on_root")
     if events and (table.get("type") != "Encounter" or "root" in table.data):
         yield events[0].problem("events are those of a visit: their block is an Encounter without 'root'")
+
+
+def unused(field: Table) -> Iterator[Problem]:
+    """Keys of a field that count only together with one that is not there, or not beside one that is."""
+    for key, other in _ONLY_WITH.items():
+        if key in field.data and other not in field.data:
+            yield field.problem(f"{key!r} counts only together with {other!r}, and there is no {other!r}", key)
+    if "url" in field.data and "form" in field.data:
+        yield field.problem("beside 'url' a 'form' counts for nothing: extensions have a CodeableConcept", "form")
 
 
 def overridden(fields: Sequence[Table]) -> Iterator[Problem]:

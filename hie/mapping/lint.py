@@ -3,8 +3,8 @@
 Loading finds what cannot be compiled (`hie.mapping.fieldmap`, `hie.mapping.codes`); lint finds what would compile and
 give wrong FHIR: what has not its structure (`hie.mapping.misfit`), a code outside a required binding, a target code
 that its code system does not have, a unit that is none, a LOINC code with a wrong check digit. What a transform of a
-package returns is not known here; the validator sees that. Source paths that are odd are noted when a map is compiled
-(`Program.doubts`) and told together with these (`hie/app/maps.py`).
+package returns is not known here; the validator sees that. Source paths that are odd and examples that are refused are
+noted when a map is compiled (`Program.doubts`) and told together with these (`hie/app/maps.py`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from hie.mapping.codeshape import misshapen
 from hie.mapping.described import Described, undescribed
 from hie.mapping.fhir.tables import lint_agreement
 from hie.mapping.fieldmap import FieldMap, read_map
-from hie.mapping.idle import alone, idle_types, overridden, stated_again
+from hie.mapping.idle import alone, idle_types, overridden, stated_again, unused
 from hie.mapping.lacking import Given, ProfileFor, lacking, unprofiled
 from hie.mapping.misfit import (
     FORMED,
@@ -115,6 +115,7 @@ def lint_map(
             yield from alone(table, fields, events)
             yield from overridden(fields)
         for field in fields:
+            yield from unused(field)
             for key in ("constant", "default"):
                 yield from (field.problem(reason, key) for reason in _codings(field.get(key), judge))
             yield from _bound(field, owner(table, field, types), codes, fhir)

@@ -29,7 +29,7 @@ from hie.pipeline.workers import NoWorker, Preparation, Settlement, prepare_here
 from hie.staging.ledger import count
 from hie.staging.states import IN_FLIGHT, Event, State, advance, backoff_seconds
 from hie.staging.tables import RAW_ITEM
-from hie.store.port import Store, Transaction
+from hie.store.port import Reader, Store, Transaction
 from hie.store.table import Row
 from hie.wire.mllp import HEAD_BYTES
 
@@ -167,7 +167,11 @@ class Ingest:
         if _is_answered(row, door):
             saved = Answer(blob(row["answer"]), str(row["answer_type"]), number(row["answer_status"]))
             return saved if begun else runtime.repeat(saved, door)
-        outcome = replace(await outcome_of(tx, row, door), charset=parsed.charset, context=parsed.context)
+        return await self._anew(tx, runtime, row, door, parsed)
+
+    async def _anew(self, reader: Reader, runtime: FeedRuntime, row: Row, door: str, parsed: Parsed) -> Answer:
+        """The answer to what is settled, from what is stored of it."""
+        outcome = replace(await outcome_of(reader, row, door), charset=parsed.charset, context=parsed.context)
         return runtime.answers[door](outcome, self._clock.now())
 
     async def _take_in(
@@ -192,29 +196,36 @@ class Ingest:
     async def _stage(self, runtime: FeedRuntime, delivery: Delivery, error: Exception) -> Answer:
         """Keep the raw bytes of an item that could not be processed, for a retry; answer `internal-error`. One that is
         kept already stays as it is: a sender that sends it again and again neither puts off the tries of the exchange
-        nor uses them up; but one that is too much for the store again is given up. What the store cannot keep is
-        refused."""
+        nor uses them up; but one that is too much for the store again is given up, and answered as what is in
+        quarantine. What the store cannot keep is refused."""
         log.error("processing failed feed=%s item=%s reason=%s", delivery.feed, delivery.id, where(error))
 
-        async def job(tx: Transaction) -> None:
+        async def job(tx: Transaction) -> Row | None:
             kept = await tx.get(RAW_ITEM, delivery.id)
-            if kept is not None:
-                if kept["state"] == State.RETRY and too_much(error):
-                    claimed = advance(State.RETRY, Event.CLAIM)
-                    await give_up(tx, runtime, {**kept, "state": claimed.value}, error)
-                return
-            await count(tx, delivery.received, delivery.feed, "received")
-            due = micros(delivery.received) + backoff_seconds(1) * 1_000_000
-            state = advance(advance(State.RECEIVED, Event.CLAIM), Event.FAIL)
-            await tx.upsert(RAW_ITEM, {**raw_row(delivery), "state": state.value, "attempts": 1, "due": due})
+            if kept is None:
+                await self._keep(tx, delivery)
+            elif kept["state"] == State.RETRY and too_much(error):
+                return await give_up(tx, runtime, {**kept, "state": advance(State.RETRY, Event.CLAIM).value}, error)
+            return None
 
         try:
-            await self._store.write(job)
+            given_up = await self._store.write(job)
         except HieError as full:
             if full.category is not Category.TOO_LARGE:
                 raise
             return await self.refuse(delivery.door, len(delivery.body), delivery.body[:HEAD_BYTES])
-        return failure(runtime, delivery, lost=isinstance(error, Lost))
+        lost = isinstance(error, Lost)
+        if given_up is None:
+            return failure(runtime, delivery, lost=lost)
+        return await self._anew(self._store, runtime, given_up, delivery.door, _envelope(runtime, delivery, lost=lost))
+
+    @staticmethod
+    async def _keep(tx: Transaction, delivery: Delivery) -> None:
+        """Keep an item that failed for its first retry."""
+        await count(tx, delivery.received, delivery.feed, "received")
+        due = micros(delivery.received) + backoff_seconds(1) * 1_000_000
+        state = advance(advance(State.RECEIVED, Event.CLAIM), Event.FAIL)
+        await tx.upsert(RAW_ITEM, {**raw_row(delivery), "state": state.value, "attempts": 1, "due": due})
 
     async def refuse(self, door: str, size: int, head: bytes) -> Answer:
         """The answer to an item that is larger than allowed: of `size` bytes, at the least, of which `head` is the

@@ -167,12 +167,14 @@ def too_much(error: Exception) -> str:
     return error.message if isinstance(error, HieError) and error.category is Category.TOO_LARGE else ""
 
 
-async def give_up(tx: Transaction, runtime: FeedRuntime, row: Row, error: Exception) -> None:
-    """Have an item, which is claimed, wait for an operator; its finding says what the store told."""
+async def give_up(tx: Transaction, runtime: FeedRuntime, row: Row, error: Exception) -> Row:
+    """Have an item, which is claimed, wait for an operator; its finding says what the store told. Returns its row."""
     findings = runtime.weighed((finding("internal-error", detail=too_much(error) or _KEPT),))
     state = advance(State(str(row["state"])), Event.GIVE_UP)
     given_up: Row = {**row, "state": state.value, "disposition": "quarantined"}
     counting = Counting(tx, runtime, delivery_of(row), again=False)
     counting.item(given_up, findings, "")
     await counting.flush()
-    await tx.upsert(RAW_ITEM, {**given_up, "findings": encode_findings(findings)})
+    given_up["findings"] = encode_findings(findings)
+    await tx.upsert(RAW_ITEM, given_up)
+    return given_up

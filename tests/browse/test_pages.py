@@ -94,7 +94,10 @@ async def test_every_event_opens(client: httpx.AsyncClient) -> None:
     links = re.findall(r'<a class="open" href="([^"]+)"', page.text)
     assert len(links) == 11
     for link in [*links, *re.findall(r'href="([^"]+)" data-open', page.text)]:
-        assert (await client.get(link)).status_code == 200, link
+        opened = await client.get(link)
+        assert opened.status_code == 200, link
+        statuses = [words.rpartition(" · ")[2] for words in re.findall(r"<li>(第 \d+ 版[^<]*?) <", opened.text)]
+        assert not any(map(str.isascii, statuses)), statuses
         assert (await client.get(f"{link}?part=1")).status_code == 200, link
 
 

@@ -186,7 +186,16 @@ async def test_an_act_on_groups_is_on_those_that_were_meant_and_on_no_others(
     release = ("/admin/quarantine-groups/release", {}, {**ground, "label": "A", "reason": "why"})
     assert asked == [("/admin/quarantine-groups", {"feed": None, "cause": None}, None), release, release]
     with pytest.raises(HieError, match="Name an item, or at least one of"):
-        await quarantine.act(config, "discard", {"feed": None, "label": None})
+        await quarantine.decide(config, "discard", None, None, {"feed": None, "label": None})
+    for item, part, feed, said in (
+        (None, 3, "f", "--part is of one item"),
+        ("a", None, "f", "an item, or groups by --f"),
+    ):
+        with pytest.raises(HieError, match=said):
+            await quarantine.decide(config, "discard", item, part, {"feed": feed, "label": None})
+    for no_id in ("", " ", "a/../b"):
+        with pytest.raises(HieError, match=f"'{no_id}' is no id of a raw item"):
+            await quarantine.decide(config, "release", no_id, None, {})
     assert len(asked) == 3
 
 

@@ -191,6 +191,12 @@ async def test_a_load_that_ends_early_says_what_is_left(
     assert 300 <= server.now < 320
 
 
+async def test_an_export_of_an_empty_type_is_refused_and_not_one_of_everything(tmp_path: Path) -> None:
+    with pytest.raises(HieError, match="An empty text is no resource type"):
+        await export("http://x", tmp_path / "out", ("Patient", ""), lambda _: None)
+    assert not (tmp_path / "out").exists()
+
+
 async def test_other_commands_ask_a_busy_server_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server(monkeypatch, 503, 404, 503, 200)
     with pytest.raises(HieError, match="The export was refused: 404"):

@@ -326,6 +326,23 @@ def test_broken_tables_are_an_error_of_the_house(tmp_path: Path) -> None:
         load(tmp_path, GOOD.replace('"hl7v2"', '"x"'))
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('transform = "date"\nexample = "19880102"', []),
+        ('transform = "date"\nexample = "soon"', ["'date' states nothing of 'soon': Not a date; left out"]),
+        ('transform = "date"\nexample = ""', []),
+        ('transform = "date"\nall = true\nexample = "soon"', []),
+        ('source = "PID-5"\ntransform = "hl7-name"\nexample = "soon"', []),
+    ],
+)
+def test_an_example_that_its_transform_refuses_is_told(tmp_path: Path, lines: str, said: list[str]) -> None:
+    lines = lines if "source" in lines else f'source = "PID-5.1"\n{lines}'
+    text = GOOD.replace('source = "PID-5.1"\ntarget = "name[]"\ntransform = "human-name"', lines)
+    doubts = load(tmp_path, text).programs["f", "ADT^A01"].doubts
+    assert [str(one) for one in doubts] == [f"f/a.toml:16:11: {reason}" for reason in said]
+
+
 def field(tmp_path: Path, lines: str, message: str = MESSAGE) -> Any:
     """The slots that one field states about the patient."""
     text = GOOD.replace('source = "PID-5.1"\ntarget = "name[]"\ntransform = "human-name"\n', lines)

@@ -106,6 +106,15 @@ def problems(
         ),
         ('source = "XB"\ncodes = "sex"\ntarget = "gender"', "'sex' makes a CodeableConcept, gender is a code"),
         (
+            'source = "XB"\nform = "coding"\ntarget = "gender"',
+            "m.toml:14:8: 'form' counts only together with 'codes', and there is no 'codes'",
+        ),
+        ('source = "XB"\noptions = { a = 1 }\ntarget = "gender"', "'options' counts only together with 'transform'"),
+        (
+            'source = "XB"\nform = "coding"\ncodes = "sex"\nurl = "urn:x"\ntarget = "extension[]"',
+            "m.toml:14:8: beside 'url' a 'form' counts for nothing",
+        ),
+        (
             'source = "XB"\ncodes = "sex"\nform = "code"\nchoice = "deceasedBoolean"\ntarget = "deceased[x]"',
             "'sex' makes a code, deceased[x] is a boolean",
         ),
