@@ -518,6 +518,35 @@ def test_lint_holds_row_tables_against_field_maps(further: Make) -> None:
     ]
 
 
+def test_the_flag_of_revoking_may_be_taken_over_and_asked_for_as_such(further: Make) -> None:
+    """The chapter says so, and lint said that a column `takes` has was never read."""
+    region, tables = further("xml")
+    rows = tables / "rows" / f"{region}-xml.toml"
+    inner = (
+        '\n[[table]]\nname = "INNER"\nwithin = "TB_LIS_REPORT"\nat = "I"\ntakes = ["XGBZ"]\nrank = 3\nkey = ["NO"]\n'
+    )
+    rows.write_text(rows.read_text(encoding="utf-8") + inner, encoding="utf-8")
+    (tables / "fields" / f"{region}-xml" / "inner.toml").write_text(
+        f"""[map]
+feed = "{region}-xml"
+dialect = "rows"
+types = ["INNER"]
+order = ["@order"]
+
+[[resource]]
+type = "Basic"
+key = {{ kind = "inner", value = "NO" }}
+when = {{ absent = "@revoking" }}
+
+[[resource.field]]
+constant = {{ text = "inner" }}
+target = "code"
+""",
+        encoding="utf-8",
+    )
+    assert linted(region) == []
+
+
 RULE = """[[rule]]
 id = "{region}-card"
 finding = "value-missing"
