@@ -23,7 +23,7 @@ def row_problems(feed: str, tables: RowTables, programs: Mapping[tuple[str, str]
             reason = f"there is no field map for the table {table.name!r}{meant(table.name, lost)}"
             yield Problem(file, table.line, reason)
             continue
-        known = _columns(mapped[table.name])
+        known = _columns(mapped[table.name], tables.revoking_column)
         for column in sorted(_named(table) - known):
             reason = f"{mapped[table.name].file} neither reads nor ignores the column {column!r}{meant(column, known)}"
             yield Problem(file, table.line, reason)
@@ -34,6 +34,8 @@ def _named(table: RowTable) -> set[str]:
     return {*table.key, *table.required, *table.text, *(table.lengths or {}), *(table.takes or {})}
 
 
-def _columns(program: Program) -> set[str]:
-    read = {column for _, path in program.source_paths for column in path.split("|") if not column.startswith("@")}
-    return read | program.ignored
+def _columns(program: Program, flag: str) -> set[str]:
+    """The columns that a map knows; `@revoking` reads the one of the `flag`."""
+    paths = {column for _, path in program.source_paths for column in path.split("|")}
+    read = {column for column in paths if not column.startswith("@")}
+    return read | program.ignored | ({flag} if flag and "@revoking" in paths else set())

@@ -142,8 +142,9 @@ def adapters_diff(
     """改动对比 · What a change of the maps does to a folder of items. Exit code 1: something changes."""
     from hie.commands.adapters_diff import NO_PART, differences
 
+    changes = attempt(differences, region, folder, against, operating(None, None, config).mappings_path)
     changed = 0
-    for part in attempt(differences, region, folder, against, operating(None, None, config).mappings_path):
+    while (part := attempt(lambda: next(changes, None))) is not None:
         changed += 1
         place = f"part {part.part} {part.label}" if part.part != NO_PART else part.label
         console.print(f"[bold]{escape(part.file)}[/bold] {escape(place)}")

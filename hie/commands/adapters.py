@@ -95,6 +95,14 @@ def samples(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix not in SKIPPED)
 
 
+def some_samples(folder: Path) -> list[Path]:
+    """The same. Raises NOT_FOUND when there are none."""
+    if not (paths := samples(folder)):
+        endings = ", ".join(sorted(SKIPPED))
+        raise HieError(Category.NOT_FOUND, f"There are no items in {folder}; files in {endings} are not taken for any.")
+    return paths
+
+
 def covered(
     region: str,
     folder: Path | None = None,
@@ -104,8 +112,7 @@ def covered(
     """What the samples of a region, or of a folder, carry and its maps use, by record type. Raises NOT_FOUND when there
     are none."""
     adapter = adapter_of(region, adapters)
-    if not (paths := samples(folder or adapter.samples)):
-        raise HieError(Category.NOT_FOUND, f"There are no items in {folder or adapter.samples}.")
+    paths = some_samples(folder or adapter.samples)
     runtimes = {runtime.feed.id: runtime for runtime in bind_feeds([adapter], shared)}
     items = ((*runtime_of(path, runtimes), path.read_bytes()) for path in paths)
     return _covered(adapter, items, shared)

@@ -125,7 +125,7 @@ def _record(part: int, name: str, values: dict[str, str], order: str, header: He
         values = {column: value for column, value in values.items() if column not in nulls}
     revoking = tables.revokes(values)
     key = "|".join(values.get(column, "") for column in table.key) if table else ""
-    row = Row(name, values, order, key, digest, revoking, header)
+    row = Row(name, values, order, key, digest, revoking, header, tables.revoking_column)
     findings = (
         tuple(_row_findings(row, table, nulls, tables.envelope.sender)) if table else (finding("type-unknown", name),)
     )

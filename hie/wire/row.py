@@ -19,8 +19,8 @@ class Row:
     """One row: `values` by column, trimmed, without the columns that have no value.
 
     `order` is the order key (upload time, batch, number of the row); `key` the key columns as shown in a receipt;
-    `digest` recognises a row with the same content; `revoking` says that it takes back what was sent for its key.
-    `header` is that of its envelope.
+    `digest` recognises a row with the same content; `revoking` says that it takes back what was sent for its key,
+    `flag` is the column that says so. `header` is that of its envelope.
     """
 
     table: str
@@ -30,6 +30,7 @@ class Row:
     digest: str
     revoking: bool
     header: Header
+    flag: str = ""
 
     @property
     def source(self) -> str:

@@ -219,10 +219,83 @@ def test_a_change_of_the_envelope_is_seen_as_rows_that_are_gone(tables: Path) ->
     samples.mkdir()
     shutil.copy(adapter_of("qingpu").samples / "01-patient-visit-lab.xml", samples)
     whole, *found = differences("qingpu", samples, tables)
-    assert (whole.part, whole.gained) == (NO_PART, ("finding count-mismatch Header/HS",))
+    assert (whole.part, whole.gained) == (NO_PART, ("finding reject count-mismatch Header/HS 0 rows found",))
     assert [one.part for one in found] == list(range(1, len(found) + 1))
     assert found
     assert all(one.lost and not one.gained for one in found)
+
+
+def test_a_resource_that_goes_renames_none_behind_it(tables: Path) -> None:
+    """Of a report of thirty results each stood there as changed when the first was left out."""
+    report = tables / "fields" / "wujiang-hl7v2" / "report.toml"
+    text = report.read_text(encoding="utf-8")
+    block = 'context = "OBX"\nlisted = "result[]"\n'
+    assert block in text
+    left_out = block + 'when = { source = "OBX-3.1", not_in = ["WBC"] }\n'
+    report.write_text(text.replace(block, left_out), encoding="utf-8")
+    samples = _samples_in(tables, "wujiang", "07-oru-two-orders.hl7")
+    (changed,) = differences("wujiang", samples, tables)
+    assert not changed.gained
+    assert {line.partition("]")[0] for line in changed.lost} == {"Observation[DiagnosticReport 1"}
+
+
+def _samples_in(tables: Path, region: str, *names: str) -> Path:
+    folder = tables / "samples"
+    folder.mkdir()
+    for name in names:
+        shutil.copy(adapter_of(region).samples / name, folder)
+    return folder
+
+
+def test_a_row_that_is_found_in_another_moves_none_behind_it(tables: Path) -> None:
+    """Each row behind it was held against the one before it."""
+    rows = tables / "rows" / "qingpu-xml.toml"
+    inner = '\n[[table]]\nname = "INNER"\nwithin = "TB_YL_PATIENT_INFORMATION"\nat = "inner"\nrank = 1\nkey = ["NO"]\n'
+    rows.write_text(rows.read_text(encoding="utf-8") + inner, encoding="utf-8")
+    (sample,) = _samples_in(tables, "qingpu", "01-patient-visit-lab.xml").iterdir()
+    text = sample.read_text(encoding="utf-8")
+    sample.write_text(text.replace("</Row>", "<inner><NO>1</NO></inner></Row>", 1), encoding="utf-8")
+    *behind, inner_row = differences("qingpu", sample.parent, tables)
+    assert inner_row.gained == ("finding reject type-unknown",)
+    assert all(line.split()[1] in ("order", "digest") for one in behind for line in one.gained)
+
+
+def test_findings_of_rules_and_of_rows_are_told_with_what_they_cost(tables: Path) -> None:
+    """Only those of the maps were: a changed rule, or length of a column, changed nothing."""
+    rows = tables / "rows" / "qingpu-xml.toml"
+    text = rows.read_text(encoding="utf-8")
+    assert 'lengths.name = ["XM",' in text
+    rows.write_text(text.replace('lengths.name = ["XM",', 'lengths.name = ["JZDZ",'), encoding="utf-8")
+    (tables / "quality" / "further.toml").write_text(
+        """[defaults]
+dimension = "规范性"
+severity = "score"
+scope = "resource"
+stage = "quality"
+owner = "测试"
+source = "§1"
+
+[[rule]]
+id = "test-born-late"
+finding = "value-implausible"
+types = ["Patient"]
+regions = ["qingpu"]
+zh = "出生晚"
+en = "Born late"
+expression = "birthDate > @2100-01-01"
+path = { qingpu = "CSRQ" }
+""",
+        encoding="utf-8",
+    )
+    (sample,) = _samples_in(tables, "qingpu", "01-patient-visit-lab.xml").iterdir()
+    text = re.sub("<JZDZ>.*?</JZDZ>", f"<JZDZ>{'路' * 101}</JZDZ>", sample.read_text(encoding="utf-8"), count=1)
+    sample.write_text(text, encoding="utf-8")
+    (changed,) = differences("qingpu", sample.parent, tables)
+    assert changed.lost == ()
+    assert changed.gained == (
+        "finding quarantine field-too-long JZDZ more than 100 characters",
+        "finding score value-implausible CSRQ [test-born-late]",
+    )
 
 
 def test_an_unknown_region_and_a_folder_without_maps_are_refused(tmp_path: Path) -> None:
@@ -264,6 +337,28 @@ def further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
         return region, adapter.mappings
 
     return make
+
+
+def test_the_time_of_reception_is_no_difference(further: Make) -> None:
+    """A submission without a time of its own is put where it is received, which was another time for each side."""
+    region, tables = further("fhir")
+    sample = tables.parent / "samples" / "01-visit-and-report.fhir"
+    text = re.sub(r'"timestamp": "[^"]*",', "", sample.read_text(encoding="utf-8"))
+    (tables / "samples").mkdir()
+    (tables / "samples" / sample.name).write_text(text, encoding="utf-8")
+    assert list(differences(region, tables / "samples", tables)) == []
+
+
+def test_it_is_said_which_tables_are_broken_and_that_a_folder_has_no_items(further: Make, tmp_path: Path) -> None:
+    region, tables = further("hl7v2")
+    (tmp_path / "items").mkdir()
+    (tmp_path / "items" / "message.txt").write_text("MSH|", encoding="utf-8")
+    with pytest.raises(HieError, match=r"There are no items in .*; files in \.json, \.jsonl, \.md, \.txt are not"):
+        differences(region, tmp_path / "items", tables)
+    shutil.copytree(tables, tmp_path / "changed")
+    (tables / "codes" / f"{region}-flag.csv").unlink()
+    with pytest.raises(HieError, match=r"^The tables at work, not the changed ones: broken tables"):
+        differences(region, tables.parent / "samples", tmp_path / "changed")
 
 
 @pytest.mark.parametrize(
@@ -423,6 +518,35 @@ def test_lint_holds_row_tables_against_field_maps(further: Make) -> None:
     ]
 
 
+def test_the_flag_of_revoking_may_be_taken_over_and_asked_for_as_such(further: Make) -> None:
+    """The chapter says so, and lint said that a column `takes` has was never read."""
+    region, tables = further("xml")
+    rows = tables / "rows" / f"{region}-xml.toml"
+    inner = (
+        '\n[[table]]\nname = "INNER"\nwithin = "TB_LIS_REPORT"\nat = "I"\ntakes = ["XGBZ"]\nrank = 3\nkey = ["NO"]\n'
+    )
+    rows.write_text(rows.read_text(encoding="utf-8") + inner, encoding="utf-8")
+    (tables / "fields" / f"{region}-xml" / "inner.toml").write_text(
+        f"""[map]
+feed = "{region}-xml"
+dialect = "rows"
+types = ["INNER"]
+order = ["@order"]
+
+[[resource]]
+type = "Basic"
+key = {{ kind = "inner", value = "NO" }}
+when = {{ absent = "@revoking" }}
+
+[[resource.field]]
+constant = {{ text = "inner" }}
+target = "code"
+""",
+        encoding="utf-8",
+    )
+    assert linted(region) == []
+
+
 RULE = """[[rule]]
 id = "{region}-card"
 finding = "value-missing"
@@ -435,6 +559,7 @@ en = "There is a card"
 owner = "数据质控组"
 source = "接口 §3"
 types = ["Patient"]
+regions = ["qingpu"]
 records = ["ADT^A0*"]
 expression = "identifier.exists()"
 """

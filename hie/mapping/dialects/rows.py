@@ -15,6 +15,7 @@ from hie.wire.row import Row
 
 _COLUMN = re.compile(r"[^\W\d][\w.]*(?:@[^\W\d][\w.-]*|\[2\])?")
 _ROW = ("order", "key", "source", "digest", "batch", "uploaded", "organisation", "revoking")
+_REVOKING = "@revoking"
 _MARK = "1"
 """What `@revoking` gives of a row that revokes."""
 
@@ -23,7 +24,7 @@ class Rows:
     """The dialect `rows`; nodes are `hie.wire.row.Row`. Columns without value are not in a row at all."""
 
     name = "rows"
-    filled = frozenset(f"@{name}" for name in _ROW if name != "revoking")
+    filled = frozenset(f"@{name}" for name in _ROW) - {_REVOKING}
 
     def compile_path(self, path: str) -> ReadPath:
         """`XM`, `CJSJ|JYSJ` or `@order`."""
@@ -59,7 +60,8 @@ class Rows:
     def compile_coverage(
         self, source_paths: frozenset[SourcePath], ignored: frozenset[str]
     ) -> Callable[[Row], Coverage]:
-        """Columns that have a value; those that no map mentions or ignores are `field-unmapped`."""
+        """Columns that have a value; those that no map mentions or ignores are `field-unmapped`. `@revoking` reads the
+        column that says so."""
         known = frozenset(column for _, path in source_paths for column in path.split("|"))
         skipped = frozenset(ignored)
         for path in skipped:
@@ -67,8 +69,9 @@ class Rows:
                 raise ValueError(f"{path!r} cannot be ignored: it is no column name")
 
         def cover(row: Row) -> Coverage:
-            used = tuple([column for column in row.values if column in known])
-            others = [column for column in row.values if column not in known]
+            read = known | {row.flag} if _REVOKING in known else known
+            used = tuple([column for column in row.values if column in read])
+            others = [column for column in row.values if column not in read]
             missed = tuple((column, "field-unmapped") for column in others if column not in skipped)
             return Coverage(used, missed, tuple(column for column in others if column in skipped))
 
