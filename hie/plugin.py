@@ -16,9 +16,11 @@ from hie.base.errors import Category, HieError
 from hie.base.finding import Finding, finding
 from hie.base.record import Delivery, Parsed, Record
 from hie.base.tablefile import NotUtf8, table_text
+from hie.base.text import LENGTHS, half_width, is_null_text
 
 __all__ = [
     "API_VERSION",
+    "LENGTHS",
     "Adapter",
     "Alias",
     "Claim",
@@ -34,6 +36,8 @@ __all__ = [
     "Parsed",
     "Record",
     "finding",
+    "half_width",
+    "is_null_text",
     "read_organisations",
 ]
 

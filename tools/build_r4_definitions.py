@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-Json = dict[str, Any]
+from hie.base.resource import Json
 
 OUT = Path(__file__).resolve().parent.parent / "profiles" / "r4"
 FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"

@@ -7,12 +7,11 @@ from typing import Any
 
 from hie.base.data import data_path
 from hie.base.finding import CODES
+from hie.base.resource import Json
 from hie.mapping.codefile import load_codes
 from hie.mapping.codes import CodeTable
 from tools.profile_frame import SOURCE, VERSION, bilingual, camel, frame, published, read, url_of
 from tools.profile_names import kinds
-
-Json = dict[str, Any]
 
 
 @cache

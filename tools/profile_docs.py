@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hie.base.data import data_path
+from hie.base.resource import Json
 from hie.fhir.validate import OURS
 from tools.markdown import table
 
-Json = dict[str, Any]
 BESIDE = ("meta.source", "meta.tag", "meta.tag:region", "meta.tag:region.system", "meta.tag:region.code")
 """What every profile says; told once."""
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hie.app import load_adapters
+from hie.base.resource import Json
 from hie.base.systems import BASE, identifier_system
 from tools.profile_frame import bilingual, camel, frame, published, read
 
-Json = dict[str, Any]
 V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 
 

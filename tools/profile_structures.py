@@ -7,6 +7,7 @@ element that a profile says nothing about is defined by a link to the standard.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hie.base.resource import Json
 from hie.base.systems import CORE
 from hie.fhir.definitions import Definitions, load_definitions
 from hie.fhir.element import Constraint, Element, ElementType
@@ -14,7 +15,6 @@ from hie.fhir.validate.plan import last_step, parent_of
 from hie.fhir.validate.structures import inherited, laid_over
 from tools.profile_frame import SOURCE, VERSION, bilingual, camel, frame, published, read, url_of
 
-Json = dict[str, Any]
 MODIFIER = "FHIR R4: this element changes the meaning of the element that holds it."
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hie.plugin import LENGTHS, half_width, is_null_text
+
 WARD = "2.16.156.10011.1.27"
 _EXTENSION = "https://hie.example.org/fhir/StructureDefinition"
-_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_NULL = frozenset({"-", "--", "—", "/", "无", "NULL", "null", "同上"})
 
 
 class Layout(NamedTuple):
@@ -19,7 +19,7 @@ class Layout(NamedTuple):
 
 
 USUAL = Layout(ward=1, room=2, bed=3, name=9)
-_MOST = Layout(ward=64, room=4000, bed=64, name=100)
+_MOST = Layout(ward=LENGTHS["code"], room=LENGTHS["short"], bed=LENGTHS["code"], name=LENGTHS["name"])
 """Component -> its most characters (common rules §5.5): ward and bed are numbers, .1.27 and .1.22 of §4."""
 
 LAYOUTS: Mapping[str, Layout] = {
@@ -38,7 +38,7 @@ def location(value: Sequence[str], context: Any) -> dict[str, Any] | None:
     ward, room, bed, name = parts
     place: dict[str, Any] = {}
     if ward:
-        place["identifier"] = {"system": context.local_system(WARD), "value": ward.translate(_HALF_WIDTH)}
+        place["identifier"] = {"system": context.local_system(WARD), "value": half_width(ward)}
     if name or ward:
         place["display"] = name or ward
     if not (place or bed or room):
@@ -53,7 +53,7 @@ def location(value: Sequence[str], context: Any) -> dict[str, Any] | None:
 
 def _part(value: Sequence[str], number: int, context: Any) -> str:
     text = value[number - 1].strip() if 0 < number <= len(value) else ""
-    if text.translate(_HALF_WIDTH) in _NULL:
+    if is_null_text(half_width(text)):
         context.note("null-text")
         return ""
     return text

@@ -5,16 +5,15 @@ FHIR has a document of its own (`/fhir/openapi.json`).
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from hie.admin.held import ACTS
+from hie.base.resource import Json
 from hie.feeds.problem import MEDIA_TYPE
 from hie.pipeline.quarantine import GROUND
 
-Json = dict[str, Any]
 _DAYS = ("from", "to", "feed", "institution", "dimension")
 _ITEM = ("application/hl7-v2", "application/xml", "text/xml", "application/fhir+json")
 _FORM = "application/x-www-form-urlencoded"

@@ -1,7 +1,6 @@
 """The CapabilityStatement, generated from what is really served (FHIR R4 capabilitystatement)."""
 
 import hashlib
-from typing import Any
 
 import orjson
 
@@ -16,10 +15,10 @@ from hie.api.service import Service
 from hie.api.termcapability import terminology_capabilities
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.base.systems import CORE
 from hie.search.params import served
 
-Json = dict[str, Any]
 _OF_TYPE = ("Type", "Type/id", "Type/id/_history", "Type/id/_history/vid", "Type/_history")
 _OF_SYSTEM = ("", "_history")
 

@@ -8,13 +8,13 @@ from hie.api.message import Request
 from hie.api.negotiation import XML, body_format
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.outcome import Problem
 from hie.fhir.validate.positions import text_issue
 from hie.fhir.validate.primitives import ID
 from hie.fhir.xml import NotFhirXml, from_xml
 from hie.wire.safejson import dumps, loads
 
-Json = dict[str, Any]
 _LOCAL = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}(/_history/[A-Za-z0-9\-.]{1,64})?")
 
 

@@ -11,9 +11,9 @@ from hie.api.faults import answer_of
 from hie.api.message import Answer, Request, etag, location, shown_instant
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.bundle import Response, response_entry
 
-Json = dict[str, Any]
 METHODS = ("DELETE", "POST", "PUT", "PATCH", "GET", "HEAD")
 """Verbs in the order in which a transaction is processed (FHIR R4 http §3.1.0.11.2)."""
 

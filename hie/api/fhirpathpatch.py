@@ -9,12 +9,12 @@ from typing import Any
 
 from hie.api.marked import Marked, Place, marked, plain
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir import path as fhirpath
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Property
 from hie.fhir.path import Node
 
-Json = dict[str, Any]
 _MOST = 1000
 """Operations in one patch."""
 

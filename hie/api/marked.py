@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from hie.base.resource import Json
 from hie.fhir.definitions import Definitions
-
-Json = dict[str, Any]
 
 
 class _Text(str):

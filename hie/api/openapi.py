@@ -5,7 +5,6 @@ operation. What a resource may hold is said by its StructureDefinition, not here
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import orjson
 
@@ -16,9 +15,9 @@ from hie.api.operations import OPERATIONS
 from hie.api.operations.operation import Level, Operation
 from hie.api.router import ROUTES, Route
 from hie.api.service import Service
+from hie.base.resource import Json
 from hie.fhir.validate.primitives import ID
 
-Json = dict[str, Any]
 FHIR_JSON = "application/fhir+json"
 _BODY = frozenset({"POST", "PUT", "PATCH"})
 _PARTS = {"Type": "{type}", "id": "{id}", "vid": "{vid}"}

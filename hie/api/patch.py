@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hie.api.conditional import match_one
-from hie.api.content import Json, checked_shape, decoded, validated
+from hie.api.content import checked_shape, decoded, validated
 from hie.api.fhirpathpatch import apply_fhirpath_patch
 from hie.api.jsonpatch import apply_json_patch
 from hie.api.message import Answer, Request
@@ -18,6 +18,7 @@ from hie.api.router import Route
 from hie.api.service import Service
 from hie.api.write import Conditions, Written, conditions, put, told
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.definitions import Definitions
 from hie.security.policy import Interaction
 from hie.security.principal import Principal

@@ -9,7 +9,6 @@ later (`hie.api.standin`). The bytes go between processes of one server: they ne
 import marshal
 import pickle
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hie.api.content import checked_shape
 from hie.api.message import Request
@@ -20,13 +19,12 @@ from hie.api.slot import Prepared, Slot
 from hie.api.standin import replaceable, stand_ins
 from hie.api.step import Step, read_in
 from hie.base.errors import HieError
+from hie.base.resource import Json
 from hie.search.entries import Entries
 from hie.security.principal import LOCAL_OPERATOR
 from hie.store.body import ready
 from hie.store.port import Ready
 from hie.wire.safejson import loads
-
-Json = dict[str, Any]
 
 _KNOWN_ID = frozenset({"update", "patch"})
 """Interactions whose URL has the id."""

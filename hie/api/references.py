@@ -8,11 +8,10 @@ from hie.api.conditional import match_one, pairs_of
 from hie.api.service import Service
 from hie.api.slot import Links, Slot
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.security.principal import Principal
 from hie.store.body import plain
 from hie.store.port import Reader, Ready, Transaction
-
-Json = dict[str, Any]
 
 NAMES = frozenset({"value", "system", "id", "display", "fullUrl", "valueString", "title", "resourceType"})
 """JSON keys whose value names or shows a thing; a URL there is no reference (`Identifier.value` above all)."""

@@ -6,11 +6,11 @@ this server (IHE MHD) are official, and get to old data in the same way.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from hie.api.reindex import Log, Progress, Reindex
 from hie.base.errors import Category, HieError
+from hie.base.resource import JsonView
 from hie.fhir.definition_rows import search_parameter
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
@@ -20,7 +20,6 @@ from hie.search.extract import Extractors
 from hie.store.port import HistoryQuery, Reader, Store, Transaction
 from hie.wire.safejson import loads
 
-Json = Mapping[str, Any]
 KIND = "SearchParameter"
 
 
@@ -53,11 +52,11 @@ class SearchParameters:
         self._loading = asyncio.Lock()
         self._served: dict[str, SearchParameter] = {}
 
-    def extract(self, resource: Json) -> Entries:
+    def extract(self, resource: JsonView) -> Entries:
         """The index entries of a resource, by the parameters that are served: those up to `read_at`."""
         return self._extractors.extract(resource)
 
-    def check(self, resource: Json) -> None:
+    def check(self, resource: JsonView) -> None:
         """Raise UNPROCESSABLE for an active SearchParameter that cannot be served beside the others."""
         if resource["resourceType"] == KIND and self._applies(resource):
             others = (p for identity, p in self._served.items() if identity != resource.get("id"))
@@ -120,7 +119,7 @@ class SearchParameters:
         """Stop the re-index."""
         await self.reindex.close()
 
-    def _applies(self, resource: Json) -> bool:
+    def _applies(self, resource: JsonView) -> bool:
         """A draft, a retired one and a copy of an official definition are kept but change nothing."""
         official = self._official.search_parameter(str(resource.get("url", ""))) is not None
         return resource.get("status") == "active" and not official
@@ -148,7 +147,7 @@ class SearchParameters:
         return {kind: frozenset(keys) for kind, keys in wanted.items()}
 
 
-def _read(resource: Json) -> SearchParameter:
+def _read(resource: JsonView) -> SearchParameter:
     try:
         return search_parameter(resource)
     except (KeyError, TypeError, AttributeError):

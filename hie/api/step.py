@@ -15,10 +15,9 @@ from hie.api.service import Service
 from hie.api.slot import Slot
 from hie.api.standin import StandIns
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.outcome import Issue, Problem
 from hie.store.port import Ready
-
-Json = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)

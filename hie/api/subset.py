@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.definitions import Definitions
 from hie.wire.safejson import dumps, loads
 
-Json = dict[str, Any]
 Subset = Callable[[bytes], bytes]
 SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _ALWAYS = ("resourceType", "id", "meta")

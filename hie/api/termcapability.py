@@ -2,16 +2,15 @@
 
 import asyncio
 from itertools import groupby
-from typing import Any
 
 from hie.api.content import encoded
 from hie.api.message import Answer, Request
 from hie.api.service import Service
 from hie.base.clock import instant
+from hie.base.resource import Json
 from hie.terminology.port import SystemInfo
 from hie.terminology.service import Terminology
 
-Json = dict[str, Any]
 _BY_HIERARCHY = ("is-a", "descendent-of", "is-not-a", "generalizes")
 _BY_VALUE = ("=", "in", "not-in", "regex", "exists")
 _DEFINED = ("display", "definition", "parent", "child", "inactive", "notSelectable")

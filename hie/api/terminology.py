@@ -7,15 +7,14 @@ are written at the start and cannot be changed by clients.
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.store.port import HistoryQuery, Store, Transaction, Version
 from hie.terminology.service import Terminology
 from hie.terminology.shelf import KINDS
 from hie.wire.safejson import loads
 
-Json = dict[str, Any]
 OVERLAP = 60_000_000
 """Microseconds of history that are read again: clocks of several servers on one store may differ that much."""
 

@@ -7,7 +7,6 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hie.api.entries import METHODS, answer_entry
 from hie.api.meaning import Meaning, meaning_of, open_references, resolve_references
@@ -20,11 +19,10 @@ from hie.api.standin import filled
 from hie.api.step import Step, at_entry, read_in
 from hie.api.write import Written, conditions, insert, put, remove, told
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.bundle import bundle as bundled
 from hie.store.body import plain, ready
 from hie.store.port import Extract, Ready, Transaction
-
-Json = dict[str, Any]
 
 
 async def transaction(service: Service, request: Request, posted: Json) -> Answer:

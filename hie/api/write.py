@@ -6,7 +6,6 @@ The functions with a `tx` run inside a write job and may be run again from the s
 import re
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import Any
 
 from hie.api.conditional import Pairs, match_one, pairs_of
 from hie.api.content import decoded, of_type, validated
@@ -16,6 +15,7 @@ from hie.api.references import check_references, resolve_conditional_references
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.outcome import Issue, outcome_bytes
 from hie.security.policy import Interaction
 from hie.security.principal import Principal
@@ -23,7 +23,6 @@ from hie.store.body import named
 from hie.store.port import Ready, Transaction, Version
 from hie.wire.safejson import loads
 
-Json = dict[str, Any]
 _TAG = re.compile(r'(?:W/)?"?(?P<version>[0-9]{1,18})"?')
 
 

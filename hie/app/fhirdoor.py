@@ -19,6 +19,7 @@ from hie.api.router import NotAllowed
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
 from hie.base.outcome import Answer
+from hie.base.resource import Json
 from hie.feeds import fhirreply
 from hie.mapping.fhir.keyed import NEVER
 from hie.pipeline.ours import standing
@@ -26,7 +27,6 @@ from hie.store.port import Store
 from hie.wire.safejson import dumps, loads, loads_own
 from hie.wire.safexml import parse_xml
 
-Json = dict[str, Any]
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _VARY = {"Vary": "Accept, Prefer"}
 MHD = "https://profiles.ihe.net/ITI/MHD"

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from hie.base.resource import Resource
 from hie.browse.chart import OVER, Chart, certainty, withdrawn
 from hie.browse.dates import local
-from hie.browse.elements import Resource, codes_of, concept_text, first, items, text_of
+from hie.browse.elements import codes_of, concept_text, first, items, text_of
 from hie.browse.event import Event
 from hie.browse.place import Place
 

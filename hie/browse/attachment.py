@@ -5,7 +5,8 @@ import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hie.browse.elements import Resource, first, items, target, text_of
+from hie.base.resource import Resource
+from hie.browse.elements import first, items, target, text_of
 from hie.browse.source import Source
 from hie.wire.safejson import loads
 

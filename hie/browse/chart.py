@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from hie.browse.elements import Resource, codes_of, targets, text_of
+from hie.base.resource import Resource
+from hie.browse.elements import codes_of, targets, text_of
 from hie.browse.person import Person
 from hie.browse.place import Directory, owners, uscc_of
 from hie.browse.result import WITHDRAWN

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart, certainty, suspected, withdrawn
 from hie.browse.dates import local
-from hie.browse.elements import Resource, concept_text, first, items, targets, text_of, visit_of
+from hie.browse.elements import concept_text, first, items, targets, text_of, visit_of
 from hie.browse.event import Event
 
 

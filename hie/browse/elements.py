@@ -1,9 +1,8 @@
 """Reading FHIR JSON that may lack anything: every function answers with an empty value rather than raising."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-Resource = Mapping[str, Any]
+from hie.base.resource import Resource
 
 EMPTY: Resource = {}
 

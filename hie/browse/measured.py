@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart, withdrawn
-from hie.browse.elements import Resource, concept_text, effective, first, target, targets, text_of
+from hie.browse.elements import concept_text, effective, first, target, targets, text_of
 from hie.browse.result import ENDED, Result, results
 from hie.browse.value import value_text
 

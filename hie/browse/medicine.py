@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart, standing
 from hie.browse.dates import day, days_before, local, today
-from hie.browse.elements import EMPTY, Resource, concept_text, first, items, target, text_of
+from hie.browse.elements import EMPTY, concept_text, first, items, target, text_of
 from hie.browse.place import Place
 from hie.browse.value import between, number_text, unit_text
 from hie.browse.words import Words

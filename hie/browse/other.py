@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from hie.base.resource import Resource
 from hie.browse.chart import GONE, Chart, standing
 from hie.browse.dates import local, shown
-from hie.browse.elements import Resource, concept_text, first, items, target, text_of
+from hie.browse.elements import concept_text, first, items, target, text_of
 from hie.browse.event import Event
 from hie.browse.source import TYPES
 from hie.browse.value import number_text, quantity_text, unit_text

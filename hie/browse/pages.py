@@ -11,13 +11,13 @@ from starlette.types import ASGIApp
 
 from hie.base.clock import CHINA, Clock
 from hie.base.errors import Category, HieError
+from hie.base.resource import Resource
 from hie.base.silence import Silence
 from hie.browse.attachment import ENDINGS, bare, content, files
 from hie.browse.chart import Chart, Charts, apart
 from hie.browse.dates import lived_until, months_old, years_old
 from hie.browse.digest import digest, quiet, series_of
 from hie.browse.document import Document, document, plain_text
-from hie.browse.elements import Resource
 from hie.browse.event import Event
 from hie.browse.filters import cut, read_filter
 from hie.browse.form import read_form

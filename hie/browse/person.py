@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hie.base.human_name import name_in_use
+from hie.base.resource import Resource
 from hie.base.systems import NATIONAL_ID, PATIENT_INDEX
-from hie.browse.elements import Resource, distinct, first, items, target, text_of
+from hie.browse.elements import distinct, first, items, target, text_of
 from hie.browse.place import REGIONS, region_of, uscc_of
 
 KINDS: Mapping[str, str] = {

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from hie.base.resource import Resource
 from hie.base.systems import BASE, ORGANISATION, REGION
-from hie.browse.elements import Resource, first, items, target, text_of
+from hie.browse.elements import first, items, target, text_of
 
 REGIONS = ("wujiang", "jiashan", "qingpu")
 """The regions with a colour, shape and number key of their own, in the order of the keys."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart, standing
 from hie.browse.dates import shown
 from hie.browse.document import div_text
-from hie.browse.elements import Resource, body_site, concept_text, extension, first, items, performed, text_of
+from hie.browse.elements import body_site, concept_text, extension, first, items, performed, text_of
 from hie.browse.event import Event
 from hie.browse.measured import about
 from hie.browse.medicine import Step, ends, medicine, prescriptions, steps_of

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart
 from hie.browse.dates import from_micros
-from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.browse.elements import concept_text, first, items, text_of
 from hie.browse.place import Place, feed_of
 from hie.browse.source import Source
 from hie.wire.safejson import loads

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart
 from hie.browse.dates import from_micros, shown
 from hie.browse.elements import (
-    Resource,
     body_site,
     codes_of,
     codings,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from hie.base.resource import Resource
 from hie.base.systems import INTERPRETATION, LOINC
-from hie.browse.elements import Resource, code_in, codings, concept_text, effective, first, items, text_of
+from hie.browse.elements import code_in, codings, concept_text, effective, first, items, text_of
 from hie.browse.place import Place
 from hie.browse.value import range_text, value_text, value_unit
 from hie.fhir.quantity import same_unit, side

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import Resource
 from hie.base.systems import ORGANISATION
 from hie.browse.chart import Chart, Charts, Named
-from hie.browse.elements import Resource
 from hie.browse.person import Person, golden_id, person
 from hie.browse.place import directory
 from hie.store.port import Version

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import itemgetter
 
+from hie.base.resource import Resource
 from hie.browse.allergy import allergy_event
 from hie.browse.attachment import files
 from hie.browse.chart import Chart, refuted, standing
 from hie.browse.dates import local
 from hie.browse.diagnosis import diagnoses_apart, diagnoses_of, diagnosis_event, names
 from hie.browse.elements import (
-    Resource,
     body_site,
     concept_text,
     distinct,

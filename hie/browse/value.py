@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hie.base.resource import Resource
 from hie.browse.dates import shown
-from hie.browse.elements import Resource, concept_text, first, items, text_of
+from hie.browse.elements import concept_text, first, items, text_of
 from hie.fhir.quantity import same_unit
 from hie.wire.safejson import ExactDecimal
 

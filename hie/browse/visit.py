@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hie.base.resource import Resource
 from hie.browse.chart import Chart, refuted, suspected
 from hie.browse.dates import shown
 from hie.browse.diagnosis import diagnoses_of
-from hie.browse.elements import Resource, concept_text, extension, first, items, targets, text_of
+from hie.browse.elements import concept_text, extension, first, items, targets, text_of
 from hie.browse.event import Event
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hie.base.resource import Json
 from hie.fhir.element import (
     Binding,
     Component,
@@ -12,8 +13,6 @@ from hie.fhir.element import (
     SearchParameter,
     TypeDefinition,
 )
-
-Json = dict[str, Any]
 
 
 def _element_type(row: Json) -> ElementType:

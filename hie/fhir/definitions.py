@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import orjson
 
 from hie.base.data import data_path
+from hie.base.resource import Json
 from hie.fhir.definition_rows import search_parameter, type_definition
 from hie.fhir.element import Element, Property, SearchParameter, TypeDefinition
 
-Json = dict[str, Any]
 V = TypeVar("V")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lxml import etree
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Property
 from hie.fhir.place import Place
@@ -22,7 +23,6 @@ XHTML = "http://www.w3.org/1999/xhtml"
 
 _SCHEMA_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
 
-Json = dict[str, Any]
 _NAMESPACES: dict[Any, str] = {None: FHIR}
 _NARRATIVE: dict[Any, str] = {None: XHTML}
 _INTEGERS = frozenset(("integer", "positiveInt", "unsignedInt"))

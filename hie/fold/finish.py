@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from hie.base.finding import finding
 from hie.base.ids import resource_id
+from hie.base.resource import Json
 from hie.base.slots import EARLY_END, assemble
 from hie.base.systems import (
     ALLERGY_VERIFICATION,
@@ -17,7 +18,6 @@ from hie.fold.fold import FINAL, Folded, MemberState
 from hie.fold.placed import ENCOUNTER, SUBJECT
 from hie.fold.visit import precedes, stated_end, visit_elements
 
-Resource = dict[str, Any]
 Resolve = Callable[[str], str]
 
 _WRONG = {"coding": [{"system": CONDITION_VERIFICATION, "code": "entered-in-error"}]}
@@ -48,10 +48,10 @@ def finish(
     state: Folded,
     *,
     resolve: Resolve,
-    parent: Resource | None = None,
+    parent: Json | None = None,
     children: Sequence[Child] = (),
     gone: Collection[str] = (),
-) -> list[Resource]:
+) -> list[Json]:
     """The resources of one root, the root first: complete except for `meta`.
 
     `resolve` follows merges and aliases of Patient references, so that what hangs on a merged-away Patient is the
@@ -60,7 +60,7 @@ def finish(
     Conditions that were taken back.
     """
     subject, encounter = _context(state, parent, resolve)
-    root: Resource = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}
+    root: Json = {"resourceType": state.type, "id": state.id, **assemble(state.slots)}
     if state.type == "Encounter":
         visit = visit_elements(state.slots, state.events)
         if "period.end" in state.slots and "period" not in visit:
@@ -85,7 +85,7 @@ def finish(
     return resources
 
 
-def untold_end(root: Resource, state: Folded) -> str | None:
+def untold_end(root: Json, state: Folded) -> str | None:
     """The end of a finished visit that its Period does not say, since it lies before the start; None when there is
     none."""
     if state.type != "Encounter" or "end" in root.get("period", {}) or state.slots.get("status") != "finished":
@@ -93,7 +93,7 @@ def untold_end(root: Resource, state: Folded) -> str | None:
     return stated_end(state.slots)
 
 
-def conceals(parent: Resource, child: str) -> bool:
+def conceals(parent: Json, child: str) -> bool:
     """Whether a resource may not show what a child of that type takes over from it: the status of a report that was
     taken back (Qingpu §3.2, §4.4), or when a stay ended (Qingpu §4.6)."""
     if child == "Composition":
@@ -101,7 +101,7 @@ def conceals(parent: Resource, child: str) -> bool:
     return child == "Observation" and parent.get("status") == "entered-in-error"
 
 
-def revealed(parent: Resource, state: Folded) -> Resource:
+def revealed(parent: Json, state: Folded) -> Json:
     """A resource with what it conceals: a report has the status that it had, a stay the end that was stated."""
     if state.type != "Encounter":
         return {**parent, "status": state.slots.get("status")}
@@ -120,7 +120,7 @@ def diagnoses(state: Folded) -> list[str]:
     return [reference for reference in listed if reference not in state.members]
 
 
-def link_merged(patient: Resource, target: str | None, merged: Sequence[str]) -> None:
+def link_merged(patient: Json, target: str | None, merged: Sequence[str]) -> None:
     """State the merges of a Patient: `target` replaced it, it replaced `merged` (Wujiang §6.1).
 
     A retired Patient is inactive, and the number it was known by is `old`.
@@ -137,7 +137,7 @@ def link_merged(patient: Resource, target: str | None, merged: Sequence[str]) ->
         patient["link"] = [*patient.get("link", ()), *links]
 
 
-def _context(state: Folded, parent: Resource | None, resolve: Resolve) -> tuple[str | None, str | None]:
+def _context(state: Folded, parent: Json | None, resolve: Resolve) -> tuple[str | None, str | None]:
     """The Patient and Encounter references of a root, stated or inherited."""
     subject, encounter = state.subject, state.encounter
     if state.type == "Patient":
@@ -153,7 +153,7 @@ def _context(state: Folded, parent: Resource | None, resolve: Resolve) -> tuple[
     return subject, encounter
 
 
-def _place(resource: Resource, subject: str | None, encounter: str | None) -> None:
+def _place(resource: Json, subject: str | None, encounter: str | None) -> None:
     kind = resource["resourceType"]
     if subject is not None and kind in SUBJECT:
         resource[SUBJECT[kind]] = {**resource.get(SUBJECT[kind], {}), "reference": subject}
@@ -165,8 +165,8 @@ def _place(resource: Resource, subject: str | None, encounter: str | None) -> No
         resource.setdefault("context", {})["encounter"] = [{"reference": encounter}]
 
 
-def _member(member: MemberState, root: Resource, subject: str | None, encounter: str | None, revoked: bool) -> Resource:
-    resource: Resource = {"resourceType": member.type, "id": member.id, **assemble(member.slots)}
+def _member(member: MemberState, root: Json, subject: str | None, encounter: str | None, revoked: bool) -> Json:
+    resource: Json = {"resourceType": member.type, "id": member.id, **assemble(member.slots)}
     if root["resourceType"] == "Encounter":
         encounter = f"Encounter/{root['id']}"
     if member.type == "Observation":
@@ -177,7 +177,7 @@ def _member(member: MemberState, root: Resource, subject: str | None, encounter:
     return resource
 
 
-def _revoke(resource: Resource) -> None:
+def _revoke(resource: Json) -> None:
     for element, value in REVOKED.get(resource["resourceType"], {"status": "entered-in-error"}).items():
         if value is None:
             resource.pop(element, None)
@@ -185,7 +185,7 @@ def _revoke(resource: Resource) -> None:
             resource[element] = value
 
 
-def _organisation(root: Resource, state: Folded) -> None:
+def _organisation(root: Json, state: Folded) -> None:
     reference = {"reference": organisation_reference(state.region, state.organisation)}
     if state.type == "Patient":
         root["managingOrganization"] = reference
@@ -201,7 +201,7 @@ def _organisation(root: Resource, state: Folded) -> None:
             root["author"] = [reference]
 
 
-def _forwards(root: Resource, state: Folded) -> None:
+def _forwards(root: Json, state: Folded) -> None:
     """A Period must not run backwards: the end is left out (common rules §5.2); whoever stated both was told."""
     period = root.get("period", {})
     if "start" in period and "end" in period and precedes(period["end"], period["start"]):
@@ -210,7 +210,7 @@ def _forwards(root: Resource, state: Folded) -> None:
             state.findings.append(finding("time-order", "Encounter.period"))
 
 
-def _value_or_reason(root: Resource) -> None:
+def _value_or_reason(root: Json) -> None:
     """An Observation has a value or the reason why not (common rules §7.1.6)."""
     if any(name.startswith("value") for name in root):
         root.pop("dataAbsentReason", None)
@@ -218,7 +218,7 @@ def _value_or_reason(root: Resource) -> None:
         root["dataAbsentReason"] = {"coding": [{"system": DATA_ABSENT_REASON, "code": "unknown"}]}
 
 
-def _list_members(root: Resource, state: Folded) -> None:
+def _list_members(root: Json, state: Folded) -> None:
     """What a root lists of its members: what is there, and no result that was taken back with its report (§7.6)."""
     for member in state.members.values():
         if member.listed is None or member.gone or not member.exists:
@@ -233,7 +233,7 @@ def _list_members(root: Resource, state: Folded) -> None:
             root[name] = link
 
 
-def _list_children(root: Resource, children: Sequence[Child]) -> None:
+def _list_children(root: Json, children: Sequence[Child]) -> None:
     if root["resourceType"] != "DiagnosticReport":
         return
     for child in sorted(children, key=lambda c: (c.order, c.reference)):
@@ -241,7 +241,7 @@ def _list_children(root: Resource, children: Sequence[Child]) -> None:
             root.setdefault("result", []).append({"reference": child.reference})
 
 
-def _drop_revoked(root: Resource, gone: Collection[str]) -> None:
+def _drop_revoked(root: Json, gone: Collection[str]) -> None:
     """A visit no longer lists diagnoses that were taken back: a revoking row need not name the visit (Qingpu §3.2), and
     the visit stays when the document that lists them is withdrawn (Jiashan §5)."""
     if not gone or "diagnosis" not in root:
@@ -251,7 +251,7 @@ def _drop_revoked(root: Resource, gone: Collection[str]) -> None:
         del root["diagnosis"]
 
 
-def _inherit(root: Resource, parent: Resource) -> None:
+def _inherit(root: Json, parent: Json) -> None:
     """What a root takes over from its parent (Qingpu §4.4, §4.6)."""
     if root["resourceType"] == "Observation" and parent["resourceType"] == "DiagnosticReport":
         if "effectiveDateTime" in parent:

@@ -10,9 +10,8 @@ from hie.base.draft import Draft
 from hie.base.finding import Finding, Severity
 from hie.base.outcome import Answer, ItemOutcome
 from hie.base.record import Delivery, Parsed, Record
+from hie.base.resource import Resource
 from hie.plugin import Adapter, Feed
-
-Resource = dict[str, Any]
 
 
 def no_dimension(_: Finding) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from hie.base.resource import Json
 from hie.identity.demographics import Demographics, demographics
 from hie.identity.golden import golden_id, golden_patient
 from hie.identity.match import LOOK_ALIKE, MAX_CARRIERS, Review, identifies_nobody, look_alike, match, review
@@ -20,8 +21,6 @@ says nothing, and would drown the rest. Which of many are listed would go by the
 RULES = 5
 """Another number whenever records are linked by other rules, so that each is placed anew when it is next written or
 replayed."""
-
-Resource = dict[str, Any]
 
 
 class Circle(NamedTuple):
@@ -55,7 +54,7 @@ class Persons:
         self._tx = tx
         self._now = now
 
-    async def place(self, patient: Resource) -> Resource:
+    async def place(self, patient: Json) -> Json:
         """Identify one local Patient: returns it with its link to the golden Patient, if it has one, and brings the
         golden Patient and the other members in step."""
         record = demographics(patient)
@@ -115,7 +114,7 @@ class Persons:
                 ahead += further
         return circle
 
-    async def _arrange(self, circle: Circle, changed: set[str], current: Resource | None) -> dict[str, str]:
+    async def _arrange(self, circle: Circle, changed: set[str], current: Json | None) -> dict[str, str]:
         """Group records into persons, write golden Patients, links and reviews; returns patient -> golden reference.
 
         `changed` are records that say something else than before. `current` is the Patient being written: it is not
@@ -144,12 +143,12 @@ class Persons:
             await self._review_look_alikes(records[patient], placed.get(patient))
         return placed
 
-    async def _refresh(self, golden: str, current: Resource) -> None:
+    async def _refresh(self, golden: str, current: Json) -> None:
         """Bring the golden Patient in step when something of a member changed that does not matter to identity."""
         rows = await self._tx.select(RECORD, {"golden": golden})
         await self._write_golden(golden.partition("/")[2], sorted(str(row["patient"]) for row in rows), current)
 
-    async def _write_golden(self, golden: str, patients: Sequence[str], current: Resource | None) -> None:
+    async def _write_golden(self, golden: str, patients: Sequence[str], current: Json | None) -> None:
         members = []
         for reference in patients:
             if current is not None and reference == f"Patient/{current['id']}":
@@ -230,7 +229,7 @@ async def linked(reader: Reader, patient_id: str) -> tuple[str, ...]:
     return tuple(sorted(str(row["patient"]).partition("/")[2] for row in rows))
 
 
-def _linked(patient: Resource, golden: str | None) -> Resource:
+def _linked(patient: Json, golden: str | None) -> Json:
     """The Patient with its `refer` link to `golden` and no other golden one; links of merges stay."""
     links = [link for link in patient.get("link", ()) if link.get("type") != "refer"]
     if golden is not None:

@@ -1,10 +1,10 @@
 """The roots that the work on one item touches: folded anew, finished and written, parents first."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from hie.base.draft import Contribution
 from hie.base.finding import Finding
+from hie.base.resource import Json
 from hie.fold.finish import Child, conceals, diagnoses, finish, link_merged, revealed, untold_end
 from hie.fold.fold import Folded
 from hie.fold.mentions import settled
@@ -19,8 +19,6 @@ RANK = {"Patient": 0, "Encounter": 1, "DiagnosticReport": 2}
 MENTIONED = frozenset({"DocumentReference", "ServiceRequest"})
 """Types of which feeds other than FHIR mention resources: a report its order (Wujiang §5.1), a document the one that it
 replaces (Jiashan §5)."""
-
-Resource = dict[str, Any]
 
 
 class Touched:
@@ -205,7 +203,7 @@ class Touched:
             self.mark(one for one in await self._roots.mentioning(root) if one not in self._own)
         return True
 
-    async def _made(self, state: Folded, children: Sequence[Child]) -> list[Resource]:
+    async def _made(self, state: Folded, children: Sequence[Child]) -> list[Json]:
         """The resources of a folded root, the root first."""
         parent = await self._parent(state)
         named = state.reference if state.type == "Patient" else state.subject
@@ -222,7 +220,7 @@ class Touched:
             resources = settled(resources, elsewhere) if elsewhere else resources
         return resources
 
-    async def _parent(self, state: Folded) -> Resource | None:
+    async def _parent(self, state: Folded) -> Json | None:
         """The resource that a root hangs on, with what the root takes over from it and it does not show."""
         if state.parent is None:
             return None
@@ -232,7 +230,7 @@ class Touched:
         folded = await self._roots.fold(state.parent)
         return parent if folded is None else revealed(parent, folded)
 
-    async def _link_merged(self, patient: Resource) -> None:
+    async def _link_merged(self, patient: Json) -> None:
         reference = f"Patient/{patient['id']}"
         retired = await self._roots.redirects.of(reference)
         merged = [s for s in await self._roots.redirects.sources(reference) if await self._roots.redirects.is_merged(s)]

@@ -3,10 +3,10 @@
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from hie.base.draft import Alias, Contribution, Draft, Key, Merge
 from hie.base.finding import Finding, Severity, finding, gravest
+from hie.base.resource import Resource
 from hie.base.systems import identifier_system
 from hie.fold.finish import organisation_reference
 from hie.pipeline.codec import decode_findings
@@ -26,8 +26,6 @@ from hie.store.port import Transaction
 
 MERGE_NUMBER = 1000
 """Number under which the stub of a merged-away patient is kept beside the contributions of its part."""
-
-Resource = dict[str, Any]
 
 
 @dataclass(slots=True)

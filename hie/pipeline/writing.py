@@ -1,16 +1,14 @@
 """Writing: the resources that the work on one item comes to, where they differ from what is stored."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
+from hie.base.resource import Json
 from hie.base.systems import REGION
 from hie.store.port import Transaction
 from hie.wire.safejson import dumps, loads_own, says_same
 
 STATED_META = frozenset({"profile", "security"})
 """Parts of `meta` that a sender may state; the exchange writes the others."""
-
-Resource = dict[str, Any]
 
 
 def region_tag(region: str) -> dict[str, str]:
@@ -23,7 +21,7 @@ _STAMP = b'"lastUpdated":"'
 """Where `hie.store.body` ends the `meta` of what the exchange writes."""
 
 
-def stored_bytes_say(body: bytes, resource: Resource) -> bool:
+def stored_bytes_say(body: bytes, resource: Json) -> bool:
     """Whether stored bytes hold just the elements of a resource without `meta`, in the same order, and no `meta` that
     was stated: most of what is stated once more is recognised so without reading it. False tells nothing."""
     head, _, rest = body.partition(_STAMP)
@@ -37,34 +35,32 @@ class Writing:
     """Writes resources of one item, which is their `source`; `written` are the references and version numbers of those
     that changed."""
 
-    def __init__(
-        self, tx: Transaction, source: str, region: str, profiles: Callable[[Resource], tuple[str, ...]]
-    ) -> None:
+    def __init__(self, tx: Transaction, source: str, region: str, profiles: Callable[[Json], tuple[str, ...]]) -> None:
         """`profiles` says which profiles a resource claims."""
         self._tx = tx
         self._profiles = profiles
         self._meta = {"source": source, "tag": [region_tag(region)]}
-        self._parents: dict[str, Resource | None] = {}
+        self._parents: dict[str, Json | None] = {}
         self.written: dict[str, int] = {}
 
     async def foresee(self, references: Iterable[str]) -> None:
         """Have these resources read together, before they are compared with what they are to be."""
         await self._tx.foresee_resources([*references])
 
-    async def current(self, reference: str) -> Resource | None:
+    async def current(self, reference: str) -> Json | None:
         """The stored resource, None when there is none or it is deleted."""
         resource_type, _, resource_id = reference.partition("/")
         version = await self._tx.read(resource_type, resource_id)
         return None if version is None or version.deleted else loads_own(version.body)
 
-    async def parent(self, reference: str) -> Resource | None:
+    async def parent(self, reference: str) -> Json | None:
         """As `current`, for a resource that many others hang on: read once, and anew when it was written here. It must
         not be changed."""
         if reference not in self._parents:
             self._parents[reference] = await self.current(reference)
         return self._parents[reference]
 
-    async def put(self, resource: Resource, *, new: bool = False) -> bool:
+    async def put(self, resource: Json, *, new: bool = False) -> bool:
         """Write a resource if anything but `meta` differs from what is stored; whether it did. One that is `new` need
         not be compared."""
         profiles = self._profiles(resource)
@@ -80,7 +76,7 @@ class Writing:
         self.written[f"{kind}/{identity}"] = version.version
         return True
 
-    async def _is_stored(self, resource: Resource) -> bool:
+    async def _is_stored(self, resource: Json) -> bool:
         """Whether a resource is stored as it is, but for what the exchange writes into `meta`."""
         version = await self._tx.read(resource["resourceType"], resource["id"])
         if version is None or version.deleted:

@@ -1,14 +1,13 @@
 """What a rule looks at: the resources that a draft states, as elements, and what surrounds them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from hie.base.draft import Contribution, Draft, Key, Slots
 from hie.base.record import Record
+from hie.base.resource import Resource
 from hie.base.slots import assemble
-
-Resource = Mapping[str, Any]
 
 
 class Stated:

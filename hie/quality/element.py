@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from hie.base.resource import Resource
 from hie.fhir.definitions import official
-from hie.quality.about import Resource
 
 Reader = Callable[[Resource], list[Any]]
 

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from hie.base.clock import instant
 from hie.base.finding import CODES, Severity
 from hie.base.ids import stable_id
+from hie.base.resource import Json
 from hie.base.systems import BASE, CODE_SYSTEM, FINDING, REGION
 from hie.base.tally import Cause, Tally
 from hie.fhir.ucum import UCUM
@@ -22,8 +22,6 @@ _POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
 _TERMS = "http://terminology.hl7.org/CodeSystem"
 MOST_STRATA = 50
 """How many causes a report lists for one dimension, most frequent first."""
-
-Json = dict[str, Any]
 
 
 def measure() -> Json:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from hie.base.draft import Claim
 from hie.base.moment import Precision
 from hie.base.national_id import birth_date, gender, is_national_id
+from hie.base.resource import Resource
 from hie.base.systems import HEALTH_CARD, NATIONAL_ID
-from hie.quality.about import About, Resource, Stated
+from hie.quality.about import About, Stated
 from hie.quality.predicate import ClaimTest, DocumentTest, Predicate, ResourceTest
 from hie.quality.times import moment
 

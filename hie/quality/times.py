@@ -9,8 +9,9 @@ from typing import Any
 from hie.base.draft import Contribution, Draft, Event
 from hie.base.moment import Moment
 from hie.base.moment import read as read_moment
+from hie.base.resource import Resource
 from hie.base.slots import EARLY_END
-from hie.quality.about import About, Resource, Stated
+from hie.quality.about import About, Stated
 from hie.quality.element import reader
 from hie.quality.predicate import DocumentTest, Predicate, ResourceTest
 

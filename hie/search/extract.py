@@ -6,11 +6,11 @@
 A parameter posted at run time is compiled by the same `compile_extractor`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import Resource
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.search.build import Builder
@@ -18,8 +18,6 @@ from hie.search.derived import derived
 from hie.search.emit import EMITTERS
 from hie.search.entries import Entries
 from hie.search.generate import Tree, write_function
-
-Resource = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

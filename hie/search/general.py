@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 from hie.base.errors import HieError
+from hie.base.resource import Resource
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import SearchParameter
 from hie.fhir.path import Compiled, Node, Quantity, Scope, Temporal, compile, resource_node, to_json
@@ -26,7 +27,6 @@ _SYSTEM: tuple[tuple[type, str], ...] = (
     (Quantity, "Quantity"),
 )
 
-Resource = Mapping[str, Any]
 Writer = Callable[[Resource, Out], None]
 """(resource, list to fill) -> nothing; the list is that of the parameter's type."""
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hie.base.errors import Category, HieError
-from hie.terminology.concept import Concept, Designation, Filter, Json
+from hie.base.resource import JsonView
+from hie.terminology.concept import Concept, Designation, Filter
 from hie.terminology.filters import checked
 from hie.terminology.library import Library
 from hie.terminology.members import Both, Composed, Listed, Members, OfSystem, Unavailable, too_costly
@@ -66,7 +67,7 @@ class _Way:
             raise too_costly(f"The value set and those that it imports have more than {MOST_PARTS} parts")
 
 
-def members_of(value_set: Json, library: Library, pins: Pins = NO_PINS) -> Members:
+def members_of(value_set: JsonView, library: Library, pins: Pins = NO_PINS) -> Members:
     """The members of a ValueSet.
 
     Raises INVALID for a compose that is none, a filter that no code system could apply, and value sets that import each
@@ -75,7 +76,7 @@ def members_of(value_set: Json, library: Library, pins: Pins = NO_PINS) -> Membe
     return _members_of(value_set, library, pins, _Way((), [MOST_PARTS]))
 
 
-def _members_of(value_set: Json, library: Library, pins: Pins, way: _Way) -> Members:
+def _members_of(value_set: JsonView, library: Library, pins: Pins, way: _Way) -> Members:
     compose = value_set.get("compose")
     if compose is None:
         return Composed(tuple(_of_expansion(value_set.get("expansion"))))
@@ -103,7 +104,7 @@ def _malformed(place: str) -> HieError:
     return HieError(Category.INVALID, "The value set is not well formed", issue="structure", expression=path)
 
 
-def _rows(parent: Mapping[str, Any], name: str, place: str) -> list[Json]:
+def _rows(parent: Mapping[str, Any], name: str, place: str) -> list[JsonView]:
     """The objects of an array; raises INVALID when it is none."""
     rows = parent.get(name, [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -111,14 +112,14 @@ def _rows(parent: Mapping[str, Any], name: str, place: str) -> list[Json]:
     return rows
 
 
-def _imports(row: Json) -> list[str]:
+def _imports(row: JsonView) -> list[str]:
     urls = row.get("valueSet", [])
     if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
         raise _malformed("compose.include.valueSet")
     return urls
 
 
-def _include(row: Json, library: Library, pins: Pins, way: _Way) -> Members | None:
+def _include(row: JsonView, library: Library, pins: Pins, way: _Way) -> Members | None:
     way.take()
     url, parts = row.get("system"), []
     if isinstance(url, str):
@@ -133,7 +134,7 @@ def _include(row: Json, library: Library, pins: Pins, way: _Way) -> Members | No
     return parts[0] if len(parts) == 1 else Both(tuple(parts))
 
 
-def _imported(url: str, library: Library) -> Json:
+def _imported(url: str, library: Library) -> JsonView:
     found = library.find_value_set(url)
     if found is None:
         message = f"The value set imports {url[:200]}, which is not known here"
@@ -143,7 +144,7 @@ def _imported(url: str, library: Library) -> Json:
     return found
 
 
-def _of_system(url: str, row: Json, library: Library, pins: Pins) -> Members:
+def _of_system(url: str, row: JsonView, library: Library, pins: Pins) -> Members:
     version = pins.version(url, row.get("version"))
     filters = tuple(
         Filter(str(f.get("property", "")), str(f.get("op", "")), str(f.get("value", "")))
@@ -169,7 +170,7 @@ def _missing(url: str, version: str | None, library: Library) -> HieError:
     return HieError(Category.UNPROCESSABLE, f"The code system {url[:200]} has just been loaded; ask again")
 
 
-def _listed(row: Json) -> Mapping[str, Concept]:
+def _listed(row: JsonView) -> Mapping[str, Concept]:
     found = {}
     for one in _rows(row, "concept", "compose.include"):
         names = tuple(

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Json = Mapping[str, Any]
+from hie.base.resource import JsonView
+
 SUPPLEMENT_USE = {"system": "http://terminology.hl7.org/CodeSystem/designation-usage", "code": "display"}
 """The use of a designation that stands for the display in another language."""
 
@@ -15,7 +16,7 @@ class Designation:
 
     value: str
     language: str = ""
-    use: Json | None = None
+    use: JsonView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hie.base.errors import HieError
-from hie.terminology.concept import Json
+from hie.base.resource import JsonView
 
 INVERSE = {"wider": "narrower", "narrower": "wider", "subsumes": "specializes", "specializes": "subsumes"}
 """Equivalence -> the same said from the other side; all others are their own inverse."""
@@ -15,7 +15,7 @@ NO_MATCH = frozenset({"unmatched", "disjoint"})
 DEEPEST = 5
 """Maps that may send to other maps in a row."""
 
-FindMap = Callable[[str], Json]
+FindMap = Callable[[str], JsonView]
 """A concept map by canonical URL; raises NOT_FOUND."""
 
 
@@ -50,13 +50,13 @@ class Wanted:
     dependencies: Mapping[str, str] | None = None
 
 
-def url_of(concept_map: Json) -> str:
+def url_of(concept_map: JsonView) -> str:
     """The canonical URL with version; empty when the map has none."""
     url, version = concept_map.get("url", ""), concept_map.get("version")
     return f"{url}|{version}" if url and version else str(url)
 
 
-def forwards(concept_map: Json, wanted: Wanted, find: FindMap, deep: int = 0) -> Iterator[Match]:
+def forwards(concept_map: JsonView, wanted: Wanted, find: FindMap, deep: int = 0) -> Iterator[Match]:
     """Translations in the direction of the map; `unmapped` of a group answers for codes that it does not list."""
     for group in _rows(concept_map, "group"):
         if wanted.system is not None and group.get("source", wanted.system) != wanted.system:
@@ -70,20 +70,20 @@ def forwards(concept_map: Json, wanted: Wanted, find: FindMap, deep: int = 0) ->
             yield from _targets(concept_map, group, element, wanted)
 
 
-def _targets(concept_map: Json, group: Json, element: Json, wanted: Wanted) -> Iterator[Match]:
+def _targets(concept_map: JsonView, group: JsonView, element: JsonView, wanted: Wanted) -> Iterator[Match]:
     for target in _rows(element, "target"):
         if _depends(target, wanted):
             products = tuple((str(row.get("property", "")), _coding(row)) for row in _rows(target, "product"))
             yield _match(concept_map, group, target, str(target.get("equivalence", "equivalent")), products)
 
 
-def _depends(target: Json, wanted: Wanted) -> bool:
+def _depends(target: JsonView, wanted: Wanted) -> bool:
     """Whether all that a target depends on is given."""
     given = wanted.dependencies or {}
     return all(given.get(str(row.get("property"))) == row.get("value") for row in _rows(target, "dependsOn"))
 
 
-def _unmapped(concept_map: Json, group: Json, wanted: Wanted, find: FindMap, deep: int) -> Iterator[Match]:
+def _unmapped(concept_map: JsonView, group: JsonView, wanted: Wanted, find: FindMap, deep: int) -> Iterator[Match]:
     rule = group.get("unmapped")
     if not isinstance(rule, dict):
         return
@@ -100,7 +100,7 @@ def _unmapped(concept_map: Json, group: Json, wanted: Wanted, find: FindMap, dee
         yield from forwards(other, wanted, find, deep + 1)
 
 
-def backwards(concept_map: Json, wanted: Wanted) -> Iterator[Match]:
+def backwards(concept_map: JsonView, wanted: Wanted) -> Iterator[Match]:
     """Translations against the direction of the map: from its targets to its sources."""
     for group in _rows(concept_map, "group"):
         if wanted.system is not None and group.get("target", wanted.system) != wanted.system:
@@ -116,7 +116,11 @@ def backwards(concept_map: Json, wanted: Wanted) -> Iterator[Match]:
 
 
 def _match(
-    concept_map: Json, group: Json, row: Json, equivalence: str, products: Sequence[tuple[str, Mapping[str, str]]] = ()
+    concept_map: JsonView,
+    group: JsonView,
+    row: JsonView,
+    equivalence: str,
+    products: Sequence[tuple[str, Mapping[str, str]]] = (),
 ) -> Match:
     return Match(
         equivalence,
@@ -129,11 +133,11 @@ def _match(
     )
 
 
-def _coding(row: Json) -> Mapping[str, str]:
+def _coding(row: JsonView) -> Mapping[str, str]:
     parts = {"system": row.get("system"), "code": row.get("value"), "display": row.get("display")}
     return {name: str(value) for name, value in parts.items() if value}
 
 
-def _rows(parent: Json, name: str) -> list[Json]:
+def _rows(parent: JsonView, name: str) -> list[JsonView]:
     rows = parent.get(name, [])
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

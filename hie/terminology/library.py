@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import JsonView
 from hie.fhir.definitions import Definitions
-from hie.terminology.concept import Json
 from hie.terminology.grammar import grammars
 from hie.terminology.port import CodeSystem, SystemInfo
 from hie.terminology.resource import ResourceSystem, info_of
@@ -139,7 +139,7 @@ class Library:
 
     # -- value sets and concept maps -------------------------------------------------------------------------------
 
-    def find_value_set(self, url: str, version: str | None = None) -> Json | None:
+    def find_value_set(self, url: str, version: str | None = None) -> JsonView | None:
         """A value set by canonical URL: a resource, or all codes of a code system where the URL means that."""
         url, _, pinned = url.partition("|")
         version = version or pinned or None
@@ -158,7 +158,7 @@ class Library:
         kept = any(shelf.find("ValueSet", url) is not None for shelf in (self.posted, self.own))
         return kept or self.definitions.value_set(url) is not None
 
-    def value_set(self, url: str, version: str | None = None) -> Json:
+    def value_set(self, url: str, version: str | None = None) -> JsonView:
         """Like `find_value_set`; raises NOT_FOUND."""
         found = self.find_value_set(url, version)
         if found is None:
@@ -167,7 +167,7 @@ class Library:
             )
         return found
 
-    def _implicit(self, url: str) -> Json | None:
+    def _implicit(self, url: str) -> JsonView | None:
         """`CodeSystem.valueSet`, `[system]/vs` (LOINC), and `[system]?fhir_vs[=isa/CODE]` (SNOMED CT, any other)."""
         base, mark, query = url.partition("?")
         if mark and (query == "fhir_vs" or query.startswith("fhir_vs=isa/")):
@@ -179,11 +179,11 @@ class Library:
                 return _all_of(url, info.url, [])
         return None
 
-    def concept_maps(self) -> list[Json]:
+    def concept_maps(self) -> list[JsonView]:
         """All concept maps, posted before our own."""
         return [kept.resource for shelf in (self.posted, self.own) for kept in shelf.all("ConceptMap")]
 
-    def concept_map(self, url: str, version: str | None = None) -> Json:
+    def concept_map(self, url: str, version: str | None = None) -> JsonView:
         """A concept map by canonical URL; raises NOT_FOUND."""
         url, _, pinned = url.partition("|")
         for shelf in (self.posted, self.own):
@@ -193,11 +193,11 @@ class Library:
         raise HieError(Category.NOT_FOUND, f"The concept map {url[:200]} is not known here", expression="url")
 
 
-def _is_nested(resource: Json) -> bool:
+def _is_nested(resource: JsonView) -> bool:
     return any("concept" in row for row in resource.get("concept", ()))
 
 
-def _all_of(url: str, system: str, filters: list[dict[str, str]]) -> Json:
+def _all_of(url: str, system: str, filters: list[dict[str, str]]) -> JsonView:
     include: dict[str, object] = {"system": system}
     if filters:
         include["filter"] = filters

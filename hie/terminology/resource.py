@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from hie.terminology.concept import Concept, Designation, Json, Property, Selection
+from hie.base.resource import JsonView
+from hie.terminology.concept import Concept, Designation, Property, Selection
 from hie.terminology.filters import predicate
 from hie.terminology.port import SystemInfo
 from hie.terminology.text import holds, text_of
@@ -17,7 +18,7 @@ _URI = "urn:ietf:rfc:3986"
 class ResourceSystem:
     """A CodeSystem resource, compiled once. Parents come from nesting and from `parent` and `child` properties."""
 
-    def __init__(self, resource: Json, source: str) -> None:
+    def __init__(self, resource: JsonView, source: str) -> None:
         self._concepts: dict[str, Concept] = {}
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, list[str]] = {}
@@ -121,7 +122,7 @@ def read_concept(row: Mapping[str, Any]) -> Concept:
     )
 
 
-def _objects(rows: Any) -> Iterator[Json]:
+def _objects(rows: Any) -> Iterator[JsonView]:
     """The objects of an array; what is posted for one question was not validated."""
     return (row for row in rows if isinstance(row, dict)) if isinstance(rows, list) else iter(())
 
@@ -138,7 +139,7 @@ def _designations(rows: Any) -> Iterator[Designation]:
         yield Designation(str(row.get("value", "")), str(row.get("language", "")), row.get("use"))
 
 
-def info_of(resource: Json, source: str, count: int, hierarchical: bool) -> SystemInfo:
+def info_of(resource: JsonView, source: str, count: int, hierarchical: bool) -> SystemInfo:
     """What a CodeSystem says about itself."""
     rows = [row for row in _objects(resource.get("property")) if isinstance(row.get("code"), str)]
     return SystemInfo(
@@ -159,7 +160,7 @@ def info_of(resource: Json, source: str, count: int, hierarchical: bool) -> Syst
     )
 
 
-def identifiers(resource: Json) -> tuple[str, ...]:
+def identifiers(resource: JsonView) -> tuple[str, ...]:
     """The URIs among the identifiers of a resource (`urn:oid:…`)."""
     rows = resource.get("identifier") or []
     found = _objects(rows if isinstance(rows, list) else [rows])

@@ -14,9 +14,10 @@ from itertools import islice
 from typing import Any
 
 from hie.base.errors import Category, HieError
+from hie.base.resource import JsonView
 from hie.fhir.validate.codes import in_official_set
 from hie.terminology.compose import NO_PINS, Pins, members_of
-from hie.terminology.concept import EVERYTHING, Concept, Json, Selection
+from hie.terminology.concept import EVERYTHING, Concept, Selection
 from hie.terminology.conceptmap import Match, Wanted, backwards, forwards
 from hie.terminology.language import display_in, same_name
 from hie.terminology.library import Library
@@ -136,7 +137,7 @@ class Terminology:
             kept[url] = None if resource is None else members_of(resource, self.library)
         return kept[url]
 
-    def compiled(self, value_set: Json, pins: Pins = NO_PINS) -> Members:
+    def compiled(self, value_set: JsonView, pins: Pins = NO_PINS) -> Members:
         """The members of a ValueSet resource."""
         return members_of(value_set, self.library, pins)
 
@@ -226,7 +227,7 @@ class Terminology:
 
     # -- concept maps ----------------------------------------------------------------------------------------------
 
-    def translate(self, maps: Sequence[Json], wanted: Wanted, reverse: bool = False) -> list[Match]:
+    def translate(self, maps: Sequence[JsonView], wanted: Wanted, reverse: bool = False) -> list[Match]:
         """The translations of a code by several maps, each once; statements that there is none come last."""
         found: dict[tuple[str, str, str], Match] = {}
         for concept_map in maps:

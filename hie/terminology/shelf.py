@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from hie.terminology.concept import Json
+from hie.base.resource import JsonView
 from hie.terminology.resource import ResourceSystem, identifiers
 
 KINDS = ("CodeSystem", "ValueSet", "ConceptMap")
@@ -16,7 +16,7 @@ _PARTS = re.compile(r"\d+|\D+")
 class Kept:
     """One resource; a CodeSystem is compiled when it is first used."""
 
-    def __init__(self, resource: Json, source: str) -> None:
+    def __init__(self, resource: JsonView, source: str) -> None:
         self.resource = resource
         self._source = source
         self._system: ResourceSystem | None = None
@@ -39,7 +39,7 @@ class Shelf:
         self._by_url: dict[tuple[str, str], tuple[Kept, ...]] = {}
         self._supplements: dict[str, tuple[Kept, ...]] = {}
 
-    def change(self, put: list[Json], removed: list[tuple[str, str]] | None = None) -> None:
+    def change(self, put: list[JsonView], removed: list[tuple[str, str]] | None = None) -> None:
         """Add or replace resources (`resourceType` and `id` set), and take others (type, id) away."""
         by_id = dict(self._by_id)
         for key in removed or ():
@@ -65,7 +65,7 @@ class Shelf:
         self._supplements = {url: tuple(rows) for url, rows in supplements.items()}
         self.revision += 1
 
-    def get(self, kind: str, identity: str) -> Json | None:
+    def get(self, kind: str, identity: str) -> JsonView | None:
         """A resource by its id."""
         found = self._by_id.get((kind, identity))
         return None if found is None else found.resource

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from hie.terminology.concept import EVERYTHING, SUPPLEMENT_USE, Concept, Designation, Json, Selection
+from hie.base.resource import JsonView
+from hie.terminology.concept import EVERYTHING, SUPPLEMENT_USE, Concept, Designation, Selection
 from hie.terminology.filters import predicate
 from hie.terminology.port import CodeSystem, SystemInfo
 from hie.terminology.resource import read_concept
@@ -14,7 +15,7 @@ from hie.terminology.text import holds, text_of
 class Supplemented:
     """`base` with what supplements add. The display of a supplement is a name in the language of the supplement."""
 
-    def __init__(self, base: CodeSystem, supplements: Sequence[Json]) -> None:
+    def __init__(self, base: CodeSystem, supplements: Sequence[JsonView]) -> None:
         self._base = base
         self._added: dict[str, Concept] = {}
         self._texts: dict[str, str] = {}
@@ -25,7 +26,7 @@ class Supplemented:
         self._properties = {row.code for concept in self._added.values() for row in concept.properties}
         self.info: SystemInfo = replace(base.info, properties=properties)
 
-    def _read(self, rows: Sequence[Json], language: str) -> None:
+    def _read(self, rows: Sequence[JsonView], language: str) -> None:
         for row in rows:
             concept = read_concept(row)
             names = concept.designations

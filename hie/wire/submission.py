@@ -3,11 +3,9 @@
 A transaction, a batch, a collection, a document and a single resource all become a `Submission`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Json = Mapping[str, Any]
+from hie.base.resource import JsonView
 
 STATED = "STATE"
 """Method of an entry that came without a request: a collection, a document, a single resource."""
@@ -35,7 +33,7 @@ class Entry:
     method: str
     url: str
     if_none_exist: str
-    resource: Json
+    resource: JsonView
     unread: tuple[str, ...] = ()
 
     @property

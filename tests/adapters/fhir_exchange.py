@@ -10,6 +10,7 @@ from typing import Any
 from hie.app import load_adapters, open_exchange
 from hie.app.exchange import Exchange
 from hie.base.outcome import Answer
+from hie.base.resource import Json
 from hie.commands.adapters import samples
 from hie.commands.skeleton import load_package, new_adapter, organisation
 from hie.config import load_config
@@ -21,8 +22,6 @@ USCC = organisation(REGION)[1]
 BASE = f"https://{REGION}.example.org"
 NATIONAL_ID = "urn:oid:2.16.156.10011.1.3"
 SETTINGS = {"mllp_port": -1, "drop_poll_seconds": 0, "retry_poll_seconds": 0, "workers": 0}
-
-Json = dict[str, Any]
 
 
 def made(folder: Path) -> Adapter:

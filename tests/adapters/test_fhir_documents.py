@@ -25,7 +25,6 @@ from tests.adapters.fhir_exchange import (
     stored,
 )
 
-Json = dict[str, Any]
 MHD = {"meta": {"profile": ["https://profiles.ihe.net/ITI/MHD/StructureDefinition/IHE.MHD.Minimal.ProvideBundle"]}}
 
 

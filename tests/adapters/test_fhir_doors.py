@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -28,8 +27,6 @@ from tests.adapters.fhir_exchange import (
     running,
     stored,
 )
-
-Json = dict[str, Any]
 
 
 def http(exchange: Exchange) -> httpx.AsyncClient:

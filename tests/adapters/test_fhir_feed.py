@@ -13,6 +13,7 @@ import pytest
 
 from adapters.wujiang import adapter as wujiang
 from hie.app import Exchange
+from hie.base.resource import Json
 from hie.commands.adapters import samples
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
@@ -48,8 +49,6 @@ from tests.adapters.fhir_exchange import (
     running,
     stored,
 )
-
-Json = dict[str, Any]
 
 
 async def test_a_transaction_is_stored_and_answered_entry_by_entry(adapter: Adapter, tmp_path: Path) -> None:

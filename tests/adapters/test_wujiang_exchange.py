@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime
 from functools import cache
 from itertools import permutations
-from typing import Any
 
 import pytest
 
 from adapters.wujiang import adapter
 from hie.base.data import data_path
+from hie.base.resource import Resource
 from hie.feeds.ack import answer
 from hie.fhir.definitions import official
 from hie.fhir.validate import Validator
@@ -26,7 +26,6 @@ from hie.wire.safejson import loads
 from tests.clock import FixedClock
 from tests.mapping.wujiang import FEED, PID, WJYY, maps, message, pv1
 
-Resource = dict[str, Any]
 START = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
 
 

@@ -7,10 +7,9 @@ import pytest
 
 from hie.api.fhirpathpatch import apply_fhirpath_patch
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.definitions import official
 from tests.api.conftest import PATIENT
-
-Json = dict[str, Any]
 
 
 def operation(**parts: Any) -> Json:

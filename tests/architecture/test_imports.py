@@ -1,6 +1,7 @@
 """Who may import whom: the table of arrows between stages, held against the code."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -136,6 +137,18 @@ def test_only_the_wiring_names_a_concrete_store() -> None:
 def test_no_drawer_modules() -> None:
     names = {"utils", "helpers", "common", "manager", "misc", "util"}
     assert [module for module, _ in sources() if names & set(module.split("."))] == []
+
+
+def test_what_json_is_has_one_name() -> None:
+    """`Json`, `JsonView` and `Resource` are declared in `hie/base/resource.py` alone."""
+    declared = re.compile(r"^(Json|JsonView|Resource) = .*$", re.MULTILINE)
+    wrong = [
+        f"{module}: {found[0]}"
+        for module, path in sources()
+        for found in declared.finditer(path.read_text(encoding="utf-8"))
+        if module != "hie.base.resource"
+    ]
+    assert wrong == []
 
 
 def test_every_stage_has_its_page() -> None:

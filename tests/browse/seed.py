@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hie.base.ids import stable_id
+from hie.base.resource import Resource
 from hie.wire.safejson import ExactDecimal
-
-Resource = dict[str, Any]
 
 NOW = datetime(2026, 4, 8, 2, 30, tzinfo=UTC)
 """When the tests take place."""

@@ -1,5 +1,6 @@
 """The validator over our own profiles, and their examples."""
 
+from hie.base.resource import Json
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,6 @@ from hie.base.data import data_path
 from hie.fhir.definitions import load_definitions
 from hie.fhir.validate import Validator, load_validator
 
-Json = dict[str, Any]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Our profiles: valid definitions, valid examples, and every rule noticed when one thing is broken."""
 
+from hie.base.resource import Json
 import copy
 import json
 import random
@@ -14,7 +15,6 @@ from hie.fhir.validate import Validator
 from hie.fhir.validate.writing import profile_of
 from tests.fhir.validate.test_shape import broken
 
-Json = dict[str, Any]
 Example = Callable[[str], Json]
 FOLDER = data_path("profiles", "hie")
 EXAMPLES = sorted(path.stem for path in (FOLDER / "examples").glob("*.json"))

@@ -1,5 +1,6 @@
 """The code systems, value sets and naming systems of the exchange: built from their tables, valid, in two languages."""
 
+from hie.base.resource import Json
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,6 @@ from hie.fhir.validate import Validator
 from hie.mapping.codefile import load_codes
 from tools.build_profiles import BUILT, FOLDER, files
 
-Json = dict[str, Any]
 
 
 BESIDE = {("national-id", "binding-extensible")}

@@ -8,10 +8,10 @@ from hie.api.message import Answer, Request
 from hie.api.operations.operation import Inputs
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.terminology.language import wanted_languages
 from hie.terminology.service import Terminology, Verdict
 
-Json = dict[str, Any]
 Coded = tuple[str | None, str, str | None]
 """(system, code, display)."""
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from hie.api.message import Answer, Request
 from hie.api.operations.coded import (
     Coded,
-    Json,
     answers_of,
     coding_of,
     codings,
@@ -23,6 +22,7 @@ from hie.api.read import current
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.terminology.concept import Concept
 from hie.terminology.language import display_in, matches
 from hie.terminology.port import CodeSystem

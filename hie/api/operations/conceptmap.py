@@ -4,21 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from hie.api.message import Answer, Request
-from hie.api.operations.coded import (
-    Json,
-    answers_of,
-    codings,
-    flag,
-    parameter,
-    parameters,
-    required,
-    structure,
-)
+from hie.api.operations.coded import answers_of, codings, flag, parameter, parameters, required, structure
 from hie.api.operations.operation import Inputs, inputs
 from hie.api.read import current
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.terminology.conceptmap import Match, Wanted
 from hie.wire.safejson import loads
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from hie.api.content import Json, validated
+from hie.api.content import validated
 from hie.api.message import Answer, Request, version_headers
 from hie.api.operations.operation import inputs
 from hie.api.read import current, vread
@@ -15,6 +15,7 @@ from hie.api.router import Route
 from hie.api.service import Service
 from hie.api.write import Written, conditions, put
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.security.policy import Interaction
 from hie.store.port import Transaction, Version
 from hie.wire.safejson import dumps, loads

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hie.api.content import Json, decoded
+from hie.api.content import decoded
 from hie.api.message import Answer, Request
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 
 _HL7 = "http://hl7.org/fhir/OperationDefinition/"
 _BULK = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/"

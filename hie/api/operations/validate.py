@@ -1,12 +1,13 @@
 """`$validate` (FHIR R4 operation-resource-validate): always 200 with an OperationOutcome when it could be checked."""
 
-from hie.api.content import Json, checked_shape, of_type
+from hie.api.content import checked_shape, of_type
 from hie.api.message import Answer, Request
 from hie.api.operations.operation import Inputs, inputs
 from hie.api.read import current
 from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.fhir.outcome import Issue, Problem, issue_of, outcome_bytes
 from hie.wire.safejson import loads
 

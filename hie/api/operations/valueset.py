@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from hie.api.content import encoded
 from hie.api.message import Answer, Request
 from hie.api.operations.coded import (
-    Json,
     answers_of,
     codings,
     flag,
@@ -24,6 +23,7 @@ from hie.api.router import Route
 from hie.api.service import Service
 from hie.base.clock import instant
 from hie.base.errors import Category, HieError
+from hie.base.resource import Json
 from hie.terminology.compose import Pins
 from hie.terminology.concept import Designation, Selection
 from hie.terminology.language import display_in, matches

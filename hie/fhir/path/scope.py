@@ -1,17 +1,17 @@
 """What an evaluation may see and use: definitions, clock, resolver, terminology, limits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from hie.base.clock import Clock, SystemClock
 from hie.base.errors import Category, HieError
+from hie.base.resource import Resource
 from hie.fhir.definitions import Definitions, official
 from hie.fhir.path.node import PathError as PathError
 from hie.fhir.path.node import Value, Values
 
-Resource = Mapping[str, Any]
 Resolver = Callable[[str], Resource | None]
 MemberOf = Callable[[Any, str], bool | None]
 """(coded JSON value, value set URL) -> member or not, None when the set is not known."""

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hie.base.resource import JsonView
 from hie.fhir.definitions import Definitions
-
-Json = Mapping[str, Any]
 
 
 class Judged(Protocol):
@@ -91,14 +90,14 @@ def in_official_set(definitions: Definitions, url: str, system: str | None, code
     return None if codings is None else (system, code) in codings
 
 
-def names_of(system: Json | None) -> Mapping[str, frozenset[str]] | None:
+def names_of(system: JsonView | None) -> Mapping[str, frozenset[str]] | None:
     """Code -> names of a CodeSystem resource; None when it does not hold all its codes."""
     if system is None or system.get("content") != "complete" or "concept" not in system:
         return None
     return dict(_concepts(system["concept"]))
 
 
-def _concepts(rows: list[Json]) -> Iterator[tuple[str, frozenset[str]]]:
+def _concepts(rows: list[JsonView]) -> Iterator[tuple[str, frozenset[str]]]:
     for row in rows:
         names = [row.get("display", ""), *(one["value"] for one in row.get("designation", ()))]
         yield row["code"], frozenset(name for name in names if name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from hie.base.resource import JsonView
 from hie.base.systems import CORE
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint, Element, ElementType
@@ -21,10 +22,9 @@ from hie.fhir.validate.references import Root, root_of, target_check
 from hie.fhir.validate.slicing import DEFAULT, wanted
 from hie.fhir.validate.values import fits, same
 
-Json = Mapping[str, Any]
 Holds = Callable[[Any, Any, Root], bool]
 """(value, its `_x` half, root) -> whether it certainly conforms."""
-Within = Callable[[Json, Root], bool]
+Within = Callable[[JsonView, Root], bool]
 Matches = Callable[[Any, str], bool]
 """(item, its type) -> whether it is in a slice."""
 
@@ -52,7 +52,7 @@ class Conforming:
         self._bindings = bindings
         self._made: dict[str, Within] = {}
 
-    def conforms(self, resource: Json, url: str) -> bool:
+    def conforms(self, resource: JsonView, url: str) -> bool:
         """Whether a resource that keeps the base rules certainly keeps those of a profile."""
         check = self._made.get(url)
         if check is None:
@@ -69,7 +69,7 @@ class Conforming:
         members = [member for member in asked if member is not None]
         rules = [self._rule(rule, plan.type_name, plan.node) for rule in self._own(plan.constraints, plan.element)]
 
-        def holds(value: Json, root: Root) -> bool:
+        def holds(value: JsonView, root: Root) -> bool:
             if value.__class__ is not dict or (kind and value.get("resourceType") != kind):
                 return False
             for member in members:
@@ -104,7 +104,7 @@ class Conforming:
         if not forbidden and not limited and sliced is None and all(item is None for *_, item in keys):
             return None
 
-        def holds(value: Json, root: Root) -> bool:
+        def holds(value: JsonView, root: Root) -> bool:
             if forbidden and not forbidden.isdisjoint(value):
                 return False
             count = 0
@@ -255,7 +255,7 @@ def _listed(value: Any) -> Sequence[Any]:
     return () if value is None else value if value.__class__ is list else (value,)
 
 
-def _unknown(value: Json, root: Root) -> bool:
+def _unknown(value: JsonView, root: Root) -> bool:
     return False
 
 

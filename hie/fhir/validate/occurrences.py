@@ -1,15 +1,14 @@
 """The items of an element in JSON: arrays, primitives in two halves, choices (FHIR R4 json §2.6.2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hie.base.resource import JsonView
 from hie.fhir.element import ElementType
 from hie.fhir.place import Place
 from hie.fhir.validate.log import Log
 from hie.fhir.validate.plan import Child, Plan
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Found:
     place: Place
 
 
-def occurrences(value: Json, child: Child, plan: Plan, place: Place, log: Log) -> Iterator[Found]:
+def occurrences(value: JsonView, child: Child, plan: Plan, place: Place, log: Log) -> Iterator[Found]:
     """The items of an element, whichever key carries them; complains about a choice made twice."""
     name = child.name
     present = [key for key in child.base_keys if key in value or "_" + key in value]
@@ -36,7 +35,7 @@ def occurrences(value: Json, child: Child, plan: Plan, place: Place, log: Log) -
         yield from _items(value, key, kind, plan, place.member(key, name), log)
 
 
-def _items(value: Json, key: str, kind: ElementType, plan: Plan, place: Place, log: Log) -> Iterator[Found]:
+def _items(value: JsonView, key: str, kind: ElementType, plan: Plan, place: Place, log: Log) -> Iterator[Found]:
     member = plan.members[key]
     here, sibling = value.get(key), value.get("_" + key)
     if not member.is_list:

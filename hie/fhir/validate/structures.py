@@ -12,12 +12,11 @@ from typing import Any
 
 import orjson
 
+from hie.base.resource import JsonView
 from hie.base.systems import CORE
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Binding, Constraint, Element, ElementType, TypeDefinition
 from hie.fhir.validate.plan import Profiles, last_step, parent_of, unsliced
-
-Json = Mapping[str, Any]
 
 
 class ProfileSet:
@@ -26,7 +25,7 @@ class ProfileSet:
     It does not change; a server whose profiles change makes a new one, and a new `Validator` over it.
     """
 
-    def __init__(self, definitions: Definitions, structures: Iterable[Json]) -> None:
+    def __init__(self, definitions: Definitions, structures: Iterable[JsonView]) -> None:
         self._definitions = definitions
         self._structures = {str(row.get("url")): row for row in structures}
         self._made: dict[str, TypeDefinition | None] = {}
@@ -48,7 +47,7 @@ def load_structures(folder: Path) -> Iterator[dict[str, Any]]:
         yield orjson.loads(path.read_bytes())
 
 
-def type_definition(structure: Json, profiles: Profiles, definitions: Definitions) -> TypeDefinition | None:
+def type_definition(structure: JsonView, profiles: Profiles, definitions: Definitions) -> TypeDefinition | None:
     """The definition that a StructureDefinition states; None when its base is not known."""
     kind, url = str(structure.get("type")), str(structure.get("url"))
     base_url = str(structure.get("baseDefinition"))
@@ -95,7 +94,7 @@ def _types_of(kind: ElementType, profiles: Profiles) -> tuple[str, ...]:
     return tuple(dict.fromkeys(url if known is None else known.type for url, known in found.items()))
 
 
-def _stated(differential: Iterable[Json]) -> frozenset[str]:
+def _stated(differential: Iterable[JsonView]) -> frozenset[str]:
     """The ids of a differential, the elements above them and the elements that their slices belong to."""
     found: set[str] = set()
     for row in differential:
@@ -109,17 +108,17 @@ def _stated(differential: Iterable[Json]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _only_stated(row: Json, element: Element) -> Element:
+def _only_stated(row: JsonView, element: Element) -> Element:
     """An element without the binding and the constraints that it has from its base already."""
     constraints = tuple(_constraint(rule) for rule in row.get("constraint", ()))
     return replace(element, constraints=constraints, binding=element.binding if "binding" in row else None)
 
 
-def _rows(structure: Json, view: str) -> list[Json]:
+def _rows(structure: JsonView, view: str) -> list[JsonView]:
     return list((structure.get(view) or {}).get("element", ()))
 
 
-def laid_over(row: Json, elements: Mapping[str, Element], definitions: Definitions) -> Element:
+def laid_over(row: JsonView, elements: Mapping[str, Element], definitions: Definitions) -> Element:
     """An element as stated, with what it does not state from the element it constrains."""
     element_id = str(row.get("id") or row["path"])
     start = inherited(element_id, str(row["path"]), elements, definitions)
@@ -143,21 +142,21 @@ def laid_over(row: Json, elements: Mapping[str, Element], definitions: Definitio
     return replace(start, **stated, constraints=tuple(constraints.values()))
 
 
-def _stated_value(row: Json, name: str) -> dict[str, Any]:
+def _stated_value(row: JsonView, name: str) -> dict[str, Any]:
     found = next(((key[len(name) :], value) for key, value in row.items() if key.startswith(name)), None)
     if found is None:
         return {}
     return {"minValue": {"min_value": found[1]}, "maxValue": {"max_value": found[1]}}.get(name, {name: found})
 
 
-def _type(row: Json) -> ElementType:
+def _type(row: JsonView) -> ElementType:
     code = str(row.get("code", "")).rpartition("/")[2].removeprefix("System.")
     code = code[:1].lower() + code[1:] if "fhirpath" in str(row.get("code")) else code
     profiles = tuple(url.removeprefix(CORE) for url in row.get("profile", ()))
     return ElementType(code, profiles, tuple(url.removeprefix(CORE) for url in row.get("targetProfile", ())))
 
 
-def _constraint(row: Json) -> Constraint:
+def _constraint(row: JsonView) -> Constraint:
     return Constraint(row["key"], row.get("severity", "error"), row.get("human", row["key"]), row.get("expression", ""))
 
 

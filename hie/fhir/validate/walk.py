@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hie.base.resource import JsonView
 from hie.fhir.definitions import Definitions
 from hie.fhir.element import Constraint, Element
 from hie.fhir.path import Node
@@ -25,8 +26,6 @@ from hie.fhir.validate.rules import RULES, Rule
 from hie.fhir.validate.slicecount import SliceCount
 from hie.fhir.validate.slicing import slice_of
 from hie.fhir.validate.values import fits, same
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Walk:
                 self._beyond_base(value, kind, place, root)
         self._base, self._entries = outer, around
 
-    def _beyond_base(self, value: Json, kind: str, place: Place, root: Root) -> None:
+    def _beyond_base(self, value: JsonView, kind: str, place: Place, root: Root) -> None:
         """The rules of `conformance` and `bundle`, and the profiles that a resource claims."""
         for rule in RESOURCE_RULES.get(kind, ()):
             for found in rule(value, self.tools.definitions, self.options):
@@ -92,7 +91,7 @@ class Walk:
             if isinstance(url, str):
                 self.profile(value, url, place, root, place.member("meta").member("profile").item(index), "warning")
 
-    def profile(self, value: Json, url: str, place: Place, root: Root, claim: Place, unknown: str) -> None:
+    def profile(self, value: JsonView, url: str, place: Place, root: Root, claim: Place, unknown: str) -> None:
         """A resource against a profile; `unknown` is the severity when there is no such profile."""
         plan = self.tools.plans.of_profile(url)
         if plan is None:
@@ -119,13 +118,13 @@ class Walk:
         if plan.is_whole and not plan.is_resource and value.keys() <= {"id"}:
             self.log.error("invariant", "ele-1", "An element has a value or members beside its id", place)
 
-    def _members(self, value: Json, plan: Plan, place: Place, root: Root) -> None:
+    def _members(self, value: JsonView, plan: Plan, place: Place, root: Root) -> None:
         present = {key.removeprefix("_") for key in value}
         for child in plan.children:
             if not (child.optional and present.isdisjoint(child.base_keys)):
                 self._child(value, child, plan, place, root)
 
-    def _unknown_members(self, value: Json, plan: Plan, place: Place) -> None:
+    def _unknown_members(self, value: JsonView, plan: Plan, place: Place) -> None:
         for key in value:
             if key == "resourceType" and plan.is_resource:
                 continue
@@ -135,7 +134,7 @@ class Walk:
                     "structure", "unknown-element", "This element is not known here", place.member(_safe(key))
                 )
 
-    def _child(self, value: Json, child: Child, plan: Plan, place: Place, root: Root) -> None:
+    def _child(self, value: JsonView, child: Child, plan: Plan, place: Place, root: Root) -> None:
         element = child.element
         found = list(occurrences(value, child, plan, place, self.log))
         self._count(element, len(found), place, plan)
@@ -329,7 +328,7 @@ def own_constraints(element: Element, inner: Plan | None) -> list[Constraint]:
     return [rule for rule in element.constraints if rule.key not in known]
 
 
-def keeps(rule: Rule, value: Json, root: Root) -> bool:
+def keeps(rule: Rule, value: JsonView, root: Root) -> bool:
     """Whether an object keeps a rule; one that is malformed inside gives no claim beside its structural issues."""
     try:
         return rule(value, root)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from hie.base.resource import JsonView
 from hie.base.systems import BASE, EXTENSION, OID
 from hie.fhir.outcome import Issue
 from hie.fhir.validate.validator import Validator
 
-Json = Mapping[str, Any]
 PREFIX = f"{EXTENSION}/hie-"
 
 
@@ -27,7 +27,7 @@ class Ours:
 
     url: str
     meant: str
-    applies: Callable[[Json], bool]
+    applies: Callable[[JsonView], bool]
     element: str = ""
 
 
@@ -38,7 +38,7 @@ def _every(name: str, meant: str = "all") -> Ours:
 def _coded(name: str, element: str, system: str, code: str | None = None) -> Ours:
     """For resources with a coding of that system (and code) in a CodeableConcept element."""
 
-    def applies(resource: Json) -> bool:
+    def applies(resource: JsonView) -> bool:
         value = resource.get(element)
         concepts = value if isinstance(value, list) else [value]
         codings = [row for one in concepts if isinstance(one, dict) for row in _list(one.get("coding"))]
@@ -48,7 +48,7 @@ def _coded(name: str, element: str, system: str, code: str | None = None) -> Our
     return Ours(PREFIX + name, f"`{element}` {code or 'of'} `{system}`", applies, element)
 
 
-def _from_feed(resource: Json) -> bool:
+def _from_feed(resource: JsonView) -> bool:
     meta = resource.get("meta")
     return isinstance(meta, dict) and str(meta.get("source", "")).startswith(f"{BASE}/feeds/")
 
@@ -83,13 +83,13 @@ def our_profiles(kind: str) -> tuple[str, ...]:
     return tuple(one.url for one in OURS.get(kind, ()))
 
 
-def profile_of(resource: Json) -> str | None:
+def profile_of(resource: JsonView) -> str | None:
     """The URL of the profile of ours that is meant for a resource; None when there is none."""
     rows = OURS.get(str(resource.get("resourceType")), ())
     return next((one.url for one in rows if one.applies(resource)), None)
 
 
-def profile_meant(resource: Json, undecided: Collection[str]) -> str | None:
+def profile_meant(resource: JsonView, undecided: Collection[str]) -> str | None:
     """The same for a resource of which only part is known: None when that depends on an element that is `undecided`."""
     rows = OURS.get(str(resource.get("resourceType")), ())
     return None if any(one.element in undecided for one in rows) else profile_of(resource)
@@ -115,7 +115,7 @@ class WriteRules:
             found = [replace(issue, severity="warning") if issue.fails else issue for issue in found]
         return list(dict.fromkeys(found))
 
-    def claims(self, resource: Json) -> tuple[str, ...]:
+    def claims(self, resource: JsonView) -> tuple[str, ...]:
         """What a resource from a feed may say in `meta.profile`: our profile for it, when it conforms to it."""
         url = profile_of(resource)
         if self._strictness is Strictness.OFF or url is None or resource["resourceType"] not in self._types:
@@ -124,7 +124,7 @@ class WriteRules:
             return ()
         return () if any(issue.fails for issue in self._validator.profile_issues(resource, url)) else (url,)
 
-    def _wanted(self, resource: Json) -> list[str]:
+    def _wanted(self, resource: JsonView) -> list[str]:
         claimed = _list((resource.get("meta") or {}).get("profile"))
         urls = [url for url in claimed if isinstance(url, str) and self._validator.knows(url)]
         ours = profile_of(resource) if resource["resourceType"] in self._types else None

@@ -14,6 +14,7 @@ from typing import Any
 from hie.base.draft import Alias, Contribution, Draft, Key, Merge
 from hie.base.finding import Severity, gravest
 from hie.base.record import Delivery, Record
+from hie.base.resource import JsonView
 from hie.base.systems import ORGANISATION_KIND
 from hie.fhir.definitions import Definitions
 from hie.mapping.codes import CodeTable
@@ -29,8 +30,6 @@ from hie.mapping.terms import NO_TERMS, Terms
 from hie.plugin import Adapter
 from hie.wire.safejson import dumps
 from hie.wire.submission import READS, SUPERSEDED, Entry, Submission
-
-Json = Mapping[str, Any]
 
 _KEPT_META = ("profile", "security")
 
@@ -201,7 +200,7 @@ class _Making:
             self.merges.append(Merge(prior, target, order, f"{path}.link"))
         return kept
 
-    def _slots(self, kind: str, content: Json) -> dict[str, Any]:
+    def _slots(self, kind: str, content: JsonView) -> dict[str, Any]:
         """Elements as slots: lists are replaced as a whole, a choice replaces the other choices."""
         choices = self._choices(kind)
         slots: dict[str, Any] = {}
@@ -251,7 +250,7 @@ class _Making:
         if data is not None:
             self.binaries.append((key, str(entry.resource.get("contentType", "")), data))
 
-    def _superseded(self, resource: Json, key: Key, order: str, references: References) -> None:
+    def _superseded(self, resource: JsonView, key: Key, order: str, references: References) -> None:
         """What a document replaces is superseded, also when it has not arrived yet (IHE MHD 2:3.65.4.1.3)."""
         if key.type != "DocumentReference":
             return

@@ -1,10 +1,11 @@
 """Which resource every entry of a submission is about, and whose it is (docs/feeds/fhir.md)."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from hie.base.draft import Key
 from hie.base.finding import Severity
+from hie.base.resource import JsonView
 from hie.base.systems import ORGANISATION_KIND
 from hie.fhir.definitions import Definitions
 from hie.mapping.context import Context
@@ -12,8 +13,6 @@ from hie.mapping.fhir.keys import Keys
 from hie.mapping.fhir.reading import read_key
 from hie.mapping.fhir.senders import Senders
 from hie.wire.submission import READS, SUPERSEDED, Entry, Submission
-
-Json = Mapping[str, Any]
 
 NEVER = frozenset({"AuditEvent", "Bundle", "CapabilityStatement", "OperationOutcome", "Parameters"})
 """Types that state nothing about the world of patients."""
@@ -89,7 +88,7 @@ class Keying:
         self.context.note("envelope-mismatch", _FOREIGN if entry.is_elsewhere else "", f"{entry.path}.request.url")
         return Keyed(entry, None, [], "")
 
-    def _named(self, target: Json) -> Key | None:
+    def _named(self, target: JsonView) -> Key | None:
         """The key of a document that a reference names, by whatever it is called."""
         named = self.keys.of_url(str(target.get("reference", "")))
         return named or self.keys.of_identifier("DocumentReference", target.get("identifier", {}))
@@ -100,7 +99,7 @@ class Keying:
         return one == other or (one in ids and other in ids and (one.type, one.value) == (other.type, other.value))
 
 
-def _replaced(resource: Json) -> Iterable[Json]:
+def _replaced(resource: JsonView) -> Iterable[JsonView]:
     """The references to documents that one replaces."""
     for related in resource.get("relatesTo", ()) if resource.get("resourceType") == "DocumentReference" else ():
         if related.get("code") == REPLACES:

@@ -9,19 +9,17 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any
 from urllib.parse import unquote
 
 from hie.base.draft import Key
 from hie.base.ids import is_stable
 from hie.base.national_id import is_national_id
+from hie.base.resource import JsonView
 from hie.base.systems import GLOBAL_KINDS, NATIONAL_ID, NATIONAL_ID_KIND, OID
 from hie.mapping.context import Context
 from hie.mapping.fhir.tables import FhirTables
 from hie.mapping.transforms.identifiers import national_id
 from hie.wire.submission import STATED, Entry
-
-Json = Mapping[str, Any]
 
 PERSONAL = frozenset({f"{OID}.1.2", NATIONAL_ID_KIND, f"{OID}.1.19"})
 """Global numbers that one person has alone: health record, national id, health card."""
@@ -110,7 +108,7 @@ class Keys:
             return None
         return self._key(kind, self.kind(system), number)
 
-    def of_identifier(self, kind: str, identifier: Json) -> Key | None:
+    def of_identifier(self, kind: str, identifier: JsonView) -> Key | None:
         """The key of a number; None when it has no system or value."""
         system, value = identifier.get("system"), identifier.get("value")
         return self._key(kind, self.kind(str(system)), str(value)) if system and value else None
@@ -118,11 +116,11 @@ class Keys:
     def _key(self, type: str, kind: str, value: str) -> Key:
         return self.context.key(type, kind, value.upper() if kind == NATIONAL_ID_KIND else value)
 
-    def number(self, kind: str, resource: Json) -> Key | None:
+    def number(self, kind: str, resource: JsonView) -> Key | None:
         """The best number of a resource; None without any."""
         return next(iter(self._numbers(kind, resource)), None)
 
-    def _numbers(self, kind: str, resource: Json) -> list[Key]:
+    def _numbers(self, kind: str, resource: JsonView) -> list[Key]:
         """The numbers of a resource, the best first: those agreed on, else in the order of their use and as sent."""
         sent = [one for one in _identifiers(resource) if one.get("use") != "old"]
         agreed = self.tables.keys.get(kind, ())
@@ -140,12 +138,12 @@ class Keys:
         keys = (self.of_identifier(kind, one) for one in chosen)
         return list(dict.fromkeys(key for key in keys if key is not None and "*" not in key.value))
 
-    def _content(self, resource: Json) -> Key | None:
+    def _content(self, resource: JsonView) -> Key | None:
         """A Binary is its bytes: the same document sent again is the same Binary."""
         data = decoded(resource)
         return None if data is None else self._key("Binary", "sha256", sha256(data).hexdigest())
 
-    def identifier(self, sent: Json) -> Json | None:
+    def identifier(self, sent: JsonView) -> JsonView | None:
         """An identifier with its system made the one of common rules §4, and a national id checked (§4.1)."""
         kind = self.kind(str(sent.get("system", "")))
         if kind == NATIONAL_ID_KIND:
@@ -156,7 +154,7 @@ class Keys:
         return {**sent, "system": self.context.local_system(kind)}
 
 
-def decoded(binary: Json) -> bytes | None:
+def decoded(binary: JsonView) -> bytes | None:
     """The bytes of a Binary; None when its base64 cannot be read."""
     try:
         return base64.b64decode("".join(str(binary.get("data", "")).split()), validate=True)
@@ -164,7 +162,7 @@ def decoded(binary: Json) -> bytes | None:
         return None
 
 
-def _identifiers(resource: Json) -> Iterable[Json]:
+def _identifiers(resource: JsonView) -> Iterable[JsonView]:
     master = resource.get("masterIdentifier")
     sent = resource.get("identifier", ())
     yield from [master] if isinstance(master, Mapping) else []

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hie.base.draft import Key
+from hie.base.resource import JsonView
 from hie.mapping.fhir.keys import Keys
-
-Json = Mapping[str, Any]
 
 _RELATED = re.compile(r"\.relatesTo\[\d+\]\.target$")
 
@@ -88,7 +87,7 @@ class References:
         identifier = reference.get("identifier")
         return self.keys.of_identifier(kind, identifier) if kind and isinstance(identifier, Mapping) else None
 
-    def _reference(self, value: Json, path: str, name: str) -> Json | None:
+    def _reference(self, value: JsonView, path: str, name: str) -> JsonView | None:
         key = self.key_of(value, name)
         rest = {
             part: self.rewritten(held, f"{path}.{part}") for part, held in value.items() if part not in ("reference",)
@@ -112,10 +111,10 @@ class References:
         self.mentions[key.reference] = None
         return key.reference
 
-    def _concept(self, value: Json, path: str) -> Json:
+    def _concept(self, value: JsonView, path: str) -> JsonView:
         """A CodeableConcept with the translations of its codings after them (common rules §5.6)."""
         context = self.keys.context
-        codings: list[Json] = []
+        codings: list[JsonView] = []
         for number, coding in enumerate(value["coding"]):
             table = self.keys.tables.codes.get(str(coding.get("system", ""))) if isinstance(coding, Mapping) else None
             if table is None or "code" not in coding:
@@ -129,7 +128,7 @@ class References:
         return {**value, "coding": codings}
 
 
-def _is_logical(value: Json, name: str) -> bool:
+def _is_logical(value: JsonView, name: str) -> bool:
     """Whether this is a Reference that gives a number only: it says its type, or stands where only one is meant."""
     return isinstance(value.get("identifier"), Mapping) and ("type" in value or _implied(name) != "")
 

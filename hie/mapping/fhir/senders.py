@@ -1,15 +1,13 @@
 """Which institution a resource belongs to: it qualifies local numbers and must be registered (common rules §3)."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 from urllib.parse import unquote
 
 from hie.base.draft import Key
+from hie.base.resource import JsonView
 from hie.base.systems import ORGANISATION, ORGANISATION_KIND
 from hie.mapping.fhir.tables import FhirTables
 from hie.wire.submission import Entry, Submission
-
-Json = Mapping[str, Any]
 
 OWNER: Mapping[str, str] = {
     "Composition": "custodian",
@@ -48,22 +46,22 @@ class Senders:
         code = next(iter(self._stated(entry.resource)), self.sender)
         return code if code in self._registered else ""
 
-    def own_code(self, resource: Json) -> str | None:
+    def own_code(self, resource: JsonView) -> str | None:
         """The code of a registered institution when the resource is that Organization itself."""
         code = self._code(resource) if resource.get("resourceType") == "Organization" else None
         return code if code in self._registered else None
 
-    def _code(self, organisation: Json) -> str | None:
+    def _code(self, organisation: JsonView) -> str | None:
         for one in organisation.get("identifier", ()):
             if self._means_institution(one):
                 return str(one.get("value", "")).upper()
         return None
 
-    def _means_institution(self, identifier: Json) -> bool:
+    def _means_institution(self, identifier: JsonView) -> bool:
         system = str(identifier.get("system", ""))
         return system == ORGANISATION or self._tables.identifiers.get(system) == ORGANISATION_KIND
 
-    def _stated(self, resource: Json) -> Iterable[str]:
+    def _stated(self, resource: JsonView) -> Iterable[str]:
         """The codes that a resource names as its institution."""
         if resource.get("resourceType") == "List":
             for extension in resource.get("extension", ()):
@@ -76,7 +74,7 @@ class Senders:
             if code:
                 yield code
 
-    def _referred(self, reference: Json, resource: Json) -> str | None:
+    def _referred(self, reference: JsonView, resource: JsonView) -> str | None:
         identifier = reference.get("identifier")
         if isinstance(identifier, Mapping) and self._means_institution(identifier):
             return str(identifier.get("value", "")).upper()

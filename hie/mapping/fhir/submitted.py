@@ -3,14 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from hie.base.draft import Key
+from hie.base.resource import JsonView
 from hie.mapping.fhir.keys import decoded
 from hie.mapping.fhir.references import References
 from hie.wire.submission import Entry, Submission
-
-Json = Mapping[str, Any]
 
 SUBMISSION_SET = "submissionset"
 """Code of the List that is the SubmissionSet."""
@@ -44,7 +42,7 @@ def provided(submission: Submission, references: References) -> None:
             context.note("key-missing", path=f"{entry.at}.masterIdentifier")
 
 
-def _is_set(resource: Json) -> bool:
+def _is_set(resource: JsonView) -> bool:
     codings = resource.get("code", {}).get("coding", ())
     return any(coding.get("code") == SUBMISSION_SET for coding in codings)
 
@@ -70,7 +68,7 @@ def _another(one: Key | None, other: Key | None) -> bool:
     return one is not None and other is not None and one.kind == other.kind and one != other
 
 
-def _bytes(entry: Entry, contents: Mapping[str, Json], references: References) -> None:
+def _bytes(entry: Entry, contents: Mapping[str, JsonView], references: References) -> None:
     context = references.keys.context
     for number, content in enumerate(entry.resource.get("content", ())):
         attachment = content.get("attachment", {})
@@ -85,7 +83,7 @@ def _bytes(entry: Entry, contents: Mapping[str, Json], references: References) -
             context.note("envelope-mismatch", path=f"{path}.{name}")
 
 
-def _contradictions(attachment: Json, data: bytes) -> Iterable[str]:
+def _contradictions(attachment: JsonView, data: bytes) -> Iterable[str]:
     """Elements of an attachment that do not fit its bytes.
 
     The hash is SHA-1 (FHIR R4 Attachment.hash); the examples of MHD have its hexadecimal digits in base64.

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from hie.base.resource import Json
 from hie.base.systems import CORE
 from hie.fhir.definitions import official
 from hie.fhir.validate import ProfileSet, Validator
 
-Json = dict[str, Any]
 URL = "http://example.org/StructureDefinition/tested"
 OTHER = "http://example.org/StructureDefinition/other"
 OBSERVATION: Json = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
