@@ -559,7 +559,6 @@ en = "There is a card"
 owner = "数据质控组"
 source = "接口 §3"
 types = ["Patient"]
-regions = ["qingpu"]
 records = ["ADT^A0*"]
 expression = "identifier.exists()"
 """
