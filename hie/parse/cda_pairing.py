@@ -4,7 +4,7 @@ C0007 shape A sends items, results and units as siblings; the tree is rewritten 
 both. C0006 sends findings and impression under one DE code; each observation gets the attribute `role`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 from lxml import etree
@@ -27,6 +27,7 @@ ABOUT_FINDINGS = frozenset({"DE04.30.017.00", "DE06.00.179.00"})
 """Result code and note of an examination: they belong to its findings."""
 
 _RESULTS, _EXAMINATION = "检验报告", "检查报告"
+"""What the section with the results, and that with the texts, is called, where its region has no other name for it."""
 
 
 def pair_results(root: Any) -> tuple[Finding, ...]:
@@ -37,7 +38,7 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
     """
     found: list[Finding] = []
     paired = 0
-    for section in _sections(root, _RESULTS):
+    for section in _sections(root, _RESULTS, {ITEM, *RESULTS}):
         entries = [
             (entry, code) for entry in section.findall("entry") if (code := _observed(entry, "observation/code"))
         ]
@@ -52,9 +53,12 @@ def pair_results(root: Any) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _sections(root: Any, name: str) -> list[Any]:
-    """The sections of the body that go by a name, as field maps find them."""
-    return [one for one in root.iterfind("component/structuredBody//section") if name in section_names(one)]
+def _sections(root: Any, name: str, codes: Set[str]) -> list[Any]:
+    """The sections of the body that go by a name, as field maps find them; without any, those with entries of `codes`:
+    what maps call a section is for each region to say."""
+    sections = list(root.iterfind("component/structuredBody//section"))
+    named = [one for one in sections if name in section_names(one)]
+    return named or [one for one in sections if any(_observed(o) in codes for o in one.iterfind("entry//observation"))]
 
 
 def _results_before_item(codes: Iterable[str]) -> bool:
@@ -92,7 +96,7 @@ def mark_texts(root: Any) -> tuple[Finding, ...]:
     One without either word takes the role that is still free, findings first: `pairing-assumed`. A text for which no
     role is left is `field-unmapped`; so is what is said about findings that are not there.
     """
-    entries = [o for section in _sections(root, _EXAMINATION) for o in section.iter("observation")]
+    entries = [o for section in _sections(root, _EXAMINATION, {_TEXTS}) for o in section.iter("observation")]
     entries = [o for o in entries if value_text(o.find("value"))]
     texts = [o for o in entries if _observed(o) == _TEXTS]
     free = [FINDINGS, IMPRESSION]
@@ -129,7 +133,7 @@ def pair_report(root: Any) -> tuple[Finding, ...]:
     (§6.4).
     """
     found = pair_results(root)
-    for section in _sections(root, _RESULTS):
+    for section in _sections(root, _RESULTS, {ITEM, *RESULTS}):
         items = [o for o in section.iterfind("entry/organizer/component/observation") if _observed(o) == ITEM]
         lows = (low.get("value") for o in section.iter("observation") if _observed(o) == _SPECIMEN for low in _lows(o))
         methods = (

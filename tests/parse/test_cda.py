@@ -136,6 +136,16 @@ def test_flat_results_are_grouped_under_their_items() -> None:
     assert inner == [["DE04.30.017.00", "DE04.30.015.00", "DE04.30.016.00"]] * 3
 
 
+def test_results_and_texts_are_paired_whatever_a_region_calls_their_section() -> None:
+    """Else the texts of an examination have no role, and no map reads them; nothing says so."""
+    texts = sample("05").decode("gb18030").replace("检查报告", "影像所见").encode("gb18030")
+    roles = sorted(filter(None, (text.get("role") for text in record(texts).tree.iter("observation"))))
+    assert roles == ["findings", "impression"]
+    flat_results = record(sample("03").decode().replace("检验报告", "化验结果").encode())
+    assert codes(flat_results.findings) == ["pairing-assumed"]
+    assert len(flat_results.tree.findall(".//organizer/component/observation/entryRelationship")) == 9
+
+
 def flat(*entries: tuple[str, str]) -> bytes:
     text = sample("03").decode()
     start, end = text.index("<entry>"), text.rindex("</entry>") + len("</entry>")
