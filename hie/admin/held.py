@@ -16,7 +16,7 @@ from hie.admin.origin import same_origin
 from hie.admin.scoring import Feeds, institutions, words_of
 from hie.base.clock import CHINA, Clock, from_micros, micros
 from hie.base.errors import Category, HieError
-from hie.base.finding import Finding
+from hie.base.finding import Disposition, Finding
 from hie.browse.form import read_form
 from hie.browse.render import HEADERS, link_maker
 from hie.pipeline.codec import decode_findings, stored
@@ -154,6 +154,8 @@ class QuarantinePages:
         form = await read_form(request)
         item, operator = request.path_params["item"], self._operator()
         part = _part_of(form)
+        row = await operator.item(item)
+        waited = await self._waits(row, part) or request.path_params["act"] == "replay"
         match request.path_params["act"]:
             case "release":
                 await operator.release(item, part)
@@ -163,7 +165,14 @@ class QuarantinePages:
                 await operator.replay(item)
             case _:
                 raise HieError(Category.NOT_FOUND, "There is no such act.")
-        return _next(request, f"quarantine/{item}", request.path_params["act"], 1)
+        return _next(request, f"quarantine/{item}", request.path_params["act"], int(waited))
+
+    async def _waits(self, row: Row, part: int | None) -> bool:
+        """Whether an item, or that part of it, is in quarantine: only such a one is released or discarded."""
+        rows = await self._store.select(PART, {"item": row["id"]})
+        held = [one["part"] for one in rows if one["disposition"] == Disposition.QUARANTINED]
+        whole = row["state"] == State.QUARANTINED and not held and part in (None, 0)
+        return whole or any(part in (None, one) for one in held)
 
     async def _item(self, request: Request, row: Row, rehearsal: Rehearsal | None) -> Response:
         parts = await self._store.select(PART, {"item": row["id"]}, order=("part",))
@@ -228,12 +237,14 @@ def _pretty(draft: list[Any]) -> str:
 
 
 def _done(request: Request) -> list[tuple[str, str]]:
-    """What the act before this page did, and at what it failed: the key of the words, and how many."""
+    """What the act before this page did, and at what it failed: the key of the words, and how many. What is in
+    quarantine no more, someone else was faster with."""
     act = request.query_params.get("done", "")
     n, failed = (request.query_params.get(name, "") for name in ("n", "failed"))
     if act not in (*ACTS, "reload") or not n.isdecimal():
         return []
-    return [(f"q.done-{act}", n), *([("q.done-failed", failed)] if failed.isdecimal() else [])]
+    done = f"q.done-{act}" if int(n) or failed.isdecimal() else "q.done-none"
+    return [(done, n), *([("q.done-failed", failed)] if failed.isdecimal() else [])]
 
 
 def _next(request: Request, path: str, act: str, n: int, failed: int = 0) -> Response:

@@ -89,6 +89,19 @@ async def test_a_form_that_names_no_part_does_not_mean_the_whole_item(
         assert (await http.get(f"/admin/quarantine/{item}")).json()["state"] == state
 
 
+async def test_what_is_discarded_already_is_not_said_to_be_discarded_again(quiet: Exchange) -> None:
+    [item] = await held(quiet, times=1)
+    async with client(quiet) as http:
+        gone = False
+        for form in ({"part": "0"}, {"part": "0"}, {}):
+            done = await http.post(f"/quality/quarantine/{item}/discard", data={**form, "reason": "made for a test"})
+            page = await http.get(done.headers["location"])
+            assert ("已丢弃 1 条" in page.text, "没有改变" in page.text) == (not gone, gone), form
+            gone = True
+        answer = await http.post(f"/quality/quarantine/{item}/discard", data={"part": "7", "reason": "made for a test"})
+        assert answer.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
