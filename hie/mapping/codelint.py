@@ -13,6 +13,9 @@ from hie.mapping.problem import Problem
 
 _SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d+")
 
+_COMMENTED = frozenset({"narrower", "inexact"})
+"""Equivalences for which FHIR wants a comment (R4 ConceptMap, cmd-1)."""
+
 _CODE = re.compile(r"[A-Z]?[0-9][0-9A-Za-z.]{0,11}|[A-Z]")
 """A code that is no word: a number, a letter, a letter with a number."""
 
@@ -37,9 +40,19 @@ def lint_codes(table: CodeTable, fhir: Definitions, judge: Judge = shape_only) -
         for column, code in (("code", row.code), ("target_code", row.target_code)):
             if spoilt := _spoilt(code):
                 yield at(table, row, column, f"{code!r} {spoilt}")
-        wrong = misshapen(row.source_system, row.code)
-        if wrong is not None:
-            yield at(table, row, "code", f"{row.code!r} {wrong}")
+        yield from _sent(table, row, fhir)
+        if row.equivalence in _COMMENTED and row.target_code and not row.note:
+            yield at(table, row, "note", f"{row.equivalence!r} needs a note that says why (FHIR R4 ConceptMap, cmd-1)")
+
+
+def _sent(table: CodeTable, row: CodeRow, fhir: Definitions) -> Iterator[Problem]:
+    """What is wrong with the code that a row translates, as one of its code system."""
+    known = concepts(row.source_system, fhir)
+    if known is not None and row.code not in known:
+        yield at(table, row, "code", f"{row.source_system} has no code {row.code!r}")
+    wrong = misshapen(row.source_system, row.code)
+    if wrong is not None:
+        yield at(table, row, "code", f"{row.code!r} {wrong}")
 
 
 def _swapped(table: CodeTable) -> CodeRow | None:

@@ -122,7 +122,17 @@ def test_a_translation_is_called_what_its_code_system_calls_it(name: str) -> Non
     for system, code, display in made:
         official = dict(_named((official_definitions().code_system(system) or {}).get("concept", ())))
         if display and code in official:
-            assert display.lower() == " ".join(official[code].lower().split())
+            assert display == " ".join(official[code].split())
+
+
+@pytest.mark.parametrize("name", sorted(CODES.keys() - {"unit", "qualitative"}))
+def test_two_codes_that_say_different_things_are_not_both_equivalent_to_one(name: str) -> None:
+    """初婚 and 再婚 are both Married; translated back, neither is what it means (ways to write one thing may be)."""
+    said: dict[tuple[str, str, str], set[str]] = {}
+    for row in CODES[name].rows.values():
+        if row.target_code and row.equivalence == "equivalent":
+            said.setdefault((row.source_system, row.target_system, row.target_code), set()).add(row.display or row.code)
+    assert {made: found for made, found in said.items() if len(found) > 1} == {}
 
 
 def test_a_translation_has_one_name_in_all_tables() -> None:
