@@ -125,6 +125,14 @@ def test_a_translation_is_called_what_its_code_system_calls_it(name: str) -> Non
             assert display == " ".join(official[code].split())
 
 
+@pytest.mark.parametrize("name", sorted(CODES))
+def test_a_source_code_is_one_of_its_code_system(name: str) -> None:
+    """Of the tables of the exchange; lint lets others state what a sender sends, as an unknown code is mended so."""
+    for row in CODES[name].rows.values():
+        official = official_definitions().code_system(row.source_system) or {}
+        assert official.get("content") != "complete" or row.code in dict(_named(official["concept"]))
+
+
 @pytest.mark.parametrize("name", sorted(CODES.keys() - {"unit", "qualitative"}))
 def test_two_codes_that_say_different_things_are_not_both_equivalent_to_one(name: str) -> None:
     """初婚 and 再婚 are both Married; translated back, neither is what it means (ways to write one thing may be)."""
