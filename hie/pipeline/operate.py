@@ -316,8 +316,8 @@ async def _fresh(tx: Transaction, row: Row) -> Row:
 
 
 def _has_part(rows: Sequence[Row], part: int | None) -> None:
-    """Raises NOT_FOUND where an item with these parts has none of that number; one without parts is part 0 itself."""
+    """Raises NOT_FOUND where an item with these parts has none of that number; 0 may be the item as a whole."""
     numbers = sorted(number(row["part"]) for row in rows) or [0]
-    if part is not None and part not in numbers:
+    if part not in (None, 0, *numbers):
         has = f"its parts are {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"its only part is {numbers[0]}"
         raise HieError(Category.NOT_FOUND, f"The item has no part {part}: {has}.")
