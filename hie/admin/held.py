@@ -16,7 +16,7 @@ from hie.admin.origin import same_origin
 from hie.admin.scoring import Feeds, institutions, words_of
 from hie.base.clock import CHINA, Clock, from_micros, micros
 from hie.base.errors import Category, HieError
-from hie.base.finding import Disposition, Finding
+from hie.base.finding import Finding
 from hie.browse.form import read_form
 from hie.browse.render import HEADERS, link_maker
 from hie.pipeline.codec import decode_findings, stored
@@ -154,8 +154,7 @@ class QuarantinePages:
         form = await read_form(request)
         item, operator = request.path_params["item"], self._operator()
         part = _part_of(form)
-        row = await operator.item(item)
-        waited = await self._waits(row, part) or request.path_params["act"] == "replay"
+        waited = await operator.waits(item, part) or request.path_params["act"] == "replay"
         match request.path_params["act"]:
             case "release":
                 await operator.release(item, part)
@@ -166,13 +165,6 @@ class QuarantinePages:
             case _:
                 raise HieError(Category.NOT_FOUND, "There is no such act.")
         return _next(request, f"quarantine/{item}", request.path_params["act"], int(waited))
-
-    async def _waits(self, row: Row, part: int | None) -> bool:
-        """Whether an item, or that part of it, is in quarantine: only such a one is released or discarded."""
-        rows = await self._store.select(PART, {"item": row["id"]})
-        held = [one["part"] for one in rows if one["disposition"] == Disposition.QUARANTINED]
-        whole = row["state"] == State.QUARANTINED and not held and part in (None, 0)
-        return whole or any(part in (None, one) for one in held)
 
     async def _item(self, request: Request, row: Row, rehearsal: Rehearsal | None) -> Response:
         parts = await self._store.select(PART, {"item": row["id"]}, order=("part",))
@@ -186,7 +178,7 @@ class QuarantinePages:
             age=self._age(number(row["received"])),
             sender=institutions(self._feeds).get(str(row["organisation"] or "")),
             feeds=self._feeds,
-            held=row["state"] == State.QUARANTINED or any(part["disposition"] == "quarantined" for part in parts),
+            held=await self._operator().waits(str(row["id"])),
             settled=row["state"] in (State.STORED, State.QUARANTINED, State.REJECTED),
             rehearsal=rehearsal,
             tables=await self._operator().tables(),

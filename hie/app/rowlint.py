@@ -34,8 +34,8 @@ def _named(table: RowTable) -> set[str]:
     return {*table.key, *table.required, *table.text, *(table.lengths or {}), *(table.takes or {})}
 
 
-def _columns(program: Program, flag: str) -> set[str]:
-    """The columns that a map knows; `@revoking` reads the one of the `flag`."""
+def _columns(program: Program, revoking_column: str) -> set[str]:
+    """The columns that a map knows; `@revoking` reads the `revoking_column`."""
     paths = {column for _, path in program.source_paths for column in path.split("|")}
     read = {column for column in paths if not column.startswith("@")}
-    return read | program.ignored | ({flag} if flag and "@revoking" in paths else set())
+    return read | program.ignored | ({revoking_column} if revoking_column and "@revoking" in paths else set())

@@ -6,6 +6,6 @@ from typing import Any
 Json = dict[str, Any]
 """A JSON object that whoever holds it builds or changes."""
 JsonView = Mapping[str, Any]
-"""A JSON object that is only read: an element, a row of a table, a resource that came in."""
-Resource = Mapping[str, Any]
-"""A FHIR resource, or an element of one, that is only read."""
+"""A JSON object of any kind that is only read."""
+Resource = JsonView
+"""One that is FHIR: a resource or an element that is only read."""

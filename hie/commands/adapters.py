@@ -96,7 +96,7 @@ def samples(folder: Path) -> list[Path]:
 
 
 def some_samples(folder: Path) -> list[Path]:
-    """The same. Raises NOT_FOUND when there are none."""
+    """The items of a folder, as `samples`; raises NOT_FOUND when there are none."""
     if not (paths := samples(folder)):
         endings = ", ".join(sorted(SKIPPED))
         raise HieError(Category.NOT_FOUND, f"There are no items in {folder}; files in {endings} are not taken for any.")

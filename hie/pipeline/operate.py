@@ -117,6 +117,14 @@ class Operator:
             raise HieError(Category.UNPROCESSABLE, what)
         return row
 
+    async def waits(self, item: str, part: int | None = None) -> bool:
+        """Whether an item, or that part of it, is in quarantine: only such a one is released or discarded. Raises as
+        `item`."""
+        row = await self.item(item)
+        held = [one["part"] for one in await self.parts(row) if one["disposition"] == Disposition.QUARANTINED]
+        whole = row["state"] == State.QUARANTINED and not held and part in (None, 0)
+        return whole or any(part in (None, one) for one in held)
+
     async def release(self, item: str, part: int | None = None) -> str:
         """Process a quarantined item, or one part of it, in spite of its quarantine findings; returns the new state.
 

@@ -20,7 +20,7 @@ class Row:
 
     `order` is the order key (upload time, batch, number of the row); `key` the key columns as shown in a receipt;
     `digest` recognises a row with the same content; `revoking` says that it takes back what was sent for its key,
-    `flag` is the column that says so. `header` is that of its envelope.
+    `revoking_column` is the one that says so, empty where the feed has none. `header` is that of its envelope.
     """
 
     table: str
@@ -30,7 +30,7 @@ class Row:
     digest: str
     revoking: bool
     header: Header
-    flag: str = ""
+    revoking_column: str = ""
 
     @property
     def source(self) -> str:

@@ -69,7 +69,7 @@ class Rows:
                 raise ValueError(f"{path!r} cannot be ignored: it is no column name")
 
         def cover(row: Row) -> Coverage:
-            read = known | {row.flag} if _REVOKING in known else known
+            read = known | {row.revoking_column} if _REVOKING in known else known
             used = tuple([column for column in row.values if column in read])
             others = [column for column in row.values if column not in read]
             missed = tuple((column, "field-unmapped") for column in others if column not in skipped)

@@ -65,7 +65,7 @@ def test_coverage_knows_used_ignored_and_forgotten_columns() -> None:
 
 
 def test_a_map_that_asks_whether_a_row_revokes_has_read_the_column_that_says_so() -> None:
-    row = replace(ROW, values={"XM": "柯宁", "XGBZ": "1"}, flag="XGBZ")
+    row = replace(ROW, values={"XM": "柯宁", "XGBZ": "1"}, revoking_column="XGBZ")
     for asked, unmapped in (("@revoking", ()), ("@key", (("XGBZ", "field-unmapped"),))):
         cover = Rows().compile_coverage(frozenset({((), "XM"), ((), asked)}), frozenset())
         assert cover(row).unmapped == unmapped
